@@ -1,0 +1,2 @@
+// Wiring follows; see ServiceCollectionExtensions.
+return 0;
