@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+
+namespace Espalier.Artifacts;
+
+/// <summary>Artifacts on top of a blob store: manifests, and the one commit point of each step.</summary>
+public sealed class ArtifactStore(IBlobStore blobs)
+{
+    /// <summary>The blobs below.</summary>
+    public IBlobStore Blobs { get; } = blobs;
+
+    /// <summary>Publishes a manifest; call it last, when every blob it names is stored. Equal content gives the same root anywhere.</summary>
+    public async Task<ManifestRef> PublishAsync(Manifest manifest, CancellationToken cancellationToken)
+    {
+        var receipt = await Blobs.PutAsync(CanonicalJson.Serialize(manifest), cancellationToken).ConfigureAwait(false);
+        return new ManifestRef(manifest.Kind, receipt.Digest, manifest.SizeBytes);
+    }
+
+    /// <summary>Reads a manifest and checks that the bytes match its root.</summary>
+    /// <exception cref="MissingBlobException">The store has no such manifest.</exception>
+    public async Task<Manifest> ReadAsync(Digest root, CancellationToken cancellationToken)
+    {
+        var stream = await Blobs.OpenReadAsync(root, 0, null, cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var bytes = new MemoryStream();
+            await stream.CopyToAsync(bytes, cancellationToken).ConfigureAwait(false);
+            if (Digest.Of(bytes.GetBuffer().AsSpan(0, (int)bytes.Length)) != root)
+                throw new InvalidDataException($"The manifest {root.Short} is damaged: its bytes do not match its digest.");
+            return JsonSerializer.Deserialize<Manifest>(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), WireJson.Options)
+                ?? throw new InvalidDataException($"The manifest {root.Short} is empty.");
+        }
+    }
+
+    /// <summary>Commits a step's result: the first caller wins, and everybody reads back what won.</summary>
+    public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
+    {
+        await Blobs.CreateRecordAsync(StepRecord(stepKey), CanonicalJson.Serialize(commit), cancellationToken).ConfigureAwait(false);
+        return await FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false)
+            ?? throw new IOException($"The commit of step {stepKey.Short} disappeared from the store while it was read back.");
+    }
+
+    /// <summary>The committed result of a step key, or null.</summary>
+    public async Task<StepCommit?> FindStepAsync(Digest stepKey, CancellationToken cancellationToken)
+    {
+        var bytes = await Blobs.ReadRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false);
+        return bytes is null ? null : JsonSerializer.Deserialize<StepCommit>(bytes, WireJson.Options);
+    }
+
+    private static string StepRecord(Digest stepKey) => $"steps/{stepKey.Hex}";
+}
+
+/// <summary>What a step key stands for: its outputs and metrics. A deterministic function of the key, so it carries no clock and no host.</summary>
+public sealed record StepCommit
+{
+    /// <summary>Artifacts by output name.</summary>
+    public required IReadOnlyDictionary<string, ManifestRef> Outputs { get; init; }
+
+    /// <summary>Metrics by name.</summary>
+    public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+}

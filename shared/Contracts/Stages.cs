@@ -1,0 +1,19 @@
+using System.Text.Json;
+
+namespace Espalier.Contracts;
+
+/// <summary>Event at start and then once a minute: a worker offers a stage kind.</summary>
+public sealed record StageAdvertised
+{
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Digest of the code that computes the result; part of every step key.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>Library, device, kernel set and thread count that results depend on; part of every step key.</summary>
+    public required string NumericsClass { get; init; }
+
+    /// <summary>The stage's option schema (see the Pipelines project), as JSON.</summary>
+    public required JsonElement Schema { get; init; }
+}

@@ -1,0 +1,188 @@
+using System.Text.Json;
+
+namespace Espalier.Contracts;
+
+/// <summary>Why a step failed, which decides what happens next.</summary>
+public enum FailureClass
+{
+    /// <summary>Broker, storage or network trouble: tried again with backoff.</summary>
+    Transient,
+
+    /// <summary>Out of memory or disk: tried again with less.</summary>
+    Resource,
+
+    /// <summary>The work process crashed: parked after the second time.</summary>
+    Poison,
+
+    /// <summary>The input is wrong: never tried again; the message says what to change.</summary>
+    User,
+}
+
+/// <summary>What a heartbeat tells the worker to do.</summary>
+public enum LeaseVerdict
+{
+    /// <summary>The lease was renewed.</summary>
+    Continue,
+
+    /// <summary>Save the cursor and stop.</summary>
+    Cancel,
+
+    /// <summary>Another attempt owns the step: stop at once and publish nothing.</summary>
+    LeaseLost,
+}
+
+/// <summary>A hint that a step of this kind can be claimed. Losing it or receiving it twice changes nothing.</summary>
+public sealed record StepReady
+{
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Device class the step asks for: <c>cpu</c> or <c>cuda</c>.</summary>
+    public required string Device { get; init; }
+}
+
+/// <summary>Request: give this worker the next step it can run. Answered by <see cref="StepAssignment"/> or <see cref="NoStep"/>.</summary>
+public sealed record ClaimStep
+{
+    /// <summary>Unique name of the worker process.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>Stage kinds the worker runs.</summary>
+    public required IReadOnlyList<string> Kinds { get; init; }
+
+    /// <summary>Device classes the worker has.</summary>
+    public required IReadOnlyList<string> Devices { get; init; }
+
+    /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
+    public long MemoryBytes { get; init; }
+}
+
+/// <summary>Answer to a claim: nothing to do.</summary>
+public sealed record NoStep;
+
+/// <summary>Answer to a claim: one step, one attempt, one fence.</summary>
+public sealed record StepAssignment
+{
+    /// <summary>Which step.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Attempt number, from 1; also the fencing number of its lease.</summary>
+    public required int Fence { get; init; }
+
+    /// <summary>How long the lease lasts without a heartbeat.</summary>
+    public required TimeSpan Lease { get; init; }
+
+    /// <summary>Options, valid against the stage's schema, units resolved, defaults filled in.</summary>
+    public required JsonElement Options { get; init; }
+
+    /// <summary>Artifacts the step reads.</summary>
+    public required IReadOnlyList<StepInput> Inputs { get; init; }
+
+    /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
+    public required string Device { get; init; }
+}
+
+/// <summary>Request: the worker is alive and this far. Answered by <see cref="HeartbeatAnswer"/>.</summary>
+public sealed record StepHeartbeat
+{
+    /// <summary>Which step.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>The attempt's fencing number.</summary>
+    public required int Fence { get; init; }
+
+    /// <summary>Worker that holds the lease.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>Units done.</summary>
+    public long Done { get; init; }
+
+    /// <summary>Units in all; 0 when unknown.</summary>
+    public long Total { get; init; }
+
+    /// <summary>Units per second.</summary>
+    public double Rate { get; init; }
+}
+
+/// <summary>Answer to a heartbeat.</summary>
+public sealed record HeartbeatAnswer
+{
+    /// <summary>What to do.</summary>
+    public required LeaseVerdict Verdict { get; init; }
+}
+
+/// <summary>Event, at most twice a second per step: how far a step is and its newest metrics.</summary>
+public sealed record StepProgress
+{
+    /// <summary>Which step.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>The attempt's fencing number.</summary>
+    public required int Fence { get; init; }
+
+    /// <summary>What the worker does now, for people: <c>training</c>, <c>layer 3 of 8</c>.</summary>
+    public string Phase { get; init; } = "";
+
+    /// <summary>Units done.</summary>
+    public long Done { get; init; }
+
+    /// <summary>Units in all; 0 when unknown.</summary>
+    public long Total { get; init; }
+
+    /// <summary>Name of the unit: <c>tokens</c>, <c>layers</c>.</summary>
+    public string Unit { get; init; } = "";
+
+    /// <summary>Newest values of metrics by name.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+}
+
+/// <summary>A step's result is committed. Sent as a request so that the worker knows that it was heard.</summary>
+public sealed record StepFinished
+{
+    /// <summary>Which step.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>The attempt's fencing number.</summary>
+    public required int Fence { get; init; }
+
+    /// <summary>Worker that did it.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>Artifacts by output name.</summary>
+    public required IReadOnlyDictionary<string, ManifestRef> Outputs { get; init; }
+
+    /// <summary>Numbers that <c>when:</c> expressions and gates can read.</summary>
+    public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>Wall time of the attempt.</summary>
+    public TimeSpan Duration { get; init; }
+
+    /// <summary>Highest resident memory seen during the attempt, in bytes; 0 when unknown.</summary>
+    public long PeakMemoryBytes { get; init; }
+}
+
+/// <summary>An attempt ended without a result.</summary>
+public sealed record StepFailed
+{
+    /// <summary>Which step.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>The attempt's fencing number.</summary>
+    public required int Fence { get; init; }
+
+    /// <summary>Worker that tried.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>What kind of failure; <c>null</c> when the attempt was cancelled or released on purpose.</summary>
+    public FailureClass? Failure { get; init; }
+
+    /// <summary>What went wrong and what to do, for people.</summary>
+    public required string Message { get; init; }
+}
+
+/// <summary>Answer to <see cref="StepFinished"/> and <see cref="StepFailed"/>.</summary>
+/// <param name="Accepted">False when the fence is old: the report changed nothing.</param>
+public sealed record StepReportAnswer(bool Accepted);

@@ -1,0 +1,42 @@
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling;
+
+/// <summary>
+/// Sees what happens inside the MoE blocks during a forward pass: calibration for pruning and quantization, routing
+/// metrics. Tensors belong to the forward pass; keep a clone, not the tensor. Shapes: T tokens of the batch flattened
+/// in order, E experts, K selected, H width, F expert width, T_e tokens routed to expert e.
+/// </summary>
+public interface IMoeObserver
+{
+    /// <summary>After routing, before any expert runs.</summary>
+    void OnRouting(RoutingTrace trace) { }
+
+    /// <summary>
+    /// After one expert ran. Returns the output that the block goes on with, normally <c>trace.Output</c>; an observer
+    /// that needs the gradient at this point returns <c>trace.Output + probe</c> with a zero leaf <c>probe</c>.
+    /// </summary>
+    Tensor OnExpert(ExpertTrace trace) => trace.Output;
+
+    /// <summary>After the block. <paramref name="residual"/> (T, H) is the stream before the block, <paramref name="output"/> (T, H) what is added to it.</summary>
+    void OnBlock(int layer, Tensor residual, Tensor output) { }
+}
+
+/// <summary>Routing of one layer.</summary>
+/// <param name="Layer">Layer index.</param>
+/// <param name="Input">(T, H) block input after the norm.</param>
+/// <param name="Logits">(T, E) router logits, float32.</param>
+/// <param name="Scores">(T, E) softmax probabilities or sigmoid scores, float32, without selection bias.</param>
+/// <param name="Selected">(T, K) expert indices, int64, best first.</param>
+/// <param name="Gates">(T, K) combine weights, float32.</param>
+public sealed record RoutingTrace(int Layer, Tensor Input, Tensor Logits, Tensor Scores, Tensor Selected, Tensor Gates);
+
+/// <summary>One expert's share of a batch.</summary>
+/// <param name="Layer">Layer index.</param>
+/// <param name="Expert">Expert index.</param>
+/// <param name="Tokens">(T_e) indices of the routed tokens, int64, ascending.</param>
+/// <param name="Gates">(T_e) combine weights of these tokens.</param>
+/// <param name="Input">(T_e, H) expert input.</param>
+/// <param name="Hidden">(T_e, F) input of the down projection: silu(gate) * up.</param>
+/// <param name="Output">(T_e, H) output of the down projection, before the combine weight.</param>
+public sealed record ExpertTrace(int Layer, int Expert, Tensor Tokens, Tensor Gates, Tensor Input, Tensor Hidden, Tensor Output);
