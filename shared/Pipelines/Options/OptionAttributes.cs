@@ -43,4 +43,32 @@ public sealed class OptionAttribute(string description) : Attribute
 
     /// <summary>Whether leaving it out is an error.</summary>
     public bool Required { get; init; }
+
+    /// <summary>
+    /// For a dataset option of a pipeline step: when it is left out, take the dataset in option <c>data</c> of the nearest step
+    /// upstream. A required dataset option does so anyway.
+    /// </summary>
+    public bool Inherit { get; init; }
+}
+
+/// <summary>
+/// Names a method of a stage, and marks the record (or the method's class) whose <see cref="OptionAttribute"/> properties the
+/// method adds to the stage's options, at the same level. <see cref="OptionSchema.For"/> finds it by scanning the assembly of
+/// <paramref name="stageOptions"/>; the method then is a valid value of the option <c>method</c>, and its options are valid only
+/// when it is chosen. The method reads them with <c>context.ReadOptions&lt;ItsRecord&gt;()</c>.
+/// </summary>
+/// <param name="stageOptions">The record that holds the choice: a stage's options, or a nested record of them.</param>
+/// <param name="method">The method's name, kebab-case.</param>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
+public sealed class MethodOptionsAttribute(Type stageOptions, string method) : Attribute
+{
+    /// <summary>The record that holds the choice.</summary>
+    public Type StageOptions { get; } = stageOptions;
+
+    /// <summary>The method's name.</summary>
+    public string Method { get; } = method;
+
+    /// <summary>Property that holds the choice.</summary>
+    /// <value><c>Method</c></value>
+    public string Property { get; init; } = "Method";
 }

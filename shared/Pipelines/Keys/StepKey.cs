@@ -1,0 +1,71 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+
+namespace Espalier.Pipelines.Keys;
+
+/// <summary>
+/// What the result of a step depends on. Its digest names the work: equal keys mean equal results, which is the cache, the
+/// resume, the exactly-once effect and the receipt.
+/// </summary>
+public sealed record StepKey
+{
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Digest of the stage's code (<see cref="StageVersion"/>).</summary>
+    public required string StageVersion { get; init; }
+
+    /// <summary>Library, device and kernels that results depend on.</summary>
+    public required string NumericsClass { get; init; }
+
+    /// <summary>Options, normalised.</summary>
+    public required JsonElement Options { get; init; }
+
+    /// <summary>Inputs in planned order: what each is for, and its manifest root.</summary>
+    public required IReadOnlyList<StepKeyInput> Inputs { get; init; }
+
+    /// <summary>The digest of the canonical JSON.</summary>
+    public Digest ToDigest() => CanonicalJson.DigestOf(this);
+
+    /// <summary>The key of a step whose inputs are known.</summary>
+    public static StepKey Of(string kind, string stageVersion, string numericsClass, JsonElement options, IEnumerable<StepInput> inputs) => new()
+    {
+        Kind = kind,
+        StageVersion = stageVersion,
+        NumericsClass = numericsClass,
+        Options = options,
+        Inputs = [.. inputs.Select(i => new StepKeyInput(i.Output, NamesMatter(kind) ? i.Step : "", i.Artifact.Root))],
+    };
+
+    /// <summary>The digest of <see cref="Of"/>.</summary>
+    public static Digest Compute(string kind, string stageVersion, string numericsClass, JsonElement options, IEnumerable<StepInput> inputs) =>
+        Of(kind, stageVersion, numericsClass, options, inputs).ToDigest();
+
+    /// <summary>Why two keys differ: the first field that does, with both values; null when they are equal.</summary>
+    public static string? Explain(StepKey before, StepKey after) =>
+        FirstDifference("", JsonSerializer.SerializeToNode(before, WireJson.Options), JsonSerializer.SerializeToNode(after, WireJson.Options));
+
+    /// <summary>Metrics of these kinds carry the names of the steps that made the models, so the names are part of the work.</summary>
+    private static bool NamesMatter(string kind) => kind is StageKinds.Evaluate or StageKinds.Register;
+
+    private static string? FirstDifference(string path, JsonNode? before, JsonNode? after) => (before, after) switch
+    {
+        (JsonObject a, JsonObject b) => a.Select(p => p.Key).Union(b.Select(p => p.Key))
+            .Select(key => FirstDifference(path.Length == 0 ? key : $"{path}.{key}", a[key], b[key]))
+            .FirstOrDefault(difference => difference is not null),
+        (JsonArray a, JsonArray b) when a.Count == b.Count => a
+            .Select((item, i) => FirstDifference($"{path}[{i}]", item, b[i]))
+            .FirstOrDefault(difference => difference is not null),
+        (JsonArray a, JsonArray b) => $"{path}: {a.Count} before, {b.Count} now",
+        _ => Text(before) == Text(after) ? null : $"{path}: {Text(before)} before, {Text(after)} now",
+    };
+
+    private static string Text(JsonNode? node) => node is null ? "absent" : node.ToJsonString(WireJson.Options);
+}
+
+/// <summary>One input of a step key.</summary>
+/// <param name="As">What it is for the step.</param>
+/// <param name="Step">The step that made it where the name shows in the result, else empty.</param>
+/// <param name="Root">Its manifest root.</param>
+public sealed record StepKeyInput(string As, string Step, Digest Root);

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Espalier.Contracts;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>
+/// A pipeline made explicit: parameters filled in, matrices expanded, datasets turned into steps, edges resolved. The ledger
+/// stores it as JSON (<see cref="WireJson"/>); nothing of the YAML is needed afterwards.
+/// </summary>
+public sealed record PipelinePlan
+{
+    /// <summary>The pipeline's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Every step, each after the steps it needs.</summary>
+    public required IReadOnlyList<PlannedStep> Steps { get; init; }
+
+    /// <summary>Values of the parameters used, by name.</summary>
+    public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>One step of a plan.</summary>
+public sealed record PlannedStep
+{
+    /// <summary>Name within the plan, kebab-case.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>
+    /// Options: valid, units resolved, defaults filled in. An option that became an input reads <c>input:AS</c>, so no path
+    /// and no step name gets into the step key.
+    /// </summary>
+    public required JsonElement Options { get; init; }
+
+    /// <summary>Artifacts the step reads, in a fixed order that is part of its key.</summary>
+    public required IReadOnlyList<PlannedInput> Inputs { get; init; }
+
+    /// <summary>Steps that must have succeeded first: those of the inputs, of <c>needs</c> and of <c>when</c>; without repeats.</summary>
+    public required IReadOnlyList<string> Needs { get; init; }
+
+    /// <summary>Condition over metrics of earlier steps , or null to run always.</summary>
+    public string? When { get; init; }
+
+    /// <summary>Attempts after the first when the failure is transient.</summary>
+    public RetryPolicy Retry { get; init; } = new();
+
+    /// <summary>Longest time for one attempt, or null.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Higher runs first.</summary>
+    /// <value>0</value>
+    public int Priority { get; init; }
+
+    /// <summary>Whether the file names the step; false for the dataset steps the planner adds.</summary>
+    public bool IsImplicit { get; init; }
+
+    /// <summary>Where the step stands in the file, from 1.</summary>
+    public int Line { get; init; }
+}
+
+/// <summary>One artifact that a step reads.</summary>
+public sealed record PlannedInput
+{
+    /// <summary>The step that makes it; for an artifact that exists already, how the file names it (<c>model:demo@stable</c>).</summary>
+    public required string Step { get; init; }
+
+    /// <summary>Which output of that step (<see cref="OutputNames"/>).</summary>
+    public required string Output { get; init; }
+
+    /// <summary>
+    /// What it is for the step that reads it, and <see cref="StepInput.Output"/> of the assignment: the option's path
+    /// (<c>from</c>, <c>data</c>, <c>calibration.data</c>), else the name of the output (<c>model</c>, <c>report</c>).
+    /// </summary>
+    public required string As { get; init; }
+
+    /// <summary>The artifact when it exists already (a registered model), else null.</summary>
+    public ManifestRef? Artifact { get; init; }
+}
+
+/// <summary>How often a step is tried.</summary>
+public sealed record RetryPolicy
+{
+    /// <summary>Attempts in all.</summary>
+    /// <value>3</value>
+    public int Attempts { get; init; } = 3;
+
+    /// <summary>Wait before the second attempt; doubled for each one after.</summary>
+    /// <value>5 seconds</value>
+    public TimeSpan Backoff { get; init; } = TimeSpan.FromSeconds(5);
+}
