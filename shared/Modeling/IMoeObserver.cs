@@ -9,6 +9,9 @@ namespace Espalier.Modeling;
 /// </summary>
 public interface IMoeObserver
 {
+    /// <summary>After attention, before its output projection is added to the stream.</summary>
+    void OnAttention(AttentionTrace trace) { }
+
     /// <summary>After routing, before any expert runs.</summary>
     void OnRouting(RoutingTrace trace) { }
 
@@ -21,6 +24,12 @@ public interface IMoeObserver
     /// <summary>After the block. <paramref name="residual"/> (T, H) is the stream before the block, <paramref name="output"/> (T, H) what is added to it.</summary>
     void OnBlock(int layer, Tensor residual, Tensor output) { }
 }
+
+/// <summary>Inputs of the attention projections of one layer.</summary>
+/// <param name="Layer">Layer index.</param>
+/// <param name="Input">(T, H) input of the query, key and value projections.</param>
+/// <param name="Context">(T, heads * head size) input of the output projection.</param>
+public sealed record AttentionTrace(int Layer, Tensor Input, Tensor Context);
 
 /// <summary>Routing of one layer.</summary>
 /// <param name="Layer">Layer index.</param>
