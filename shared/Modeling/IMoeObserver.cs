@@ -38,9 +38,13 @@ public sealed record AttentionTrace(int Layer, Tensor Input, Tensor Context);
 /// <param name="Scores">(T, E) softmax probabilities or sigmoid scores, float32, without selection bias.</param>
 /// <param name="Selected">(T, K) expert indices, int64, best first.</param>
 /// <param name="Gates">(T, K) combine weights, float32.</param>
-public sealed record RoutingTrace(int Layer, Tensor Input, Tensor Logits, Tensor Scores, Tensor Selected, Tensor Gates);
+public sealed record RoutingTrace(int Layer, Tensor Input, Tensor Logits, Tensor Scores, Tensor Selected, Tensor Gates)
+{
+    /// <summary>Tokens that each expert got, E numbers that sum to T K.</summary>
+    public IReadOnlyList<long> Counts { get; init; } = [];
+}
 
-/// <summary>One expert's share of a batch.</summary>
+/// <summary>One expert's share of a batch; experts without tokens have none.</summary>
 /// <param name="Layer">Layer index.</param>
 /// <param name="Expert">Expert index.</param>
 /// <param name="Tokens">(T_e) indices of the routed tokens, int64, ascending.</param>

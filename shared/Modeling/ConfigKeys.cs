@@ -1,0 +1,194 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Espalier.Modeling;
+
+/// <summary>Reads typed values from <c>config.json</c> and collects what is wrong, so that one error names every problem.</summary>
+internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>? problems = null)
+{
+    private readonly List<string> _problems = problems ?? [];
+
+    public bool Has(string key) => root.TryGetPropertyValue(key, out var value) && value is not null;
+
+    public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{key}' {what}.");
+
+    public void ThrowIfAny()
+    {
+        if (_problems.Count > 0)
+            throw new InvalidModelException(string.Join(Environment.NewLine, _problems.Distinct()));
+    }
+
+    public ConfigKeys? Child(string key)
+    {
+        if (!Has(key))
+            return null;
+        if (root[key] is JsonObject child)
+            return new ConfigKeys(child, $"{path}{key}.", _problems);
+        Problem(key, "must be an object");
+        return null;
+    }
+
+    /// <summary>A required whole number; 0 stands in when it is wrong, and the problem is recorded.</summary>
+    public int Count(string key, int minimum, int maximum)
+    {
+        if (!Has(key))
+            Problem(key, "is missing");
+        else if (root[key] is JsonValue value && TryInteger(value, out var number))
+        {
+            if (number >= minimum && number <= maximum)
+                return (int)number;
+            Problem(key, $"is {number}; allowed: {minimum} to {maximum}");
+        }
+        else
+            Problem(key, "must be a whole number");
+        return 0;
+    }
+
+    /// <summary>One number that goes by several names; they must agree.</summary>
+    public int FirstCount(string[] names, int minimum, int maximum)
+    {
+        var present = names.Where(Has).ToList();
+        if (present.Count == 0)
+            return Count(names[0], minimum, maximum);
+        var values = present.Select(name => Count(name, minimum, maximum)).ToList();
+        if (values.Distinct().Count() > 1)
+            Problem(present[0], $"disagrees with '{present[1]}': {values[0]} against {values[1]}");
+        return values[0];
+    }
+
+    public double Number(string key, double fallback, double minimum, double maximum)
+    {
+        if (!Has(key))
+            return fallback;
+        if (root[key] is not JsonValue value || value.GetValueKind() != JsonValueKind.Number)
+        {
+            Problem(key, "must be a number");
+            return fallback;
+        }
+        var number = value.Deserialize<double>();
+        if (number >= minimum && number <= maximum)
+            return number;
+        Problem(key, $"is {number}; allowed: {minimum} to {maximum}");
+        return fallback;
+    }
+
+    public bool Flag(string key, bool fallback)
+    {
+        if (!Has(key))
+            return fallback;
+        if (root[key] is JsonValue value && value.TryGetValue<bool>(out var flag))
+            return flag;
+        Problem(key, "must be true or false");
+        return fallback;
+    }
+
+    public string? Text(string key, string? fallback)
+    {
+        if (!Has(key))
+            return fallback;
+        if (root[key] is JsonValue value && value.TryGetValue<string>(out var text))
+            return text;
+        Problem(key, "must be a text");
+        return fallback;
+    }
+
+    /// <summary>Position of the value among the allowed words; 0 when the key is absent.</summary>
+    public int Choice(string key, string[] words)
+    {
+        var word = Text(key, words[0]);
+        var index = Array.IndexOf(words, word);
+        if (index < 0)
+            Problem(key, $"is '{word}'; allowed: {string.Join(", ", words)}");
+        return Math.Max(index, 0);
+    }
+
+    /// <summary>A whole number or the first of a list of them.</summary>
+    public int? FirstOf(string key)
+    {
+        if (!Has(key))
+            return null;
+        var node = root[key] is JsonArray { Count: > 0 } list ? list[0] : root[key];
+        if (node is JsonValue value && TryInteger(value, out var number) && number is >= 0 and <= int.MaxValue)
+            return (int)number;
+        Problem(key, "must be a token id or a list of them");
+        return null;
+    }
+
+    /// <summary>Per layer, a group number for each expert; groups are numbered from 0 without gaps.</summary>
+    public IReadOnlyList<IReadOnlyList<int>>? IntegerTable(string key, int rows, int columns)
+    {
+        if (!Has(key))
+            return null;
+        var table = new List<IReadOnlyList<int>>();
+        foreach (var row in root[key] as JsonArray ?? [])
+        {
+            var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1).ToList();
+            if (values.Count != columns || values.Contains(-1) || values.Distinct().Count() != values.Max() + 1)
+                Problem(key, $"layer {table.Count} must list the group of each of the {columns} experts, numbered from 0 without gaps");
+            table.Add(values);
+        }
+        if (table.Count != rows)
+            Problem(key, $"has {table.Count} layers; num_hidden_layers is {rows}");
+        return table;
+    }
+
+    /// <summary>The rotary base, under the old or the new spelling; scaled variants are refused.</summary>
+    public double RopeTheta(double fallback)
+    {
+        var theta = Number("rope_theta", fallback, 1, 1e12);
+        foreach (var key in (string[])["rope_parameters", "rope_scaling"])
+        {
+            if (Child(key) is not { } rope)
+                continue;
+            var type = rope.Text("rope_type", null) ?? rope.Text("type", "default");
+            if (type != "default")
+                rope.Problem("rope_type", $"is '{type}'; supported: default");
+            theta = rope.Number("rope_theta", theta, 1, 1e12);
+        }
+        return theta;
+    }
+
+    public string WeightType()
+    {
+        var type = (Text("dtype", null) ?? Text("torch_dtype", "float32"))!.Replace("torch.", "", StringComparison.Ordinal);
+        if (type is not ("float32" or "bfloat16" or "float16"))
+            Problem(Has("dtype") ? "dtype" : "torch_dtype", $"is '{type}'; supported: float32, bfloat16, float16");
+        return type;
+    }
+
+    public WeightQuantization? Quantization()
+    {
+        if (Child("quantization_config") is not { } entry)
+            return null;
+        var method = entry.Text("quant_method", "");
+        var format = entry.Text("format", "");
+        if (method != "compressed-tensors" || format != "pack-quantized")
+        {
+            entry.Problem("format", $"is '{method}/{format}'; supported: compressed-tensors/pack-quantized");
+            return null;
+        }
+        var group = entry.Child("config_groups")?.FirstChild()?.Child("weights");
+        if (group is null)
+        {
+            entry.Problem("config_groups", "must hold one group with 'weights'");
+            return null;
+        }
+        var bits = group.Count("num_bits", 1, 8);
+        if (bits is not (4 or 8))
+            group.Problem("num_bits", $"is {bits}; supported: 4, 8");
+        var size = group.Has("group_size") && group.Text("strategy", "group") == "group" ? group.Count("group_size", 1, 1 << 20) : -1;
+        return new WeightQuantization(bits, size, group.Flag("symmetric", true));
+    }
+
+    private ConfigKeys? FirstChild() => root.Count > 0 ? Child(root.First().Key) : null;
+
+    private static bool TryInteger(JsonValue value, out long number)
+    {
+        number = 0;
+        if (value.GetValueKind() != JsonValueKind.Number)
+            return false;
+        var real = value.Deserialize<double>();
+        number = (long)real;
+        return real == Math.Floor(real) && Math.Abs(real) < 1e15;
+    }
+}

@@ -1,0 +1,188 @@
+using Espalier.Modeling.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling;
+
+/// <summary>Creating, loading and exporting the weights.</summary>
+public sealed partial class MoeDecoder
+{
+    private MoeDecoder(ModelConfig config, bool routerBias, ScalarType dtype, Device device)
+    {
+        Config = config;
+        ComputeType = dtype;
+        Buffer = new ParameterBuffer(Layout(config, routerBias), dtype, device);
+        _rotary = new RotaryEmbedding(config.HeadSize, config.RopeTheta);
+        _embedding = Weight(TensorNames.Embedding);
+        _finalNorm = Weight(TensorNames.FinalNorm);
+        _head = config.TieEmbeddings ? _embedding : Weight(TensorNames.Head);
+        _layers = [.. Enumerable.Range(0, config.Layers).Select(index => new DecoderLayer(index)
+        {
+            InputNorm = Weight(TensorNames.Layer(index) + "input_layernorm.weight"),
+            Query = Weight(TensorNames.Layer(index) + "self_attn.q_proj.weight"),
+            Key = Weight(TensorNames.Layer(index) + "self_attn.k_proj.weight"),
+            Value = Weight(TensorNames.Layer(index) + "self_attn.v_proj.weight"),
+            QueryNorm = Weight(TensorNames.Layer(index) + "self_attn.q_norm.weight"),
+            KeyNorm = Weight(TensorNames.Layer(index) + "self_attn.k_norm.weight"),
+            AttentionOutput = Weight(TensorNames.Layer(index) + "self_attn.o_proj.weight"),
+            PostNorm = Weight(TensorNames.Layer(index) + "post_attention_layernorm.weight"),
+            Router = Weight(TensorNames.Router(index)),
+            RouterBias = routerBias ? Weight(TensorNames.RouterBias(index)) : null,
+            GateUp = Weight(TensorNames.ExpertsGateUp(index)),
+            Down = Weight(TensorNames.ExpertsDown(index)),
+            Siblings = config.SiblingGroups is { } groups ? new SiblingTable(groups[index], device) : null,
+        })];
+    }
+
+    /// <summary>
+    /// A fresh float32 model: matrices normal with standard deviation <see cref="ModelConfig.InitializerRange"/>, norms 1.
+    /// Each tensor has its own random stream, keyed by seed and name.
+    /// </summary>
+    public static MoeDecoder Create(ModelConfig config, long seed, Device? device = null)
+    {
+        var decoder = new MoeDecoder(config, routerBias: false, float32, device ?? CPU);
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        foreach (var (name, value) in decoder.ExportWeights())
+        {
+            if (name.EndsWith("norm.weight", StringComparison.Ordinal))
+                value.fill_(1);
+            else
+                value.copy_(randn(value.shape, dtype: float32, generator: RandomStream.For(seed, name)) * config.InitializerRange);
+        }
+        return decoder;
+    }
+
+    /// <summary>Loads a model strictly: every tensor that the configuration calls for, no other, each with its shape and finite.</summary>
+    /// <param name="config">What the weights are.</param>
+    /// <param name="source">Where they are; packed weights are expanded.</param>
+    /// <param name="dtype">Type to hold them in; float32 when null.</param>
+    /// <param name="device">Device to hold them on; the CPU when null.</param>
+    /// <exception cref="InvalidModelException">Tensors that are missing, unknown, misshapen or not finite, by name.</exception>
+    public static MoeDecoder Load(ModelConfig config, IWeightSource source, ScalarType? dtype = null, Device? device = null)
+    {
+        var loader = new DecoderLoader(config, source);
+        var routerBias = loader.Check();
+        var decoder = new MoeDecoder(config, routerBias, dtype ?? float32, device ?? CPU);
+        try
+        {
+            using var untracked = no_grad();
+            foreach (var layer in decoder._layers.Where(layer => loader.Has(TensorNames.SelectionBias(layer.Index))))
+                layer.SelectionBias = zeros(config.Experts, dtype: float32, device: device ?? CPU).DetachFromDisposeScope();
+            foreach (var (name, value) in decoder.ExportWeights())
+            {
+                using (value)
+                    loader.Fill(name, value);
+            }
+            return decoder;
+        }
+        catch
+        {
+            decoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Every weight under its Hugging Face name, experts one by one: views, so writing to them changes the model. The
+    /// caller disposes them. Selection biases come last in their layer, when the model has them.
+    /// </summary>
+    public IEnumerable<(string Name, Tensor Value)> ExportWeights()
+    {
+        foreach (var parameter in Parameters)
+        {
+            if (!parameter.Name.EndsWith("mlp.experts.gate_up_proj", StringComparison.Ordinal) && !parameter.Name.EndsWith("mlp.experts.down_proj", StringComparison.Ordinal))
+                yield return (parameter.Name, parameter.Value.detach());
+        }
+        foreach (var layer in _layers)
+        {
+            for (var expert = 0; expert < Config.Experts; expert++)
+            {
+                var weights = GetExpert(layer.Index, expert);
+                yield return (TensorNames.Expert(layer.Index, expert, "gate"), weights.Gate);
+                yield return (TensorNames.Expert(layer.Index, expert, "up"), weights.Up);
+                yield return (TensorNames.Expert(layer.Index, expert, "down"), weights.Down);
+            }
+            if (layer.SelectionBias is { } bias)
+                yield return (TensorNames.SelectionBias(layer.Index), bias.alias());
+        }
+    }
+
+    /// <summary>One expert's weights: detached views that the caller disposes.</summary>
+    public ExpertWeights GetExpert(int layer, int expert)
+    {
+        using var scope = NewDisposeScope();
+        var gateUp = _layers[layer].GateUp.detach().select(0, expert); // (2F, H)
+        return new ExpertWeights(
+            gateUp.narrow(0, 0, Config.ExpertSize).MoveToOuterDisposeScope(),
+            gateUp.narrow(0, Config.ExpertSize, Config.ExpertSize).MoveToOuterDisposeScope(),
+            _layers[layer].Down.detach().select(0, expert).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>The selection bias (E) of a layer, float32, or null. It is the model's own tensor.</summary>
+    public Tensor? SelectionBias(int layer) => _layers[layer].SelectionBias;
+
+    /// <summary>The router logit bias (E) of a layer, or null. It is the model's own parameter.</summary>
+    public Tensor? RouterBias(int layer) => _layers[layer].RouterBias;
+
+    /// <summary>Gives every layer that lacks one a selection bias of zeros, for loss-free balancing.</summary>
+    public void AddSelectionBias()
+    {
+        foreach (var layer in _layers)
+            layer.SelectionBias ??= zeros(Config.Experts, dtype: float32, device: Device).DetachFromDisposeScope();
+    }
+
+    /// <summary>Changes how tokens choose experts: between sibling-exclusive and free, and how many.</summary>
+    /// <exception cref="InvalidModelException">The model has too few experts, or no sibling groups.</exception>
+    public void ChangeRouting(bool siblingExclusive, int expertsPerToken)
+    {
+        if (siblingExclusive && Config.SiblingGroups is null)
+            throw new InvalidModelException("Sibling-exclusive routing needs sibling groups, which this model does not record.");
+        var limit = siblingExclusive ? _layers.Min(layer => layer.Siblings!.Count) : Config.Experts;
+        if (expertsPerToken < 1 || expertsPerToken > limit)
+            throw new InvalidModelException($"Experts per token must be from 1 to {limit}, not {expertsPerToken}.");
+        Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };
+    }
+
+    /// <summary>Frees the weights and the tables.</summary>
+    public void Dispose()
+    {
+        Buffer.Dispose();
+        _rotary.Dispose();
+        _causalMask?.Dispose();
+        foreach (var layer in _layers)
+        {
+            layer.SelectionBias?.Dispose();
+            layer.Siblings?.Dispose();
+        }
+    }
+
+    private Tensor Weight(string name) => Buffer.Views[name].Value;
+
+    private static List<(string Name, long[] Shape, bool Decays)> Layout(ModelConfig config, bool routerBias)
+    {
+        var (width, query, keyValue) = (config.HiddenSize, (long)config.Heads * config.HeadSize, (long)config.KeyValueHeads * config.HeadSize);
+        var layout = new List<(string, long[], bool)> { (TensorNames.Embedding, [config.VocabularySize, width], true) };
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var prefix = TensorNames.Layer(layer);
+            layout.Add((prefix + "input_layernorm.weight", [width], false));
+            layout.Add((prefix + "self_attn.q_proj.weight", [query, width], true));
+            layout.Add((prefix + "self_attn.k_proj.weight", [keyValue, width], true));
+            layout.Add((prefix + "self_attn.v_proj.weight", [keyValue, width], true));
+            layout.Add((prefix + "self_attn.q_norm.weight", [query], false));
+            layout.Add((prefix + "self_attn.k_norm.weight", [keyValue], false));
+            layout.Add((prefix + "self_attn.o_proj.weight", [width, query], true));
+            layout.Add((prefix + "post_attention_layernorm.weight", [width], false));
+            layout.Add((TensorNames.Router(layer), [config.Experts, width], true));
+            if (routerBias)
+                layout.Add((TensorNames.RouterBias(layer), [config.Experts], false));
+            layout.Add((TensorNames.ExpertsGateUp(layer), [config.Experts, 2L * config.ExpertSize, width], true));
+            layout.Add((TensorNames.ExpertsDown(layer), [config.Experts, width, config.ExpertSize], true));
+        }
+        layout.Add((TensorNames.FinalNorm, [width], false));
+        if (!config.TieEmbeddings)
+            layout.Add((TensorNames.Head, [config.VocabularySize, width], true));
+        return layout;
+    }
+}

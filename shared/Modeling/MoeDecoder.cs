@@ -1,0 +1,168 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace Espalier.Modeling;
+
+/// <summary>
+/// A pre-norm mixture-of-experts decoder (OLMoE, arXiv 2409.02060), in execution order:
+/// embedding; per layer h += Attention(RMSNorm(h)), h += Moe(RMSNorm(h)); RMSNorm; head.
+/// Weights are kept in one buffer of one type; with <see cref="ComputeType"/> set to another type they are cast where
+/// they are used, and activations have that type, except for norms' statistics, attention's softmax and the router,
+/// which are float32. Shapes: B sequences of S tokens, T = B S, width H, E experts of width F, K per token.
+/// </summary>
+public sealed partial class MoeDecoder : IDisposable
+{
+    private readonly IReadOnlyList<DecoderLayer> _layers;
+    private readonly RotaryEmbedding _rotary;
+    private readonly Tensor _embedding; // (V, H)
+    private readonly Tensor _finalNorm; // (H)
+    private readonly Tensor _head;      // (V, H)
+    private Tensor? _causalMask;        // (S, S) of 0 and -infinity
+
+    /// <summary>Shape and conventions. Only routing can change: see <see cref="ChangeRouting"/>.</summary>
+    public ModelConfig Config { get; private set; }
+
+    /// <summary>Where the weights are.</summary>
+    public ParameterBuffer Buffer { get; }
+
+    /// <summary>Trainable weights in layer order; experts stacked per layer.</summary>
+    public IReadOnlyList<NamedParameter> Parameters => Buffer.Parameters;
+
+    /// <summary>Type of activations and of weights where they are used.</summary>
+    /// <value>the weights' own type</value>
+    public ScalarType ComputeType { get; set; }
+
+    /// <summary>Device of the weights.</summary>
+    public Device Device => Buffer.Values.device;
+
+    /// <summary>Logits for <paramref name="tokens"/> (B, S), int64, and how each layer routed them.</summary>
+    public DecoderOutput Forward(Tensor tokens, IMoeObserver? observer = null)
+    {
+        var hidden = Embed(tokens);
+        var routing = new List<RoutingTrace>(_layers.Count);
+        foreach (var layer in _layers)
+        {
+            (hidden, var trace) = RunLayer(layer, hidden, observer);
+            routing.Add(trace);
+        }
+        return new DecoderOutput(Head(hidden), routing);
+    }
+
+    /// <summary>Embeds <paramref name="tokens"/> (B, S), int64: (B, S, H).</summary>
+    public Tensor Embed(Tensor tokens) =>
+        Cast(_embedding).index_select(0, tokens.flatten()).view(tokens.shape[0], tokens.shape[1], Config.HiddenSize);
+
+    /// <summary>Runs one layer on the residual stream <paramref name="hidden"/> (B, S, H).</summary>
+    public Tensor RunLayer(int layer, Tensor hidden, IMoeObserver? observer = null)
+    {
+        using var scope = NewDisposeScope();
+        return RunLayer(_layers[layer], hidden, observer).Hidden.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Logits (B, S, V) for the last residual stream (B, S, H).</summary>
+    public Tensor Head(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        return linear(RmsNorm(hidden, _finalNorm), Cast(_head)).MoveToOuterDisposeScope();
+    }
+
+    private (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
+    {
+        using var scope = NewDisposeScope();
+        hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm));
+        var residual = hidden.view(-1, Config.HiddenSize);                                   // (T, H)
+        var input = RmsNorm(residual, layer.PostNorm);                                       // (T, H)
+        var trace = Count(Router.Route(Config, layer, input, hidden.shape[1]));
+        observer?.OnRouting(trace);
+        var output = Experts(layer, trace, observer);                                        // (T, H)
+        observer?.OnBlock(layer.Index, residual, output);
+        foreach (var kept in (Tensor[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates])
+            kept.MoveToOuterDisposeScope();
+        return ((residual + output).view(hidden.shape).MoveToOuterDisposeScope(), trace);
+    }
+
+    // x * rsqrt(mean(x^2) + eps) in float32, rounded to the compute type, then times the weight.
+    private Tensor RmsNorm(Tensor x, Tensor weight)
+    {
+        var wide = x.to(float32);
+        var normed = wide * (wide.square().mean([-1], keepdim: true) + Config.NormEpsilon).rsqrt();
+        return normed.to(ComputeType) * Cast(weight);
+    }
+
+    // Causal self-attention; query and key are normed over the whole projected vector, before the split into heads.
+    private Tensor Attention(DecoderLayer layer, Tensor x)
+    {
+        var (batch, length) = (x.shape[0], x.shape[1]);
+        var query = Clip(RmsNorm(linear(x, Cast(layer.Query)), layer.QueryNorm));            // (B, S, nH D)
+        var key = Clip(RmsNorm(linear(x, Cast(layer.Key)), layer.KeyNorm));                  // (B, S, nKV D)
+        var value = Clip(linear(x, Cast(layer.Value)));                                      // (B, S, nKV D)
+        query = _rotary.Apply(SplitHeads(query, Config.Heads));                              // (B, nH, S, D)
+        key = RepeatHeads(_rotary.Apply(SplitHeads(key, Config.KeyValueHeads)));             // (B, nH, S, D)
+        value = RepeatHeads(SplitHeads(value, Config.KeyValueHeads));                        // (B, nH, S, D)
+
+        var scale = (float)(1 / Math.Sqrt(Config.HeadSize));
+        var scores = baddbmm(CausalMask(length), Stack(query), Stack(key).transpose(1, 2), beta: 1, alpha: scale); // (B nH, S, S)
+        var weights = softmax(scores, -1, float32).to(ComputeType);
+        var context = bmm(weights, Stack(value)).view(batch, Config.Heads, length, Config.HeadSize);
+        return linear(context.transpose(1, 2).reshape(batch, length, -1), Cast(layer.AttentionOutput)); // (B, S, H)
+
+        Tensor SplitHeads(Tensor projected, int heads) => projected.view(batch, length, heads, Config.HeadSize).transpose(1, 2);
+        Tensor Stack(Tensor perHead) => perHead.reshape(batch * Config.Heads, length, Config.HeadSize);
+    }
+
+    // SwiGLU experts, dropless: tokens sorted by expert, one GEMM for gate and up and one for down per expert,
+    // results added back in ascending expert order.
+    private Tensor Experts(DecoderLayer layer, RoutingTrace trace, IMoeObserver? observer)
+    {
+        var (_, order) = trace.Selected.flatten().sort(stable: true);                        // (T K), by expert, then token
+        var tokens = order.div(Config.ExpertsPerToken, RoundingMode.floor);                  // (T K)
+        var gates = trace.Gates.flatten().index_select(0, order);                            // (T K)
+        var inputs = trace.Input.index_select(0, tokens).split([.. trace.Counts]);           // E of (T_e, H)
+        var observed = observer is null ? null : new { Tokens = tokens.split([.. trace.Counts]), Gates = gates.split([.. trace.Counts]) };
+        var gateUp = Cast(layer.GateUp).unbind();                                            // E of (2F, H)
+        var down = Cast(layer.Down).unbind();                                                // E of (H, F)
+        var outputs = new List<Tensor>(Config.Experts);
+        for (var expert = 0; expert < Config.Experts; expert++)
+        {
+            if (trace.Counts[expert] == 0)
+                continue;
+            var halves = linear(inputs[expert], gateUp[expert]).chunk(2, -1);                // 2 of (T_e, F)
+            var inner = silu(halves[0]) * halves[1];                                         // (T_e, F)
+            var output = linear(inner, down[expert]);                                        // (T_e, H)
+            if (observer is not null)
+                output = observer.OnExpert(new ExpertTrace(layer.Index, expert, observed!.Tokens[expert], observed.Gates[expert], inputs[expert], inner, output));
+            outputs.Add(output);
+        }
+        var weighted = cat(outputs) * gates.to(ComputeType).unsqueeze(1);                    // (T K, H)
+        return zeros_like(trace.Input).index_add(0, tokens, weighted, 1);                    // (T, H)
+    }
+
+    // The one device-to-host copy of a layer: how many tokens each expert got.
+    private RoutingTrace Count(RoutingTrace trace)
+    {
+        using var counts = bincount(trace.Selected.flatten(), minlength: Config.Experts).cpu();
+        return trace with { Counts = counts.data<long>().ToArray() };
+    }
+
+    private Tensor Cast(Tensor weight) => weight.dtype == ComputeType ? weight : weight.to(ComputeType);
+
+    private Tensor Clip(Tensor projected) => Config.ClipQkv is { } bound ? projected.clamp(-bound, bound) : projected;
+
+    private Tensor RepeatHeads(Tensor x)
+    {
+        var repeats = Config.Heads / Config.KeyValueHeads;
+        return repeats == 1 ? x : x.repeat_interleave(repeats, 1);
+    }
+
+    private Tensor CausalMask(long length)
+    {
+        if (_causalMask is null || _causalMask.shape[0] != length || _causalMask.dtype != ComputeType)
+        {
+            _causalMask?.Dispose();
+            using var untracked = no_grad();
+            _causalMask = full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).triu_(1).DetachFromDisposeScope();
+        }
+        return _causalMask;
+    }
+}

@@ -1,0 +1,54 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling;
+
+/// <summary>
+/// Picks experts for tokens. z = R x + b in float32, s = softmax(z) or sigmoid(z); the K experts with the largest
+/// s + beta, where the selection bias beta (arXiv 2408.15664) never enters the gate; gate = s, divided by the sum of the
+/// K when the model normalises. Equal scores: the lower expert index wins.
+/// Sibling-exclusive: the same over source groups, whose logit is the largest of their members; then the member
+/// (position + layer) mod group size. Right after copying, this is the source model exactly.
+/// </summary>
+internal static class Router
+{
+    /// <summary>Routes <paramref name="x"/> (T, H), whose rows run through sequences of <paramref name="sequence"/> tokens.</summary>
+    public static RoutingTrace Route(ModelConfig config, DecoderLayer layer, Tensor x, long sequence)
+    {
+        var logits = nn.functional.linear(x.to(float32), layer.Router.to(float32), layer.RouterBias?.to(float32)); // (T, E)
+        var scores = Score(config, logits);                                                                       // (T, E)
+        var (selected, gates) = config.SiblingExclusive
+            ? SelectSiblings(config, layer, logits, sequence)
+            : SelectFreely(config, layer, scores);
+        if (config.NormalizeTopK)
+            gates = gates / (gates.sum(-1, keepdim: true) + (config.ScoreFunction == ScoreFunction.Sigmoid ? 1e-20 : 0));
+        return new RoutingTrace(layer.Index, x, logits, scores, selected, gates);
+    }
+
+    /// <summary>Indices of the <paramref name="count"/> largest of each row, largest first, ties to the lower index: (T, count).</summary>
+    public static Tensor TopK(Tensor scores, int count)
+    {
+        var (_, order) = scores.detach().sort(dim: -1, descending: true, stable: true);
+        return order.narrow(-1, 0, count);
+    }
+
+    private static (Tensor Selected, Tensor Gates) SelectFreely(ModelConfig config, DecoderLayer layer, Tensor scores)
+    {
+        var choice = layer.SelectionBias is { } bias ? scores.detach() + bias : scores;
+        var selected = TopK(choice, config.ExpertsPerToken).contiguous(); // (T, K)
+        return (selected, scores.gather(-1, selected));
+    }
+
+    private static (Tensor Selected, Tensor Gates) SelectSiblings(ModelConfig config, DecoderLayer layer, Tensor logits, long sequence)
+    {
+        var groups = layer.Siblings!;
+        var scores = Score(config, groups.LargestMember(logits));                                                  // (T, G)
+        var choice = layer.SelectionBias is { } bias ? scores.detach() + groups.LargestMember(bias.unsqueeze(0)) : scores;
+        var chosen = TopK(choice, config.ExpertsPerToken).contiguous();                                            // (T, K) groups
+        var position = arange(logits.shape[0], device: logits.device).remainder(sequence).unsqueeze(1);            // (T, 1)
+        return (groups.Member(chosen, position + layer.Index), scores.gather(-1, chosen));
+    }
+
+    private static Tensor Score(ModelConfig config, Tensor logits) =>
+        config.ScoreFunction == ScoreFunction.Sigmoid ? logits.sigmoid() : nn.functional.softmax(logits, -1);
+}
