@@ -70,7 +70,7 @@ public sealed partial class MoeDecoder : IDisposable
     private (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
         using var scope = NewDisposeScope();
-        hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm));
+        hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm), observer);
         var residual = hidden.view(-1, Config.HiddenSize);                                   // (T, H)
         var input = RmsNorm(residual, layer.PostNorm);                                       // (T, H)
         var trace = Count(Router.Route(Config, layer, input, hidden.shape[1]));
@@ -91,7 +91,7 @@ public sealed partial class MoeDecoder : IDisposable
     }
 
     // Causal self-attention; query and key are normed over the whole projected vector, before the split into heads.
-    private Tensor Attention(DecoderLayer layer, Tensor x)
+    private Tensor Attention(DecoderLayer layer, Tensor x, IMoeObserver? observer)
     {
         var (batch, length) = (x.shape[0], x.shape[1]);
         var query = Clip(RmsNorm(linear(x, Cast(layer.Query)), layer.QueryNorm));            // (B, S, nH D)
@@ -105,7 +105,9 @@ public sealed partial class MoeDecoder : IDisposable
         var scores = baddbmm(CausalMask(length), Stack(query), Stack(key).transpose(1, 2), beta: 1, alpha: scale); // (B nH, S, S)
         var weights = softmax(scores, -1, float32).to(ComputeType);
         var context = bmm(weights, Stack(value)).view(batch, Config.Heads, length, Config.HeadSize);
-        return linear(context.transpose(1, 2).reshape(batch, length, -1), Cast(layer.AttentionOutput)); // (B, S, H)
+        var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH D)
+        observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
+        return linear(merged, Cast(layer.AttentionOutput));                                  // (B, S, H)
 
         Tensor SplitHeads(Tensor projected, int heads) => projected.view(batch, length, heads, Config.HeadSize).transpose(1, 2);
         Tensor Stack(Tensor perHead) => perHead.reshape(batch * Config.Heads, length, Config.HeadSize);
