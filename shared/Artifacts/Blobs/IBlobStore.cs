@@ -22,7 +22,13 @@ public interface IBlobStore
 
     /// <summary>Opens a range of a blob for reading; <paramref name="length"/> null reads to the end.</summary>
     /// <exception cref="MissingBlobException">No such blob.</exception>
+    /// <exception cref="EndOfStreamException">The range reaches beyond the blob.</exception>
     Task<Stream> OpenReadAsync(Digest blob, long offset, long? length, CancellationToken cancellationToken);
+
+    /// <summary>Fills <paramref name="destination"/> from a blob, starting at byte <paramref name="offset"/>.</summary>
+    /// <exception cref="MissingBlobException">No such blob.</exception>
+    /// <exception cref="EndOfStreamException">The blob ends earlier.</exception>
+    void ReadExactly(Digest blob, long offset, Span<byte> destination);
 
     /// <summary>Every blob with its length.</summary>
     IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken);

@@ -1,0 +1,15 @@
+using Espalier.Contracts;
+
+namespace Espalier.Artifacts.Checkpoints;
+
+/// <summary>Reads small files that somebody else wrote, up to a size.</summary>
+internal static class BoundedFile
+{
+    public static byte[] Read(string path, long maxBytes)
+    {
+        var length = new FileInfo(path).Length;
+        if (length > maxBytes)
+            throw new UserInputException($"{path}: {length} bytes; at most {maxBytes} are read.");
+        return File.ReadAllBytes(path);
+    }
+}
