@@ -78,7 +78,7 @@ internal static class OptionSchemaBuilder
         if (option.Choices.Length > 0)
             return new OptionSchema { Kind = ValueKind.Choice, Choices = option.Choices };
         return KindOf(type, option.Kind) is { } kind
-            ? new OptionSchema { Kind = kind, Min = Limit(option.Min), Max = Limit(option.Max) }
+            ? new OptionSchema { Kind = kind, Min = Limit(option.Min, SmallestOf(type)), Max = Limit(option.Max, LargestOf(type)) }
             : type.IsClass && type.GetProperties().Any(p => p.IsDefined(typeof(OptionAttribute)))
                 ? BuildObject(type, depth + 1)
                 : throw new InvalidOperationException($"{property.DeclaringType?.Name}.{property.Name}: a {type.Name} cannot be an option.");
@@ -142,7 +142,14 @@ internal static class OptionSchemaBuilder
 
     private static string Kebab(string name) => JsonNamingPolicy.KebabCaseLower.ConvertName(name);
 
-    private static double? Limit(double value) => double.IsInfinity(value) ? null : value;
+    /// <summary>The stated limit, or else what the type can hold.</summary>
+    private static double? Limit(double stated, double? held) => double.IsInfinity(stated) ? held : stated;
+
+    private static double? SmallestOf(Type type) =>
+        type == typeof(int) ? int.MinValue : type == typeof(short) ? short.MinValue : type == typeof(uint) || type == typeof(ulong) || type == typeof(byte) ? 0 : null;
+
+    private static double? LargestOf(Type type) =>
+        type == typeof(int) ? int.MaxValue : type == typeof(uint) ? uint.MaxValue : type == typeof(short) ? short.MaxValue : type == typeof(byte) ? byte.MaxValue : null;
 
     private sealed record Method(string Name, string Discriminator, OptionSchema Schema);
 }

@@ -1,0 +1,23 @@
+namespace Espalier.Pipelines.Options;
+
+/// <summary>How options name artifacts that no step of the pipeline makes.</summary>
+public static class ArtifactForms
+{
+    /// <summary>Text from registry packages, by name.</summary>
+    public const string Corpus = "corpus:";
+
+    /// <summary>One text file.</summary>
+    public const string File = "file:";
+
+    /// <summary>A folder of text files.</summary>
+    public const string Directory = "dir:";
+
+    /// <summary>A registered model: <c>model:NAME@ALIAS</c> or <c>model:NAME@VERSION</c>.</summary>
+    public const string RegisteredModel = "model:";
+
+    /// <summary>Forms of a dataset.</summary>
+    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory];
+
+    /// <summary>Forms of a model.</summary>
+    public static IReadOnlyList<string> Model { get; } = [RegisteredModel];
+}

@@ -1,0 +1,205 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Pipelines.Options;
+
+/// <summary>
+/// Checks options against a schema and normalises them. One reader for YAML, <c>--with</c> and HTTP; it reports every problem
+/// with line, column and the nearest valid word. Reading its own output changes nothing.
+/// </summary>
+public sealed class OptionReader
+{
+    private readonly ProblemList _problems;
+    private readonly bool _inPipeline;
+    private readonly Dictionary<string, PlacedEntry> _places = [];
+    private readonly List<ArtifactOption> _artifacts = [];
+    private readonly List<ArtifactOption> _inherited = [];
+
+    private OptionReader(ProblemList problems, bool inPipeline)
+    {
+        _problems = problems;
+        _inPipeline = inPipeline;
+    }
+
+    /// <summary>Reads options from a node; problems are added to the list.</summary>
+    /// <param name="schema">An object schema.</param>
+    /// <param name="node">The options; nothing at all counts as an empty map.</param>
+    /// <param name="problems">Where problems go.</param>
+    /// <param name="optionsType">The options record, to run its validators; null skips them.</param>
+    /// <param name="inPipeline">Whether <c>${step.output}</c> is allowed and required datasets may come from upstream.</param>
+    public static OptionDocument Read(OptionSchema schema, PlacedNode node, ProblemList problems, Type? optionsType = null, bool inPipeline = false)
+    {
+        var reader = new OptionReader(problems, inPipeline);
+        var before = problems.Count;
+        reader._places[""] = new PlacedEntry("", node.Line, node.Column, node);
+        var values = node.Kind == NodeKind.Null
+            ? reader.ReadObject(schema, node with { Kind = NodeKind.Map }, "")
+            : reader.ReadValue(schema, node, "", "the options") as JsonObject;
+        var document = new OptionDocument { Values = values ?? [], Places = reader._places, Artifacts = reader._artifacts, Inherited = reader._inherited };
+        if (optionsType is not null && problems.Count == before)
+            OptionValidation.Run(optionsType, document, problems);
+        return document;
+    }
+
+    /// <summary>Reads options from JSON or YAML text.</summary>
+    /// <exception cref="UserInputException">With every problem.</exception>
+    public static OptionDocument Parse(OptionSchema schema, string text, string place, Type? optionsType = null)
+    {
+        var problems = new ProblemList(place);
+        var node = text.AsSpan().TrimStart() is ['{', ..] ? JsonSource.Parse(text, place) : YamlSource.Parse(text, place);
+        var document = Read(schema, node, problems, optionsType);
+        problems.ThrowIfAny();
+        return document;
+    }
+
+    private JsonNode? ReadValue(OptionSchema schema, PlacedNode node, string path, string name)
+    {
+        if (node.Kind == NodeKind.Null)
+            return Fail(node, $"{name} has no value: give one or leave the option out");
+        if (node.Kind == NodeKind.Text && node.Text.StartsWith("${", StringComparison.Ordinal) && schema.Kind is not (ValueKind.Dataset or ValueKind.Model))
+            return Fail(node, $"{name} cannot take the output of a step; only datasets and models can");
+        return schema.Kind switch
+        {
+            ValueKind.Object => node.Kind == NodeKind.Map ? ReadObject(schema, node, path) : Wrong(node, name, "options by name (a map)"),
+            ValueKind.Map => node.Kind == NodeKind.Map ? ReadMap(schema, node, path) : Wrong(node, name, "values by name (a map)"),
+            ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
+            _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
+            ValueKind.Text => node.Kind == NodeKind.Text ? node.Text : Wrong(node, name, "text (put it in quotes)"),
+            ValueKind.Choice => ReadChoice(schema, node, name),
+            ValueKind.Bool => node.Kind == NodeKind.Bool ? node.Text == "true" : Wrong(node, name, "true or false"),
+            ValueKind.Dataset or ValueKind.Model => ReadArtifact(schema, node, path, name),
+            _ => ReadNumber(schema, node, name),
+        };
+    }
+
+    private JsonObject ReadObject(OptionSchema schema, PlacedNode node, string path)
+    {
+        var properties = new Dictionary<string, OptionSchema>(schema.Properties!);
+        var method = AddMethodOptions(schema, node, properties);
+        foreach (var entry in node.Entries.Where(e => !properties.ContainsKey(e.Key)))
+            _problems.Add(entry, Unknown(schema, entry.Key, method, properties.Keys));
+
+        var result = new JsonObject();
+        foreach (var (key, option) in properties)
+        {
+            var optionPath = path.Length == 0 ? key : $"{path}.{key}";
+            if (node.Entries.FirstOrDefault(e => e.Key == key) is { } entry)
+            {
+                _places[optionPath] = entry;
+                result[key] = ReadValue(option, entry.Value, optionPath, $"'{optionPath}'");
+            }
+            else if (ReadMissing(option, node, optionPath) is { } value)
+            {
+                result[key] = value;
+            }
+        }
+        return result;
+    }
+
+    private JsonNode? ReadMissing(OptionSchema option, PlacedNode owner, string path)
+    {
+        if (option.Default is { } value)
+            return ReadDefault(option, value, owner, path);
+        if (option.Kind == ValueKind.Dataset && _inPipeline && (option.Required || option.Inherit))
+            _inherited.Add(new ArtifactOption(path, option.Kind, "", owner.Line, owner.Column, option.Required));
+        else if (option.Required)
+            _problems.Add(owner, $"'{path}' is missing: {Sentence(option.Description)}");
+        return null;
+    }
+
+    /// <summary>Nested defaults are read like the user's own, so that the options of a default method are filled in too.</summary>
+    private JsonNode? ReadDefault(OptionSchema option, JsonElement value, PlacedNode owner, string path) => option.Kind switch
+    {
+        ValueKind.Dataset or ValueKind.Model when value.GetString() is "" => null,
+        ValueKind.Object or ValueKind.Dataset or ValueKind.Model => ReadValue(option, JsonSource.From(value, owner.Line, owner.Column), path, $"'{path}'"),
+        _ => JsonSerializer.SerializeToNode(value),
+    };
+
+    private string? AddMethodOptions(OptionSchema schema, PlacedNode node, Dictionary<string, OptionSchema> properties)
+    {
+        if (schema.Discriminator is not { } discriminator)
+            return null;
+        var method = node.Find(discriminator)?.Text ?? schema.Properties![discriminator].Default?.GetString();
+        if (method is not null && schema.Methods!.TryGetValue(method, out var own))
+        {
+            foreach (var (key, option) in own.Properties!)
+                properties[key] = option;
+        }
+        return method;
+    }
+
+    private static string Unknown(OptionSchema schema, string key, string? method, IReadOnlyCollection<string> valid)
+    {
+        var owners = (schema.Methods ?? new Dictionary<string, OptionSchema>()).Where(m => m.Value.Properties!.ContainsKey(key)).Select(m => $"'{m.Key}'").ToList();
+        return owners.Count > 0 && method is not null
+            ? $"option '{key}' belongs to {schema.Discriminator} {string.Join(", ", owners)}, not to '{method}'"
+            : $"unknown option '{key}': {NearestWord.Hint(key, valid)}";
+    }
+
+    private JsonObject ReadMap(OptionSchema schema, PlacedNode node, string path)
+    {
+        var result = new JsonObject();
+        foreach (var entry in node.Entries.OrderBy(e => e.Key, StringComparer.Ordinal))
+        {
+            var entryPath = $"{path}.{entry.Key}";
+            _places[entryPath] = entry;
+            result[entry.Key] = ReadValue(schema.Items!, entry.Value, entryPath, $"'{entryPath}'");
+        }
+        return result;
+    }
+
+    private JsonArray ReadList(OptionSchema schema, PlacedNode node, string path, string name) =>
+        [.. node.Items.Select((item, i) => ReadValue(schema.Items!, item, $"{path}[{i}]", node.Items.Count == 1 ? name : $"item {i + 1} of {name}"))];
+
+    private JsonNode? ReadChoice(OptionSchema schema, PlacedNode node, string name)
+    {
+        if (schema.Choices!.Contains(node.Text))
+            return node.Text;
+        return node.Kind == NodeKind.Text
+            ? Fail(node, $"{name} cannot be '{node.Text}': {NearestWord.Hint(node.Text, [.. schema.Choices!])}")
+            : Wrong(node, name, Expected(schema));
+    }
+
+    private JsonNode? ReadArtifact(OptionSchema schema, PlacedNode node, string path, string name)
+    {
+        var isReference = _inPipeline && node.Text.StartsWith("${", StringComparison.Ordinal);
+        var forms = schema.Kind == ValueKind.Dataset ? ArtifactForms.Dataset : ArtifactForms.Model;
+        if (!isReference && !forms.Any(f => node.Text.StartsWith(f, StringComparison.Ordinal) && node.Text.Length > f.Length))
+            return Wrong(node, name, Expected(schema));
+        _artifacts.Add(new ArtifactOption(path, schema.Kind, node.Text, node.Line, node.Column, schema.Required));
+        return node.Text;
+    }
+
+    private JsonNode? ReadNumber(OptionSchema schema, PlacedNode node, string name)
+    {
+        var (value, reason) = NumberText.Read(schema.Kind, node);
+        if (reason is not null)
+            return Wrong(node, name, reason);
+        var amount = value is TimeSpan time ? time.TotalSeconds : Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
+        if (amount < schema.Min || amount > schema.Max)
+            return Fail(node, $"{name} must be {NumberText.Range(schema)}; found {node.Text}");
+        return JsonSerializer.SerializeToNode(value, WireJson.Options);
+    }
+
+    private static string Expected(OptionSchema schema) => schema.Kind switch
+    {
+        ValueKind.Choice => $"one of {string.Join(", ", schema.Choices!)}",
+        ValueKind.Dataset => "a dataset: corpus:NAME, file:PATH, dir:PATH or, in a pipeline, ${step.data}",
+        ValueKind.Model => "a model: model:NAME@ALIAS or, in a pipeline, ${step.model}",
+        ValueKind.Text => "text",
+        ValueKind.Bool => "true or false",
+        _ => NumberText.Expected(schema.Kind),
+    };
+
+    private static string Sentence(string description) => description.Length == 0 ? "it is required" : description;
+
+    private JsonNode? Wrong(PlacedNode node, string name, string expected) => Fail(node, $"{name} must be {expected}; found {node.Describe()}");
+
+    private JsonNode? Fail(PlacedNode node, string message)
+    {
+        _problems.Add(node, message);
+        return null;
+    }
+}

@@ -1,0 +1,62 @@
+using System.Reflection;
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Pipelines.Text;
+using FluentValidation;
+using FluentValidation.Results;
+
+namespace Espalier.Pipelines.Options;
+
+/// <summary>
+/// Runs the validators that live beside an options record (and beside the record of the chosen method), for rules over several
+/// options; their messages get the place of the option they name.
+/// </summary>
+internal static class OptionValidation
+{
+    public static void Run(Type optionsType, OptionDocument document, ProblemList problems)
+    {
+        foreach (var type in RecordsOf(optionsType, document))
+        {
+            object options;
+            try
+            {
+                options = document.ToElement().Deserialize(type, WireJson.Options)!;
+            }
+            catch (JsonException exception)
+            {
+                var path = (exception.Path ?? "$").TrimStart('$', '.');
+                Add(document, problems, path, $"'{path}' does not fit: {exception.Message.Split(" Path:")[0]}");
+                continue;
+            }
+            foreach (var failure in ValidatorsOf(type).SelectMany(v => v.Validate(new ValidationContext<object>(options)).Errors))
+                Add(document, problems, PathOf(failure), failure.ErrorMessage);
+        }
+    }
+
+    private static IEnumerable<Type> RecordsOf(Type optionsType, OptionDocument document) =>
+    [
+        optionsType,
+        .. from type in optionsType.Assembly.GetTypes()
+           from method in type.GetCustomAttributes<MethodOptionsAttribute>()
+           where method.StageOptions == optionsType
+               && document.Values[JsonNamingPolicy.KebabCaseLower.ConvertName(method.Property)]?.GetValue<string>() == method.Method
+               && type.GetProperties().Any(p => p.IsDefined(typeof(OptionAttribute)))
+           select type,
+    ];
+
+    private static IEnumerable<IValidator> ValidatorsOf(Type type) =>
+        from candidate in type.Assembly.GetTypes()
+        where !candidate.IsAbstract && candidate.IsAssignableTo(typeof(IValidator<>).MakeGenericType(type)) && candidate.GetConstructor(Type.EmptyTypes) is not null
+        orderby candidate.FullName
+        select (IValidator)Activator.CreateInstance(candidate)!;
+
+    private static void Add(OptionDocument document, ProblemList problems, string path, string message)
+    {
+        var place = document.PlaceOf(path);
+        problems.Add(place, message.TrimEnd('.'));
+    }
+
+    /// <summary><c>Calibration.GroupSize</c> as <c>calibration.group-size</c>.</summary>
+    private static string PathOf(ValidationFailure failure) =>
+        string.Join('.', (failure.PropertyName ?? "").Split('.').Select(JsonNamingPolicy.KebabCaseLower.ConvertName));
+}
