@@ -9,6 +9,7 @@ internal static class NumberText
     /// <summary>The value (a long, a double or a time span), or what was expected instead.</summary>
     public static (object Value, string? Reason) Read(ValueKind kind, PlacedNode node)
     {
+        string? reason;
         switch (kind)
         {
             case ValueKind.Integer:
@@ -20,13 +21,16 @@ internal static class NumberText
                     ? (number, null)
                     : (0d, Expected(kind));
             case ValueKind.Duration:
-                return (Units.ReadDuration(node.Text, out var duration) is var noDuration ? duration : default, noDuration);
+                reason = Units.ReadDuration(node.Text, out var duration);
+                return (duration, reason);
             case ValueKind.Size when node.Kind == NodeKind.Number && long.TryParse(node.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes):
                 return (bytes, null);
             case ValueKind.Size:
-                return (Units.ReadSize(node.Text, out var size) is var noSize ? size : 0L, noSize);
+                reason = Units.ReadSize(node.Text, out var size);
+                return (size, reason);
             default:
-                return (Units.ReadCount(node.Text, out var count) is var noCount ? count : 0L, noCount);
+                reason = Units.ReadCount(node.Text, out var count);
+                return (count, reason);
         }
     }
 
