@@ -15,6 +15,12 @@ public static class ArtifactForms
     /// <summary>A registered model: <c>model:NAME@ALIAS</c> or <c>model:NAME@VERSION</c>.</summary>
     public const string RegisteredModel = "model:";
 
+    /// <summary>A dataset option that was left out, until the planner has found the dataset of a step upstream.</summary>
+    internal const string Upstream = "upstream";
+
+    /// <summary>How a planned step's options refer to one of its inputs.</summary>
+    public const string Input = "input:";
+
     /// <summary>Forms of a dataset.</summary>
     public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory];
 

@@ -29,14 +29,6 @@ public sealed record OptionDocument
             path = path.LastIndexOfAny(['.', '[']) is >= 0 and var cut ? path[..cut] : "";
         return Places[path];
     }
-
-    /// <summary>Replaces the value at a path of object keys.</summary>
-    public void Set(string path, string value)
-    {
-        var keys = path.Split('.');
-        var owner = keys[..^1].Aggregate(Values, (node, key) => (JsonObject)(node[key] ??= new JsonObject()));
-        owner[keys[^1]] = value;
-    }
 }
 
 /// <summary>An option that names an artifact.</summary>
@@ -46,4 +38,5 @@ public sealed record OptionDocument
 /// <param name="Line">Line of the value.</param>
 /// <param name="Column">Column of the value.</param>
 /// <param name="IsRequired">Whether leaving it out is an error.</param>
-public sealed record ArtifactOption(string Path, ValueKind Kind, string Text, int Line, int Column, bool IsRequired);
+/// <param name="Value">Its value within <see cref="OptionDocument.Values"/>, to be replaced by what the planner makes of it.</param>
+public sealed record ArtifactOption(string Path, ValueKind Kind, string Text, int Line, int Column, bool IsRequired, JsonNode Value);

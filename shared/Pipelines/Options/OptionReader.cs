@@ -103,10 +103,17 @@ public sealed class OptionReader
         if (option.Default is { } value)
             return ReadDefault(option, value, owner, path);
         if (option.Kind == ValueKind.Dataset && _inPipeline && (option.Required || option.Inherit))
-            _inherited.Add(new ArtifactOption(path, option.Kind, "", owner.Line, owner.Column, option.Required));
-        else if (option.Required)
+            return Inherit(option, owner, path);
+        if (option.Required)
             _problems.Add(owner, $"'{path}' is missing: {Sentence(option.Description)}");
         return null;
+    }
+
+    private JsonValue Inherit(OptionSchema option, PlacedNode owner, string path)
+    {
+        var value = JsonValue.Create(ArtifactForms.Upstream);
+        _inherited.Add(new ArtifactOption(path, option.Kind, "", owner.Line, owner.Column, option.Required, value));
+        return value;
     }
 
     /// <summary>Nested defaults are read like the user's own, so that the options of a default method are filled in too.</summary>
@@ -168,8 +175,9 @@ public sealed class OptionReader
         var forms = schema.Kind == ValueKind.Dataset ? ArtifactForms.Dataset : ArtifactForms.Model;
         if (!isReference && !forms.Any(f => node.Text.StartsWith(f, StringComparison.Ordinal) && node.Text.Length > f.Length))
             return Wrong(node, name, Expected(schema));
-        _artifacts.Add(new ArtifactOption(path, schema.Kind, node.Text, node.Line, node.Column, schema.Required));
-        return node.Text;
+        var value = JsonValue.Create(node.Text);
+        _artifacts.Add(new ArtifactOption(path, schema.Kind, node.Text, node.Line, node.Column, schema.Required, value));
+        return value;
     }
 
     private JsonNode? ReadNumber(OptionSchema schema, PlacedNode node, string name)

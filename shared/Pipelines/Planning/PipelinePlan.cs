@@ -15,7 +15,10 @@ public sealed record PipelinePlan
     /// <summary>Every step, each after the steps it needs.</summary>
     public required IReadOnlyList<PlannedStep> Steps { get; init; }
 
-    /// <summary>Values of the parameters used, by name.</summary>
+    /// <summary>What starts the pipeline by itself.</summary>
+    public IReadOnlyList<PlannedTrigger> Triggers { get; init; } = [];
+
+    /// <summary>Values of the parameters, by name.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
 }
 

@@ -37,6 +37,12 @@ public sealed record PlacedNode
     /// <summary>Column from 1.</summary>
     public required int Column { get; init; }
 
+    /// <summary>Column of the first character of a scalar's text, after an opening quote.</summary>
+    public int TextColumn => IsQuoted ? Column + 1 : Column;
+
+    /// <summary>Whether a scalar was written in quotes.</summary>
+    public bool IsQuoted { get; init; }
+
     /// <summary>Values of a list.</summary>
     public IReadOnlyList<PlacedNode> Items { get; init; } = [];
 

@@ -79,6 +79,7 @@ public static class YamlSource
         {
             Kind = scalar.Style == ScalarStyle.Plain ? ScalarTypes.Of(scalar.Value) : NodeKind.Text,
             Text = scalar.Value,
+            IsQuoted = scalar.Style is ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted,
             Line = (int)scalar.Start.Line,
             Column = (int)scalar.Start.Column,
         };

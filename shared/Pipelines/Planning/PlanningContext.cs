@@ -1,0 +1,23 @@
+using Espalier.Contracts;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>What the planner has to know from outside the file.</summary>
+public sealed record PlanningContext
+{
+    /// <summary>The stage kinds there are.</summary>
+    public required IReadOnlyCollection<StageDefinition> Stages { get; init; }
+
+    /// <summary>Folder that <c>file:</c> and <c>dir:</c> paths start from.</summary>
+    /// <value>the folder of the pipeline file</value>
+    public string? BaseDirectory { get; init; }
+
+    /// <summary>
+    /// Digest of the content behind <c>file:/full/path</c> or <c>dir:/full/path</c>, so that changed text is new work; throws
+    /// <see cref="UserInputException"/> when there is none. Null leaves the content unchecked.
+    /// </summary>
+    public Func<string, string>? Fingerprint { get; init; }
+
+    /// <summary>The registered model behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
+    public Func<string, ManifestRef?>? ResolveModel { get; init; }
+}

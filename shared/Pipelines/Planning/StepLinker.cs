@@ -1,0 +1,117 @@
+using Espalier.Pipelines.Expressions;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>Draws the edges: from options that name outputs, datasets and models, from <c>needs</c>, and from <c>when</c>.</summary>
+internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, PlanningContext context, ProblemList problems)
+{
+    private readonly Dictionary<string, StepDraft> _byName = steps.ToDictionary(s => s.Name);
+    private readonly ILookup<string, StepDraft> _byBlock = steps.ToLookup(s => s.Block);
+
+    public void LinkAll()
+    {
+        foreach (var step in steps)
+        {
+            foreach (var option in step.Options.Artifacts)
+                LinkOption(step, option);
+            foreach (var need in step.Body.Find("needs")?.Items ?? [])
+                LinkNeed(step, need);
+            if (step.Body.Find("when") is { Kind: NodeKind.Text } when)
+                LinkCondition(step, when);
+        }
+    }
+
+    private void LinkOption(StepDraft step, ArtifactOption option)
+    {
+        if (Interpolation.TryReadOutput(option.Text, out var name, out var output))
+            LinkOutput(step, option, name, output);
+        else if (option.Text.StartsWith("${", StringComparison.Ordinal))
+            problems.Add(option.Line, option.Column, $"'{option.Path}' must be ${{STEP.OUTPUT}}, such as ${{base.model}}; found '{option.Text}'");
+        else if (option.Kind == ValueKind.Dataset)
+            LinkDataset(step, option);
+        else
+            LinkModel(step, option);
+    }
+
+    private void LinkOutput(StepDraft step, ArtifactOption option, string name, string output)
+    {
+        if (FindOne(step, name, option) is not { } source || source.Stage is null)
+            return;
+        IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.TrainerState];
+        if (!source.Stage.Outputs.Contains(output))
+            problems.Add(option.Line, option.Column, $"step '{source.Name}' ({source.Stage.Kind}) has no output '{output}': {NearestWord.Hint(output, [.. source.Stage.Outputs])}");
+        else if (!wanted.Contains(output))
+            problems.Add(option.Line, option.Column, $"'{option.Path}' takes a {wanted[0]}, and '{output}' of step '{source.Name}' is none");
+        else
+            step.AddInput(option, source.Name, output);
+    }
+
+    private void LinkDataset(StepDraft step, ArtifactOption option)
+    {
+        if (datasets.StepFor(option) is { } source)
+            step.AddInput(option, source, OutputNames.Data);
+    }
+
+    private void LinkModel(StepDraft step, ArtifactOption option)
+    {
+        if (context.ResolveModel?.Invoke(option.Text) is { } model)
+            step.AddInput(option, option.Text, OutputNames.Model, model);
+        else
+            problems.Add(option.Line, option.Column, context.ResolveModel is null
+                ? $"'{option.Path}': registered models cannot be used here"
+                : $"'{option.Path}': the registry has no {option.Text}; see `espalier models`");
+    }
+
+    private void LinkNeed(StepDraft step, PlacedNode need)
+    {
+        if (need.Kind != NodeKind.Text)
+            return;
+        var sources = FindAll(step, need.Text);
+        if (sources.Count == 0)
+            problems.Add(need, $"'needs' names the unknown step '{need.Text}': {NearestWord.Hint(need.Text, StepNamesFor(need.Text))}");
+        foreach (var source in sources)
+        {
+            if (!step.Inputs.Any(i => i.Step == source.Name) && source.Stage is { Outputs: [var output, ..] })
+                step.Inputs.Add(new PlannedInput { Step = source.Name, Output = output, As = output });
+            step.AddNeed(source.Name);
+        }
+    }
+
+    private void LinkCondition(StepDraft step, PlacedNode when)
+    {
+        try
+        {
+            foreach (var metric in Condition.Parse(when.Text).Metrics)
+            {
+                if (_byName.ContainsKey(metric.Step))
+                    step.AddNeed(metric.Step);
+                else
+                    problems.Add(when.Line, when.TextColumn + metric.Column - 1, $"'when' reads a metric of the unknown step '{metric.Step}': {NearestWord.Hint(metric.Step, StepNamesFor(metric.Step))}");
+            }
+        }
+        catch (ExpressionException exception)
+        {
+            problems.Add(when.Line, when.TextColumn + exception.Column - 1, $"'when': {exception.Message}");
+        }
+    }
+
+    private StepDraft? FindOne(StepDraft step, string name, ArtifactOption option)
+    {
+        var sources = FindAll(step, name);
+        if (sources.Count == 0)
+            problems.Add(option.Line, option.Column, $"'{option.Path}' names the unknown step '{name}': {NearestWord.Hint(name, StepNamesFor(name))}");
+        if (sources.Count > 1)
+            problems.Add(option.Line, option.Column, $"step '{name}' has a matrix: name one of {string.Join(", ", sources.Take(6).Select(s => s.Name))}, or give step '{step.Name}' the same axes");
+        return sources.Count == 1 ? sources[0] : null;
+    }
+
+    /// <summary>The step of that name, else the steps of a matrix: those that agree on every axis the two have in common.</summary>
+    private List<StepDraft> FindAll(StepDraft step, string name) => _byName.TryGetValue(name, out var exact)
+        ? [exact]
+        : [.. _byBlock[name].Where(s => s.Combination.All(axis => !step.Combination.TryGetValue(axis.Key, out var own) || own.Text == axis.Value.Text))];
+
+    private List<string> StepNamesFor(string name) => [.. _byName.Keys.Union(_byBlock.Select(b => b.Key)).Where(n => n != name && n.Length > 0)];
+}
