@@ -41,7 +41,9 @@ public static class TokenizerFiles
 
     private static ByteLevelBpe? Find(Func<string, byte[]?> readFile, int? endTokenId)
     {
-        ReadOnlyMemory<byte>? configuration = readFile(Configuration) is { } bytes ? new ReadOnlyMemory<byte>(bytes) : null;
+        ReadOnlyMemory<byte>? configuration = null;
+        if (readFile(Configuration) is { } bytes)
+            configuration = bytes;
         if (readFile(Tokenizer) is { } tokenizer)
             return ByteLevelBpe.Read(tokenizer, configuration, endTokenId);
         if (readFile(Vocabulary) is { } vocabulary && readFile(Merges) is { } merges)
