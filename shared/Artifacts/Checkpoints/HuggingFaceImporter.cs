@@ -1,0 +1,75 @@
+using Espalier.Contracts;
+
+namespace Espalier.Artifacts.Checkpoints;
+
+/// <summary>How an import behaves.</summary>
+public sealed class ImportOptions
+{
+    /// <summary>Whether weights must be finite: NaN and infinity are refused with file, tensor and element.</summary>
+    /// <value>true</value>
+    public bool RequireFinite { get; init; } = true;
+
+    /// <summary>Gets bytes done and bytes in all.</summary>
+    public IProgress<(long Done, long Total)>? Progress { get; init; }
+
+    /// <summary>Gets a line for people about every file that was left out.</summary>
+    public Action<string>? Note { get; init; }
+}
+
+/// <summary>Reads a Hugging Face directory into a store. The same weights and files give the same root whatever the sharding.</summary>
+public static class HuggingFaceImporter
+{
+    private const int ParallelTensors = 2;
+    private const long InMemoryBytes = 64L << 20;
+
+    /// <summary>Imports a directory with the default options.</summary>
+    /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
+    public static Task<ManifestRef> ImportAsync(ArtifactStore store, string directory, CancellationToken cancellationToken) =>
+        ImportAsync(store, directory, new ImportOptions(), cancellationToken);
+
+    /// <summary>Imports a directory.</summary>
+    /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
+    public static async Task<ManifestRef> ImportAsync(ArtifactStore store, string directory, ImportOptions options, CancellationToken cancellationToken)
+    {
+        using var source = HuggingFaceDirectory.Open(directory);
+        using var writer = new CheckpointWriter(store);
+        foreach (var file in source.IgnoredFiles)
+            options.Note?.Invoke(
+                SideFiles.IsPickle(file) ? $"{Path.Combine(directory, file)}: pickled data, never read." : $"{Path.Combine(directory, file)}: not part of a checkpoint, left out.");
+        foreach (var file in source.Files)
+            await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
+        long done = 0;
+        await Parallel.ForEachAsync(
+            source.Names,
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelTensors, CancellationToken = cancellationToken },
+            async (name, token) => await AddAsync(writer, source, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
+            .ConfigureAwait(false);
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task AddAsync(CheckpointWriter writer, HuggingFaceDirectory source, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
+    {
+        var tensor = source.Describe(name);
+        if (tensor.SizeBytes <= InMemoryBytes)
+        {
+            var bytes = source.ReadAll(name);
+            Check(0, bytes);
+            await writer.AddTensorAsync(name, tensor.DType, tensor.Shape, bytes, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        var stream = new TensorStream(source, name, Check);
+        await using (stream.ConfigureAwait(false))
+            await writer.AddTensorAsync(name, tensor.DType, tensor.Shape, stream, cancellationToken).ConfigureAwait(false);
+
+        void Check(long position, ReadOnlySpan<byte> chunk)
+        {
+            var index = options.RequireFinite ? FiniteCheck.FirstNotFinite(tensor.DType, chunk) : -1;
+            if (index >= 0)
+                throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(name)}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
+            advance(chunk.Length);
+        }
+    }
+
+    private static long FirstElement(TensorHeader tensor, long position) =>
+        (long)(position * tensor.Shape.Aggregate((Int128)1, (product, extent) => product * extent) / tensor.SizeBytes);
+}
