@@ -34,7 +34,7 @@ public sealed record StepKey
         Kind = kind,
         StageVersion = stageVersion,
         NumericsClass = numericsClass,
-        Options = options,
+        Options = kind == StageKinds.Dataset ? WithoutFolder(options) : options,
         Inputs = [.. inputs.Select(i => new StepKeyInput(i.Output, NamesMatter(kind) ? i.Step : "", i.Artifact.Root))],
     };
 
@@ -48,6 +48,17 @@ public sealed record StepKey
 
     /// <summary>Metrics of these kinds carry the names of the steps that made the models, so the names are part of the work.</summary>
     private static bool NamesMatter(string kind) => kind is StageKinds.Evaluate or StageKinds.Register;
+
+    /// <summary>The user's own files are known by their fingerprint; only their name, not their folder, shows in the dataset.</summary>
+    private static JsonElement WithoutFolder(JsonElement options)
+    {
+        if (options.ValueKind != JsonValueKind.Object || !options.TryGetProperty("fingerprint", out _) || !options.TryGetProperty("source", out var source))
+            return options;
+        var text = source.GetString() ?? "";
+        var values = JsonObject.Create(options)!;
+        values["source"] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
+        return JsonSerializer.SerializeToElement(values);
+    }
 
     private static string? FirstDifference(string path, JsonNode? before, JsonNode? after) => (before, after) switch
     {

@@ -41,6 +41,12 @@ public sealed class OptionAttribute(string description) : Attribute
     /// <summary>Allowed words of a text option.</summary>
     public string[] Choices { get; init; } = [];
 
+    /// <summary>
+    /// Interface of methods: the allowed words are the <c>Name</c>s of the classes in its assembly that implement it and have
+    /// a constructor without parameters.
+    /// </summary>
+    public Type? ChoicesOf { get; init; }
+
     /// <summary>Whether leaving it out is an error.</summary>
     public bool Required { get; init; }
 

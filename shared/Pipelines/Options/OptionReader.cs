@@ -13,6 +13,7 @@ public sealed class OptionReader
 {
     private readonly ProblemList _problems;
     private readonly bool _inPipeline;
+    private bool _isIncomplete;
     private readonly Dictionary<string, PlacedEntry> _places = [];
     private readonly List<ArtifactOption> _artifacts = [];
     private readonly List<ArtifactOption> _inherited = [];
@@ -38,7 +39,7 @@ public sealed class OptionReader
             ? reader.ReadObject(schema, node with { Kind = NodeKind.Map }, "")
             : reader.ReadValue(schema, node, "", "the options") as JsonObject;
         var document = new OptionDocument { Values = values ?? [], Places = reader._places, Artifacts = reader._artifacts, Inherited = reader._inherited };
-        if (optionsType is not null && problems.Count == before)
+        if (optionsType is not null && problems.Count == before && !reader._isIncomplete)
             OptionValidation.Run(optionsType, document, problems);
         return document;
     }
@@ -56,6 +57,11 @@ public sealed class OptionReader
 
     private JsonNode? ReadValue(OptionSchema schema, PlacedNode node, string path, string name)
     {
+        if (node.IsReported)
+        {
+            _isIncomplete = true;
+            return null;
+        }
         if (node.Kind == NodeKind.Null)
             return Fail(node, $"{name} has no value: give one or leave the option out");
         if (node.Kind == NodeKind.Text && node.Text.StartsWith("${", StringComparison.Ordinal) && schema.Kind is not (ValueKind.Dataset or ValueKind.Model))

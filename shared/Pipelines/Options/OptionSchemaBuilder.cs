@@ -77,6 +77,8 @@ internal static class OptionSchemaBuilder
             return new OptionSchema { Kind = ValueKind.Choice, Choices = [.. Enum.GetNames(type).Select(EnumWord)] };
         if (option.Choices.Length > 0)
             return new OptionSchema { Kind = ValueKind.Choice, Choices = option.Choices };
+        if (option.ChoicesOf is { } methods)
+            return new OptionSchema { Kind = ValueKind.Choice, Choices = NamesOf(methods) };
         return KindOf(type, option.Kind) is { } kind
             ? new OptionSchema { Kind = kind, Min = Limit(option.Min, SmallestOf(type)), Max = Limit(option.Max, LargestOf(type)) }
             : type.IsClass && type.GetProperties().Any(p => p.IsDefined(typeof(OptionAttribute)))
@@ -98,6 +100,14 @@ internal static class OptionSchemaBuilder
         _ when type == typeof(TimeSpan) => ValueKind.Duration,
         _ => null,
     };
+
+    private static string[] NamesOf(Type methods) =>
+    [
+        .. methods.Assembly.GetTypes()
+            .Where(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(methods))
+            .Select(t => (string)methods.GetInterfaces().Prepend(methods).Select(i => i.GetProperty("Name")).OfType<PropertyInfo>().First().GetValue(Activator.CreateInstance(t, nonPublic: true))!)
+            .Order(StringComparer.Ordinal),
+    ];
 
     private static List<Method> FindMethods(Type type, int depth) =>
     [

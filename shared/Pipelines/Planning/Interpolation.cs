@@ -41,8 +41,9 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
         {
             if (IsOutput(whole))
                 return node;
-            return Find(whole, node) is { } value ? value with { Line = node.Line, Column = node.Column } : node with { Text = "" };
+            return Find(whole, node) is { } value ? value with { Line = node.Line, Column = node.Column } : node with { IsReported = true };
         }
+        var before = problems.Count;
         var result = new StringBuilder();
         var at = 0;
         while (node.Text.IndexOf(Open, at, StringComparison.Ordinal) is >= 0 and var start)
@@ -57,7 +58,7 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
             if (end < 0)
             {
                 problems.Add(node, $"'{Open}' in {node.Describe()} has no closing '}}'");
-                return node with { Text = "" };
+                return node with { IsReported = true };
             }
             result.Append(node.Text, at, start - at).Append(TextOf(node.Text[(start + Open.Length)..end].Trim(), node));
             at = end + 1;
@@ -65,7 +66,7 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
         result.Append(node.Text, at, node.Text.Length - at);
         if (result.Length > MaxLength)
             problems.Add(node, $"the text has {result.Length} characters once parameters are filled in; at most {MaxLength} are read");
-        return node with { Text = result.Length > MaxLength ? "" : result.ToString(), IsQuoted = true };
+        return node with { Text = result.ToString(), IsQuoted = true, IsReported = problems.Count > before };
     }
 
     private string TextOf(string name, PlacedNode node)

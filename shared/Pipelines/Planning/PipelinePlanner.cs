@@ -22,8 +22,9 @@ public static class PipelinePlanner
         var datasets = new DatasetSteps(context, baseDirectory, [.. steps.Select(s => s.Name), .. file.Stages.Select(s => s.Name)], problems);
         new StepLinker(steps, datasets, context, problems).LinkAll();
         var ordered = StepOrder.Sort([.. steps, .. datasets.Steps], problems);
+        var byName = ordered.ToDictionary(s => s.Name);
         foreach (var step in ordered)
-            InheritDatasets(step, ordered, problems);
+            InheritDatasets(step, byName, problems);
         problems.ThrowIfAny();
         return new PipelinePlan
         {
@@ -35,11 +36,11 @@ public static class PipelinePlanner
     }
 
     /// <summary>Fills in dataset options that were left out: the dataset called <c>data</c> of the nearest step upstream.</summary>
-    private static void InheritDatasets(StepDraft step, List<StepDraft> ordered, ProblemList problems)
+    private static void InheritDatasets(StepDraft step, Dictionary<string, StepDraft> byName, ProblemList problems)
     {
         foreach (var option in step.Options.Inherited)
         {
-            if (FindUpstream(step, ordered) is { } data)
+            if (FindUpstream(step, byName) is { } data)
                 step.AddInput(option, data.Step, data.Output);
             else if (option.IsRequired)
                 problems.Add(option.Line, option.Column, $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give corpus:NAME, file:PATH or dir:PATH");
@@ -48,9 +49,8 @@ public static class PipelinePlanner
         }
     }
 
-    private static PlannedInput? FindUpstream(StepDraft step, List<StepDraft> ordered)
+    private static PlannedInput? FindUpstream(StepDraft step, Dictionary<string, StepDraft> byName)
     {
-        var byName = ordered.ToDictionary(s => s.Name);
         var seen = new HashSet<string>();
         var queue = new Queue<StepDraft>([step]);
         while (queue.TryDequeue(out var next))

@@ -43,6 +43,9 @@ public sealed record PlacedNode
     /// <summary>Whether a scalar was written in quotes.</summary>
     public bool IsQuoted { get; init; }
 
+    /// <summary>Whether a problem of this value is reported already, so that readers pass over it.</summary>
+    public bool IsReported { get; init; }
+
     /// <summary>Values of a list.</summary>
     public IReadOnlyList<PlacedNode> Items { get; init; } = [];
 

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Pipelines.Schemas;
+
+/// <summary>
+/// A JSON Schema (2020-12) of the pipeline file, for completion and hints in editors. Every value may also be a <c>${...}</c>
+/// text, and units are checked by pattern; the planner is the judge.
+/// </summary>
+public static class PipelineJsonSchema
+{
+    private const string Reference = @"\$\{[^}]+\}";
+
+    /// <summary>The schema of pipelines over these stage kinds.</summary>
+    public static JsonObject Generate(IEnumerable<StageDefinition> stages)
+    {
+        var all = stages.OrderBy(s => s.Kind, StringComparer.Ordinal).ToList();
+        return new JsonObject
+        {
+            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
+            ["title"] = "Espalier pipeline",
+            ["type"] = "object",
+            ["required"] = new JsonArray("name", "stages"),
+            ["additionalProperties"] = false,
+            ["properties"] = new JsonObject
+            {
+                ["name"] = new JsonObject { ["type"] = "string", ["description"] = "The pipeline's name." },
+                ["params"] = new JsonObject { ["type"] = "object", ["description"] = "Values used as ${name}; replaced with --param name=value." },
+                ["on"] = new JsonObject { ["type"] = "object", ["description"] = "Events that start the pipeline by itself." },
+                ["stages"] = new JsonObject
+                {
+                    ["type"] = "object",
+                    ["minProperties"] = 1,
+                    ["additionalProperties"] = Step(all),
+                },
+            },
+        };
+    }
+
+    private static JsonObject Step(List<StageDefinition> stages)
+    {
+        var properties = Object(OptionSchema.For(typeof(StageEnvelope)))["properties"]!.DeepClone().AsObject();
+        var (needs, retry) = (properties["needs"]!.DeepClone().AsObject(), properties["retry"]!.DeepClone().AsObject());
+        properties["uses"] = new JsonObject { ["enum"] = new JsonArray([.. stages.Select(s => (JsonNode)s.Kind)]), ["description"] = "Stage kind." };
+        properties["needs"] = Either(new JsonObject { ["type"] = "string" }, needs);
+        properties["retry"] = Either(new JsonObject { ["type"] = "integer", ["minimum"] = 1 }, retry);
+        properties["matrix"] = new JsonObject { ["type"] = "object", ["description"] = "Lists of values by axis; one step for each combination." };
+        properties["with"] = new JsonObject { ["type"] = "object", ["description"] = "Options of the stage." };
+        return new JsonObject
+        {
+            ["type"] = "object",
+            ["required"] = new JsonArray("uses"),
+            ["additionalProperties"] = false,
+            ["properties"] = properties,
+            ["allOf"] = new JsonArray([.. stages.Select(When)]),
+        };
+    }
+
+    private static JsonNode When(StageDefinition stage)
+    {
+        var options = Object(stage.Schema);
+        options.Remove("required"); // datasets may come from upstream
+        return new JsonObject
+        {
+            ["if"] = new JsonObject { ["properties"] = new JsonObject { ["uses"] = new JsonObject { ["const"] = stage.Kind } } },
+            ["then"] = new JsonObject { ["properties"] = new JsonObject { ["with"] = options } },
+        };
+    }
+
+    private static JsonObject Object(OptionSchema schema)
+    {
+        var properties = new JsonObject();
+        foreach (var (name, option) in schema.Properties!.Concat((schema.Methods ?? new Dictionary<string, OptionSchema>()).SelectMany(m => m.Value.Properties!)))
+        {
+            var value = Value(option);
+            if (option.Description.Length > 0)
+                value["description"] = option.Description;
+            if (option.Default is { } fallback)
+                value["default"] = JsonSerializer.SerializeToNode(fallback);
+            properties[name] = value;
+        }
+        var result = new JsonObject { ["type"] = "object", ["additionalProperties"] = false, ["properties"] = properties };
+        var required = schema.Properties!.Where(p => p.Value.Required && p.Value.Kind != ValueKind.Dataset).Select(p => (JsonNode)p.Key).ToArray();
+        if (required.Length > 0)
+            result["required"] = new JsonArray(required);
+        return result;
+    }
+
+    private static JsonObject Value(OptionSchema schema) => schema.Kind switch
+    {
+        ValueKind.Object => Object(schema),
+        ValueKind.List => OrReference(new JsonObject { ["type"] = "array", ["items"] = Value(schema.Items!) }),
+        ValueKind.Map => new JsonObject { ["type"] = "object", ["additionalProperties"] = Value(schema.Items!) },
+        ValueKind.Choice => OrReference(new JsonObject { ["enum"] = new JsonArray([.. schema.Choices!.Select(c => (JsonNode)c)]) }),
+        ValueKind.Bool => OrReference(new JsonObject { ["type"] = "boolean" }),
+        ValueKind.Integer => OrReference(Limited(schema, "integer")),
+        ValueKind.Number => OrReference(Limited(schema, "number")),
+        ValueKind.Count => Either(Limited(schema, "integer"), Pattern($@"^(\d+(\.\d*)?\s*[kKMBGT]?|{Reference}.*)$")),
+        ValueKind.Size => Either(Limited(schema, "integer"), Pattern($@"^(\d+(\.\d*)?\s*([kKMGT]i?)?B|{Reference}.*)$")),
+        ValueKind.Duration => Pattern($@"^((\d+(\.\d+)?(ms|s|m|min|h|d))+|{Reference}.*)$"),
+        ValueKind.Dataset => Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"),
+        ValueKind.Model => Pattern($"^({ArtifactForms.RegisteredModel}|{Reference}).*$"),
+        _ => new JsonObject { ["type"] = "string" },
+    };
+
+    private static JsonObject Limited(OptionSchema schema, string type)
+    {
+        var result = new JsonObject { ["type"] = type };
+        if (schema.Min is { } min)
+            result["minimum"] = Number(min);
+        if (schema.Max is { } max)
+            result["maximum"] = Number(max);
+        return result;
+    }
+
+    private static JsonNode Number(double value) => JsonNode.Parse(value.ToString("R", CultureInfo.InvariantCulture))!;
+
+    private static JsonObject OrReference(JsonObject schema) => Either(schema, Pattern($"^{Reference}$"));
+
+    private static JsonObject Either(JsonObject one, JsonObject other) => new() { ["anyOf"] = new JsonArray(one, other) };
+
+    private static JsonObject Pattern(string pattern) => new() { ["type"] = "string", ["pattern"] = pattern };
+}
