@@ -1,0 +1,79 @@
+using System.Buffers.Binary;
+using System.Text;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.StateMachine;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>What becomes of a step whose attempt ended without a result: tried again, parked, given up, or stopped.</summary>
+internal static class AttemptEndings
+{
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
+
+    /// <summary>Applies the end of an attempt. A null failure is a release on purpose.</summary>
+    public static async Task<bool> ApplyAsync(
+        LedgerTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options)
+    {
+        if (run.IsCancelling && failure != FailureClass.User)
+            return await transaction.MoveAsync(run, step, StepEvent.Stopped, "Stopped on request.").ConfigureAwait(false);
+        if (failure is null)
+            return await AgainAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
+
+        var retry = Json.Read<PlannedStep>(step.Plan)!.Retry;
+        var (failures, crashes) = (step.Failures + 1, step.Crashes + (failure == FailureClass.Poison ? 1 : 0));
+        await transaction.ExecuteAsync(
+            "update step set failures = @failures, crashes = @crashes where id = @Id", new { step.Id, failures, crashes }).ConfigureAwait(false);
+        var isOver = failure switch
+        {
+            FailureClass.User => true,
+            FailureClass.Poison => crashes >= options.CrashLimit,
+            _ => failures >= retry.Attempts,
+        };
+        if (!isOver)
+            return await AgainAsync(transaction, run, step, StepEvent.AttemptFailed, message, failure, Backoff(retry, step, failures)).ConfigureAwait(false);
+        var last = failure switch
+        {
+            FailureClass.User => message,
+            FailureClass.Poison => $"Parked after {crashes} crashes of its work process. Last: {message}",
+            _ => $"Given up after {failures} attempts. Last: {message}",
+        };
+        return await transaction.MoveAsync(run, step, StepEvent.GaveUp, last, failure).ConfigureAwait(false);
+    }
+
+    /// <summary>Applies the end of a lease that nobody renewed.</summary>
+    public static async Task<bool> LoseAsync(LedgerTransaction transaction, RunRow run, StepRow step, OrchestratorOptions options)
+    {
+        var message = $"Worker {step.Worker} was not heard from for {options.Lease.TotalSeconds:0.#} s.";
+        if (run.IsCancelling)
+            return await transaction.MoveAsync(run, step, StepEvent.Stopped, message).ConfigureAwait(false);
+        var losses = step.Losses + 1;
+        await transaction.ExecuteAsync("update step set losses = @losses where id = @Id", new { step.Id, losses }).ConfigureAwait(false);
+        return losses >= options.LossLimit
+            ? await transaction.MoveAsync(
+                run, step, StepEvent.GaveUp, $"Parked after {losses} lost workers. Last: {message}", FailureClass.Poison).ConfigureAwait(false)
+            : await AgainAsync(transaction, run, step, StepEvent.AttemptFailed, message, null, TimeSpan.Zero).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> AgainAsync(
+        LedgerTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message, FailureClass? failure, TimeSpan wait)
+    {
+        if (!await transaction.MoveAsync(run, step, happened, message, failure).ConfigureAwait(false))
+            return false;
+        var notBefore = transaction.Now + (long)wait.TotalMilliseconds;
+        await transaction.ExecuteAsync(
+            "update step set not_before = @notBefore, ready_at = @notBefore, worker = null where id = @Id", new { step.Id, notBefore }).ConfigureAwait(false);
+        await transaction.HintAsync(step, notBefore).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>Doubles with every failure; spread by up to a quarter, so that steps that failed together do not return together.</summary>
+    internal static TimeSpan Backoff(RetryPolicy retry, StepRow step, int failures)
+    {
+        var spread = BinaryPrimitives.ReadUInt16LittleEndian(
+            System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}/{step.Attempt}"))) / (double)ushort.MaxValue;
+        var wait = retry.Backoff * Math.Pow(2, failures - 1) * (1 + spread / 4);
+        return wait < LongestBackoff ? wait : LongestBackoff;
+    }
+}

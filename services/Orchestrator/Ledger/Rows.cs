@@ -1,0 +1,72 @@
+using System.Text.Json;
+using Espalier.Contracts;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>A run as the database holds it.</summary>
+internal sealed class RunRow
+{
+    public string Id { get; init; } = "";
+    public string Name { get; init; } = "";
+    public string FileName { get; init; } = "";
+    public string Pipeline { get; init; } = "";
+    public string State { get; set; } = "";
+    public string Message { get; set; } = "";
+    public int OpenSteps { get; set; }
+    public long CreatedAt { get; init; }
+    public long? StartedAt { get; init; }
+    public long? EndedAt { get; init; }
+    public long? CancelUntil { get; set; }
+
+    public Guid RunId => Guid.Parse(Id);
+    public RunState Current => Words.Parse<RunState>(State);
+    public bool IsCancelling => CancelUntil is not null;
+}
+
+/// <summary>A step as the database holds it.</summary>
+internal sealed class StepRow
+{
+    public long Id { get; init; }
+    public string RunId { get; init; } = "";
+    public string Name { get; init; } = "";
+    public int Position { get; init; }
+    public string Kind { get; init; } = "";
+    public string Device { get; init; } = "";
+    public string Plan { get; init; } = "";
+    public string State { get; set; } = "";
+    public int Attempt { get; init; }
+    public int Failures { get; init; }
+    public int Crashes { get; init; }
+    public int Losses { get; init; }
+    public string? Worker { get; init; }
+    public long NotBefore { get; init; }
+    public long? StartedAt { get; init; }
+    public long? EndedAt { get; init; }
+    public string? StepKey { get; init; }
+    public string? Offer { get; init; }
+    public string? Inputs { get; init; }
+    public string? Outputs { get; init; }
+    public string? Metrics { get; init; }
+    public long Done { get; init; }
+    public long Total { get; init; }
+    public string? Failure { get; init; }
+    public string Message { get; init; } = "";
+
+    public Guid Run => Guid.Parse(RunId);
+    public StepState Current => Words.Parse<StepState>(State);
+    public Digest? Key => StepKey is null ? null : Digest.Parse(StepKey);
+
+    public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => Json.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];
+
+    public IReadOnlyDictionary<string, double> ReadMetrics() => Json.Read<Dictionary<string, double>>(Metrics) ?? [];
+
+    public IReadOnlyList<StepInput> ReadInputs() => Json.Read<List<StepInput>>(Inputs) ?? [];
+}
+
+/// <summary>Documents inside columns.</summary>
+internal static class Json
+{
+    public static string Write<T>(T value) => JsonSerializer.Serialize(value, WireJson.Options);
+
+    public static T? Read<T>(string? text) => text is null ? default : JsonSerializer.Deserialize<T>(text, WireJson.Options);
+}

@@ -1,0 +1,119 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.StateMachine;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>What workers do to steps. Every write names the attempt (the fence); an old one changes nothing.</summary>
+internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
+{
+    private const string HeldBy = "run_id = @runId and name = @name and attempt = @fence and worker = @worker and state = 'running'";
+
+    /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before anybody hears of it.</summary>
+    public async Task<StepRow?> ClaimAsync(string worker, IReadOnlyList<string> offers, IReadOnlyList<string> devices, CancellationToken cancellationToken)
+    {
+        if (offers.Count == 0 || devices.Count == 0)
+            return null;
+        var claimed = await database.WriteAsync(async transaction =>
+        {
+            var row = await transaction.FindAsync<StepRow>(
+                $"""
+                update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
+                       deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
+                 where id = (select id from step
+                              where state = @ready and not_before <= @Now and offer in @offers and device in @devices
+                              order by priority desc, run_created_at, position limit 1 {transaction.Dialect.SkipLocked})
+                returning *
+                """,
+                new
+                {
+                    worker,
+                    offers,
+                    devices,
+                    transaction.Now,
+                    until = transaction.Now + (long)options.Lease.TotalMilliseconds,
+                    ready = Words.Of(StepState.Ready),
+                    running = Words.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
+                }).ConfigureAwait(false);
+            if (row is not null)
+                await transaction.TellAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
+            return row;
+        }, cancellationToken).ConfigureAwait(false);
+        if (claimed is null)
+            return null;
+        await StartRunAsync(claimed.Run, cancellationToken).ConfigureAwait(false);
+        wakeups.Outbox.Set();
+        return claimed;
+    }
+
+    /// <summary>Renews a lease.</summary>
+    public async Task<LeaseVerdict> RenewAsync(StepHeartbeat beat, CancellationToken cancellationToken)
+    {
+        var cancelling = await database.WriteAsync(transaction => transaction.FindAsync<bool?>(
+            $"""
+            update step set lease_until = @until, done = @Done, total = @Total where {HeldBy}
+            returning (select case when cancel_until is null then 0 else 1 end from run where id = step.run_id)
+            """,
+            new
+            {
+                runId = beat.Step.RunId.ToString(),
+                name = beat.Step.Name,
+                fence = beat.Fence,
+                worker = beat.Worker,
+                beat.Done,
+                beat.Total,
+                until = transaction.Now + (long)options.Lease.TotalMilliseconds,
+            }), cancellationToken).ConfigureAwait(false);
+        return cancelling switch
+        {
+            null => LeaseVerdict.LeaseLost,
+            true => LeaseVerdict.Cancel,
+            false => LeaseVerdict.Continue,
+        };
+    }
+
+    /// <summary>Takes a result; false when the fence is old. Hearing the same result twice is fine.</summary>
+    public Task<bool> FinishAsync(StepFinished finished, CancellationToken cancellationToken) =>
+        ReportAsync(finished.Step, finished.Fence, async (transaction, run, step) =>
+        {
+            if (step.Current == StepState.Succeeded)
+                return true;
+            await transaction.ExecuteAsync(
+                "update step set outputs = @outputs, metrics = @metrics where id = @Id",
+                new { step.Id, outputs = Json.Write(finished.Outputs), metrics = Json.Write(finished.Metrics) }).ConfigureAwait(false);
+            return await transaction.MoveAsync(run, step, StepEvent.Finished).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>Takes a failure, a release or the end of a cancel; false when the fence is old.</summary>
+    public Task<bool> FailAsync(StepFailed failed, CancellationToken cancellationToken) =>
+        ReportAsync(failed.Step, failed.Fence, (transaction, run, step) => step.Current != StepState.Running
+            ? Task.FromResult(false)
+            : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
+
+    private async Task<bool> ReportAsync(
+        StepAddress address, int fence, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)
+    {
+        var accepted = await database.WriteAsync(async transaction =>
+            await transaction.LockRunAsync(address.RunId).ConfigureAwait(false) is { } run
+            && await transaction.FindStepAsync(run, address.Name).ConfigureAwait(false) is { } step
+            && step.Attempt == fence
+            && await apply(transaction, run, step).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+        return accepted;
+    }
+
+    /// <summary>Apart from the claim's transaction, which must not wait for a run's row while it holds a step's.</summary>
+    private async Task StartRunAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        var queued = await database.ReadAsync(
+            connection => Dapper.SqlMapper.QueryFirstOrDefaultAsync<string>(connection, "select state from run where id = @id", new { id = runId.ToString() }),
+            cancellationToken).ConfigureAwait(false);
+        if (queued != Words.Of(RunState.Queued))
+            return;
+        await database.WriteAsync(async transaction =>
+        {
+            if (await transaction.LockRunAsync(runId).ConfigureAwait(false) is { } run)
+                await transaction.MoveAsync(run, RunEvent.Started).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+}

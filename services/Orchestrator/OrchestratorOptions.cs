@@ -1,0 +1,87 @@
+using Espalier.Contracts;
+
+namespace Espalier.Orchestrator;
+
+/// <summary>Where the ledger lives.</summary>
+public enum LedgerProvider
+{
+    /// <summary>One file, write-ahead log; for one machine.</summary>
+    Sqlite,
+
+    /// <summary>A server; for many machines.</summary>
+    PostgreSql,
+}
+
+/// <summary>Settings of the orchestrator. Section <c>orchestrator</c> of the configuration.</summary>
+public sealed class OrchestratorOptions
+{
+    /// <summary>Name of the configuration section.</summary>
+    public const string Section = "orchestrator";
+
+    /// <summary>Which database.</summary>
+    /// <value>sqlite</value>
+    public LedgerProvider Provider { get; set; }
+
+    /// <summary>Connection of the database: for SQLite <c>Data Source=PATH</c>.</summary>
+    /// <value>Data Source=espalier.db</value>
+    public string Connection { get; set; } = "Data Source=espalier.db";
+
+    /// <summary>How long a claimed step stays with a worker that is not heard from.</summary>
+    /// <value>15 seconds; 1 second to 10 minutes</value>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often leases, deadlines and due messages are looked at.</summary>
+    /// <value>1 second; 10 milliseconds to 1 minute</value>
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a worker may take to stop after a cancel.</summary>
+    /// <value>30 seconds; 1 second to 10 minutes</value>
+    public TimeSpan CancelGrace { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a ready step may wait for a worker.</summary>
+    /// <value>7 days; 1 second to 90 days</value>
+    public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long an advertised stage counts as offered.</summary>
+    /// <value>3 minutes; 1 second to 1 day</value>
+    public TimeSpan StageLifetime { get; set; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>Attempts that may end by a lost lease before the step is parked.</summary>
+    /// <value>5; 1 to 100</value>
+    public int LossLimit { get; set; } = 5;
+
+    /// <summary>Crashes of the work process before the step is parked.</summary>
+    /// <value>2; 1 to 100</value>
+    public int CrashLimit { get; set; } = 2;
+
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
+    public void Validate()
+    {
+        var problems = Problems().Select(p => new Problem($"{Section}:{p.Setting}", 0, 0, p.Message)).ToList();
+        if (problems.Count > 0)
+            throw new UserInputException(problems);
+    }
+
+    private IEnumerable<(string Setting, string Message)> Problems()
+    {
+        if (string.IsNullOrWhiteSpace(Connection))
+            yield return ("connection", "It is empty: expected a connection, such as 'Data Source=espalier.db'.");
+        foreach (var (setting, value, min, max) in new[]
+        {
+            ("lease", Lease, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
+            ("sweep-interval", SweepInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
+            ("cancel-grace", CancelGrace, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
+            ("queue-timeout", QueueTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(90)),
+            ("stage-lifetime", StageLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
+        })
+        {
+            if (value < min || value > max)
+                yield return (setting, $"{value} is out of range: allowed is {min} to {max}.");
+        }
+        if (LossLimit is < 1 or > 100)
+            yield return ("loss-limit", $"{LossLimit} is out of range: allowed is 1 to 100.");
+        if (CrashLimit is < 1 or > 100)
+            yield return ("crash-limit", $"{CrashLimit} is out of range: allowed is 1 to 100.");
+    }
+}
