@@ -16,4 +16,10 @@ public sealed record StageAdvertised
 
     /// <summary>The stage's option schema (see the Pipelines project), as JSON.</summary>
     public required JsonElement Schema { get; init; }
+
+    /// <summary>Device class that the worker runs it on: <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Worker that offers it.</summary>
+    public string Worker { get; init; } = "";
 }

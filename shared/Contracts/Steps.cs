@@ -55,7 +55,16 @@ public sealed record ClaimStep
 
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; init; }
+
+    /// <summary>The code that the worker has for each kind: it gets only steps whose key was computed for that code.</summary>
+    public IReadOnlyList<StageOffer> Offers { get; init; } = [];
 }
+
+/// <summary>Which code computes a stage kind.</summary>
+/// <param name="Kind">Stage kind.</param>
+/// <param name="Version">Digest of the code.</param>
+/// <param name="NumericsClass">Library, device and kernels that results depend on.</param>
+public sealed record StageOffer(string Kind, string Version, string NumericsClass);
 
 /// <summary>Answer to a claim: nothing to do.</summary>
 public sealed record NoStep;
@@ -137,6 +146,9 @@ public sealed record StepProgress
 
     /// <summary>Newest values of metrics by name.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Lines that the stage wrote since the last progress, oldest first.</summary>
+    public IReadOnlyList<string> Log { get; init; } = [];
 }
 
 /// <summary>A step's result is committed. Sent as a request so that the worker knows that it was heard.</summary>

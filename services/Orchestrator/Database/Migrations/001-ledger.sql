@@ -72,10 +72,9 @@ create table outbox (
     destination text not null,
     type text not null,
     body text not null,
-    not_before bigint not null,
-    sent_at bigint
+    not_before bigint not null
 );
-create index outbox_due on outbox (not_before, id) where sent_at is null;
+create index outbox_due on outbox (not_before, id);
 
 create table stage (
     kind text not null,

@@ -1,0 +1,34 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Scheduling;
+using MassTransit;
+
+namespace Espalier.Orchestrator.Consumers;
+
+/// <summary>Answers people: submit, cancel, resume.</summary>
+internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger ledger) :
+    IConsumer<SubmitRun>, IConsumer<CancelRun>, IConsumer<ResumeRun>
+{
+    public async Task Consume(ConsumeContext<SubmitRun> context)
+    {
+        try
+        {
+            await context.RespondAsync(await submission.SubmitAsync(context.Message, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (UserInputException e)
+        {
+            await context.RespondAsync(new RunRejected(e.Problems)).ConfigureAwait(false);
+        }
+    }
+
+    public async Task Consume(ConsumeContext<CancelRun> context) =>
+        await AnswerAsync(context, context.Message.RunId, await ledger.CancelAsync(context.Message, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+
+    public async Task Consume(ConsumeContext<ResumeRun> context) =>
+        await AnswerAsync(context, context.Message.RunId, await ledger.ResumeAsync(context.Message.RunId, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+
+    private static Task AnswerAsync(ConsumeContext context, Guid runId, RunStateChanged? state) =>
+        state is null
+            ? context.RespondAsync(new RunRejected([new Problem("run", 0, 0, $"There is no run {runId}.")]))
+            : context.RespondAsync(state);
+}

@@ -1,0 +1,89 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.StateMachine;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>Ends what is over its time: leases, attempts, waits, cancels; and steps whose code nobody offers any more.</summary>
+internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, Wakeups wakeups, OrchestratorOptions options)
+{
+    private const int Batch = 100;
+
+    /// <summary>One pass. Returns the number of steps that changed.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        var now = database.Now;
+        var times = new
+        {
+            now,
+            queued = now - (long)options.QueueTimeout.TotalMilliseconds,
+            alive = stages.Alive(now),
+            Batch,
+        };
+        var changed = await EachAsync(
+            "state = 'running' and lease_until < @now", times,
+            (transaction, run, step) => AttemptEndings.LoseAsync(transaction, run, step, options), cancellationToken).ConfigureAwait(false);
+        changed += await EachAsync(
+            "state = 'running' and deadline_at < @now", times,
+            (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.TimedOut, "The attempt ran out of the time that 'timeout' allows."),
+            cancellationToken).ConfigureAwait(false);
+        changed += await EachAsync(
+            "state = 'running' and run_id in (select id from run where cancel_until < @now)", times,
+            (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.Stopped, $"Worker {step.Worker} did not stop within {options.CancelGrace.TotalSeconds:0.#} s."),
+            cancellationToken).ConfigureAwait(false);
+        changed += await EachAsync(
+            "state = 'ready' and ready_at < @queued", times,
+            (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.TimedOut, "No worker took the step in time."),
+            cancellationToken).ConfigureAwait(false);
+        changed += await EachAsync(
+            $"state = 'ready' and {StageCatalog.IsOffered} and not exists (select 1 from stage t where t.kind || '@' || t.version || '@' || t.numerics_class = step.offer and t.device = step.device and t.advertised_at > @alive)",
+            times, SupersedeAsync, cancellationToken).ConfigureAwait(false);
+        changed += await EachAsync(
+            $"state = 'waiting' and waiting_on = 0 and same_as is null and message = '' and not {StageCatalog.IsOffered}", times, SayNobodyOffersAsync, cancellationToken).ConfigureAwait(false);
+        if (changed > 0)
+            wakeups.AfterChange();
+        return changed;
+    }
+
+    private async Task<int> EachAsync(
+        string condition, object times, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)
+    {
+        var found = await database.ReadAsync(
+            async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
+                connection, $"select id, run_id, name, state, attempt from step where {condition} limit @Batch", times).ConfigureAwait(false)).AsList(),
+            cancellationToken).ConfigureAwait(false);
+        var changed = 0;
+        foreach (var seen in found)
+        {
+            changed += await database.WriteAsync(async transaction =>
+                await transaction.LockRunAsync(seen.Run).ConfigureAwait(false) is { } run
+                && await transaction.FindStepAsync(run, seen.Name).ConfigureAwait(false) is { } step
+                && await transaction.FindAsync<long?>($"select id from step where id = @Id and ({condition})", Merge(times, step.Id)).ConfigureAwait(false) is not null
+                && await apply(transaction, run, step).ConfigureAwait(false), cancellationToken).ConfigureAwait(false) ? 1 : 0;
+        }
+        return changed;
+    }
+
+    private static Dapper.DynamicParameters Merge(object times, long id)
+    {
+        var all = new Dapper.DynamicParameters(times);
+        all.Add("Id", id);
+        return all;
+    }
+
+    private static async Task<bool> SupersedeAsync(LedgerTransaction transaction, RunRow run, StepRow step)
+    {
+        if (!await transaction.MoveAsync(run, step, StepEvent.Superseded).ConfigureAwait(false))
+            return false;
+        await transaction.ExecuteAsync("update step set step_key = null, offer = null where id = @Id", new { step.Id }).ConfigureAwait(false);
+        return true;
+    }
+
+    private static async Task<bool> SayNobodyOffersAsync(LedgerTransaction transaction, RunRow run, StepRow step)
+    {
+        var message = $"No live worker offers '{step.Kind}' on {step.Device}: start one.";
+        await transaction.ExecuteAsync("update step set message = @message where id = @Id", new { step.Id, message }).ConfigureAwait(false);
+        await transaction.TellAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, message).ConfigureAwait(false);
+        return true;
+    }
+}

@@ -1,0 +1,151 @@
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.StateMachine;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>What people do to runs: submit, cancel, resume.</summary>
+internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
+{
+    /// <summary>Writes a run with all its steps, once: a repeat with the same id changes nothing and returns false.</summary>
+    public async Task<bool> SubmitAsync(SubmitRun submit, PipelinePlan plan, CancellationToken cancellationToken)
+    {
+        var created = await database.WriteAsync(async transaction =>
+        {
+            var run = new RunRow
+            {
+                Id = submit.RunId.ToString(),
+                Name = plan.Name,
+                State = Words.Of(RunState.Queued),
+                OpenSteps = plan.Steps.Count,
+                CreatedAt = transaction.Now,
+            };
+            var inserted = await transaction.ExecuteAsync(
+                """
+                insert into run (id, name, file_name, pipeline, parameters, state, open_steps, created_at)
+                values (@Id, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
+                on conflict (id) do nothing
+                """,
+                new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = Json.Write(plan.Parameters), run.State, run.OpenSteps, run.CreatedAt }).ConfigureAwait(false);
+            if (inserted == 0)
+                return false;
+            await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
+            await transaction.TellAsync(run).ConfigureAwait(false);
+            if (plan.Steps.Count == 0)
+                await transaction.CloseAsync(run, 0).ConfigureAwait(false);
+            return true;
+        }, cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+        return created;
+    }
+
+    /// <summary>Asks a run to stop: what has not started ends now, what runs gets a deadline. Null when there is no such run.</summary>
+    public async Task<RunStateChanged?> CancelAsync(CancelRun cancel, CancellationToken cancellationToken)
+    {
+        var answer = await database.WriteAsync(async transaction =>
+        {
+            if (await transaction.LockRunAsync(cancel.RunId).ConfigureAwait(false) is not { } run)
+                return null;
+            if (!run.Current.IsEnded() && !run.IsCancelling)
+                await BeginCancelAsync(transaction, run, cancel.Reason).ConfigureAwait(false);
+            return Describe(run);
+        }, cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+        return answer;
+    }
+
+    /// <summary>Makes failed, cancelled and skipped steps of an ended run wait again. Null when there is no such run.</summary>
+    public async Task<RunStateChanged?> ResumeAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        var answer = await database.WriteAsync(async transaction =>
+        {
+            if (await transaction.LockRunAsync(runId).ConfigureAwait(false) is not { } run)
+                return null;
+            if (RunTransitions.Next(run.Current, RunEvent.Resumed) is not null)
+                await ReopenAsync(transaction, run).ConfigureAwait(false);
+            return Describe(run);
+        }, cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+        return answer;
+    }
+
+    private static RunStateChanged Describe(RunRow run) => new(run.RunId, run.Name, run.Current, run.Message);
+
+    private static async Task InsertStepsAsync(LedgerTransaction transaction, RunRow run, PipelinePlan plan)
+    {
+        for (var position = 0; position < plan.Steps.Count; position++)
+        {
+            var step = plan.Steps[position];
+            await transaction.ExecuteAsync(
+                """
+                insert into step (run_id, name, position, kind, device, priority, run_created_at, plan, state, waiting_on, timeout_ms)
+                values (@Id, @Name, @position, @Kind, @Device, @Priority, @CreatedAt, @plan, @state, @waitingOn, @timeout)
+                """,
+                new
+                {
+                    run.Id,
+                    step.Name,
+                    position,
+                    step.Kind,
+                    step.Device,
+                    step.Priority,
+                    run.CreatedAt,
+                    plan = Json.Write(step),
+                    state = Words.Of(StepState.Waiting),
+                    waitingOn = step.Needs.Count,
+                    timeout = (long?)step.Timeout?.TotalMilliseconds,
+                }).ConfigureAwait(false);
+            foreach (var needs in step.Needs)
+            {
+                await transaction.ExecuteAsync(
+                    "insert into step_need (run_id, name, needs) values (@Id, @Name, @needs)", new { run.Id, step.Name, needs }).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task BeginCancelAsync(LedgerTransaction transaction, RunRow run, string reason)
+    {
+        run.Message = $"Cancelling: {reason}";
+        run.CancelUntil = transaction.Now + (long)options.CancelGrace.TotalMilliseconds;
+        await transaction.ExecuteAsync("update run set message = @Message, cancel_until = @CancelUntil where id = @Id", run).ConfigureAwait(false);
+        var idle = await transaction.QueryAsync<StepRow>(
+            $"select * from step where run_id = @Id and state in ('waiting', 'ready') {transaction.Dialect.ForUpdate}", new { run.Id }).ConfigureAwait(false);
+        var ended = await transaction.QueryAsync<string>(
+            "update step set state = @cancelled, ended_at = @Now, message = @reason, same_as = null where run_id = @Id and state in ('waiting', 'ready') returning name",
+            new { run.Id, transaction.Now, reason, cancelled = Words.Of(StepTransitions.Next(StepState.Ready, StepEvent.CancelRequested)!.Value) }).ConfigureAwait(false);
+        foreach (var step in idle.Where(s => ended.Contains(s.Name)))
+        {
+            await transaction.TellAsync(run.Id, step.Name, StepState.Cancelled, step.Attempt, reason).ConfigureAwait(false);
+            if (step.StepKey is not null)
+                await transaction.ExecuteAsync("update step set same_as = null where same_as = @StepKey", new { step.StepKey }).ConfigureAwait(false);
+        }
+        await transaction.TellAsync(run).ConfigureAwait(false);
+        run.Message = $"Cancelled: {reason}";
+        await transaction.CloseAsync(run, ended.Count).ConfigureAwait(false);
+    }
+
+    private static async Task ReopenAsync(LedgerTransaction transaction, RunRow run)
+    {
+        var reopened = await transaction.QueryAsync<StepRow>(
+            """
+            update step set state = 'waiting', message = '', failure = null, ended_at = null, started_at = null, worker = null,
+                   not_before = 0, failures = 0, crashes = 0, losses = 0, same_as = null, step_key = null
+             where run_id = @Id and state in ('failed', 'cancelled', 'skipped')
+            returning *
+            """, new { run.Id }).ConfigureAwait(false);
+        await transaction.ExecuteAsync(
+            """
+            update step set waiting_on = (
+                select count(*) from step_need n join step s on s.run_id = n.run_id and s.name = n.needs
+                 where n.run_id = step.run_id and n.name = step.name and s.state not in ('succeeded', 'cached'))
+             where run_id = @Id and state = 'waiting'
+            """, new { run.Id }).ConfigureAwait(false);
+        run.OpenSteps = reopened.Count;
+        await transaction.ExecuteAsync("update run set open_steps = @OpenSteps where id = @Id", new { run.Id, run.OpenSteps }).ConfigureAwait(false);
+        await transaction.MoveAsync(run, RunEvent.Resumed).ConfigureAwait(false);
+        foreach (var step in reopened)
+            await transaction.TellAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, "").ConfigureAwait(false);
+    }
+}

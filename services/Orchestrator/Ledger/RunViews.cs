@@ -1,0 +1,89 @@
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>A run for people.</summary>
+public sealed record RunView(
+    Guid RunId, string Name, string FileName, RunState State, string Message, bool IsCancelling,
+    DateTimeOffset Created, DateTimeOffset? Started, DateTimeOffset? Ended, IReadOnlyList<StepView> Steps);
+
+/// <summary>A step for people.</summary>
+public sealed record StepView(
+    string Name, string Kind, StepState State, int Attempts, string? Worker, Digest? Key, FailureClass? Failure, string Message,
+    long Done, long Total, DateTimeOffset? Started, DateTimeOffset? Ended, bool IsImplicit, IReadOnlyList<string> Needs,
+    IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics);
+
+/// <summary>One line of a run's log.</summary>
+public sealed record RunEventView(long Id, DateTimeOffset At, string Type, string Step, string Body);
+
+/// <summary>Reads runs. Works beside everything else and sees a committed state.</summary>
+public interface IRunReader
+{
+    /// <summary>A run with its steps in planned order, or null.</summary>
+    Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken);
+
+    /// <summary>The newest runs, without steps.</summary>
+    Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>Lines of a run's log after the given one, oldest first.</summary>
+    Task<IReadOnlyList<RunEventView>> ReadLogAsync(Guid runId, long after, int limit, CancellationToken cancellationToken);
+}
+
+/// <inheritdoc/>
+internal sealed class RunReader(LedgerDatabase database) : IRunReader
+{
+    public Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken) =>
+        database.ReadAsync(async connection =>
+        {
+            var id = new { id = runId.ToString() };
+            var run = await connection.QueryFirstOrDefaultAsync<RunRow>("select * from run where id = @id", id).ConfigureAwait(false);
+            if (run is null)
+                return null;
+            var steps = await connection.QueryAsync<StepRow>("select * from step where run_id = @id order by position", id).ConfigureAwait(false);
+            return View(run, [.. steps.Select(View)]);
+        }, cancellationToken);
+
+    public Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<RunView>>(async connection =>
+        {
+            var runs = await connection.QueryAsync<RunRow>("select * from run order by created_at desc limit @limit", new { limit }).ConfigureAwait(false);
+            return [.. runs.Select(r => View(r, []))];
+        }, cancellationToken);
+
+    public Task<IReadOnlyList<RunEventView>> ReadLogAsync(Guid runId, long after, int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<RunEventView>>(async connection =>
+        {
+            var lines = await connection.QueryAsync<EventRow>(
+                "select id, at, type, step, body from event where run_id = @id and id > @after order by id limit @limit",
+                new { id = runId.ToString(), after, limit }).ConfigureAwait(false);
+            return [.. lines.Select(l => new RunEventView(l.Id, Time(l.At), l.Type, l.Step, l.Body))];
+        }, cancellationToken);
+
+    private static RunView View(RunRow run, IReadOnlyList<StepView> steps) => new(
+        run.RunId, run.Name, run.FileName, run.Current, run.Message, run.IsCancelling,
+        Time(run.CreatedAt), Time(run.StartedAt), Time(run.EndedAt), steps);
+
+    private static StepView View(StepRow step)
+    {
+        var plan = Json.Read<Espalier.Pipelines.Planning.PlannedStep>(step.Plan)!;
+        return new(
+            step.Name, step.Kind, step.Current, step.Attempt, step.Worker, step.Key,
+            step.Failure is null ? null : Words.Parse<FailureClass>(step.Failure), step.Message, step.Done, step.Total,
+            Time(step.StartedAt), Time(step.EndedAt), plan.IsImplicit, plan.Needs, step.ReadOutputs(), step.ReadMetrics());
+    }
+
+    private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
+
+    private static DateTimeOffset? Time(long? at) => at is { } value ? Time(value) : null;
+
+    private sealed class EventRow
+    {
+        public long Id { get; init; }
+        public long At { get; init; }
+        public string Type { get; init; } = "";
+        public string Step { get; init; } = "";
+        public string Body { get; init; } = "";
+    }
+}

@@ -1,0 +1,71 @@
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>Which stages workers have offered: their option schemas for planning, their code for step keys.</summary>
+internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
+{
+    /// <summary>Steps of this kind and device that a live worker offers; the newest code wins.</summary>
+    internal const string IsOffered =
+        "exists (select 1 from stage t where t.kind = step.kind and t.device = step.device and t.advertised_at > @alive)";
+
+    /// <summary>Milliseconds before which an advertisement is too old to count.</summary>
+    public long Alive(long now) => now - (long)options.StageLifetime.TotalMilliseconds;
+
+    /// <summary>The text that a claim and a step are matched by.</summary>
+    public static string Offer(string kind, string version, string numericsClass) => $"{kind}@{version}@{numericsClass}";
+
+    /// <summary>Takes an advertisement.</summary>
+    public async Task AdvertiseAsync(StageAdvertised stage, CancellationToken cancellationToken)
+    {
+        await database.WriteAsync(transaction => transaction.ExecuteAsync(
+            """
+            insert into stage (kind, device, version, numerics_class, schema, first_seen_at, advertised_at)
+            values (@Kind, @Device, @Version, @NumericsClass, @schema, @Now, @Now)
+            on conflict (kind, device, version, numerics_class) do update set schema = excluded.schema, advertised_at = excluded.advertised_at
+            """,
+            new { stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(), transaction.Now }), cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+    }
+
+    /// <summary>The code that new steps of a kind are computed for, or null when no live worker offers it.</summary>
+    public Task<StageRow?> FindLiveAsync(string kind, string device, CancellationToken cancellationToken) =>
+        database.ReadAsync(connection => connection.QueryFirstOrDefaultAsync<StageRow>(
+            """
+            select kind, version, numerics_class from stage
+             where kind = @kind and device = @device and advertised_at > @alive
+             order by first_seen_at desc, version, numerics_class limit 1
+            """,
+            new { kind, device, alive = Alive(database.Now) }), cancellationToken);
+
+    /// <summary>The newest schema of every kind ever offered: planning works while no worker is up.</summary>
+    public Task<IReadOnlyList<StageAdvertised>> ListAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<StageAdvertised>>(async connection =>
+        {
+            var rows = await connection.QueryAsync<StageRow>("select * from stage order by advertised_at desc, first_seen_at desc").ConfigureAwait(false);
+            return
+            [
+                .. rows.DistinctBy(r => (r.Kind, r.Device)).Select(r => new StageAdvertised
+                {
+                    Kind = r.Kind,
+                    Device = r.Device,
+                    Version = r.Version,
+                    NumericsClass = r.NumericsClass,
+                    Schema = Json.Read<System.Text.Json.JsonElement>(r.Schema),
+                }),
+            ];
+        }, cancellationToken);
+}
+
+/// <summary>An offered stage as the database holds it.</summary>
+internal sealed class StageRow
+{
+    public string Kind { get; init; } = "";
+    public string Device { get; init; } = "cpu";
+    public string Version { get; init; } = "";
+    public string NumericsClass { get; init; } = "";
+    public string Schema { get; init; } = "";
+    public string Offer => StageCatalog.Offer(Kind, Version, NumericsClass);
+}

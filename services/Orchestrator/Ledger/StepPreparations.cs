@@ -1,0 +1,81 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.StateMachine;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>Writes what the scheduler found out about steps whose needs are done.</summary>
+internal sealed class StepPreparations(LedgerDatabase database, StageCatalog stages, Wakeups wakeups)
+{
+    /// <summary>Steps whose needs are done and whose kind a live worker offers, oldest runs first.</summary>
+    public Task<List<StepRow>> ListAsync(int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync(async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
+            connection,
+            $"""
+            select * from step where state = 'waiting' and waiting_on = 0 and same_as is null and {StageCatalog.IsOffered}
+             order by run_created_at, position limit @limit
+            """,
+            new { limit, alive = stages.Alive(database.Now) }).ConfigureAwait(false)).AsList(), cancellationToken);
+
+    /// <summary>The steps that a step needs, as they ended.</summary>
+    public Task<List<StepRow>> NeedsOfAsync(StepRow step, CancellationToken cancellationToken) =>
+        database.ReadAsync(async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
+            connection,
+            "select s.* from step s join step_need n on n.run_id = s.run_id and n.needs = s.name where n.run_id = @RunId and n.name = @Name",
+            step).ConfigureAwait(false)).AsList(), cancellationToken);
+
+    /// <summary>The step can be claimed; or, when another step with the same key is under way, it waits for that one.</summary>
+    public Task ReadyAsync(StepRow prepared, Digest key, string offer, IReadOnlyList<StepInput> inputs, CancellationToken cancellationToken) =>
+        ApplyAsync(prepared, async (transaction, run, step) =>
+        {
+            var twin = await transaction.FindAsync<StepRow>(
+                "select * from step where step_key = @key and state in ('ready', 'running') limit 1", new { key = key.Hex }).ConfigureAwait(false);
+            if (twin is not null)
+            {
+                var message = $"Waits for step '{twin.Name}' of run {twin.RunId}, which does the same work.";
+                await transaction.ExecuteAsync(
+                    "update step set same_as = @key, message = @message where id = @Id", new { step.Id, key = key.Hex, message }).ConfigureAwait(false);
+                return;
+            }
+            await transaction.ExecuteAsync(
+                "update step set step_key = @key, offer = @offer, inputs = @inputs, not_before = 0, ready_at = @Now where id = @Id",
+                new { step.Id, key = key.Hex, offer, inputs = Json.Write(inputs), transaction.Now }).ConfigureAwait(false);
+            if (await transaction.MoveAsync(run, step, StepEvent.Prepared).ConfigureAwait(false))
+                await transaction.HintAsync(step, 0).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>The step's result exists.</summary>
+    public Task CachedAsync(
+        StepRow prepared, Digest key, IReadOnlyList<StepInput> inputs, IReadOnlyDictionary<string, ManifestRef> outputs,
+        IReadOnlyDictionary<string, double> metrics, CancellationToken cancellationToken) =>
+        ApplyAsync(prepared, async (transaction, run, step) =>
+        {
+            await transaction.ExecuteAsync(
+                "update step set step_key = @key, inputs = @inputs, outputs = @outputs, metrics = @metrics where id = @Id",
+                new { step.Id, key = key.Hex, inputs = Json.Write(inputs), outputs = Json.Write(outputs), metrics = Json.Write(metrics) }).ConfigureAwait(false);
+            await transaction.MoveAsync(run, RunEvent.Started).ConfigureAwait(false);
+            await transaction.MoveAsync(run, step, StepEvent.FoundInCache).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>The step's condition is false.</summary>
+    public Task SkipAsync(StepRow prepared, string message, CancellationToken cancellationToken) =>
+        ApplyAsync(prepared, (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.ConditionFalse, message), cancellationToken);
+
+    /// <summary>The step cannot be prepared, now or ever.</summary>
+    public Task RejectAsync(StepRow prepared, string message, CancellationToken cancellationToken) =>
+        ApplyAsync(prepared, (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.Rejected, message, FailureClass.User), cancellationToken);
+
+    /// <summary>Only if nothing happened to the step since it was read.</summary>
+    private async Task ApplyAsync(StepRow prepared, Func<LedgerTransaction, RunRow, StepRow, Task> apply, CancellationToken cancellationToken)
+    {
+        await database.WriteAsync(async transaction =>
+        {
+            if (await transaction.LockRunAsync(prepared.Run).ConfigureAwait(false) is { } run
+                && await transaction.FindStepAsync(run, prepared.Name).ConfigureAwait(false) is { Current: StepState.Waiting } step)
+            {
+                await apply(transaction, run, step).ConfigureAwait(false);
+            }
+        }, cancellationToken).ConfigureAwait(false);
+        wakeups.AfterChange();
+    }
+}

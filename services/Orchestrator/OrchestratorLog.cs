@@ -1,0 +1,20 @@
+namespace Espalier.Orchestrator;
+
+/// <summary>Log messages of the orchestrator.</summary>
+internal static partial class OrchestratorLog
+{
+    [LoggerMessage(1, LogLevel.Error, "{Loop} failed and goes on")]
+    public static partial void LoopFailed(ILogger logger, string loop, Exception error);
+
+    [LoggerMessage(2, LogLevel.Information, "Run {RunId} '{Name}' accepted with {Steps} steps")]
+    public static partial void RunAccepted(ILogger logger, Guid runId, string name, int steps);
+
+    [LoggerMessage(3, LogLevel.Information, "Step {Step} of run {RunId}: attempt {Attempt} goes to {Worker}")]
+    public static partial void StepClaimed(ILogger logger, Guid runId, string step, int attempt, string? worker);
+
+    [LoggerMessage(4, LogLevel.Warning, "Step {Step} of run {RunId}: attempt {Attempt} ended as {Failure}: {Reason}")]
+    public static partial void AttemptFailed(ILogger logger, Guid runId, string step, int attempt, string failure, string reason);
+
+    [LoggerMessage(5, LogLevel.Information, "Stage {Kind} is offered on {Device} by {Worker}, version {Version}")]
+    public static partial void StageOffered(ILogger logger, string kind, string device, string worker, string version);
+}

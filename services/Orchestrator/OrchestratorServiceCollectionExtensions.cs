@@ -1,0 +1,53 @@
+using Espalier.Artifacts;
+using Espalier.Contracts;
+using Espalier.Messaging;
+using Espalier.Orchestrator.Consumers;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Scheduling;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Espalier.Orchestrator;
+
+/// <summary>Registers the orchestrator in any host.</summary>
+public static class OrchestratorServiceCollectionExtensions
+{
+    /// <summary>
+    /// Adds the ledger, the scheduler, the sweep and the outbox. The host must also register an <see cref="ArtifactStore"/>,
+    /// and the bus with <see cref="AddOrchestratorConsumers"/>.
+    /// </summary>
+    /// <exception cref="UserInputException">A setting is wrong.</exception>
+    public static IServiceCollection AddOrchestrator(this IServiceCollection services, OrchestratorOptions options)
+    {
+        options.Validate();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(options);
+        services.AddSingleton<LedgerDatabase>(provider => options.Provider == LedgerProvider.PostgreSql
+            ? new PostgresLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>())
+            : new SqliteLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
+        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>();
+        services.AddSingleton<LiveProgress>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>();
+        services.AddHostedService<LedgerMigration>();
+        services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>().AddHostedService<OutboxDispatcher>();
+        return services;
+    }
+
+    /// <summary>Adds the orchestrator's consumers to the process's bus.</summary>
+    public static void AddOrchestratorConsumers(this IBusRegistrationConfigurator bus)
+    {
+        bus.AddConsumer<StepRequestsConsumer, StepRequestsDefinition>();
+        bus.AddConsumer<RunRequestsConsumer, RunRequestsDefinition>();
+        bus.AddConsumer<WorkerEventsConsumer, WorkerEventsDefinition>();
+    }
+
+    /// <summary>Adds request clients for people's requests: <see cref="SubmitRun"/>, <see cref="CancelRun"/>, <see cref="ResumeRun"/>.</summary>
+    public static void AddRunRequestClients(this IBusRegistrationConfigurator bus)
+    {
+        var orchestrator = EndpointNames.AddressOf(EndpointNames.Orchestrator);
+        bus.AddRequestClient<SubmitRun>(orchestrator);
+        bus.AddRequestClient<CancelRun>(orchestrator);
+        bus.AddRequestClient<ResumeRun>(orchestrator);
+    }
+}

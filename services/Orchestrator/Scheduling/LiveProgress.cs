@@ -1,0 +1,39 @@
+using System.Collections.Concurrent;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Orchestrator.Scheduling;
+
+/// <summary>
+/// The newest progress of running steps, for people who watch. Only here, not in the ledger: losing it costs half a second
+/// of a progress bar. Lines that a stage logs do go to the run's log.
+/// </summary>
+internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
+    private readonly ConcurrentDictionary<(Guid Run, string Step), (StepProgress Progress, long At)> _newest = new();
+
+    /// <summary>Takes a progress event.</summary>
+    public async Task TakeAsync(StepProgress progress, CancellationToken cancellationToken)
+    {
+        _newest[(progress.Step.RunId, progress.Step.Name)] = (progress, time.GetTimestamp());
+        foreach (var (key, value) in _newest)
+        {
+            if (time.GetElapsedTime(value.At) > Lifetime)
+                _newest.TryRemove(key, out _);
+        }
+        if (progress.Log.Count > 0)
+        {
+            await database.WriteAsync(
+                transaction => transaction.LogAsync(
+                    progress.Step.RunId.ToString(), progress.Step.Name, new StepLogged(progress.Fence, progress.Log)), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The newest progress of each step of a run.</summary>
+    public IReadOnlyList<StepProgress> Of(Guid runId) => [.. _newest.Where(p => p.Key.Run == runId).Select(p => p.Value.Progress)];
+}
+
+/// <summary>Lines of a step's log, as the run's log keeps them.</summary>
+internal sealed record StepLogged(int Attempt, IReadOnlyList<string> Lines);

@@ -1,0 +1,55 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Orchestrator.Scheduling;
+
+/// <summary>Takes a pipeline file: plans it against the stages that workers offer and writes the run.</summary>
+internal sealed class RunSubmission(
+    RunLedger ledger, StageCatalog stages, IRunPlanner planner, TimeProvider time, ILogger<RunSubmission> logger)
+{
+    /// <summary>Within this time after the start, a file that does not fit is looked at again when workers say what they offer.</summary>
+    private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
+    private readonly long _started = time.GetTimestamp();
+
+    /// <summary>Accepts the run. A repeat with the same id is accepted again and changes nothing.</summary>
+    /// <exception cref="UserInputException">The file is wrong; every problem with its place.</exception>
+    public async Task<RunAccepted> SubmitAsync(SubmitRun submit, CancellationToken cancellationToken)
+    {
+        var plan = await PlanAsync(submit, cancellationToken).ConfigureAwait(false);
+        if (await ledger.SubmitAsync(submit, plan, cancellationToken).ConfigureAwait(false))
+            OrchestratorLog.RunAccepted(logger, submit.RunId, plan.Name, plan.Steps.Count);
+        return new RunAccepted(submit.RunId, plan.Name);
+    }
+
+    private async Task<PipelinePlan> PlanAsync(SubmitRun submit, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return planner.Plan(submit, offered);
+            }
+            catch (UserInputException) when (time.GetElapsedTime(_started) < StartGrace)
+            {
+                if (!await HaveStagesChangedAsync(offered.Count, cancellationToken).ConfigureAwait(false))
+                    throw;
+            }
+        }
+    }
+
+    private async Task<bool> HaveStagesChangedAsync(int before, CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        while (time.GetElapsedTime(asked) < WaitForNews)
+        {
+            await Task.Delay(LookAgain, time, cancellationToken).ConfigureAwait(false);
+            if ((await stages.ListAsync(cancellationToken).ConfigureAwait(false)).Count != before)
+                return true;
+        }
+        return false;
+    }
+}

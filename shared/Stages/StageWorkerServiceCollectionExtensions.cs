@@ -1,0 +1,28 @@
+using Espalier.Contracts;
+using Espalier.Stages.Worker;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Espalier.Stages;
+
+/// <summary>Registers the worker in any host.</summary>
+public static class StageWorkerServiceCollectionExtensions
+{
+    /// <summary>
+    /// Adds the worker, which offers every registered <see cref="IStage"/>. The host must also register an
+    /// <see cref="Artifacts.ArtifactStore"/> and the bus.
+    /// </summary>
+    /// <exception cref="UserInputException">A setting is wrong.</exception>
+    public static IServiceCollection AddStageWorker(this IServiceCollection services, StageWorkerOptions options)
+    {
+        options.Validate();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<INumericsClass, TorchNumericsClass>();
+        services.AddSingleton(options);
+        services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
+        services.AddSingleton<IStageRunner, InProcessStageRunner>();
+        services.AddSingleton<StageWorker>();
+        services.AddHostedService(provider => provider.GetRequiredService<StageWorker>());
+        return services;
+    }
+}

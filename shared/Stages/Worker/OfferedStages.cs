@@ -1,0 +1,55 @@
+using Espalier.Contracts;
+using Espalier.Pipelines.Keys;
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Stages.Worker;
+
+/// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
+public interface INumericsClass
+{
+    /// <summary>The class; asking may load the tensor library.</summary>
+    string Value { get; }
+}
+
+/// <summary>The stages that this process offers.</summary>
+internal sealed class OfferedStages
+{
+    private readonly StageWorkerOptions _options;
+    private readonly INumericsClass _numerics;
+    private readonly Dictionary<string, IStage> _stages;
+    private IReadOnlyList<StageOffer>? _offers;
+
+    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass numerics)
+    {
+        _options = options;
+        _numerics = numerics;
+        _stages = stages.Where(s => options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)).ToDictionary(s => s.Kind);
+        var unknown = options.Kinds.Except(_stages.Keys).ToList();
+        if (unknown.Count > 0)
+            throw new UserInputException($"{StageWorkerOptions.Section}:kinds: this service has no stage '{unknown[0]}'; it has {string.Join(", ", stages.Select(s => s.Kind))}.");
+    }
+
+    /// <summary>Kinds in a fixed order.</summary>
+    public IReadOnlyList<string> Kinds => [.. _stages.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>The stage of a kind.</summary>
+    public IStage Find(string kind) => _stages[kind];
+
+    /// <summary>What the worker says it has when it claims; loads the tensor library the first time.</summary>
+    public IReadOnlyList<StageOffer> Offers() =>
+        _offers ??= [.. Kinds.Select(k => new StageOffer(k, StageVersion.Of(_stages[k].GetType()), _numerics.Value))];
+
+    /// <summary>What the worker announces.</summary>
+    public IReadOnlyList<StageAdvertised> Advertise() =>
+    [
+        .. Offers().Select(o => new StageAdvertised
+        {
+            Kind = o.Kind,
+            Version = o.Version,
+            NumericsClass = o.NumericsClass,
+            Schema = OptionSchema.For(_stages[o.Kind].OptionsType).ToJson(),
+            Device = _options.Device,
+            Worker = _options.Name,
+        }),
+    ];
+}

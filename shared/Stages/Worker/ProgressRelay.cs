@@ -1,0 +1,91 @@
+using Espalier.Contracts;
+
+namespace Espalier.Stages.Worker;
+
+/// <summary>Collects what a stage reports and hands out one thinned event at a time.</summary>
+public sealed class ProgressRelay(TimeProvider time) : IStageProgress
+{
+    private const int LinesKept = 200;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, double> _metrics = [];
+    private readonly Queue<string> _lines = new();
+    private readonly long _started = time.GetTimestamp();
+    private (string Phase, long Done, long Total, string Unit) _position = ("", 0, 0, "");
+    private bool _isNew;
+
+    /// <summary>Units done and in all, and the rate since the start in units per second.</summary>
+    public (long Done, long Total, double Rate) Position
+    {
+        get
+        {
+            lock (_gate)
+                return (_position.Done, _position.Total, _position.Done / Math.Max(time.GetElapsedTime(_started).TotalSeconds, 1e-3));
+        }
+    }
+
+    /// <summary>Newest value of every metric so far.</summary>
+    public IReadOnlyDictionary<string, double> Metrics
+    {
+        get
+        {
+            lock (_gate)
+                return new SortedDictionary<string, double>(_metrics, StringComparer.Ordinal);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Report(string phase, long done, long total, string unit)
+    {
+        lock (_gate)
+        {
+            _position = (phase, done, total, unit);
+            _isNew = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Metric(string name, double value)
+    {
+        lock (_gate)
+        {
+            _metrics[name] = value;
+            _isNew = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Log(string message)
+    {
+        lock (_gate)
+        {
+            _lines.Enqueue(message);
+            if (_lines.Count > LinesKept)
+                _lines.Dequeue();
+            _isNew = true;
+        }
+    }
+
+    /// <summary>The progress since the last call, or null when there is nothing new.</summary>
+    public StepProgress? Take(StepAddress step, int fence)
+    {
+        lock (_gate)
+        {
+            if (!_isNew)
+                return null;
+            _isNew = false;
+            var progress = new StepProgress
+            {
+                Step = step,
+                Fence = fence,
+                Phase = _position.Phase,
+                Done = _position.Done,
+                Total = _position.Total,
+                Unit = _position.Unit,
+                Metrics = _metrics.Where(m => double.IsFinite(m.Value)).ToDictionary(),
+                Log = [.. _lines],
+            };
+            _lines.Clear();
+            return progress;
+        }
+    }
+}

@@ -1,0 +1,165 @@
+using Espalier.Artifacts;
+using Espalier.Contracts;
+using Espalier.Messaging;
+using MassTransit;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Espalier.Stages.Worker;
+
+/// <summary>
+/// Claims steps while it has free slots, on a hint or by polling, and runs them. It starts after the bus and stops before
+/// it, so that a step is given back when the process is asked to end.
+/// </summary>
+internal sealed class StageWorker(
+    OfferedStages stages, IStageRunner runner, OrchestratorClient orchestrator, IBus bus, MessagingOptions messaging,
+    ArtifactStore artifacts, StageWorkerOptions options, TimeProvider time, ILogger<StageWorker> logger) : IHostedLifecycleService
+{
+    private static readonly TimeSpan PauseHintsAfter = TimeSpan.FromMilliseconds(500);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly HashSet<Task> _attempts = [];
+    private HintListener? _hints;
+    private Task _loops = Task.CompletedTask;
+
+    /// <summary>Whether the worker has said what it offers and asks for work.</summary>
+    public bool IsReady { get; private set; }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        ThreadPool.GetMinThreads(out var workers, out var completions);
+        // Stages block threads of the pool while they compute; heartbeats must not wait for it to grow.
+        ThreadPool.SetMinThreads(Math.Max(workers, 8 + options.Slots * 4), completions);
+        _loops = Task.WhenAll(Task.Run(() => ClaimLoopAsync(_stopping.Token), CancellationToken.None), Task.Run(() => AdvertiseLoopAsync(_stopping.Token), CancellationToken.None));
+        return Task.CompletedTask;
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        IsReady = false;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_hints is not null)
+            await _hints.StopAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task AdvertiseLoopAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                foreach (var stage in stages.Advertise())
+                    await orchestrator.PublishAsync(stage, stopping).ConfigureAwait(false);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                StageLog.WorkerFailed(logger, e);
+            }
+            await Task.Delay(options.AdvertiseInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ClaimLoopAsync(CancellationToken stopping)
+    {
+        _hints = new HintListener(bus, messaging, options, stages, Wake);
+        StageLog.WorkerStarted(logger, options.Name, string.Join(", ", stages.Kinds), options.Device);
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _hints.StartAsync().ConfigureAwait(false);
+                IsReady = true;
+                await TakeWorkAsync(stopping).ConfigureAwait(false);
+                if (_attempts.Count >= options.Slots)
+                    await WaitForSlotAsync(stopping).ConfigureAwait(false);
+                else
+                    await _wake.WaitAsync(options.PollInterval, stopping).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+            }
+            catch (Exception e) when (e is RequestException or MassTransitException)
+            {
+                StageLog.RequestFailed(logger, "claim", e.Message);
+                await Task.Delay(TimeSpan.FromSeconds(1), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (Exception e)
+            {
+                StageLog.WorkerFailed(logger, e);
+                await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        await Task.WhenAll(_attempts).ConfigureAwait(false);
+    }
+
+    /// <summary>Claims until the slots are full or there is nothing to do.</summary>
+    private async Task TakeWorkAsync(CancellationToken stopping)
+    {
+        _attempts.RemoveWhere(a => a.IsCompleted);
+        while (_attempts.Count < options.Slots && !stopping.IsCancellationRequested)
+        {
+            var claim = new ClaimStep
+            {
+                Worker = options.Name,
+                Kinds = stages.Kinds,
+                Devices = [options.Device],
+                MemoryBytes = options.MemoryBytes,
+                Offers = stages.Offers(),
+            };
+            // Not cancelled by the shutdown: an answer that nobody takes would cost the step a lease.
+            if (await orchestrator.ClaimAsync(claim, CancellationToken.None).ConfigureAwait(false) is not { } assignment)
+                return;
+            StageLog.AttemptStarted(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
+            _attempts.Add(RunAsync(assignment, stopping));
+        }
+    }
+
+    private async Task RunAsync(StepAssignment assignment, CancellationToken stopping)
+    {
+        await Task.Yield();
+        try
+        {
+            await new StepAttempt(assignment, options, runner, orchestrator, artifacts, time, logger).RunAsync(stopping).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            StageLog.WorkerFailed(logger, e);
+        }
+        Wake();
+    }
+
+    private async Task WaitForSlotAsync(CancellationToken stopping)
+    {
+        var free = Task.WhenAny(_attempts);
+        if (messaging.Transport == MessagingTransport.RabbitMq
+            && await Task.WhenAny(free, Task.Delay(PauseHintsAfter, time, stopping)).ConfigureAwait(false) != free
+            && !stopping.IsCancellationRequested)
+        {
+            await _hints!.StopAsync().ConfigureAwait(false);
+        }
+        await free.WaitAsync(stopping).ConfigureAwait(false);
+        await TakeWorkAsync(stopping).ConfigureAwait(false);
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is waked already.
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using Espalier.Contracts;
+
+namespace Espalier.Stages.Worker;
+
+/// <summary>Where the work of a step runs.</summary>
+public enum WorkIsolation
+{
+    /// <summary>In the worker's own process.</summary>
+    InProcess,
+
+    /// <summary>In a child process, which may crash or be killed without taking the worker along.</summary>
+    ChildProcess,
+}
+
+/// <summary>Settings of a worker. Section <c>worker</c> of the configuration.</summary>
+public sealed class StageWorkerOptions
+{
+    /// <summary>Name of the configuration section.</summary>
+    public const string Section = "worker";
+
+    /// <summary>Unique name of this worker.</summary>
+    /// <value>host, process id and a random part</value>
+    public string Name { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}".ToLowerInvariant();
+
+    /// <summary>Steps at once.</summary>
+    /// <value>1; 1 to 64</value>
+    public int Slots { get; set; } = 1;
+
+    /// <summary>Device class of the worker: <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Device { get; set; } = "cpu";
+
+    /// <summary>Stage kinds to offer; empty offers every registered one.</summary>
+    public IList<string> Kinds { get; } = [];
+
+    /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
+    public long MemoryBytes { get; set; }
+
+    /// <summary>How often the worker asks for work without a hint.</summary>
+    /// <value>5 seconds; 10 milliseconds to 1 minute</value>
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often a running step reports that it is alive.</summary>
+    /// <value>5 seconds, and never more than a third of the lease; 100 milliseconds to 1 minute</value>
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a stage may take to save its cursor when it is told to stop.</summary>
+    /// <value>15 seconds; 100 milliseconds to 5 minutes</value>
+    public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often the worker says what it offers.</summary>
+    /// <value>1 minute; 100 milliseconds to 10 minutes</value>
+    public TimeSpan AdvertiseInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Folder for derived data that can be made again.</summary>
+    /// <value>espalier-cache in the temporary folder</value>
+    public string CacheFolder { get; set; } = Path.Combine(Path.GetTempPath(), "espalier-cache");
+
+    /// <summary>Where work runs.</summary>
+    /// <value>in-process</value>
+    public WorkIsolation Isolation { get; set; }
+
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
+    public void Validate()
+    {
+        var problems = Problems().Select(p => new Problem($"{Section}:{p.Setting}", 0, 0, p.Message)).ToList();
+        if (problems.Count > 0)
+            throw new UserInputException(problems);
+    }
+
+    private IEnumerable<(string Setting, string Message)> Problems()
+    {
+        if (string.IsNullOrWhiteSpace(Name))
+            yield return ("name", "It is empty: expected a name that no other worker has.");
+        if (Slots is < 1 or > 64)
+            yield return ("slots", $"{Slots} is out of range: allowed is 1 to 64.");
+        if (Device is not ("cpu" or "cuda"))
+            yield return ("device", $"'{Device}' is unknown: allowed is cpu or cuda.");
+        foreach (var (setting, value, min, max) in new[]
+        {
+            ("poll-interval", PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
+            ("heartbeat-interval", HeartbeatInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1)),
+            ("stop-grace", StopGrace, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),
+            ("advertise-interval", AdvertiseInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
+        })
+        {
+            if (value < min || value > max)
+                yield return (setting, $"{value} is out of range: allowed is {min} to {max}.");
+        }
+    }
+}
