@@ -1,3 +1,4 @@
+using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
@@ -49,8 +50,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
         string condition, object times, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)
     {
         var found = await database.ReadAsync(
-            async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
-                connection, $"select id, run_id, name, state, attempt from step where {condition} limit @Batch", times).ConfigureAwait(false)).AsList(),
+            async connection => (await connection.QueryAsync<StepRow>($"select id, run_id, name, state, attempt from step where {condition} limit @Batch", times).ConfigureAwait(false)).AsList(),
             cancellationToken).ConfigureAwait(false);
         var changed = 0;
         foreach (var seen in found)
@@ -64,9 +64,9 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
         return changed;
     }
 
-    private static Dapper.DynamicParameters Merge(object times, long id)
+    private static DynamicParameters Merge(object times, long id)
     {
-        var all = new Dapper.DynamicParameters(times);
+        var all = new DynamicParameters(times);
         all.Add("Id", id);
         return all;
     }

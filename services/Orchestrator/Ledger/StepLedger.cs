@@ -1,3 +1,4 @@
+using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
@@ -106,7 +107,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     private async Task StartRunAsync(Guid runId, CancellationToken cancellationToken)
     {
         var queued = await database.ReadAsync(
-            connection => Dapper.SqlMapper.QueryFirstOrDefaultAsync<string>(connection, "select state from run where id = @id", new { id = runId.ToString() }),
+            connection => connection.QueryFirstOrDefaultAsync<string>("select state from run where id = @id", new { id = runId.ToString() }),
             cancellationToken).ConfigureAwait(false);
         if (queued != Words.Of(RunState.Queued))
             return;

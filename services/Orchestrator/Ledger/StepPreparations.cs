@@ -1,3 +1,4 @@
+using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
@@ -9,8 +10,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
 {
     /// <summary>Steps whose needs are done and whose kind a live worker offers, oldest runs first.</summary>
     public Task<List<StepRow>> ListAsync(int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
-            connection,
+        database.ReadAsync(async connection => (await connection.QueryAsync<StepRow>(
             $"""
             select * from step where state = 'waiting' and waiting_on = 0 and same_as is null and {StageCatalog.IsOffered}
              order by run_created_at, position limit @limit
@@ -19,8 +19,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
 
     /// <summary>The steps that a step needs, as they ended.</summary>
     public Task<List<StepRow>> NeedsOfAsync(StepRow step, CancellationToken cancellationToken) =>
-        database.ReadAsync(async connection => (await Dapper.SqlMapper.QueryAsync<StepRow>(
-            connection,
+        database.ReadAsync(async connection => (await connection.QueryAsync<StepRow>(
             "select s.* from step s join step_need n on n.run_id = s.run_id and n.needs = s.name where n.run_id = @RunId and n.name = @Name",
             step).ConfigureAwait(false)).AsList(), cancellationToken);
 

@@ -1,0 +1,16 @@
+using Espalier.Contracts;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Orchestrator.Scheduling;
+
+/// <summary>Plans against the schemas that workers advertised.</summary>
+internal sealed class YamlRunPlanner(IRegisteredModels? models = null) : IRunPlanner
+{
+    public PipelinePlan Plan(SubmitRun submit, IReadOnlyList<StageAdvertised> stages) =>
+        PipelinePlanner.Plan(submit.Pipeline, submit.FileName, submit.Parameters, new PlanningContext
+        {
+            Stages = [.. stages.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
+            Fingerprint = SourceFingerprint.Of,
+            ResolveModel = models is null ? null : models.Find,
+        });
+}
