@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
@@ -11,12 +10,6 @@ namespace Espalier.Pipelines.Planning;
 /// </summary>
 internal sealed class DatasetSteps(PlanningContext context, string baseDirectory, ICollection<string> takenNames, ProblemList problems)
 {
-    /// <summary>Option of the dataset stage that names the source.</summary>
-    public const string SourceOption = "source";
-
-    /// <summary>Option of the dataset stage that holds the digest of the user's own files.</summary>
-    public const string FingerprintOption = "fingerprint";
-
     private readonly Dictionary<string, StepDraft> _steps = [];
 
     public IEnumerable<StepDraft> Steps => _steps.Values;
@@ -34,25 +27,21 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
 
     private string? Locate(ArtifactOption option)
     {
-        var colon = option.Text.IndexOf(':', StringComparison.Ordinal) + 1;
-        var (form, rest) = (option.Text[..colon], option.Text[colon..]);
-        if (form == ArtifactForms.Corpus)
-            return option.Text;
-        var path = Path.GetFullPath(rest, baseDirectory);
-        if (form == ArtifactForms.File ? File.Exists(path) : Directory.Exists(path))
-            return form + path;
-        problems.Add(option.Line, option.Column, $"'{option.Path}': there is no {(form == ArtifactForms.File ? "file" : "folder")} {path}; relative paths start from the folder of the pipeline file");
-        return null;
+        try
+        {
+            return DatasetSource.Locate(option.Text, baseDirectory);
+        }
+        catch (UserInputException exception)
+        {
+            problems.Add(option.Line, option.Column, $"'{option.Path}': {exception.Message}");
+            return null;
+        }
     }
 
     private StepDraft Create(string source, ArtifactOption option)
     {
-        var values = new JsonObject { [SourceOption] = source };
-        if (!source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal) && context.Fingerprint is { } fingerprint)
-            values[FingerprintOption] = Take(fingerprint, source, option);
         var stage = context.Stages.FirstOrDefault(s => s.Kind == StageKinds.Dataset);
-        var node = JsonSource.From(System.Text.Json.JsonSerializer.SerializeToElement(values), option.Line, option.Column);
-        var schema = stage?.Schema ?? new OptionSchema { Kind = ValueKind.Object, Properties = values.ToDictionary(v => v.Key, _ => new OptionSchema { Kind = ValueKind.Text }) };
+        var node = new PlacedNode { Kind = NodeKind.Map, Line = option.Line, Column = option.Column };
         return new StepDraft
         {
             Name = NameFor(source),
@@ -61,22 +50,9 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
             Envelope = new StageEnvelope { Uses = StageKinds.Dataset },
             Stage = stage,
             Body = node,
-            Options = OptionReader.Read(schema, node, problems, stage?.OptionsType),
+            Options = DatasetSource.ReadOptions(source, stage, context.Fingerprint, node, problems),
             IsImplicit = true,
         };
-    }
-
-    private string Take(Func<string, string> fingerprint, string source, ArtifactOption option)
-    {
-        try
-        {
-            return fingerprint(source);
-        }
-        catch (UserInputException exception)
-        {
-            problems.Add(option.Line, option.Column, exception.Message);
-            return "";
-        }
     }
 
     /// <summary><c>data-general</c> for <c>corpus:general</c>, <c>data-notes</c> for <c>file:texts/notes.txt</c>.</summary>

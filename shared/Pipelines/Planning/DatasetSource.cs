@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>Turns what a dataset option says into options of the dataset stage.</summary>
+public static class DatasetSource
+{
+    /// <summary>Option of the dataset stage that names the source.</summary>
+    public const string SourceOption = "source";
+
+    /// <summary>Option of the dataset stage that holds the digest of the user's own files.</summary>
+    public const string FingerprintOption = "fingerprint";
+
+    /// <summary>The source with a full path: <c>file:texts/a.txt</c> as <c>file:/home/me/texts/a.txt</c>; a corpus as it is.</summary>
+    /// <exception cref="UserInputException">There is no such file or folder.</exception>
+    public static string Locate(string text, string baseDirectory)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal) + 1;
+        var (form, rest) = (text[..colon], text[colon..]);
+        if (form == ArtifactForms.Corpus)
+            return text;
+        var path = Path.GetFullPath(rest, baseDirectory);
+        if (form == ArtifactForms.File ? File.Exists(path) : Directory.Exists(path))
+            return form + path;
+        throw new UserInputException($"there is no {(form == ArtifactForms.File ? "file" : "folder")} {path}; relative paths start from {baseDirectory}");
+    }
+
+    /// <summary>Options for the dataset stage.</summary>
+    /// <param name="source">A located source.</param>
+    /// <param name="stage">The dataset stage, to fill its defaults in; null leaves them out.</param>
+    /// <param name="fingerprint">Digest of the content behind a file or folder; null leaves it out.</param>
+    /// <exception cref="UserInputException">The source cannot be read, or the stage refuses it.</exception>
+    public static JsonElement OptionsOf(string source, StageDefinition? stage, Func<string, string>? fingerprint)
+    {
+        var problems = new ProblemList(source);
+        var options = ReadOptions(source, stage, fingerprint, new PlacedNode { Kind = NodeKind.Map, Line = 0, Column = 0 }, problems);
+        problems.ThrowIfAny();
+        return options.ToElement();
+    }
+
+    internal static OptionDocument ReadOptions(string source, StageDefinition? stage, Func<string, string>? fingerprint, PlacedNode place, ProblemList problems)
+    {
+        var values = new JsonObject { [SourceOption] = source };
+        if (!source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal) && fingerprint is not null)
+            values[FingerprintOption] = Take(fingerprint, source, place, problems);
+        var schema = stage?.Schema ?? new OptionSchema { Kind = ValueKind.Object, Properties = values.ToDictionary(v => v.Key, _ => new OptionSchema { Kind = ValueKind.Text }) };
+        return OptionReader.Read(schema, JsonSource.From(JsonSerializer.SerializeToElement(values), place.Line, place.Column), problems, stage?.OptionsType);
+    }
+
+    private static string Take(Func<string, string> fingerprint, string source, PlacedNode place, ProblemList problems)
+    {
+        try
+        {
+            return fingerprint(source);
+        }
+        catch (UserInputException exception)
+        {
+            problems.Add(place, exception.Message);
+            return "";
+        }
+    }
+}
