@@ -187,6 +187,23 @@ public sealed class FileBlobStore : IBlobStore
         await Task.CompletedTask.ConfigureAwait(false);
     }
 
+    /// <summary>Marks a blob as used; false when it is not here.</summary>
+    internal bool Touch(Digest blob, DateTimeOffset now)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(BlobPath(blob), now.UtcDateTime);
+            return true;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The files of all blobs.</summary>
+    internal IEnumerable<FileInfo> BlobFiles() => new DirectoryInfo(_blobs).EnumerateFiles("*", SearchOption.AllDirectories);
+
     private BlobReceipt Put(ReadOnlySpan<byte> content)
     {
         var digest = Digest.Of(content);

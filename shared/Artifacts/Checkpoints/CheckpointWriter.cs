@@ -12,7 +12,10 @@ namespace Espalier.Artifacts.Checkpoints;
 /// </summary>
 public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = ArtifactKind.Checkpoint) : IDisposable
 {
-    private const int ParallelPacks = 4;
+    private const int ParallelPuts = 8;
+    private const int BackgroundBytes = 16 << 20;
+    private readonly SemaphoreSlim _slots = new(ParallelPuts);
+    private readonly List<Task> _puts = [];
     private readonly ConcurrentDictionary<string, TensorHeader> _headers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TensorEntry> _stored = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, FileEntry> _files = new(StringComparer.Ordinal);
@@ -23,7 +26,10 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     private JsonObject? _properties;
     private int _isCommitted;
 
-    /// <summary>Adds a tensor. The bytes are stored or copied before the call returns.</summary>
+    /// <summary>
+    /// Adds a tensor. The bytes are stored or copied before the call returns; a few copies are stored in the background,
+    /// and a failure there comes out of a later call, at the latest of <see cref="CommitAsync"/>.
+    /// </summary>
     /// <param name="name">Name as on disk in the Hugging Face layout.</param>
     /// <param name="dtype">safetensors name of the element type.</param>
     /// <param name="shape">Extents.</param>
@@ -39,8 +45,13 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
             _small.Add(name, bytes.Span);
             return;
         }
-        var receipt = await store.Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
-        _stored[name] = Entry(header, receipt.Digest, 0);
+        await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var put = PutAsync(header, bytes.Length <= BackgroundBytes ? bytes.ToArray() : bytes, cancellationToken);
+        if (bytes.Length > BackgroundBytes)
+            await put.ConfigureAwait(false);
+        else
+            lock (_lock)
+                _puts.Add(put);
     }
 
     /// <summary>Adds a tensor from a stream, so that memory need not hold it whole.</summary>
@@ -112,6 +123,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     {
         if (Interlocked.Exchange(ref _isCommitted, 1) != 0)
             throw new InvalidOperationException("This checkpoint is committed already.");
+        await Task.WhenAll(_puts).ConfigureAwait(false);
         await StorePacksAsync(cancellationToken).ConfigureAwait(false);
         _small.Dispose();
         if (_headers.Keys.FirstOrDefault(n => !_stored.ContainsKey(n)) is { } lost)
@@ -131,10 +143,23 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     /// <summary>Lets go of what was not committed.</summary>
     public void Dispose() => _small.Dispose();
 
+    private async Task PutAsync(TensorHeader header, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var receipt = await store.Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+            _stored[header.Name] = Entry(header, receipt.Digest, 0);
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
     private Task StorePacksAsync(CancellationToken cancellationToken) =>
         Parallel.ForEachAsync(
             _headers.Values.Where(h => h.SizeBytes < TensorPacking.SmallBytes).GroupBy(h => TensorPacking.GroupOf(h.Name), StringComparer.Ordinal).ToList(),
-            new ParallelOptions { MaxDegreeOfParallelism = ParallelPacks, CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelPuts, CancellationToken = cancellationToken },
             async (group, token) => await StorePackAsync([.. group.OrderBy(h => h.Name, StringComparer.Ordinal)], token).ConfigureAwait(false));
 
     private async Task StorePackAsync(List<TensorHeader> members, CancellationToken cancellationToken)
@@ -186,6 +211,11 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
 
     private void CheckOpen()
     {
+        lock (_lock)
+        {
+            _puts.RemoveAll(p => p.IsCompletedSuccessfully); // their bytes go with them
+            _puts.Find(p => p.IsFaulted)?.GetAwaiter().GetResult(); // done: throws what went wrong
+        }
         if (Volatile.Read(ref _isCommitted) != 0)
             throw new InvalidOperationException("This checkpoint is committed; start another writer.");
     }

@@ -38,14 +38,15 @@ internal static class SafetensorsHeader
     /// <param name="dataLength">Bytes of the file after the header.</param>
     /// <param name="file">Name for messages.</param>
     /// <param name="metadata">The file's metadata, empty when it has none.</param>
-    public static List<SafetensorsEntry> Parse(ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata)
+    /// <param name="maxTensors">How many tensors one file may have.</param>
+    public static List<SafetensorsEntry> Parse(ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata, int maxTensors = MaxTensors)
     {
         if (!Utf8.IsValid(json))
             throw new UserInputException($"{file}: the header is not valid UTF-8.");
         var entries = new List<SafetensorsEntry>();
         try
         {
-            ReadObject(json, file, entries, out metadata);
+            ReadObject(json, file, maxTensors, entries, out metadata);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -56,7 +57,7 @@ internal static class SafetensorsHeader
         return entries;
     }
 
-    private static void ReadObject(ReadOnlySpan<byte> json, string file, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
+    private static void ReadObject(ReadOnlySpan<byte> json, string file, int maxTensors, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
     {
         metadata = new(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -77,8 +78,8 @@ internal static class SafetensorsHeader
             }
             if (name.Length == 0 || HasControl(name))
                 throw new UserInputException($"{file}: '{Shown.Name(name)}' is not a usable tensor name: it is empty or has control characters.");
-            if (entries.Count == MaxTensors)
-                throw new UserInputException($"{file}: more than {MaxTensors} tensors in one file.");
+            if (entries.Count == maxTensors)
+                throw new UserInputException($"{file}: more than {maxTensors} tensors in one file.");
             entries.Add(ReadTensor(ref reader, new Place(file, name)));
         }
         reader.Read(); // anything but white space after the object throws here

@@ -178,6 +178,35 @@ public sealed class CheckpointWriterTests : IDisposable
     }
 
     [Fact]
+    public async Task AddTensorAsync_BufferReusedByCaller_KeepsWhatWasAdded()
+    {
+        var buffer = new byte[100_000];
+        using var writer = new CheckpointWriter(_store);
+        for (var i = 0; i < 20; i++)
+        {
+            Bytes(i, buffer.Length).CopyTo(buffer, 0);
+            await writer.AddTensorAsync($"t{i}", "U8", [buffer.Length], buffer, default);
+        }
+
+        var reader = await CheckpointReader.OpenAsync(_store, await writer.CommitAsync(default), default);
+
+        for (var i = 0; i < 20; i++)
+            reader.ReadAll($"t{i}").ShouldBe(Bytes(i, buffer.Length));
+    }
+
+    [Fact]
+    public async Task CommitAsync_BackgroundPutFailed_ThrowsAndPublishesNothing()
+    {
+        var full = new FileBlobStore(_folder["full"], new FileBlobStoreOptions { ReservedBytes = long.MaxValue / 2 });
+        using var writer = new CheckpointWriter(new ArtifactStore(full));
+        await writer.AddTensorAsync("t", "U8", [2 << 20], new byte[2 << 20], default);
+
+        (await Should.ThrowAsync<IOException>(() => writer.CommitAsync(default))).Message.ShouldContain("No space for 2097152 bytes");
+
+        (await full.ListAsync(default).ToListAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void SmallTensorBuffer_MoreThanMemory_SpillsAndReadsBack()
     {
         using var buffer = new SmallTensorBuffer(memoryBytes: 100);
