@@ -1,0 +1,98 @@
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Evaluator;
+
+/// <summary>Options of the stage <c>evaluate</c>.</summary>
+public sealed record EvaluateOptions
+{
+    /// <summary>Task: loss per token, perplexity, bits per byte.</summary>
+    public const string ValidationLoss = "validation-loss";
+
+    /// <summary>Task: multiple choice by likelihood.</summary>
+    public const string MultipleChoice = "multiple-choice";
+
+    /// <summary>Task: how tokens spread over experts.</summary>
+    public const string Routing = "routing";
+
+    /// <summary>Task: raw logits and expert choices of given tokens.</summary>
+    public const string Logits = "logits";
+
+    /// <summary>Computing in 32 bits.</summary>
+    public const string Float32 = "fp32";
+
+    /// <summary>Computing in bfloat16.</summary>
+    public const string BFloat16 = "bf16";
+
+    /// <summary>A model beside those of the steps in <c>needs</c>.</summary>
+    [Option("A model to evaluate; may be left out when steps that make models are among the needs.", Kind = OptionKind.Model)]
+    public string? From { get; init; }
+
+    /// <summary>What to measure.</summary>
+    /// <value>validation-loss</value>
+    [Option("What to measure.", Choices = [ValidationLoss, MultipleChoice, Routing, Logits])]
+    public IReadOnlyList<string> Tasks { get; init; } = [ValidationLoss];
+
+    /// <summary>Text that no model was trained on.</summary>
+    [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.", Kind = OptionKind.Dataset, Inherit = true)]
+    public string? Data { get; init; }
+
+    /// <summary>Which documents of the dataset.</summary>
+    /// <value>held-out</value>
+    [Option("Which documents: held-out; validation, if results may not be looked at yet; all, for text that no model here was trained on.", Choices = ["held-out", "validation", "all"])]
+    public string Split { get; init; } = "held-out";
+
+    /// <summary>Tokens of a window.</summary>
+    /// <value>the shortest context among the models, at most 1024</value>
+    [Option("Tokens of a window; the shortest context among the models, at most 1024, when left out.", Min = 2, Max = 1 << 20)]
+    public int? Length { get; init; }
+
+    /// <summary>Windows that run at once.</summary>
+    /// <value>8</value>
+    [Option("Windows that run at once; changes memory and speed.", Min = 1, Max = 4096)]
+    public int Batch { get; init; } = 8;
+
+    /// <summary>Most documents.</summary>
+    [Option("Most documents, taken from the domains in turn.", Kind = OptionKind.Count, Min = 1)]
+    public long? MaxDocuments { get; init; }
+
+    /// <summary>Most tokens.</summary>
+    [Option("Most tokens, counted with the first model's tokenizer; the last document is cut.", Kind = OptionKind.Count, Min = 1)]
+    public long? MaxTokens { get; init; }
+
+    /// <summary>Most multiple-choice items of each set.</summary>
+    [Option("Most multiple-choice items of each set.", Kind = OptionKind.Count, Min = 1)]
+    public long? Items { get; init; }
+
+    /// <summary>Number format of weights and activations.</summary>
+    /// <value>fp32</value>
+    [Option("Number format of weights and activations.", Choices = [Float32, BFloat16])]
+    public string Precision { get; init; } = Float32;
+
+    /// <summary>Model that the others are compared with.</summary>
+    [Option("Step whose model the others are compared with, in pairs over the same documents.")]
+    public string? Baseline { get; init; }
+
+    /// <summary>Coverage of intervals.</summary>
+    /// <value>0.95</value>
+    [Option("Confidence of the intervals.", Min = 0.5, Max = 0.9999)]
+    public double Confidence { get; init; } = 0.95;
+
+    /// <summary>Bootstrap draws.</summary>
+    /// <value>10000</value>
+    [Option("Bootstrap draws behind the intervals.", Min = 100, Max = 1_000_000)]
+    public int Resamples { get; init; } = 10_000;
+
+    /// <summary>Whether <c>xz -9</c> is run on the same text.</summary>
+    /// <value>true</value>
+    [Option("Run xz -9 on the same text, when it is installed, as a yardstick for bits per byte.")]
+    public bool Xz { get; init; } = true;
+
+    /// <summary>Token ids for the task <c>logits</c>.</summary>
+    [Option("Token ids for the task logits: sequences of one length.")]
+    public IReadOnlyList<IReadOnlyList<int>>? Tokens { get; init; }
+
+    /// <summary>Seed of the bootstrap draws and of shuffled labels.</summary>
+    /// <value>0</value>
+    [Option("Seed of the bootstrap draws and of shuffled labels.")]
+    public long Seed { get; init; }
+}

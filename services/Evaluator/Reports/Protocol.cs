@@ -1,0 +1,64 @@
+namespace Espalier.Evaluator.Reports;
+
+/// <summary>How the numbers came about, in words and numbers.</summary>
+public sealed record Protocol
+{
+    /// <summary>How text is cut and scored.</summary>
+    public string Text { get; init; } =
+        "Documents of a domain one after another, each followed by the end token, cut into disjoint windows; the first token of a window is " +
+        "conditioned on the token before it (the first of a domain on an end token), so every token is scored once, end tokens included.";
+
+    /// <summary>How likelihoods are computed.</summary>
+    public string Likelihood { get; init; } = "log-softmax in float32, sums in float64; loss in nats per token, bits per byte over the UTF-8 bytes of the documents";
+
+    /// <summary>How intervals are computed.</summary>
+    public string Intervals { get; init; } = "percentile bootstrap over documents, ratio of sums, the same draws for every model";
+
+    /// <summary>Which documents of the dataset.</summary>
+    public required string Split { get; init; }
+
+    /// <summary>Tokens of a window.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Number format.</summary>
+    public required string Precision { get; init; }
+
+    /// <summary>Documents.</summary>
+    public int? Documents { get; init; }
+
+    /// <summary>Their UTF-8 bytes.</summary>
+    public long? Bytes { get; init; }
+
+    /// <summary>Domains.</summary>
+    public IReadOnlyList<string>? Domains { get; init; }
+
+    /// <summary>Multiple-choice items.</summary>
+    public int? Items { get; init; }
+
+    /// <summary>Coverage of the intervals.</summary>
+    public required double Confidence { get; init; }
+
+    /// <summary>Bootstrap draws.</summary>
+    public required int Resamples { get; init; }
+
+    /// <summary>Seed of the draws.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>Model that the others are compared with.</summary>
+    public string? Baseline { get; init; }
+
+    internal static Protocol Of(EvaluateOptions options, EvaluationMaterial material) => new()
+    {
+        Split = options.Split,
+        Length = material.Length,
+        Precision = options.Precision,
+        Documents = material.Text?.Documents.Count,
+        Bytes = material.Text?.Bytes,
+        Domains = material.Text?.Domains,
+        Items = material.Items?.Count,
+        Confidence = options.Confidence,
+        Resamples = options.Resamples,
+        Seed = options.Seed,
+        Baseline = options.Baseline,
+    };
+}

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using Espalier.Evaluator.Routing;
+using Espalier.Evaluator.Texts;
+using Espalier.Stages;
+using static TorchSharp.torch;
+
+namespace Espalier.Evaluator.Tasks;
+
+/// <summary>One pass over the held-out text: loss per document and, when asked for, routing.</summary>
+internal static class CorpusPass
+{
+    /// <summary>Scores every token once.</summary>
+    /// <param name="context">Takes progress.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="text">The documents.</param>
+    /// <param name="options">Length, batch, tasks and seed.</param>
+    /// <param name="length">Tokens of a window.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    public static CorpusResult Run(
+        StageContext context, ModelUnderTest model, HeldOutText text, EvaluateOptions options, int length, CancellationToken cancellationToken)
+    {
+        var streams = text.Tokenize(model.Tokenizer);
+        var batches = WindowBatch.Of(streams, length, options.Batch);
+        var total = streams.Sum(stream => (long)stream.Tokens.Length);
+        var losses = new double[text.Documents.Count];
+        var tokens = new long[text.Documents.Count];
+        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) ? new RoutingCounter(model.Config, model.Decoder.Device) : null;
+
+        var clock = Stopwatch.StartNew();
+        var done = 0L;
+        foreach (var batch in batches)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            routing?.StartBatch(batch.Windows[0].Count);
+            var scores = TokenLikelihood.Score(model.Decoder, batch.Inputs(), batch.Targets(), routing);
+            Attribute(batch, scores, losses, tokens);
+            done += batch.Tokens;
+            context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");
+        }
+        context.Progress.Metric($"{model.Step}.tokens-per-second", done / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
+
+        var domainOfWindow = batches.SelectMany(batch => batch.Windows).Select(window => window.Stream.Domain).ToList();
+        return new CorpusResult
+        {
+            Losses = losses,
+            Tokens = tokens,
+            Routing = routing is null ? null : RoutingResult.Of(routing.Collect(), domainOfWindow, text.Domains, options.Seed),
+        };
+    }
+
+    private static void Attribute(WindowBatch batch, double[] scores, double[] losses, long[] tokens)
+    {
+        var position = 0;
+        foreach (var window in batch.Windows)
+        {
+            foreach (var document in window.Documents)
+            {
+                losses[document] += scores[position++];
+                tokens[document]++;
+            }
+        }
+    }
+}
+
+/// <summary>What one model's pass over the text found.</summary>
+internal sealed record CorpusResult
+{
+    /// <summary>For each document, the sum of -ln p over its tokens and its end token.</summary>
+    public required double[] Losses { get; init; }
+
+    /// <summary>For each document, the number of tokens scored.</summary>
+    public required long[] Tokens { get; init; }
+
+    /// <summary>Routing, when asked for.</summary>
+    public RoutingResult? Routing { get; init; }
+}

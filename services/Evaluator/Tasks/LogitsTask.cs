@@ -1,0 +1,49 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using static TorchSharp.torch;
+
+namespace Espalier.Evaluator.Tasks;
+
+/// <summary>Raw logits and expert choices of given tokens, for checks against other implementations.</summary>
+internal static class LogitsTask
+{
+    /// <summary>A safetensors file with <c>logits</c> (B, L, V) F32 and, for each layer l, <c>experts.l</c> (B, L, K) I32.</summary>
+    public static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var (batch, length) = (tokens.Count, tokens[0].Count);
+        var ids = tensor(tokens.SelectMany(row => row.Select(id => (long)id)).ToArray(), [batch, length], dtype: int64);
+        var output = model.Decoder.Forward(ids.to(model.Decoder.Device));
+
+        var file = new InMemoryTensors();
+        file.Add("logits", "F32", [batch, length, model.Config.VocabularySize], Bytes(output.Logits.to(float32)));
+        foreach (var trace in output.Routing)
+            file.Add($"experts.{trace.Layer}", "I32", [batch, length, trace.Selected.shape[1]], Bytes(trace.Selected.to(int32)));
+        return Write(file);
+    }
+
+    /// <summary>Refuses tokens that the models cannot take.</summary>
+    public static IReadOnlyList<IReadOnlyList<int>> Check(IReadOnlyList<IReadOnlyList<int>>? tokens, IEnumerable<ModelUnderTest> models)
+    {
+        if (tokens is not { Count: > 0 } || tokens[0].Count == 0 || tokens.Any(row => row.Count != tokens[0].Count))
+            throw new UserInputException("The task 'logits' needs 'tokens': one or more sequences of ids, all of one length, such as [[1, 5, 9]].");
+        foreach (var model in models)
+        {
+            var strangers = tokens.SelectMany(row => row).Where(id => id < 0 || id >= model.Config.VocabularySize).ToList();
+            if (strangers.Count > 0)
+                throw new UserInputException($"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
+            if (tokens[0].Count > model.Config.MaxPositions)
+                throw new UserInputException($"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
+        }
+        return tokens;
+    }
+
+    private static byte[] Bytes(Tensor value) => value.cpu().contiguous().bytes.ToArray();
+
+    private static byte[] Write(InMemoryTensors tensors)
+    {
+        var layout = SafetensorsWriter.Layout(tensors.Names.Select(tensors.Describe));
+        return [.. SafetensorsWriter.Header(layout, SafetensorsWriter.DefaultMetadata), .. layout.SelectMany(header => tensors.ReadAll(header.Name))];
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Quantizer.Methods;
+using Espalier.Stages;
+
+namespace Espalier.Quantizer;
+
+/// <summary>What came out: sizes, and one line per matrix with its method, tokens, damping and errors.</summary>
+internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<MatrixRecord> records, long packedBytes, ManifestRef model)
+{
+    private const string ReportFile = "report.json";
+
+    /// <summary>Numbers for tables and gates.</summary>
+    public IReadOnlyDictionary<string, double> Metrics => new Dictionary<string, double>
+    {
+        ["bits-per-weight"] = BitsPerWeight,
+        ["bytes"] = model.SizeBytes,
+        ["bytes-before"] = work.Source.Manifest.SizeBytes,
+        ["matrices"] = records.Count,
+        ["fallbacks"] = records.Count(r => r.Fallback is not null),
+        ["relative-error"] = records.Average(r => r.RelativeError),
+    };
+
+    // Of the matrices that got codes: codes, scales, zero points and shapes.
+    private double BitsPerWeight => 8.0 * packedBytes / records.Sum(r => Elements(r.Name));
+
+    /// <summary>Stores the report as an artifact.</summary>
+    public async Task<ManifestRef> WriteAsync(StageContext context, CancellationToken cancellationToken)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(
+            new
+            {
+                Kind = "quantization",
+                Scheme = work.Describe(),
+                work.Options.Calibration,
+                Sizes = new { BitsPerWeight, Bytes = model.SizeBytes, BytesBefore = work.Source.Manifest.SizeBytes },
+                Matrices = records,
+            },
+            WireJson.Indented);
+        var receipt = await context.Artifacts.Blobs.PutAsync(json, cancellationToken).ConfigureAwait(false);
+        var manifest = new Manifest
+        {
+            Kind = ArtifactKind.Report,
+            Files = [new FileEntry(ReportFile, receipt.Digest, receipt.SizeBytes)],
+            Parents = [new Parent(work.Source.Root, "quantized", context.Step.Key)],
+        };
+        return await context.Artifacts.PublishAsync(manifest, cancellationToken).ConfigureAwait(false);
+    }
+
+    private long Elements(string name) => work.Source.Describe(name).Shape.Aggregate(1L, (product, extent) => product * extent);
+}

@@ -1,0 +1,90 @@
+using System.Text.Json.Nodes;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Modeling.Checkpoints;
+using Espalier.Quantizer.Grids;
+using Espalier.Quantizer.Methods;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Methods;
+using static TorchSharp.torch;
+
+namespace Espalier.Quantizer;
+
+/// <summary>What one step does: checked options, the source model and the method. Everything a layer needs to know.</summary>
+internal sealed record QuantizationWork
+{
+    /// <summary>Name of the model's configuration file.</summary>
+    public const string ConfigFile = "config.json";
+
+    public required QuantizeOptions Options { get; init; }
+    public required QuantizationScheme Scheme { get; init; }
+    public required IQuantizationMethod Method { get; init; }
+    public required CheckpointReader Source { get; init; }
+    public required ModelConfig Config { get; init; }
+    public required TargetMatrices Targets { get; init; }
+
+    /// <summary>The source's tensors.</summary>
+    public IWeightSource Weights => new StoredWeights(Source);
+
+    /// <summary>The configuration of the result.</summary>
+    public ModelConfig QuantizedConfig => QuantizationConfig.Of(Config, Scheme);
+
+    /// <summary>Embedding, last norm and head.</summary>
+    public IEnumerable<string> NamesOutsideLayers => Source.Names.Where(name => !name.StartsWith("model.layers.", StringComparison.Ordinal));
+
+    /// <summary>Reads the options and the model, and refuses what cannot be done before any work starts.</summary>
+    public static QuantizationWork Prepare(StageContext context, CheckpointReader source)
+    {
+        var options = context.ReadOptions<QuantizeOptions>();
+        if (options.Bits is not (4 or 8))
+            throw new UserInputException($"'bits' is {options.Bits}; weights are stored in 4 or 8 bits.");
+        if (options.GroupSize is 0 or 1)
+            throw new UserInputException($"'group-size' is {options.GroupSize}; give 2 or more columns, or -1 for one scale per output channel.");
+        if (!source.HasFile(ConfigFile))
+            throw new UserInputException($"The model {source.Root.Short} has no {ConfigFile}.");
+        var config = ModelConfig.Parse(source.ReadFile(ConfigFile));
+        if (config.Quantization is { } done)
+            throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
+        var work = new QuantizationWork
+        {
+            Options = options,
+            Scheme = new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric),
+            Method = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method"),
+            Source = source,
+            Config = config,
+            Targets = new TargetMatrices(config, options.Targets),
+        };
+        work.Targets.Check(work.Scheme);
+        foreach (var name in work.NamesOutsideLayers)
+            work.CheckFinite(name);
+        return work;
+    }
+
+    /// <summary>Refuses a tensor with NaN or infinity by name.</summary>
+    public void CheckFinite(string name)
+    {
+        using var scope = NewDisposeScope();
+        RefuseNonFinite(name, Weights.Read(name));
+    }
+
+    /// <summary>Refuses values with NaN or infinity; <paramref name="name"/> says whose they are.</summary>
+    public static void RefuseNonFinite(string name, Tensor values)
+    {
+        if (values.is_floating_point() && !values.isfinite().all().item<bool>())
+            throw new UserInputException($"Tensor '{name}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
+    }
+
+    /// <summary>What the manifest says about how the model came about.</summary>
+    public JsonObject Describe() => new()
+    {
+        ["method"] = Method.Name,
+        ["bits"] = Scheme.Bits,
+        ["group-size"] = Scheme.GroupSize,
+        ["symmetric"] = Scheme.Symmetric,
+        ["scale-convention"] = QuantizationGrid.Convention(Scheme),
+        ["targets"] = Options.Targets.ToString().ToLowerInvariant(),
+        ["seed"] = Options.Seed,
+    };
+}

@@ -1,0 +1,83 @@
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Quantizer;
+
+/// <summary>Which matrices get codes.</summary>
+public enum QuantizationTargets
+{
+    /// <summary>Attention projections and experts.</summary>
+    Linear,
+
+    /// <summary>Experts only.</summary>
+    Experts,
+}
+
+/// <summary>Options of the stage <c>quantize</c>.</summary>
+public sealed record QuantizeOptions
+{
+    /// <summary>The model to quantize.</summary>
+    [Option("Model to quantize; may be left out when the step has one model among its needs.", Kind = OptionKind.Model)]
+    public string? From { get; init; }
+
+    /// <summary>How codes are chosen.</summary>
+    /// <value>rtn</value>
+    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.")]
+    public string Method { get; init; } = "rtn";
+
+    /// <summary>Bits of a code.</summary>
+    /// <value>4</value>
+    [Option("Bits per weight: 4 or 8.", Min = 4, Max = 8)]
+    public int Bits { get; init; } = 4;
+
+    /// <summary>Input columns that share a scale.</summary>
+    /// <value>64</value>
+    [Option("Input columns that share a scale; -1 for one scale per output channel.", Min = -1, Max = 1 << 20)]
+    public int GroupSize { get; init; } = 64;
+
+    /// <summary>Whether there are no zero points.</summary>
+    /// <value>true</value>
+    [Option("Codes around zero, without zero points.")]
+    public bool Symmetric { get; init; } = true;
+
+    /// <summary>Which matrices get codes.</summary>
+    /// <value>linear</value>
+    [Option("linear: attention projections and experts; experts: experts only. Router, norms, embedding and head stay as they are.")]
+    public QuantizationTargets Targets { get; init; } = QuantizationTargets.Linear;
+
+    /// <summary>Share of matrices that may fall back to rounding.</summary>
+    /// <value>1</value>
+    [Option("Largest share of matrices that may fall back to rounding to nearest before the step is refused.", Min = 0, Max = 1)]
+    public double MaxFallback { get; init; } = 1;
+
+    /// <summary>Calibration text.</summary>
+    [Option("Text from which the inputs of each matrix are learnt; gptq needs it.")]
+    public CalibrationOptions? Calibration { get; init; }
+
+    /// <summary>Seed of the choice of calibration text.</summary>
+    /// <value>0</value>
+    [Option("Seed of the choice of calibration text.")]
+    public long Seed { get; init; }
+}
+
+/// <summary>Calibration text.</summary>
+public sealed record CalibrationOptions
+{
+    /// <summary>The dataset.</summary>
+    [Option("Text to run the model on; without it the dataset of the nearest training step is used.", Kind = OptionKind.Dataset, Inherit = true)]
+    public string? Data { get; init; }
+
+    /// <summary>Number of sequences.</summary>
+    /// <value>128</value>
+    [Option("Sequences.", Min = 1, Max = 1 << 20)]
+    public int Samples { get; init; } = 128;
+
+    /// <summary>Tokens per sequence.</summary>
+    /// <value>128</value>
+    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
+    public int Length { get; init; } = 128;
+
+    /// <summary>Sequences that run at once.</summary>
+    /// <value>8</value>
+    [Option("Sequences that run at once; changes memory and speed.", Min = 1, Max = 4096)]
+    public int Batch { get; init; } = 8;
+}

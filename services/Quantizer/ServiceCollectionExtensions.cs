@@ -1,0 +1,11 @@
+using Espalier.Stages;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Espalier.Quantizer;
+
+/// <summary>Registers the stage <c>quantize</c>.</summary>
+public static class ServiceCollectionExtensions
+{
+    /// <summary>Adds the stage <c>quantize</c>.</summary>
+    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>();
+}
