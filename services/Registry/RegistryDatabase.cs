@@ -1,0 +1,49 @@
+using System.Data.Common;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace Espalier.Registry;
+
+/// <summary>Opens connections to SQLite or PostgreSQL and brings the schema up to date.</summary>
+public sealed class RegistryDatabase(RegistryOptions options)
+{
+    private const long MigrationLock = 0x4573_7052; // any constant: one migrator at a time
+
+    /// <summary>An open connection.</summary>
+    public async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        DbConnection connection = options.IsPostgres ? new NpgsqlConnection(options.Database) : new SqliteConnection(options.Database);
+        await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (!options.IsPostgres)
+            await connection.ExecuteAsync("pragma journal_mode=wal; pragma foreign_keys=on; pragma busy_timeout=10000").ConfigureAwait(false);
+        return connection;
+    }
+
+    /// <summary>Applies the migrations that are missing, in order, all or nothing. Old data stay.</summary>
+    public async Task MigrateAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        if (options.IsPostgres)
+            await connection.ExecuteAsync("select pg_advisory_xact_lock(@MigrationLock)", new { MigrationLock }, transaction).ConfigureAwait(false);
+        await connection.ExecuteAsync("create table if not exists registry_migration (name text primary key)", transaction: transaction).ConfigureAwait(false);
+        var applied = (await connection.QueryAsync<string>("select name from registry_migration", transaction: transaction).ConfigureAwait(false)).ToHashSet();
+        foreach (var (name, sql) in Migrations().Where(m => !applied.Contains(m.Name)))
+        {
+            await connection.ExecuteAsync(sql, transaction: transaction).ConfigureAwait(false);
+            await connection.ExecuteAsync("insert into registry_migration(name) values (@name)", new { name }, transaction).ConfigureAwait(false);
+        }
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static IEnumerable<(string Name, string Sql)> Migrations()
+    {
+        var assembly = typeof(RegistryDatabase).Assembly;
+        foreach (var resource in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+            yield return (resource, reader.ReadToEnd());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using Espalier.Stages;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Espalier.Registry;
+
+/// <summary>Registration of the registry.</summary>
+public static class RegistryServiceCollectionExtensions
+{
+    /// <summary>Adds the model registry and its stage. The schema is brought up to date when the host starts.</summary>
+    public static IServiceCollection AddRegistry(this IServiceCollection services, RegistryOptions? options = null)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        if (options is not null)
+            services.AddSingleton(options);
+        else
+            services.AddSingleton(p => p.GetRequiredService<IConfiguration>().GetSection(RegistryOptions.Section).Get<RegistryOptions>() ?? new RegistryOptions());
+        services.AddSingleton<RegistryDatabase>();
+        services.AddSingleton<ModelRegistry>();
+        services.AddSingleton<IStage, RegisterStage>();
+        services.AddHostedService<RegistryMigration>();
+        return services;
+    }
+
+    private sealed class RegistryMigration(RegistryDatabase database) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => database.MigrateAsync(cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
