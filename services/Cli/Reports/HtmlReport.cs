@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace Espalier.Cli.Reports;
+
+/// <summary>What the HTML page shows.</summary>
+internal sealed record ReportContent
+{
+    public required RunSummary Run { get; init; }
+    public required IReadOnlyList<ModelRow> Rows { get; init; }
+    public required IReadOnlyList<LossCurve> Curves { get; init; }
+    public required IReadOnlyList<ExpertLoad> Loads { get; init; }
+    public required IReadOnlyList<LineageBox> Lineage { get; init; }
+    public required IReadOnlyList<string> Verdict { get; init; }
+    public double? XzBitsPerByte { get; init; }
+}
+
+/// <summary>The run as one HTML file: no script, no font, no picture from elsewhere.</summary>
+internal static class HtmlReport
+{
+    private const string Style =
+        """
+        :root{color-scheme:light dark;--ink:#1d2b26;--paper:#fbfcfa;--soft:#5d6b66;--line:#d9dfdb;--green:#1b7f5c}
+        @media(prefers-color-scheme:dark){:root{--ink:#e4ebe7;--paper:#161c1a;--soft:#9aa8a2;--line:#34403b;--green:#5cc59c}}
+        body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1000px;margin:2rem auto;padding:0 1rem}
+        h1{margin:0 0 .2rem}h2{margin:2.2rem 0 .6rem;font-size:1.15rem}p.sub{color:var(--soft);margin:0 0 1rem}
+        .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
+        th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+        th:first-child,td:first-child{text-align:left}tr.best td{font-weight:600}
+        svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--ink)}svg .axis{fill:var(--soft)}
+        svg .strong{font-weight:600;font-size:12px}svg .grid{stroke:var(--line);stroke-width:1}
+        svg .edge{fill:none;stroke:var(--soft);stroke-width:1.2}svg .box{fill:var(--paper);stroke:var(--green);stroke-width:1.4}
+        svg .box.cached{stroke-dasharray:5 3}svg .box.failed{stroke:#b23a3a}svg .box.skipped,svg .box.cancelled{stroke:var(--line)}
+        figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.85rem}code{font-size:.85em}
+        """;
+
+    public static string Write(ReportContent content)
+    {
+        var page = new StringBuilder();
+        page.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
+            .Append("<link rel=\"icon\" href=\"data:,\">")
+            .Append(CultureInfo.InvariantCulture, $"<title>{Encode(content.Run.Name)}</title><style>{Style}</style></head><body>")
+            .Append(CultureInfo.InvariantCulture, $"<h1>{Encode(content.Run.Name)}</h1>")
+            .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">run {content.Run.RunId:N}, {Encode(content.Run.State.ToString().ToLowerInvariant())} after {content.Run.Duration.TotalSeconds:0.0} s</p>");
+        if (content.Verdict.Count > 0)
+            page.Append("<ul>").AppendJoin("", content.Verdict.Select(line => $"<li>{Encode(line)}</li>")).Append("</ul>");
+        page.Append("<h2>Models</h2><div class=\"wide\">").Append(Table(content)).Append("</div>");
+        page.Append("<h2>Training loss</h2>").Append(LossChart.Draw(content.Curves));
+        if (content.Loads.Count > 0)
+        {
+            page.Append("<h2>Expert load on held-out text</h2><p class=\"sub\">One cell per layer and expert; darker means more tokens. Hover for numbers.</p>");
+            foreach (var load in content.Loads)
+                page.Append(CultureInfo.InvariantCulture, $"<figure>{LoadHeatMap.Draw(load)}<figcaption>{Encode(load.Model)}</figcaption></figure>");
+        }
+        page.Append("<h2>Lineage</h2><div class=\"wide\">").Append(LineageDrawing.Draw(content.Lineage)).Append("</div>");
+        page.Append("<h2>Steps</h2><div class=\"wide\">").Append(Steps(content.Run)).Append("</div></body></html>");
+        return page.ToString();
+    }
+
+    private static string Table(ReportContent content)
+    {
+        var best = content.Rows.Where(r => r.Loss is not null).MinBy(r => r.Loss);
+        var table = new StringBuilder("<table><thead><tr><th>model</th><th>parameters</th><th>active</th><th>stored</th><th>new in store</th><th>held-out loss (95 %)</th><th>bits/byte</th><th>tokens/s</th></tr></thead><tbody>");
+        foreach (var row in content.Rows)
+        {
+            table.Append(row == best ? "<tr class=\"best\">" : "<tr>");
+            string[] cells =
+            [
+                row.Model, RunTable.Count(row.TotalParameters), RunTable.Count(row.ActiveParameters), RunTable.Bytes(row.StoredBytes), RunTable.Bytes(row.NewBytes),
+                RunTable.Loss(row), row.BitsPerByte?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-", row.TokensPerSecond?.ToString("N0", CultureInfo.InvariantCulture) ?? "-",
+            ];
+            table.AppendJoin("", cells.Select(cell => $"<td>{Encode(cell)}</td>")).Append("</tr>");
+        }
+        if (content.XzBitsPerByte is { } xz)
+            table.Append(CultureInfo.InvariantCulture, $"<tr><td>xz -9 (same text)</td><td>-</td><td>-</td><td>-</td><td>-</td><td>-</td><td>{xz:0.000}</td><td>-</td></tr>");
+        return table.Append("</tbody></table>").ToString();
+    }
+
+    private static string Steps(RunSummary run)
+    {
+        var table = new StringBuilder("<table><thead><tr><th>step</th><th>kind</th><th>state</th><th>seconds</th><th>peak memory</th><th>key</th></tr></thead><tbody>");
+        foreach (var step in run.Steps)
+        {
+            string[] cells =
+            [
+                step.Name, step.Kind, step.State.ToString().ToLowerInvariant(), step.Duration.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture),
+                step.PeakMemoryBytes > 0 ? RunTable.Bytes(step.PeakMemoryBytes) : "-", step.Key.IsEmpty ? "-" : step.Key.Short,
+            ];
+            table.Append("<tr>").AppendJoin("", cells.Select(cell => $"<td>{Encode(cell)}</td>")).Append("</tr>");
+        }
+        return table.Append("</tbody></table>").ToString();
+    }
+
+    private static string Encode(string text) => WebUtility.HtmlEncode(text);
+}

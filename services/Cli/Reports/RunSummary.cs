@@ -1,0 +1,45 @@
+using Espalier.Contracts;
+
+namespace Espalier.Cli.Reports;
+
+/// <summary>What a finished run did, read from the ledger and the receipts.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Pipeline name.</param>
+/// <param name="State">How it ended.</param>
+/// <param name="Duration">Wall time.</param>
+/// <param name="Steps">Steps in pipeline order.</param>
+public sealed record RunSummary(Guid RunId, string Name, RunState State, TimeSpan Duration, IReadOnlyList<StepSummary> Steps);
+
+/// <summary>What one step did.</summary>
+public sealed record StepSummary
+{
+    /// <summary>Step name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Stage kind.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required StepState State { get; init; }
+
+    /// <summary>Names of the steps it needs.</summary>
+    public IReadOnlyList<string> Needs { get; init; } = [];
+
+    /// <summary>Digest of everything the result depends on; empty when the step never became ready.</summary>
+    public Digest Key { get; init; }
+
+    /// <summary>Artifacts by output name.</summary>
+    public IReadOnlyDictionary<string, ManifestRef> Outputs { get; init; } = new Dictionary<string, ManifestRef>();
+
+    /// <summary>Metrics of the result.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Measured by the worker that did the work (rates, seconds, peak memory); for a cached step, by the earlier one.</summary>
+    public IReadOnlyDictionary<string, double> Measured { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Wall time of the attempt that did the work.</summary>
+    public TimeSpan Duration { get; init; }
+
+    /// <summary>Highest resident memory of that attempt in bytes; 0 when unknown.</summary>
+    public long PeakMemoryBytes { get; init; }
+}
