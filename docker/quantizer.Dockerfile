@@ -1,0 +1,26 @@
+# The quantizer service. Build from the repository root, for CPU or for NVIDIA GPUs:
+#   docker build -f docker/quantizer.Dockerfile --target cpu  -t espalier/quantizer:cpu .
+#   docker build -f docker/quantizer.Dockerfile --target cuda -t espalier/quantizer:cuda .
+# Both use the TorchSharp packages, which bring LibTorch (and, for cuda, the CUDA libraries) with them.
+FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
+WORKDIR /src
+COPY . .
+
+FROM source AS build-cpu
+RUN dotnet publish services/Quantizer/Quantizer.csproj -c Release -p:Torch=TorchSharp-cpu -p:UseSystemIoHashingPackage=true -o /app
+
+FROM source AS build-cuda
+RUN dotnet publish services/Quantizer/Quantizer.csproj -c Release -p:Torch=TorchSharp-cuda-linux -p:UseSystemIoHashingPackage=true -o /app
+
+FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS runtime
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 xz-utils && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+USER $APP_UID
+EXPOSE 8080
+ENTRYPOINT ["dotnet", "Espalier.Quantizer.dll"]
+
+FROM runtime AS cuda
+COPY --from=build-cuda /app .
+
+FROM runtime AS cpu
+COPY --from=build-cpu /app .
