@@ -107,7 +107,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
 
     private async Task BeginCancelAsync(LedgerTransaction transaction, RunRow run, string reason)
     {
-        run.Message = $"Cancelling: {reason}";
+        run.Message = $"Cancel requested: {reason}";
         run.CancelUntil = transaction.Now + (long)options.CancelGrace.TotalMilliseconds;
         await transaction.ExecuteAsync("update run set message = @Message, cancel_until = @CancelUntil where id = @Id", run).ConfigureAwait(false);
         var idle = await transaction.QueryAsync<StepRow>(
@@ -122,7 +122,6 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
                 await transaction.ExecuteAsync("update step set same_as = null where same_as = @StepKey", new { step.StepKey }).ConfigureAwait(false);
         }
         await transaction.TellAsync(run).ConfigureAwait(false);
-        run.Message = $"Cancelled: {reason}";
         await transaction.CloseAsync(run, ended.Count).ConfigureAwait(false);
     }
 

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Orchestrator.Tests.Ledger;
+
+/// <summary>A fresh ledger in a temporary file, with a clock that only moves when told.</summary>
+internal sealed class LedgerFixture : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ledger-");
+    private readonly SqliteLedgerDatabase _database;
+
+    public LedgerFixture(OrchestratorOptions? options = null)
+    {
+        Options = options ?? new OrchestratorOptions();
+        _database = new SqliteLedgerDatabase($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}", Clock);
+        Migrator.MigrateAsync(_database, default).GetAwaiter().GetResult();
+        Catalog = new StageCatalog(_database, Wakeups, Options);
+        Runs = new RunLedger(_database, Wakeups, Options);
+        Steps = new StepLedger(_database, Wakeups, Options);
+        Preparations = new StepPreparations(_database, Catalog, Wakeups);
+        Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options);
+        Reader = new RunReader(_database);
+        Outbox = new Outbox(_database);
+    }
+
+    public OrchestratorOptions Options { get; }
+    public ManualClock Clock { get; } = new();
+    public Wakeups Wakeups { get; } = new();
+    public StageCatalog Catalog { get; }
+    public RunLedger Runs { get; }
+    public StepLedger Steps { get; }
+    public StepPreparations Preparations { get; }
+    public LedgerSweep Sweep { get; }
+    public RunReader Reader { get; }
+    public Outbox Outbox { get; }
+    public LedgerDatabase Database => _database;
+
+    /// <summary>The text by which claims of the stages of <see cref="AdvertiseAsync"/> match.</summary>
+    public static string Offer(string kind) => StageCatalog.Offer(kind, "v1", "test");
+
+    public Task AdvertiseAsync(string kind = "noop", string version = "v1") => Catalog.AdvertiseAsync(new StageAdvertised
+    {
+        Kind = kind,
+        Version = version,
+        NumericsClass = "test",
+        Schema = JsonSerializer.SerializeToElement(new { kind = "object" }),
+    }, default);
+
+    /// <summary>A run of steps written as <c>name: need need</c>.</summary>
+    public async Task<Guid> SubmitAsync(params string[] steps)
+    {
+        var id = Guid.NewGuid();
+        await Runs.SubmitAsync(new SubmitRun { RunId = id, Pipeline = "" }, Plan(steps), default);
+        return id;
+    }
+
+    public static PipelinePlan Plan(params string[] steps) => new()
+    {
+        Name = "test",
+        Steps =
+        [
+            .. steps.Select(s => s.Split(':', StringSplitOptions.TrimEntries)).Select(s => new PlannedStep
+            {
+                Name = s[0],
+                Kind = "noop",
+                Options = JsonSerializer.SerializeToElement(new { name = s[0] }),
+                Inputs = [],
+                Needs = s.Length > 1 ? s[1].Split(' ', StringSplitOptions.RemoveEmptyEntries) : [],
+            }),
+        ],
+    };
+
+    /// <summary>Makes every step whose needs are done ready, as the scheduler would; returns how many there were.</summary>
+    public async Task<int> PrepareAsync()
+    {
+        var steps = await Preparations.ListAsync(1000, default);
+        foreach (var step in steps)
+            await Preparations.ReadyAsync(step, Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}")), Offer(step.Kind), [], default);
+        return steps.Count;
+    }
+
+    public Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop") => Steps.ClaimAsync(worker, [Offer(kind)], ["cpu"], default);
+
+    public static StepFinished Finished(StepRow step) => new()
+    {
+        Step = new StepAddress(step.Run, step.Name, step.Key!.Value),
+        Fence = step.Attempt,
+        Worker = step.Worker!,
+        Outputs = new Dictionary<string, ManifestRef>(),
+        Metrics = new Dictionary<string, double> { ["loss"] = 1 },
+    };
+
+    public static StepFailed Failed(StepRow step, FailureClass? failure, string message = "it broke") => new()
+    {
+        Step = new StepAddress(step.Run, step.Name, step.Key!.Value),
+        Fence = step.Attempt,
+        Worker = step.Worker!,
+        Failure = failure,
+        Message = message,
+    };
+
+    public static StepHeartbeat Beat(StepRow step) => new()
+    {
+        Step = new StepAddress(step.Run, step.Name, step.Key!.Value), Fence = step.Attempt, Worker = step.Worker!,
+    };
+
+    public async Task<RunView> RunAsync(Guid id) => (await Reader.FindAsync(id, default))!;
+
+    public async Task<StepView> StepAsync(Guid id, string name) => (await RunAsync(id)).Steps.Single(s => s.Name == name);
+
+    public Task<int> CountAsync(string sql) => Database.ReadAsync(c => c.ExecuteScalarAsync<int>(sql), default);
+
+    public void Dispose()
+    {
+        _database.Dispose();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        _folder.Delete(recursive: true);
+    }
+}
+
+/// <summary>A clock that stands still until somebody moves it.</summary>
+internal sealed class ManualClock : TimeProvider
+{
+    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public override DateTimeOffset GetUtcNow() => _now;
+
+    public void Advance(TimeSpan time) => _now += time;
+}

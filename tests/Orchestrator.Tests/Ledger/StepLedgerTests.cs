@@ -1,0 +1,173 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Orchestrator.Tests.Ledger;
+
+public sealed class StepLedgerTests : IDisposable
+{
+    private readonly LedgerFixture _ledger = new();
+
+    public void Dispose() => _ledger.Dispose();
+
+    [Fact]
+    public async Task Claim_ReadyStep_WritesAttemptAndLeaseBeforeItAnswers()
+    {
+        var run = await StartAsync("a");
+
+        var step = (await _ledger.ClaimAsync())!;
+
+        step.Attempt.ShouldBe(1);
+        (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Running);
+        (await _ledger.RunAsync(run)).State.ShouldBe(RunState.Running);
+        (await _ledger.ClaimAsync("w2")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Claim_OtherVersionOfTheCode_GetsNothing()
+    {
+        await StartAsync("a");
+
+        (await _ledger.Steps.ClaimAsync("w1", [StageCatalog.Offer("noop", "v2", "test")], ["cpu"], default)).ShouldBeNull();
+        (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cuda"], default)).ShouldBeNull();
+        (await _ledger.ClaimAsync()).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Finish_LastStep_EndsTheRunOnce()
+    {
+        var run = await StartAsync("a", "b: a");
+        var a = (await _ledger.ClaimAsync())!;
+        (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(a), default)).ShouldBeTrue();
+        await _ledger.PrepareAsync();
+        var b = (await _ledger.ClaimAsync())!;
+
+        (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(b), default)).ShouldBeTrue();
+        (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(b), default)).ShouldBeTrue();
+
+        (await _ledger.RunAsync(run)).State.ShouldBe(RunState.Succeeded);
+        var log = await _ledger.Reader.ReadLogAsync(run, 0, 100, default);
+        log.Count(l => l.Type == nameof(RunStateChanged) && l.Body.Contains("succeeded")).ShouldBe(1);
+        (await _ledger.StepAsync(run, "b")).Metrics["loss"].ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Finish_OldFence_ChangesNothing()
+    {
+        var run = await StartAsync("a");
+        var first = (await _ledger.ClaimAsync())!;
+        _ledger.Clock.Advance(_ledger.Options.Lease + TimeSpan.FromSeconds(1));
+        await _ledger.AdvertiseAsync();
+        await _ledger.Sweep.RunAsync(default);
+        var second = (await _ledger.ClaimAsync("w2"))!;
+
+        second.Attempt.ShouldBe(2);
+        (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(first), default)).ShouldBeFalse();
+        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(first, FailureClass.User), default)).ShouldBeFalse();
+        (await _ledger.Steps.RenewAsync(LedgerFixture.Beat(first), default)).ShouldBe(LeaseVerdict.LeaseLost);
+        (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Running);
+        (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(second), default)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Renew_HeldLease_OutlivesTheFirstOne()
+    {
+        await StartAsync("a");
+        var step = (await _ledger.ClaimAsync())!;
+        for (var i = 0; i < 4; i++)
+        {
+            _ledger.Clock.Advance(_ledger.Options.Lease / 2);
+            (await _ledger.Steps.RenewAsync(LedgerFixture.Beat(step), default)).ShouldBe(LeaseVerdict.Continue);
+        }
+
+        (await _ledger.Sweep.RunAsync(default)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Fail_TransientThreeTimes_BacksOffThenGivesUpAndSkipsDependents()
+    {
+        var run = await StartAsync("a", "b: a", "c: b");
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            var step = (await _ledger.ClaimAsync())!;
+            step.Attempt.ShouldBe(attempt);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), default);
+            (await _ledger.ClaimAsync()).ShouldBeNull("the step waits before it is tried again");
+            _ledger.Clock.Advance(TimeSpan.FromSeconds(25));
+        }
+
+        var ended = await _ledger.RunAsync(run);
+        ended.State.ShouldBe(RunState.Failed);
+        ended.Steps.Select(s => s.State).ShouldBe([StepState.Failed, StepState.Skipped, StepState.Skipped]);
+        ended.Steps[0].Message.ShouldBe("Given up after 3 attempts. Last: it broke");
+    }
+
+    [Fact]
+    public async Task Fail_UserError_IsNeverTriedAgain()
+    {
+        var run = await StartAsync("a");
+
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.User, "Change the option."), default);
+
+        var step = await _ledger.StepAsync(run, "a");
+        (step.State, step.Failure, step.Message).ShouldBe((StepState.Failed, FailureClass.User, "Change the option."));
+    }
+
+    [Fact]
+    public async Task Fail_TwoCrashes_ParksTheStep()
+    {
+        var run = await StartAsync("a");
+        for (var i = 0; i < 2; i++)
+        {
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.Poison), default);
+            _ledger.Clock.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        var step = await _ledger.StepAsync(run, "a");
+        (step.State, step.Failure).ShouldBe((StepState.Failed, FailureClass.Poison));
+        step.Message.ShouldStartWith("Parked after 2 crashes");
+    }
+
+    [Fact]
+    public async Task Fail_Released_IsReadyAtOnceAndCostsNoAttemptBudget()
+    {
+        var run = await StartAsync("a");
+        for (var i = 0; i < 5; i++)
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, null), default);
+
+        (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Ready);
+        (await _ledger.ClaimAsync())!.Attempt.ShouldBe(6);
+    }
+
+    [Fact]
+    public async Task Sweep_WorkersLostAgainAndAgain_ParksTheStep()
+    {
+        var run = await StartAsync("a");
+        for (var i = 0; i < _ledger.Options.LossLimit; i++)
+        {
+            (await _ledger.ClaimAsync()).ShouldNotBeNull();
+            _ledger.Clock.Advance(_ledger.Options.Lease + TimeSpan.FromMilliseconds(1));
+            (await _ledger.Sweep.RunAsync(default)).ShouldBe(1);
+        }
+
+        (await _ledger.StepAsync(run, "a")).Message.ShouldStartWith("Parked after 5 lost workers.");
+    }
+
+    [Fact]
+    public async Task Claim_TwentyAtOnce_NobodyGetsTheSameStep()
+    {
+        await StartAsync([.. Enumerable.Range(0, 15).Select(i => $"s{i}")]);
+
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(() => _ledger.ClaimAsync($"w{i}"))));
+
+        claimed.OfType<StepRow>().Select(s => s.Name).Distinct().Count().ShouldBe(15);
+        claimed.Count(c => c is null).ShouldBe(5);
+    }
+
+    private async Task<Guid> StartAsync(params string[] steps)
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync(steps);
+        await _ledger.PrepareAsync();
+        return run;
+    }
+}
