@@ -8,6 +8,8 @@ namespace Espalier.Artifacts;
 /// <summary>Artifacts on top of a blob store: manifests, and the one commit point of each step.</summary>
 public sealed class ArtifactStore(IBlobStore blobs)
 {
+    private const long MaxManifestBytes = 256L << 20;
+
     /// <summary>The blobs below.</summary>
     public IBlobStore Blobs { get; } = blobs;
 
@@ -20,17 +22,26 @@ public sealed class ArtifactStore(IBlobStore blobs)
 
     /// <summary>Reads a manifest and checks that the bytes match its root.</summary>
     /// <exception cref="MissingBlobException">The store has no such manifest.</exception>
+    /// <exception cref="InvalidDataException">The blob is damaged, or is no manifest.</exception>
     public async Task<Manifest> ReadAsync(Digest root, CancellationToken cancellationToken)
     {
-        var stream = await Blobs.OpenReadAsync(root, 0, null, cancellationToken).ConfigureAwait(false);
+        var length = await Blobs.FindLengthAsync(root, cancellationToken).ConfigureAwait(false)
+            ?? throw new MissingBlobException(root, $"The store has no artifact {root.Hex}.");
+        if (length > MaxManifestBytes)
+            throw new InvalidDataException($"{root.Short} is no manifest: {length} bytes; manifests have at most {MaxManifestBytes}.");
+        var bytes = new byte[length];
+        var stream = await Blobs.OpenReadAsync(root, 0, length, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
+            await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        if (Digest.Of(bytes) != root)
+            throw new InvalidDataException($"The manifest {root.Short} is damaged: its bytes do not match its digest.");
+        try
         {
-            var bytes = new MemoryStream();
-            await stream.CopyToAsync(bytes, cancellationToken).ConfigureAwait(false);
-            if (Digest.Of(bytes.GetBuffer().AsSpan(0, (int)bytes.Length)) != root)
-                throw new InvalidDataException($"The manifest {root.Short} is damaged: its bytes do not match its digest.");
-            return JsonSerializer.Deserialize<Manifest>(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), WireJson.Options)
-                ?? throw new InvalidDataException($"The manifest {root.Short} is empty.");
+            return JsonSerializer.Deserialize<Manifest>(bytes, WireJson.Options) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{root.Short} is no manifest: {e.Message}", e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 
@@ -24,19 +25,42 @@ public static class IntactSteps
         return commit;
     }
 
-    /// <summary>Whether a manifest and every blob that it names exist.</summary>
+    /// <summary>Whether a manifest and every blob that it names exist in full length. A blob that was cut off is stored anew when the work is done again.</summary>
     public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
     {
-        if (!await artifacts.Blobs.ExistsAsync(root, cancellationToken).ConfigureAwait(false))
+        var blobs = new Dictionary<Digest, long>();
+        try
+        {
+            await StoreUsage.MarkAsync(artifacts, root, blobs, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MissingBlobException)
+        {
             return false;
-        var manifest = await artifacts.ReadAsync(root, cancellationToken).ConfigureAwait(false);
-        var blobs = manifest.Files.Select(f => f.Blob).Concat(manifest.Tensors.Select(t => t.Blob)).Distinct();
+        }
         foreach (var group in blobs.Chunk(ChecksAtOnce))
         {
-            var found = await Task.WhenAll(group.Select(b => artifacts.Blobs.ExistsAsync(b, cancellationToken))).ConfigureAwait(false);
-            if (!found.All(f => f))
+            var lengths = await Task.WhenAll(group.Select(b => artifacts.Blobs.FindLengthAsync(b.Key, cancellationToken))).ConfigureAwait(false);
+            if (group.Zip(lengths).Any(pair => pair.Second is not { } length || length < pair.First.Value))
                 return false;
         }
         return true;
+    }
+
+    /// <summary>Reads every blob of an artifact and compares it with its digest.</summary>
+    /// <exception cref="MissingBlobException">A blob is missing.</exception>
+    /// <exception cref="InvalidDataException">A blob is damaged; the text says what is in it.</exception>
+    public static async Task VerifyAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    {
+        var manifest = await artifacts.ReadAsync(root, cancellationToken).ConfigureAwait(false);
+        var contents = manifest.Files.Select(f => (f.Blob, What: $"file '{f.Path}'"))
+            .Concat(manifest.Tensors.Select(t => (t.Blob, What: $"tensor '{t.Name}'")))
+            .DistinctBy(c => c.Blob);
+        foreach (var (blob, what) in contents)
+        {
+            var stream = await artifacts.Blobs.OpenReadAsync(blob, 0, null, cancellationToken).ConfigureAwait(false);
+            await using (stream.ConfigureAwait(false))
+                if (Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false)) != blob)
+                    throw new InvalidDataException($"The blob {blob.Hex} with {what} of {root.Short} is damaged: its bytes do not match its digest.");
+        }
     }
 }

@@ -91,7 +91,7 @@ public static class HuggingFaceExporter
         {
             var path = Path.Combine(directory, file.Path); // the reader checked that it cannot lead out
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await File.WriteAllBytesAsync(path, reader.ReadFile(file.Path), cancellationToken).ConfigureAwait(false);
+            await WriteFileAsync(path, reader.ReadFile(file.Path), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -112,8 +112,15 @@ public static class HuggingFaceExporter
         }
         if (shards.Count == 1)
             return;
-        var index = JsonSerializer.Serialize(new { metadata = new { total_size = total }, weight_map = map }, Indented);
-        await File.WriteAllTextAsync(Path.Combine(directory, ShardIndex.FileName), index + "\n", cancellationToken).ConfigureAwait(false);
+        byte[] index = [.. JsonSerializer.SerializeToUtf8Bytes(new { metadata = new { total_size = total }, weight_map = map }, Indented), (byte)'\n'];
+        await WriteFileAsync(Path.Combine(directory, ShardIndex.FileName), index, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task WriteFileAsync(string path, byte[] bytes, CancellationToken cancellationToken)
+    {
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        await file.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
+        file.Flush(flushToDisk: true);
     }
 
     private static string WireName(ArtifactKind kind) => JsonNamingPolicy.KebabCaseLower.ConvertName(kind.ToString());
