@@ -1,2 +1,5 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Evaluator;
+using Espalier.Hosting;
+using Espalier.Stages;
+
+return await ServiceHost.RunAsync("evaluator", args, builder => builder.AddStageService(services => services.AddEvaluator()));

@@ -15,6 +15,9 @@ internal static partial class OrchestratorLog
     [LoggerMessage(4, LogLevel.Warning, "Step {Step} of run {RunId}: attempt {Attempt} ended as {Failure}: {Reason}")]
     public static partial void AttemptFailed(ILogger logger, Guid runId, string step, int attempt, string failure, string reason);
 
+    [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
+    public static partial void KeyWritten(ILogger logger, string path);
+
     [LoggerMessage(5, LogLevel.Information, "Stage {Kind} is offered on {Device} by {Worker}, version {Version}")]
     public static partial void StageOffered(ILogger logger, string kind, string device, string worker, string version);
 }

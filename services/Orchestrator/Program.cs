@@ -1,2 +1,5 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Hosting;
+using Espalier.Orchestrator;
+using Espalier.Orchestrator.Api;
+
+return await ServiceHost.RunAsync("orchestrator", args, builder => builder.AddOrchestratorService(), app => app.MapRunsApi());

@@ -1,2 +1,5 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Hosting;
+using Espalier.Quantizer;
+using Espalier.Stages;
+
+return await ServiceHost.RunAsync("quantizer", args, builder => builder.AddStageService(services => services.AddQuantizer()));

@@ -23,6 +23,7 @@ public static class StageWorkerServiceCollectionExtensions
         services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddSingleton<StageWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<StageWorker>());
+        services.AddHealthChecks().AddCheck<WorkerHealth>("worker", tags: ["ready"]);
         return services;
     }
 }

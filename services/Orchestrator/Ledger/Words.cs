@@ -14,6 +14,9 @@ internal static class Words
             ? value
             : throw new InvalidDataException($"The ledger holds '{word}', which is no {typeof(T).Name}.");
 
+    /// <summary>A type's name as a word.</summary>
+    public static string KebabOf(string name) => JsonNamingPolicy.KebabCaseLower.ConvertName(name);
+
     private static class Names<T> where T : struct, Enum
     {
         public static readonly Dictionary<T, string> ByValue =

@@ -1,0 +1,30 @@
+namespace Espalier.Orchestrator.Api;
+
+/// <summary>
+/// At start: takes the administrator's key from the setting <c>orchestrator-api:key</c>, or, when there is no key at all, makes
+/// one and writes it to the file <c>orchestrator-api:key-file</c>, which only the owner can read. It is never logged.
+/// </summary>
+internal sealed class FirstApiKey(ApiKeys keys, IConfiguration configuration, ILogger<FirstApiKey> logger) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (configuration["orchestrator-api:key"] is { Length: > 0 } given)
+        {
+            await keys.RegisterAsync(given, "settings", ApiRole.Admin, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        if (await keys.AnyAsync(cancellationToken).ConfigureAwait(false))
+            return;
+        var path = Path.GetFullPath(configuration["orchestrator-api:key-file"] ?? "espalier.key");
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var key = await keys.CreateAsync("first", ApiRole.Admin, cancellationToken).ConfigureAwait(false);
+        var file = new StreamWriter(path, options);
+        await using (file.ConfigureAwait(false))
+            await file.WriteLineAsync(key.AsMemory(), cancellationToken).ConfigureAwait(false);
+        OrchestratorLog.KeyWritten(logger, path);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

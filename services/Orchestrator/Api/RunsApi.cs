@@ -1,0 +1,81 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Scheduling;
+
+namespace Espalier.Orchestrator.Api;
+
+/// <summary>Runs over HTTP: <c>/api/v1/runs</c>.</summary>
+public static class RunsApi
+{
+    private const int LongestPipeline = 1 << 20;
+    private const int MostRuns = 1000;
+
+    /// <summary>Adds what the endpoints need.</summary>
+    public static IServiceCollection AddRunsApi(this IServiceCollection services)
+    {
+        services.ConfigureHttpJsonOptions(http =>
+        {
+            http.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy;
+            http.SerializerOptions.DefaultIgnoreCondition = WireJson.Options.DefaultIgnoreCondition;
+            foreach (var converter in WireJson.Options.Converters)
+                http.SerializerOptions.Converters.Add(converter);
+        });
+        return services.AddSingleton<ApiKeys>().AddHostedService<FirstApiKey>();
+    }
+
+    /// <summary>Maps the endpoints.</summary>
+    public static void MapRunsApi(this IEndpointRouteBuilder app)
+    {
+        var runs = app.MapGroup("/api/v1/runs");
+        var read = runs.MapGroup("").AddEndpointFilter(new ApiKeyFilter(ApiRole.Viewer));
+        read.MapGet("", ListAsync);
+        read.MapGet("{id:guid}", FindAsync);
+        read.MapGet("{id:guid}/events", RunEventStream.Open);
+        var write = runs.MapGroup("").AddEndpointFilter(new ApiKeyFilter(ApiRole.Submitter));
+        write.MapPost("", SubmitAsync);
+        write.MapPost("{id:guid}/cancel", CancelAsync);
+        write.MapPost("{id:guid}/resume", ResumeAsync);
+    }
+
+    private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>
+        TypedResults.Ok(await runs.ListAsync(Math.Clamp(limit, 1, MostRuns), cancellationToken).ConfigureAwait(false));
+
+    private static async Task<IResult> FindAsync(Guid id, IRunReader runs, CancellationToken cancellationToken) =>
+        await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run ? TypedResults.Ok(run) : Missing(id);
+
+    /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
+    private static async Task<IResult> SubmitAsync(HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml")
+    {
+        if (request.ContentLength > LongestPipeline)
+            return TypedResults.Problem($"A pipeline file may have {LongestPipeline} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+        using var reader = new StreamReader(request.Body);
+        var text = new char[LongestPipeline + 1];
+        var length = await reader.ReadBlockAsync(text, cancellationToken).ConfigureAwait(false);
+        if (length > LongestPipeline)
+            return TypedResults.Problem($"A pipeline file may have {LongestPipeline} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+        try
+        {
+            var accepted = await submission.SubmitAsync(new SubmitRun
+            {
+                RunId = id ?? Guid.NewGuid(),
+                Pipeline = new string(text, 0, length),
+                FileName = file,
+                Parameters = request.Query.Where(q => q.Key.StartsWith("param.", StringComparison.Ordinal))
+                    .ToDictionary(q => q.Key["param.".Length..], q => q.Value.ToString()),
+            }, cancellationToken).ConfigureAwait(false);
+            return TypedResults.Accepted($"/api/v1/runs/{accepted.RunId}", accepted);
+        }
+        catch (UserInputException e)
+        {
+            return TypedResults.UnprocessableEntity(new RunRejected(e.Problems));
+        }
+    }
+
+    private static async Task<IResult> CancelAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
+        await runs.CancelAsync(new CancelRun(id, "asked over HTTP"), cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);
+
+    private static async Task<IResult> ResumeAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
+        await runs.ResumeAsync(id, cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);
+
+    private static IResult Missing(Guid id) => TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);
+}

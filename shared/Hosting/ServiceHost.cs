@@ -1,0 +1,69 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Espalier.Hosting;
+
+/// <summary>Runs a service the way every service of the platform runs.</summary>
+public static class ServiceHost
+{
+    /// <summary>Prefix of environment variables that are settings: <c>ESPALIER__MESSAGING__BROKER</c>.</summary>
+    public const string EnvironmentPrefix = "ESPALIER__";
+
+    /// <summary>
+    /// Configuration from files, environment (<see cref="EnvironmentPrefix"/>) and arguments; JSON log lines without secrets;
+    /// <c>/healthz</c> (the process answers) and <c>/readyz</c> (it can do its work); telemetry when an address is configured;
+    /// HTTP on loopback unless <c>http:url</c> says otherwise.
+    /// </summary>
+    /// <param name="name">The service's name in logs and traces.</param>
+    /// <param name="args">Command line: <c>--section:setting=value</c>.</param>
+    /// <param name="add">Adds the service itself; throws for wrong settings.</param>
+    /// <param name="map">Maps the service's own HTTP endpoints.</param>
+    /// <returns>0 after a clean stop, 1 when the service cannot start, 2 when a setting is wrong.</returns>
+    public static async Task<int> RunAsync(string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication>? map = null)
+    {
+        WebApplication app;
+        try
+        {
+            app = Build(name, args, add, map);
+        }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync($"{name} cannot start, a setting is wrong: {e.Message}").ConfigureAwait(false);
+            return 2;
+        }
+        await using (app.ConfigureAwait(false))
+        {
+            try
+            {
+                await app.RunAsync().ConfigureAwait(false);
+                return 0;
+            }
+            catch (Exception e)
+            {
+                await Console.Error.WriteLineAsync(new SecretScrubber(app.Configuration).Scrub($"{name} stopped: {e.Message}")).ConfigureAwait(false);
+                return 1;
+            }
+        }
+    }
+
+    /// <summary>As <see cref="RunAsync"/> builds it, without running it.</summary>
+    public static WebApplication Build(string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication>? map = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ApplicationName = null });
+        builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix).AddCommandLine(args);
+        builder.WebHost.UseUrls(builder.Configuration["http:url"] ?? "http://127.0.0.1:0");
+        builder.Logging.AddScrubbedJson(builder.Configuration);
+        builder.Services.AddHealthChecks();
+        builder.Services.AddTelemetry(name, builder.Configuration);
+        add(builder);
+        var app = builder.Build();
+        app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready"), ResponseWriter = HealthReportWriter.WriteAsync });
+        map?.Invoke(app);
+        return app;
+    }
+}

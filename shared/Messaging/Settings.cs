@@ -1,0 +1,48 @@
+using Espalier.Contracts;
+using Microsoft.Extensions.Configuration;
+
+namespace Espalier.Messaging;
+
+/// <summary>
+/// Reads a section of the configuration into an options class. Words may be joined or parted by dashes or underscores:
+/// <c>request-timeout</c> in a file is <c>ESPALIER__MESSAGING__REQUEST_TIMEOUT</c> in the environment.
+/// </summary>
+public static class Settings
+{
+    /// <summary>The options of a section; what it does not name keeps its default.</summary>
+    /// <exception cref="UserInputException">A setting does not exist, or its value cannot be read.</exception>
+    public static T Read<T>(IConfiguration configuration, string section) where T : class, new()
+    {
+        var properties = typeof(T).GetProperties().ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        var problems = new List<Problem>();
+        foreach (var (key, value) in configuration.GetSection(section).AsEnumerable(makePathsRelative: true))
+        {
+            if (value is null)
+                continue;
+            var path = Join(key);
+            if (properties.TryGetValue(path.Split(':')[0], out var property))
+                values[path] = property.PropertyType.IsEnum ? Join(value) : value;
+            else
+                problems.Add(new Problem($"{section}:{key}", 0, 0, $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
+        }
+        if (problems.Count > 0)
+            throw new UserInputException(problems);
+
+        var result = new T();
+        try
+        {
+            new ConfigurationBuilder().AddInMemoryCollection(values).Build().Bind(result);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new UserInputException($"{section}: {e.Message}", e);
+        }
+        return result;
+    }
+
+    private static string Join(string name) =>
+        name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);
+
+    private static string Kebab(string name) => System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(name);
+}

@@ -1,0 +1,23 @@
+using Espalier.Artifacts;
+using Espalier.Messaging;
+using Espalier.Stages.Worker;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Espalier.Stages;
+
+/// <summary>What makes a process a stage service.</summary>
+public static class StageServiceExtensions
+{
+    /// <summary>Adds the stages, the artifact store, the bus and the worker, by configuration (sections store, messaging, worker).</summary>
+    /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
+    public static IHostApplicationBuilder AddStageService(this IHostApplicationBuilder builder, Action<IServiceCollection> stages)
+    {
+        stages(builder.Services);
+        builder.Services
+            .AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section))
+            .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), _ => { })
+            .AddStageWorker(Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section));
+        return builder;
+    }
+}
