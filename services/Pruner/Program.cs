@@ -1,5 +1,2 @@
-using Espalier.Hosting;
-using Espalier.Pruner;
-using Espalier.Stages;
-
-return await ServiceHost.RunAsync("pruner", args, builder => builder.AddStageService(services => services.AddPruner()));
+// Wiring follows; see ServiceCollectionExtensions.
+return 0;

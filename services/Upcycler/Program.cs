@@ -1,5 +1,2 @@
-using Espalier.Hosting;
-using Espalier.Stages;
-using Espalier.Upcycler;
-
-return await ServiceHost.RunAsync("upcycler", args, builder => builder.AddStageService(services => services.AddUpcycler()));
+// Wiring follows; see ServiceCollectionExtensions.
+return 0;
