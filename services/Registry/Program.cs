@@ -1,2 +1,7 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Hosting;
+using Espalier.Registry;
+using Espalier.Registry.Api;
+using Espalier.Stages;
+
+return await ServiceHost.RunAsync(
+    "registry", args, builder => builder.AddStageService(services => services.AddRegistry()), app => app.MapModelsApi());
