@@ -72,7 +72,7 @@ public sealed class OptionReader
             ValueKind.Map => node.Kind == NodeKind.Map ? ReadMap(schema, node, path) : Wrong(node, name, "values by name (a map)"),
             ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
             _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
-            ValueKind.Text => node.Kind == NodeKind.Text ? node.Text : Wrong(node, name, "text (put it in quotes)"),
+            ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? node.Text : Wrong(node, name, "text (put it in quotes)"),
             ValueKind.Choice => ReadChoice(schema, node, name),
             ValueKind.Bool => node.Kind == NodeKind.Bool ? node.Text == "true" : Wrong(node, name, "true or false"),
             ValueKind.Dataset or ValueKind.Model => ReadArtifact(schema, node, path, name),
