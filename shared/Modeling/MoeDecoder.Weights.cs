@@ -144,6 +144,9 @@ public sealed partial class MoeDecoder
         Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };
     }
 
+    /// <summary>Drops <see cref="ModelConfig.TargetExpertsPerToken"/> when the model has returned to it.</summary>
+    public void ForgetTarget() => Config = Config with { TargetExpertsPerToken = null };
+
     /// <summary>Frees the weights and the tables.</summary>
     public void Dispose()
     {

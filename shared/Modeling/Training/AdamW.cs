@@ -1,0 +1,101 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Training;
+
+/// <summary>
+/// AdamW (arXiv 1711.05101) over a <see cref="ParameterBuffer"/>, float32:
+/// w -= lr d w for decayed weights; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+/// w -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps). All tensors lie in one buffer, which is walked in blocks that
+/// fit the cache: the cost is one pass over memory, whatever the number of experts.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private const long Block = 1 << 17; // elements: five arrays of 512 KiB
+
+    private readonly ParameterBuffer _buffer;
+    private readonly Tensor _scratch; // (Block)
+
+    /// <summary>Starts with zero moments; makes the buffer collect gradients.</summary>
+    public AdamW(ParameterBuffer buffer)
+    {
+        _buffer = buffer;
+        buffer.RequireGradients();
+        FirstMoment = zeros_like(buffer.Values).DetachFromDisposeScope();
+        SecondMoment = zeros_like(buffer.Values).DetachFromDisposeScope();
+        _scratch = empty(Math.Min(Block, buffer.Values.numel()), dtype: float32, device: buffer.Values.device).DetachFromDisposeScope();
+    }
+
+    /// <summary>Decay rate of the first moment.</summary>
+    /// <value>0.9</value>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay rate of the second moment.</summary>
+    /// <value>0.95</value>
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Added to the root of the second moment.</summary>
+    /// <value>1e-8</value>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Weight decay d.</summary>
+    /// <value>0.1</value>
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>Steps taken, t.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>m, in the buffer's layout.</summary>
+    public Tensor FirstMoment { get; }
+
+    /// <summary>v, in the buffer's layout.</summary>
+    public Tensor SecondMoment { get; }
+
+    /// <summary>
+    /// Scales the gathered gradients so that their norm is at most <paramref name="gradientClip"/> (0 for no limit),
+    /// takes one step, clears the gradients, and returns the norm before clipping.
+    /// </summary>
+    /// <exception cref="NotFiniteNumberException">The norm is NaN or infinite; nothing was changed.</exception>
+    public double Step(double learningRate, double gradientClip)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var gradients = _buffer.Gradients!;
+        var norm = gradients.norm().item<float>();
+        if (!float.IsFinite(norm))
+            throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
+        if (gradientClip > 0 && norm > gradientClip)
+            gradients.mul_(gradientClip / (norm + 1e-6));
+
+        Steps++;
+        for (var start = 0L; start < _buffer.Values.numel(); start += Block)
+            UpdateBlock(start, Math.Min(Block, _buffer.Values.numel() - start), learningRate);
+        return norm;
+    }
+
+    private void UpdateBlock(long start, long length, double learningRate)
+    {
+        using var scope = NewDisposeScope();
+        var weights = _buffer.Values.narrow(0, start, length);
+        var gradients = _buffer.Gradients!.narrow(0, start, length);
+        var first = FirstMoment.narrow(0, start, length);
+        var second = SecondMoment.narrow(0, start, length);
+        var scratch = _scratch.narrow(0, 0, length);
+        var decayed = Math.Clamp(_buffer.DecayedLength - start, 0, length);
+        if (WeightDecay > 0 && decayed > 0)
+            weights.narrow(0, 0, decayed).mul_(1 - learningRate * WeightDecay);
+        first.mul_(Beta1).add_(gradients, 1 - Beta1);
+        second.mul_(Beta2).addcmul_(gradients, gradients, 1 - Beta2);
+        scratch.copy_(second).sqrt_().div_(Math.Sqrt(1 - Math.Pow(Beta2, Steps))).add_(Epsilon);
+        weights.addcdiv_(first, scratch, -learningRate / (1 - Math.Pow(Beta1, Steps)));
+        gradients.zero_();
+    }
+
+    /// <summary>Frees the moments.</summary>
+    public void Dispose()
+    {
+        FirstMoment.Dispose();
+        SecondMoment.Dispose();
+        _scratch.Dispose();
+    }
+}

@@ -1,0 +1,138 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Training;
+
+/// <summary>How experts are kept in use.</summary>
+public enum BalanceMethod
+{
+    /// <summary>A selection bias that follows the load (arXiv 2408.15664); no gradient.</summary>
+    LossFree,
+
+    /// <summary>The load-balancing loss.</summary>
+    Loss,
+
+    /// <summary>Nothing.</summary>
+    None,
+}
+
+/// <summary>What one optimizer step minimises and how.</summary>
+public sealed record TrainerSettings
+{
+    /// <summary>How experts are kept in use.</summary>
+    /// <value>loss-free</value>
+    public BalanceMethod Balance { get; init; } = BalanceMethod.LossFree;
+
+    /// <summary>Weight of the load-balancing loss, when that is used.</summary>
+    /// <value>0.01</value>
+    public double BalanceCoefficient { get; init; } = 0.01;
+
+    /// <summary>Step of the selection bias, when that is used.</summary>
+    /// <value>0.001</value>
+    public double BalanceRate { get; init; } = LossFreeBalancing.DefaultRate;
+
+    /// <summary>Weight of the router z-loss.</summary>
+    /// <value>0.001</value>
+    public double RouterZCoefficient { get; init; } = 0.001;
+
+    /// <summary>Largest gradient norm; 0 for no limit.</summary>
+    /// <value>1</value>
+    public double GradientClip { get; init; } = 1;
+}
+
+/// <summary>What one optimizer step saw.</summary>
+/// <param name="Loss">Mean cross-entropy in nats per token, before the step.</param>
+/// <param name="BalanceLoss">Load-balancing loss, K when perfectly balanced.</param>
+/// <param name="RouterZLoss">Router z-loss.</param>
+/// <param name="GradientNorm">Norm before clipping.</param>
+/// <param name="Counts">Per layer, tokens that each expert got.</param>
+public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts);
+
+/// <summary>The loss or the gradient stopped being a number.</summary>
+public sealed class TrainingDivergedException(string message) : Exception(message);
+
+/// <summary>
+/// Trains a decoder one optimizer step at a time: loss = cross-entropy + balance + z-loss, averaged over micro-batches,
+/// whose graphs are freed one by one; then AdamW; then, from the counts of the whole step, the selection biases.
+/// </summary>
+public sealed class DecoderTrainer
+{
+    private readonly MoeDecoder _decoder;
+    private readonly TrainerSettings _settings;
+
+    /// <summary>A trainer that owns neither the decoder nor the optimizer.</summary>
+    public DecoderTrainer(MoeDecoder decoder, AdamW optimizer, TrainerSettings settings)
+    {
+        (_decoder, _settings, Optimizer) = (decoder, settings, optimizer);
+        if (settings.Balance == BalanceMethod.LossFree)
+            decoder.AddSelectionBias();
+    }
+
+    /// <summary>The optimizer.</summary>
+    public AdamW Optimizer { get; }
+
+    /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
+    /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
+    /// <param name="learningRate">Rate of this step.</param>
+    /// <param name="observer">Sees the forward passes.</param>
+    /// <exception cref="TrainingDivergedException">Loss or gradient is not finite; the weights are as before the step.</exception>
+    public StepOutcome Step(IReadOnlyList<Tensor> microBatches, double learningRate, IMoeObserver? observer = null)
+    {
+        var counts = Enumerable.Range(0, _decoder.Config.Layers).Select(_ => new long[_decoder.Config.Experts]).ToArray();
+        var (loss, balance, z) = (0.0, 0.0, 0.0);
+        foreach (var batch in microBatches)
+        {
+            using (batch)
+            {
+                var parts = Accumulate(batch, counts, 1.0 / microBatches.Count, observer);
+                (loss, balance, z) = (loss + parts.Loss, balance + parts.Balance, z + parts.RouterZ);
+            }
+        }
+        if (!double.IsFinite(loss))
+            throw new TrainingDivergedException($"the loss became {loss}");
+        var norm = TakeStep(learningRate);
+        if (_settings.Balance == BalanceMethod.LossFree)
+        {
+            for (var layer = 0; layer < counts.Length; layer++)
+                LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate);
+        }
+        return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts);
+    }
+
+    private double TakeStep(double learningRate)
+    {
+        try
+        {
+            return Optimizer.Step(learningRate, _settings.GradientClip);
+        }
+        catch (NotFiniteNumberException e)
+        {
+            throw new TrainingDivergedException($"the gradient norm became {e.OffendingNumber}");
+        }
+    }
+
+    private (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
+    {
+        using var scope = NewDisposeScope();
+        var length = batch.shape[1] - 1;
+        var output = _decoder.Forward(batch.narrow(1, 0, length).contiguous(), observer);
+        var loss = Losses.CrossEntropy(output.Logits, batch.narrow(1, 1, length).contiguous());
+        Tensor balance, routerZ;
+        using (set_grad_enabled(_settings.Balance == BalanceMethod.Loss))
+            balance = Losses.LoadBalancing(output.Routing);
+        using (set_grad_enabled(_settings.RouterZCoefficient > 0))
+            routerZ = Losses.RouterZ(output.Routing);
+        var total = loss;
+        if (_settings.Balance == BalanceMethod.Loss)
+            total = total + balance * _settings.BalanceCoefficient;
+        if (_settings.RouterZCoefficient > 0)
+            total = total + routerZ * _settings.RouterZCoefficient;
+        (total * share).backward();
+        foreach (var trace in output.Routing)
+        {
+            for (var expert = 0; expert < trace.Counts.Count; expert++)
+                counts[trace.Layer][expert] += trace.Counts[expert];
+        }
+        return (loss.item<float>(), balance.item<float>(), routerZ.item<float>());
+    }
+}

@@ -1,0 +1,68 @@
+using Espalier.Modeling.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Tests.Training;
+
+public sealed class AdamWTests
+{
+    [Fact]
+    public void Step_TwoSteps_FollowTheFormula()
+    {
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        using var optimizer = new AdamW(decoder.Buffer) { WeightDecay = 0.1 };
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var before = decoder.Buffer.Values.data<float>().ToArray();
+        var gradients = randn(before.Length, generator: RandomStream.For(1, "g"));
+        var g = gradients.data<float>().ToArray();
+
+        for (var step = 0; step < 2; step++)
+        {
+            decoder.Buffer.Gradients!.copy_(gradients);
+            optimizer.Step(0.01, gradientClip: 0);
+        }
+
+        var after = decoder.Buffer.Values.data<float>().ToArray();
+        foreach (var i in (int[])[0, 5, (int)decoder.Buffer.DecayedLength + 3])
+        {
+            var (w, m, v) = ((double)before[i], 0.0, 0.0);
+            for (var t = 1; t <= 2; t++)
+            {
+                w *= i < decoder.Buffer.DecayedLength ? 1 - 0.01 * 0.1 : 1;
+                (m, v) = (0.9 * m + 0.1 * g[i], 0.95 * v + 0.05 * g[i] * g[i]);
+                w -= 0.01 * (m / (1 - Math.Pow(0.9, t))) / (Math.Sqrt(v / (1 - Math.Pow(0.95, t))) + 1e-8);
+            }
+            ((double)after[i]).ShouldBe(w, 1e-6);
+        }
+    }
+
+    [Fact]
+    public void Step_LargeGradient_IsClippedToTheNorm()
+    {
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        using var optimizer = new AdamW(decoder.Buffer) { Beta1 = 0 };
+        using var untracked = no_grad();
+        decoder.Buffer.Gradients!.fill_(3);
+
+        var norm = optimizer.Step(0, gradientClip: 1);
+
+        norm.ShouldBe(3 * Math.Sqrt(decoder.Buffer.Values.numel()), 0.1);
+        using var kept = optimizer.FirstMoment.norm();
+        kept.item<float>().ShouldBe(1f, 1e-3f);
+    }
+
+    [Fact]
+    public void Step_NotFinite_ThrowsAndChangesNothing()
+    {
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        using var optimizer = new AdamW(decoder.Buffer);
+        using var untracked = no_grad();
+        using var before = decoder.Buffer.Values.clone();
+        decoder.Buffer.Gradients!.fill_(double.NaN);
+
+        Should.Throw<NotFiniteNumberException>(() => optimizer.Step(0.1, 1));
+
+        decoder.Buffer.Values.bytes.SequenceEqual(before.bytes).ShouldBeTrue();
+    }
+}
