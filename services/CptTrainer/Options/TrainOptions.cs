@@ -1,0 +1,168 @@
+using Espalier.Modeling.Training;
+using Espalier.Pipelines.Options;
+
+namespace Espalier.CptTrainer.Options;
+
+/// <summary>Arithmetic of the forward and backward pass. Master weights and moments are float32 either way.</summary>
+public enum Precision
+{
+    /// <summary>float32.</summary>
+    Fp32,
+
+    /// <summary>bfloat16 activations and weights where they are used.</summary>
+    Bf16,
+}
+
+/// <summary>Where the optimizer's moments come from when training goes on from a checkpoint.</summary>
+public enum OptimizerStart
+{
+    /// <summary>Zero moments.</summary>
+    Reset,
+
+    /// <summary>The trainer-state among the step's inputs.</summary>
+    Continue,
+}
+
+/// <summary>Options of the stage <c>train</c>.</summary>
+public sealed record TrainOptions
+{
+    /// <summary>Checkpoint to continue from.</summary>
+    [Option("Model to continue from; may be left out when the step has one model among its needs.", Kind = OptionKind.Model)]
+    public string? From { get; init; }
+
+    /// <summary>Shape of a new model; only without a checkpoint.</summary>
+    [Option("Shape of a new model, when training does not continue from one.")]
+    public ModelOptions? Model { get; init; }
+
+    /// <summary>Text to train on.</summary>
+    [Option("Text to train on.", Kind = OptionKind.Dataset, Required = true)]
+    public string? Data { get; init; }
+
+    /// <summary>Share of each domain; the dataset's own sizes when left out.</summary>
+    [Option("Weight of each domain of the data, by name; domains left out get none. By size when empty.", Min = 0, Max = 1e9)]
+    public IReadOnlyDictionary<string, double>? Mixture { get; init; }
+
+    /// <summary>Tokens to train on, rounded up to whole steps.</summary>
+    [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
+    public long Tokens { get; init; }
+
+    /// <summary>Tokens per sequence.</summary>
+    /// <value>128</value>
+    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
+    public int Length { get; init; } = 128;
+
+    /// <summary>Sequences per micro-batch.</summary>
+    /// <value>16</value>
+    [Option("Sequences per micro-batch.", Min = 1, Max = 1 << 16)]
+    public int Batch { get; init; } = 16;
+
+    /// <summary>Micro-batches per optimizer step.</summary>
+    /// <value>1</value>
+    [Option("Micro-batches per optimizer step.", Min = 1, Max = 1 << 16)]
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>Largest learning rate.</summary>
+    /// <value>0.001</value>
+    [Option("Largest learning rate.", Min = 0, Max = 10)]
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>Shape of the learning rate.</summary>
+    /// <value>wsd</value>
+    [Option("constant; cosine; wsd: warm-up, stable, linear decay over the last part; wsd-sqrt: decay by 1 - sqrt.")]
+    public ScheduleKind Schedule { get; init; } = ScheduleKind.Wsd;
+
+    /// <summary>Optimizer steps of linear warm-up.</summary>
+    /// <value>2 % of the steps, at least 10 and at most 100, never more than a tenth of the run</value>
+    [Option("Optimizer steps of warm-up; left out: 2 % of the steps, from 10 to 100, at most a tenth of the run.", Min = 0, Max = 1e9)]
+    public long? Warmup { get; init; }
+
+    /// <summary>Share of the run that wsd decays over.</summary>
+    /// <value>0.1</value>
+    [Option("Share of the run over which wsd decays.", Min = 0, Max = 1)]
+    public double Decay { get; init; } = 0.1;
+
+    /// <summary>Learning rate at the end as a share of the largest.</summary>
+    /// <value>cosine 0.1, wsd 0</value>
+    [Option("Learning rate at the end as a share of the largest; left out: cosine 0.1, wsd 0.", Min = 0, Max = 1)]
+    public double? FinalRate { get; init; }
+
+    /// <summary>How experts are kept in use.</summary>
+    /// <value>loss-free</value>
+    [Option("loss-free: a selection bias that follows the load; loss: the load-balancing loss; none.")]
+    public BalanceMethod Balance { get; init; } = BalanceMethod.LossFree;
+
+    /// <summary>Weight of the load-balancing loss.</summary>
+    /// <value>0.01</value>
+    [Option("Weight of the load-balancing loss, for 'loss'.", Min = 0, Max = 1e3)]
+    public double BalanceCoefficient { get; init; } = 0.01;
+
+    /// <summary>Step of the selection bias.</summary>
+    /// <value>0.001</value>
+    [Option("Step of the selection bias, for 'loss-free'.", Min = 0, Max = 1)]
+    public double BalanceRate { get; init; } = LossFreeBalancing.DefaultRate;
+
+    /// <summary>Weight of the router z-loss.</summary>
+    /// <value>0.001</value>
+    [Option("Weight of the router z-loss.", Min = 0, Max = 1e3)]
+    public double ZLoss { get; init; } = 0.001;
+
+    /// <summary>Arithmetic.</summary>
+    /// <value>fp32</value>
+    [Option("fp32, or bf16 with fp32 master weights.")]
+    public Precision Precision { get; init; } = Precision.Fp32;
+
+    /// <summary>Weight decay of matrices; norms and biases have none.</summary>
+    /// <value>0.1</value>
+    [Option("Weight decay of matrices; norms and biases have none.", Min = 0, Max = 10)]
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>AdamW's decay rate of the first moment.</summary>
+    /// <value>0.9</value>
+    [Option("AdamW's decay rate of the first moment.", Min = 0, Max = 0.9999)]
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW's decay rate of the second moment.</summary>
+    /// <value>0.95</value>
+    [Option("AdamW's decay rate of the second moment.", Min = 0, Max = 0.999999)]
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Largest gradient norm; 0 for no limit.</summary>
+    /// <value>1</value>
+    [Option("Largest gradient norm; 0 for no limit.", Min = 0, Max = 1e9)]
+    public double GradientClip { get; init; } = 1;
+
+    /// <summary>Where the moments come from.</summary>
+    /// <value>reset</value>
+    [Option("reset: zero moments; continue: those of the trainer-state among the inputs.")]
+    public OptimizerStart OptimizerState { get; init; } = OptimizerStart.Reset;
+
+    /// <summary>Tokens over which frozen-out replicas are let in.</summary>
+    /// <value>a tenth of the run</value>
+    [Option("Tokens over which the router bias of frozen-out replicas rises to that of their source; left out: a tenth of the run.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    public long? ReplicaRamp { get; init; }
+
+    /// <summary>Tokens over which a model that was grown wide returns to its experts per token.</summary>
+    /// <value>half of the run</value>
+    [Option("Tokens over which a model grown with more experts per token returns to its number; left out: half of the run.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    public long? ExpertsPerTokenRamp { get; init; }
+
+    /// <summary>When siblings compete freely.</summary>
+    /// <value>0.5</value>
+    [Option("Share of the tokens after which sibling-exclusive routing becomes free; 1 keeps it.", Min = 0, Max = 1)]
+    public double ReleaseSiblings { get; init; } = 0.5;
+
+    /// <summary>Longest time between saved positions.</summary>
+    /// <value>30s</value>
+    [Option("Longest time between saved positions.", Kind = OptionKind.Duration)]
+    public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Most steps between saved positions; 0 for time alone.</summary>
+    /// <value>0</value>
+    [Option("Most optimizer steps between saved positions; 0 for time alone.", Min = 0, Max = 1e9)]
+    public long CheckpointSteps { get; init; }
+
+    /// <summary>Seed of fresh weights and of the order of the data.</summary>
+    /// <value>0</value>
+    [Option("Seed of fresh weights and of the order of the data.")]
+    public long Seed { get; init; }
+}

@@ -1,0 +1,16 @@
+using Espalier.Stages;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Espalier.CptTrainer;
+
+/// <summary>Wiring of the trainer service.</summary>
+public static class ServiceCollectionExtensions
+{
+    /// <summary>Adds the stages <c>dataset</c> and <c>train</c>.</summary>
+    public static IServiceCollection AddCptTrainer(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IStage, TrainStage>();
+        return services;
+    }
+}

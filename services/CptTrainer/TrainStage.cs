@@ -1,0 +1,137 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
+using Espalier.CptTrainer.Training;
+using Espalier.Modeling;
+using Espalier.Modeling.Training;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.CptTrainer;
+
+/// <summary>
+/// Trains a new model, or continues pre-training of one. A unit of work is one optimizer step; the position is saved
+/// after some time or some steps, and on cancellation, and a run that goes on from it ends in the same bits.
+/// </summary>
+public sealed class TrainStage(TimeProvider time) : IStage
+{
+    /// <inheritdoc/>
+    public string Kind => StageKinds.Train;
+
+    /// <inheritdoc/>
+    public Type OptionsType => typeof(TrainOptions);
+
+    /// <inheritdoc/>
+    public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
+    {
+        var options = context.ReadOptions<TrainOptions>();
+        var plan = TrainPlan.Of(options);
+        using var start = await StartingPoint.OpenAsync(context, options, cancellationToken).ConfigureAwait(false);
+        using var optimizer = new AdamW(start.Decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay };
+        if (options.OptimizerState == OptimizerStart.Continue)
+            await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
+        using var ramp = new RoutingRamp(start.Decoder, options, plan);
+        if (ramp.FrozenReplicas > 0)
+            context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
+
+        var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(context, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<TrainingRecord> TrainAsync(
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, RoutingRamp ramp, CancellationToken cancellationToken)
+    {
+        var decoder = start.Decoder;
+        var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
+        {
+            Balance = options.Balance,
+            BalanceCoefficient = options.BalanceCoefficient,
+            BalanceRate = options.BalanceRate,
+            RouterZCoefficient = options.ZLoss,
+            GradientClip = options.GradientClip,
+        });
+        var cursor = new TrainerCursor(context, decoder, optimizer);
+        var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
+        var speed = new SpeedMeter(time, context.Progress);
+        var (savedAt, savedStep) = (time.GetTimestamp(), first);
+        for (var step = first; step < plan.Steps; step++)
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                await cursor.SaveAsync(step, record, CancellationToken.None).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+            ramp.Apply(decoder, step);
+            var rate = plan.Schedule.At(step);
+            var outcome = Step(context, trainer, start.Data.Step(step), rate, step);
+            record.Add(step, rate, outcome, plan);
+            context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
+            context.Progress.Metric("loss", outcome.Loss);
+            speed.Add(plan.TokensPerStep);
+            var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
+            if (isDue && step + 1 < plan.Steps)
+            {
+                await cursor.SaveAsync(step + 1, record, cancellationToken).ConfigureAwait(false);
+                (savedAt, savedStep) = (time.GetTimestamp(), step + 1);
+            }
+        }
+        return record;
+    }
+
+    private static StepOutcome Step(StageContext context, DecoderTrainer trainer, IReadOnlyList<Tensor> batches, double rate, long step)
+    {
+        try
+        {
+            return trainer.Step(batches, rate);
+        }
+        catch (TrainingDivergedException e)
+        {
+            throw new UserInputException(
+                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}). Lower learning-rate, lengthen warmup or set gradient-clip.", e);
+        }
+    }
+
+    private static async Task<StageResult> PublishAsync(
+        StageContext context, TrainPlan plan, StartingPoint start, AdamW optimizer, TrainingRecord record, CancellationToken cancellationToken)
+    {
+        var decoder = start.Decoder;
+        var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
+        if (decoder.Config.ExpertsPerToken == decoder.Config.TargetExpertsPerToken)
+            decoder.ForgetTarget();
+
+        using var writer = new CheckpointWriter(context.Artifacts);
+        await CheckpointSaver.AddAsync(writer, decoder, cancellationToken).ConfigureAwait(false);
+        foreach (var (path, bytes) in start.SideFiles)
+            await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
+        if (start.Source is { } source)
+            writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
+        writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
+        var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+        var lineage = new Parent(model.Root, "trained", context.Step.Key);
+
+        var metrics = new Dictionary<string, double>(symmetry)
+        {
+            ["train-loss"] = record.History[^1].Loss,
+            ["tokens"] = plan.Tokens,
+            ["max-violation"] = record.Load[^1].Layers.Average(counts => LoadMetrics.Of(counts).MaxViolation),
+        };
+        return new StageResult
+        {
+            Outputs = new Dictionary<string, ManifestRef>
+            {
+                [OutputNames.Model] = model,
+                [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
+                [OutputNames.Report] = await TrainReport.SaveAsync(context, decoder.Config, record, start.Data.Epochs(plan.Steps), metrics, lineage, cancellationToken).ConfigureAwait(false),
+            },
+            Metrics = metrics,
+        };
+    }
+
+    private static ManifestRef FindTrainerState(StageContext context) =>
+        context.Inputs.Where(i => i.Output == OutputNames.TrainerState).ToList() is [var only]
+            ? only.Artifact
+            : throw new UserInputException($"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
+}

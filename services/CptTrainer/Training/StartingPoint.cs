@@ -1,0 +1,106 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
+using Espalier.Modeling;
+using Espalier.Modeling.Tokenizers;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Data;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>What a run starts from: a fresh model with its tokenizer, or a checkpoint; and the data in its tokens.</summary>
+public sealed class StartingPoint : IDisposable
+{
+    private const string ConfigFile = "config.json";
+    private const long VocabularyBytes = 2 << 20; // of each domain, to learn a vocabulary from
+
+    private StartingPoint(MoeDecoder decoder, ManifestRef? source, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
+        (Decoder, Source, SideFiles, Data) = (decoder, source, sideFiles, data);
+
+    /// <summary>The model, with float32 weights.</summary>
+    public MoeDecoder Decoder { get; }
+
+    /// <summary>The checkpoint it came from, or null.</summary>
+    public ManifestRef? Source { get; }
+
+    /// <summary>Files beside the configuration that the trained model carries on: tokenizer, generation settings.</summary>
+    public IReadOnlyDictionary<string, byte[]> SideFiles { get; }
+
+    /// <summary>Batches by step.</summary>
+    public TrainingData Data { get; }
+
+    /// <summary>Reads the inputs of a step.</summary>
+    /// <exception cref="UserInputException">Model, options and data do not fit.</exception>
+    public static async Task<StartingPoint> OpenAsync(StageContext context, TrainOptions options, CancellationToken cancellationToken)
+    {
+        var dataset = await TextDataset.OpenAsync(context.Artifacts, context.Dataset(), cancellationToken).ConfigureAwait(false);
+        var source = context.FindModel();
+        if (source is null && options.Model is null)
+            throw new UserInputException($"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
+        if (source is not null && options.Model is not null)
+            throw new UserInputException($"Step '{context.Step.Name}' has both 'model', the shape of a new one, and a model to continue from: leave one out.");
+
+        var (config, reader, tokenizer) = source is null
+            ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
+            : await FromCheckpointAsync(context, source, cancellationToken).ConfigureAwait(false);
+        if (options.Length > config.MaxPositions)
+            throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
+        var device = new Device(context.Device);
+        var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var decoder = reader is null ? MoeDecoder.Create(config, options.Seed, device) : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", float32, device);
+            decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+            return new StartingPoint(decoder, source, SideFilesOf(reader, tokenizer), data);
+        }
+        catch
+        {
+            data.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Frees the model and closes the data.</summary>
+    public void Dispose()
+    {
+        Decoder.Dispose();
+        Data.Dispose();
+    }
+
+    private static async Task<(ModelConfig, CheckpointReader?, ITokenizer)> FromScratchAsync(
+        ModelOptions model, TextDataset dataset, StageContext context, CancellationToken cancellationToken)
+    {
+        ITokenizer tokenizer;
+        if (model.TrainedVocabulary() is { } size)
+        {
+            context.Progress.Log($"Training a byte-level BPE of {size} tokens.");
+            tokenizer = ByteLevelBpe.Train(await dataset.SampleTrainingTextAsync(VocabularyBytes, cancellationToken).ConfigureAwait(false), size, cancellationToken);
+        }
+        else
+            tokenizer = new ByteTokenizer();
+        return (model.ToConfig(tokenizer), null, tokenizer);
+    }
+
+    private static async Task<(ModelConfig, CheckpointReader?, ITokenizer)> FromCheckpointAsync(StageContext context, ManifestRef source, CancellationToken cancellationToken)
+    {
+        var name = $"model {source.Root.Short}";
+        var reader = await CheckpointReader.OpenAsync(context.Artifacts, source, cancellationToken).ConfigureAwait(false);
+        var config = DecoderFiles.ReadConfig(reader, name);
+        try
+        {
+            return (config, reader, TokenizerFiles.Load(path => reader.HasFile(path) ? reader.ReadFile(path) : null, config.VocabularySize, config.EosTokenId));
+        }
+        catch (InvalidModelException e)
+        {
+            throw new UserInputException($"The {name} cannot be trained: {e.Message}", e);
+        }
+    }
+
+    private static IReadOnlyDictionary<string, byte[]> SideFilesOf(CheckpointReader? reader, ITokenizer tokenizer) =>
+        reader is null
+            ? tokenizer.Files
+            : reader.Manifest.Files.Where(file => file.Path != ConfigFile).ToDictionary(file => file.Path, file => reader.ReadFile(file.Path));
+}

@@ -1,0 +1,70 @@
+using Espalier.Modeling;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>
+/// How far experts that were grown from one source have become different.
+/// Co-selection rate: share of chosen (token, expert) pairs that come with a sibling on the same token.
+/// Distinct sources: mean number of different groups per token. Relative distance: ||W_a - W_s|| / ||W_s|| of each
+/// expert after the first of its group, over gate, up and down together, averaged.
+/// </summary>
+public static class SymmetryMetrics
+{
+    /// <summary>Measures on the first micro-batch of a step; empty when the model records no siblings.</summary>
+    public static IReadOnlyDictionary<string, double> Measure(MoeDecoder decoder, TrainingData data, long step)
+    {
+        if (decoder.Config.SiblingGroups is not { } groups || groups.All(layer => layer.Distinct().Count() == layer.Count))
+            return new Dictionary<string, double>();
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var batch = data.Step(step)[0]; // (B, S + 1)
+        var output = decoder.Forward(batch.narrow(1, 0, batch.shape[1] - 1).contiguous());
+        var (paired, chosen, sources, routed) = (0L, 0L, 0L, 0L);
+        foreach (var trace in output.Routing)
+        {
+            var selected = trace.Selected.cpu().contiguous().data<long>().ToArray();
+            foreach (var experts in selected.Chunk((int)trace.Selected.shape[1]))
+            {
+                var byGroup = experts.GroupBy(expert => groups[trace.Layer][(int)expert]).ToList();
+                paired += byGroup.Where(g => g.Count() > 1).Sum(g => g.Count());
+                sources += byGroup.Count;
+                chosen += experts.Length;
+                routed++;
+            }
+        }
+        return new Dictionary<string, double>
+        {
+            ["sibling-co-selection"] = (double)paired / chosen,
+            ["distinct-sources"] = (double)sources / routed,
+            ["sibling-distance"] = Distances(decoder, groups).Average(),
+        };
+    }
+
+    private static IEnumerable<double> Distances(MoeDecoder decoder, IReadOnlyList<IReadOnlyList<int>> groups)
+    {
+        for (var layer = 0; layer < groups.Count; layer++)
+        {
+            foreach (var group in groups[layer].Select((group, expert) => (group, expert)).GroupBy(pair => pair.group, pair => pair.expert).Where(g => g.Count() > 1))
+            {
+                foreach (var expert in group.Skip(1))
+                    yield return Distance(decoder.GetExpert(layer, group.First()), decoder.GetExpert(layer, expert));
+            }
+        }
+    }
+
+    private static double Distance(ExpertWeights source, ExpertWeights copy)
+    {
+        using var scope = NewDisposeScope();
+        var (difference, norm) = (0.0, 0.0);
+        foreach (var (a, b) in ((Tensor, Tensor)[])[(source.Gate, copy.Gate), (source.Up, copy.Up), (source.Down, copy.Down)])
+        {
+            difference += (b - a).square().sum().item<float>();
+            norm += a.square().sum().item<float>();
+        }
+        foreach (var weight in (Tensor[])[source.Gate, source.Up, source.Down, copy.Gate, copy.Up, copy.Down])
+            weight.Dispose();
+        return Math.Sqrt(difference / norm);
+    }
+}

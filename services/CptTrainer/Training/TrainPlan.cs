@@ -1,0 +1,39 @@
+using Espalier.CptTrainer.Options;
+using Espalier.Modeling.Training;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>What the options mean in optimizer steps.</summary>
+/// <param name="Steps">Optimizer steps.</param>
+/// <param name="TokensPerStep">Tokens of one step.</param>
+/// <param name="Schedule">Learning rate by step.</param>
+public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSchedule Schedule)
+{
+    private const int Snapshots = 24;
+    private const int HistoryPoints = 400;
+
+    /// <summary>Tokens of the whole run.</summary>
+    public long Tokens => Steps * TokensPerStep;
+
+    /// <summary>Steps between points of the history.</summary>
+    public long HistoryEvery => Math.Max(1, Steps / HistoryPoints);
+
+    /// <summary>Steps between snapshots of the expert load.</summary>
+    public long SnapshotEvery => Math.Max(1, Steps / Snapshots);
+
+    /// <summary>Reads the options.</summary>
+    public static TrainPlan Of(TrainOptions options)
+    {
+        var perStep = (long)options.Batch * options.Length * options.Accumulate;
+        var steps = (options.Tokens + perStep - 1) / perStep;
+        return new TrainPlan(steps, perStep, new LearningRateSchedule
+        {
+            Kind = options.Schedule,
+            Peak = options.LearningRate,
+            Steps = steps,
+            WarmUp = options.Warmup ?? Math.Min(Math.Clamp(steps / 50, 10, 100), steps / 10),
+            DecayShare = options.Decay,
+            FinalShare = options.FinalRate,
+        });
+    }
+}

@@ -1,0 +1,53 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Modeling.Training;
+using Espalier.Stages;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>The report of a training run, <c>report.json</c>.</summary>
+public sealed record TrainReport
+{
+    /// <summary>Weights in all.</summary>
+    public required long TotalParameters { get; init; }
+
+    /// <summary>Weights that one token uses.</summary>
+    public required long ActiveParameters { get; init; }
+
+    /// <summary>Loss curve.</summary>
+    public required IReadOnlyList<HistoryPoint> History { get; init; }
+
+    /// <summary>Expert load over the run.</summary>
+    public required IReadOnlyList<LoadSnapshot> Load { get; init; }
+
+    /// <summary>Per layer, evenness of the last snapshot.</summary>
+    public required IReadOnlyList<LoadMetrics> Balance { get; init; }
+
+    /// <summary>How often each domain of the data was read through.</summary>
+    public required IReadOnlyDictionary<string, double> Epochs { get; init; }
+
+    /// <summary>Numbers that conditions and tables read.</summary>
+    public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>Publishes the report.</summary>
+    public static async Task<ManifestRef> SaveAsync(
+        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, IReadOnlyDictionary<string, double> metrics, Parent model, CancellationToken cancellationToken)
+    {
+        var report = new TrainReport
+        {
+            TotalParameters = config.TotalParameters,
+            ActiveParameters = config.ActiveParameters,
+            History = record.History,
+            Load = record.Load,
+            Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
+            Epochs = epochs,
+            Metrics = metrics,
+        };
+        using var writer = new CheckpointWriter(context.Artifacts, ArtifactKind.Report);
+        await writer.AddFileAsync("report.json", CanonicalJson.Serialize(report), cancellationToken).ConfigureAwait(false);
+        writer.AddParent(model);
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

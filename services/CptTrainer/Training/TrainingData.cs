@@ -1,0 +1,49 @@
+using Espalier.CptTrainer.Options;
+using Espalier.Modeling.Tokenizers;
+using Espalier.Stages;
+using Espalier.Stages.Data;
+using Espalier.Stages.Data.Sampling;
+using Espalier.Stages.Data.Tokens;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>Batches of token ids by optimizer step: a function of the step number, so there is nothing to save.</summary>
+public sealed class TrainingData : IDisposable
+{
+    private readonly TokenizedSplit _split;
+    private readonly BatchSampler _sampler;
+    private readonly int _microBatches;
+    private readonly Device _device;
+
+    private TrainingData(TokenizedSplit split, BatchSampler sampler, int microBatches, Device device) =>
+        (_split, _sampler, _microBatches, _device) = (split, sampler, microBatches, device);
+
+    /// <summary>Opens the training split in the tokenizer's ids, making them when they are not in the cache.</summary>
+    public static async Task<TrainingData> OpenAsync(
+        StageContext context, TrainOptions options, TextDataset dataset, ITokenizer tokenizer, Device device, CancellationToken cancellationToken)
+    {
+        var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
+            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), options.Accumulate, device);
+        }
+        catch
+        {
+            split.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Micro-batches (B, S + 1), int64, of optimizer step <paramref name="step"/>. The caller disposes them.</summary>
+    public IReadOnlyList<Tensor> Step(long step) =>
+        [.. Enumerable.Range(0, _microBatches).Select(i => tensor(_sampler.Batch(step * _microBatches + i), [_sampler.BatchSize, _sampler.Length + 1], device: _device))];
+
+    /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps.</summary>
+    public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs(steps * _microBatches);
+
+    /// <inheritdoc/>
+    public void Dispose() => _split.Dispose();
+}

@@ -1,0 +1,88 @@
+using Espalier.Modeling.Training;
+
+namespace Espalier.CptTrainer.Training;
+
+/// <summary>One point of the loss curve.</summary>
+public sealed record HistoryPoint
+{
+    /// <summary>Optimizer steps done.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Tokens done.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Mean cross-entropy since the point before, in nats per token.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>Learning rate of the step.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Gradient norm before clipping.</summary>
+    public required double GradNorm { get; init; }
+
+    /// <summary>Load-balancing loss; K is perfect.</summary>
+    public required double BalanceLoss { get; init; }
+
+    /// <summary>Router z-loss.</summary>
+    public required double RouterZLoss { get; init; }
+
+    /// <summary>Mean over layers of max load / mean load - 1.</summary>
+    public required double MaxViolation { get; init; }
+}
+
+/// <summary>How often each expert was chosen over some steps.</summary>
+/// <param name="Step">Optimizer steps done at the end of them.</param>
+/// <param name="Layers">Per layer, tokens by expert.</param>
+public sealed record LoadSnapshot(long Step, IReadOnlyList<IReadOnlyList<long>> Layers);
+
+/// <summary>What a run records while it goes. Saved with the cursor, so that a resumed run writes the same report.</summary>
+public sealed class TrainingRecord
+{
+    /// <summary>Loss curve.</summary>
+    public List<HistoryPoint> History { get; init; } = [];
+
+    /// <summary>Expert load over the run.</summary>
+    public List<LoadSnapshot> Load { get; init; } = [];
+
+    /// <summary>Sum of losses since the last point.</summary>
+    public double LossSum { get; set; }
+
+    /// <summary>Steps since the last point.</summary>
+    public long LossCount { get; set; }
+
+    /// <summary>Load since the last snapshot.</summary>
+    public long[][]? Counts { get; set; }
+
+    /// <summary>Adds one finished step.</summary>
+    public void Add(long step, double learningRate, StepOutcome outcome, TrainPlan plan)
+    {
+        LossSum += outcome.Loss;
+        LossCount++;
+        Counts ??= [.. outcome.Counts.Select(layer => new long[layer.Count])];
+        for (var layer = 0; layer < Counts.Length; layer++)
+        {
+            for (var expert = 0; expert < Counts[layer].Length; expert++)
+                Counts[layer][expert] += outcome.Counts[layer][expert];
+        }
+        if ((step + 1) % plan.HistoryEvery == 0 || step + 1 == plan.Steps)
+        {
+            History.Add(new HistoryPoint
+            {
+                Step = step + 1,
+                Tokens = (step + 1) * plan.TokensPerStep,
+                Loss = LossSum / LossCount,
+                LearningRate = learningRate,
+                GradNorm = outcome.GradientNorm,
+                BalanceLoss = outcome.BalanceLoss,
+                RouterZLoss = outcome.RouterZLoss,
+                MaxViolation = outcome.Counts.Average(counts => LoadMetrics.Of(counts).MaxViolation),
+            });
+            (LossSum, LossCount) = (0, 0);
+        }
+        if ((step + 1) % plan.SnapshotEvery == 0 || step + 1 == plan.Steps)
+        {
+            Load.Add(new LoadSnapshot(step + 1, Counts));
+            Counts = null;
+        }
+    }
+}
