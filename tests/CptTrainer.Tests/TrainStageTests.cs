@@ -1,0 +1,241 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.CptTrainer.Tests;
+
+public sealed class TrainStageTests : IDisposable
+{
+    private readonly TrainingBench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    [Fact]
+    public async Task Run_RepetitiveBytes_LearnsThem()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var result = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":9600}""")));
+
+        var history = (await _bench.ReportAsync(result))["history"]!.AsArray();
+        history[0]!["loss"]!.GetValue<double>().ShouldBeGreaterThan(5); // ln 257 = 5.55
+        result.Metrics["train-loss"].ShouldBeLessThan(1.0);
+        history[^1]!["tokens"]!.GetValue<long>().ShouldBe(9600);
+    }
+
+    [Fact]
+    public async Task Run_SameInputs_SameRoots()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+        var second = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+        var other = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"seed":4}""")));
+
+        second.Outputs.ShouldBe(first.Outputs);
+        other.Outputs["model"].ShouldNotBe(first.Outputs["model"]);
+    }
+
+    [Theory]
+    [InlineData("loss-free", true)]
+    [InlineData("loss", false)]
+    public async Task Run_StoppedAndResumedElsewhere_EndsInTheSameBits(string balance, bool isCancelled)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var options = TrainingBench.Options($$"""{"balance":"{{balance}}","accumulate":2,"checkpoint-steps":3,"tokens":1280}"""); // 10 steps
+        var whole = await TrainingBench.RunAsync(_bench.Context(data, options));
+        var cursor = new MemoryCursor();
+        using var stop = new CancellationTokenSource();
+        var interrupted = _bench.Context(data, options, cursor, new RecordedProgress { AfterStep = Interrupt });
+
+        await Should.ThrowAsync<Exception>(() => TrainingBench.RunAsync(interrupted, stop.Token));
+        var progress = new RecordedProgress();
+        var resumed = await TrainingBench.RunAsync(_bench.Context(data, options, cursor, progress));
+
+        resumed.Outputs.ShouldBe(whole.Outputs);
+        resumed.Metrics.ShouldBe(whole.Metrics);
+        progress.Reports.Count.ShouldBe(isCancelled ? 5 : 7); // cancelled: saved after step 5; killed: back to step 3
+
+        void Interrupt(int step)
+        {
+            if (step != 5)
+                return;
+            if (!isCancelled)
+                throw new IOException("killed");
+            stop.Cancel();
+        }
+    }
+
+    [Fact]
+    public async Task Run_ManySteps_LeavesNoTensors()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":128}""")));
+        var before = Tensor.TotalCount;
+        var during = new List<long>();
+
+        await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), null, new RecordedProgress { AfterStep = _ => during.Add(Tensor.TotalCount) }));
+
+        Tensor.TotalCount.ShouldBe(before);
+        during.Skip(1).Distinct().Count().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Run_ContinuedFromCheckpoint_StartsWhereItWas()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":4800,"schedule":"constant"}""")));
+
+        var second = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options("""{"optimizer-state":"continue","schedule":"constant","warmup":0,"tokens":640}""", model: null), null, null,
+            new StepInput("base", "model", first.Outputs["model"]), new StepInput("base", "trainer-state", first.Outputs["trainer-state"])));
+
+        var history = (await _bench.ReportAsync(second))["history"]!.AsArray();
+        history[0]!["loss"]!.GetValue<double>().ShouldBeLessThan(first.Metrics["train-loss"] * 1.2);
+        var manifest = await _bench.Store.ReadAsync(second.Outputs["model"].Root, default);
+        manifest.Parents.Select(p => p.Relation).ShouldBe(["trained", "data"]);
+    }
+
+    [Fact]
+    public async Task Run_BFloat16_LandsNearFloat32()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var exact = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200}""")));
+        var rounded = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200,"precision":"bf16"}""")));
+
+        rounded.Metrics["train-loss"].ShouldBe(exact.Metrics["train-loss"], 0.15);
+        rounded.Outputs["model"].ShouldNotBe(exact.Outputs["model"]);
+    }
+
+    [Fact]
+    public async Task Run_TrainedVocabulary_CarriesTheTokenizer()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var model = TrainingBench.TinyModel.Replace("}", ",\"vocabulary\":259}", StringComparison.Ordinal);
+
+        var result = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(model: model)));
+
+        var reader = await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default);
+        reader.HasFile("tokenizer.json").ShouldBeTrue();
+        reader.Describe(TensorNames.Embedding).Shape[0].ShouldBe(259);
+    }
+
+    [Fact]
+    public async Task Run_FrozenReplicas_AreLetInOverTheRamp()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var grown = await AddGrownAsync(siblingExclusive: false, frozenBias: -60);
+
+        var result = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options("""{"tokens":1280,"replica-ramp":640}""", model: null), null, null, new StepInput("grown", "model", grown)));
+
+        var load = (await _bench.ReportAsync(result))["load"]!.AsArray();
+        Replicas(load[0]!).ShouldBe(0);
+        Replicas(load[^1]!).ShouldBeGreaterThan(0);
+        result.Metrics["sibling-distance"].ShouldBeGreaterThan(0);
+
+        static long Replicas(System.Text.Json.Nodes.JsonNode snapshot) => snapshot["layers"]!.AsArray().Sum(layer => layer!.AsArray().Skip(4).Sum(count => count!.GetValue<long>()));
+    }
+
+    [Fact]
+    public async Task Run_SiblingExclusive_IsReleasedHalfWay()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var grown = await AddGrownAsync(siblingExclusive: true, frozenBias: null);
+
+        var kept = await Train("1.0");
+        var released = await Train("0.5");
+
+        (await ConfigAsync(kept)).SiblingExclusive.ShouldBeTrue();
+        kept.Metrics["sibling-co-selection"].ShouldBe(0);
+        kept.Metrics["distinct-sources"].ShouldBe(2);
+        kept.Metrics["sibling-distance"].ShouldBeGreaterThan(0);
+        (await ConfigAsync(released)).SiblingExclusive.ShouldBeFalse();
+
+        Task<StageResult> Train(string share) => TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options($$"""{"release-siblings":{{share}}}""", model: null), null, null, new StepInput("grown", "model", grown)));
+    }
+
+    [Fact]
+    public async Task Run_WideStart_ReturnsToItsExpertsPerToken()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny() with { ExpertsPerToken = 4, TargetExpertsPerToken = 2 }, 1);
+        var wide = await _bench.AddModelAsync(decoder);
+
+        var result = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(model: null), null, null, new StepInput("grown", "model", wide)));
+
+        var config = await ConfigAsync(result);
+        config.ExpertsPerToken.ShouldBe(2);
+        config.TargetExpertsPerToken.ShouldBeNull();
+        var load = (await _bench.ReportAsync(result))["load"]!.AsArray();
+        load[0]!["layers"]![0]!.AsArray().Sum(c => c!.GetValue<long>()).ShouldBe(64 * 4);
+        load[^1]!["layers"]![0]!.AsArray().Sum(c => c!.GetValue<long>()).ShouldBe(64 * 2);
+    }
+
+    [Fact]
+    public async Task Run_LossBecomesNaN_NamesTheStep()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var error = await Should.ThrowAsync<UserInputException>(() => TrainingBench.RunAsync(
+            _bench.Context(data, TrainingBench.Options("""{"learning-rate":10,"gradient-clip":0,"warmup":0,"weight-decay":10,"tokens":12800}"""))));
+
+        error.Message.ShouldContain("at optimizer step");
+        error.Message.ShouldContain("learning-rate");
+    }
+
+    [Theory]
+    [InlineData("""{"model":null}""", "nothing to train")]
+    [InlineData("""{"length":8192}""", "max_position_embeddings")]
+    [InlineData("""{"model":{"hidden":30,"heads":4}}""", "model.hidden")]
+    [InlineData("""{"model":{"experts":2,"top-k":3}}""", "model.top-k")]
+    [InlineData("""{"model":{"vocabulary":"words"}}""", "model.vocabulary")]
+    [InlineData("""{"optimizer-state":"continue"}""", "trainer-state")]
+    [InlineData("""{"mixture":{"wrds":1}}""", "words")]
+    public async Task Run_BadOptions_SayWhatToChange(string options, string expected)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var error = await Should.ThrowAsync<UserInputException>(() => TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(options))));
+
+        error.Message.ShouldContain(expected);
+    }
+
+    private async Task<ModelConfig> ConfigAsync(StageResult result) =>
+        DecoderFiles.ReadConfig(await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default), "model");
+
+    private async Task<ManifestRef> AddGrownAsync(bool siblingExclusive, float? frozenBias)
+    {
+        IReadOnlyList<int> groups = [0, 1, 2, 3, 0, 1, 2, 3];
+        var config = ModelConfig.Tiny() with { Experts = 8, SiblingGroups = [groups, groups], SiblingExclusive = siblingExclusive };
+        using var source = MoeDecoder.Create(config, 1);
+        using var untracked = no_grad();
+        for (var layer = 0; layer < 2; layer++)
+        {
+            using var scope = NewDisposeScope();
+            var router = source.Parameters.Single(p => p.Name == TensorNames.Router(layer)).Value;
+            router.narrow(0, 4, 4).copy_(router.narrow(0, 0, 4));
+            for (var expert = 0; expert < 4; expert++)
+            {
+                var (from, to) = (source.GetExpert(layer, expert), source.GetExpert(layer, expert + 4));
+                to.Gate.copy_(from.Gate);
+                to.Up.copy_(from.Up);
+                to.Down.copy_(from.Down);
+            }
+        }
+        using var writer = new CheckpointWriter(_bench.Store);
+        await CheckpointSaver.AddAsync(writer, source, default);
+        for (var layer = 0; layer < 2 && frozenBias is not null; layer++)
+        {
+            using var bias = tensor([0f, 0f, 0f, 0f, frozenBias.Value, frozenBias.Value, frozenBias.Value, frozenBias.Value]);
+            await CheckpointSaver.AddTensorAsync(writer, TensorNames.RouterBias(layer), bias, ScalarType.Float32, default);
+        }
+        return await writer.CommitAsync(default);
+    }
+}

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.CptTrainer;
+using Espalier.CptTrainer.Options;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Data;
+
+namespace Espalier.CptTrainer.Tests;
+
+/// <summary>A store in a temporary folder, a small dataset, and a way to run the stage as a worker would.</summary>
+public sealed class TrainingBench : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-train-");
+
+    public TrainingBench() => Store = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, ReservedBytes = 0 }));
+
+    public ArtifactStore Store { get; }
+
+    public const string TinyModel = """{"layers":2,"hidden":32,"heads":4,"experts":4,"top-k":2,"expert-size":24}""";
+
+    public static JsonObject Options(string more = "{}", string? model = TinyModel)
+    {
+        var options = JsonNode.Parse("""{"data":"file:text","tokens":1024,"length":16,"batch":4,"learning-rate":0.01,"seed":3,"checkpoint-every":"01:00:00"}""")!.AsObject();
+        if (model is not null)
+            options["model"] = JsonNode.Parse(model);
+        foreach (var (key, value) in JsonNode.Parse(more)!.AsObject())
+            options[key] = value?.DeepClone();
+        return options;
+    }
+
+    public async Task<ManifestRef> AddDatasetAsync(params string[] documents)
+    {
+        using var writer = new CheckpointWriter(Store, ArtifactKind.Dataset);
+        var lines = documents.Select((text, i) => JsonSerializer.Serialize(new { id = $"{i}", text }) + "\n");
+        await writer.AddFileAsync("train/words.jsonl", System.Text.Encoding.UTF8.GetBytes(string.Concat(lines)), default);
+        var properties = new DatasetProperties
+        {
+            Source = "file",
+            Domains = new Dictionary<string, DomainProperties>
+            {
+                ["words"] = new() { Splits = new Dictionary<string, SplitSize> { ["train"] = new(documents.Length, documents.Sum(d => (long)d.Length)) } },
+            },
+        };
+        writer.SetProperties(JsonSerializer.SerializeToNode(properties, WireJson.Options)!.AsObject());
+        return await writer.CommitAsync(default);
+    }
+
+    public Task<ManifestRef> AddRepetitiveDatasetAsync() =>
+        AddDatasetAsync([.. Enumerable.Range(0, 40).Select(i => string.Concat(Enumerable.Repeat($"abc{i % 3} ", 12)))]);
+
+    public async Task<ManifestRef> AddModelAsync(MoeDecoder decoder)
+    {
+        using var writer = new CheckpointWriter(Store);
+        await CheckpointSaver.AddAsync(writer, decoder, default);
+        return await writer.CommitAsync(default);
+    }
+
+    public StageContext Context(ManifestRef data, JsonObject options, IStageCursor? cursor = null, IStageProgress? progress = null, params StepInput[] inputs) => new()
+    {
+        Step = new StepAddress(Guid.Empty, "base", Digest.Of("step"u8)),
+        Options = JsonSerializer.SerializeToElement(JsonSerializer.Deserialize<TrainOptions>(options, WireJson.Options), WireJson.Options),
+        Inputs = [new StepInput("data", "data", data), .. inputs],
+        Artifacts = Store,
+        Cursor = cursor ?? new MemoryCursor(),
+        Progress = progress ?? new RecordedProgress(),
+        Cache = _folder.CreateSubdirectory($"cache-{Guid.NewGuid():n}"),
+    };
+
+    public static Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken = default) =>
+        new TrainStage(TimeProvider.System).RunAsync(context, cancellationToken);
+
+    public async Task<JsonObject> ReportAsync(StageResult result)
+    {
+        var reader = await CheckpointReader.OpenAsync(Store, result.Outputs[OutputNames.Report], default);
+        return JsonNode.Parse(reader.ReadFile("report.json"))!.AsObject();
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}
+
+public sealed class MemoryCursor : IStageCursor
+{
+    private byte[]? _position;
+
+    public int Saves { get; private set; }
+
+    public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult(_position);
+
+    public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
+    {
+        _position = position.ToArray();
+        Saves++;
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>Keeps what was reported and lets a test act after a number of optimizer steps.</summary>
+public sealed class RecordedProgress : IStageProgress
+{
+    public List<(string Phase, long Done, long Total)> Reports { get; } = [];
+
+    public List<string> Lines { get; } = [];
+
+    public Action<int>? AfterStep { get; init; }
+
+    public void Report(string phase, long done, long total, string unit)
+    {
+        if (phase != "training")
+            return;
+        Reports.Add((phase, done, total));
+        AfterStep?.Invoke(Reports.Count);
+    }
+
+    public void Metric(string name, double value)
+    {
+    }
+
+    public void Log(string message) => Lines.Add(message);
+}
