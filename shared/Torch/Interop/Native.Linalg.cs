@@ -28,7 +28,6 @@ internal static unsafe partial class Native
     [DllImport(Library)] internal static extern IntPtr et_multi_dot(IntPtr* list, long count);
     [DllImport(Library)] internal static extern IntPtr et_cdist(IntPtr a, IntPtr b, double p, long mode, bool hasMode);
     [DllImport(Library)] internal static extern IntPtr et_trace(IntPtr self);
-    [DllImport(Library)] internal static extern IntPtr et_cholesky(IntPtr self, bool upper);
     [DllImport(Library)] internal static extern IntPtr et_cholesky_inverse(IntPtr self, bool upper);
     [DllImport(Library)] internal static extern IntPtr et_cholesky_solve(IntPtr self, IntPtr factor, bool upper);
     [DllImport(Library)] internal static extern IntPtr et_linalg_cholesky(IntPtr self);

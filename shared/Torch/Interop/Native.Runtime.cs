@@ -18,9 +18,6 @@ internal static unsafe partial class Native
     [DllImport(Library)] internal static extern int et_get_num_interop_threads();
     [DllImport(Library)] internal static extern int et_set_num_interop_threads(int count);
     [DllImport(Library)] internal static extern int et_set_default_dtype(int type);
-    [DllImport(Library)] internal static extern int et_set_deterministic(bool on, bool warnOnly);
-    [DllImport(Library)] internal static extern bool et_is_deterministic();
-    [DllImport(Library)] internal static extern bool et_is_deterministic_warn_only();
     [DllImport(Library)] internal static extern bool et_cuda_is_available();
     [DllImport(Library)] internal static extern bool et_cudnn_is_available();
     [DllImport(Library)] internal static extern int et_cuda_device_count();

@@ -16,7 +16,7 @@ public static partial class BlasKernelChoice
     /// <returns>The kernel in the environment after the call, or null where OpenBLAS chooses by itself.</returns>
     public static string? Apply()
     {
-        string? kernel = Choose(Environment.GetEnvironmentVariable(Variable));
+        string? kernel = For(Environment.GetEnvironmentVariable(Variable));
         if (kernel is not null)
         {
             Environment.SetEnvironmentVariable(Variable, kernel);
@@ -27,7 +27,7 @@ public static partial class BlasKernelChoice
     }
 
     /// <summary>The kernel for this processor, or the one that the environment already names.</summary>
-    internal static string? Choose(string? fromEnvironment)
+    public static string? For(string? fromEnvironment)
     {
         if (!string.IsNullOrEmpty(fromEnvironment))
             return fromEnvironment;

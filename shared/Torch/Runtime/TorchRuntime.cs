@@ -13,7 +13,7 @@ public static class TorchRuntime
     private static bool _initialized;
 
     /// <summary>The BLAS kernel in the environment, or <c>auto</c> where the library chooses by itself.</summary>
-    public static string BlasKernel { get; private set; } = BlasKernelChoice.Choose(Environment.GetEnvironmentVariable(BlasKernelChoice.Variable)) ?? "auto";
+    public static string BlasKernel { get; private set; } = BlasKernelChoice.For(Environment.GetEnvironmentVariable(BlasKernelChoice.Variable)) ?? "auto";
 
     /// <summary>Threads that one operation may use.</summary>
     public static int Threads

@@ -85,9 +85,6 @@ public static partial class torch
         /// <summary>Sum of the diagonal.</summary>
         public Tensor trace() => Made(Native.et_trace(Handle));
 
-        /// <summary>The triangular factor of a positive definite matrix.</summary>
-        public Tensor cholesky(bool upper = false) => Made(Native.et_cholesky(Handle, upper));
-
         /// <summary>The inverse of the matrix of which this is the triangular factor.</summary>
         public Tensor cholesky_inverse(bool upper = false) => Made(Native.et_cholesky_inverse(Handle, upper));
 

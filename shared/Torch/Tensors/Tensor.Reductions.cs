@@ -6,7 +6,7 @@ public static partial class torch
     public unsafe partial class Tensor
     {
         /// <summary>Sum of all elements.</summary>
-        public Tensor sum(ScalarType? type = null) => Made(Native.et_sum(Handle, TypeOrNone(type)));
+        public Tensor sum(ScalarType? type = null) => Made(Native.et_sum(Handle, TypeOfWhole(type)));
 
         /// <summary>Sum over one dimension.</summary>
         public Tensor sum(long dim, bool keepdim = false, ScalarType? type = null) => sum([dim], keepdim, type);
@@ -48,7 +48,7 @@ public static partial class torch
             Made(Native.et_nanmean(Handle, dim ?? 0, dim.HasValue, keepdim, TypeOrNone(dtype)));
 
         /// <summary>Product of all elements.</summary>
-        public Tensor prod(ScalarType? type = null) => Made(Native.et_prod(Handle, TypeOrNone(type)));
+        public Tensor prod(ScalarType? type = null) => Made(Native.et_prod(Handle, TypeOfWhole(type)));
 
         /// <summary>Product over one dimension.</summary>
         public Tensor prod(long dim, bool keepdim = false, ScalarType? type = null) =>
@@ -166,5 +166,11 @@ public static partial class torch
             Made(Native.et_diff(Handle, n, dim, Of(prepend), Of(append)), prepend, append);
 
         private static int TypeOrNone(ScalarType? type) => type is { } given ? (int)given : -1;
+
+        // C# takes the literal 0 in sum(0) for ScalarType.Byte, the first enumerator, and not for a dimension.
+        private static int TypeOfWhole(ScalarType? type) =>
+            type == ScalarType.Byte
+                ? throw new ArgumentException("a whole sum or product as Byte is refused, because sum(0) means it too; for dimension 0 write dim: 0")
+                : TypeOrNone(type);
     }
 }

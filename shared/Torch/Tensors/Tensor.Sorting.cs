@@ -13,14 +13,6 @@ public static partial class torch
             return (new Tensor(values), new Tensor(indices));
         }
 
-        /// <summary>The k-th smallest element along one dimension, the last if none is named, and where it is.</summary>
-        public (Tensor values, Tensor indices) kthvalue(long k, long? dim, bool keepdim = false)
-        {
-            IntPtr values, indices;
-            Changed(Native.et_kthvalue(Handle, k, dim ?? -1, keepdim, &values, &indices));
-            return (new Tensor(values), new Tensor(indices));
-        }
-
         /// <summary>The elements in order along one dimension and where they were; stable keeps the order of equal ones.</summary>
         public (Tensor Values, Tensor Indices) sort(long dim = -1, bool descending = false, bool stable = false)
         {

@@ -139,4 +139,13 @@ public static unsafe partial class torch
         GC.KeepAlive(sorter);
         return Native.Wrap(result);
     }
+
+    /// <summary>The k-th smallest element along one dimension, the last if none is named, and where it is.</summary>
+    public static (Tensor values, Tensor indices) kthvalue(Tensor input, long k, long? dim, bool keepdim = false)
+    {
+        IntPtr values, indices;
+        Native.Check(Native.et_kthvalue(input.Handle, k, dim ?? -1, keepdim, &values, &indices));
+        GC.KeepAlive(input);
+        return (new Tensor(values), new Tensor(indices));
+    }
 }

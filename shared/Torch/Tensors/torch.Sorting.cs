@@ -22,10 +22,6 @@ public static partial class torch
     public static Tensor histc(Tensor input, long bins = 100, long min = 0, long max = 0) =>
         input.histc(bins, min, max);
 
-    /// <summary>The k-th smallest element along one dimension, the last if none is named, and where it is.</summary>
-    public static (Tensor values, Tensor indices) kthvalue(Tensor input, long k, long? dim, bool keepdim = false) =>
-        input.kthvalue(k, dim, keepdim);
-
     /// <summary>The elements in order along the first dimension.</summary>
     public static Tensor msort(Tensor tensor) => tensor.msort();
 

@@ -54,10 +54,6 @@ ET_API Handle et_trace(Handle self) {
   return make([&] { return self->trace(); });
 }
 
-ET_API Handle et_cholesky(Handle self, bool upper) {
-  return make([&] { return self->cholesky(upper); });
-}
-
 ET_API Handle et_cholesky_inverse(Handle self, bool upper) {
   return make([&] { return self->cholesky_inverse(upper); });
 }

@@ -110,14 +110,6 @@ ET_API int et_set_default_dtype(int type) {
   return run([&] { c10::set_default_dtype(c10::scalarTypeToTypeMeta(static_cast<at::ScalarType>(type))); });
 }
 
-ET_API int et_set_deterministic(bool on, bool warn_only) {
-  return run([&] { at::globalContext().setDeterministicAlgorithms(on, warn_only); });
-}
-
-ET_API bool et_is_deterministic() { return at::globalContext().deterministicAlgorithms(); }
-
-ET_API bool et_is_deterministic_warn_only() { return at::globalContext().deterministicAlgorithmsWarnOnly(); }
-
 ET_API bool et_cuda_is_available() { return at::globalContext().hasCUDA() && at::detail::getCUDAHooks().hasCUDA(); }
 
 ET_API bool et_cudnn_is_available() { return at::detail::getCUDAHooks().hasCuDNN(); }
