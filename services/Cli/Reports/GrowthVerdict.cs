@@ -9,7 +9,7 @@ namespace Espalier.Cli.Reports;
 /// </summary>
 internal static class GrowthVerdict
 {
-    public static IReadOnlyList<string> Write(RunSummary run, IReadOnlyList<ModelRow> rows)
+    public static IReadOnlyList<string> Write(RunSummary run, IReadOnlyList<ModelRow> rows, IReadOnlyList<LossDifference> differences)
     {
         var steps = run.Steps.ToDictionary(s => s.Name);
         var byName = rows.Where(r => r.Loss is not null).ToDictionary(r => r.Model);
@@ -20,15 +20,8 @@ internal static class GrowthVerdict
             var control = run.Steps.FirstOrDefault(s => s.Kind == StageKinds.Train && origin is not null && s.Needs.Contains(origin) && byName.ContainsKey(s.Name));
             if (control is null)
                 continue;
-            var difference = byName[grown.Name].Loss!.Value - byName[control.Name].Loss!.Value;
-            var verdict = Paired(run, grown.Name, control.Name) is { } interval
-                ? interval.High < 0 ? "growing paid" : interval.Low > 0 ? "growing did not pay" : "no clear difference"
-                : "no interval";
-            var text = Paired(run, grown.Name, control.Name) is { } range
-                ? string.Create(CultureInfo.InvariantCulture, $", 95 % interval [{range.Low:+0.0000;-0.0000}, {range.High:+0.0000;-0.0000}]")
-                : "";
-            lines.Add(string.Create(CultureInfo.InvariantCulture, $"{grown.Name} against {control.Name} (same base, same tokens, not grown): {difference:+0.0000;-0.0000} nats per token{text}: {verdict}."));
-            lines.AddRange(Closure(run, byName, grown.Name, control.Name));
+            lines.Add(Compare(grown.Name, control.Name, byName, differences));
+            lines.AddRange(Closure(run, byName, grown.Name, control.Name, differences));
         }
         return lines;
     }
@@ -41,26 +34,27 @@ internal static class GrowthVerdict
         select (step, parent);
 
     // A from-scratch model of the grown size: a train step without a model among its needs and with as many parameters.
-    private static IEnumerable<string> Closure(RunSummary run, Dictionary<string, ModelRow> rows, string grown, string control)
+    private static IEnumerable<string> Closure(RunSummary run, Dictionary<string, ModelRow> rows, string grown, string control, IReadOnlyList<LossDifference> differences)
     {
         var scratch = run.Steps.FirstOrDefault(s => s.Kind == StageKinds.Train && s.Name != control && rows.TryGetValue(s.Name, out var row)
             && row.TotalParameters == rows[grown].TotalParameters && s.Needs.All(n => !rows.ContainsKey(n)));
         if (scratch is null)
             yield break;
         var gap = rows[control].Loss!.Value - rows[scratch.Name].Loss!.Value;
-        yield return gap > 0 && !(Paired(run, scratch.Name, control) is { High: >= 0 })
+        yield return gap > 0 && !(Paired(differences, scratch.Name, control) is { High: >= 0 })
             ? string.Create(CultureInfo.InvariantCulture, $"{scratch.Name} (grown size from scratch, same total tokens) is {gap:0.0000} better than {control}; {grown} closes {(rows[control].Loss!.Value - rows[grown].Loss!.Value) / gap:P0} of that gap.")
             : string.Create(CultureInfo.InvariantCulture, $"{scratch.Name} (grown size from scratch, same total tokens) is not clearly better than {control} ({-gap:+0.0000;-0.0000}), so there is no gap to close at this budget.");
     }
 
-    // Evaluate reports paired differences as MODEL-vs-BASELINE.loss-difference-low and -high.
-    private static (double Low, double High)? Paired(RunSummary run, string model, string baseline)
+    private static string Compare(string grown, string control, Dictionary<string, ModelRow> rows, IReadOnlyList<LossDifference> differences)
     {
-        foreach (var step in run.Steps.Where(s => s.Kind == StageKinds.Evaluate))
-        {
-            if (step.Metrics.TryGetValue($"{model}-vs-{baseline}.loss-difference-low", out var low) && step.Metrics.TryGetValue($"{model}-vs-{baseline}.loss-difference-high", out var high))
-                return (low, high);
-        }
-        return null;
+        var start = $"{grown} against {control} (same base, same tokens, not grown): ";
+        if (Paired(differences, grown, control) is not { } paired)
+            return start + string.Create(CultureInfo.InvariantCulture, $"{rows[grown].Loss!.Value - rows[control].Loss!.Value:+0.0000;-0.0000} nats per token, without an interval.");
+        var verdict = paired.High < 0 ? "growing paid" : paired.Low > 0 ? "growing did not pay" : "no clear difference";
+        return start + string.Create(CultureInfo.InvariantCulture, $"{paired.Value:+0.0000;-0.0000} nats per token, 95 % interval [{paired.Low:+0.0000;-0.0000}, {paired.High:+0.0000;-0.0000}]: {verdict}.");
     }
+
+    private static LossDifference? Paired(IReadOnlyList<LossDifference> differences, string first, string second) =>
+        differences.FirstOrDefault(d => d.First == first && d.Second == second);
 }

@@ -17,38 +17,44 @@ internal static class ReportReader
     }
 
     /// <summary>Points of a training report: <c>history: [{tokens, loss}]</c>.</summary>
-    public static IReadOnlyList<(double Tokens, double Loss)> History(JsonElement report)
-    {
-        if (!report.TryGetProperty("history", out var history) || history.ValueKind != JsonValueKind.Array)
-            return [];
-        return [.. from point in history.EnumerateArray()
-                   let tokens = Number(point, "tokens")
-                   let loss = Number(point, "loss")
-                   where tokens is not null && loss is not null
-                   select (tokens.Value, loss.Value)];
-    }
+    public static IReadOnlyList<(double Tokens, double Loss)> History(JsonElement report) =>
+        [.. from point in Items(report, "history")
+            let tokens = Number(point, "tokens")
+            let loss = Number(point, "loss")
+            where tokens is not null && loss is not null
+            select (tokens.Value, loss.Value)];
 
-    /// <summary>Expert load of each model in an evaluation report: <c>models: {NAME: {routing: {load: [[...]]}}}</c>.</summary>
+    /// <summary>Expert load of each model in an evaluation report: <c>models: [{step, routing: {load: [[...]]}}]</c>.</summary>
     public static IEnumerable<ExpertLoad> Loads(JsonElement report)
     {
-        if (!report.TryGetProperty("models", out var models))
-            yield break;
-        foreach (var (name, model) in Named(models))
+        foreach (var model in Items(report, "models"))
         {
-            if (!model.TryGetProperty("routing", out var routing) || !routing.TryGetProperty("load", out var load) || load.ValueKind != JsonValueKind.Array)
+            if (!model.TryGetProperty("routing", out var routing) || routing.ValueKind != JsonValueKind.Object)
                 continue;
-            var rows = load.EnumerateArray().Select(row => Shares([.. row.EnumerateArray().Select(v => v.GetDouble())])).ToList();
+            var rows = Items(routing, "load").Select(row => Shares([.. row.EnumerateArray().Select(v => v.GetDouble())])).ToList();
             if (rows.Count > 0 && rows.All(r => r.Count > 0))
-                yield return new ExpertLoad(name, rows);
+                yield return new ExpertLoad(model.GetProperty("step").GetString()!, rows);
         }
     }
 
-    private static IEnumerable<(string Name, JsonElement Value)> Named(JsonElement models) => models.ValueKind switch
+    /// <summary>Paired differences of held-out loss: <c>comparisons: [{first, second, loss: {difference: {value, low, high}}}]</c>.</summary>
+    public static IEnumerable<LossDifference> Differences(JsonElement report)
     {
-        JsonValueKind.Object => models.EnumerateObject().Select(m => (m.Name, m.Value)),
-        JsonValueKind.Array => models.EnumerateArray().Select(m => (m.GetProperty("name").GetString() ?? "", m)),
-        _ => [],
-    };
+        foreach (var comparison in Items(report, "comparisons"))
+        {
+            if (!comparison.TryGetProperty("loss", out var loss) || !loss.TryGetProperty("difference", out var difference))
+                continue;
+            var (value, low, high) = (Number(difference, "value"), Number(difference, "low"), Number(difference, "high"));
+            if (value is null || low is null || high is null)
+                continue;
+            var (first, second) = (comparison.GetProperty("first").GetString()!, comparison.GetProperty("second").GetString()!);
+            yield return new LossDifference(first, second, value.Value, low.Value, high.Value);
+            yield return new LossDifference(second, first, -value.Value, -high.Value, -low.Value);
+        }
+    }
+
+    private static IEnumerable<JsonElement> Items(JsonElement value, string name) =>
+        value.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
 
     private static IReadOnlyList<double> Shares(List<double> counts)
     {
@@ -59,3 +65,6 @@ internal static class ReportReader
     private static double? Number(JsonElement value, string name) =>
         value.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number ? number.GetDouble() : null;
 }
+
+/// <summary>Held-out loss of one model minus another's on the same documents, nats per token, with its 95 % interval.</summary>
+internal sealed record LossDifference(string First, string Second, double Value, double Low, double High);

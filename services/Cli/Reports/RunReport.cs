@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Text.Json;
 using Espalier.Artifacts;
-using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
 namespace Espalier.Cli.Reports;
@@ -29,6 +26,7 @@ public sealed class RunReport
         var rows = new List<ModelRow>();
         var curves = new List<LossCurve>();
         var loads = new List<ExpertLoad>();
+        var differences = new List<LossDifference>();
         var seen = new Dictionary<string, double>();
         foreach (var step in run.Steps)
         {
@@ -41,7 +39,10 @@ public sealed class RunReport
                 seen[step.Name] = before + history[^1].Tokens;
             }
             if (step.Kind == StageKinds.Evaluate && report is not null)
+            {
                 loads.AddRange(ReportReader.Loads(report.RootElement));
+                differences.AddRange(ReportReader.Differences(report.RootElement));
+            }
             if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
                 rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
         }
@@ -52,7 +53,7 @@ public sealed class RunReport
             Curves = curves,
             Loads = loads,
             Lineage = [.. run.Steps.Select(s => Box(s, rows))],
-            Verdict = GrowthVerdict.Write(run, rows),
+            Verdict = GrowthVerdict.Write(run, rows, differences),
             XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
         });
     }

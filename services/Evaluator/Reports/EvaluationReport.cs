@@ -23,6 +23,9 @@ public sealed record EvaluationReport
     /// <summary><c>xz -9</c> on the same text.</summary>
     public XzResult? Xz { get; init; }
 
+    /// <summary>The numbers that conditions, gates and the registry read, by name.</summary>
+    public IReadOnlyDictionary<string, double> Metrics => ReportMetrics.Of(this);
+
     internal static EvaluationReport Build(EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelResult> results, XzResult? xz)
     {
         var losses = material.Text is { } text && options.Tasks.Contains(EvaluateOptions.ValidationLoss)
