@@ -19,12 +19,13 @@ internal static class CorpusPass
     public static CorpusResult Run(
         StageContext context, ModelUnderTest model, HeldOutText text, EvaluateOptions options, int length, CancellationToken cancellationToken)
     {
+        var decoder = model.Decoder; // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, length, options.Batch);
         var total = streams.Sum(stream => (long)stream.Tokens.Length);
         var losses = new double[text.Documents.Count];
         var tokens = new long[text.Documents.Count];
-        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) ? new RoutingCounter(model.Config, model.Decoder.Device) : null;
+        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) ? new RoutingCounter(model.Config, decoder.Device) : null;
 
         var clock = Stopwatch.StartNew();
         var done = 0L;
@@ -33,7 +34,7 @@ internal static class CorpusPass
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             routing?.StartBatch(batch.Windows[0].Count);
-            var scores = TokenLikelihood.Score(model.Decoder, batch.Inputs(), batch.Targets(), routing);
+            var scores = TokenLikelihood.Score(decoder, batch.Inputs(), batch.Targets(), routing);
             Attribute(batch, scores, losses, tokens);
             done += batch.Tokens;
             context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");

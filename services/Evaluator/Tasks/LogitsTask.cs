@@ -10,11 +10,12 @@ internal static class LogitsTask
     /// <summary>A safetensors file with <c>logits</c> (B, L, V) F32 and, for each layer l, <c>experts.l</c> (B, L, K) I32.</summary>
     public static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
     {
+        var decoder = model.Decoder; // loaded outside the scope below
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var (batch, length) = (tokens.Count, tokens[0].Count);
         var ids = tensor(tokens.SelectMany(row => row.Select(id => (long)id)).ToArray(), [batch, length], dtype: int64);
-        var output = model.Decoder.Forward(ids.to(model.Decoder.Device));
+        var output = decoder.Forward(ids.to(decoder.Device));
 
         var file = new InMemoryTensors();
         file.Add("logits", "F32", [batch, length, model.Config.VocabularySize], Bytes(output.Logits.to(float32)));

@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Evaluator.Texts;
+using Espalier.Modeling;
 using Espalier.Modeling.Tokenizers;
 using Espalier.Stages;
 using static TorchSharp.torch;
@@ -17,6 +18,7 @@ internal static class MultipleChoiceTask
     public static double[][] Run(
         StageContext context, ModelUnderTest model, IReadOnlyList<ChoiceItem> items, EvaluateOptions options, CancellationToken cancellationToken)
     {
+        var decoder = model.Decoder; // loaded outside the scopes below
         var requests = items
             .SelectMany((item, i) => item.Choices.Select((_, c) => Encode(model.Tokenizer, item, i, c, model.Config.MaxPositions)))
             .OrderByDescending(request => request.Inputs.Length).ThenBy(request => request.Item).ThenBy(request => request.Choice)
@@ -26,7 +28,7 @@ internal static class MultipleChoiceTask
         foreach (var batch in requests.Chunk(options.Batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Score(model, batch, likelihoods);
+            Score(decoder, batch, likelihoods);
             done += batch.Length;
             context.Progress.Report($"{model.Step}: multiple choice", done, requests.Count, "choices");
         }
@@ -54,7 +56,7 @@ internal static class MultipleChoiceTask
         return new ChoiceRequest(index, choice, tokens[..^1], tokens[1..], scored);
     }
 
-    private static void Score(ModelUnderTest model, ChoiceRequest[] batch, double[][] likelihoods)
+    private static void Score(MoeDecoder decoder, ChoiceRequest[] batch, double[][] likelihoods)
     {
         using var scope = NewDisposeScope();
         var length = batch[0].Inputs.Length; // the longest comes first
@@ -65,7 +67,7 @@ internal static class MultipleChoiceTask
             batch[row].Inputs.CopyTo(inputs, row * length);
             batch[row].Targets.CopyTo(targets, row * length);
         }
-        var scores = TokenLikelihood.Score(model.Decoder, tensor(inputs, [batch.Length, length], dtype: int64), tensor(targets, dtype: int64));
+        var scores = TokenLikelihood.Score(decoder, tensor(inputs, [batch.Length, length], dtype: int64), tensor(targets, dtype: int64));
         for (var row = 0; row < batch.Length; row++)
         {
             var end = row * length + batch[row].Inputs.Length;

@@ -1,0 +1,262 @@
+using System.Text.Json;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Modeling.Checkpoints;
+using Espalier.Quantizer.Methods;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Quantizer.Tests;
+
+public sealed class QuantizeStageTests : IDisposable
+{
+    private const string Gptq4 = """{"method":"gptq","bits":4,"group-size":8,"symmetric":true,"calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}""";
+    private static readonly ModelConfig Tiny = ModelConfig.Tiny();
+    private readonly StageBench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    [Theory]
+    [InlineData("F32", "float32", 4, 8, true)]
+    [InlineData("BF16", "bfloat16", 4, 8, false)]
+    [InlineData("BF16", "bfloat16", 8, -1, true)]
+    [InlineData("F16", "float16", 8, 4, false)]
+    public async Task Run_Rtn_StoresPackedTensorsOfTheComputedSize(string dtype, string weightType, int bits, int groupSize, bool symmetric)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = weightType });
+
+        var result = await RunAsync($$"""{"method":"rtn","bits":{{bits}},"group-size":{{groupSize}},"symmetric":{{(symmetric ? "true" : "false")}}}""", model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var name = TensorNames.Expert(1, 2, "down");
+        stored.Names.ShouldNotContain(name);
+        stored.Describe(name + "_packed").Shape.ShouldBe([32, 24 * bits / 32]);
+        stored.Describe(name + "_scale").Shape.ShouldBe([32, groupSize < 0 ? 1 : 24 / groupSize]);
+        stored.Describe(name + "_scale").DType.ShouldBe(dtype);
+        var zeroPointBits = symmetric ? 0 : bits;
+        var scaleBits = dtype == "F32" ? 32 : 16;
+        var matrices = (long Inputs, long Outputs)[] (long inputs, long outputs, int count) => [.. Enumerable.Repeat((inputs, outputs), count)];
+        (long Inputs, long Outputs)[] all = [.. matrices(32, 32, 2 * 4), .. matrices(32, 24, 2 * 4 * 2), .. matrices(24, 32, 2 * 4)];
+        var expected = all.Sum(m => m.Outputs * m.Inputs * bits / 8 + m.Outputs * (groupSize < 0 ? 1 : m.Inputs / groupSize) * (scaleBits + zeroPointBits) / 8 + 16);
+        stored.Manifest.Tensors.Where(t => t.Name.Contains("weight_", StringComparison.Ordinal)).Sum(t => t.SizeBytes).ShouldBe(expected);
+        result.Metrics["bits-per-weight"].ShouldBe(8.0 * expected / all.Sum(m => m.Inputs * m.Outputs), 1e-12);
+        result.Metrics["bytes"].ShouldBeLessThan(result.Metrics["bytes-before"]);
+    }
+
+    [Fact]
+    public async Task Run_Rtn_KeepsRouterNormsEmbeddingAndHead()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync("""{"method":"rtn","bits":8,"group-size":8}""", model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        foreach (var name in (string[])[TensorNames.Router(0), TensorNames.Embedding, TensorNames.Head, TensorNames.FinalNorm, TensorNames.Layer(1) + "self_attn.q_norm.weight"])
+            after.ReadAll(name).ShouldBe(before.ReadAll(name), name);
+        after.Manifest.Experts.ShouldBe(from layer in Enumerable.Range(0, 2) from e in Enumerable.Range(0, 4) select new Artifacts.Manifests.ExpertOrigin(layer, e, model.Root, layer, e));
+        after.Manifest.Parents.Single(p => p.Relation == "quantized").Manifest.ShouldBe(model.Root);
+    }
+
+    [Fact]
+    public async Task Run_ExpertsOnly_LeavesAttentionAndListsItAsIgnored()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync("""{"method":"rtn","bits":4,"group-size":8,"targets":"experts"}""", model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        stored.Names.ShouldContain("model.layers.0.self_attn.q_proj.weight");
+        using var config = JsonDocument.Parse(stored.ReadFile("config.json"));
+        config.RootElement.GetProperty("quantization_config").GetProperty("ignore").EnumerateArray().Select(e => e.GetString())
+            .ShouldContain("model.layers.0.self_attn.q_proj");
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(stored.ReadFile("config.json")), new StoredWeights(stored));
+    }
+
+    [Theory]
+    [InlineData("""{"method":"rtn","bits":4,"group-size":8,"symmetric":false}""")]
+    [InlineData(Gptq4)]
+    public async Task Run_PackedModel_ComputesExactlyWhatItsExpandedWeightsDo(string options)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = "bfloat16" });
+
+        var result = await RunAsync(options, model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var config = ModelConfig.Parse(stored.ReadFile("config.json"));
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var packed = MoeDecoder.Load(config, new StoredWeights(stored));
+        using var plain = MoeDecoder.Load(config with { Quantization = null }, new ExpandedByHand(stored, config));
+        var tokens = randint(0, 258, [2, 16], dtype: int64, generator: new Generator(1));
+        packed.Forward(tokens).Logits.bytes.SequenceEqual(plain.Forward(tokens).Logits.bytes).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Run_Gptq_BeatsRoundingOnItsObjectiveInSum()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync(Gptq4, model);
+
+        var records = await RecordsAsync(result);
+        records.Count.ShouldBe(2 * (4 + 4 * 3));
+        records.Sum(r => r.Objective ?? 0).ShouldBeLessThan(0.9 * records.Sum(r => r.ObjectiveOfRtn ?? 0));
+        records.Where(r => r.Name.Contains("down_proj", StringComparison.Ordinal)).Select(r => r.Tokens!.Value).Sum().ShouldBe(2 * 2 * 12 * 32); // layers * K * tokens
+        records.Where(r => r.Name.Contains("q_proj", StringComparison.Ordinal)).ShouldAllBe(r => r.Tokens == 12 * 32);
+    }
+
+    [Theory]
+    [InlineData("\"coverage\":\"all\"")]
+    [InlineData("\"weight-by-gate\":true")]
+    [InlineData("\"act-order\":true")]
+    public async Task Run_GptqVariants_GiveAModelThatLoads(string option)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync(Gptq4.Replace("\"seed\":1", option, StringComparison.Ordinal), model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(stored.ReadFile("config.json")), new StoredWeights(stored));
+        (await RecordsAsync(result)).ShouldAllBe(r => r.Method == "gptq" || r.Fallback != null);
+    }
+
+    [Fact]
+    public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        var expected = await RunAsync(Gptq4, model);
+        _bench.Cursor.Clear();
+        _bench.Cursor.StopAfter = _bench.Cursor.Saves + 1;
+        await Should.ThrowAsync<KilledException>(() => RunAsync(Gptq4, model));
+        var saves = _bench.Cursor.Saves;
+
+        var resumed = await RunAsync(Gptq4, model);
+
+        resumed.Outputs.ShouldBe(expected.Outputs);
+        (_bench.Cursor.Saves - saves).ShouldBe(Tiny.Layers - 1);
+    }
+
+    [Fact]
+    public async Task Run_GroupSizeThatDoesNotFit_NamesTheNearestThatDoes()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"method":"rtn","bits":4,"group-size":64}""", model));
+
+        error.Message.ShouldContain("24 input columns of down_proj");
+        error.Message.ShouldContain("nearest group-size that fits every matrix is 8");
+    }
+
+    [Theory]
+    [InlineData("model.layers.1.mlp.experts.3.up_proj.weight")]
+    [InlineData("model.layers.0.mlp.gate.weight")]
+    [InlineData("lm_head.weight")]
+    public async Task Run_WeightsThatAreNotNumbers_AreRefusedByName(string name)
+    {
+        var model = await _bench.ModelAsync(Tiny, edit: (n, value) =>
+        {
+            if (n == name)
+                value.view(-1).narrow(0, 0, 1).fill_(float.NaN);
+        });
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"method":"rtn","bits":4,"group-size":8}""", model));
+
+        error.Message.ShouldContain($"'{name}' holds NaN");
+    }
+
+    [Fact]
+    public async Task Run_QuantizedModel_IsRefused()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        var once = await RunAsync("""{"method":"rtn","bits":4,"group-size":8}""", model);
+        _bench.Cursor.Clear();
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"method":"rtn","bits":8,"group-size":8}""", once.Outputs["model"]));
+
+        error.Message.ShouldContain("quantized already, to 4 bits");
+    }
+
+    [Theory]
+    [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
+    [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
+    [InlineData("""{"method":"awq"}""", "gptq, rtn")]
+    public async Task Run_BadOptions_SayWhatIsAllowed(string options, string message)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync(options, model));
+
+        error.Message.ShouldContain(message);
+    }
+
+    [Fact]
+    public async Task Run_Gptq_LeavesNoTensorAlive()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        await RunAsync(Gptq4, model);
+        _bench.Cursor.Clear();
+        var before = TorchRuntime.LiveTensorCount;
+
+        await RunAsync(Gptq4, model);
+
+        TorchRuntime.LiveTensorCount.ShouldBe(before);
+    }
+
+    private async Task<StageResult> RunAsync(string options, ManifestRef model)
+    {
+        var documents = Enumerable.Range(0, 40).Select(i => string.Concat(Enumerable.Repeat($"document {i} says {i * 7919 % 104729}; ", 6))).ToList();
+        var data = await _bench.DatasetAsync(new Dictionary<string, IReadOnlyList<string>> { ["train/prose"] = documents });
+        var context = _bench.Context(options, new StepInput("base", "model", model), new StepInput("bench", "calibration.data", data));
+        return await new QuantizeStage().RunAsync(context, default);
+    }
+
+    private async Task<List<MatrixRecord>> RecordsAsync(StageResult result)
+    {
+        var report = await _bench.OpenAsync(result.Outputs["report"]);
+        using var json = JsonDocument.Parse(report.ReadFile("report.json"));
+        return json.RootElement.GetProperty("matrices").Deserialize<List<MatrixRecord>>(WireJson.Options)!;
+    }
+
+    // Expands codes with nothing but the format's text: bits i b .. i b + b - 1 of a row, lowest first, less 2^(b-1).
+    private sealed class ExpandedByHand(CheckpointReader stored, ModelConfig config) : IWeightSource
+    {
+        private readonly StoredWeights _weights = new(stored);
+
+        public IReadOnlyCollection<string> Names { get; } =
+            [.. stored.Names.Select(n => n.EndsWith("_packed", StringComparison.Ordinal) ? n[..^"_packed".Length] : n).Where(n => !n.Contains("weight_", StringComparison.Ordinal))];
+
+        public WeightHeader Describe(string name) =>
+            stored.Names.Contains(name) ? _weights.Describe(name) : new WeightHeader(bfloat16, Shape(name));
+
+        public Tensor Read(string name)
+        {
+            if (stored.Names.Contains(name))
+                return _weights.Read(name);
+            using var scope = NewDisposeScope();
+            var shape = Shape(name);
+            var (bits, groups) = (config.Quantization!.Bits, (int)stored.Describe(name + "_scale").Shape[1]);
+            var words = stored.ReadAll(name + "_packed");
+            var scales = _weights.Read(name + "_scale").to(float32).flatten().data<float>().ToArray();
+            var zeros = config.Quantization.Symmetric ? null : stored.ReadAll(name + "_zero_point");
+            var values = new float[shape[0] * shape[1]];
+            for (var row = 0; row < shape[0]; row++)
+            {
+                for (var column = 0; column < shape[1]; column++)
+                {
+                    var group = (int)(column / (shape[1] / groups));
+                    var zero = zeros is null ? 0 : Code(zeros, row / (32 / bits) * groups * 32 + group * 32 + row % (32 / bits) * bits, bits);
+                    values[row * shape[1] + column] = (Code(words, (row * shape[1] + column) * bits, bits) - zero) * scales[row * groups + group];
+                }
+            }
+            return tensor(values, shape).to(bfloat16).MoveToOuterDisposeScope();
+        }
+
+        private static int Code(byte[] words, long bit, int bits) => (words[bit / 8] >> (int)(bit % 8) & ((1 << bits) - 1)) - (1 << (bits - 1));
+
+        private long[] Shape(string name) => [.. System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(stored.ReadAll(name + "_shape"))];
+    }
+}
