@@ -11,7 +11,7 @@ using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data;
 using static TorchSharp.torch;
 
-namespace Espalier.Quantizer.Tests;
+namespace Espalier.Tests;
 
 /// <summary>A throw-away store with tiny models and datasets in it, to run a real stage on.</summary>
 internal sealed class StageBench : IDisposable

@@ -1,0 +1,256 @@
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Evaluator.Reports;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Stages.Data;
+using Espalier.Tests;
+using Espalier.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Evaluator.Tests;
+
+public sealed class EvaluateStageTests : IDisposable
+{
+    private static readonly ModelConfig Tiny = ModelConfig.Tiny();
+    private readonly StageBench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    [Fact]
+    public async Task Run_UniformModel_HasPerplexityOfTheVocabulary()
+    {
+        var model = await _bench.ModelAsync(Tiny, edit: (name, value) =>
+        {
+            if (name == TensorNames.Head)
+                value.zero_();
+        });
+
+        var result = await RunAsync("""{"tasks":["validation-loss"],"length":16,"xz":false}""", ("model", model));
+
+        result.Metrics["model.perplexity"].ShouldBe(258, 1e-3);
+        var loss = (await ReportAsync(result)).Models[0].ValidationLoss!;
+        result.Metrics["model.bits-per-byte"].ShouldBe(Math.Log2(258) * loss.Tokens / loss.Bytes, 1e-5);
+        loss.Tokens.ShouldBe(loss.Bytes + loss.Documents); // bytes are tokens; every document has an end token
+        loss.Domains!.Values.Sum(d => d.Tokens).ShouldBe(loss.Tokens);
+    }
+
+    [Fact]
+    public async Task Run_ModelWithoutMemory_GivesTheSameLossAtAnyLengthAndBatch()
+    {
+        var model = await MemorylessAsync();
+
+        var losses = new List<double>();
+        foreach (var (length, batch) in new[] { (2, 7), (16, 3), (128, 1) })
+            losses.Add((await RunAsync($$"""{"tasks":["validation-loss"],"length":{{length}},"batch":{{batch}},"xz":false}""", ("model", model))).Metrics["model.loss"]);
+
+        losses.ShouldAllBe(loss => Math.Abs(loss - losses[0]) < 1e-5);
+    }
+
+    [Fact]
+    public async Task Run_SeveralModels_ComparesThemOnTheSameDocuments()
+    {
+        var (a, b) = (await _bench.ModelAsync(Tiny, seed: 1), await _bench.ModelAsync(Tiny, seed: 2));
+
+        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"baseline":"base","resamples":500,"xz":false}""", ("base", a), ("grown", b), ("copy", a));
+
+        result.Metrics["grown.loss-difference"].ShouldBe(result.Metrics["grown.loss"] - result.Metrics["base.loss"], 1e-12);
+        result.Metrics["copy.loss-difference"].ShouldBe(0);
+        result.Metrics["copy.loss-difference-high"].ShouldBe(0);
+        result.Metrics["base.loss-low"].ShouldBeLessThan(result.Metrics["base.loss"]);
+        result.Metrics["base.loss-high"].ShouldBeGreaterThan(result.Metrics["base.loss"]);
+        (await ReportAsync(result)).Comparisons.Select(c => (c.First, c.Second)).ShouldBe([("grown", "base"), ("copy", "base"), ("copy", "grown")], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task Run_Routing_CountsEveryTokenKTimes()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync("""{"tasks":["validation-loss","routing"],"length":32,"xz":false}""", ("model", model));
+
+        var report = (await ReportAsync(result)).Models[0];
+        var tokens = report.ValidationLoss!.Tokens;
+        foreach (var layer in report.Routing!.Load)
+            layer.Sum().ShouldBe(2.0 * tokens);
+        report.Routing.LoadByDomain.Values.Sum(domain => domain[1].Sum()).ShouldBe(2.0 * tokens);
+        report.Routing.Layers.ShouldAllBe(l => l.CoActivation[0][0] == 1 && l.TokenEntropy > 0 && l.TokenEntropy <= Math.Log(4) + 1e-6);
+        result.Metrics["model.max-violation"].ShouldBe(report.Routing.Load.Max(l => l.Max() / l.Average() - 1), 1e-12);
+        result.Metrics["model.dead-experts"].ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Run_MultipleChoice_DoesNotDependOnTheOrderOfChoices()
+    {
+        var model = await _bench.ModelAsync(Tiny, edit: Sharpen);
+        var items = Enumerable.Range(0, 24).Select(i => new MultipleChoiceItem(
+            $"q{i}", $"question {i} is", [.. Enumerable.Range(0, 4).Select(c => $" answer {(i * 31 + c * 17) % 97} of {c}")], i % 4)).ToList();
+        var turned = items.Select(item => item with { Choices = [.. item.Choices.Skip(1), item.Choices[0]], Answer = (item.Answer + 3) % 4 }).ToList();
+        const string Options = """{"tasks":["multiple-choice"],"batch":5}""";
+
+        var before = await RunAsync(Options, items, ("model", model));
+        var after = await RunAsync(Options, turned, ("model", model));
+
+        after.Metrics["model.accuracy"].ShouldBe(before.Metrics["model.accuracy"]);
+        after.Metrics["model.gold-margin"].ShouldBe(before.Metrics["model.gold-margin"], 1e-6);
+        var report = (await ReportAsync(before)).Models[0].MultipleChoice!["questions"];
+        report.Chance.ShouldBe(0.25);
+        report.StandardError!.Value.ShouldBe(Math.Sqrt(report.Accuracy * (1 - report.Accuracy) / 23), 1e-12);
+    }
+
+    [Fact]
+    public async Task Run_MultipleChoice_PaddingDoesNotChangeLikelihoods()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        var items = new List<MultipleChoiceItem> { new("a", "short", [" x", " a much longer choice than the other"], 0), new("b", "", ["y", "zz"], 1) };
+
+        var together = await RunAsync("""{"tasks":["multiple-choice"],"batch":8}""", items, ("model", model));
+        var alone = await RunAsync("""{"tasks":["multiple-choice"],"batch":1}""", items, ("model", model));
+
+        together.Metrics["model.gold-margin"].ShouldBe(alone.Metrics["model.gold-margin"], 1e-5);
+    }
+
+    [Fact]
+    public async Task Run_Logits_WritesWhatTheModelComputes()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync("""{"tasks":["logits"],"tokens":[[1,5,9],[7,7,7]],"precision":"fp32"}""", ("model", model));
+
+        var file = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(file, (await _bench.OpenAsync(result.Outputs["report"])).ReadFile("logits.safetensors"));
+        using var tensors = Artifacts.Checkpoints.SafetensorsFile.Open(file);
+        tensors.Describe("logits").Shape.ShouldBe([2, 3, 258]);
+        tensors.Describe("experts.1").ShouldBe(new Artifacts.Checkpoints.TensorHeader("experts.1", "I32", tensors.Describe("experts.1").Shape, 2 * 3 * 2 * 4));
+        var stored = await _bench.OpenAsync(model);
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var decoder = MoeDecoder.Load(Tiny, new Stages.Checkpoints.StoredWeights(stored));
+        var expected = decoder.Forward(tensor(new long[,] { { 1, 5, 9 }, { 7, 7, 7 } })).Logits;
+        var bytes = new byte[2 * 3 * 258 * 4];
+        tensors.Read("logits", bytes);
+        bytes.AsSpan().SequenceEqual(expected.bytes).ShouldBeTrue();
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task Run_KilledBetweenModels_GoesOnToTheSameReport()
+    {
+        (string, ManifestRef)[] models = [("a", await _bench.ModelAsync(Tiny, seed: 1)), ("b", await _bench.ModelAsync(Tiny, seed: 2))];
+        const string Options = """{"tasks":["validation-loss","routing"],"length":32,"resamples":200,"xz":false}""";
+        var expected = await RunAsync(Options, models);
+        _bench.Cursor.StopAfter = _bench.Cursor.Saves + 1;
+        await Should.ThrowAsync<KilledException>(() => RunAsync(Options, models));
+        var saves = _bench.Cursor.Saves;
+
+        var resumed = await RunAsync(Options, null, keepCursor: true, models);
+
+        resumed.Outputs.ShouldBe(expected.Outputs);
+        (_bench.Cursor.Saves - saves).ShouldBe(1); // the second model only
+    }
+
+    [Fact]
+    public async Task Run_MaxTokens_BoundsTheWork()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"max-tokens":500,"xz":false}""", ("model", model));
+
+        result.Metrics["model.scored-tokens"].ShouldBeInRange(480, 501);
+    }
+
+    [Fact]
+    public async Task Run_Xz_MeasuresTheSameTextOrSaysWhyNot()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var xz = (await ReportAsync(await RunAsync("""{"tasks":["validation-loss"],"length":64,"resamples":100}""", ("model", model)))).Xz!;
+
+        (xz.BitsPerByte is null).ShouldBe(xz.Reason is not null);
+        (xz.BitsPerByte ?? 1).ShouldBeInRange(0.01, 8);
+    }
+
+    [Theory]
+    [InlineData("""{"tasks":["validation-loss"],"length":256}""", "'length' is 256, but the model of 'model' has 128 positions")]
+    [InlineData("""{"tasks":["validation-loss"],"split":"validation"}""", "no validation text")]
+    [InlineData("""{"tasks":["multiple-choice"]}""", "no multiple-choice items")]
+    [InlineData("""{"tasks":["validation-loss"],"baseline":"nobody"}""", "'baseline' is 'nobody'")]
+    [InlineData("""{"tasks":["logits"]}""", "needs 'tokens'")]
+    [InlineData("""{"tasks":["logits"],"tokens":[[1,300]]}""", "the id 300")]
+    [InlineData("""{"tasks":["logits"],"tokens":[[1,2],[3]]}""", "all of one length")]
+    [InlineData("""{"tasks":[]}""", "'tasks' is empty")]
+    public async Task Run_BadInput_SaysWhatToChange(string options, string message)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync(options, ("model", model)))).Message.ShouldContain(message);
+    }
+
+    [Fact]
+    public async Task Run_WeightsThatAreNotNumbers_NamesModelAndTensor()
+    {
+        var model = await _bench.ModelAsync(Tiny, edit: (name, value) =>
+        {
+            if (name == TensorNames.Router(1))
+                value.view(-1).narrow(0, 3, 1).fill_(double.NaN);
+        });
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("grown", model)));
+
+        error.Message.ShouldContain("model of 'grown'");
+        error.Message.ShouldContain(TensorNames.Router(1));
+    }
+
+    [Fact]
+    public async Task Run_LeavesNoTensorAlive()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        const string Options = """{"tasks":["validation-loss","routing"],"length":32,"resamples":100,"xz":false}""";
+        await RunAsync(Options, ("model", model));
+        var before = TorchRuntime.LiveTensorCount;
+
+        await RunAsync(Options, ("model", model));
+
+        TorchRuntime.LiveTensorCount.ShouldBe(before);
+    }
+
+    // Attention adds nothing, so a prediction depends on the current token alone.
+    private Task<ManifestRef> MemorylessAsync() => _bench.ModelAsync(Tiny, edit: (name, value) =>
+    {
+        Sharpen(name, value);
+        if (name.EndsWith("o_proj.weight", StringComparison.Ordinal))
+            value.zero_();
+    });
+
+    // Fresh weights predict almost evenly; larger ones have opinions.
+    private static void Sharpen(string name, Tensor value)
+    {
+        if (!name.EndsWith("norm.weight", StringComparison.Ordinal))
+            value.mul_(10);
+    }
+
+    private Task<StageResult> RunAsync(string options, params (string Step, ManifestRef Model)[] models) => RunAsync(options, null, models);
+
+    private Task<StageResult> RunAsync(string options, IReadOnlyList<MultipleChoiceItem>? items, params (string Step, ManifestRef Model)[] models) =>
+        RunAsync(options, items, keepCursor: false, models);
+
+    private async Task<StageResult> RunAsync(
+        string options, IReadOnlyList<MultipleChoiceItem>? items, bool keepCursor, params (string Step, ManifestRef Model)[] models)
+    {
+        if (!keepCursor)
+            _bench.Cursor.Clear();
+        var data = await _bench.DatasetAsync(
+            new Dictionary<string, IReadOnlyList<string>>
+            {
+                ["held-out/code"] = [.. Enumerable.Range(0, 9).Select(i => $"for (var i = {i}; i < {i * i}; i++) sum += values[i];")],
+                ["held-out/prose"] = [.. Enumerable.Range(0, 7).Select(i => $"Document {i}: wie weit würdest du gehen? {new string((char)('a' + i), 3 * i)}.")],
+            },
+            items is null ? null : new Dictionary<string, IReadOnlyList<MultipleChoiceItem>> { ["questions"] = items });
+        StepInput[] inputs = [.. models.Select(m => new StepInput(m.Step, "model", m.Model)), new StepInput("data", "data", data)];
+        return await new EvaluateStage().RunAsync(_bench.Context(options, inputs), default);
+    }
+
+    private async Task<EvaluationReport> ReportAsync(StageResult result) =>
+        JsonSerializer.Deserialize<EvaluationReport>((await _bench.OpenAsync(result.Outputs["report"])).ReadFile("report.json"), WireJson.Options)!;
+}

@@ -1,0 +1,46 @@
+using Espalier.Contracts;
+using Espalier.Evaluator.Tasks;
+using Espalier.Evaluator.Texts;
+using Espalier.Modeling.Tokenizers;
+
+namespace Espalier.Evaluator.Tests.Tasks;
+
+public sealed class MultipleChoiceTaskTests
+{
+    private static readonly ByteTokenizer Bytes = new(258);
+
+    [Fact]
+    public void Encode_SpaceAtTheEndOfTheContext_BelongsToTheChoice()
+    {
+        var request = Encode("ab ", "cd");
+
+        request.Inputs.ShouldBe("ab c".Select(c => (long)c));
+        request.Targets.ShouldBe("b cd".Select(c => (long)c));
+        request.Scored.ShouldBe(3);
+    }
+
+    [Fact]
+    public void Encode_EmptyContext_IsConditionedOnTheEndToken()
+    {
+        var request = Encode("", "cd");
+
+        request.Inputs.ShouldBe([256, 'c']);
+        request.Scored.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Encode_LongContext_IsCutOnTheLeft()
+    {
+        var request = Encode("0123456789", " x", maxPositions: 4);
+
+        request.Inputs.ShouldBe("789 ".Select(c => (long)c));
+        request.Targets[^request.Scored..].ShouldBe(" x".Select(c => (long)c));
+    }
+
+    [Fact]
+    public void Encode_ChoiceLongerThanTheContextOfTheModel_IsRefused() =>
+        Should.Throw<UserInputException>(() => Encode("a", "bcdef", maxPositions: 4)).Message.ShouldContain("5 tokens, more than the 4 positions");
+
+    private static ChoiceRequest Encode(string context, string choice, int maxPositions = 64) =>
+        MultipleChoiceTask.Encode(Bytes, new ChoiceItem("set", "item", context, [choice, "other"], 0), 0, 0, maxPositions);
+}

@@ -1,0 +1,66 @@
+using Espalier.Evaluator.Texts;
+using Espalier.Modeling.Tokenizers;
+
+namespace Espalier.Evaluator.Tests.Texts;
+
+public sealed class TokenStreamTests
+{
+    private static readonly ByteTokenizer Bytes = new(258);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(7)]
+    [InlineData(100)]
+    public void Windows_AnyLength_ScoreEveryTokenOnceAfterThePreviousOne(int length)
+    {
+        var stream = TokenStream.Of(0, [(0, "abcdefgh"), (1, "xy")], Bytes);
+        var inputs = new List<long>();
+        var targets = new List<long>();
+        foreach (var window in stream.Windows(length))
+        {
+            var ids = new long[window.Count];
+            window.CopyInputs(ids);
+            inputs.AddRange(ids);
+            targets.AddRange(window.Targets.ToArray());
+        }
+
+        targets.ShouldBe(stream.Tokens);
+        inputs.ShouldBe([256, .. stream.Tokens[..^1]]);
+    }
+
+    [Fact]
+    public void Of_Documents_EachOwnItsEndToken()
+    {
+        var stream = TokenStream.Of(0, [(4, "ab"), (9, "c")], Bytes);
+
+        stream.Tokens.ShouldBe([97, 98, 256, 99, 256]);
+        stream.Documents.ShouldBe([4, 4, 4, 9, 9]);
+    }
+
+    [Fact]
+    public void Batches_SeveralDomains_HoldEveryWindowOnceAndOneLengthEach()
+    {
+        TokenStream[] streams = [TokenStream.Of(0, [(0, new string('a', 50))], Bytes), TokenStream.Of(1, [(1, new string('b', 33))], Bytes)];
+
+        var batches = WindowBatch.Of(streams, 8, 3);
+
+        batches.ShouldAllBe(batch => batch.Windows.All(w => w.Count == batch.Windows[0].Count) && batch.Windows.Count <= 3);
+        batches.Sum(batch => batch.Tokens).ShouldBe(51 + 34);
+        batches.SelectMany(b => b.Windows).Distinct().Count().ShouldBe(7 + 5);
+    }
+
+    [Fact]
+    public void Take_LimitOfTokens_TakesDomainsInTurnAndCutsTheLast()
+    {
+        var text = new HeldOutText(
+            ["a", "b"],
+            [new(0, "a0", new string('a', 10)), new(0, "a1", new string('a', 10)), new(1, "b0", new string('b', 10)), new(1, "b1", new string('b', 10))]);
+
+        var taken = text.Take(maxDocuments: null, maxTokens: 27, Bytes);
+
+        taken.Documents.Select(d => d.Id).ShouldBe(["a0", "a1", "b0"]);
+        taken.Documents[1].Text.Length.ShouldBe(4); // 5 of 11 tokens are left
+        text.Take(2, null, Bytes).Documents.Select(d => d.Id).ShouldBe(["a0", "b0"]);
+    }
+}
