@@ -34,8 +34,9 @@ public sealed class FileBlobStoreTests : BlobStoreContract, IDisposable
         var fromMemory = await Should.ThrowAsync<IOException>(() => store.PutAsync(new byte[2 << 20], default));
         var fromStream = await Should.ThrowAsync<IOException>(() => store.PutAsync(new MemoryStream(new byte[2 << 20]), default));
 
-        fromMemory.Message.ShouldStartWith($"No space for 2097152 bytes in the store at {_folder["small"]}: ");
-        fromStream.Message.ShouldBe(fromMemory.Message, StringCompareShould.IgnoreCase);
+        // The free bytes in the text change while other programs write.
+        foreach (var error in new[] { fromMemory, fromStream })
+            error.Message.ShouldStartWith($"No space for 2097152 bytes in the store at {_folder["small"]}: ");
         Directory.GetFiles(_folder["small"], "*", SearchOption.AllDirectories).ShouldBeEmpty();
     }
 
