@@ -51,6 +51,15 @@ public class RuntimeTests
     }
 
     [Fact]
+    public void Threads_ByDefault_AreTheCores()
+    {
+        string? chosen = Environment.GetEnvironmentVariable(ThreadChoice.Variable);
+
+        ThreadChoice.Default.ShouldBeInRange(1, Environment.ProcessorCount);
+        TorchRuntime.Threads.ShouldBe(chosen is null ? ThreadChoice.Default : int.Parse(chosen));
+    }
+
+    [Fact]
     public void BlasKernel_InTheEnvironment_IsRespected()
     {
         BlasKernelChoice.For("Nehalem").ShouldBe("Nehalem");

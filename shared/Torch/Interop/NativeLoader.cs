@@ -6,7 +6,7 @@ using Espalier.Torch;
 namespace TorchSharp;
 
 // Loads the shim, and with it LibTorch, at the first native call: that costs half a second, which a process that
-// computes nothing should not pay. The BLAS kernel must be chosen before that.
+// computes nothing should not pay. The environment must be prepared before that.
 internal static class NativeLoader
 {
     private const string FileName = "libespalier_torch.so";
@@ -21,7 +21,7 @@ internal static class NativeLoader
         if (name != Native.Library)
             return IntPtr.Zero;
 
-        BlasKernelChoice.Apply();
+        TorchRuntime.PrepareEnvironment();
         string[] folders = [Path.GetDirectoryName(assembly.Location) ?? "", AppContext.BaseDirectory];
         foreach (string folder in folders)
         {

@@ -13,7 +13,7 @@ public static class TorchRuntime
     private static bool _initialized;
 
     /// <summary>The BLAS kernel in the environment, or <c>auto</c> where the library chooses by itself.</summary>
-    public static string BlasKernel { get; private set; } = BlasKernelChoice.For(Environment.GetEnvironmentVariable(BlasKernelChoice.Variable)) ?? "auto";
+    public static string BlasKernel => BlasKernelChoice.Current ?? "auto";
 
     /// <summary>Threads that one operation may use.</summary>
     public static int Threads
@@ -27,22 +27,29 @@ public static class TorchRuntime
 
     /// <summary>
     /// Loads the engine, which takes about half a second the first time. Without this call it is loaded by the first
-    /// tensor operation, which chooses the same BLAS kernel.
+    /// tensor operation, with the same choices.
     /// </summary>
-    /// <param name="threads">Threads that one operation may use; null leaves the library's choice.</param>
+    /// <param name="threads">Threads that one operation may use; null leaves <see cref="ThreadChoice"/>.</param>
     public static void Initialize(int? threads = null)
     {
         lock (Gate)
         {
             if (!_initialized)
             {
-                BlasKernel = BlasKernelChoice.Apply() ?? "auto";
+                PrepareEnvironment();
                 torch.InitializeDeviceType(DeviceType.CPU);
                 _initialized = true;
             }
         }
         if (threads is { } count)
             torch.set_num_threads(count);
+    }
+
+    // Native libraries read these variables once, when they are loaded.
+    internal static void PrepareEnvironment()
+    {
+        BlasKernelChoice.Apply();
+        ThreadChoice.Apply();
     }
 
     /// <summary>
