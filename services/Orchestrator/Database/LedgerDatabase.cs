@@ -19,6 +19,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// <summary>Ends a select whose row must not change until the commit.</summary>
     public abstract string ForUpdate { get; }
 
+    /// <summary>Condition that a column has one of the values of a list parameter.</summary>
+    public abstract string In(string column, string list);
+
     /// <summary>Column type of a number that the database counts up.</summary>
     public abstract string Identity { get; }
 

@@ -17,6 +17,9 @@ internal sealed class PostgresLedgerDatabase(string connectionString, TimeProvid
 
     public override string Identity => "bigint generated always as identity primary key";
 
+    /// <summary>Npgsql sends a list as one array.</summary>
+    public override string In(string column, string list) => $"{column} = any({list})";
+
     public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken) =>
         await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
 

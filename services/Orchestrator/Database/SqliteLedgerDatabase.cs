@@ -17,6 +17,8 @@ internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider
 
     public override string Identity => "integer primary key autoincrement";
 
+    public override string In(string column, string list) => $"{column} in {list}";
+
     public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
     {
         var connection = new SqliteConnection(connectionString);

@@ -28,12 +28,12 @@ internal sealed class Outbox(LedgerDatabase database)
 
     /// <summary>Forgets messages that the broker has confirmed.</summary>
     public Task RemoveAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
-        database.WriteAsync(transaction => transaction.ExecuteAsync("delete from outbox where id in @ids", new { ids }), cancellationToken);
+        database.WriteAsync(transaction => transaction.ExecuteAsync($"delete from outbox where {database.In("id", "@ids")}", new { ids }), cancellationToken);
 
     /// <summary>Makes taken messages due again.</summary>
     public Task ReturnAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
         database.WriteAsync(transaction => transaction.ExecuteAsync(
-            "update outbox set not_before = @Now where id in @ids", new { transaction.Now, ids }), cancellationToken);
+            $"update outbox set not_before = @Now where {database.In("id", "@ids")}", new { transaction.Now, ids }), cancellationToken);
 }
 
 /// <summary>One message.</summary>

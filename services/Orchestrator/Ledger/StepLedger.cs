@@ -22,7 +22,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
                        deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
                  where id = (select id from step
-                              where state = @ready and not_before <= @Now and offer in @offers and device in @devices
+                              where state = @ready and not_before <= @Now and {database.In("offer", "@offers")} and {database.In("device", "@devices")}
                               order by priority desc, run_created_at, position limit 1 {transaction.Dialect.SkipLocked})
                 returning *
                 """,

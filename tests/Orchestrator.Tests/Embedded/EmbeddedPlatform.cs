@@ -29,7 +29,9 @@ internal sealed class EmbeddedPlatform : IAsyncDisposable
     public IBus Bus => _host.Services.GetRequiredService<IBus>();
     public DirectoryInfo Folder => _folder;
 
-    public static async Task<EmbeddedPlatform> StartAsync(DirectoryInfo? folder = null, Action<StageWorkerOptions>? worker = null)
+    public static async Task<EmbeddedPlatform> StartAsync(
+        DirectoryInfo? folder = null, Action<StageWorkerOptions>? worker = null, Action<IServiceCollection>? services = null,
+        MessagingOptions? messaging = null, OrchestratorOptions? orchestrator = null)
     {
         var ownsFolder = folder is null;
         folder ??= Directory.CreateTempSubdirectory("embedded-");
@@ -38,15 +40,18 @@ internal sealed class EmbeddedPlatform : IAsyncDisposable
         LogContext.ConfigureCurrentLogContext();
         var workerOptions = new StageWorkerOptions { CacheFolder = Path.Combine(folder.FullName, "cache"), PollInterval = TimeSpan.FromSeconds(1), StopGrace = TimeSpan.FromSeconds(5) };
         worker?.Invoke(workerOptions);
-        builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, TestNumerics>();
+        if (services is not null)
+            services(builder.Services);
+        else
+            builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, TestNumerics>();
         builder.Services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false }));
         builder.Services.AddSingleton<ArtifactStore>();
-        builder.Services.AddEspalierBus(new MessagingOptions(), bus =>
+        builder.Services.AddEspalierBus(messaging ?? new MessagingOptions(), bus =>
         {
             bus.AddOrchestratorConsumers();
             bus.AddRunRequestClients();
         });
-        builder.Services.AddOrchestrator(new OrchestratorOptions
+        builder.Services.AddOrchestrator(orchestrator ?? new OrchestratorOptions
         {
             Connection = $"Data Source={Path.Combine(folder.FullName, "ledger.db")}",
             SweepInterval = TimeSpan.FromMilliseconds(100),

@@ -11,12 +11,15 @@ namespace Espalier.Orchestrator.Tests.Ledger;
 internal sealed class LedgerFixture : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ledger-");
-    private readonly SqliteLedgerDatabase _database;
+    private readonly LedgerDatabase _database;
 
-    public LedgerFixture(OrchestratorOptions? options = null)
+    /// <summary>A ledger in a file, or in the PostgreSQL database that the connection names.</summary>
+    public LedgerFixture(OrchestratorOptions? options = null, string? postgres = null)
     {
         Options = options ?? new OrchestratorOptions();
-        _database = new SqliteLedgerDatabase($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}", Clock);
+        _database = postgres is null
+            ? new SqliteLedgerDatabase($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}", Clock)
+            : new PostgresLedgerDatabase(postgres, Clock);
         Migrator.MigrateAsync(_database, default).GetAwaiter().GetResult();
         Catalog = new StageCatalog(_database, Wakeups, Options);
         Runs = new RunLedger(_database, Wakeups, Options);
@@ -116,7 +119,7 @@ internal sealed class LedgerFixture : IDisposable
 
     public void Dispose()
     {
-        _database.Dispose();
+        (_database as IDisposable)?.Dispose();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         _folder.Delete(recursive: true);
     }

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Integration.Tests.Distributed;
+
+/// <summary>Orchestrator and workers as processes over RabbitMQ and PostgreSQL, with a file store in a temporary folder.</summary>
+internal sealed class DistributedPlatform : IAsyncDisposable
+{
+    private const string Key = "esp_test_0123456789abcdef";
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-");
+    private readonly Dictionary<string, string> _common;
+    private readonly List<ServiceProcess> _services = [];
+    private readonly string _database;
+    private HttpClient _client = null!;
+
+    private DistributedPlatform(Servers servers, string database)
+    {
+        _database = database;
+        _common = new()
+        {
+            ["messaging:transport"] = "rabbit-mq",
+            ["messaging:broker"] = servers.Broker.Address.ToString(),
+            ["store:location"] = $"file:{Path.Combine(_folder.FullName, "store")}",
+        };
+        Artifacts = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store")));
+    }
+
+    public ArtifactStore Artifacts { get; }
+
+    public ServiceProcess Orchestrator { get; private set; } = null!;
+
+    /// <summary>The last of what every process has logged.</summary>
+    public string Log => string.Join('\n', _services.Select(s => s.Log).Select(l => l.Length <= 3000 ? l : l[^3000..]));
+
+    public static async Task<DistributedPlatform> StartAsync(Servers servers)
+    {
+        var platform = new DistributedPlatform(servers, await servers.Database.NewDatabaseAsync());
+        await platform.StartOrchestratorAsync();
+        return platform;
+    }
+
+    public async Task StartOrchestratorAsync()
+    {
+        Orchestrator = await StartAsync("Espalier.Orchestrator", new()
+        {
+            ["orchestrator:provider"] = "postgre-sql",
+            ["orchestrator:connection"] = _database,
+            ["orchestrator:lease"] = "00:00:03",
+            ["orchestrator:sweep-interval"] = "00:00:00.2",
+            ["orchestrator-api:key"] = Key,
+        });
+        _client = new HttpClient { BaseAddress = Orchestrator.Address };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+    }
+
+    public Task<ServiceProcess> StartWorkerAsync() => StartAsync("Espalier.NoopService", new()
+    {
+        ["worker:heartbeat-interval"] = "00:00:01",
+        ["worker:poll-interval"] = "00:00:02",
+        ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
+    });
+
+    public async Task<Guid> SubmitAsync(string yaml)
+    {
+        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(yaml));
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
+    }
+
+    public async Task<RunView> FindAsync(Guid run) => (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
+
+    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var view = await FindAsync(run);
+            if (until(view))
+                return view;
+            if (clock.Elapsed > TimeSpan.FromSeconds(45))
+                throw new TimeoutException($"{view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{Log}");
+            await Task.Delay(20);
+        }
+    }
+
+    public Task<RunView> EndAsync(Guid run) => WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled);
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        foreach (var service in _services)
+            await service.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<ServiceProcess> StartAsync(string assembly, Dictionary<string, string> settings)
+    {
+        var service = await ServiceProcess.StartAsync(assembly, _common.Concat(settings).ToDictionary());
+        _services.Add(service);
+        return service;
+    }
+}

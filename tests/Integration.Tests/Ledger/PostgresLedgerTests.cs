@@ -1,0 +1,70 @@
+using Espalier.Contracts;
+using Espalier.Integration.Tests.Distributed;
+using Espalier.Orchestrator;
+using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Tests.Ledger;
+
+namespace Espalier.Integration.Tests.Ledger;
+
+/// <summary>The ledger's promises on a real PostgreSQL, where transactions do run at the same time.</summary>
+[Collection(ServersCollection.Name)]
+public sealed class PostgresLedgerTests(Servers servers)
+{
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    public async Task History_RandomEvents_KeepsInvariantsAndEnds(int seed)
+    {
+        using var ledger = new LedgerFixture(new OrchestratorOptions { LossLimit = 100 }, await servers.Database.NewDatabaseAsync());
+
+        await LedgerHistory.RunAsync(ledger, seed);
+    }
+
+    [Fact]
+    public async Task ClaimAndFinish_ManyAtOnceWithACancel_EveryStepHasOneOwner()
+    {
+        using var ledger = new LedgerFixture(postgres: await servers.Database.NewDatabaseAsync());
+        await ledger.AdvertiseAsync();
+        var runs = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ledger.SubmitAsync("a", "b", "c", "d", "e: a b c d")));
+        await ledger.PrepareAsync();
+
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 12).Select(w => Task.Run(() => WorkAsync(ledger, $"w{w}"))).Append(
+            Task.Run(async () =>
+            {
+                await ledger.Runs.CancelAsync(new CancelRun(runs[0], "test"), default);
+                return new List<string>();
+            })));
+
+        var all = claimed.SelectMany(c => c).ToList();
+        all.Distinct().Count().ShouldBe(all.Count);
+        all.Count.ShouldBeInRange(28, 32);
+        (await ledger.RunAsync(runs[0])).State.ShouldBeOneOf(RunState.Cancelled, RunState.Running, RunState.Queued, RunState.Succeeded);
+        (await ledger.CountAsync("select count(*) from step where state = 'running'")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Migrate_TwoAtOnce_BothFindTheSchema()
+    {
+        var connection = await servers.Database.NewDatabaseAsync();
+        var one = new PostgresLedgerDatabase(connection, TimeProvider.System);
+        var two = new PostgresLedgerDatabase(connection, TimeProvider.System);
+
+        await Task.WhenAll(Migrator.MigrateAsync(one, default), Migrator.MigrateAsync(two, default));
+
+        (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(1);
+        await one.DisposeAsync();
+        await two.DisposeAsync();
+    }
+
+    private static async Task<List<string>> WorkAsync(LedgerFixture ledger, string worker)
+    {
+        var done = new List<string>();
+        while (await ledger.ClaimAsync(worker) is { } step)
+        {
+            done.Add($"{step.RunId}/{step.Name}");
+            await ledger.Steps.FinishAsync(LedgerFixture.Finished(step), default);
+        }
+        return done;
+    }
+}
