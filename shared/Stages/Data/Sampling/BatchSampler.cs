@@ -67,8 +67,8 @@ public sealed class BatchSampler
         var domain = _domains[index];
         var perEpoch = Math.Max(1, domain.Tokens / Length);
         var (epoch, position) = Math.DivRem(ordinal, perEpoch);
-        var slot = KeyedRandom.Permute(KeyedRandom.Key(_seed, domain.Name, epoch), position, perEpoch);
-        var offset = KeyedRandom.Below(KeyedRandom.Key(_seed, domain.Name + "/offset", epoch), Math.Min(Length, domain.Tokens));
+        var slot = StatelessRandom.Permute(StatelessRandom.Key(_seed, domain.Name, epoch), position, perEpoch);
+        var offset = StatelessRandom.Below(StatelessRandom.Key(_seed, domain.Name + "/offset", epoch), Math.Min(Length, domain.Tokens));
         domain.ReadCircular(slot * Length + offset, row);
     }
 }

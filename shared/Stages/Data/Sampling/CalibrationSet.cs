@@ -32,7 +32,7 @@ public static class CalibrationSet
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
-        var sampler = new BatchSampler(split, length, batchSize: 1, (long)KeyedRandom.Key(seed, "calibration"));
+        var sampler = new BatchSampler(split, length, batchSize: 1, (long)StatelessRandom.Key(seed, "calibration"));
         var result = new long[samples, length];
         for (var sample = 0; sample < samples; sample++)
         {

@@ -11,6 +11,7 @@ internal sealed class DomainSchedule
     private readonly int[] _quotas;
     private readonly int[] _slots;
     private readonly long _seed;
+    private volatile Cycle? _lastCycle;
 
     public DomainSchedule(IReadOnlyList<double> weights, long seed)
     {
@@ -22,12 +23,9 @@ internal sealed class DomainSchedule
     /// <summary>The domain of a sequence, and how many earlier sequences came from it.</summary>
     public (int Domain, long Ordinal) At(long sequence)
     {
-        var (cycle, position) = Math.DivRem(sequence, _slots.Length);
-        var domain = DomainAt(cycle, position);
-        var earlier = 0L;
-        for (var p = 0L; p < position; p++)
-            earlier += DomainAt(cycle, p) == domain ? 1 : 0;
-        return (domain, cycle * _quotas[domain] + earlier);
+        var (number, position) = Math.DivRem(sequence, _slots.Length);
+        var (domain, before) = CycleAt(number).Slots[position];
+        return (domain, number * _quotas[domain] + before);
     }
 
     /// <summary>How many of the first <paramref name="sequences"/> sequences come from each domain.</summary>
@@ -35,13 +33,26 @@ internal sealed class DomainSchedule
     {
         var (cycles, rest) = Math.DivRem(sequences, _slots.Length);
         var counts = Array.ConvertAll(_quotas, quota => quota * cycles);
-        for (var p = 0L; p < rest; p++)
-            counts[DomainAt(cycles, p)]++;
+        foreach (var (domain, _) in CycleAt(cycles).Slots.AsSpan(0, (int)rest))
+            counts[domain]++;
         return counts;
     }
 
-    private int DomainAt(long cycle, long position) =>
-        _slots[KeyedRandom.Permute(KeyedRandom.Key(_seed, "domains", cycle), position, _slots.Length)];
+    // The last cycle is kept, since sequences are asked for in order; a race only computes it twice.
+    private Cycle CycleAt(long number)
+    {
+        if (_lastCycle is { } last && last.Number == number)
+            return last;
+        var key = StatelessRandom.Key(_seed, "domains", number);
+        var seen = new int[_quotas.Length];
+        var slots = new (int Domain, int Before)[_slots.Length];
+        for (var position = 0; position < slots.Length; position++)
+        {
+            var domain = _slots[StatelessRandom.Permute(key, position, slots.Length)];
+            slots[position] = (domain, seen[domain]++);
+        }
+        return _lastCycle = new Cycle(number, slots);
+    }
 
     private static int[] Quotas(IReadOnlyList<double> weights)
     {
@@ -53,4 +64,7 @@ internal sealed class DomainSchedule
             quotas[byRemainder[next % byRemainder.Length]]++;
         return quotas;
     }
+
+    // Before: how many earlier slots of the cycle have the same domain.
+    private sealed record Cycle(long Number, (int Domain, int Before)[] Slots);
 }

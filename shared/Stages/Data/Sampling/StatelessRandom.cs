@@ -4,7 +4,7 @@ using System.Text;
 namespace Espalier.Stages.Data.Sampling;
 
 /// <summary>Random numbers and orders as pure functions of a key: nothing to save, nothing to replay.</summary>
-internal static class KeyedRandom
+internal static class StatelessRandom
 {
     /// <summary>FNV-1a, 64 bits, of the UTF-8 bytes.</summary>
     public static ulong Fnv1a(string text)
