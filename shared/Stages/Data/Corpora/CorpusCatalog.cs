@@ -23,27 +23,45 @@ internal static class CorpusCatalog
 
     /// <summary>State of the Union addresses, 1790 to 2021.</summary>
     private static readonly DomainDefinition Speech = new("speech", "CC0-1.0",
-        new TextPart(Sotu, path => path.StartsWith("data/", StringComparison.Ordinal) && path.EndsWith(".txt", StringComparison.Ordinal), PlainFiles.ByName));
+        new TextPart(Sotu, path => path.StartsWith("data/", StringComparison.Ordinal) && path.EndsWith(".txt", StringComparison.Ordinal), PlainFiles.ByName))
+    {
+        Digest = "cb60e1a2d5fc9474b2edaed47d601c75ccefb0cc222aba40b3de2e0267c18065",
+    };
 
     /// <summary>Six novels by Jane Austen, and Moby Dick.</summary>
     private static readonly DomainDefinition Fiction = new("fiction", "public domain",
         new TextPart(Austen, path => path.EndsWith("/janeaustenr/data/Rdata.rdb", StringComparison.Ordinal),
             files => RLazyLoadFile.ReadStringVectors(files.Values.Single()).SelectMany((lines, index) => Novels.Chapters(index + 1, lines))),
-        MobyDickChapters);
+        MobyDickChapters)
+    {
+        Digest = "2b36184b3039783b77bcb0445ac68752f79d20ea67ba7d44cb96435a0da73e58",
+    };
 
     /// <summary>Readable JavaScript modules with documentation comments.</summary>
-    private static readonly DomainDefinition Code = new("code", "MIT", new TextPart(Three, IsReadableModule, PlainFiles.ByPath));
+    private static readonly DomainDefinition Code = new("code", "MIT", new TextPart(Three, IsReadableModule, PlainFiles.ByPath))
+    {
+        Digest = "ab6c563aa585958777b3c435de7ffe4a6553f4f3d54656c1a67d18097c7f9efc",
+    };
 
     /// <summary>Dictionary entries: words, part of speech, definition.</summary>
-    private static readonly DomainDefinition Lexicon = new("lexicon", "WordNet licence", new TextPart(WordNet, IsWordNetData, WordNetFile.Entries));
+    private static readonly DomainDefinition Lexicon = new("lexicon", "WordNet licence", new TextPart(WordNet, IsWordNetData, WordNetFile.Entries))
+    {
+        Digest = "0b19d12c4d5f2054d7e1c681e59db747ca2c261c960b8c1ba6517cae9e8da4c0",
+    };
 
     /// <summary>Theorems and axioms: an English comment and the formal statement.</summary>
     private static readonly DomainDefinition Math = new("math", "CC0-1.0",
-        new TextPart(SetMm, path => path.EndsWith("/metamath/databases/set.mm", StringComparison.Ordinal), files => MetamathFile.Statements(files.Values.Single())));
+        new TextPart(SetMm, path => path.EndsWith("/metamath/databases/set.mm", StringComparison.Ordinal), files => MetamathFile.Statements(files.Values.Single())))
+    {
+        Digest = "81c40b306310437a096a68a6fabfb37fdfc6c321a6f49e0ce9f8a9f03c05f31a",
+    };
 
     /// <summary>The Reina-Valera Bible of 1909.</summary>
     private static readonly DomainDefinition Spanish = new("spanish", "public domain",
-        new TextPart(ReinaValera, path => path.Contains("/ztext/spaRV1909eb/", StringComparison.Ordinal), SwordModule.Verses));
+        new TextPart(ReinaValera, path => path.Contains("/ztext/spaRV1909eb/", StringComparison.Ordinal), SwordModule.Verses))
+    {
+        Digest = "6b598a46fe93a7393b809056bf62f7ee987de33297f2159d935ca2b925493210",
+    };
 
     private static readonly QuestionDefinition LexiconQuestions = new("lexicon", WordNet, IsWordNetData, DefinitionQuestions.Build);
 
@@ -65,8 +83,12 @@ internal static class CorpusCatalog
         new("math", "Theorems in words and symbols; 7 MB.", Math),
         new("spanish", "Spanish verses; 4 MB.", Spanish),
         new("tiny", "400 KB of Moby Dick in passages of 2 KB, one download of 1.5 MB: for demos and tests.",
-            new DomainDefinition("fiction", "public domain", MobyDickChapters with { Extract = PlainFiles.Passages }) { Limit = 400_000 }),
-        new("synthetic", "Sentences made from templates by the program itself, three domains, 600 KB: for tests without a network.",
+            new DomainDefinition("fiction", "public domain", MobyDickChapters with { Extract = PlainFiles.Passages })
+            {
+                Limit = 400_000,
+                Digest = "33729147e247acf0363ffd42fcdb710d651cec8ba88b807fbb3ffdcb679f1a98",
+            }),
+        new("synthetic", "Sentences made from templates by the program itself, three domains, 700 KB: for tests without a network.",
             [.. SyntheticText.Domains.Select(name => new DomainDefinition(name, "CC0-1.0", new TextPart(null, _ => false, _ => SyntheticText.Documents(name))))]),
     ];
 

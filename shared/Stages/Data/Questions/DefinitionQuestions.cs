@@ -41,6 +41,6 @@ internal static class DefinitionQuestions
     private static string Definition(SynonymSet set)
     {
         var quote = set.Gloss.IndexOf('"', StringComparison.Ordinal);
-        return (quote < 0 ? set.Gloss : set.Gloss[..quote]).TrimEnd(' ', ';', ':', ',');
+        return (quote < 0 ? set.Gloss : set.Gloss[..quote]).TrimStart().TrimEnd(' ', ';', ':', ',');
     }
 }

@@ -16,7 +16,7 @@ internal static class TextPieces
     /// </summary>
     public static IEnumerable<Document> Cut(string text)
     {
-        text = text.ReplaceLineEndings("\n");
+        text = text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         var pieces = text.Contains('\f', StringComparison.Ordinal) ? [.. text.Split('\f')] : CutAtBlankLines(text, SizeFor(text.Length));
         return pieces.Select(p => p.Trim()).Where(p => p.Length > 0).Select(p => new Document(NameOf(p), p));
     }

@@ -35,7 +35,7 @@ internal static partial class WordNetFile
                 entries[set.Lemmas] = text = new StringBuilder();
                 order.Add(set.Lemmas);
             }
-            text.Append(text.Length > 0 ? "\n" : "").Append(CultureInfo.InvariantCulture, $"{set.Lemmas} ({set.PartOfSpeech}): {set.Gloss}");
+            text.Append(text.Length > 0 ? "\n" : "").Append(CultureInfo.InvariantCulture, $"{set.Lemmas} ({set.PartOfSpeech}): {set.Gloss.TrimStart()}");
         }
         return order.Select(lemmas => new Document(lemmas, entries[lemmas].ToString()));
     }
@@ -63,7 +63,7 @@ internal static partial class WordNetFile
             fields[2] switch { "n" => "noun", "v" => "verb", "r" => "adverb", _ => "adjective" },
             [.. Enumerable.Range(0, words).Select(i => Marker().Replace(fields[4 + 2 * i].Replace('_', ' '), ""))],
             [.. Enumerable.Range(0, pointers).Select(i => pointersAt + 1 + 4 * i).Where(p => fields[p] == "@").Select(p => int.Parse(fields[p + 1], CultureInfo.InvariantCulture))],
-            line[(bar + 3)..].Trim());
+            line[(bar + 3)..].TrimEnd());
     }
 
     // Adjectives carry their position: (a), (p), (ip).
