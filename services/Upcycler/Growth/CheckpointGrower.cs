@@ -1,0 +1,72 @@
+using Espalier.Artifacts;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages.Surgery;
+using Espalier.Upcycler.Planning;
+
+namespace Espalier.Upcycler.Growth;
+
+/// <summary>
+/// Writes the grown checkpoint. New experts name the blobs of their sources, so no weight moves: what is new in the
+/// store is the routers, <c>config.json</c> and the manifest.
+/// </summary>
+public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions options)
+{
+    /// <summary>Publishes the grown checkpoint.</summary>
+    /// <param name="store">Where.</param>
+    /// <param name="plans">One plan per layer.</param>
+    /// <param name="stepKey">The step that does it.</param>
+    /// <param name="cancellationToken">Stops the work; nothing is published then.</param>
+    public async Task<ManifestRef> WriteAsync(ArtifactStore store, IReadOnlyList<LayerPlan> plans, Digest stepKey, CancellationToken cancellationToken)
+    {
+        using var writer = new CheckpointWriter(store);
+        foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
+            writer.AddExisting(file);
+        await writer.AddFileAsync("config.json", Configure(plans).ToJson(), cancellationToken).ConfigureAwait(false);
+        foreach (var tensor in source.Others)
+            writer.AddExisting(tensor);
+        var routers = new RouterGrowth(source, options);
+        foreach (var plan in plans)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            AddExperts(writer, plan);
+            await AddRouterAsync(writer, routers, plan, cancellationToken).ConfigureAwait(false);
+        }
+        writer.AddParent(new Parent(source.Artifact.Root, "upcycled", stepKey));
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private void AddExperts(CheckpointWriter writer, LayerPlan plan)
+    {
+        for (var expert = 0; expert < plan.SourceOf.Count; expert++)
+        {
+            foreach (var tensor in source.Expert(plan.Layer, plan.SourceOf[expert]))
+                writer.AddExisting(tensor, MoeCheckpoint.Rename(tensor.Name, expert));
+            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, plan.SourceOf[expert]));
+        }
+    }
+
+    private async Task AddRouterAsync(CheckpointWriter writer, RouterGrowth routers, LayerPlan plan, CancellationToken cancellationToken)
+    {
+        var router = routers.Grow(plan);
+        var dtype = source.Router(plan.Layer).DType;
+        await writer.AddTensorAsync(
+            TensorNames.Router(plan.Layer), dtype, [router.Experts, router.Width], FloatBytes.FromFloats(dtype, router.Rows), cancellationToken).ConfigureAwait(false);
+        // Biases are float32 whatever the weights are: noise of 1e-3 beside a bias of 2 would vanish in bfloat16.
+        if (router.Bias is { } bias)
+            await writer.AddTensorAsync(TensorNames.RouterBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", bias), cancellationToken).ConfigureAwait(false);
+        if (router.SelectionBias is { } selection)
+            await writer.AddTensorAsync(TensorNames.SelectionBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", selection), cancellationToken).ConfigureAwait(false);
+    }
+
+    private ModelConfig Configure(IReadOnlyList<LayerPlan> plans) => source.Config with
+    {
+        Experts = source.Config.Experts * options.Multiplier,
+        ExpertsPerToken = source.Config.ExpertsPerToken * (options.Preserve == Preservation.Wide ? options.Multiplier : 1),
+        TargetExpertsPerToken = options.Preserve == Preservation.Wide ? source.Config.ExpertsPerToken : null,
+        SiblingGroups = [.. plans.Select(p => p.SourceOf)],
+        SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,
+    };
+}

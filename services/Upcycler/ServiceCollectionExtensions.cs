@@ -1,0 +1,11 @@
+using Espalier.Stages;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Espalier.Upcycler;
+
+/// <summary>Registers the stage <c>upcycle</c>.</summary>
+public static class ServiceCollectionExtensions
+{
+    /// <summary>Adds the stage <c>upcycle</c>.</summary>
+    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>();
+}

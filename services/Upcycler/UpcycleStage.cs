@@ -1,0 +1,110 @@
+using System.Text.Json.Nodes;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Methods;
+using Espalier.Stages.Surgery;
+using Espalier.Upcycler.Calibration;
+using Espalier.Upcycler.Growth;
+using Espalier.Upcycler.Methods;
+using Espalier.Upcycler.Metrics;
+using Espalier.Upcycler.Planning;
+using Espalier.Upcycler.Routers;
+using Espalier.Upcycler.Selections;
+using TorchSharp;
+
+namespace Espalier.Upcycler;
+
+/// <summary>Grows a mixture of experts: check, score, plan, write, measure. (Expert Upcycling, arXiv 2604.19835.)</summary>
+public sealed class UpcycleStage : IStage
+{
+    private const int MeasuredSequences = 8;
+
+    /// <inheritdoc/>
+    public string Kind => StageKinds.Upcycle;
+
+    /// <inheritdoc/>
+    public Type OptionsType => typeof(UpcycleOptions);
+
+    /// <inheritdoc/>
+    public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
+    {
+        var options = context.ReadOptions<UpcycleOptions>();
+        var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
+        var trainerState = FindTrainerState(context, source.Artifact);
+        UpcycleRules.Check(options, source.Config, source.SelectionBias(0) is not null, trainerState is not null);
+        if (options.Router is { Method: "copy", Noise: not null })
+            context.Progress.Log("router.noise is not used: router method copy adds none.");
+        var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);
+        var text = new CalibrationText(context, source, options);
+
+        var (plans, tokens) = await PlanAsync(context, options, source, state, text, cancellationToken).ConfigureAwait(false);
+        RefuseSymmetryLock(options, source, plans);
+        context.Progress.Report("writing", 0, plans.Count, "layers");
+        var model = await new CheckpointGrower(source, options).WriteAsync(context.Artifacts, plans, context.Step.Key, cancellationToken).ConfigureAwait(false);
+        var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
+        context.Progress.Report("writing", plans.Count, plans.Count, "layers");
+
+        var report = new UpcycleReport(options, source, grown, plans)
+        {
+            Tokens = tokens,
+            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null,
+        };
+        var metrics = report.Metrics();
+        var outputs = new Dictionary<string, ManifestRef>
+        {
+            [OutputNames.Model] = model,
+            [OutputNames.Report] = await SurgeryReport.PublishAsync(
+                context.Artifacts, new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics) },
+                [new Parent(model.Root, "upcycled", context.Step.Key)], cancellationToken).ConfigureAwait(false),
+        };
+        if (options.OptimizerState == OptimizerStatePolicy.Copy)
+            outputs[OutputNames.TrainerState] = await new TrainerStateGrower(source, state!)
+                .WriteAsync(context.Artifacts, plans, grown, context.Step.Key, cancellationToken).ConfigureAwait(false);
+        return new StageResult { Outputs = outputs, Metrics = metrics };
+    }
+
+    private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
+        StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)
+    {
+        var method = MethodCatalog<IUpcycleMethod>.Get(options.Method, "method");
+        var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
+        var planner = new LayerPlanner(method, metric, MethodCatalog<ISelection>.Get(options.Selection, "selection"), options);
+        var scores = method.NeedsScores
+            ? await new ExpertScores(context, source, metric, options, state).ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
+            : new ScoreTable([.. Enumerable.Range(0, source.Config.Layers).Select(_ => Array.Empty<double>())], null);
+        return ([.. scores.PerLayer.Select((layer, index) => planner.Plan(index, source.Config.Experts, layer))], scores.Tokens);
+    }
+
+    private static void RefuseSymmetryLock(UpcycleOptions options, MoeCheckpoint source, IReadOnlyList<LayerPlan> plans)
+    {
+        if (options.AllowSymmetryLock || options.Preserve != Preservation.None || RouterExtension.Of(options).BreaksTies)
+            return;
+        foreach (var plan in plans)
+            if (SymmetryLock.FindLocked(plan.Counts(), source.Config.ExpertsPerToken) is { } expert)
+                throw new UserInputException(
+                    $"Symmetry lock: in layer {plan.Layer}, copies of expert {expert} would always be chosen together for the same tokens, with equal gates and gradients, and never become different. " +
+                    "Use router method copy-noise or bias-only, or preserve sibling-exclusive; set allow-symmetry-lock: true to grow anyway.");
+    }
+
+    private static async Task<FunctionChange> MeasureAsync(
+        StageContext context, MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text, IReadOnlyList<LayerPlan> plans, CancellationToken cancellationToken)
+    {
+        context.Progress.Report("measuring", 0, 1, "models");
+        var device = new torch.Device(context.Device);
+        return FunctionChange.Measure(
+            () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
+            () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
+            await text.FirstAsync(MeasuredSequences, cancellationToken).ConfigureAwait(false),
+            [.. plans.Select(p => p.SourceOf)]);
+    }
+
+    private static ManifestRef? FindTrainerState(StageContext context, ManifestRef model)
+    {
+        var step = context.Inputs.First(i => i.Artifact == model).Step;
+        return context.Inputs.FirstOrDefault(i => i.Output == OutputNames.TrainerState && i.Step == step)?.Artifact
+            ?? (context.Inputs.Where(i => i.Output == OutputNames.TrainerState).ToList() is [var only] ? only.Artifact : null);
+    }
+}
