@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Pruner.Calibration;
+using Espalier.Stages.Methods;
+
+namespace Espalier.Pruner.Methods;
+
+/// <summary>What a method wants to see of the calibration text.</summary>
+public enum CalibrationNeed
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Which tokens go to which expert, with activations.</summary>
+    Activations,
+
+    /// <summary>That, and the loss gradient at every expert's output.</summary>
+    Gradients,
+}
+
+/// <summary>Ranks what can be taken away. Stateless: sums over the calibration text live in <see cref="LayerSums"/>.</summary>
+public interface IPruningMethod : IStageMethod
+{
+    /// <summary>What it can rank; the first is what it ranks unless the options say otherwise.</summary>
+    IReadOnlyList<Granularity> Granularities { get; }
+
+    /// <summary>What it wants to see.</summary>
+    CalibrationNeed Need { get; }
+
+    /// <summary>Adds one expert's share of one batch to the layer's sums.</summary>
+    void Observe(ExpertObservation seen, LayerSums sums)
+    {
+    }
+
+    /// <summary>
+    /// Scores of one layer, larger is worth more: (E) for experts, (E F) expert after expert for neurons. Within one
+    /// model all layers are on one scale.
+    /// </summary>
+    double[] Score(LayerSums sums, ScoreRequest request);
+}
+
+/// <summary>What is to be scored.</summary>
+/// <param name="Layer">Layer index.</param>
+/// <param name="Granularity">Experts or neurons.</param>
+/// <param name="Seed">Seed of random draws.</param>
+/// <param name="Options">All options as written, from which a method reads its own.</param>
+public sealed record ScoreRequest(int Layer, Granularity Granularity, long Seed, JsonElement Options)
+{
+    /// <summary>The method's own options.</summary>
+    public T Read<T>() where T : new() => Options.ValueKind == JsonValueKind.Object ? Options.Deserialize<T>(WireJson.Options)! : new T();
+}

@@ -1,0 +1,90 @@
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Pruner;
+
+/// <summary>What is taken away.</summary>
+public enum Granularity
+{
+    /// <summary>Whole experts.</summary>
+    Expert,
+
+    /// <summary>Neurons of experts: a row of gate, the same row of up, the same column of down.</summary>
+    Neuron,
+}
+
+/// <summary>Where units compete with each other.</summary>
+public enum PruneScope
+{
+    /// <summary>Each expert (or layer, for whole experts) gives up the same number, so the model stays loadable anywhere and shrinks for real.</summary>
+    Uniform,
+
+    /// <summary>
+    /// Neurons of the whole model compete, as HEAPr was published. Experts then differ in width, which no stock
+    /// configuration can say, so narrower ones are filled up with zero neurons: exact, but only as small as the widest.
+    /// </summary>
+    Global,
+}
+
+/// <summary>Options of the stage <c>prune</c>. Recovery training is a <c>train</c> step after this one.</summary>
+public sealed record PruneOptions
+{
+    /// <summary>The model to prune.</summary>
+    [Option("Model to prune; may be left out when the step has one model among its needs.", Kind = OptionKind.Model)]
+    public string? From { get; init; }
+
+    /// <summary>How units are ranked.</summary>
+    /// <value>heapr</value>
+    [Option("How units are ranked.")]
+    public string Method { get; init; } = "heapr";
+
+    /// <summary>Share of the routed experts' weights to take away.</summary>
+    [Option("Share of the routed experts' weights to take away.", Min = 0, Max = 0.99, Required = true)]
+    public double Ratio { get; init; }
+
+    /// <summary>What is taken away.</summary>
+    /// <value>the method's own: heapr neuron, random and frequency expert</value>
+    [Option("expert: whole experts; neuron: narrower experts. The method's own when left out.")]
+    public Granularity? Granularity { get; init; }
+
+    /// <summary>Where units compete.</summary>
+    /// <value>uniform</value>
+    [Option("uniform: every expert (layer) gives up the same number; global: neurons of the whole model compete, narrower experts are padded with zeros.")]
+    public PruneScope Scope { get; init; } = PruneScope.Uniform;
+
+    /// <summary>The new expert width is a multiple of this, for fast kernels and quantization groups.</summary>
+    /// <value>8</value>
+    [Option("The new expert width is a multiple of this; 64 or more suits large models.", Min = 1, Max = 4096)]
+    public int MultipleOf { get; init; } = 8;
+
+    /// <summary>Calibration text.</summary>
+    [Option("Text that shows how experts are used; heapr and frequency need it.")]
+    public CalibrationOptions? Calibration { get; init; }
+
+    /// <summary>Seed of every random draw.</summary>
+    /// <value>0</value>
+    [Option("Seed of every random draw.")]
+    public long Seed { get; init; }
+}
+
+/// <summary>Calibration text.</summary>
+public sealed record CalibrationOptions
+{
+    /// <summary>The dataset.</summary>
+    [Option("Text to run the model on.", Kind = OptionKind.Dataset, Required = true)]
+    public string? Data { get; init; }
+
+    /// <summary>Number of sequences.</summary>
+    /// <value>128</value>
+    [Option("Sequences.", Min = 1, Max = 1 << 20)]
+    public int Samples { get; init; } = 128;
+
+    /// <summary>Tokens per sequence.</summary>
+    /// <value>128</value>
+    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
+    public int Length { get; init; } = 128;
+
+    /// <summary>Sequences that run together; bounds memory, hardly changes results.</summary>
+    /// <value>8</value>
+    [Option("Sequences that run together.", Min = 1, Max = 4096)]
+    public int Batch { get; init; } = 8;
+}

@@ -1,0 +1,32 @@
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Pruner.Methods;
+
+namespace Espalier.Pruner;
+
+/// <summary>Which options go together, checked before any tensor is read; every problem is reported with its remedy.</summary>
+public static class PruneRules
+{
+    /// <summary>What the method takes away under these options.</summary>
+    /// <exception cref="UserInputException">All problems.</exception>
+    public static Granularity Check(PruneOptions options, IPruningMethod method, ModelConfig config)
+    {
+        var granularity = options.Granularity ?? method.Granularities[0];
+        var problems = new List<string>();
+        if (!method.Granularities.Contains(granularity))
+            problems.Add($"granularity: {method.Name} ranks {Words(method.Granularities)}, not {Word(granularity)}. Change 'granularity', or use {(granularity == Granularity.Neuron ? "heapr or random" : "frequency or random")}.");
+        if (method.Need != CalibrationNeed.None && options.Calibration?.Data is null && options.Ratio > 0)
+            problems.Add($"calibration: {method.Name} needs text: add calibration: {{ data: corpus:NAME or file:PATH }}, or use method random.");
+        if (options.Scope == PruneScope.Global && granularity == Granularity.Expert)
+            problems.Add("scope: layers must keep the same number of experts, so whole experts cannot compete across layers. Use scope uniform, or granularity neuron.");
+        if (config.Quantization is not null && granularity == Granularity.Neuron)
+            problems.Add("this model's weights are packed, and neurons cannot be cut out of packed groups. Prune the model it was quantized from, then quantize again.");
+        return problems.Count == 0
+            ? granularity
+            : throw new UserInputException([.. problems.Select(p => new Problem("prune", 0, 0, p))]);
+    }
+
+    private static string Words(IEnumerable<Granularity> granularities) => string.Join(" and ", granularities.Select(g => $"{Word(g)}s"));
+
+    private static string Word(Granularity granularity) => granularity == Granularity.Expert ? "expert" : "neuron";
+}

@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Pruner.Calibration;
+using Espalier.Pruner.Methods;
+using Espalier.Pruner.Selecting;
+using Espalier.Pruner.Slicing;
+using Espalier.Stages;
+using Espalier.Stages.Methods;
+using Espalier.Stages.Surgery;
+
+namespace Espalier.Pruner;
+
+/// <summary>Takes experts or neurons away: score on calibration text, select, slice.</summary>
+public sealed class PruneStage : IStage
+{
+    /// <inheritdoc/>
+    public string Kind => StageKinds.Prune;
+
+    /// <inheritdoc/>
+    public Type OptionsType => typeof(PruneOptions);
+
+    /// <inheritdoc/>
+    public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
+    {
+        var options = context.ReadOptions<PruneOptions>();
+        var method = MethodCatalog<IPruningMethod>.Get(options.Method, "method");
+        var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
+        var config = source.Config;
+        var granularity = PruneRules.Check(options, method, config);
+        var count = granularity == Granularity.Expert
+            ? UnitSelection.CountExperts(config, options.Ratio)
+            : options.Scope == PruneScope.Global ? config.ExpertSize
+            : UnitSelection.CountNeurons(config, options.Ratio, options.MultipleOf);
+
+        var sums = await new CalibrationRun(context, source, method).RunAsync(options, cancellationToken).ConfigureAwait(false);
+        var scores = sums.Select((layer, index) => method.Score(layer, new ScoreRequest(index, granularity, options.Seed, context.Options))).ToList();
+        var kept = Keep(options, granularity, config, scores, count);
+        var width = granularity == Granularity.Expert || options.Ratio == 0 ? config.ExpertSize : Width(kept, config, options);
+
+        var model = await new CheckpointPruner(source).WriteAsync(
+            context.Artifacts, kept, width, context.Step.Key,
+            done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
+        var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
+        var report = new PruneReport(options, granularity, config, after.Config, kept) { Sums = method.Need == CalibrationNeed.None || options.Ratio == 0 ? [] : sums };
+        var metrics = report.Metrics(source.Manifest, after.Manifest);
+        if (metrics["unrouted-experts"] > 0)
+            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. More calibration samples give better scores.");
+        var reportRef = await SurgeryReport.PublishAsync(
+            context.Artifacts,
+            new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics), ["scores.json"] = ScoresJson(scores) },
+            [new Parent(model.Root, "pruned", context.Step.Key)],
+            cancellationToken).ConfigureAwait(false);
+        return new StageResult
+        {
+            Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = model, [OutputNames.Report] = reportRef },
+            Metrics = metrics,
+        };
+    }
+
+    private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, List<double[]> scores, int count) =>
+        granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
+        : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
+        : UnitSelection.KeepNeurons(scores, config.Experts, count);
+
+    // The widest expert, up to the next multiple: the others are filled up with zero neurons.
+    private static int Width(IReadOnlyList<KeptUnits> kept, ModelConfig config, PruneOptions options)
+    {
+        var widest = Math.Max(1, kept.Max(layer => layer.Neurons.Max(n => n.Count)));
+        return Math.Min(config.ExpertSize, (widest + options.MultipleOf - 1) / options.MultipleOf * options.MultipleOf);
+    }
+
+    private static JsonArray ScoresJson(List<double[]> scores) =>
+        new([.. scores.Select(layer => new JsonArray([.. layer.Select(score => (JsonNode)score)]))]);
+}

@@ -1,0 +1,11 @@
+using Espalier.Stages;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Espalier.Pruner;
+
+/// <summary>Registers the stage <c>prune</c>.</summary>
+public static class ServiceCollectionExtensions
+{
+    /// <summary>Adds the stage <c>prune</c>.</summary>
+    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>();
+}
