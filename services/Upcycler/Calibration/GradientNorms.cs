@@ -29,6 +29,7 @@ public sealed class GradientNorms : IDisposable
     public double Add(Tensor tokens)
     {
         using var scope = NewDisposeScope();
+        using var tracked = enable_grad();
         var output = _decoder.Forward(tokens);
         var logits = output.Logits.narrow(1, 0, tokens.shape[1] - 1).flatten(0, 1).to(float32); // (B (S-1), V)
         var targets = tokens.narrow(1, 1, tokens.shape[1] - 1).flatten();                       // (B (S-1))

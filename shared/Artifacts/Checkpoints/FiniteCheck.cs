@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Espalier.Artifacts.Checkpoints;
 
 /// <summary>Looks for NaN and infinity in raw floating-point bytes: every exponent bit set.</summary>
-internal static class FiniteCheck
+public static class FiniteCheck
 {
     /// <summary>Index of the first element that is not finite, or -1. Types without such values are always finite.</summary>
     public static long FirstNotFinite(string dtype, ReadOnlySpan<byte> bytes) => dtype switch

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 
 namespace Espalier.Stages.Surgery;
@@ -88,19 +89,10 @@ public static class FloatBytes
     /// <exception cref="UserInputException">It does.</exception>
     public static void RequireFinite(string name, string dtype, ReadOnlySpan<byte> bytes)
     {
-        var count = bytes.Length / ElementSize(dtype);
-        for (var i = 0; i < count; i++)
-            if (!IsFinite(dtype, bytes, i))
-                throw new UserInputException(
-                    $"Tensor '{name}' holds {At(dtype, bytes, i)} at element {i}: the checkpoint is damaged. Use one saved before training diverged.");
+        if (FiniteCheck.FirstNotFinite(dtype, bytes) is >= 0 and var index)
+            throw new UserInputException(
+                $"Tensor '{name}' holds {At(dtype, bytes, (int)index)} at element {index}: the checkpoint is damaged. Use one saved before training diverged.");
     }
-
-    private static bool IsFinite(string dtype, ReadOnlySpan<byte> bytes, int index) => dtype switch
-    {
-        "BF16" => (bytes[index * 2 + 1] & 0x7F) != 0x7F || (bytes[index * 2] & 0x80) == 0,
-        "F16" => (bytes[index * 2 + 1] & 0x7C) != 0x7C,
-        _ => double.IsFinite(At(dtype, bytes, index)),
-    };
 
     private static float FromBFloat16(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 

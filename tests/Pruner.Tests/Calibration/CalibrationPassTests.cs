@@ -3,6 +3,7 @@ using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
 using Espalier.Stages.Checkpoints;
 using Espalier.SurgeryTests;
+using Espalier.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -62,12 +63,12 @@ public sealed class CalibrationPassTests
         var (tokens, sums) = (Tokens(2, 8), Sums(tiny.Config));
         var pass = new CalibrationPass(decoder, new Heapr(), sums);
         pass.Run(tokens);
-        var before = Tensor.TotalCount;
+        var before = TorchRuntime.LiveTensorCount;
 
         pass.Run(tokens);
         pass.Run(tokens);
 
-        Tensor.TotalCount.ShouldBe(before);
+        TorchRuntime.LiveTensorCount.ShouldBe(before);
     }
 
     [Fact]

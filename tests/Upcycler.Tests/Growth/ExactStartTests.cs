@@ -1,4 +1,3 @@
-using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
 using Espalier.SurgeryTests;
@@ -94,18 +93,13 @@ public sealed class ExactStartTests
     private static async Task<double> DifferenceAsync(TinyCheckpoint tiny, string options)
     {
         var result = await UpcycleStageTests.RunAsync(tiny, options);
-        using var scope = NewDisposeScope();
+        using var source = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "source");
+        using var grown = DecoderFiles.LoadDecoder((await tiny.OpenAsync(result.Outputs["model"])).Reader, "grown");
+        using var scope = NewDisposeScope(); // scopes and gradient modes belong to a thread: no await from here on
         using var untracked = no_grad();
         var tokens = randint(0, tiny.Config.VocabularySize, [4, 32], dtype: int64, generator: new Generator(7));
-        var before = await LogitsAsync(tiny, tiny.Model, tokens);
-        var after = await LogitsAsync(tiny, result.Outputs["model"], tokens);
+        var before = source.Forward(tokens).Logits;
         before.abs().max().item<float>().ShouldBeGreaterThan(0.1f);
-        return (after - before).abs().max().item<float>();
-    }
-
-    private static async Task<Tensor> LogitsAsync(TinyCheckpoint tiny, ManifestRef model, Tensor tokens)
-    {
-        using var decoder = DecoderFiles.LoadDecoder((await tiny.OpenAsync(model)).Reader, "model");
-        return decoder.Forward(tokens).Logits;
+        return (grown.Forward(tokens).Logits - before).abs().max().item<float>();
     }
 }

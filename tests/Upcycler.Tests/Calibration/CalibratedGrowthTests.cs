@@ -1,0 +1,127 @@
+using System.Text.Json.Nodes;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.Stages.Surgery;
+using Espalier.SurgeryTests;
+
+namespace Espalier.Upcycler.Tests.Calibration;
+
+/// <summary>Growth with calibration text and with the trainer's moments, through the stage.</summary>
+public sealed class CalibratedGrowthTests
+{
+    private const string Text = "\"calibration\":{\"data\":\"file:words\",\"samples\":8,\"length\":32,\"batches\":4},\"seed\":1}";
+
+    [Theory]
+    [InlineData("gradient-squared")]
+    [InlineData("weight-grad-product")]
+    [InlineData("approx-fisher")]
+    public async Task Run_GradientMetric_ScoresAndMeasures(string metric)
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await tiny.AddCalibrationAsync();
+        await AddTrainerStateAsync(tiny);
+
+        var result = await UpcycleStageTests.RunAsync(tiny, "{\"metric\":\"" + metric + "\",\"combine\":\"average\"," + Text);
+
+        var layer = (await tiny.ReportAsync(result)).GetProperty("layers")[0];
+        layer.GetProperty("doublings")[0].GetProperty("scores").EnumerateArray().ShouldAllBe(s => s.GetDouble() > 0);
+        layer.GetProperty("calibration-tokens").EnumerateArray().Sum(t => t.GetInt64()).ShouldBe(8 * 32 * 2);
+        result.Metrics["loss-after"].ShouldNotBe(result.Metrics["loss-before"]);
+        result.Metrics["distinct-sources"].ShouldBeLessThan(2);
+    }
+
+    [Fact]
+    public async Task Run_ExactStart_MeasuresNoChange()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await tiny.AddCalibrationAsync();
+
+        var result = await UpcycleStageTests.RunAsync(tiny, "{\"metric\":\"gradient-squared\",\"preserve\":\"sibling-exclusive\"," + Text);
+
+        result.Metrics["largest-logit-difference"].ShouldBeLessThan(1e-5);
+        result.Metrics["distinct-sources"].ShouldBe(2);
+        result.Metrics["loss-after"].ShouldBe(result.Metrics["loss-before"], 1e-6);
+    }
+
+    [Fact]
+    public async Task Run_GradientMetricTwice_SameRoots()
+    {
+        using var first = await TinyCheckpoint.CreateAsync();
+        using var second = await TinyCheckpoint.CreateAsync();
+        await first.AddCalibrationAsync();
+        await second.AddCalibrationAsync();
+        const string Options = "{\"metric\":\"gradient-squared\"," + Text;
+
+        (await UpcycleStageTests.RunAsync(first, Options)).Outputs.ShouldBe((await UpcycleStageTests.RunAsync(second, Options)).Outputs);
+    }
+
+    [Theory]
+    [InlineData("copy-noise", false)]
+    [InlineData("bias-only", true)]
+    public async Task Run_OptimizerStateCopy_EveryWeightHasItsSourcesMoments(string router, bool createsBias)
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await AddTrainerStateAsync(tiny);
+
+        var result = await UpcycleStageTests.RunAsync(tiny, "{\"metric\":\"weight-norm\",\"router\":{\"method\":\"" + router + "\"},\"optimizer-state\":\"copy\",\"seed\":1}");
+
+        var grown = await tiny.OpenAsync(result.Outputs["model"]);
+        var (before, after) = (await StateAsync(tiny.Inputs.Single(i => i.Output == "trainer-state").Artifact), await StateAsync(result.Outputs["trainer-state"]));
+        foreach (var tensor in grown.Manifest.Tensors)
+            foreach (var moment in (string[])["exp_avg.", "exp_avg_sq."])
+                after.Describe(moment + tensor.Name).Shape.ShouldBe(tensor.Shape);
+        var sources = grown.Config.SiblingGroups![1];
+        for (var expert = 0; expert < 8; expert++)
+        {
+            var name = $"exp_avg.model.layers.1.mlp.experts.{expert}.down_proj.weight";
+            after.ReadAll(name).ShouldBe(before.ReadAll(name.Replace($".{expert}.", $".{sources[expert]}.", StringComparison.Ordinal)));
+        }
+        var row = 32 * sizeof(float);
+        after.ReadAll("exp_avg_sq.model.layers.1.mlp.gate.weight").AsSpan(5 * row, row).ToArray()
+            .ShouldBe(before.ReadAll("exp_avg_sq.model.layers.1.mlp.gate.weight").AsSpan(sources[5] * row, row).ToArray());
+        after.Names.Contains("exp_avg.model.layers.0.mlp.gate.bias").ShouldBe(createsBias);
+        after.Manifest.Properties!["optimizer-steps"]!.GetValue<long>().ShouldBe(20);
+
+        async Task<CheckpointReader> StateAsync(ManifestRef state) => await CheckpointReader.OpenAsync(tiny.Store, state, default);
+    }
+
+    [Fact]
+    public async Task Run_OptimizerStateReset_LeavesNoState()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await AddTrainerStateAsync(tiny);
+
+        var result = await UpcycleStageTests.RunAsync(tiny, """{"seed":1}""");
+
+        result.Outputs.Keys.Order().ShouldBe(["model", "report"]);
+    }
+
+    [Fact]
+    public async Task Run_StateOfAnotherModel_NamesTheMissingTensor()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        using var writer = new CheckpointWriter(tiny.Store, ArtifactKind.TrainerState);
+        tiny.Inputs.Add(new StepInput("base", OutputNames.TrainerState, await writer.CommitAsync(default)));
+
+        var error = await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"optimizer-state":"copy","seed":1}"""));
+
+        error.Message.ShouldContain("belongs to another model");
+    }
+
+    private static async Task AddTrainerStateAsync(TinyCheckpoint tiny)
+    {
+        var model = await tiny.OpenAsync(tiny.Model);
+        using var writer = new CheckpointWriter(tiny.Store, ArtifactKind.TrainerState);
+        foreach (var tensor in model.Manifest.Tensors)
+            foreach (var moment in (string[])["exp_avg.", "exp_avg_sq."])
+            {
+                var random = new KeyedRandom(9, 0, moment + tensor.Name);
+                var values = new float[tensor.SizeBytes / sizeof(float)];
+                for (var i = 0; i < values.Length; i++)
+                    values[i] = (float)random.NextDouble();
+                await writer.AddTensorAsync(moment + tensor.Name, "F32", tensor.Shape, FloatBytes.FromFloats("F32", values), default);
+            }
+        writer.SetProperties(new JsonObject { ["optimizer-steps"] = 20L });
+        tiny.Inputs.Add(new StepInput("base", OutputNames.TrainerState, await writer.CommitAsync(default)));
+    }
+}
