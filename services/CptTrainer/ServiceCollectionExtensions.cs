@@ -1,4 +1,5 @@
 using Espalier.Stages;
+using Espalier.Stages.Data;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.CptTrainer;
@@ -10,6 +11,7 @@ public static class ServiceCollectionExtensions
     public static IServiceCollection AddCptTrainer(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IStage, DatasetStage>();
         services.AddSingleton<IStage, TrainStage>();
         return services;
     }
