@@ -58,7 +58,13 @@ public sealed record ClaimStep
 
     /// <summary>The code that the worker has for each kind: it gets only steps whose key was computed for that code.</summary>
     public IReadOnlyList<StageOffer> Offers { get; init; } = [];
+
+    /// <summary>The attempts that the worker is busy with. Another one in its name is one whose assignment it never got: it gets it again.</summary>
+    public IReadOnlyList<HeldAttempt> Holding { get; init; } = [];
 }
+
+/// <summary>An attempt that a worker is busy with.</summary>
+public sealed record HeldAttempt(Guid RunId, string Step, int Fence);
 
 /// <summary>Which code computes a stage kind.</summary>
 /// <param name="Kind">Stage kind.</param>

@@ -50,6 +50,8 @@ public static class LoggingBuilderExtensions
         logging.Services.AddSingleton(_ => new SecretScrubber(configuration));
         logging.Services.AddSingleton<ConsoleFormatter>(p => new ScrubbedJsonFormatter(p.GetRequiredService<SecretScrubber>(), p.GetService<TimeProvider>() ?? TimeProvider.System));
         logging.AddConsole(console => console.FormatterName = ScrubbedJsonFormatter.FormatterName);
+        // Whoever asks for readiness reads the answer; a line for every question says nothing new.
+        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Information);
         return logging;
     }

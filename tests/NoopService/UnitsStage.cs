@@ -19,9 +19,9 @@ public sealed record UnitsOptions
     [Option("Number of units.", Min = 0, Max = 100_000)]
     public int Units { get; init; }
 
-    /// <summary>Time for each unit.</summary>
-    [Option("How long each unit takes.", Kind = OptionKind.Duration)]
-    public TimeSpan Pause { get; init; }
+    /// <summary>A file without which the second half does not begin.</summary>
+    [Option("The stage waits half-way until this file exists.")]
+    public string Gate { get; init; } = "";
 
     /// <summary>A model to read.</summary>
     [Option("A model to read.", Kind = OptionKind.Model)]
@@ -46,7 +46,8 @@ public sealed class UnitsStage : IStage
         var before = files.Count;
         for (var unit = files.Count; unit < options.Units; unit++)
         {
-            await Task.Delay(options.Pause, cancellationToken).ConfigureAwait(false);
+            while (options.Gate.Length > 0 && unit >= options.Units / 2 && !File.Exists(options.Gate))
+                await Task.Delay(50, cancellationToken).ConfigureAwait(false);
             var blob = await context.Artifacts.Blobs.PutAsync(Encoding.UTF8.GetBytes($"{options.Text} {unit}"), cancellationToken).ConfigureAwait(false);
             files.Add(new FileEntry(unit.ToString("d6", CultureInfo.InvariantCulture), blob.Digest, blob.SizeBytes));
             await context.Cursor.SaveAsync(JsonSerializer.SerializeToUtf8Bytes(files, WireJson.Options), cancellationToken).ConfigureAwait(false);

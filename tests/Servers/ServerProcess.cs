@@ -7,12 +7,14 @@ namespace Espalier.Tests.Servers;
 
 /// <summary>
 /// A program that ends with its test: a shell waits at the end of a pipe, and when the pipe closes, also because the test host
-/// died, it kills the program's whole process group.
+/// died or was killed with its process group, it kills the program's whole process group.
 /// </summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    private const string Guard = """setsid "$@" & child=$!; cat >/dev/null; kill -s "$STOP_SIGNAL" -- -$child 2>/dev/null; wait $child 2>/dev/null""";
+    private const string Guard = """trap : TERM INT HUP; setsid "$@" & child=$!; echo "guarded $child"; cat >/dev/null; kill -s "$STOP_SIGNAL" -- -$child 2>/dev/null; wait $child 2>/dev/null""";
+    private const string Announces = "guarded ";
     private readonly Process _guard;
+    private readonly TaskCompletionSource<int> _id = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StringBuilder _output = new();
     private readonly Lock _gate = new();
 
@@ -27,6 +29,9 @@ internal sealed class ServerProcess : IAsyncDisposable
                 return _output.ToString();
         }
     }
+
+    /// <summary>Is told every line that the program writes.</summary>
+    public event Action<string>? LineWritten;
 
     /// <summary>Starts a program.</summary>
     public static ServerProcess Start(string stopSignal, IReadOnlyDictionary<string, string> environment, params string[] command)
@@ -86,9 +91,34 @@ internal sealed class ServerProcess : IAsyncDisposable
             throw new InvalidOperationException($"'{string.Join(' ', command)}' ended with {process.ExitCode}: {await output}{await error}");
     }
 
+    /// <summary>Sends a signal to the program itself.</summary>
+    public async Task SignalAsync(string signal) => await RunAsync("kill", "-s", signal, $"{await _id.Task}");
+
+    /// <summary>Waits until the program has ended; its exit code.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan limit)
+    {
+        // The guard waits for the end of its pipe, then for the program.
+        var id = await _id.Task;
+        var clock = Stopwatch.StartNew();
+        while (Directory.Exists($"/proc/{id}") && !await IsZombieAsync(id))
+        {
+            if (clock.Elapsed > limit)
+                throw new TimeoutException($"Process {id} does not end:{Environment.NewLine}{Output}");
+            await Task.Delay(20);
+        }
+        _guard.StandardInput.Close();
+        await _guard.WaitForExitAsync();
+        return _guard.ExitCode;
+    }
+
     /// <summary>Stops the program.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_guard.HasExited)
+        {
+            _guard.Dispose();
+            return;
+        }
         _guard.StandardInput.Close();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         try
@@ -102,9 +132,29 @@ internal sealed class ServerProcess : IAsyncDisposable
         _guard.Dispose();
     }
 
+    private static async Task<bool> IsZombieAsync(int id)
+    {
+        try
+        {
+            return (await File.ReadAllTextAsync($"/proc/{id}/stat")).Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     private void Keep(object sender, DataReceivedEventArgs line)
     {
+        if (line.Data is not { } text)
+            return;
+        if (!_id.Task.IsCompleted && text.StartsWith(Announces, StringComparison.Ordinal))
+        {
+            _id.SetResult(int.Parse(text.AsSpan(Announces.Length), System.Globalization.CultureInfo.InvariantCulture));
+            return;
+        }
         lock (_gate)
-            _output.AppendLine(line.Data);
+            _output.AppendLine(text);
+        LineWritten?.Invoke(text);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, OrchestratorOption
     {
         var claim = context.Message;
         var offers = claim.Offers.Select(o => StageCatalog.Offer(o.Kind, o.Version, o.NumericsClass)).ToList();
-        var step = await ledger.ClaimAsync(claim.Worker, offers, claim.Devices, context.CancellationToken).ConfigureAwait(false);
+        var step = await ledger.ClaimAsync(claim.Worker, offers, claim.Devices, claim.Holding, context.CancellationToken).ConfigureAwait(false);
         if (step is null)
         {
             await context.RespondAsync(new NoStep()).ConfigureAwait(false);

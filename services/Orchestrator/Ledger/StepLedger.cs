@@ -11,12 +11,15 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     private const string HeldBy = "run_id = @runId and name = @name and attempt = @fence and worker = @worker and state = 'running'";
 
     /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before anybody hears of it.</summary>
-    public async Task<StepRow?> ClaimAsync(string worker, IReadOnlyList<string> offers, IReadOnlyList<string> devices, CancellationToken cancellationToken)
+    public async Task<StepRow?> ClaimAsync(
+        string worker, IReadOnlyList<string> offers, IReadOnlyList<string> devices, IReadOnlyList<HeldAttempt> holding, CancellationToken cancellationToken)
     {
         if (offers.Count == 0 || devices.Count == 0)
             return null;
         var claimed = await database.WriteAsync(async transaction =>
         {
+            if (await FindUnansweredAsync(transaction, worker, holding).ConfigureAwait(false) is { } unanswered)
+                return unanswered;
             var row = await transaction.FindAsync<StepRow>(
                 $"""
                 update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
@@ -90,6 +93,19 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
         ReportAsync(failed.Step, failed.Fence, (transaction, run, step) => step.Current != StepState.Running
             ? Task.FromResult(false)
             : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
+
+    /// <summary>An attempt in the worker's name that the worker does not know of: its claim was granted, the answer was lost.</summary>
+    private async Task<StepRow?> FindUnansweredAsync(LedgerTransaction transaction, string worker, IReadOnlyList<HeldAttempt> holding)
+    {
+        var held = await transaction.QueryAsync<StepRow>("select * from step where worker = @worker and state = 'running'", new { worker }).ConfigureAwait(false);
+        var unanswered = held.FirstOrDefault(s => !holding.Contains(new HeldAttempt(s.Run, s.Name, s.Attempt)));
+        if (unanswered is null)
+            return null;
+        var renewed = await transaction.ExecuteAsync(
+            "update step set lease_until = @until where id = @Id and attempt = @Attempt and state = 'running'",
+            new { unanswered.Id, unanswered.Attempt, until = transaction.Now + (long)options.Lease.TotalMilliseconds }).ConfigureAwait(false);
+        return renewed == 1 ? unanswered : null;
+    }
 
     private async Task<bool> ReportAsync(
         StepAddress address, int fence, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)

@@ -19,7 +19,7 @@ internal sealed class StageWorker(
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly HashSet<Task> _attempts = [];
+    private readonly Dictionary<Task, HeldAttempt> _attempts = [];
     private HintListener? _hints;
     private Task _loops = Task.CompletedTask;
 
@@ -99,13 +99,14 @@ internal sealed class StageWorker(
                 await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-        await Task.WhenAll(_attempts).ConfigureAwait(false);
+        await Task.WhenAll(_attempts.Keys).ConfigureAwait(false);
     }
 
     /// <summary>Claims until the slots are full or there is nothing to do.</summary>
     private async Task TakeWorkAsync(CancellationToken stopping)
     {
-        _attempts.RemoveWhere(a => a.IsCompleted);
+        foreach (var ended in _attempts.Keys.Where(a => a.IsCompleted).ToList())
+            _attempts.Remove(ended);
         while (_attempts.Count < options.Slots && !stopping.IsCancellationRequested)
         {
             var claim = new ClaimStep
@@ -115,12 +116,13 @@ internal sealed class StageWorker(
                 Devices = [options.Device],
                 MemoryBytes = options.MemoryBytes,
                 Offers = stages.Offers(),
+                Holding = [.. _attempts.Values],
             };
             // Not cancelled by the shutdown: an answer that nobody takes would cost the step a lease.
             if (await orchestrator.ClaimAsync(claim, CancellationToken.None).ConfigureAwait(false) is not { } assignment)
                 return;
             StageLog.AttemptStarted(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
-            _attempts.Add(RunAsync(assignment, stopping));
+            _attempts.Add(RunAsync(assignment, stopping), new HeldAttempt(assignment.Step.RunId, assignment.Step.Name, assignment.Fence));
         }
     }
 
@@ -140,7 +142,7 @@ internal sealed class StageWorker(
 
     private async Task WaitForSlotAsync(CancellationToken stopping)
     {
-        var free = Task.WhenAny(_attempts);
+        var free = Task.WhenAny(_attempts.Keys);
         if (messaging.Transport == MessagingTransport.RabbitMq
             && await Task.WhenAny(free, Task.Delay(PauseHintsAfter, time, stopping)).ConfigureAwait(false) != free
             && !stopping.IsCancellationRequested)

@@ -32,6 +32,9 @@ internal sealed class DistributedPlatform : IAsyncDisposable
 
     public ArtifactStore Artifacts { get; }
 
+    /// <summary>The file that steps with a gate wait for.</summary>
+    public string Gate => Path.Combine(_folder.FullName, "gate");
+
     public ServiceProcess Orchestrator { get; private set; } = null!;
 
     /// <summary>The last of what every process has logged.</summary>
@@ -50,13 +53,15 @@ internal sealed class DistributedPlatform : IAsyncDisposable
         {
             ["orchestrator:provider"] = "postgre-sql",
             ["orchestrator:connection"] = _database,
-            ["orchestrator:lease"] = "00:00:03",
+            ["orchestrator:lease"] = "00:00:06",
             ["orchestrator:sweep-interval"] = "00:00:00.2",
             ["orchestrator-api:key"] = Key,
         });
         _client = new HttpClient { BaseAddress = Orchestrator.Address };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
     }
+
+    public void OpenGate() => File.WriteAllText(Gate, "open");
 
     public Task<ServiceProcess> StartWorkerAsync() => StartAsync("Espalier.NoopService", new()
     {
@@ -82,7 +87,7 @@ internal sealed class DistributedPlatform : IAsyncDisposable
             var view = await FindAsync(run);
             if (until(view))
                 return view;
-            if (clock.Elapsed > TimeSpan.FromSeconds(45))
+            if (clock.Elapsed > TimeSpan.FromSeconds(100))
                 throw new TimeoutException($"{view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{Log}");
             await Task.Delay(20);
         }

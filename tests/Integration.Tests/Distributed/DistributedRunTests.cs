@@ -21,13 +21,6 @@ public sealed class DistributedRunTests(Servers servers)
           last:  { uses: noop, needs: [left, right], when: "left.units > 1", with: { text: last, from: "${left.model}" } }
         """;
 
-    private const string Slow = """
-        name: slow
-        stages:
-          work: { uses: noop, with: { text: slow, units: 60, pause: 100ms } }
-          next: { uses: noop, needs: work, with: { text: next, from: "${work.model}" } }
-        """;
-
     [Fact]
     public async Task Run_SeparateProcesses_GivesTheRootsOfTheEmbeddedRun()
     {
@@ -48,34 +41,36 @@ public sealed class DistributedRunTests(Servers servers)
     {
         await using var platform = await DistributedPlatform.StartAsync(servers);
         var first = await platform.StartWorkerAsync();
-        var run = await platform.SubmitAsync(Slow);
-        await platform.WaitAsync(run, v => v.Steps[0].Done >= 5);
+        var run = await SubmitHalfAsync(platform);
         await platform.StartWorkerAsync();
 
         await first.KillAsync();
+        await platform.WaitAsync(run, v => v.Steps[0].Attempts >= 2);
+        platform.OpenGate();
         var ended = await platform.EndAsync(run);
 
         ended.State.ShouldBe(RunState.Succeeded, platform.Log);
-        ended.Steps[0].Attempts.ShouldBe(2);
         var receipt = (await StepReceipt.FindAsync(platform.Artifacts, ended.Steps[0].Key!.Value, default))!;
-        receipt.Attempt.ShouldBe(2);
-        receipt.Metrics["units-of-this-attempt"].ShouldBeInRange(1, 55, "finished units are not done again");
+        receipt.Attempt.ShouldBeGreaterThan(1);
+        receipt.Metrics["units-of-this-attempt"].ShouldBe(5, "finished units are not done again");
     }
 
     [Fact]
-    public async Task Terminate_WorkerInTheMiddle_StepIsReleasedAtOnce()
+    public async Task Terminate_WorkerInTheMiddle_StepIsReleasedAndTheServiceEndsCleanly()
     {
         await using var platform = await DistributedPlatform.StartAsync(servers);
         var first = await platform.StartWorkerAsync();
-        var run = await platform.SubmitAsync(Slow);
-        await platform.WaitAsync(run, v => v.Steps[0].Done >= 2);
+        var run = await SubmitHalfAsync(platform);
+
+        (await first.TerminateAsync()).ShouldBe(0, first.Log);
+        var released = await platform.FindAsync(run);
         await platform.StartWorkerAsync();
+        platform.OpenGate();
+        var ended = await platform.EndAsync(run);
 
-        (await first.TerminateAsync()).ShouldBe(0);
-
-        var seen = await platform.WaitAsync(run, v => v.Steps[0].State == StepState.Running && v.Steps[0].Attempts == 2);
-        seen.Steps[0].Failure.ShouldBeNull();
-        (await platform.EndAsync(run)).State.ShouldBe(RunState.Succeeded, platform.Log);
+        released.Steps[0].State.ShouldBe(StepState.Ready, "it did not wait for the lease to end");
+        released.Steps[0].Message.ShouldContain("shut down");
+        ended.State.ShouldBe(RunState.Succeeded, platform.Log);
     }
 
     [Fact]
@@ -83,14 +78,28 @@ public sealed class DistributedRunTests(Servers servers)
     {
         await using var platform = await DistributedPlatform.StartAsync(servers);
         await platform.StartWorkerAsync();
-        var run = await platform.SubmitAsync(Slow);
-        await platform.WaitAsync(run, v => v.Steps[0].Done >= 2);
+        var run = await SubmitHalfAsync(platform);
 
         await platform.Orchestrator.KillAsync();
         await platform.StartOrchestratorAsync();
+        platform.OpenGate();
         var ended = await platform.EndAsync(run);
 
         ended.State.ShouldBe(RunState.Succeeded, platform.Log);
+    }
+
+    /// <summary>A run whose first step has done five of ten units and waits for the gate.</summary>
+    private static async Task<Guid> SubmitHalfAsync(DistributedPlatform platform)
+    {
+        var run = await platform.SubmitAsync(
+            $$"""
+            name: half
+            stages:
+              work: { uses: noop, with: { text: half, units: 10, gate: "{{platform.Gate}}" } }
+              next: { uses: noop, needs: work, with: { text: next, from: "${work.model}" } }
+            """);
+        await platform.WaitAsync(run, v => v.Steps[0].Done == 5);
+        return run;
     }
 
     private static Task<EmbeddedPlatform> StartEmbeddedAsync() => EmbeddedPlatform.StartAsync(services: services => services

@@ -52,7 +52,7 @@ public sealed class PostgresLedgerTests(Servers servers)
 
         await Task.WhenAll(Migrator.MigrateAsync(one, default), Migrator.MigrateAsync(two, default));
 
-        (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(1);
+        (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(2);
         await one.DisposeAsync();
         await two.DisposeAsync();
     }

@@ -12,6 +12,7 @@ internal sealed class LedgerFixture : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ledger-");
     private readonly LedgerDatabase _database;
+    private readonly System.Collections.Concurrent.ConcurrentBag<(string Worker, HeldAttempt Attempt)> _held = [];
 
     /// <summary>A ledger in a file, or in the PostgreSQL database that the connection names.</summary>
     public LedgerFixture(OrchestratorOptions? options = null, string? postgres = null)
@@ -86,7 +87,14 @@ internal sealed class LedgerFixture : IDisposable
         return steps.Count;
     }
 
-    public Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop") => Steps.ClaimAsync(worker, [Offer(kind)], ["cpu"], default);
+    /// <summary>A claim of a worker that remembers what it got.</summary>
+    public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop")
+    {
+        var step = await Steps.ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], default);
+        if (step is not null)
+            _held.Add((worker, new HeldAttempt(step.Run, step.Name, step.Attempt)));
+        return step;
+    }
 
     public static StepFinished Finished(StepRow step) => new()
     {

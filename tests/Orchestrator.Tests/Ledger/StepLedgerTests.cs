@@ -27,9 +27,22 @@ public sealed class StepLedgerTests : IDisposable
     {
         await StartAsync("a");
 
-        (await _ledger.Steps.ClaimAsync("w1", [StageCatalog.Offer("noop", "v2", "test")], ["cpu"], default)).ShouldBeNull();
-        (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cuda"], default)).ShouldBeNull();
+        (await _ledger.Steps.ClaimAsync("w1", [StageCatalog.Offer("noop", "v2", "test")], ["cpu"], [], default)).ShouldBeNull();
+        (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cuda"], [], default)).ShouldBeNull();
         (await _ledger.ClaimAsync()).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Claim_AnswerWasLost_TheSameAttemptIsAnsweredAgain()
+    {
+        await StartAsync("a", "b");
+        var lost = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [], default))!;
+
+        var again = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [], default))!;
+        var next = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [new HeldAttempt(lost.Run, lost.Name, lost.Attempt)], default))!;
+
+        (again.Name, again.Attempt).ShouldBe((lost.Name, lost.Attempt));
+        next.Name.ShouldNotBe(lost.Name);
     }
 
     [Fact]
