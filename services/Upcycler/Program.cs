@@ -1,2 +1,5 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Hosting;
+using Espalier.Stages;
+using Espalier.Upcycler;
+
+return await ServiceHost.RunAsync("upcycler", args, builder => builder.AddStageService(services => services.AddUpcycler()));

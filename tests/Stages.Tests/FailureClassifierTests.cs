@@ -1,0 +1,33 @@
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages.Worker;
+
+namespace Espalier.Stages.Tests;
+
+public sealed class FailureClassifierTests
+{
+    public static TheoryData<Exception, FailureClass> Cases() => new()
+    {
+        { new UserInputException("change it"), FailureClass.User },
+        { new InvalidModelException("a tensor is missing"), FailureClass.User },
+        { new OutOfMemoryException(), FailureClass.Resource },
+        { new InvalidOperationException("CUDA out of memory. Tried to allocate 2 GiB"), FailureClass.Resource },
+        { new InvalidOperationException("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), FailureClass.Resource },
+        { new IOException("No space left on device", 28), FailureClass.Resource },
+        { new IOException("reset"), FailureClass.Transient },
+        { new HttpRequestException("refused"), FailureClass.Transient },
+        { new TaskCanceledException("a timeout of somebody else"), FailureClass.Transient },
+        { new StageCrashedException("signal 11"), FailureClass.Poison },
+        { new NullReferenceException(), FailureClass.Poison },
+        { new AggregateException(new UserInputException("inside")), FailureClass.User },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Classify_Exception_DecidesWhatHappensNext(Exception error, FailureClass expected) =>
+        FailureClassifier.Classify(error).ShouldBe(expected);
+
+    [Fact]
+    public void Describe_UserError_IsTheMessageAlone() =>
+        FailureClassifier.Describe(new UserInputException("Set 'ratio' below 1.")).ShouldBe("Set 'ratio' below 1.");
+}
