@@ -18,9 +18,9 @@ struct Index {
 namespace {
 
 #if ET_TORCH_MAJOR >= 2
-using Bound = c10::optional<c10::SymInt>;
+using Bound = optional<c10::SymInt>;
 #else
-using Bound = c10::optional<int64_t>;
+using Bound = optional<int64_t>;
 #endif
 
 TensorIndex slice(const Index& index) {
@@ -48,11 +48,11 @@ std::vector<TensorIndex> decode(const Index* indices, int64_t count) {
 
 // at::index_put_ accepts tensors only, so every other index is first turned into a view.
 void accumulate(at::Tensor self, const Index* indices, int64_t count, const at::Tensor& value) {
-  c10::List<c10::optional<at::Tensor>> list;
+  c10::List<optional<at::Tensor>> list;
   for (int64_t i = 0; i < count; i++) {
     TORCH_CHECK(indices[i].kind == 2 || (indices[i].kind == 1 && indices[i].start == INT64_MIN && indices[i].stop == INT64_MIN),
                 "index_put_ with accumulate takes tensors and full slices only");
-    list.push_back(indices[i].kind == 2 ? c10::optional<at::Tensor>(*indices[i].tensor) : c10::nullopt);
+    list.push_back(indices[i].kind == 2 ? optional<at::Tensor>(*indices[i].tensor) : nullopt);
   }
   self.index_put_(list, value, true);
 }

@@ -1,5 +1,6 @@
 // Products and factorisations of matrices.
 #include "shim.h"
+#include <string>
 
 using namespace shim;
 
@@ -99,11 +100,11 @@ ET_API Handle et_linalg_svdvals(Handle self) {
 }
 
 ET_API int et_linalg_eigh(Handle self, char triangle, Handle* values, Handle* vectors) {
-  return run([&] { give_pair(at::linalg_eigh(*self, c10::string_view(&triangle, 1)), values, vectors); });
+  return run([&] { give_pair(at::linalg_eigh(*self, std::string(1, triangle)), values, vectors); });
 }
 
 ET_API Handle et_linalg_eigvalsh(Handle self, char triangle) {
-  return make([&] { return at::linalg_eigvalsh(*self, c10::string_view(&triangle, 1)); });
+  return make([&] { return at::linalg_eigvalsh(*self, std::string(1, triangle)); });
 }
 
 ET_API Handle et_linalg_solve(Handle a, Handle b, bool left) {
@@ -124,13 +125,13 @@ ET_API int et_linalg_lstsq(Handle a, Handle b, Handle* solution, Handle* residua
 
 ET_API Handle et_linalg_pinv(Handle self, double atol, bool has_atol, double rtol, bool has_rtol, bool hermitian) {
   return make([&] {
-    return at::linalg_pinv(*self, has_atol ? c10::optional<double>(atol) : c10::nullopt, has_rtol ? c10::optional<double>(rtol) : c10::nullopt, hermitian);
+    return at::linalg_pinv(*self, has_atol ? optional<double>(atol) : nullopt, has_rtol ? optional<double>(rtol) : nullopt, hermitian);
   });
 }
 
 ET_API Handle et_linalg_matrix_rank(Handle self, double atol, bool has_atol, double rtol, bool has_rtol, bool hermitian) {
   return make([&] {
-    return at::linalg_matrix_rank(*self, has_atol ? c10::optional<double>(atol) : c10::nullopt, has_rtol ? c10::optional<double>(rtol) : c10::nullopt, hermitian);
+    return at::linalg_matrix_rank(*self, has_atol ? optional<double>(atol) : nullopt, has_rtol ? optional<double>(rtol) : nullopt, hermitian);
   });
 }
 
@@ -144,10 +145,10 @@ ET_API Handle et_linalg_vector_norm(Handle self, double order, const int64_t* di
 
 ET_API Handle et_linalg_norm(Handle self, double order, bool has_order, const int64_t* dims, int64_t count, bool keepdim) {
   return make([&] {
-    return at::linalg_norm(*self, has_order ? c10::optional<at::Scalar>(order) : c10::nullopt, count ? at::OptionalIntArrayRef(sizes(dims, count)) : at::OptionalIntArrayRef(), keepdim);
+    return at::linalg_norm(*self, has_order ? optional<at::Scalar>(order) : nullopt, count ? at::OptionalIntArrayRef(sizes(dims, count)) : at::OptionalIntArrayRef(), keepdim);
   });
 }
 
 ET_API Handle et_linalg_norm_named(Handle self, const char* order, const int64_t* dims, int64_t count, bool keepdim) {
-  return make([&] { return at::linalg_norm(*self, c10::string_view(order), count ? at::OptionalIntArrayRef(sizes(dims, count)) : at::OptionalIntArrayRef(), keepdim); });
+  return make([&] { return at::linalg_norm(*self, std::string(order), count ? at::OptionalIntArrayRef(sizes(dims, count)) : at::OptionalIntArrayRef(), keepdim); });
 }

@@ -104,7 +104,7 @@ ET_API Handle et_log_sigmoid(Handle self) {
 
 ET_API Handle et_nan_to_num(Handle self, double nan, double posinf, bool has_posinf, double neginf, bool has_neginf) {
   return make([&] {
-    return self->nan_to_num(nan, has_posinf ? c10::optional<double>(posinf) : c10::nullopt, has_neginf ? c10::optional<double>(neginf) : c10::nullopt);
+    return self->nan_to_num(nan, has_posinf ? optional<double>(posinf) : nullopt, has_neginf ? optional<double>(neginf) : nullopt);
   });
 }
 
@@ -177,29 +177,23 @@ BINARY(fmin)
 BINARY(logaddexp)
 BINARY(logaddexp2)
 
-namespace {
-
-// 0 true division, 1 towards zero, 2 towards minus infinity.
-c10::optional<c10::string_view> rounding(int mode) {
-  return mode == 0 ? c10::nullopt : c10::optional<c10::string_view>(mode == 1 ? "trunc" : "floor");
-}
-
-}  // namespace
+// mode: 0 true division, 1 towards zero, 2 towards minus infinity.
+#define DIVIDE(function, divisor) (mode == 0 ? self->function(divisor) : self->function(divisor, mode == 1 ? "trunc" : "floor"))
 
 ET_API Handle et_div(Handle self, Handle other, int mode) {
-  return make([&] { return self->div(*other, rounding(mode)); });
+  return make([&] { return DIVIDE(div, *other); });
 }
 
 ET_API Handle et_div_number(Handle self, Number other, int mode) {
-  return make([&] { return self->div(scalar(other), rounding(mode)); });
+  return make([&] { return DIVIDE(div, scalar(other)); });
 }
 
 ET_API int et_div_(Handle self, Handle other, int mode) {
-  return run([&] { self->div_(*other, rounding(mode)); });
+  return run([&] { DIVIDE(div_, *other); });
 }
 
 ET_API int et_div_number_(Handle self, Number other, int mode) {
-  return run([&] { self->div_(scalar(other), rounding(mode)); });
+  return run([&] { DIVIDE(div_, scalar(other)); });
 }
 
 // self + value * (tensor1 op tensor2)

@@ -9,8 +9,8 @@ using GeneratorHandle = at::Generator*;
 
 namespace {
 
-c10::optional<at::Generator> maybe(GeneratorHandle generator) {
-  return generator ? c10::optional<at::Generator>(*generator) : c10::nullopt;
+optional<at::Generator> maybe(GeneratorHandle generator) {
+  return generator ? optional<at::Generator>(*generator) : nullopt;
 }
 
 at::Tensor with_grad(at::Tensor tensor, bool requires_grad) {

@@ -160,7 +160,7 @@ ET_API int et_topk(Handle self, int64_t k, int64_t dim, bool largest, bool sorte
 }
 
 ET_API int et_sort(Handle self, int64_t dim, bool descending, bool stable, Handle* values, Handle* indices) {
-  return run([&] { give_pair(self->sort(c10::optional<bool>(stable), dim, descending), values, indices); });
+  return run([&] { give_pair(self->sort(optional<bool>(stable), dim, descending), values, indices); });
 }
 
 ET_API Handle et_msort(Handle self) {
@@ -184,7 +184,7 @@ ET_API int et_unique_consecutive(Handle self, bool inverse, bool counts, int64_t
 }
 
 ET_API Handle et_searchsorted(Handle sequence, Handle values, bool int32, bool right, Handle sorter) {
-  return make([&] { return at::searchsorted(*sequence, *values, int32, right, c10::nullopt, maybe(sorter)); });
+  return make([&] { return at::searchsorted(*sequence, *values, int32, right, nullopt, maybe(sorter)); });
 }
 
 ET_API Handle et_bucketize(Handle self, Handle boundaries, bool int32, bool right) {

@@ -8,11 +8,8 @@
 #include <cstring>
 #include <exception>
 #include <string>
-#if __has_include(<torch/version.h>)
+#include <torch/cuda.h>
 #include <torch/version.h>
-#elif __has_include(<torch/csrc/api/include/torch/version.h>)
-#include <torch/csrc/api/include/torch/version.h>
-#endif
 
 namespace shim {
 
@@ -48,8 +45,8 @@ at::Scalar scalar(Number number) {
   }
 }
 
-c10::optional<at::Scalar> maybe(Number number) {
-  return number.kind < 0 ? c10::nullopt : c10::optional<at::Scalar>(scalar(number));
+optional<at::Scalar> maybe(Number number) {
+  return number.kind < 0 ? nullopt : optional<at::Scalar>(scalar(number));
 }
 
 void give_list(const std::vector<at::Tensor>& tensors, TensorList* list) {
@@ -110,18 +107,12 @@ ET_API int et_set_default_dtype(int type) {
   return run([&] { c10::set_default_dtype(c10::scalarTypeToTypeMeta(static_cast<at::ScalarType>(type))); });
 }
 
-ET_API bool et_cuda_is_available() { return at::globalContext().hasCUDA() && at::detail::getCUDAHooks().hasCUDA(); }
+ET_API bool et_cuda_is_available() { return torch::cuda::is_available(); }
 
-ET_API bool et_cudnn_is_available() { return at::detail::getCUDAHooks().hasCuDNN(); }
+ET_API bool et_cudnn_is_available() { return torch::cuda::cudnn_is_available(); }
 
-ET_API int et_cuda_device_count() {
-  return et_cuda_is_available() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
-}
+ET_API int et_cuda_device_count() { return static_cast<int>(torch::cuda::device_count()); }
 
 ET_API int et_cuda_synchronize(int index) {
-  return run([&] {
-    TORCH_CHECK(et_cuda_is_available(), "CUDA is not available");
-    // Waiting for a copy of one element waits for the stream that this thread uses.
-    at::ones({1}, options(-1, static_cast<int>(at::kCUDA), index)).cpu();
-  });
+  return run([&] { torch::cuda::synchronize(index); });
 }

@@ -6,6 +6,12 @@
 #include <utility>
 #include <vector>
 
+#if ET_TORCH_MAJOR > 2 || (ET_TORCH_MAJOR == 2 && ET_TORCH_MINOR >= 4)
+#include <optional>
+#else
+#include <c10/util/Optional.h>
+#endif
+
 #define ET_API extern "C" __attribute__((visibility("default")))
 
 using Handle = at::Tensor*;
@@ -23,6 +29,15 @@ struct TensorList {
 };
 
 namespace shim {
+
+// LibTorch had an optional of its own before it could count on C++17.
+#if ET_TORCH_MAJOR > 2 || (ET_TORCH_MAJOR == 2 && ET_TORCH_MINOR >= 4)
+using std::nullopt;
+using std::optional;
+#else
+using c10::nullopt;
+using c10::optional;
+#endif
 
 extern std::atomic<int64_t> live;  // handles given out and not yet freed
 
@@ -58,18 +73,18 @@ int run(Function&& function) noexcept {
 }
 
 at::Scalar scalar(Number number);
-c10::optional<at::Scalar> maybe(Number number);
+optional<at::Scalar> maybe(Number number);
 
-inline c10::optional<at::Tensor> maybe(Handle handle) {
-  return handle ? c10::optional<at::Tensor>(*handle) : c10::nullopt;
+inline optional<at::Tensor> maybe(Handle handle) {
+  return handle ? optional<at::Tensor>(*handle) : nullopt;
 }
 
-inline c10::optional<at::ScalarType> maybe_type(int type) {
-  return type < 0 ? c10::nullopt : c10::optional<at::ScalarType>(static_cast<at::ScalarType>(type));
+inline optional<at::ScalarType> maybe_type(int type) {
+  return type < 0 ? nullopt : optional<at::ScalarType>(static_cast<at::ScalarType>(type));
 }
 
-inline c10::optional<int64_t> maybe(int64_t value, bool present) {
-  return present ? c10::optional<int64_t>(value) : c10::nullopt;
+inline optional<int64_t> maybe(int64_t value, bool present) {
+  return present ? optional<int64_t>(value) : nullopt;
 }
 
 inline at::TensorOptions options(int type, int device, int index) {
