@@ -1,2 +1,5 @@
-// Wiring follows; see ServiceCollectionExtensions.
-return 0;
+using Espalier.Cli;
+using Espalier.Cli.Terminals;
+
+using var interrupts = new Interrupts();
+return await CommandLine.RunAsync(args, Terminal.OfThisProcess(), interrupts.Token).ConfigureAwait(false);

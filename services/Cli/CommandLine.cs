@@ -1,0 +1,92 @@
+using System.CommandLine;
+using Espalier.Cli.Commands;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Modeling;
+
+namespace Espalier.Cli;
+
+/// <summary>The <c>espalier</c> command: parses, runs, and turns every outcome into an exit code.</summary>
+internal static class CommandLine
+{
+    private const string About = """
+        Espalier grows and prunes mixture-of-experts language models.
+
+          espalier run pipelines/quickstart.yaml        the main job, on this machine
+          espalier run pipelines/tiny.yaml --param seed=3
+          espalier plan pipelines/quickstart.yaml       steps and options, nothing is run
+          espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
+          espalier import DIR --name base  ·  espalier export base@candidate DIR
+          espalier doctor                               what this machine has and lacks
+
+        State is kept in $ESPALIER_HOME, else in .espalier of the current folder.
+        Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. With --json, one object on standard output.
+        """;
+
+    /// <summary>Runs one command.</summary>
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
+    {
+        var parsed = Create(terminal).Parse(args);
+        var isJson = args.Contains(SharedOptions.JsonName);
+        if (parsed.Errors.Count > 0)
+            return Refuse(terminal, isJson, [.. parsed.Errors.Select(e => new Problem("command line", 0, 0, e.Message))]);
+        try
+        {
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration { Output = terminal.Output, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (UserInputException exception)
+        {
+            return Refuse(terminal, isJson, exception.Problems);
+        }
+        catch (InvalidModelException exception)
+        {
+            return Refuse(terminal, isJson, [new Problem("model", 0, 0, exception.Message)]);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            terminal.Say("Interrupted.");
+            return ExitCodes.Interrupted;
+        }
+        catch (Exception exception)
+        {
+            return Fail(terminal, isJson, exception);
+        }
+    }
+
+    private static RootCommand Create(Terminal terminal) => new(About)
+    {
+        RunCommand.Create(terminal),
+        ResumeCommand.Create(terminal),
+        RunsCommand.Create(terminal),
+        PlanCommand.Create(terminal),
+        SchemaCommand.Create(terminal),
+        StageCommand.Create(terminal),
+        ImportCommand.Create(terminal),
+        ExportCommand.Create(terminal),
+        ModelsCommand.Create(terminal),
+        DoctorCommand.Create(terminal),
+    };
+
+    private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems)
+    {
+        foreach (var problem in problems)
+            terminal.Say(problem is { Line: 0, Place: "input" } ? problem.Message : problem.ToString());
+        if (isJson)
+            terminal.WriteJson(new { Error = "bad-input", Problems = problems });
+        return ExitCodes.BadInput;
+    }
+
+    private static int Fail(Terminal terminal, bool isJson, Exception exception)
+    {
+        terminal.Say($"Failed: {exception.Message}");
+        if (Environment.GetEnvironmentVariable("ESPALIER_TRACE") is "1")
+            terminal.Say(exception.ToString());
+        else
+            terminal.Say("ESPALIER_TRACE=1 shows where.");
+        if (isJson)
+            terminal.WriteJson(new { Error = "failed", exception.Message });
+        return ExitCodes.Failed;
+    }
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier export NAME@ALIAS DIR</c>: a model as a Hugging Face directory.</summary>
+internal static class ExportCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
+        var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
+        var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
+        var json = SharedOptions.Json();
+        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            if (Units.ReadSize(parsed.GetRequiredValue(shardSize), out var limit) is { } reason || limit < 1)
+                throw new UserInputException($"--shard-size must be {Units.ReadSize(parsed.GetRequiredValue(shardSize), out _) ?? "at least one byte"}.");
+            var home = EspalierHome.OfThisProcess();
+            var output = parsed.GetRequiredValue(directory);
+            var root = await ResolveAsync(home, parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
+            using (var progress = new ByteProgress(terminal, "exporting"))
+                await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = limit, Progress = progress }, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
+            else
+                terminal.Output.WriteLine($"{output}  {root.Short}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static async Task<Digest> ResolveAsync(EspalierHome home, string model, CancellationToken cancellationToken)
+    {
+        if (Digest.TryParse(model, out var digest))
+            return digest;
+        if (!home.Exists)
+            throw new UserInputException($"There is no model '{model}': {home.Path} holds none yet.");
+        await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+        return (await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false)).Root;
+    }
+}

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Text.Json;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Pipelines.Keys;
+using Espalier.Registry;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier import DIR --name NAME</c>: a Hugging Face directory becomes a registered model.</summary>
+internal static class ImportCommand
+{
+    private const string Kind = "import";
+
+    public static Command Create(Terminal terminal)
+    {
+        var directory = new Argument<string>("DIR") { Description = "Folder with config.json and safetensors files." };
+        var name = new Option<string>("--name") { Description = "Name in the registry.", Required = true };
+        var alias = new Option<string?>("--alias") { Description = "Alias that moves to the new version." };
+        var json = SharedOptions.Json();
+        var command = new Command("import", "Store a Hugging Face directory and register it. Weights that are stored already cost nothing.\n\n  espalier import ~/models/OLMoE-1B-7B --name olmoe --alias base") { directory, name, alias, json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var home = EspalierHome.OfThisProcess().Create();
+            var store = home.OpenStore();
+            var source = parsed.GetRequiredValue(directory);
+            var root = await ImportAsync(terminal, store, source, cancellationToken).ConfigureAwait(false);
+            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+            var (version, isNew) = await registry.Models.RegisterAsync(
+                new NewVersion { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root) }, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(alias) is { } word)
+                await registry.Models.MoveAliasAsync(version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { version.Model, version.Version, root.Root, root.SizeBytes, IsNew = isNew });
+            else
+                terminal.Output.WriteLine($"{version.Model}@{version.Version}{(isNew ? "" : " (was registered before)")}  {root.Root.Short}  {root.SizeBytes:N0} bytes");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static async Task<ManifestRef> ImportAsync(Terminal terminal, ArtifactStore store, string directory, CancellationToken cancellationToken)
+    {
+        using var progress = new ByteProgress(terminal, "importing");
+        return await HuggingFaceImporter.ImportAsync(store, directory, new ImportOptions { Progress = progress, Note = terminal.Say }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The same weights are the same import, so that a repeat makes no second version.</summary>
+    private static Digest KeyOf(ManifestRef root) =>
+        StepKey.Compute(Kind, "1", "any", JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]);
+}

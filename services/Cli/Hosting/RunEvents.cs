@@ -1,0 +1,61 @@
+using System.Threading.Channels;
+using Espalier.Contracts;
+using MassTransit;
+
+namespace Espalier.Cli.Hosting;
+
+/// <summary>Takes events off the bus for whoever watches a run. Old progress is dropped when nobody reads.</summary>
+internal sealed class RunEvents
+{
+    private readonly Channel<StepProgress> _progress = Channel.CreateBounded<StepProgress>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly SemaphoreSlim _changed = new(0, 1);
+
+    public void Add(StepProgress progress)
+    {
+        _progress.Writer.TryWrite(progress);
+        Wake();
+    }
+
+    /// <summary>Something changed in the ledger.</summary>
+    public void Wake()
+    {
+        try
+        {
+            _changed.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // The watcher is awake already.
+        }
+    }
+
+    /// <summary>Waits for news, or for some time.</summary>
+    public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => _changed.WaitAsync(limit, cancellationToken);
+
+    /// <summary>Progress that has come since the last call.</summary>
+    public IEnumerable<StepProgress> Take()
+    {
+        while (_progress.Reader.TryRead(out var progress))
+            yield return progress;
+    }
+}
+
+/// <summary>Listens on the bus.</summary>
+internal sealed class RunEventsConsumer(RunEvents events) : IConsumer<StepProgress>, IConsumer<StepStateChanged>, IConsumer<RunStateChanged>
+{
+    public Task Consume(ConsumeContext<StepProgress> context)
+    {
+        events.Add(context.Message);
+        return Task.CompletedTask;
+    }
+
+    public Task Consume(ConsumeContext<StepStateChanged> context) => WakeAsync();
+
+    public Task Consume(ConsumeContext<RunStateChanged> context) => WakeAsync();
+
+    private Task WakeAsync()
+    {
+        events.Wake();
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,36 @@
+using Espalier.CptTrainer;
+using Espalier.Evaluator;
+using Espalier.Pipelines.Planning;
+using Espalier.Pipelines.Text;
+using Espalier.Contracts;
+using Espalier.Pruner;
+using Espalier.Quantizer;
+using Espalier.Registry;
+using Espalier.Stages;
+using Espalier.Upcycler;
+
+namespace Espalier.Cli.Hosting;
+
+/// <summary>Every stage of every service, in this process.</summary>
+internal static class Stages
+{
+    /// <summary>Registers all stages.</summary>
+    public static IServiceCollection AddAllStages(this IServiceCollection services, EspalierHome home) => services
+        .AddSingleton(TimeProvider.System)
+        .AddCptTrainer().AddUpcycler().AddPruner().AddQuantizer().AddEvaluator()
+        .AddRegistry(new RegistryOptions { Database = home.Connection });
+
+    /// <summary>The stages, without a host; making them touches neither a database nor the tensor engine.</summary>
+    public static IReadOnlyList<IStage> All(EspalierHome home) =>
+        [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStage>()];
+
+    /// <summary>What the planner needs of them.</summary>
+    public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>
+        [.. stages.Select(s => StageDefinition.For(s.Kind, s.OptionsType))];
+
+    /// <summary>The stage of a kind.</summary>
+    /// <exception cref="UserInputException">There is none.</exception>
+    public static IStage Find(IReadOnlyList<IStage> stages, string kind) =>
+        stages.FirstOrDefault(s => s.Kind == kind)
+            ?? throw new UserInputException($"unknown stage '{kind}': {NearestWord.Hint(kind, [.. stages.Select(s => s.Kind)])}");
+}

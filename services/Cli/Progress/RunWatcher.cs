@@ -1,0 +1,54 @@
+using Espalier.Cli.Hosting;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Cli.Progress;
+
+/// <summary>Follows a run to its end. The ledger is the truth; events only wake the watcher sooner.</summary>
+internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(500);
+    private readonly Dictionary<string, (StepState State, int Attempt)> _seen = [];
+
+    /// <summary>Shows every change until the run ends. A cancelled token stops the run and goes on watching it stop.</summary>
+    public async Task<RunView> WatchAsync(IStepBoard board, CancellationToken cancellationToken)
+    {
+        var isStopping = false;
+        while (true)
+        {
+            var run = await host.Runs.FindAsync(runId, CancellationToken.None).ConfigureAwait(false) ?? throw new InvalidOperationException($"Run {runId} vanished from the ledger.");
+            Show(board, run);
+            if (run.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
+                return run;
+            if (cancellationToken.IsCancellationRequested && !isStopping)
+            {
+                isStopping = true;
+                board.Say("Stopping: running steps save their positions. Press Ctrl-C again to end at once.");
+                await host.CancelAsync(runId).ConfigureAwait(false);
+            }
+            try
+            {
+                await host.Events.WaitAsync(LookAgain, isStopping ? CancellationToken.None : cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // Seen at the top of the loop.
+            }
+        }
+    }
+
+    private void Show(IStepBoard board, RunView run)
+    {
+        var progress = host.Events.Take().Where(p => p.Step.RunId == runId).ToList();
+        foreach (var step in run.Steps)
+        {
+            if (_seen.TryGetValue(step.Name, out var seen) && seen == (step.State, step.Attempts))
+                continue;
+            _seen[step.Name] = (step.State, step.Attempts);
+            board.Change(new StepNews(step.Name, step.Kind, step.State, step.Attempts, step.Message, step.Ended - step.Started));
+        }
+        var running = run.Steps.Where(s => s.State == StepState.Running).Select(s => s.Name).ToHashSet();
+        foreach (var news in progress.Where(p => running.Contains(p.Step.Name)))
+            board.Advance(news);
+    }
+}

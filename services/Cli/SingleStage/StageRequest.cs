@@ -1,0 +1,45 @@
+using Espalier.Cli.Commands;
+using Espalier.Cli.Hosting;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Stages;
+
+namespace Espalier.Cli.SingleStage;
+
+/// <summary>One stage to run, checked as far as that goes without opening the model.</summary>
+/// <param name="Stage">The stage.</param>
+/// <param name="All">All stages; the dataset stage is needed for options that name text.</param>
+/// <param name="Inputs">Model folders.</param>
+/// <param name="Output">Full path of the folder to make.</param>
+/// <param name="Options">Valid options.</param>
+/// <param name="BaseDirectory">Where relative paths within the options start.</param>
+internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IReadOnlyList<string> Inputs, string Output, OptionDocument Options, string BaseDirectory)
+{
+    /// <summary>Reads the command line.</summary>
+    /// <exception cref="UserInputException">With every problem of the options.</exception>
+    public static StageRequest Read(EspalierHome home, string kind, string[] inputs, string output, string with)
+    {
+        var all = Hosting.Stages.All(home);
+        var stage = Hosting.Stages.Find(all, kind);
+        if (kind == StageKinds.Register)
+            throw new UserInputException("register needs a run; use espalier import DIR --name NAME.");
+        CheckInputs(kind, inputs);
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
+        if (File.Exists(full) || (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any()))
+            throw new UserInputException($"--output {output} exists already; choose another folder, or remove it first.");
+
+        var isInline = with.AsSpan().TrimStart() is ['{', ..];
+        var options = OptionReader.Parse(OptionSchema.For(stage.OptionsType), isInline ? with : SharedOptions.ReadFile(with), isInline ? "--with" : with, stage.OptionsType);
+        return new StageRequest(stage, all, inputs, full, options, isInline ? Environment.CurrentDirectory : Path.GetDirectoryName(Path.GetFullPath(with))!);
+    }
+
+    private static void CheckInputs(string kind, string[] inputs)
+    {
+        if (inputs.Length == 0 && kind is not (StageKinds.Train or StageKinds.Dataset))
+            throw new UserInputException($"{kind} works on a model: name its folder with --input.");
+        if (inputs.Length > 1 && kind != StageKinds.Evaluate)
+            throw new UserInputException($"{kind} takes one --input; only evaluate takes several.");
+        foreach (var input in inputs.Where(i => !Directory.Exists(i)))
+            throw new UserInputException(File.Exists(input) ? $"--input {input} is a file; name the folder that holds config.json." : $"--input {input}: there is no such folder.");
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Espalier.Contracts;
+using Spectre.Console;
+
+namespace Espalier.Cli.Terminals;
+
+/// <summary>Where a command writes: results to one stream, messages and progress to the other.</summary>
+/// <param name="output">Standard output.</param>
+/// <param name="error">Standard error.</param>
+/// <param name="isInteractive">Whether a person watches standard error, so that progress may be drawn.</param>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool isInteractive)
+{
+    private const int WidthOfFiles = 140;
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Output { get; } = output;
+
+    /// <summary>Standard error.</summary>
+    public TextWriter Error { get; } = error;
+
+    /// <summary>Whether progress may be drawn.</summary>
+    public bool IsInteractive { get; } = isInteractive;
+
+    public static Terminal OfThisProcess() => new(Console.Out, Console.Error, !Console.IsErrorRedirected);
+
+    /// <summary>A console on standard error, for progress.</summary>
+    public IAnsiConsole Progress() => On(Error, IsInteractive);
+
+    /// <summary>Writes a table or another drawing to standard output.</summary>
+    public void Write(Spectre.Console.Rendering.IRenderable drawing) => On(Output, !Console.IsOutputRedirected && IsInteractive).Write(drawing);
+
+    /// <summary>Writes the one JSON object of a command.</summary>
+    public void WriteJson<T>(T value) => Output.WriteLine(JsonSerializer.Serialize(value, WireJson.Indented));
+
+    /// <summary>Writes a line for people to standard error.</summary>
+    public void Say(string message) => Error.WriteLine(message);
+
+    private static IAnsiConsole On(TextWriter writer, bool isTerminal)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Interactive = isTerminal ? InteractionSupport.Yes : InteractionSupport.No,
+            Ansi = isTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+        });
+        if (!isTerminal)
+            console.Profile.Width = WidthOfFiles;
+        return console;
+    }
+}
