@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Espalier.Contracts;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -9,21 +10,27 @@ internal sealed class LiveBoard : IStepBoard
 {
     private readonly IAnsiConsole _console;
     private readonly ProgressContext _context;
+    private readonly DetailColumn _details;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, (ProgressTask Task, RateMeter Rate)> _rows = [];
 
-    private LiveBoard(IAnsiConsole console, ProgressContext context, TimeProvider time)
+    private LiveBoard(IAnsiConsole console, ProgressContext context, DetailColumn details, TimeProvider time)
     {
+        _details = details;
         _console = console;
         _context = context;
         _time = time;
     }
 
     /// <summary>Draws while some work goes on.</summary>
-    public static Task<T> DrawAsync<T>(IAnsiConsole console, TimeProvider time, Func<IStepBoard, Task<T>> work) => console.Progress()
-        .AutoClear(true).HideCompleted(true)
-        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new DetailColumn(), new SpinnerColumn())
-        .StartAsync(context => work(new LiveBoard(console, context, time)));
+    public static Task<T> DrawAsync<T>(IAnsiConsole console, TimeProvider time, Func<IStepBoard, Task<T>> work)
+    {
+        var details = new DetailColumn();
+        return console.Progress()
+            .AutoClear(true).HideCompleted(true)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), details, new SpinnerColumn())
+            .StartAsync(context => work(new LiveBoard(console, context, details, time)));
+    }
 
     public void Change(StepNews step)
     {
@@ -48,7 +55,7 @@ internal sealed class LiveBoard : IStepBoard
         // A task at its end would disappear; the step still writes its result then.
         task.MaxValue = Math.Max(1, progress.Total) * 1.000001;
         task.Value = progress.Done;
-        task.State.Update<string>(DetailColumn.Key, _ => ProgressText.Describe(progress, rate.Add(progress.Done)));
+        _details.Set(task, ProgressText.Describe(progress, rate.Add(progress.Done)));
         foreach (var line in progress.Log)
             _console.MarkupLine($"  [grey]{Markup.Escape($"{progress.Step.Name}: {line}")}[/]");
     }
@@ -69,9 +76,11 @@ internal sealed class LiveBoard : IStepBoard
     /// <summary>Amount, rate, time left and loss.</summary>
     private sealed class DetailColumn : ProgressColumn
     {
-        public const string Key = "detail";
+        private readonly ConcurrentDictionary<int, string> _texts = new();
+
+        public void Set(ProgressTask task, string text) => _texts[task.Id] = text;
 
         public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
-            new Text(task.State.Get<string>(Key) ?? "").Overflow(Overflow.Ellipsis);
+            new Text(_texts.GetValueOrDefault(task.Id, "")).Overflow(Overflow.Ellipsis);
     }
 }
