@@ -1,0 +1,52 @@
+using Espalier.Cli.Progress;
+using Espalier.Contracts;
+
+namespace Espalier.Cli.Tests.Progress;
+
+public sealed class ProgressTextTests
+{
+    [Fact]
+    public void Describe_Progress_HasAmountRateAndTimeLeft()
+    {
+        var progress = new StepProgress
+        {
+            Step = new StepAddress(Guid.Empty, "cpt", Digest.Of("k"u8)), Fence = 1, Phase = "training", Done = 1_200_000, Total = 5_000_000, Unit = "tokens",
+            Metrics = new Dictionary<string, double> { ["loss"] = 3.2141 },
+        };
+
+        ProgressText.Describe(progress, 10_000).ShouldBe("1.20M of 5.00M tokens, 10.0k/s, 6m20s left, loss 3.214");
+        ProgressText.Describe(progress with { Total = 0 }, 0).ShouldBe("loss 3.214");
+    }
+
+    [Fact]
+    public void Describe_Step_SaysHowItEnded()
+    {
+        ProgressText.Describe(new StepNews("slim", "prune", StepState.Succeeded, 1, "", TimeSpan.FromSeconds(75))).ShouldBe("slim (prune): succeeded in 1m15s");
+        ProgressText.Describe(new StepNews("slim", "prune", StepState.Running, 2, "", null)).ShouldBe("slim (prune): running (attempt 2)");
+        ProgressText.Describe(new StepNews("slim", "prune", StepState.Failed, 1, "no text", null)).ShouldBe("slim (prune): failed: no text");
+    }
+
+    [Fact]
+    public void Add_Readings_GivesRateOverTheWindow()
+    {
+        var time = new ManualTime();
+        var meter = new RateMeter(time);
+
+        meter.Add(0).ShouldBe(0);
+        time.Now += TimeSpan.FromSeconds(2);
+        meter.Add(100).ShouldBe(50, 0.01);
+        time.Now += TimeSpan.FromSeconds(20);
+        meter.Add(2100).ShouldBe(100, 0.01);
+        time.Now += TimeSpan.FromSeconds(1);
+        meter.Add(5).ShouldBe(0, "a new attempt starts over");
+    }
+
+    private sealed class ManualTime : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+    }
+}
