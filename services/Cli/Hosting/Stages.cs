@@ -1,3 +1,4 @@
+using Espalier.CptTrainer;
 using Espalier.Evaluator;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Text;
@@ -14,7 +15,7 @@ internal static class Stages
     /// <summary>Registers all stages.</summary>
     public static IServiceCollection AddAllStages(this IServiceCollection services, EspalierHome home) => services
         .AddSingleton(TimeProvider.System)
-        .AddQuantizer().AddEvaluator()
+        .AddCptTrainer().AddQuantizer().AddEvaluator()
         .AddRegistry(new RegistryOptions { Database = home.Connection });
 
     /// <summary>The stages, without a host; making them touches neither a database nor the tensor engine.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
+using Espalier.Pipelines.Options;
 
 namespace Espalier.Pipelines.Keys;
 
@@ -55,6 +56,8 @@ public sealed record StepKey
         if (options.ValueKind != JsonValueKind.Object || !options.TryGetProperty("fingerprint", out _) || !options.TryGetProperty("source", out var source))
             return options;
         var text = source.GetString() ?? "";
+        if (text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
+            return options;
         var values = JsonObject.Create(options)!;
         values["source"] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
         return JsonSerializer.SerializeToElement(values);
