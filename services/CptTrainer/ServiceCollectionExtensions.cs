@@ -11,7 +11,7 @@ public static class ServiceCollectionExtensions
     public static IServiceCollection AddCptTrainer(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton<IStage, DatasetStage>();
+        services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
         return services;
     }

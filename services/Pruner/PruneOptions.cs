@@ -34,7 +34,7 @@ public sealed record PruneOptions
 
     /// <summary>How units are ranked.</summary>
     /// <value>heapr</value>
-    [Option("How units are ranked.")]
+    [Option("How units are ranked.", ChoicesOf = typeof(Methods.IPruningMethod))]
     public string Method { get; init; } = "heapr";
 
     /// <summary>Share of the routed experts' weights to take away.</summary>

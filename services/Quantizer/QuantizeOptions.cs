@@ -21,7 +21,7 @@ public sealed record QuantizeOptions
 
     /// <summary>How codes are chosen.</summary>
     /// <value>rtn</value>
-    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.")]
+    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.", ChoicesOf = typeof(Methods.IQuantizationMethod))]
     public string Method { get; init; } = "rtn";
 
     /// <summary>Bits of a code.</summary>

@@ -65,7 +65,7 @@ public sealed record UpcycleOptions
 
     /// <summary>How sources are chosen and copied.</summary>
     /// <value>utility</value>
-    [Option("copy: every expert equally often; utility: the most useful experts, by metric and selection.")]
+    [Option("copy: every expert equally often; utility: the most useful experts, by metric and selection.", ChoicesOf = typeof(Methods.IUpcycleMethod))]
     public string Method { get; init; } = "utility";
 
     /// <summary>How many times as many experts.</summary>
@@ -75,7 +75,7 @@ public sealed record UpcycleOptions
 
     /// <summary>What makes an expert useful.</summary>
     /// <value>weight-norm</value>
-    [Option("Usefulness of an expert; the last three need calibration data.", Choices = ["weight-norm", "weight-grad-product", "gradient-squared", "approx-fisher"])]
+    [Option("Usefulness of an expert; the last three need calibration data.", ChoicesOf = typeof(Metrics.IUsefulnessMetric))]
     public string Metric { get; init; } = "weight-norm";
 
     /// <summary>How the scores of fc1 and fc2 become one.</summary>
@@ -85,7 +85,7 @@ public sealed record UpcycleOptions
 
     /// <summary>How slots are given to experts by score.</summary>
     /// <value>greedy</value>
-    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", Choices = ["greedy", "weighted-sampling"])]
+    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", ChoicesOf = typeof(Selections.ISelection))]
     public string Selection { get; init; } = "greedy";
 
     /// <summary>New slots that one expert may take before every other had its turn.</summary>
@@ -138,7 +138,7 @@ public sealed record RouterOptions
 {
     /// <summary>Name of the method.</summary>
     /// <value>copy</value>
-    [Option("copy: rows of the sources; copy-noise: with normal noise; bias-only: rows copied, noise on a logit bias.")]
+    [Option("copy: rows of the sources; copy-noise: with normal noise; bias-only: rows copied, noise on a logit bias.", ChoicesOf = typeof(Routers.IRouterExtension))]
     public string Method { get; init; } = "copy";
 
     /// <summary>Size of the noise.</summary>

@@ -53,6 +53,9 @@ internal sealed record TrainOptions
     [Option("Learning-rate schedule.")]
     public Schedule Schedule { get; init; }
 
+    [Option("Moments.", Choices = ["reset", "continue"])]
+    public string? OptimizerState { get; init; }
+
     [Option("Time limit.", Max = 7200)]
     public TimeSpan? Limit { get; init; }
 

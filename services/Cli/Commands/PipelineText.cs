@@ -1,7 +1,7 @@
 using Espalier.Cli.Hosting;
 using Espalier.Contracts;
-using Espalier.Orchestrator.Scheduling;
 using Espalier.Pipelines.Planning;
+using Espalier.Stages.Data;
 
 namespace Espalier.Cli.Commands;
 
@@ -23,7 +23,7 @@ internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionar
         var plan = PipelinePlanner.Plan(text, path, values, new PlanningContext
         {
             Stages = Hosting.Stages.Definitions(Hosting.Stages.All(home)),
-            Fingerprint = SourceFingerprint.Of,
+            Fingerprint = DatasetBuilder.Fingerprint,
             ResolveModel = models.Find,
         });
         return new PipelineText(path, text, values, plan, models);

@@ -3,9 +3,11 @@ using Espalier.Evaluator;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Text;
 using Espalier.Contracts;
+using Espalier.Pruner;
 using Espalier.Quantizer;
 using Espalier.Registry;
 using Espalier.Stages;
+using Espalier.Upcycler;
 
 namespace Espalier.Cli.Hosting;
 
@@ -15,7 +17,7 @@ internal static class Stages
     /// <summary>Registers all stages.</summary>
     public static IServiceCollection AddAllStages(this IServiceCollection services, EspalierHome home) => services
         .AddSingleton(TimeProvider.System)
-        .AddCptTrainer().AddQuantizer().AddEvaluator()
+        .AddCptTrainer().AddUpcycler().AddPruner().AddQuantizer().AddEvaluator()
         .AddRegistry(new RegistryOptions { Database = home.Connection });
 
     /// <summary>The stages, without a host; making them touches neither a database nor the tensor engine.</summary>

@@ -7,11 +7,11 @@ using Espalier.Cli.Hosting;
 using Espalier.Cli.Progress;
 using Espalier.Cli.Stores;
 using Espalier.Contracts;
-using Espalier.Orchestrator.Scheduling;
 using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
 using Espalier.Stages;
+using Espalier.Stages.Data;
 
 namespace Espalier.Cli.SingleStage;
 
@@ -102,7 +102,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         var stage = Hosting.Stages.Find(request.All, StageKinds.Dataset);
         var source = DatasetSource.Locate(text, request.BaseDirectory);
-        var options = DatasetSource.OptionsOf(source, StageDefinition.For(stage.Kind, stage.OptionsType), SourceFingerprint.Of);
+        var options = DatasetSource.OptionsOf(source, StageDefinition.For(stage.Kind, stage.OptionsType), DatasetBuilder.Fingerprint);
         var store = home.OpenStore();
         var key = KeyOf(stage, options, []);
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);

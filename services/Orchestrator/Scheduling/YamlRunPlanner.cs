@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Pipelines.Planning;
+using Espalier.Stages.Data;
 
 namespace Espalier.Orchestrator.Scheduling;
 
@@ -10,7 +11,7 @@ internal sealed class YamlRunPlanner(IRegisteredModels? models = null) : IRunPla
         PipelinePlanner.Plan(submit.Pipeline, submit.FileName, submit.Parameters, new PlanningContext
         {
             Stages = [.. stages.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
-            Fingerprint = SourceFingerprint.Of,
+            Fingerprint = DatasetBuilder.Fingerprint,
             ResolveModel = models is null ? null : models.Find,
         });
 }

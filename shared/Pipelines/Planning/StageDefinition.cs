@@ -29,7 +29,7 @@ public sealed record StageDefinition
     private static IReadOnlyList<string> OutputsOf(string kind) => kind switch
     {
         StageKinds.Dataset => [OutputNames.Data],
-        StageKinds.Train => [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
+        StageKinds.Train or StageKinds.Upcycle => [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
         StageKinds.Evaluate => [OutputNames.Report],
         StageKinds.Register => [],
         _ => [OutputNames.Model, OutputNames.Report],

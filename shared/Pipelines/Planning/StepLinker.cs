@@ -1,5 +1,6 @@
-using Espalier.Pipelines.Expressions;
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
+using Espalier.Pipelines.Expressions;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
 
@@ -8,6 +9,8 @@ namespace Espalier.Pipelines.Planning;
 /// <summary>Draws the edges: from options that name outputs, datasets and models, from <c>needs</c>, and from <c>when</c>.</summary>
 internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, PlanningContext context, ProblemList problems)
 {
+    private const string OptimizerState = "optimizer-state";
+    private const string ResetOptimizer = "reset";
     private readonly Dictionary<string, StepDraft> _byName = steps.ToDictionary(s => s.Name);
     private readonly ILookup<string, StepDraft> _byBlock = steps.ToLookup(s => s.Block);
 
@@ -19,6 +22,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
                 LinkOption(step, option);
             foreach (var need in step.Body.Find("needs")?.Items ?? [])
                 LinkNeed(step, need);
+            AddTrainerStates(step);
             if (step.Body.Find("when") is { Kind: NodeKind.Text } when)
                 LinkCondition(step, when);
         }
@@ -77,6 +81,18 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             if (!step.Inputs.Any(i => i.Step == source.Name) && source.Stage is { Outputs: [var output, ..] })
                 step.Inputs.Add(new PlannedInput { Step = source.Name, Output = output, As = output });
             step.AddNeed(source.Name);
+        }
+    }
+
+    /// <summary>A step that keeps the optimizer's moments reads them from the step that made its model.</summary>
+    private void AddTrainerStates(StepDraft step)
+    {
+        if (step.Options.Values[OptimizerState] is not JsonValue policy || policy.GetValue<string>() == ResetOptimizer)
+            return;
+        foreach (var model in step.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact is null).ToList())
+        {
+            if (_byName[model.Step].Stage?.Outputs.Contains(OutputNames.TrainerState) == true)
+                step.Inputs.Add(new PlannedInput { Step = model.Step, Output = OutputNames.TrainerState, As = OutputNames.TrainerState });
         }
     }
 

@@ -10,7 +10,7 @@ public sealed class OptionSchemaTests
     {
         var schema = OptionSchema.For(typeof(TrainOptions));
 
-        schema.Properties!.Keys.ShouldBe(["data", "from", "tokens", "learning-rate", "schedule", "limit", "memory", "seed", "mix"]);
+        schema.Properties!.Keys.ShouldBe(["data", "from", "tokens", "learning-rate", "schedule", "optimizer-state", "limit", "memory", "seed", "mix"]);
         schema.Properties["tokens"].Kind.ShouldBe(ValueKind.Count);
         schema.Properties["tokens"].Required.ShouldBeTrue();
         schema.Properties["learning-rate"].Default!.Value.GetDouble().ShouldBe(3e-4);

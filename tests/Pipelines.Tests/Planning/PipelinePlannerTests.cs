@@ -119,6 +119,16 @@ public sealed class PipelinePlannerTests
         Step(plan, "t").Needs.ShouldBe(["data-x"]);
     }
 
+    [Theory]
+    [InlineData("reset", new[] { "base.model as model" })]
+    [InlineData("continue", new[] { "base.model as model", "base.trainer-state as trainer-state" })]
+    public void Plan_OptimizerState_ComesWithTheModel(string policy, string[] expected)
+    {
+        var plan = Plan($"name: a\nstages:\n  base: {{ uses: train, with: {{ data: corpus:x, tokens: 1 }} }}\n  cpt: {{ uses: train, needs: base, with: {{ data: corpus:x, tokens: 1, optimizer-state: {policy} }} }}");
+
+        Inputs(plan, "cpt").Where(i => !i.StartsWith("data", StringComparison.Ordinal)).ShouldBe(expected);
+    }
+
     [Fact]
     public void Plan_Triggers_AreChecked() =>
         Plan("name: a\non: { cron: '0 3 * * 1-5', alias.moved: { model: base-*, alias: stable } }\nstages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }")
