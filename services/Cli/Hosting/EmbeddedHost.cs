@@ -14,8 +14,9 @@ namespace Espalier.Cli.Hosting;
 internal sealed class EmbeddedHost : IAsyncDisposable
 {
     private readonly IHost _host;
+    private readonly IDisposable _claim;
 
-    private EmbeddedHost(IHost host) => _host = host;
+    private EmbeddedHost(IHost host, IDisposable claim) => (_host, _claim) = (host, claim);
 
     /// <summary>The store that runs use.</summary>
     public ArtifactStore Store => _host.Services.GetRequiredService<ArtifactStore>();
@@ -33,7 +34,22 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     /// <param name="cancellationToken">Stops the start.</param>
     public static async Task<EmbeddedHost> StartAsync(EspalierHome home, RegisteredModels models, bool recompute, CancellationToken cancellationToken)
     {
-        home.Create();
+        var claim = home.Create().Claim();
+        try
+        {
+            var host = Build(home, models, recompute);
+            await host.StartAsync(cancellationToken).ConfigureAwait(false);
+            return new EmbeddedHost(host, claim);
+        }
+        catch
+        {
+            claim.Dispose();
+            throw;
+        }
+    }
+
+    private static IHost Build(EspalierHome home, RegisteredModels models, bool recompute)
+    {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "espalier" });
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Warning).AddProvider(new FileLog(home.LogFile));
         var files = home.OpenStore();
@@ -51,9 +67,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
                 bus.AddRunRequestClients();
                 bus.AddConsumer<RunEventsConsumer>();
             });
-        var host = builder.Build();
-        await host.StartAsync(cancellationToken).ConfigureAwait(false);
-        return new EmbeddedHost(host);
+        return builder.Build();
     }
 
     /// <summary>Starts a run.</summary>
@@ -73,6 +87,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         await _host.StopAsync().ConfigureAwait(false);
         if (_host is IAsyncDisposable host)
             await host.DisposeAsync().ConfigureAwait(false);
+        _claim.Dispose();
     }
 
     private async Task AskAsync<TRequest, TAnswer>(TRequest request, CancellationToken cancellationToken)

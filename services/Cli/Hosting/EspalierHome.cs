@@ -45,6 +45,20 @@ internal sealed class EspalierHome(string path)
         return this;
     }
 
+    /// <summary>Keeps other processes from running work here until it is disposed: two orchestrators would share one ledger.</summary>
+    /// <exception cref="UserInputException">Another process works here.</exception>
+    public IDisposable Claim()
+    {
+        try
+        {
+            return new FileStream(System.IO.Path.Combine(Path, "in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception)
+        {
+            throw new UserInputException($"Another espalier process works in {Path}: wait for it, or set {Variable} to another folder.", exception);
+        }
+    }
+
     /// <summary>Opens the store.</summary>
     public ArtifactStore OpenStore() => new(new FileBlobStore(StoreFolder));
 }

@@ -37,7 +37,7 @@ internal static class GrowthVerdict
     private static IEnumerable<string> Closure(RunSummary run, Dictionary<string, ModelRow> rows, string grown, string control, IReadOnlyList<LossDifference> differences)
     {
         var scratch = run.Steps.FirstOrDefault(s => s.Kind == StageKinds.Train && s.Name != control && rows.TryGetValue(s.Name, out var row)
-            && row.TotalParameters == rows[grown].TotalParameters && s.Needs.All(n => !rows.ContainsKey(n)));
+            && row.TotalParameters == rows[grown].TotalParameters && !s.Needs.Any(n => run.Steps.Any(o => o.Name == n && o.Outputs.ContainsKey(OutputNames.Model))));
         if (scratch is null)
             yield break;
         var gap = rows[control].Loss!.Value - rows[scratch.Name].Loss!.Value;
