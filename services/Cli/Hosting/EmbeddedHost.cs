@@ -6,6 +6,7 @@ using Espalier.Orchestrator;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
+using Espalier.Torch;
 using MassTransit;
 
 namespace Espalier.Cli.Hosting;
@@ -37,14 +38,31 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         var claim = home.Create().Claim();
         try
         {
+            await Task.Run(LoadEngine, cancellationToken).ConfigureAwait(false);
             var host = Build(home, models, recompute);
+            var events = host.Services.GetRequiredService<RunEvents>();
+            events.Await(host.Services.GetServices<IStage>().Select(s => s.Kind));
             await host.StartAsync(cancellationToken).ConfigureAwait(false);
+            await events.WaitForStagesAsync(cancellationToken).ConfigureAwait(false);
             return new EmbeddedHost(host, claim);
         }
         catch
         {
             claim.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Every step key names the engine, so nothing can start without it.</summary>
+    private static void LoadEngine()
+    {
+        try
+        {
+            TorchRuntime.Initialize();
+        }
+        catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
+        {
+            throw new InvalidOperationException($"The tensor engine does not load: {(exception.InnerException ?? exception).Message} espalier doctor says what to do.", exception);
         }
     }
 

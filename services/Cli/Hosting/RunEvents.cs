@@ -10,6 +10,29 @@ internal sealed class RunEvents
     private readonly Channel<StepProgress> _progress = Channel.CreateBounded<StepProgress>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly SemaphoreSlim _changed = new(0, 1);
 
+    private readonly TaskCompletionSource _offered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HashSet<string> _awaited = [];
+
+    /// <summary>Names the stage kinds that <see cref="WaitForStagesAsync"/> waits for.</summary>
+    public void Await(IEnumerable<string> kinds)
+    {
+        lock (_awaited)
+            _awaited.UnionWith(kinds);
+    }
+
+    /// <summary>A worker offers a stage.</summary>
+    public void Add(StageAdvertised stage)
+    {
+        lock (_awaited)
+        {
+            if (_awaited.Remove(stage.Kind) && _awaited.Count == 0)
+                _offered.TrySetResult();
+        }
+    }
+
+    /// <summary>Waits until the worker has said what it offers, for which it loads the tensor engine.</summary>
+    public Task WaitForStagesAsync(CancellationToken cancellationToken) => _offered.Task.WaitAsync(cancellationToken);
+
     public void Add(StepProgress progress)
     {
         _progress.Writer.TryWrite(progress);
@@ -41,8 +64,14 @@ internal sealed class RunEvents
 }
 
 /// <summary>Listens on the bus.</summary>
-internal sealed class RunEventsConsumer(RunEvents events) : IConsumer<StepProgress>, IConsumer<StepStateChanged>, IConsumer<RunStateChanged>
+internal sealed class RunEventsConsumer(RunEvents events) : IConsumer<StageAdvertised>, IConsumer<StepProgress>, IConsumer<StepStateChanged>, IConsumer<RunStateChanged>
 {
+    public Task Consume(ConsumeContext<StageAdvertised> context)
+    {
+        events.Add(context.Message);
+        return Task.CompletedTask;
+    }
+
     public Task Consume(ConsumeContext<StepProgress> context)
     {
         events.Add(context.Message);
