@@ -30,6 +30,7 @@ internal static class RunCommand
             var host = await EmbeddedHost.StartAsync(home, pipeline.Models, parsed.GetValue(fresh), cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {
+                await host.CancelOrphansAsync(cancellationToken).ConfigureAwait(false);
                 var runId = Guid.CreateVersion7();
                 await host.SubmitAsync(pipeline.ToRequest(runId), cancellationToken).ConfigureAwait(false);
                 return await RunEnding.FollowAsync(terminal, home, host, runId, parsed.GetValue(json), cancellationToken).ConfigureAwait(false);

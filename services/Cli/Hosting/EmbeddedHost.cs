@@ -92,6 +92,19 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     /// <exception cref="UserInputException">The orchestrator refuses it.</exception>
     public Task SubmitAsync(SubmitRun run, CancellationToken cancellationToken) => AskAsync<SubmitRun, RunAccepted>(run, cancellationToken);
 
+    /// <summary>
+    /// Ends runs that a killed process left unfinished, so that they do not compete with a new one. This process alone works in
+    /// the home, so nobody else follows them; their saved positions stay, and the same steps of a new run go on from there.
+    /// </summary>
+    public async Task CancelOrphansAsync(CancellationToken cancellationToken)
+    {
+        foreach (var run in await Runs.ListAsync(100, cancellationToken).ConfigureAwait(false))
+        {
+            if (run.State is RunState.Queued or RunState.Running)
+                await CancelAsync(run.RunId).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Asks a run to stop; steps save their positions.</summary>
     public Task CancelAsync(Guid runId) => AskAsync<CancelRun, RunStateChanged>(new CancelRun(runId, "Interrupted at the terminal."), CancellationToken.None);
 
