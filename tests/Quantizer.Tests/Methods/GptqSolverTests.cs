@@ -112,7 +112,9 @@ public sealed class GptqSolverTests : IDisposable
     [InlineData(192, 384)]
     public void Solve_Blocks_EqualColumnByColumnUpdates(int groupSize, int inputs)
     {
-        var scheme = new QuantizationScheme(4, groupSize, Symmetric: true);
+        // With zero points the extremes fall on whole codes. The symmetric grid puts them at 7.5, a tie that the last bit of a
+        // sum decides, and that bit depends on the order of the sum, which is what differs between the two.
+        var scheme = new QuantizationScheme(4, groupSize, Symmetric: false);
         var weight = randn(4, inputs, dtype: float64, generator: new Generator(9));
         var factor = GptqSolver.InverseFactor(RandomHessian(inputs, 10))!;
 
