@@ -27,7 +27,7 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
             new { request.Model, Key = request.StepKey.Hex }, transaction).ConfigureAwait(false);
         var version = known ?? await AppendAsync(connection, transaction, request).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-        return (await FindAsync(request.Model, version, cancellationToken).ConfigureAwait(false) ?? throw new InvalidOperationException($"{request.Model} {version} vanished."), known is null);
+        return (await FindAsync(connection, request.Model, version).ConfigureAwait(false) ?? throw new InvalidOperationException($"{request.Model} {version} vanished."), known is null);
     }
 
     /// <summary>Points an alias to a version and records the move.</summary>
@@ -37,9 +37,9 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         ValidateName(alias, "alias");
         if (ReservedAlias().IsMatch(alias))
             throw new UserInputException($"'{alias}' cannot be an alias: 'latest' and 'v' followed by digits mean versions. Choose another word, such as 'candidate'.");
-        if (await FindAsync(model, version, cancellationToken).ConfigureAwait(false) is null)
-            throw new UserInputException($"There is no version {version} of model '{model}'.");
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (await FindAsync(connection, model, version).ConfigureAwait(false) is null)
+            throw new UserInputException($"There is no version {version} of model '{model}'.");
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         var previous = await connection.QuerySingleOrDefaultAsync<int?>(
             "select version from registry_alias where name = @model and alias = @alias", new { model, alias }, transaction).ConfigureAwait(false);
@@ -61,6 +61,12 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
     public async Task<IReadOnlyList<ModelVersion>> ListAsync(string? model, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await ListAsync(connection, model, limit).ConfigureAwait(false);
+    }
+
+    // Whoever holds a connection reads on it: a second one may never come when all are held by others that want a second one too.
+    private static async Task<IReadOnlyList<ModelVersion>> ListAsync(DbConnection connection, string? model, int limit)
+    {
         var rows = await connection.QueryAsync<Row>(
             $"select {Columns} from registry_version where @model is null or name = @model order by name, version desc limit @limit",
             new { model = new DbString { Value = model }, limit }).ConfigureAwait(false);
@@ -74,6 +80,11 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
     public async Task<ModelVersion?> FindAsync(string model, int version, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await FindAsync(connection, model, version).ConfigureAwait(false);
+    }
+
+    private static async Task<ModelVersion?> FindAsync(DbConnection connection, string model, int version)
+    {
         var row = await connection.QuerySingleOrDefaultAsync<Row>(
             $"select {Columns} from registry_version where name = @model and version = @version", new { model, version }).ConfigureAwait(false);
         return row is null ? null : await CompleteAsync(connection, row).ConfigureAwait(false);
@@ -91,9 +102,9 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
             : int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
                 ? number
                 : await connection.QuerySingleOrDefaultAsync<int?>("select version from registry_alias where name = @model and alias = @label", new { model, label }).ConfigureAwait(false);
-        if (version is { } found && await FindAsync(model, found, cancellationToken).ConfigureAwait(false) is { } result)
+        if (version is { } found && await FindAsync(connection, model, found).ConfigureAwait(false) is { } result)
             return result;
-        var names = (await ListAsync(null, 20, cancellationToken).ConfigureAwait(false)).Select(v => $"{v.Model}@{v.Version}").ToList();
+        var names = (await ListAsync(connection, null, 20).ConfigureAwait(false)).Select(v => $"{v.Model}@{v.Version}").ToList();
         throw new UserInputException($"No model '{reference}' in the registry; {(names.Count == 0 ? "it is empty" : "there are " + string.Join(", ", names))}.");
     }
 

@@ -9,8 +9,8 @@ internal sealed class RunSubmission(
     RunLedger ledger, StageCatalog stages, IRunPlanner planner, TimeProvider time, ILogger<RunSubmission> logger)
 {
     /// <summary>Within this time after the start, a file that does not fit is looked at again when workers say what they offer.</summary>
-    private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
     private readonly long _started = time.GetTimestamp();
 
@@ -44,7 +44,9 @@ internal sealed class RunSubmission(
     private async Task<bool> HaveStagesChangedAsync(int before, CancellationToken cancellationToken)
     {
         var asked = time.GetTimestamp();
-        while (time.GetElapsedTime(asked) < WaitForNews)
+        // The first worker loads its tensor library before it says anything; that can take long on a cold disk.
+        var limit = before == 0 ? StartGrace - time.GetElapsedTime(_started) : WaitForNews;
+        while (time.GetElapsedTime(asked) < limit)
         {
             await Task.Delay(LookAgain, time, cancellationToken).ConfigureAwait(false);
             if ((await stages.ListAsync(cancellationToken).ConfigureAwait(false)).Count != before)

@@ -22,9 +22,11 @@ internal sealed class StageWorker(
     private readonly Dictionary<Task, HeldAttempt> _attempts = [];
     private HintListener? _hints;
     private Task _loops = Task.CompletedTask;
+    private volatile bool _hasAdvertised;
+    private volatile bool _isListening;
 
     /// <summary>Whether the worker has said what it offers and asks for work.</summary>
-    public bool IsReady { get; private set; }
+    public bool IsReady => _hasAdvertised && _isListening;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -41,7 +43,7 @@ internal sealed class StageWorker(
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        IsReady = false;
+        _isListening = false;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_hints is not null)
@@ -60,6 +62,7 @@ internal sealed class StageWorker(
             {
                 foreach (var stage in stages.Advertise())
                     await orchestrator.PublishAsync(stage, stopping).ConfigureAwait(false);
+                _hasAdvertised = true;
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
@@ -78,7 +81,7 @@ internal sealed class StageWorker(
             try
             {
                 await _hints.StartAsync().ConfigureAwait(false);
-                IsReady = true;
+                _isListening = true;
                 await TakeWorkAsync(stopping).ConfigureAwait(false);
                 if (_attempts.Count >= options.Slots)
                     await WaitForSlotAsync(stopping).ConfigureAwait(false);

@@ -5,6 +5,7 @@ using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
+using Npgsql;
 
 namespace Espalier.Integration.Tests.Distributed;
 
@@ -49,7 +50,7 @@ internal sealed class DistributedPlatform : IAsyncDisposable
 
     public async Task StartOrchestratorAsync()
     {
-        Orchestrator = await StartAsync("Espalier.Orchestrator", new()
+        Orchestrator = await StartAsync("services/Orchestrator", new()
         {
             ["orchestrator:provider"] = "postgre-sql",
             ["orchestrator:connection"] = _database,
@@ -63,12 +64,30 @@ internal sealed class DistributedPlatform : IAsyncDisposable
 
     public void OpenGate() => File.WriteAllText(Gate, "open");
 
-    public Task<ServiceProcess> StartWorkerAsync() => StartAsync("Espalier.NoopService", new()
+    public Task<ServiceProcess> StartWorkerAsync() => StartWorkerAsync("tests/NoopService");
+
+    /// <summary>Starts the stage service of a project.</summary>
+    public Task<ServiceProcess> StartWorkerAsync(string project, params (string Setting, string Value)[] settings) => StartAsync(project, new()
     {
         ["worker:heartbeat-interval"] = "00:00:01",
         ["worker:poll-interval"] = "00:00:02",
         ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
-    });
+    }, settings);
+
+    /// <summary>Waits until the orchestrator has heard of every stage kind.</summary>
+    public async Task StagesAsync(params string[] kinds)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var source = NpgsqlDataSource.Create(_database);
+        while (true)
+        {
+            await using var command = source.CreateCommand("select count(distinct kind) from stage where kind = any($1)");
+            command.Parameters.AddWithValue(kinds);
+            if (await command.ExecuteScalarAsync(limit.Token) is long heard && heard == kinds.Length)
+                return;
+            await Task.Delay(50, limit.Token);
+        }
+    }
 
     public async Task<Guid> SubmitAsync(string yaml)
     {
@@ -79,7 +98,7 @@ internal sealed class DistributedPlatform : IAsyncDisposable
 
     public async Task<RunView> FindAsync(Guid run) => (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
 
-    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until)
+    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until, TimeSpan? limit = null)
     {
         var clock = Stopwatch.StartNew();
         while (true)
@@ -87,13 +106,14 @@ internal sealed class DistributedPlatform : IAsyncDisposable
             var view = await FindAsync(run);
             if (until(view))
                 return view;
-            if (clock.Elapsed > TimeSpan.FromSeconds(100))
+            if (clock.Elapsed > (limit ?? TimeSpan.FromSeconds(100)))
                 throw new TimeoutException($"{view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{Log}");
             await Task.Delay(20);
         }
     }
 
-    public Task<RunView> EndAsync(Guid run) => WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled);
+    public Task<RunView> EndAsync(Guid run, TimeSpan? limit = null) =>
+        WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled, limit);
 
     public async ValueTask DisposeAsync()
     {
@@ -103,10 +123,12 @@ internal sealed class DistributedPlatform : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task<ServiceProcess> StartAsync(string assembly, Dictionary<string, string> settings)
+    private async Task<ServiceProcess> StartAsync(string project, Dictionary<string, string> settings, params (string Setting, string Value)[] more)
     {
-        var service = await ServiceProcess.StartAsync(assembly, _common.Concat(settings).ToDictionary());
-        _services.Add(service);
+        var all = _common.Concat(settings).Concat(more.Select(m => KeyValuePair.Create(m.Setting, m.Value)));
+        var service = await ServiceProcess.StartAsync(project, all.ToDictionary());
+        lock (_services)
+            _services.Add(service);
         return service;
     }
 }

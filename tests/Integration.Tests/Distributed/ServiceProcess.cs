@@ -24,9 +24,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
     public string Log => _process.Output;
 
     /// <summary>Starts a service and waits until it is ready.</summary>
-    public static async Task<ServiceProcess> StartAsync(string assembly, IReadOnlyDictionary<string, string> settings)
+    /// <param name="project">Folder of its project, such as <c>services/Pruner</c>.</param>
+    /// <param name="settings">Its settings.</param>
+    public static async Task<ServiceProcess> StartAsync(string project, IReadOnlyDictionary<string, string> settings)
     {
-        var path = Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll");
+        var path = Repository.Assembly(project);
         var service = new ServiceProcess(ServerProcess.Start(
             "KILL", new Dictionary<string, string>(), ["dotnet", path, .. settings.Select(s => $"--{s.Key}={s.Value}")]));
         try
@@ -38,7 +40,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         {
             var log = service.Log;
             await service.DisposeAsync();
-            throw new InvalidOperationException($"{assembly} is not ready:\n{log}", e);
+            throw new InvalidOperationException($"{project} is not ready:\n{log}", e);
         }
     }
 

@@ -1,0 +1,56 @@
+using System.Net.Http.Json;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Registry;
+
+namespace Espalier.Integration.Tests.Distributed;
+
+/// <summary>The whole platform as it is deployed: every service a process, RabbitMQ, PostgreSQL, one store.</summary>
+[Collection(ServersCollection.Name)]
+public sealed class RealServicesTests(Servers servers)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    [Fact]
+    public async Task Run_TinyPipelineOnRealServices_GivesKeysAndRootsOfTheEmbeddedRun()
+    {
+        var pipeline = Repository.PathOf("pipelines/tiny.yaml");
+        var alone = await EmbeddedRun.RunAsync(pipeline, Limit);
+        await using var platform = await DistributedPlatform.StartAsync(servers);
+        var registry = await StartServicesAsync(platform);
+
+        var distributed = await platform.EndAsync(await platform.SubmitAsync(await File.ReadAllTextAsync(pipeline)), Limit);
+
+        distributed.State.ShouldBe(RunState.Succeeded, platform.Log);
+        distributed.Steps.Select(s => $"{s.Name} {s.Key?.Hex}").ShouldBe(alone.Steps.Select(s => $"{s.Name} {s.Key.Hex}"));
+        Roots(distributed.Steps.Select(s => (s.Name, s.State, s.Outputs))).ShouldBe(Roots(alone.Steps.Select(s => (s.Name, s.State, s.Outputs))));
+        await RegisteredAsync(registry, distributed);
+    }
+
+    /// <summary>Starts every stage service; returns the registry.</summary>
+    private async Task<ServiceProcess> StartServicesAsync(DistributedPlatform platform)
+    {
+        var registry = platform.StartWorkerAsync("services/Registry", ("registry:database", await servers.Database.NewDatabaseAsync()));
+        string[] others = ["services/CptTrainer", "services/Upcycler", "services/Pruner", "services/Quantizer", "services/Evaluator"];
+        await Task.WhenAll([registry, .. others.Select(o => platform.StartWorkerAsync(o))]);
+        await platform.StagesAsync(
+            StageKinds.Train, StageKinds.Upcycle, StageKinds.Prune, StageKinds.Quantize, StageKinds.Evaluate, StageKinds.Register);
+        return await registry;
+    }
+
+    private static async Task RegisteredAsync(ServiceProcess registry, RunView run)
+    {
+        using var client = new HttpClient { BaseAddress = registry.Address };
+        var models = await client.GetFromJsonAsync<IReadOnlyList<ModelVersion>>("/api/v1/models", WireJson.Options);
+
+        var model = models.ShouldHaveSingleItem();
+        (model.Model, model.Version).ShouldBe(("tiny-demo", 1));
+        model.Aliases.ShouldBe(["candidate"]);
+        model.RunId.ShouldBe(run.RunId);
+        model.Root.ShouldBe(run.Steps.Single(s => s.Name == "int4").Outputs[OutputNames.Model].Root);
+        model.Metrics["loss"].ShouldBe(run.Steps.Single(s => s.Name == "scores").Metrics["int4.loss"]);
+    }
+
+    private static IEnumerable<string> Roots(IEnumerable<(string Name, StepState State, IReadOnlyDictionary<string, ManifestRef> Outputs)> steps) => steps
+        .Select(s => $"{s.Name} {s.State} {string.Join(", ", s.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value.Root.Hex}"))}");
+}
