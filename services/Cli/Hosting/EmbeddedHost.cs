@@ -78,7 +78,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
             .AddSingleton<IRegisteredModels>(models)
             .AddAllStages(home)
             .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
-            .AddStageWorker(new StageWorkerOptions { CacheFolder = home.CacheFolder })
+            .AddStageWorker(new StageWorkerOptions { CacheFolder = home.CacheFolder, HeartbeatInterval = TimeSpan.FromSeconds(1) })
             .AddEspalierBus(new MessagingOptions(), bus =>
             {
                 bus.AddOrchestratorConsumers();
