@@ -54,7 +54,7 @@ public sealed class QuantizeStage : IStage
         var parts = await LoadCursorAsync(context, cancellationToken).ConfigureAwait(false);
         for (var layer = 0; layer < work.Config.Layers; layer++)
         {
-            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}", layer, work.Config.Layers, "layers");
+            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}{(layer < parts.Count ? ", done before" : "")}", Math.Max(layer, parts.Count), work.Config.Layers, "layers");
             if (layer == parts.Count)
             {
                 var part = await QuantizeLayerAsync(context, work, layer, request, stream, cancellationToken).ConfigureAwait(false);

@@ -34,7 +34,7 @@ public sealed class UpcycleStage : IStage
         var options = context.ReadOptions<UpcycleOptions>();
         var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
         var trainerState = FindTrainerState(context, source.Artifact);
-        UpcycleRules.Check(options, source.Config, source.SelectionBias(0) is not null, trainerState is not null);
+        UpcycleRules.Check(options, source.Config, trainerState is not null);
         if (options.Router is { Method: "copy", Noise: not null })
             context.Progress.Log("router.noise is not used: router method copy adds none.");
         var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);

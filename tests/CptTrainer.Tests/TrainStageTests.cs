@@ -125,11 +125,13 @@ public sealed class TrainStageTests : IDisposable
         reader.Describe(TensorNames.Embedding).Shape[0].ShouldBe(259);
     }
 
-    [Fact]
-    public async Task Run_FrozenReplicas_AreLetInOverTheRamp()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Run_FrozenReplicas_AreLetInOverTheRamp(bool hasSelectionBias)
     {
         var data = await _bench.AddRepetitiveDatasetAsync();
-        var grown = await AddGrownAsync(siblingExclusive: false, frozenBias: -60);
+        var grown = await AddGrownAsync(siblingExclusive: false, frozenBias: -60, hasSelectionBias);
 
         var result = await TrainingBench.RunAsync(_bench.Context(
             data, TrainingBench.Options("""{"tokens":1280,"replica-ramp":640}""", model: null), null, null, new StepInput("grown", "model", grown)));
@@ -210,7 +212,7 @@ public sealed class TrainStageTests : IDisposable
     private async Task<ModelConfig> ConfigAsync(StageResult result) =>
         DecoderFiles.ReadConfig(await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default), "model");
 
-    private async Task<ManifestRef> AddGrownAsync(bool siblingExclusive, float? frozenBias)
+    private async Task<ManifestRef> AddGrownAsync(bool siblingExclusive, float? frozenBias, bool hasSelectionBias = false)
     {
         IReadOnlyList<int> groups = [0, 1, 2, 3, 0, 1, 2, 3];
         var config = ModelConfig.Tiny() with { Experts = 8, SiblingGroups = [groups, groups], SiblingExclusive = siblingExclusive };
@@ -235,6 +237,9 @@ public sealed class TrainStageTests : IDisposable
         {
             using var bias = tensor([0f, 0f, 0f, 0f, frozenBias.Value, frozenBias.Value, frozenBias.Value, frozenBias.Value]);
             await CheckpointSaver.AddTensorAsync(writer, TensorNames.RouterBias(layer), bias, ScalarType.Float32, default);
+            using var selection = tensor([0.1f, -0.1f, 0f, 0f, -1.1f, -1.1f, -1.1f, -1.1f]);
+            if (hasSelectionBias)
+                await CheckpointSaver.AddTensorAsync(writer, TensorNames.SelectionBias(layer), selection, ScalarType.Float32, default);
         }
         return await writer.CommitAsync(default);
     }

@@ -55,7 +55,7 @@ internal sealed class LiveBoard : IStepBoard
         // A task at its end would disappear; the step still writes its result then.
         task.MaxValue = Math.Max(1, progress.Total) * 1.000001;
         task.Value = progress.Done;
-        _details.Set(task, ProgressText.Describe(progress, rate.Add(progress.Done)));
+        _details.Set(task, ProgressText.Describe(progress, rate.Add(progress)));
         foreach (var line in progress.Log)
             _console.MarkupLine($"  [grey]{Markup.Escape($"{progress.Step.Name}: {line}")}[/]");
     }

@@ -21,7 +21,7 @@ internal sealed class PlainBoard(Terminal terminal, TimeProvider time) : IStepBo
     {
         if (!_rows.TryGetValue(progress.Step.Name, out var row))
             _rows[progress.Step.Name] = row = new Row(new RateMeter(time), time.GetTimestamp());
-        var rate = row.Rate.Add(progress.Done);
+        var rate = row.Rate.Add(progress);
         foreach (var line in progress.Log)
             terminal.Say($"{progress.Step.Name}: {line}");
         if (time.GetElapsedTime(row.Said) < Interval)

@@ -1,17 +1,25 @@
+using Espalier.Contracts;
+
 namespace Espalier.Cli.Progress;
 
-/// <summary>Units per second over the last seconds, from readings of a counter.</summary>
+/// <summary>
+/// Units per second over the last seconds. Only what was done since the first reading counts: a step that goes on from a
+/// saved position starts in the middle, and a reading of 0 may come before it knows where.
+/// </summary>
 internal sealed class RateMeter(TimeProvider time)
 {
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
     private readonly Queue<(long At, long Done)> _readings = new();
+    private (string Unit, long Total) _counted;
 
-    /// <summary>Adds a reading and returns the rate; 0 until two readings differ. A counter that falls starts over.</summary>
-    public double Add(long done)
+    /// <summary>Adds a reading and returns the rate; 0 until two readings differ. A counter that falls, or counts something else, starts over.</summary>
+    public double Add(StepProgress progress)
     {
         var now = time.GetTimestamp();
-        if (_readings.Count > 0 && done < _readings.Last().Done)
+        var (done, counted) = (progress.Done, (progress.Unit, progress.Total));
+        if (_counted != counted || (_readings.Count > 0 && (done < _readings.Last().Done || _readings.Last().Done == 0)))
             _readings.Clear();
+        _counted = counted;
         _readings.Enqueue((now, done));
         while (_readings.Count > 2 && time.GetElapsedTime(_readings.Peek().At, now) > Window)
             _readings.Dequeue();

@@ -10,64 +10,98 @@ using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
+using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
+using Espalier.Stages.Worker;
+using Espalier.Torch;
 
 namespace Espalier.Cli.SingleStage;
 
 /// <summary>
-/// Runs one stage in this process: the input goes into a temporary store beside the output, datasets come from the store of
-/// the home, and the result is exported. Everything temporary is gone afterwards, however it ends.
+/// Runs one stage in this process. The input is read where it lies, datasets come from the store of the home, the result is
+/// exported. Until then everything is in a work folder, from which the same command goes on after a kill.
 /// </summary>
 internal sealed class StageRunner(EspalierHome home, StageRequest request)
 {
-    private const string NoNumerics = "any"; // nothing is cached under this key, and asking would load the tensor engine
+    private const string NoNumerics = "any"; // datasets are text: asking would load the tensor engine
+    private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
     /// <summary>Does it.</summary>
     public async Task<StageOutcome> RunAsync(IStepBoard board, CancellationToken cancellationToken)
     {
-        var started = Stopwatch.GetTimestamp();
-        var work = Path.Combine(Path.GetDirectoryName(request.Output)!, $".{Path.GetFileName(request.Output)}.{Guid.NewGuid():n}.work");
+        using var work = WorkFolder.Open(home.Create(), request, _version);
+        using var references = new ReferencedBlobStore(work.Store);
+        Digest? key = null;
         try
         {
-            Directory.CreateDirectory(work);
-            var store = OpenStore(work);
-            var inputs = await ImportAsync(store, board, cancellationToken).ConfigureAwait(false);
+            var started = Stopwatch.GetTimestamp();
+            var store = OpenStore(references);
+            var inputs = await ReferenceAsync(references, board, cancellationToken).ConfigureAwait(false);
             inputs.AddRange(await AddOptionsAsync(board, cancellationToken).ConfigureAwait(false));
+            var options = request.Options.ToElement();
+            key = StepKey.Compute(request.Stage.Kind, _version, TorchRuntime.NumericsClass, options, inputs);
             var progress = new BoardProgress(board, request.Stage.Kind, TimeProvider.System);
-            var result = await RunStageAsync(request.Stage, store, request.Options.ToElement(), inputs, progress, cancellationToken).ConfigureAwait(false);
+            var result = await FindAsync(work, store, key.Value, board, cancellationToken).ConfigureAwait(false)
+                ?? await RunStageAsync(new StageContext
+                {
+                    Step = new StepAddress(Guid.Empty, request.Stage.Kind, key.Value),
+                    Options = options,
+                    Inputs = inputs,
+                    Artifacts = store,
+                    Cursor = new WorkCursor(work.Store, key.Value),
+                    Progress = progress,
+                    Cache = Directory.CreateDirectory(home.CacheFolder),
+                }, request.Stage, cancellationToken).ConfigureAwait(false);
+            await store.CommitStepAsync(key.Value, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
+            references.CheckUnchanged();
             progress.Report("writing", 0, 0, "");
-            return new StageOutcome
+            var outcome = new StageOutcome
             {
                 Kind = request.Stage.Kind,
                 Output = request.Output,
-                Root = await StageExport.WriteAsync(store, result, request.Output, cancellationToken).ConfigureAwait(false),
+                Root = await StageExport.WriteAsync(store, result, request.Output, work.Name, cancellationToken).ConfigureAwait(false),
                 Metrics = result.Metrics,
                 Measured = progress.Metrics,
                 Changes = await CheckpointChanges.FindAsync(store, inputs, result, cancellationToken).ConfigureAwait(false),
                 Report = await StageExport.ReadReportAsync(store, result, cancellationToken).ConfigureAwait(false),
                 Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
             };
+            work.Delete();
+            return outcome;
         }
-        finally
+        catch (Exception exception)
         {
-            if (Directory.Exists(work))
-                Directory.Delete(work, recursive: true);
+            var mayGoOn = exception is not (UserInputException or InvalidModelException);
+            if (mayGoOn && key is { } stepKey && await work.HasPositionAsync(stepKey).ConfigureAwait(false))
+                board.Say("What is done so far is kept: the same command goes on from there.");
+            else
+                work.Delete();
+            throw;
         }
     }
 
-    private ArtifactStore OpenStore(string work)
+    private ArtifactStore OpenStore(ReferencedBlobStore references) =>
+        new(request.Options.Artifacts.Count == 0 ? references : new LayeredBlobStore(references, home.OpenStore().Blobs));
+
+    /// <summary>The result of a killed command that was about to write it; otherwise says whether there is a position to go on from.</summary>
+    private static async Task<StageResult?> FindAsync(WorkFolder work, ArtifactStore store, Digest key, IStepBoard board, CancellationToken cancellationToken)
     {
-        var front = new FileBlobStore(work, new FileBlobStoreOptions { IsDurable = false });
-        return request.Options.Artifacts.Count == 0 ? new ArtifactStore(front) : new ArtifactStore(new LayeredBlobStore(front, home.Create().OpenStore().Blobs));
+        if (!await work.HasPositionAsync(key).ConfigureAwait(false))
+            return null;
+        await work.VerifyAsync(cancellationToken).ConfigureAwait(false);
+        board.Say("Going on from where the same command was stopped.");
+        return await store.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } done
+            ? new StageResult { Outputs = done.Outputs, Metrics = done.Metrics }
+            : null;
     }
 
-    private async Task<List<StepInput>> ImportAsync(ArtifactStore store, IStepBoard board, CancellationToken cancellationToken)
+    private async Task<List<StepInput>> ReferenceAsync(ReferencedBlobStore references, IStepBoard board, CancellationToken cancellationToken)
     {
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var model = await HuggingFaceImporter.ImportAsync(store, folder, new ImportOptions { Note = board.Say }, cancellationToken).ConfigureAwait(false);
+            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say }, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
@@ -104,40 +138,26 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var source = DatasetSource.Locate(text, request.BaseDirectory);
         var options = DatasetSource.OptionsOf(source, StageDefinition.For(stage.Kind, stage.OptionsType), DatasetBuilder.Fingerprint);
         var store = home.OpenStore();
-        var key = KeyOf(stage, options, []);
+        var key = StepKey.Compute(stage.Kind, StageVersion.Of(stage.GetType()), NoNumerics, options, []);
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);
         if (commit is null || !await store.Blobs.ExistsAsync(commit.Outputs[OutputNames.Data].Root, cancellationToken).ConfigureAwait(false))
         {
-            var result = await RunStageAsync(stage, store, options, [], new BoardProgress(board, source, TimeProvider.System), cancellationToken).ConfigureAwait(false);
+            var result = await RunStageAsync(new StageContext
+            {
+                Step = new StepAddress(Guid.Empty, stage.Kind, key),
+                Options = options,
+                Inputs = [],
+                Artifacts = store,
+                Cursor = new BlobCursor(store.Blobs, key),
+                Progress = new BoardProgress(board, source, TimeProvider.System),
+                Cache = Directory.CreateDirectory(home.CacheFolder),
+            }, stage, cancellationToken).ConfigureAwait(false);
             commit = await store.CommitStepAsync(key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, cancellationToken).ConfigureAwait(false);
         }
         return commit.Outputs[OutputNames.Data];
     }
 
-    private Task<StageResult> RunStageAsync(IStage stage, ArtifactStore store, JsonElement options, IReadOnlyList<StepInput> inputs, IStageProgress progress, CancellationToken cancellationToken)
-    {
-        var context = new StageContext
-        {
-            Step = new StepAddress(Guid.Empty, stage.Kind, KeyOf(stage, options, inputs)),
-            Options = options,
-            Inputs = inputs,
-            Artifacts = store,
-            Cursor = new NoCursor(),
-            Progress = progress,
-            Cache = Directory.CreateDirectory(home.CacheFolder),
-        };
-        // Stages compute for long stretches without awaiting; drawing must go on meanwhile.
-        return Task.Run(() => stage.RunAsync(context, cancellationToken), CancellationToken.None);
-    }
-
-    private static Digest KeyOf(IStage stage, JsonElement options, IReadOnlyList<StepInput> inputs) =>
-        StepKey.Compute(stage.Kind, StageVersion.Of(stage.GetType()), NoNumerics, options, inputs);
-
-    /// <summary>A single stage starts from nothing and keeps no position.</summary>
-    private sealed class NoCursor : IStageCursor
-    {
-        public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult<byte[]?>(null);
-
-        public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken) => Task.CompletedTask;
-    }
+    /// <summary>Stages compute for long stretches without awaiting; drawing must go on meanwhile.</summary>
+    private static Task<StageResult> RunStageAsync(StageContext context, IStage stage, CancellationToken cancellationToken) =>
+        Task.Run(() => stage.RunAsync(context, cancellationToken), CancellationToken.None);
 }

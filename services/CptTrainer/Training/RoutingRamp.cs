@@ -7,8 +7,9 @@ namespace Espalier.CptTrainer.Training;
 
 /// <summary>
 /// Leads a model that was grown with an exact start back to ordinary routing, as a function of the step alone:
-/// frozen-out replicas get the router bias b0 (1 - t) + b_source t while t runs from 0 to 1; a widened model's experts
-/// per token fall linearly to their number; sibling-exclusive routing is released at a share of the run.
+/// frozen-out replicas get the router bias b0 (1 - t) + b_source t while t runs from 0 to 1, and likewise the selection
+/// bias where the model has one; a widened model's experts per token fall linearly to their number; sibling-exclusive
+/// routing is released at a share of the run.
 /// </summary>
 public sealed class RoutingRamp : IDisposable
 {
@@ -20,7 +21,7 @@ public sealed class RoutingRamp : IDisposable
     private readonly double _widthSteps;
     private readonly long _releaseStep;
     private readonly ModelConfig _start;
-    private readonly List<(int Layer, Tensor Frozen, Tensor First, Tensor Last)> _replicas = []; // masks and biases, (E)
+    private readonly List<Replicas> _replicas = [];
 
     /// <summary>Reads where the model starts from; create it before the first step, on the step's input, also when resuming.</summary>
     public RoutingRamp(MoeDecoder decoder, TrainOptions options, TrainPlan plan)
@@ -49,12 +50,8 @@ public sealed class RoutingRamp : IDisposable
     /// <summary>Frees the recorded biases.</summary>
     public void Dispose()
     {
-        foreach (var (_, frozen, first, last) in _replicas)
-        {
-            frozen.Dispose();
-            first.Dispose();
-            last.Dispose();
-        }
+        foreach (var replicas in _replicas)
+            replicas.Dispose();
     }
 
     private static double Share(long step, double steps) => steps <= 0 ? 1 : Math.Clamp(step / steps, 0, 1);
@@ -65,11 +62,15 @@ public sealed class RoutingRamp : IDisposable
             return; // learned like any other from here on
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        foreach (var (layer, frozen, first, last) in _replicas)
+        foreach (var replicas in _replicas)
         {
-            var bias = decoder.RouterBias(layer)!;
-            bias.copy_(where(frozen, first * (1 - share) + last * share, bias));
+            Set(decoder.RouterBias(replicas.Layer)!, replicas.Frozen, replicas.Router);
+            if (replicas.Selection is { } selection)
+                Set(decoder.SelectionBias(replicas.Layer)!, replicas.Frozen, selection);
         }
+
+        void Set(Tensor bias, Tensor frozen, (Tensor First, Tensor Last) way) =>
+            bias.copy_(where(frozen, way.First * (1 - share) + way.Last * share, bias));
     }
 
     private void FindReplicas(MoeDecoder decoder)
@@ -81,23 +82,37 @@ public sealed class RoutingRamp : IDisposable
             if (decoder.RouterBias(layer) is not { } parameter)
                 continue;
             using var scope = NewDisposeScope();
-            var bias = parameter.detach().to(float32).cpu().contiguous().data<float>().ToArray();
-            var frozen = new bool[bias.Length];
-            var last = new float[bias.Length];
-            for (var expert = 0; expert < bias.Length; expert++)
-            {
-                var source = groups[layer].TakeWhile(group => group != groups[layer][expert]).Count();
-                frozen[expert] = source != expert && bias[expert] <= FrozenBelow;
-                last[expert] = bias[source];
-            }
+            var bias = Values(parameter);
+            var source = Enumerable.Range(0, bias.Length).Select(expert => groups[layer].TakeWhile(group => group != groups[layer][expert]).Count()).ToArray();
+            var frozen = bias.Select((value, expert) => source[expert] != expert && value <= FrozenBelow).ToArray();
             if (!frozen.Contains(true))
                 continue;
             FrozenReplicas += frozen.Count(f => f);
-            _replicas.Add((
+            _replicas.Add(new Replicas(
                 layer,
                 tensor(frozen, device: decoder.Device).DetachFromDisposeScope(),
-                tensor(bias, device: decoder.Device).DetachFromDisposeScope(),
-                tensor(last, device: decoder.Device).DetachFromDisposeScope()));
+                Way(bias),
+                decoder.SelectionBias(layer) is { } selection ? Way(Values(selection)) : null));
+
+            (Tensor, Tensor) Way(float[] values) => (
+                tensor(values, device: decoder.Device).DetachFromDisposeScope(),
+                tensor(source.Select(expert => values[expert]).ToArray(), device: decoder.Device).DetachFromDisposeScope());
+        }
+    }
+
+    private static float[] Values(Tensor values) => values.detach().to(float32).cpu().contiguous().data<float>().ToArray();
+
+    /// <summary>Frozen-out replicas of one layer.</summary>
+    /// <param name="Layer">Layer index.</param>
+    /// <param name="Frozen">(E) mask.</param>
+    /// <param name="Router">(E) router biases at the start, and those of the sources.</param>
+    /// <param name="Selection">(E) the same of the selection bias; null when the model has none.</param>
+    private sealed record Replicas(int Layer, Tensor Frozen, (Tensor First, Tensor Last) Router, (Tensor First, Tensor Last)? Selection) : IDisposable
+    {
+        public void Dispose()
+        {
+            foreach (var kept in (Tensor?[])[Frozen, Router.First, Router.Last, Selection?.First, Selection?.Last])
+                kept?.Dispose();
         }
     }
 }

@@ -7,6 +7,11 @@ namespace Espalier.Upcycler.Growth;
 /// M comes from a bound that holds for every input: after RMSNorm with weight w, ||x / w|| is at most sqrt(H), so logit e
 /// lies within b_e +- sqrt(H) ||R_e * w||. A bias that only steered the selection would not do: without renormalised
 /// gates the copies' softmax mass would be missing.
+/// With a selection bias beta, experts are chosen by s_e + beta_e. A copy's score is then nearly 0, and every score is at
+/// least 0, so the K-th largest sum among the source's experts is at least their K-th largest beta, and no less than the
+/// least one: copies get that least beta minus 1 and stay out. Gates are scores without beta, and scores of the source's
+/// experts are what they were, since e^-M adds nothing to a softmax and sigmoids do not see each other: so choice and
+/// gates are the source's for softmax and sigmoid scores, renormalised or not. The trainer takes both biases back.
 /// </summary>
 public static class FrozenReplicas
 {
@@ -27,7 +32,15 @@ public static class FrozenReplicas
         var depth = Math.Ceiling(Math.Max(0, largest - least) + Math.Log(copies.Length) + Margin);
         foreach (var expert in copies)
             bias[expert] = (float)(bias[expert] - depth);
-        return router with { Bias = bias };
+        return router with { Bias = bias, SelectionBias = Lowered(router.SelectionBias, sources) };
+    }
+
+    private static float[]? Lowered(float[]? selectionBias, int sources)
+    {
+        if (selectionBias is null)
+            return null;
+        var least = selectionBias.Take(sources).Min();
+        return [.. selectionBias.Select((beta, expert) => expert < sources ? beta : least - 1)];
     }
 
     private static double Reach(ReadOnlySpan<float> row, IReadOnlyList<float> normWeight)

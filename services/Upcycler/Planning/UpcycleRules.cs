@@ -13,10 +13,9 @@ public static class UpcycleRules
     /// <summary>Refuses combinations that cannot work.</summary>
     /// <param name="options">The stage's options.</param>
     /// <param name="config">Configuration of the source.</param>
-    /// <param name="hasSelectionBias">Whether the source balances by a selection bias.</param>
     /// <param name="hasTrainerState">Whether the source's trainer state is among the inputs.</param>
     /// <exception cref="UserInputException">All problems.</exception>
-    public static void Check(UpcycleOptions options, ModelConfig config, bool hasSelectionBias, bool hasTrainerState)
+    public static void Check(UpcycleOptions options, ModelConfig config, bool hasTrainerState)
     {
         var problems = new List<string>();
         var method = Stages.Methods.MethodCatalog<IUpcycleMethod>.Get(options.Method, "method");
@@ -29,8 +28,6 @@ public static class UpcycleRules
         CheckOptimizerState(options, hasTrainerState, problems);
         CheckRouter(options, router, problems);
         CheckPreservation(options, method, router, config, problems);
-        if (hasSelectionBias && options.Preserve == Preservation.Frozen)
-            problems.Add("preserve: frozen keeps new experts out by their router logit, but this model's selection bias could still choose them. Use sibling-exclusive or wide.");
         if (config.SiblingExclusive)
             problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, which ends in free routing.");
         if (problems.Count > 0)

@@ -187,6 +187,14 @@ public sealed class FileBlobStore : IBlobStore
         await Task.CompletedTask.ConfigureAwait(false);
     }
 
+    /// <summary>Takes a blob away. For the owner of the whole store, who knows that nothing names it any more.</summary>
+    public void Delete(Digest blob)
+    {
+        var path = BlobPath(blob);
+        if (File.Exists(path))
+            File.Delete(path);
+    }
+
     /// <summary>Marks a blob as used; false when it is not here.</summary>
     internal bool Touch(Digest blob, DateTimeOffset now)
     {

@@ -14,6 +14,13 @@ public sealed class ExportOptions
 
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
+
+    /// <summary>
+    /// Names the temporary directory beside the output. An export that names it again takes away what a killed one left;
+    /// no two exports may use one name at the same time.
+    /// </summary>
+    /// <value>a new name every time</value>
+    public string? Attempt { get; init; }
 }
 
 /// <summary>Writes a stored checkpoint as a Hugging Face directory: whole or not at all.</summary>
@@ -39,9 +46,11 @@ public static class HuggingFaceExporter
             throw new UserInputException($"{root.Short} is a {WireName(reader.Manifest.Kind)}, not a checkpoint, and cannot be exported as a model.");
         var parent = Path.GetDirectoryName(output) ?? throw new UserInputException($"{directory}: cannot be an output directory.");
         Directory.CreateDirectory(parent);
-        var temporary = Path.Combine(parent, $".{Path.GetFileName(output)}.{Guid.NewGuid():n}.partial");
+        var temporary = Path.Combine(parent, $".{Path.GetFileName(output)}.{options.Attempt ?? Guid.NewGuid().ToString("n")}.partial");
         try
         {
+            if (options.Attempt is not null && Directory.Exists(temporary))
+                Directory.Delete(temporary, recursive: true);
             Directory.CreateDirectory(temporary);
             await WriteFilesAsync(reader, temporary, cancellationToken).ConfigureAwait(false);
             await WriteShardsAsync(reader, temporary, options, cancellationToken).ConfigureAwait(false);

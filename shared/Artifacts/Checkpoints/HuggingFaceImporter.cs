@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
@@ -21,6 +25,7 @@ public static class HuggingFaceImporter
 {
     private const int ParallelTensors = 2;
     private const long InMemoryBytes = 64L << 20;
+    private const int HashedAtOnce = 1 << 20;
 
     /// <summary>Imports a directory with the default options.</summary>
     /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
@@ -32,24 +37,48 @@ public static class HuggingFaceImporter
     public static async Task<ManifestRef> ImportAsync(ArtifactStore store, string directory, ImportOptions options, CancellationToken cancellationToken)
     {
         using var source = HuggingFaceDirectory.Open(directory);
+        return await ImportAsync(store, source, null, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// As an import, except that tensors of 64 KiB and more are hashed and checked but not copied: they are read from the
+    /// directory for as long as <paramref name="references"/> lives. The root is that of an import.
+    /// </summary>
+    /// <param name="references">Serves the directory's tensors, and stores the small ones, the files and the manifest.</param>
+    /// <param name="directory">The directory.</param>
+    /// <param name="options">How it behaves.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
+    public static Task<ManifestRef> ReferenceAsync(ReferencedBlobStore references, string directory, ImportOptions options, CancellationToken cancellationToken) =>
+        ImportAsync(new ArtifactStore(references), references.Open(directory), references, options, cancellationToken);
+
+    private static async Task<ManifestRef> ImportAsync(ArtifactStore store, HuggingFaceDirectory source, ReferencedBlobStore? references, ImportOptions options, CancellationToken cancellationToken)
+    {
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.IgnoredFiles)
-            options.Note?.Invoke(
-                SideFiles.IsPickle(file) ? $"{Path.Combine(directory, file)}: pickled data, never read." : $"{Path.Combine(directory, file)}: not part of a checkpoint, left out.");
+            options.Note?.Invoke($"{Path.Combine(source.DirectoryPath, file)}: {(SideFiles.IsPickle(file) ? "pickled data, never read." : "not part of a checkpoint, left out.")}");
         foreach (var file in source.Files)
             await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
         long done = 0;
         await Parallel.ForEachAsync(
             source.Names,
             new ParallelOptions { MaxDegreeOfParallelism = ParallelTensors, CancellationToken = cancellationToken },
-            async (name, token) => await AddAsync(writer, source, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
+            async (name, token) => await AddAsync(writer, source, references, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
             .ConfigureAwait(false);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task AddAsync(CheckpointWriter writer, HuggingFaceDirectory source, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
+    private static async Task AddAsync(
+        CheckpointWriter writer, HuggingFaceDirectory source, ReferencedBlobStore? references, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
     {
         var tensor = source.Describe(name);
+        if (references is not null && tensor.SizeBytes >= TensorPacking.SmallBytes)
+        {
+            var digest = Hash(new TensorStream(source, name, Check), cancellationToken);
+            references.Add(digest, source, tensor);
+            writer.AddExisting(new TensorEntry(name, tensor.DType, tensor.Shape, digest, 0, tensor.SizeBytes));
+            return;
+        }
         if (tensor.SizeBytes <= InMemoryBytes)
         {
             var bytes = source.ReadAll(name);
@@ -68,6 +97,19 @@ public static class HuggingFaceImporter
                 throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(name)}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
             advance(chunk.Length);
         }
+    }
+
+    private static Digest Hash(TensorStream tensor, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(HashedAtOnce);
+        for (int read; (read = tensor.Read(buffer.AsSpan(0, HashedAtOnce))) > 0;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            hash.AppendData(buffer, 0, read);
+        }
+        ArrayPool<byte>.Shared.Return(buffer);
+        return Digest.FromHash(hash.GetHashAndReset());
     }
 
     private static long FirstElement(TensorHeader tensor, long position) =>

@@ -32,14 +32,43 @@ public sealed class ProgressTextTests
         var time = new ManualTime();
         var meter = new RateMeter(time);
 
-        meter.Add(0).ShouldBe(0);
+        meter.Add(Tokens(100)).ShouldBe(0);
         time.Now += TimeSpan.FromSeconds(2);
-        meter.Add(100).ShouldBe(50, 0.01);
+        meter.Add(Tokens(200)).ShouldBe(50, 0.01);
         time.Now += TimeSpan.FromSeconds(20);
-        meter.Add(2100).ShouldBe(100, 0.01);
+        meter.Add(Tokens(2200)).ShouldBe(100, 0.01);
         time.Now += TimeSpan.FromSeconds(1);
-        meter.Add(5).ShouldBe(0, "a new attempt starts over");
+        meter.Add(Tokens(5)).ShouldBe(0, "a new attempt starts over");
     }
+
+    [Fact]
+    public void Add_StepThatGoesOnInTheMiddle_CountsOnlyWhatIsDoneSince()
+    {
+        var time = new ManualTime();
+        var meter = new RateMeter(time);
+
+        meter.Add(Tokens(0)).ShouldBe(0);
+        time.Now += TimeSpan.FromSeconds(1);
+        meter.Add(Tokens(500_000)).ShouldBe(0, "the saved position is no work of this second");
+        time.Now += TimeSpan.FromSeconds(2);
+        meter.Add(Tokens(500_100)).ShouldBe(50, 0.01);
+    }
+
+    [Fact]
+    public void Add_AnotherUnit_StartsOver()
+    {
+        var time = new ManualTime();
+        var meter = new RateMeter(time);
+
+        meter.Add(Tokens(3) with { Unit = "batches" });
+        time.Now += TimeSpan.FromSeconds(1);
+        meter.Add(Tokens(1000)).ShouldBe(0);
+        time.Now += TimeSpan.FromSeconds(1);
+        meter.Add(Tokens(1010)).ShouldBe(10, 0.01);
+    }
+
+    private static StepProgress Tokens(long done) =>
+        new() { Step = new StepAddress(Guid.Empty, "cpt", Digest.Of("k"u8)), Fence = 1, Phase = "training", Done = done, Total = 1_000_000, Unit = "tokens" };
 
     private sealed class ManualTime : TimeProvider
     {

@@ -1,6 +1,8 @@
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
 using Espalier.SurgeryTests;
+using Espalier.Upcycler.Growth;
+using Espalier.Upcycler.Routers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -57,6 +59,31 @@ public sealed class ExactStartTests
         var difference = await DifferenceAsync(tiny, $$"""{"method":"copy","preserve":"{{preserve}}","seed":1}""");
 
         difference.ShouldBeLessThan(Tolerance);
+    }
+
+    [Theory]
+    [InlineData(ScoreFunction.Softmax, true)]
+    [InlineData(ScoreFunction.Softmax, false)]
+    [InlineData(ScoreFunction.Sigmoid, true)]
+    [InlineData(ScoreFunction.Sigmoid, false)]
+    public async Task Preserve_FrozenWithSelectionBias_KeepsLogits(ScoreFunction scores, bool normalize)
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Tiny() with { ScoreFunction = scores, NormalizeTopK = normalize }, selectionBias: true);
+
+        var difference = await DifferenceAsync(tiny, """{"method":"copy","preserve":"frozen","multiplier":4,"seed":1}""");
+
+        difference.ShouldBeLessThan(Tolerance);
+    }
+
+    [Fact]
+    public void Freeze_SelectionBiasOfAnySize_KeepsCopiesBelowEverySource()
+    {
+        var router = new RouterWeights(0, 1, [0.1f, 0.2f, 0.1f, 0.2f], null, [-7f, 50f, -7f, 50f]);
+
+        var frozen = FrozenReplicas.Freeze(router, 2, [1f]);
+
+        frozen.SelectionBias.ShouldBe([-7f, 50f, -8f, -8f]);
+        frozen.Bias!.Skip(2).ShouldAllBe(bias => bias < -40);
     }
 
     [Fact]

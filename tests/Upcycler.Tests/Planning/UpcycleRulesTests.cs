@@ -72,16 +72,6 @@ public sealed class UpcycleRulesTests
     }
 
     [Fact]
-    public async Task Run_FrozenWithSelectionBias_IsRefused()
-    {
-        using var tiny = await TinyCheckpoint.CreateAsync(selectionBias: true);
-
-        var error = await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"copy","preserve":"frozen"}"""));
-
-        error.Message.ShouldContain("selection bias");
-    }
-
-    [Fact]
     public async Task Run_WideWithPlainSigmoidGates_IsRefused()
     {
         using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Tiny() with { ScoreFunction = ScoreFunction.Sigmoid });
