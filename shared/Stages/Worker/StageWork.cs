@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Torch;
 
 namespace Espalier.Stages.Worker;
 
@@ -36,7 +37,14 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
         };
         PeakMemory.Reset();
         // Stages compute for long stretches without awaiting; on a thread of the pool they must not run the caller's loop.
-        var result = await Task.Run(() => stages.Find(assignment.Kind).RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
-        return (result, PeakMemory.Read());
+        try
+        {
+            var result = await Task.Run(() => stages.Find(assignment.Kind).RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+            return (result, PeakMemory.Read());
+        }
+        finally
+        {
+            TorchRuntime.ReleaseFreeMemory();
+        }
     }
 }

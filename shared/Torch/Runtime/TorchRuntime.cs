@@ -50,7 +50,11 @@ public static class TorchRuntime
     {
         BlasKernelChoice.Apply();
         ThreadChoice.Apply();
+        AllocatorChoice.Apply();
     }
+
+    /// <summary>Gives memory that freed tensors left behind back to the operating system: for the end of a long piece of work.</summary>
+    public static void ReleaseFreeMemory() => AllocatorChoice.Trim();
 
     /// <summary>
     /// Names everything that may change the last bit of a result: engine and version, device type, vector
