@@ -87,6 +87,7 @@ public sealed class CommandLineTests : IDisposable
     [Theory]
     [InlineData("tiny.yaml")]
     [InlineData("quickstart.yaml")]
+    [InlineData("grow-then-shrink.yaml")]
     public async Task Plan_OurOwnPipelines_AreValid(string name)
     {
         (await _cli.CallAsync("plan", Path.Combine(RepositoryRoot(), "pipelines", name), "--json")).ShouldBe(0, _cli.Error);
