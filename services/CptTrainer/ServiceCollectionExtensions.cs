@@ -1,5 +1,6 @@
 using Espalier.Stages;
 using Espalier.Stages.Data;
+using Espalier.Stages.Forecasts;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.CptTrainer;
@@ -13,6 +14,7 @@ public static class ServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
+        services.AddSingleton<IStageForecast, TrainForecast>();
         return services;
     }
 }

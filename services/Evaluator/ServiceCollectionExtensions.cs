@@ -1,4 +1,5 @@
 using Espalier.Stages;
+using Espalier.Stages.Forecasts;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Evaluator;
@@ -7,5 +8,5 @@ namespace Espalier.Evaluator;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
-    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>();
+    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageForecast, EvaluateForecast>();
 }

@@ -1,4 +1,5 @@
 using Espalier.Stages;
+using Espalier.Stages.Forecasts;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Quantizer;
@@ -7,5 +8,5 @@ namespace Espalier.Quantizer;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
-    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>();
+    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageForecast, QuantizeForecast>();
 }

@@ -1,12 +1,12 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Planning;
 using Espalier.Cli.Terminals;
-using Espalier.Pipelines.Planning;
-using Spectre.Console;
+using Espalier.Torch;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier plan FILE</c>: checks a file and shows what it would do.</summary>
+/// <summary><c>espalier plan FILE</c>: checks a file and says what it would do, step by step, from headers alone.</summary>
 internal static class PlanCommand
 {
     public static Command Create(Terminal terminal)
@@ -14,28 +14,34 @@ internal static class PlanCommand
         var file = SharedOptions.PipelineFile();
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
-        var command = new Command("plan", "Check a pipeline file and show its steps, options and edges; nothing is run.\n\n  espalier plan pipelines/tiny.yaml --param seed=3 --json") { file, parameters, json };
+        var command = new Command(
+            "plan",
+            """
+            Say what a pipeline would do, and run nothing: which steps are in the cache and why the others are not, model
+            shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals.
+            Exit code 2 when a step would be refused.
+
+              espalier plan pipelines/tiny.yaml --param seed=3 --json
+            """) { file, parameters, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
             var pipeline = await PipelineText.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
+            var forecast = await ForecastAsync(home, pipeline, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(pipeline.Plan);
+                terminal.WriteJson(forecast);
             else
-                Write(terminal, pipeline.Plan);
-            return ExitCodes.Done;
+                PlanTable.Write(terminal, forecast);
+            return forecast.Steps.Any(s => s.Outlook == StepOutlook.Refused) ? ExitCodes.BadInput : ExitCodes.Done;
         });
         return command;
     }
 
-    private static void Write(Terminal terminal, PipelinePlan plan)
+    private static async Task<PipelineForecast> ForecastAsync(EspalierHome home, PipelineText pipeline, CancellationToken cancellationToken)
     {
-        terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps");
-        var table = new Table().RoundedBorder().AddColumn("step").AddColumn("stage").AddColumn("reads").AddColumn("options").AddColumn("only when");
-        foreach (var step in plan.Steps)
-            table.AddRow(step.Name, step.Kind, Markup.Escape(Reads(step)), Markup.Escape(step.Options.GetRawText()), Markup.Escape(step.When ?? ""));
-        terminal.Write(table);
+        var store = Directory.Exists(home.StoreFolder) ? home.OpenStore() : null; // planning leaves nothing behind
+        var known = store is null ? new KnownWork([]) : await KnownWork.ReadAsync(store, cancellationToken).ConfigureAwait(false);
+        return await new PipelineForecaster(store, known, Hosting.Stages.All(home), Hosting.Stages.Forecasts(home), TorchRuntime.NumericsClass)
+            .ForecastAsync(pipeline.Plan, cancellationToken).ConfigureAwait(false);
     }
-
-    private static string Reads(PlannedStep step) => string.Join('\n', step.Inputs.Select(i => i.As == i.Output ? i.Step : $"{i.Step} as {i.As}"));
 }

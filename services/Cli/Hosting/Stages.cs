@@ -7,6 +7,7 @@ using Espalier.Pruner;
 using Espalier.Quantizer;
 using Espalier.Registry;
 using Espalier.Stages;
+using Espalier.Stages.Forecasts;
 using Espalier.Upcycler;
 
 namespace Espalier.Cli.Hosting;
@@ -23,6 +24,10 @@ internal static class Stages
     /// <summary>The stages, without a host; making them touches neither a database nor the tensor engine.</summary>
     public static IReadOnlyList<IStage> All(EspalierHome home) =>
         [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStage>()];
+
+    /// <summary>What the stages foretell of their work, without a host.</summary>
+    public static IReadOnlyList<IStageForecast> Forecasts(EspalierHome home) =>
+        [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageForecast>()];
 
     /// <summary>What the planner needs of them.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>

@@ -97,7 +97,11 @@ public sealed record ModelOptions
 
     /// <summary>The configuration of a model for <paramref name="tokenizer"/>.</summary>
     /// <exception cref="UserInputException">The numbers do not fit each other.</exception>
-    public ModelConfig ToConfig(ITokenizer tokenizer)
+    public ModelConfig ToConfig(ITokenizer tokenizer) => ToConfig(tokenizer.VocabularySize, tokenizer.EndTokenId);
+
+    /// <summary>The configuration of a model for a tokenizer of <paramref name="vocabulary"/> ids.</summary>
+    /// <exception cref="UserInputException">The numbers do not fit each other.</exception>
+    public ModelConfig ToConfig(int vocabulary, int endToken)
     {
         if (Hidden % Heads != 0 || Hidden / Heads % 2 != 0)
             throw new UserInputException($"model.hidden is {Hidden}: it must be an even multiple of model.heads, {Heads}.");
@@ -108,7 +112,7 @@ public sealed record ModelOptions
         return new ModelConfig
         {
             Family = Family,
-            VocabularySize = tokenizer.VocabularySize,
+            VocabularySize = vocabulary,
             HiddenSize = Hidden,
             Layers = Layers,
             Heads = Heads,
@@ -122,7 +126,7 @@ public sealed record ModelOptions
             ScoreFunction = ScoreFunction,
             InitializerRange = InitializerRange,
             MaxPositions = MaxPositions,
-            EosTokenId = tokenizer.EndTokenId,
+            EosTokenId = endToken,
         };
     }
 }

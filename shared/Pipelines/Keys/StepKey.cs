@@ -44,8 +44,11 @@ public sealed record StepKey
         Of(kind, stageVersion, numericsClass, options, inputs).ToDigest();
 
     /// <summary>Why two keys differ: the first field that does, with both values; null when they are equal.</summary>
-    public static string? Explain(StepKey before, StepKey after) =>
-        FirstDifference("", JsonSerializer.SerializeToNode(before, WireJson.Options), JsonSerializer.SerializeToNode(after, WireJson.Options));
+    public static string? Explain(StepKey before, StepKey after) => Compare(before, after).Select(d => d.ToString()).FirstOrDefault();
+
+    /// <summary>Every field in which two keys differ, in the order of the record.</summary>
+    public static IReadOnlyList<KeyDifference> Compare(StepKey before, StepKey after) =>
+        [.. Differences("", JsonSerializer.SerializeToNode(before, WireJson.Options), JsonSerializer.SerializeToNode(after, WireJson.Options))];
 
     /// <summary>Metrics of these kinds carry the names of the steps that made the models, so the names are part of the work.</summary>
     private static bool NamesMatter(string kind) => kind is StageKinds.Evaluate or StageKinds.Register;
@@ -63,16 +66,13 @@ public sealed record StepKey
         return JsonSerializer.SerializeToElement(values);
     }
 
-    private static string? FirstDifference(string path, JsonNode? before, JsonNode? after) => (before, after) switch
+    private static IEnumerable<KeyDifference> Differences(string path, JsonNode? before, JsonNode? after) => (before, after) switch
     {
         (JsonObject a, JsonObject b) => a.Select(p => p.Key).Union(b.Select(p => p.Key))
-            .Select(key => FirstDifference(path.Length == 0 ? key : $"{path}.{key}", a[key], b[key]))
-            .FirstOrDefault(difference => difference is not null),
-        (JsonArray a, JsonArray b) when a.Count == b.Count => a
-            .Select((item, i) => FirstDifference($"{path}[{i}]", item, b[i]))
-            .FirstOrDefault(difference => difference is not null),
-        (JsonArray a, JsonArray b) => $"{path}: {a.Count} before, {b.Count} now",
-        _ => Text(before) == Text(after) ? null : $"{path}: {Text(before)} before, {Text(after)} now",
+            .SelectMany(key => Differences(path.Length == 0 ? key : $"{path}.{key}", a[key], b[key])),
+        (JsonArray a, JsonArray b) when a.Count == b.Count => a.SelectMany((item, i) => Differences($"{path}[{i}]", item, b[i])),
+        (JsonArray a, JsonArray b) => [new KeyDifference(path, $"{a.Count}", $"{b.Count}")],
+        _ => Text(before) == Text(after) ? [] : [new KeyDifference(path, Text(before), Text(after))],
     };
 
     private static string Text(JsonNode? node) => node is null ? "absent" : node.ToJsonString(WireJson.Options);
@@ -83,3 +83,13 @@ public sealed record StepKey
 /// <param name="Step">The step that made it where the name shows in the result, else empty.</param>
 /// <param name="Root">Its manifest root.</param>
 public sealed record StepKeyInput(string As, string Step, Digest Root);
+
+/// <summary>A field in which two step keys differ.</summary>
+/// <param name="Path">Where it is: <c>options.seed</c>, <c>inputs[0].root</c>.</param>
+/// <param name="Before">Value of the one, as JSON; for lists of unequal length, the length.</param>
+/// <param name="Now">Value of the other.</param>
+public sealed record KeyDifference(string Path, string Before, string Now)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Path}: {Before} before, {Now} now";
+}

@@ -39,6 +39,13 @@ internal sealed class OfferedStages
     public IReadOnlyList<StageOffer> Offers() =>
         _offers ??= [.. Kinds.Select(k => new StageOffer(k, StageVersion.Of(_stages[k].GetType()), _numerics.Value))];
 
+    /// <summary>What an assigned step depends on, in full.</summary>
+    public StepKey KeyOf(StepAssignment assignment)
+    {
+        var offer = Offers().First(o => o.Kind == assignment.Kind);
+        return StepKey.Of(assignment.Kind, offer.Version, offer.NumericsClass, assignment.Options, assignment.Inputs);
+    }
+
     /// <summary>What the worker announces.</summary>
     public IReadOnlyList<StageAdvertised> Advertise() =>
     [

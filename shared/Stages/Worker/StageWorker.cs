@@ -134,7 +134,7 @@ internal sealed class StageWorker(
         await Task.Yield();
         try
         {
-            await new StepAttempt(assignment, options, runner, orchestrator, artifacts, time, logger).RunAsync(stopping).ConfigureAwait(false);
+            await new StepAttempt(assignment, options, stages, runner, orchestrator, artifacts, time, logger).RunAsync(stopping).ConfigureAwait(false);
         }
         catch (Exception e)
         {

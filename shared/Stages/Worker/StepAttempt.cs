@@ -7,7 +7,7 @@ namespace Espalier.Stages.Worker;
 
 /// <summary>One attempt at one step, from the claim to the last report.</summary>
 internal sealed class StepAttempt(
-    StepAssignment assignment, StageWorkerOptions options, IStageRunner runner, OrchestratorClient orchestrator,
+    StepAssignment assignment, StageWorkerOptions options, OfferedStages stages, IStageRunner runner, OrchestratorClient orchestrator,
     ArtifactStore artifacts, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
@@ -109,6 +109,7 @@ internal sealed class StepAttempt(
             RunId = assignment.Step.RunId,
             Step = assignment.Step.Name,
             Kind = assignment.Kind,
+            Key = stages.KeyOf(assignment),
             Attempt = assignment.Fence,
             Worker = options.Name,
             Host = Environment.MachineName,

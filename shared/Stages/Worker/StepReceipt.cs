@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Pipelines.Keys;
 
 namespace Espalier.Stages.Worker;
 
@@ -14,6 +15,9 @@ public sealed record StepReceipt
 
     /// <summary>Stage kind.</summary>
     public required string Kind { get; init; }
+
+    /// <summary>What the work depended on, so that other work can be compared with it; null in receipts of old versions.</summary>
+    public StepKey? Key { get; init; }
 
     /// <summary>Attempt that committed.</summary>
     public required int Attempt { get; init; }
@@ -36,13 +40,20 @@ public sealed record StepReceipt
     /// <summary>Measured rates and times, by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
+    /// <summary>What names of receipts begin with.</summary>
+    public const string RecordPrefix = "receipts/";
+
     /// <summary>Name of the record.</summary>
-    public static string RecordOf(Digest stepKey) => $"receipts/{stepKey.Hex}";
+    public static string RecordOf(Digest stepKey) => RecordPrefix + stepKey.Hex;
 
     /// <summary>Reads the receipt of a step key, or null.</summary>
-    public static async Task<StepReceipt?> FindAsync(ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
+    public static Task<StepReceipt?> FindAsync(ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken) =>
+        ReadAsync(artifacts, RecordOf(stepKey), cancellationToken);
+
+    /// <summary>Reads a receipt by the name of its record, or null.</summary>
+    public static async Task<StepReceipt?> ReadAsync(ArtifactStore artifacts, string record, CancellationToken cancellationToken)
     {
-        var bytes = await artifacts.Blobs.ReadRecordAsync(RecordOf(stepKey), cancellationToken).ConfigureAwait(false);
+        var bytes = await artifacts.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false);
         return bytes is null ? null : System.Text.Json.JsonSerializer.Deserialize<StepReceipt>(bytes, WireJson.Options);
     }
 

@@ -1,0 +1,57 @@
+using Espalier.Cli.Terminals;
+using Spectre.Console;
+
+namespace Espalier.Cli.Planning;
+
+/// <summary>Draws a forecast.</summary>
+internal static class PlanTable
+{
+    public static void Write(Terminal terminal, PipelineForecast plan)
+    {
+        var table = new Table().RoundedBorder()
+            .AddColumn("step").AddColumn("outlook").AddColumn("model").AddColumn(new TableColumn("parameters").RightAligned()).AddColumn(new TableColumn("active").RightAligned())
+            .AddColumn(new TableColumn("new").RightAligned()).AddColumn(new TableColumn("shared").RightAligned()).AddColumn(new TableColumn("memory").RightAligned()).AddColumn(new TableColumn("time").RightAligned());
+        foreach (var step in plan.Steps)
+        {
+            table.AddRow(
+                $"{step.Name}\n[grey]{step.Kind}[/]", Outlook(step), Markup.Escape(Change(step, s => $"{s.Experts} x {s.ExpertSize}, top {s.ExpertsPerToken}")),
+                Change(step, s => Amounts.Count(s.TotalParameters)), Change(step, s => Amounts.Count(s.ActiveParameters)),
+                Bytes(step.NewBytes), Bytes(step.SharedBytes), Bytes(step.MemoryBytes), step.Seconds is { } seconds ? Amounts.Time(TimeSpan.FromSeconds(seconds)) : "");
+        }
+        terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps, {plan.Steps.Count(s => s.Outlook == StepOutlook.Cached)} cached");
+        terminal.Write(table);
+        foreach (var step in plan.Steps.Where(s => s.Outlook != StepOutlook.Cached))
+            terminal.Output.WriteLine($"  {step.Name} {Verb(step.Outlook)}: {step.Reason}{(step.When is { } when && step.Outlook == StepOutlook.Conditional ? $"; only when {when}" : "")}");
+        foreach (var step in plan.Steps.Where(s => s.After?.BeyondPlain.Count > 0 && s.Before?.BeyondPlain.SequenceEqual(s.After.BeyondPlain) != true))
+            terminal.Output.WriteLine($"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: plain OLMoE loaders would run it without.");
+        var timed = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional && s.Seconds is not null);
+        var running = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional);
+        terminal.Output.WriteLine($"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{(timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "")}.");
+    }
+
+    private static string Outlook(StepPlan step) => step.Outlook switch
+    {
+        StepOutlook.Cached => "[blue]cached[/]",
+        StepOutlook.Runs => "runs",
+        StepOutlook.Conditional => "runs if",
+        StepOutlook.Skipped => "[grey]skipped[/]",
+        _ => "[red]refused[/]",
+    };
+
+    private static string Verb(StepOutlook outlook) => outlook switch
+    {
+        StepOutlook.Refused => "is refused",
+        StepOutlook.Skipped => "is skipped",
+        _ => "runs",
+    };
+
+    private static string Change(StepPlan step, Func<ModelShape, string> text) => (step.Before, step.After) switch
+    {
+        (null, null) => "",
+        ({ } before, null) => text(before),
+        (null, { } after) => text(after),
+        ({ } before, { } after) => text(before) == text(after) ? text(after) : $"{text(before)} -> {text(after)}",
+    };
+
+    private static string Bytes(long? bytes) => bytes is > 0 and { } some ? Amounts.Bytes(some) : "";
+}

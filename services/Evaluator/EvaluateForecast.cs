@@ -1,0 +1,32 @@
+using Espalier.Contracts;
+using Espalier.Stages.Forecasts;
+
+namespace Espalier.Evaluator;
+
+/// <summary>What evaluation comes to: a report, one model in memory at a time.</summary>
+internal sealed class EvaluateForecast : IStageForecast
+{
+    private const int DefaultLength = 1024;
+    private const long ReportBytes = 64 << 10;
+
+    public string Kind => StageKinds.Evaluate;
+
+    public StepForecast Forecast(StageOutline step)
+    {
+        var options = step.Read<EvaluateOptions>();
+        var models = step.Models;
+        if (models.Count == 0)
+            throw new UserInputException($"Step '{step.Name}' has no model to evaluate: name the steps that make them in 'needs'.");
+        var shortest = models.Min(m => m.Config.MaxPositions);
+        if (options.Length > shortest)
+            throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
+        var length = options.Length ?? Math.Min(shortest, DefaultLength);
+        var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
+        return new StepForecast
+        {
+            NewBytes = ReportBytes,
+            MemoryBytes = MemoryForecast.Process + models.Max(m => element * m.Config.TotalParameters + MemoryForecast.Forward(m.Config, (long)options.Batch * length, length)),
+            Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
+        };
+    }
+}

@@ -1,0 +1,52 @@
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages.Forecasts;
+using Espalier.Stages.Methods;
+using Espalier.Upcycler.Methods;
+using Espalier.Upcycler.Planning;
+using Espalier.Upcycler.Routers;
+
+namespace Espalier.Upcycler;
+
+/// <summary>What growth comes to: routers and names are new, every expert is there already; memory is a model's only where gradients are asked for.</summary>
+internal sealed class UpcycleForecast : IStageForecast
+{
+    public string Kind => StageKinds.Upcycle;
+
+    public StepForecast Forecast(StageOutline step)
+    {
+        var options = step.Read<UpcycleOptions>();
+        var source = step.Model();
+        UpcycleRules.Check(options, source.Config, step.HasTrainerState);
+        var isWide = options.Preserve == Preservation.Wide;
+        var config = source.Config with
+        {
+            Experts = source.Config.Experts * options.Multiplier,
+            ExpertsPerToken = source.Config.ExpertsPerToken * (isWide ? options.Multiplier : 1),
+            TargetExpertsPerToken = isWide ? source.Config.ExpertsPerToken : null,
+            SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,
+        };
+        var hasBias = source.HasRouterBias || options.Preserve == Preservation.Frozen || RouterExtension.Of(options) is BiasOnly;
+        var grown = ModelOutline.Of(config, hasBias, source.HasSelectionBias);
+        var needsText = options.Calibration is not null;
+        var state = options.OptimizerState == OptimizerStatePolicy.Copy ? 8 * (config.TotalParameters - source.Config.TotalParameters) : 0;
+        return new StepForecast
+        {
+            Model = grown,
+            NewBytes = grown.RouterBytes + grown.ManifestBytes + state,
+            SharedBytes = grown.SizeBytes - grown.RouterBytes,
+            MemoryBytes = MemoryForecast.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source)),
+            Operations = needsText ? 6.0 * source.Config.ActiveParameters * options.Calibration!.Samples * options.Calibration.Length : 0,
+        };
+    }
+
+    // Gradients of the source, then the source and the grown model side by side to measure the change.
+    private static long CalibratedBytes(CalibrationOptions calibration, ModelConfig source, ModelConfig grown)
+    {
+        var tokens = (long)calibration.Samples / calibration.Batches * calibration.Length;
+        return Math.Max(8 * source.TotalParameters + MemoryForecast.Training(source, tokens, calibration.Length), 4 * (source.TotalParameters + grown.TotalParameters));
+    }
+
+    private static long ScoredBytes(UpcycleOptions options, ModelOutline source) =>
+        MethodCatalog<IUpcycleMethod>.Get(options.Method, "method").NeedsScores ? 3 * source.ExpertBytes : 0;
+}

@@ -1,0 +1,55 @@
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Modeling;
+
+namespace Espalier.Stages.Forecasts;
+
+/// <summary>A model as far as headers tell: its configuration and which optional tensors it has.</summary>
+/// <param name="Config">Shape and conventions.</param>
+/// <param name="HasRouterBias">Whether routers have a learned logit bias.</param>
+/// <param name="HasSelectionBias">Whether routers have the selection bias of loss-free balancing.</param>
+/// <param name="SizeBytes">Bytes of its tensors.</param>
+public sealed record ModelOutline(ModelConfig Config, bool HasRouterBias, bool HasSelectionBias, long SizeBytes)
+{
+    private const int ManifestBytesPerTensor = 240;
+
+    /// <summary>Bytes of one weight as stored.</summary>
+    public int ElementBytes => Config.WeightType == "float32" ? 4 : 2;
+
+    /// <summary>Bytes of one expert.</summary>
+    public long ExpertBytes => Config.ExpertParameters * ElementBytes;
+
+    /// <summary>Bytes of all routers with their biases.</summary>
+    public long RouterBytes => (long)Config.Layers * Config.Experts * ((long)Config.HiddenSize * ElementBytes + (HasRouterBias ? 4 : 0) + (HasSelectionBias ? 4 : 0));
+
+    /// <summary>Bytes of the manifest and <c>config.json</c>, roughly.</summary>
+    public long ManifestBytes => (long)(3 + Config.Layers * (9 + 3 * Config.Experts)) * ManifestBytesPerTensor + 1024;
+
+    /// <summary>What keeps readers of plain OLMoE directories from running the model as it is meant; empty when nothing does.</summary>
+    public IReadOnlyList<string> BeyondPlain =>
+    [
+        .. HasRouterBias ? ["router bias"] : Array.Empty<string>(),
+        .. HasSelectionBias ? ["selection bias"] : Array.Empty<string>(),
+        .. Config.SiblingExclusive ? ["sibling-exclusive routing"] : Array.Empty<string>(),
+        .. Config.ScoreFunction == ScoreFunction.Sigmoid ? ["sigmoid scores"] : Array.Empty<string>(),
+    ];
+
+    /// <summary>The outline of a plain model of a shape.</summary>
+    public static ModelOutline Of(ModelConfig config, bool hasRouterBias, bool hasSelectionBias)
+    {
+        var outline = new ModelOutline(config, hasRouterBias, hasSelectionBias, 0);
+        var biases = (long)config.Layers * config.Experts * ((hasRouterBias ? 4 : 0) + (hasSelectionBias ? 4 : 0));
+        return outline with { SizeBytes = config.TotalParameters * outline.ElementBytes + biases };
+    }
+
+    /// <summary>The outline of a stored model.</summary>
+    /// <exception cref="InvalidModelException">Its configuration cannot be used.</exception>
+    public static ModelOutline Of(CheckpointReader reader)
+    {
+        var names = reader.Names.ToHashSet();
+        return new ModelOutline(
+            ModelConfig.Parse(reader.ReadFile("config.json")), names.Contains(TensorNames.RouterBias(0)), names.Contains(TensorNames.SelectionBias(0)), SizeOf(reader.Manifest));
+    }
+
+    private static long SizeOf(Manifest manifest) => manifest.Tensors.Sum(t => t.SizeBytes);
+}
