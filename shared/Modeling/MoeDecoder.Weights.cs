@@ -150,6 +150,8 @@ public sealed partial class MoeDecoder
     /// <summary>Frees the weights and the tables.</summary>
     public void Dispose()
     {
+        _training?.Dispose();
+        _fused?.Dispose();
         Buffer.Dispose();
         _rotary.Dispose();
         _causalMask?.Dispose();

@@ -63,12 +63,16 @@ public sealed partial class MoeDecoder : IDisposable
     /// <summary>Logits (B, S, V) for the last residual stream (B, S, H).</summary>
     public Tensor Head(Tensor hidden)
     {
+        if (!Records(hidden) && Fused is { } fused)
+            return fused.Head(hidden, _finalNorm, _head);
         using var scope = NewDisposeScope();
         return linear(RmsNorm(hidden, _finalNorm), Cast(_head)).MoveToOuterDisposeScope();
     }
 
     private (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
+        if (!Records(hidden) && Fused is { } fused)
+            return fused.RunLayer(layer, hidden, observer);
         using var scope = NewDisposeScope();
         hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm), observer);
         var residual = hidden.view(-1, Config.HiddenSize);                                   // (T, H)

@@ -17,11 +17,18 @@ internal sealed class RotaryEmbedding(int headSize, double theta) : IDisposable
     public Tensor Apply(Tensor x)
     {
         var length = x.shape[^2];
-        if (_cosine is null || _cosine.shape[0] < length || _cosine.dtype != x.dtype || _cosine.device_type != x.device_type)
-            Build(length, x.dtype, x.device);
+        var (cosine, sine) = Tables(length, x.dtype, x.device);
         var halves = x.chunk(2, -1);
         var swapped = cat([halves[1], halves[0]], -1);
-        return (x * _cosine!.narrow(0, 0, length)).addcmul(swapped, _sine!.narrow(0, 0, length), 1);
+        return (x * cosine.narrow(0, 0, length)).addcmul(swapped, sine.narrow(0, 0, length), 1);
+    }
+
+    /// <summary>Tables (at least <paramref name="length"/>, D); the sine's first half is negated. They stay this object's own.</summary>
+    public (Tensor Cosine, Tensor Sine) Tables(long length, ScalarType dtype, Device device)
+    {
+        if (_cosine is null || _cosine.shape[0] < length || _cosine.dtype != dtype || _cosine.device_type != device.type)
+            Build(length, dtype, device);
+        return (_cosine!, _sine!);
     }
 
     public void Dispose()

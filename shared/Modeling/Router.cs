@@ -49,6 +49,7 @@ internal static class Router
         return (groups.Member(chosen, position + layer.Index), scores.gather(-1, chosen));
     }
 
-    private static Tensor Score(ModelConfig config, Tensor logits) =>
+    /// <summary>Scores (T, E) of <paramref name="logits"/>.</summary>
+    public static Tensor Score(ModelConfig config, Tensor logits) =>
         config.ScoreFunction == ScoreFunction.Sigmoid ? logits.sigmoid() : nn.functional.softmax(logits, -1);
 }

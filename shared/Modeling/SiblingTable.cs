@@ -25,6 +25,15 @@ internal sealed class SiblingTable : IDisposable
     /// <summary>Number of groups, G.</summary>
     public long Count => _groups;
 
+    /// <summary>Size of the largest group, R.</summary>
+    public long Width => _width;
+
+    /// <summary>(G R) members of each group, the first repeated up to R.</summary>
+    public Tensor Members => _members;
+
+    /// <summary>(G) sizes.</summary>
+    public Tensor Sizes => _sizes;
+
     /// <summary>(T, E) to (T, G): the largest value among each group's members.</summary>
     public Tensor LargestMember(Tensor perExpert) =>
         perExpert.index_select(-1, _members).view(perExpert.shape[0], _groups, _width).amax([-1]);

@@ -1,3 +1,4 @@
+using Espalier.Torch.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,6 +43,10 @@ public sealed class AdamW : IDisposable
     /// <value>0.1</value>
     public double WeightDecay { get; init; } = 0.1;
 
+    /// <summary>Whether fused kernels may be used where there are any; tests switch them off to run the plain twin.</summary>
+    /// <value>true</value>
+    internal bool UsesKernels { get; set; } = true;
+
     /// <summary>Steps taken, t.</summary>
     public long Steps { get; set; }
 
@@ -58,6 +63,8 @@ public sealed class AdamW : IDisposable
     /// <exception cref="NotFiniteNumberException">The norm is NaN or infinite; nothing was changed.</exception>
     public double Step(double learningRate, double gradientClip)
     {
+        if (UsesKernels && _buffer.Values.dtype == ScalarType.Float32 && _buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable)
+            return FusedStep(learningRate, gradientClip);
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var gradients = _buffer.Gradients!;
@@ -70,6 +77,36 @@ public sealed class AdamW : IDisposable
         Steps++;
         for (var start = 0L; start < _buffer.Values.numel(); start += Block)
             UpdateBlock(start, Math.Min(Block, _buffer.Values.numel() - start), learningRate);
+        return norm;
+    }
+
+    // The same in one pass over memory.
+    private unsafe double FusedStep(double learningRate, double gradientClip)
+    {
+        var (count, threads) = (_buffer.Values.numel(), get_num_threads());
+        var gradients = FusedKernels.Address<float>(_buffer.Gradients!);
+        var norm = Math.Sqrt(FusedKernels.SumOfSquares(threads, gradients, count));
+        if (!double.IsFinite(norm))
+            throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
+        Steps++;
+        var arguments = new AdamWArguments
+        {
+            Threads = threads,
+            Count = count,
+            Decayed = _buffer.DecayedLength,
+            Weights = FusedKernels.Address<float>(_buffer.Values),
+            Gradients = gradients,
+            First = FusedKernels.Address<float>(FirstMoment),
+            Second = FusedKernels.Address<float>(SecondMoment),
+            Beta1 = Beta1,
+            Beta2 = Beta2,
+            Epsilon = Epsilon,
+            StepSize = learningRate / (1 - Math.Pow(Beta1, Steps)),
+            Decay = learningRate * WeightDecay,
+            RootCorrection = Math.Sqrt(1 - Math.Pow(Beta2, Steps)),
+            GradientScale = gradientClip > 0 && norm > gradientClip ? gradientClip / (norm + 1e-6) : 1,
+        };
+        FusedKernels.AdamW(&arguments);
         return norm;
     }
 

@@ -111,8 +111,10 @@ public sealed class DecoderTrainer
         }
     }
 
-    private (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
+    internal (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
     {
+        if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings) is { } parts)
+            return parts;
         using var scope = NewDisposeScope();
         var length = batch.shape[1] - 1;
         var output = _decoder.Forward(batch.narrow(1, 0, length).contiguous(), observer);

@@ -58,7 +58,7 @@ public static class TorchRuntime
 
     /// <summary>
     /// Names everything that may change the last bit of a result: engine and version, device type, vector
-    /// instructions, BLAS kernel, number of threads.
+    /// instructions, BLAS kernel, fused kernels, number of threads.
     /// </summary>
     public static string NumericsClass
     {
@@ -66,7 +66,7 @@ public static class TorchRuntime
         {
             Initialize();
             string device = torch.cuda.is_available() ? "cuda" : "cpu";
-            return $"{EngineVersion};{device};{CpuCapability};blas={BlasKernel};threads={torch.get_num_threads()}";
+            return $"{EngineVersion};{device};{CpuCapability};blas={BlasKernel};kernels={Kernels.FusedKernels.Name};threads={torch.get_num_threads()}";
         }
     }
 

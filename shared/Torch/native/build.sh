@@ -30,4 +30,4 @@ if ! cmake --build "$output" --parallel "$(nproc)" >"$log" 2>&1; then
   grep -m 5 -E 'error|Error' "$log"
   fail "Cannot compile the LibTorch shim. The compiler's log: $log"
 fi
-touch "$output/libespalier_torch.so"
+touch "$output/libespalier_torch.so" "$output/libespalier_kernels.so"

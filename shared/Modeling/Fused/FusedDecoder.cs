@@ -1,0 +1,226 @@
+using Espalier.Torch.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Fused;
+
+/// <summary>
+/// Runs a decoder's layers with fused kernels instead of tensor operations: the same formulas, float32, on the CPU.
+/// The twin is <see cref="MoeDecoder"/>'s own code; tests compare results and every gradient.
+/// </summary>
+internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding rotary) : IDisposable
+{
+    private const int LargestHead = 256;     // one block of depth in the kernels
+    private const int MostExperts = 1 << 14; // they keep a few numbers per expert on the stack
+
+    private readonly Arena _arena = new();
+    private LayerArguments _scratch;
+    private (long Tokens, int PerToken) _shape;
+
+    /// <summary>Whether kernels exist for such a model.</summary>
+    public static bool Supports(ModelConfig config, ParameterBuffer buffer, ScalarType computeType) =>
+        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU
+        && config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts && FusedKernels.IsAvailable;
+
+    /// <summary>Shapes and weights of one layer.</summary>
+    public LayerArguments Describe(DecoderLayer layer, long tokens, long length)
+    {
+        var config = decoder.Config;
+        var (cosine, sine) = rotary.Tables(length, ScalarType.Float32, decoder.Device);
+        var arguments = new LayerArguments
+        {
+            Threads = get_num_threads(),
+            Tokens = tokens,
+            Length = length,
+            Hidden = config.HiddenSize,
+            Heads = config.Heads,
+            KeyValueHeads = config.KeyValueHeads,
+            HeadSize = config.HeadSize,
+            Experts = config.Experts,
+            PerToken = config.ExpertsPerToken,
+            Inner = config.ExpertSize,
+            IsSigmoid = config.ScoreFunction == ScoreFunction.Sigmoid ? 1 : 0,
+            Normalizes = config.NormalizeTopK ? 1 : 0,
+            AddsResidual = 1,
+            Index = layer.Index,
+            Epsilon = config.NormEpsilon,
+            InputNorm = At(layer.InputNorm),
+            Query = At(layer.Query),
+            Key = At(layer.Key),
+            Value = At(layer.Value),
+            QueryNorm = At(layer.QueryNorm),
+            KeyNorm = At(layer.KeyNorm),
+            Output = At(layer.AttentionOutput),
+            PostNorm = At(layer.PostNorm),
+            Router = At(layer.Router),
+            RouterBias = At(layer.RouterBias),
+            SelectionBias = At(layer.SelectionBias),
+            GateUp = At(layer.GateUp),
+            Down = At(layer.Down),
+            Cosine = At(cosine),
+            Sine = At(sine),
+        };
+        if (config.SiblingExclusive)
+        {
+            arguments.Groups = layer.Siblings!.Count;
+            arguments.GroupWidth = layer.Siblings.Width;
+            arguments.Members = FusedKernels.Address<long>(layer.Siblings.Members);
+            arguments.Sizes = FusedKernels.Address<long>(layer.Siblings.Sizes);
+        }
+        return arguments;
+    }
+
+    /// <summary>
+    /// One layer without gradients on <paramref name="hidden"/> (B, S, H). The trace's tensors and the result belong to
+    /// the caller's scope.
+    /// </summary>
+    public (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var config = decoder.Config;
+        var stream = hidden.contiguous();
+        var (tokens, pairs) = (hidden.shape[0] * hidden.shape[1], hidden.shape[0] * hidden.shape[1] * config.ExpertsPerToken);
+        var arguments = Prepare(layer, tokens, hidden.shape[1]);
+        var (context, attentionInput, input) = (Floats(tokens, (long)config.Heads * config.HeadSize), observer is null ? null : Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
+        var (middle, result) = (Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
+        var (logits, gates, selected) = (Floats(tokens, config.Experts), Floats(tokens, config.ExpertsPerToken), empty([tokens, config.ExpertsPerToken], dtype: int64));
+        var (inner, outputs, sortedGates) = (Floats(pairs, config.ExpertSize), Floats(pairs, config.HiddenSize), Floats(pairs));
+        var counts = new long[config.Experts];
+        fixed (long* count = counts)
+        {
+            arguments.Input = At(stream);
+            arguments.Context = At(context);
+            arguments.Middle = At(middle);
+            arguments.Result = At(result);
+            arguments.Logits = At(logits);
+            arguments.Gates = At(gates);
+            arguments.Selected = FusedKernels.Address<long>(selected);
+            arguments.InnerProduct = At(inner);
+            arguments.ExpertOutput = At(outputs);
+            arguments.SortedGates = At(sortedGates);
+            arguments.Counts = count;
+
+            arguments.Normed = At(attentionInput ?? input);
+            FusedKernels.AttentionForward(&arguments);
+            observer?.OnAttention(new AttentionTrace(layer.Index, attentionInput!, context));
+
+            arguments.Normed = At(input);
+            FusedKernels.RouterForward(&arguments);
+            var trace = new RoutingTrace(layer.Index, input, logits, Router.Score(config, logits), selected, gates) { Counts = counts };
+            observer?.OnRouting(trace);
+
+            FusedKernels.ExpertsForward(&arguments);
+            if (observer is not null)
+            {
+                Show(observer, trace, new ReadOnlySpan<int>(arguments.SortedTokens, (int)pairs), sortedGates, inner, outputs);
+                arguments.AddsResidual = 0;
+            }
+            FusedKernels.ExpertsCombine(&arguments);
+            if (observer is not null)
+            {
+                observer.OnBlock(layer.Index, middle, result);
+                result = middle + result;
+            }
+            foreach (var kept in (Tensor[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates])
+                kept.MoveToOuterDisposeScope();
+            return (result.view(hidden.shape).MoveToOuterDisposeScope(), trace);
+        }
+    }
+
+    /// <summary>Logits (B, S, V) of <paramref name="hidden"/> (B, S, H), without gradients.</summary>
+    public Tensor Head(Tensor hidden, Tensor finalNorm, Tensor head)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var stream = hidden.contiguous();
+        var tokens = hidden.numel() / decoder.Config.HiddenSize;
+        var (normed, logits) = (Floats(tokens, decoder.Config.HiddenSize), Floats(tokens, decoder.Config.VocabularySize));
+        var arguments = new EndArguments
+        {
+            Threads = get_num_threads(),
+            Tokens = tokens,
+            Hidden = decoder.Config.HiddenSize,
+            Vocabulary = decoder.Config.VocabularySize,
+            Epsilon = decoder.Config.NormEpsilon,
+            FinalNorm = At(finalNorm),
+            Head = At(head),
+            Stream = At(stream),
+            Normed = At(normed),
+            Logits = At(logits),
+            Rows = tokens,
+        };
+        FusedKernels.HeadForward(&arguments);
+        return logits.view([.. hidden.shape[..^1], decoder.Config.VocabularySize]).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _arena.Dispose();
+
+    /// <summary>Floats that the kernels add shares of sums in.</summary>
+    public static long PartialLength(in LayerArguments l)
+    {
+        var rotated = (l.Heads + l.KeyValueHeads) * l.HeadSize;
+        var norms = Pieces(l.Tokens, 128) * Math.Max(l.Hidden, rotated);
+        return Math.Max(norms, Math.Max(Pieces(l.Tokens, 64) * (l.Experts + 2), Pieces(l.Inner, 64) * l.Tokens * l.PerToken));
+    }
+
+    internal static float* At(Tensor? tensor) => tensor is null ? null : FusedKernels.Address<float>(tensor);
+
+    private static long Pieces(long total, long size) => (total + size - 1) / size;
+
+    private static Tensor Floats(params long[] shape) => empty(shape, dtype: float32);
+
+    private static void Show(IMoeObserver observer, RoutingTrace trace, ReadOnlySpan<int> sorted, Tensor gates, Tensor inner, Tensor outputs)
+    {
+        using var scope = NewDisposeScope();
+        var indices = new long[sorted.Length];
+        for (var i = 0; i < indices.Length; i++)
+            indices[i] = sorted[i];
+        var tokens = tensor(indices);
+        var inputs = trace.Input.index_select(0, tokens);                                    // (T K, H)
+        var start = 0L;
+        for (var expert = 0; expert < trace.Counts.Count; start += trace.Counts[expert++])
+        {
+            if (trace.Counts[expert] == 0)
+                continue;
+            var output = Part(outputs);
+            var changed = observer.OnExpert(new ExpertTrace(trace.Layer, expert, Part(tokens), Part(gates), Part(inputs), Part(inner), output));
+            if (!ReferenceEquals(changed, output))
+                output.copy_(changed);
+
+            Tensor Part(Tensor all) => all.narrow(0, start, trace.Counts[expert]);
+        }
+    }
+
+    // Memory that no caller sees, for any layer at this number of tokens.
+    private LayerArguments Prepare(DecoderLayer layer, long tokens, long length)
+    {
+        var arguments = Describe(layer, tokens, length);
+        if (_shape != (tokens, decoder.Config.ExpertsPerToken))
+        {
+            _shape = (tokens, decoder.Config.ExpertsPerToken);
+            _arena.Fill(() =>
+            {
+                var widths = (Query: arguments.Heads * arguments.HeadSize, Key: arguments.KeyValueHeads * arguments.HeadSize);
+                _scratch.Projected = _arena.Take<float>(tokens * (widths.Query + 2 * widths.Key));
+                _scratch.Rotated = _arena.Take<float>(tokens * (widths.Query + widths.Key));
+                _scratch.LogSumExp = _arena.Take<float>(tokens * arguments.Heads);
+                _scratch.Order = _arena.Take<int>(tokens * arguments.PerToken);
+                _scratch.SortedTokens = _arena.Take<int>(tokens * arguments.PerToken);
+                _scratch.ProbabilitySums = _arena.Take<float>(arguments.Experts);
+                _scratch.SquaredLogSumExp = _arena.Take<double>(1);
+                _scratch.Partial = _arena.Take<float>(PartialLength(arguments));
+            });
+        }
+        arguments.Projected = _scratch.Projected;
+        arguments.Rotated = _scratch.Rotated;
+        arguments.LogSumExp = _scratch.LogSumExp;
+        arguments.Order = _scratch.Order;
+        arguments.SortedTokens = _scratch.SortedTokens;
+        arguments.ProbabilitySums = _scratch.ProbabilitySums;
+        arguments.SquaredLogSumExp = _scratch.SquaredLogSumExp;
+        arguments.Partial = _scratch.Partial;
+        return arguments;
+    }
+}

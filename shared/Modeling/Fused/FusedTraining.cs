@@ -1,0 +1,258 @@
+using Espalier.Modeling.Training;
+using Espalier.Torch.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Fused;
+
+/// <summary>
+/// Forward and backward pass of one micro-batch with fused kernels, gradients added to the parameter buffer. Kept from
+/// forward to backward: the streams, projections, attention's context and log-sums, routing, and gate and up of the
+/// experts; norms, rotations, attention scores and activations are computed again. Logits exist for a few rows at a time.
+/// </summary>
+internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
+{
+    private const long LogitElements = 1 << 21; // per block of rows: 8 MiB
+
+    private readonly Arena _arena = new();
+    private readonly LayerArguments[] _layers = new LayerArguments[layers.Count];
+    private EndArguments _ends;
+    private float* _balance;
+    private (long Tokens, long Length, int PerToken) _shape;
+
+    /// <summary>Bytes of activations and scratch.</summary>
+    public long SizeBytes => _arena.SizeBytes;
+
+    /// <summary>
+    /// Adds the gradient of <paramref name="share"/> times the loss of <paramref name="batch"/> (B, S + 1), and each
+    /// expert's tokens to <paramref name="counts"/>.
+    /// </summary>
+    public (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    {
+        var (sequences, length) = (batch.shape[0], batch.shape[1] - 1);
+        var tokens = sequences * length;
+        var source = batch.contiguous();
+        Prepare(tokens, length);
+        Split(new ReadOnlySpan<long>(FusedKernels.Address<long>(source), (int)source.numel()), (int)length);
+        if (!ReferenceEquals(source, batch))
+            source.Dispose();
+
+        fixed (LayerArguments* layer = _layers)
+        fixed (EndArguments* ends = &_ends)
+        {
+            FusedKernels.Embed(ends);
+            for (var i = 0; i < layers.Count; i++)
+            {
+                FusedKernels.AttentionForward(&layer[i]);
+                FusedKernels.RouterForward(&layer[i]);
+                FusedKernels.ExpertsForward(&layer[i]);
+                FusedKernels.ExpertsCombine(&layer[i]);
+                for (var expert = 0; expert < decoder.Config.Experts; expert++)
+                    counts[i][expert] += layer[i].Counts[expert];
+            }
+            ends->Stream = layer[layers.Count - 1].Result;
+            ends->Scale = share / tokens;
+            FusedKernels.HeadLosses(ends);
+            ends->Stream = layer[0].Input;
+
+            var balance = BalanceLoss(settings, share);
+            var routerZ = RouterZ(settings, share);
+            for (var i = layers.Count - 1; i >= 0; i--)
+            {
+                FusedKernels.ExpertsBackward(&layer[i]);
+                FusedKernels.AttentionBackward(&layer[i]);
+            }
+            FusedKernels.EmbedBackward(ends);
+            return (Mean(ends->Losses, tokens), balance, routerZ);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _arena.Dispose();
+
+    private static double Mean(float* values, long count)
+    {
+        var total = 0.0;
+        for (var i = 0L; i < count; i++)
+            total += values[i];
+        return total / count;
+    }
+
+    // See Losses.LoadBalancing; also leaves its gradient by every token's probabilities where the router looks for it.
+    private double BalanceLoss(TrainerSettings settings, double share)
+    {
+        var experts = decoder.Config.Experts;
+        var rows = (double)_ends.Tokens * layers.Count;
+        var loss = 0.0;
+        for (var expert = 0; expert < experts; expert++)
+        {
+            var (fraction, probability) = (0.0, 0.0);
+            foreach (ref var layer in _layers.AsSpan())
+            {
+                fraction += layer.Counts[expert] / rows;
+                probability += layer.ProbabilitySums[expert] / rows;
+            }
+            loss += fraction * probability * experts;
+            _balance[expert] = (float)(settings.BalanceCoefficient * share * experts * fraction / rows);
+        }
+        foreach (ref var layer in _layers.AsSpan())
+            layer.Balance = settings.Balance == BalanceMethod.Loss ? _balance : null;
+        return loss;
+    }
+
+    // See Losses.RouterZ.
+    private double RouterZ(TrainerSettings settings, double share)
+    {
+        var rows = (double)_ends.Tokens * layers.Count;
+        var loss = 0.0;
+        foreach (ref var layer in _layers.AsSpan())
+        {
+            loss += *layer.SquaredLogSumExp / rows;
+            layer.ZScale = settings.RouterZCoefficient * share / rows;
+        }
+        return loss;
+    }
+
+    // Inputs and their successors; ids are checked here, since the kernels take them as addresses.
+    private void Split(ReadOnlySpan<long> batch, int length)
+    {
+        for (int from = 0, to = 0; from < batch.Length; from += length + 1, to += length)
+        {
+            foreach (var id in batch.Slice(from, length + 1))
+            {
+                if (id < 0 || id >= decoder.Config.VocabularySize)
+                    throw new ArgumentException($"token id {id} is outside the vocabulary of {decoder.Config.VocabularySize}");
+            }
+            batch.Slice(from, length).CopyTo(new Span<long>(_ends.Ids + to, length));
+            batch.Slice(from + 1, length).CopyTo(new Span<long>(_ends.Targets + to, length));
+        }
+    }
+
+    private void Prepare(long tokens, long length)
+    {
+        var shape = (tokens, length, decoder.Config.ExpertsPerToken);
+        if (_shape != shape)
+        {
+            _shape = default;
+            _arena.Fill(() => Layout(tokens, length));
+            _shape = shape;
+        }
+        for (var i = 0; i < layers.Count; i++)
+        {
+            ref var layer = ref _layers[i]; // what can change between steps
+            var now = fused.Describe(layers[i], tokens, length);
+            (layer.Threads, layer.Groups, layer.GroupWidth) = (now.Threads, now.Groups, now.GroupWidth);
+            layer.SelectionBias = now.SelectionBias;
+            layer.Members = now.Members;
+            layer.Sizes = now.Sizes;
+            layer.Cosine = now.Cosine;
+            layer.Sine = now.Sine;
+        }
+        _ends.Threads = _layers[0].Threads;
+    }
+
+    private void Layout(long tokens, long length)
+    {
+        for (var i = 0; i < layers.Count; i++)
+            _layers[i] = Gradients(fused.Describe(layers[i], tokens, length), layers[i]);
+        var first = _layers[0];
+        var (query, key) = (first.Heads * first.HeadSize, first.KeyValueHeads * first.HeadSize);
+        var (hidden, pairs, experts) = (first.Hidden, tokens * first.PerToken, first.Experts);
+        var stream = _arena.Take<float>(tokens * hidden);
+        var shared = new LayerArguments
+        {
+            Normed = _arena.Take<float>(tokens * hidden),
+            Rotated = _arena.Take<float>(tokens * (query + key)),
+            InnerProduct = _arena.Take<float>(pairs * first.Inner),
+            ExpertOutput = _arena.Take<float>(pairs * hidden),
+            SortedGates = _arena.Take<float>(pairs),
+            Gradient = _arena.Take<float>(tokens * hidden),
+            NormedGradient = _arena.Take<float>(tokens * hidden),
+            ProjectedGradient = _arena.Take<float>(tokens * (query + 2 * key)),
+            ContextGradient = _arena.Take<float>(tokens * query),
+            GatesGradient = _arena.Take<float>(pairs),
+            LogitsGradient = _arena.Take<float>(tokens * experts),
+            Partial = _arena.Take<float>(FusedDecoder.PartialLength(first)),
+        };
+        foreach (ref var layer in _layers.AsSpan())
+        {
+            Share(ref layer, shared);
+            layer.Input = stream;
+            layer.Projected = _arena.Take<float>(tokens * (query + 2 * key));
+            layer.Context = _arena.Take<float>(tokens * query);
+            layer.LogSumExp = _arena.Take<float>(tokens * layer.Heads);
+            layer.Middle = _arena.Take<float>(tokens * hidden);
+            layer.Logits = _arena.Take<float>(tokens * experts);
+            layer.Gates = _arena.Take<float>(pairs);
+            layer.Selected = _arena.Take<long>(pairs);
+            layer.Order = _arena.Take<int>(pairs);
+            layer.SortedTokens = _arena.Take<int>(pairs);
+            layer.Counts = _arena.Take<long>(experts);
+            layer.Halves = _arena.Take<float>(pairs * 2 * layer.Inner);
+            layer.ProbabilitySums = _arena.Take<float>(experts);
+            layer.SquaredLogSumExp = _arena.Take<double>(1);
+            layer.Result = stream = _arena.Take<float>(tokens * hidden);
+        }
+        _balance = _arena.Take<float>(experts);
+        var rows = Math.Min(tokens, Math.Max(48, LogitElements / decoder.Config.VocabularySize));
+        _ends = new EndArguments
+        {
+            Tokens = tokens,
+            Hidden = hidden,
+            Vocabulary = decoder.Config.VocabularySize,
+            Epsilon = decoder.Config.NormEpsilon,
+            Ids = _arena.Take<long>(tokens),
+            Targets = _arena.Take<long>(tokens),
+            Embedding = FusedDecoder.At(embedding),
+            FinalNorm = FusedDecoder.At(finalNorm),
+            Head = FusedDecoder.At(head),
+            EmbeddingGradient = GradientOf(embedding),
+            FinalNormGradient = GradientOf(finalNorm),
+            HeadGradient = GradientOf(head),
+            Stream = _layers[0].Input,
+            Gradient = shared.Gradient,
+            Normed = shared.Normed,
+            Logits = _arena.Take<float>(rows * decoder.Config.VocabularySize),
+            Rows = rows,
+            NormedGradient = shared.NormedGradient,
+            Partial = shared.Partial,
+            Losses = _arena.Take<float>(tokens),
+        };
+    }
+
+    private static void Share(ref LayerArguments layer, in LayerArguments shared)
+    {
+        layer.Normed = shared.Normed;
+        layer.Rotated = shared.Rotated;
+        layer.InnerProduct = shared.InnerProduct;
+        layer.ExpertOutput = shared.ExpertOutput;
+        layer.SortedGates = shared.SortedGates;
+        layer.Gradient = shared.Gradient;
+        layer.NormedGradient = shared.NormedGradient;
+        layer.ProjectedGradient = shared.ProjectedGradient;
+        layer.ContextGradient = shared.ContextGradient;
+        layer.GatesGradient = shared.GatesGradient;
+        layer.LogitsGradient = shared.LogitsGradient;
+        layer.Partial = shared.Partial;
+    }
+
+    private LayerArguments Gradients(LayerArguments arguments, DecoderLayer layer)
+    {
+        arguments.InputNormGradient = GradientOf(layer.InputNorm);
+        arguments.QueryGradient = GradientOf(layer.Query);
+        arguments.KeyGradient = GradientOf(layer.Key);
+        arguments.ValueGradient = GradientOf(layer.Value);
+        arguments.QueryNormGradient = GradientOf(layer.QueryNorm);
+        arguments.KeyNormGradient = GradientOf(layer.KeyNorm);
+        arguments.OutputGradient = GradientOf(layer.AttentionOutput);
+        arguments.PostNormGradient = GradientOf(layer.PostNorm);
+        arguments.RouterGradient = GradientOf(layer.Router);
+        arguments.RouterBiasGradient = layer.RouterBias is null ? null : GradientOf(layer.RouterBias);
+        arguments.GateUpGradient = GradientOf(layer.GateUp);
+        arguments.DownGradient = GradientOf(layer.Down);
+        return arguments;
+    }
+
+    // Gradients lie in the layout of the weights.
+    private float* GradientOf(Tensor weight) => FusedDecoder.At(decoder.Buffer.Gradients!) + weight.storage_offset();
+}

@@ -1,0 +1,36 @@
+using Espalier.Modeling.Fused;
+using Espalier.Modeling.Training;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling;
+
+/// <summary>Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a training step.</summary>
+public sealed partial class MoeDecoder
+{
+    private FusedDecoder? _fused;
+    private FusedTraining? _training;
+
+    /// <summary>Whether fused kernels may be used where there are any; tests switch them off to run the plain twin.</summary>
+    /// <value>true</value>
+    internal bool UsesKernels { get; set; } = true;
+
+    /// <summary>Bytes that training steps keep for activations and scratch, 0 without fused kernels.</summary>
+    public long TrainingBytes => _training?.SizeBytes ?? 0;
+
+    /// <summary>
+    /// Forward and backward pass of one micro-batch (B, S + 1) with fused kernels, or null where none fit. See
+    /// <see cref="FusedTraining.Accumulate"/>.
+    /// </summary>
+    internal (double Loss, double Balance, double RouterZ)? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    {
+        if (Fused is not { } fused || Buffer.Gradients is null)
+            return null;
+        _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
+        return _training.Accumulate(batch, counts, share, settings);
+    }
+
+    private FusedDecoder? Fused => UsesKernels && FusedDecoder.Supports(Config, Buffer, ComputeType) ? _fused ??= new FusedDecoder(this, _rotary) : null;
+
+    // Autograd would record an operation on this stream.
+    private bool Records(Tensor hidden) => is_grad_enabled() && (Buffer.Gradients is not null || hidden.requires_grad);
+}

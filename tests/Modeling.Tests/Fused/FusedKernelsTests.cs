@@ -1,0 +1,153 @@
+using Espalier.Modeling.Training;
+using Espalier.Torch;
+using Espalier.Torch.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.Tests.Fused;
+
+/// <summary>
+/// The fused kernels against their plain twin. Tolerances: logits 1e-4 of the largest, each gradient 1e-4 of its norm:
+/// both sides round in float32, in different orders.
+/// </summary>
+public class FusedKernelsTests
+{
+    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
+
+    [Fact]
+    public void Kernels_OnThisMachine_AreInUse()
+    {
+        FusedKernels.IsAvailable.ShouldBeTrue();
+        TorchRuntime.NumericsClass.ShouldContain($"kernels={FusedKernels.Name}");
+    }
+
+    [Theory, MemberData(nameof(Variants))]
+    public void Forward_Kernels_EqualsPlain(string variant)
+    {
+        using var decoder = FusedModels.Create(variant);
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var tokens = FusedModels.Batch(variant).narrow(1, 0, FusedModels.Length(variant)).contiguous();
+
+        var fused = decoder.Forward(tokens);
+        decoder.UsesKernels = false;
+        var plain = decoder.Forward(tokens);
+
+        Relative(fused.Logits, plain.Logits).ShouldBeLessThan(1e-4);
+        foreach (var (a, b) in fused.Routing.Zip(plain.Routing))
+        {
+            a.Selected.equal(b.Selected).all().item<bool>().ShouldBeTrue();
+            a.Counts.ShouldBe(b.Counts);
+            foreach (var (x, y) in ((Tensor, Tensor)[])[(a.Input, b.Input), (a.Logits, b.Logits), (a.Scores, b.Scores), (a.Gates, b.Gates)])
+                Relative(x, y).ShouldBeLessThan(1e-4);
+        }
+    }
+
+    [Theory, MemberData(nameof(Variants))]
+    public void Gradients_Kernels_EqualPlain(string variant)
+    {
+        using var decoder = FusedModels.Create(variant);
+        using var optimizer = new AdamW(decoder.Buffer);
+        var settings = new TrainerSettings { Balance = BalanceMethod.Loss, BalanceCoefficient = 0.1, RouterZCoefficient = 0.05 };
+        var trainer = new DecoderTrainer(decoder, optimizer, settings);
+        using var scope = NewDisposeScope();
+
+        var (fusedCounts, plainCounts) = (Counts(decoder), Counts(decoder));
+        var fused = decoder.TryAccumulate(FusedModels.Batch(variant), fusedCounts, 0.5, settings)!.Value;
+        var gradients = decoder.Buffer.Gradients!.clone();
+        decoder.Buffer.Gradients!.zero_();
+        decoder.UsesKernels = false;
+        var plain = trainer.Accumulate(FusedModels.Batch(variant), plainCounts, 0.5, observer: null);
+
+        fused.Loss.ShouldBe(plain.Loss, 1e-5 * plain.Loss);
+        fused.Balance.ShouldBe(plain.Balance, 1e-5 * plain.Balance);
+        fused.RouterZ.ShouldBe(plain.RouterZ, 1e-5 * plain.RouterZ);
+        fusedCounts.ShouldBe(plainCounts);
+        foreach (var parameter in decoder.Parameters)
+        {
+            var (a, b) = (Slice(gradients, parameter.Value), Slice(decoder.Buffer.Gradients!, parameter.Value));
+            ((double)(a - b).norm().item<float>() / (b.norm().item<float>() + 1e-12)).ShouldBeLessThan(1e-4, parameter.Name);
+        }
+    }
+
+    [Fact]
+    public void Observer_Kernels_SeesWhatPlainShows()
+    {
+        using var decoder = FusedModels.Create("biased");
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var tokens = FusedModels.Batch("biased").narrow(1, 0, 21).contiguous();
+        var (fused, plain) = (new RecordingObserver(), new RecordingObserver());
+
+        var logits = decoder.Forward(tokens, fused).Logits;
+        decoder.UsesKernels = false;
+        var expected = decoder.Forward(tokens, plain).Logits;
+
+        Relative(logits, expected).ShouldBeLessThan(1e-4);
+        fused.Seen.Keys.ShouldBe(plain.Seen.Keys);
+        foreach (var (name, value) in plain.Seen)
+            Relative(fused.Seen[name], value).ShouldBeLessThan(1e-4, name);
+    }
+
+    [Fact]
+    public void AdamW_Kernels_EqualsPlain()
+    {
+        using var first = FusedModels.Create("plain");
+        using var second = FusedModels.Create("plain");
+        using var fused = new AdamW(first.Buffer);
+        using var plain = new AdamW(second.Buffer) { UsesKernels = false };
+        using var scope = NewDisposeScope();
+
+        for (var step = 0; step < 5; step++)
+        {
+            var gradient = randn(first.Buffer.Values.numel(), generator: RandomStream.For(step, "gradient"));
+            first.Buffer.Gradients!.copy_(gradient);
+            second.Buffer.Gradients!.copy_(gradient);
+            fused.Step(1e-2, gradientClip: step % 2).ShouldBe(plain.Step(1e-2, gradientClip: step % 2), 1e-2);
+        }
+
+        Relative(first.Buffer.Values, second.Buffer.Values).ShouldBeLessThan(1e-5);
+        Relative(fused.SecondMoment, plain.SecondMoment).ShouldBeLessThan(1e-5);
+        first.Buffer.Gradients!.abs().sum().item<float>().ShouldBe(0);
+    }
+
+    [Fact]
+    public void Step_TokenOutsideVocabulary_IsRefused()
+    {
+        using var decoder = FusedModels.Create("plain");
+        using var optimizer = new AdamW(decoder.Buffer);
+        using var scope = NewDisposeScope();
+
+        Should.Throw<ArgumentException>(() => decoder.TryAccumulate(tensor(new long[,] { { 1, 40, 2 } }), Counts(decoder), 1, new TrainerSettings()))
+            .Message.ShouldContain("token id 40 is outside the vocabulary of 40");
+    }
+
+    private static long[][] Counts(MoeDecoder decoder) => [.. Enumerable.Range(0, decoder.Config.Layers).Select(_ => new long[decoder.Config.Experts])];
+
+    private static Tensor Slice(Tensor flat, Tensor weight) => flat.narrow(0, weight.storage_offset(), weight.numel());
+
+    private static double Relative(Tensor a, Tensor b) => ((a - b).abs().max() / (b.abs().max() + 1e-12)).item<float>();
+
+    private sealed class RecordingObserver : IMoeObserver
+    {
+        public SortedDictionary<string, Tensor> Seen { get; } = new(StringComparer.Ordinal);
+
+        public void OnAttention(AttentionTrace trace) => Keep($"{trace.Layer} attention", trace.Input, trace.Context);
+
+        public void OnRouting(RoutingTrace trace) => Keep($"{trace.Layer} routing", trace.Logits, trace.Gates);
+
+        public Tensor OnExpert(ExpertTrace trace)
+        {
+            Keep($"{trace.Layer} expert {trace.Expert}", trace.Tokens.to(float32), trace.Gates, trace.Input, trace.Hidden, trace.Output);
+            return trace.Expert == 1 ? trace.Output * 0.5 : trace.Output;
+        }
+
+        public void OnBlock(int layer, Tensor residual, Tensor output) => Keep($"{layer} block", residual, output);
+
+        private void Keep(string name, params Tensor[] values)
+        {
+            for (var i = 0; i < values.Length; i++)
+                Seen[$"{name} {i}"] = values[i].detach().clone().MoveToOuterDisposeScope().DetachFromDisposeScope();
+        }
+    }
+}
