@@ -19,6 +19,7 @@ internal sealed record DecoderLayer(int Index)
     public required Tensor GateUp { get; init; }         // (E, 2F, H)
     public required Tensor Down { get; init; }           // (E, H, F)
     public SiblingTable? Siblings { get; init; }
+    public int Position { get; set; } = Index;           // in the whole model, when this one is a part of it
 }
 
 /// <summary>One expert's weights, as views.</summary>

@@ -144,6 +144,13 @@ public sealed partial class MoeDecoder
         Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };
     }
 
+    /// <summary>Says that this decoder is the part of a larger one that begins with some layer: sibling-exclusive routing goes by a layer's position.</summary>
+    public void StartAt(int firstLayer)
+    {
+        foreach (var layer in _layers)
+            layer.Position = firstLayer + layer.Index;
+    }
+
     /// <summary>Drops <see cref="ModelConfig.TargetExpertsPerToken"/> when the model has returned to it.</summary>
     public void ForgetTarget() => Config = Config with { TargetExpertsPerToken = null };
 

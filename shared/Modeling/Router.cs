@@ -46,7 +46,7 @@ internal static class Router
         var choice = layer.SelectionBias is { } bias ? scores.detach() + groups.LargestMember(bias.unsqueeze(0)) : scores;
         var chosen = TopK(choice, config.ExpertsPerToken).contiguous();                                            // (T, K) groups
         var position = arange(logits.shape[0], device: logits.device).remainder(sequence).unsqueeze(1);            // (T, 1)
-        return (groups.Member(chosen, position + layer.Index), scores.gather(-1, chosen));
+        return (groups.Member(chosen, position + layer.Position), scores.gather(-1, chosen));
     }
 
     /// <summary>Scores (T, E) of <paramref name="logits"/>.</summary>

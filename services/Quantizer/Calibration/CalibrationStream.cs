@@ -2,6 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
 using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,26 +34,32 @@ internal sealed class CalibrationStream : IDisposable
         return Embed(tokens, work, options.Batch, device(context.Device));
     }
 
-    /// <summary>Second moments of the inputs of a layer's matrices.</summary>
+    /// <summary>Second moments of the inputs of a layer's matrices. The collector keeps the layer and the inputs of its block until it is disposed.</summary>
     public HessianCollector Measure(ModelConfig config, IWeightSource weights, int layer, HessianRequest request, CancellationToken cancellationToken)
     {
         using var untracked = no_grad();
-        using var decoder = LayerDecoder.Load(config, weights, layer, _device);
-        var collector = new HessianCollector(decoder, request);
-        foreach (var batch in _batches)
+        var collector = new HessianCollector(LayerDecoder.LoadLayer(config, weights, layer, _device), request);
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            decoder.RunLayer(0, batch, collector);
+            foreach (var batch in _batches)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                collector.Run(batch);
+            }
+            return collector;
         }
-        return collector;
+        catch
+        {
+            collector.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Passes a layer.</summary>
     public void Advance(ModelConfig config, IWeightSource weights, int layer, CancellationToken cancellationToken)
     {
         using var untracked = no_grad();
-        using var decoder = LayerDecoder.Load(config, weights, layer, _device);
+        using var decoder = LayerDecoder.LoadLayer(config, weights, layer, _device);
         for (var i = 0; i < _batches.Count; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -74,13 +81,12 @@ internal sealed class CalibrationStream : IDisposable
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var embedding = work.Weights.Read(TensorNames.Embedding).to(float32); // (V, H)
+        using var embedding = LayerDecoder.ReadEmbedding(work.Weights); // (V, H)
         var (samples, length) = (tokens.GetLength(0), tokens.GetLength(1));
         var batches = new List<Tensor>();
         foreach (var ids in tensor(tokens.Cast<long>().ToArray(), [samples, length], dtype: int64).split(batchSize))
         {
-            var hidden = embedding.index_select(0, ids.flatten()).view(ids.shape[0], length, work.Config.HiddenSize).to(device);
-            batches.Add(hidden.DetachFromDisposeScope());
+            batches.Add(LayerDecoder.Embed(embedding, ids, device).DetachFromDisposeScope());
         }
         return new CalibrationStream(batches, device);
     }

@@ -23,9 +23,10 @@ public sealed class KilledStageTests : IDisposable
     public void Dispose() => _cli.Dispose();
 
     [Theory]
-    [InlineData("train", """{"data":"file:TEXT","tokens":"40k","length":64,"batch":8,"learning-rate":1e-3,"checkpoint-steps":5,"seed":1}""")]
-    [InlineData("quantize", """{"method":"gptq","bits":4,"group-size":8,"calibration":{"data":"file:TEXT","samples":256,"length":64},"seed":1}""")]
-    public async Task Stage_KilledInTheMiddle_GoesOnToTheSameBytes(string kind, string options)
+    [InlineData("train", "tokens", """{"data":"file:TEXT","tokens":"40k","length":64,"batch":8,"learning-rate":1e-3,"checkpoint-steps":5,"seed":1}""")]
+    [InlineData("prune", "batches", """{"method":"heapr","ratio":0.25,"multiple-of":2,"calibration":{"data":"file:TEXT","samples":256,"length":64,"batch":4},"seed":1}""")]
+    [InlineData("quantize", "layers", """{"method":"gptq","bits":4,"group-size":8,"calibration":{"data":"file:TEXT","samples":256,"length":64},"seed":1}""")]
+    public async Task Stage_KilledInTheMiddle_GoesOnToTheSameBytes(string kind, string unit, string options)
     {
         var with = options.Replace("TEXT", _text, StringComparison.Ordinal);
         var undisturbed = new Board();
@@ -37,7 +38,7 @@ public sealed class KilledStageTests : IDisposable
         await RunAsync(kind, with, "out", resumed);
 
         resumed.Lines.ShouldContain(line => line.StartsWith("Going on"));
-        resumed.FirstDone(kind).ShouldBeGreaterThan(undisturbed.FirstDone(kind), "what was done before the kill is not done again");
+        resumed.FirstDone(kind, unit).ShouldBeGreaterThan(undisturbed.FirstDone(kind, unit), "what was done before the kill is not done again");
         File.ReadAllBytes(_cli.PathOf("out/model.safetensors")).ShouldBe(File.ReadAllBytes(_cli.PathOf("undisturbed/model.safetensors")));
         Directory.EnumerateFileSystemEntries(_cli.PathOf("home/work")).ShouldBeEmpty();
         Directory.EnumerateFileSystemEntries(_cli.Folder, ".*").ShouldBeEmpty();
@@ -79,11 +80,7 @@ public sealed class KilledStageTests : IDisposable
         public List<string> Lines { get; } = [];
 
         /// <summary>How far the stage's own work was when it first said so.</summary>
-        public long FirstDone(string stage)
-        {
-            var readings = _readings.Where(r => r.Step.Name == stage && r.Total > 0).ToList();
-            return readings.First(r => r.Unit == readings[^1].Unit).Done;
-        }
+        public long FirstDone(string stage, string unit) => _readings.First(r => r.Step.Name == stage && r.Unit == unit && r.Total > 0).Done;
 
         public void Change(StepNews step)
         {

@@ -2,6 +2,7 @@ using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
 using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Data.Sampling;
 using Espalier.SurgeryTests;
 using Espalier.Torch;
 using TorchSharp;
@@ -10,7 +11,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace Espalier.Pruner.Tests.Calibration;
 
-public sealed class CalibrationPassTests
+public sealed class LayerCalibrationTests
 {
     [Theory]
     [InlineData(true)]
@@ -22,7 +23,7 @@ public sealed class CalibrationPassTests
         using var scope = NewDisposeScope();
         var tokens = Tokens(4, 16);
         var sums = Sums(tiny.Config);
-        new CalibrationPass(decoder, new Heapr(), sums).Run(tokens);
+        Run(decoder, sums, tokens);
 
         foreach (var (layer, expert) in new[] { (0, 0), (0, 3), (1, 1) })
         {
@@ -43,9 +44,9 @@ public sealed class CalibrationPassTests
         using var scope = NewDisposeScope();
         var tokens = Tokens(4, 16);
         var (whole, parts) = (Sums(tiny.Config), Sums(tiny.Config));
-        new CalibrationPass(decoder, new Heapr(), whole).Run(tokens);
+        Run(decoder, whole, tokens);
         foreach (var part in tokens.split([1, 3]))
-            new CalibrationPass(decoder, new Heapr(), parts).Run(part);
+            Run(decoder, parts, part);
 
         parts[1].Tokens.ShouldBe(whole[1].Tokens);
         whole[0].Tokens.Sum().ShouldBe(4 * 16 * 2);
@@ -61,12 +62,11 @@ public sealed class CalibrationPassTests
         using var decoder = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "model");
         using var scope = NewDisposeScope();
         var (tokens, sums) = (Tokens(2, 8), Sums(tiny.Config));
-        var pass = new CalibrationPass(decoder, new Heapr(), sums);
-        pass.Run(tokens);
+        Run(decoder, sums, tokens);
         var before = TorchRuntime.LiveTensorCount;
 
-        pass.Run(tokens);
-        pass.Run(tokens);
+        Run(decoder, sums, tokens);
+        Run(decoder, sums, tokens);
 
         TorchRuntime.LiveTensorCount.ShouldBe(before);
     }
@@ -85,6 +85,51 @@ public sealed class CalibrationPassTests
         restored.Sum("x", 1, 2).ShouldBe([Math.PI, 1e-300]);
         (restored.Tokens[1], restored.Gates[1]).ShouldBe((3, 0.1 + 0.2));
         restored.Unrouted.ShouldBe([0]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Stage_LayerAtATime_GivesTheSumsOfTheWholeModel(bool siblingExclusive)
+    {
+        var config = siblingExclusive
+            ? ModelConfig.Tiny() with { SiblingGroups = [[0, 1, 0, 1], [0, 1, 1, 0]], SiblingExclusive = true }
+            : ModelConfig.Tiny();
+        using var tiny = await TinyCheckpoint.CreateAsync(config, "BF16", selectionBias: true);
+        await tiny.AddCalibrationAsync();
+        using var decoder = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "model");
+        var source = await tiny.OpenAsync(tiny.Model);
+        var tokens = await CalibrationSet.LoadAsync(tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress, default);
+
+        var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"heapr","ratio":0.34,"seed":3,"calibration":{"data":"file:words","samples":6,"length":16,"batch":4}}"""), default);
+
+        var scores = await tiny.ReportAsync(result, "scores.json");
+        var sums = Sums(config);
+        using var scope = NewDisposeScope();
+        foreach (var part in tensor(tokens.Cast<long>().ToArray()).view(6, 16).split(4))
+            Run(decoder, sums, part);
+        for (var layer = 0; layer < 2; layer++)
+        {
+            var expected = new Heapr().Score(sums[layer], new ScoreRequest(layer, Granularity.Neuron, 3, default));
+            scores[layer].EnumerateArray().Select(s => s.GetDouble()).ShouldBe(expected);
+        }
+    }
+
+    // The obvious twin: the whole model in memory, every layer forward, then every layer back.
+    private static void Run(MoeDecoder decoder, LayerSums[] sums, Tensor tokens)
+    {
+        using var scope = NewDisposeScope();
+        var method = new Heapr();
+        var layers = sums.Select((layer, index) => new LayerCalibration(decoder, index, method, layer)).ToList();
+        using (no_grad())
+        {
+            var streams = new List<Tensor> { decoder.Embed(tokens) };
+            foreach (var layer in layers)
+                streams.Add(layer.Forward(streams[^1]));
+            var gradient = LayerCalibration.HeadGradient(decoder, streams[^1], tokens);
+            for (var layer = layers.Count - 1; layer >= 0; layer--)
+                gradient = layers[layer].Backward(streams[layer], gradient);
+        }
     }
 
     private static LayerSums[] Sums(ModelConfig config) =>

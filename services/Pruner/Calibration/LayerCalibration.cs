@@ -1,0 +1,104 @@
+using Espalier.Modeling;
+using Espalier.Pruner.Methods;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace Espalier.Pruner.Calibration;
+
+/// <summary>
+/// One layer's share of calibration, batch by batch: forward, which shows a method the activations, or backward, which runs
+/// the layer again with the gradient that the layer above left, and shows it the gradients too. Activations of one layer
+/// and one batch are alive at a time, and no weight has a gradient.
+/// </summary>
+/// <param name="decoder">A decoder that holds the layer.</param>
+/// <param name="layer">Its index there.</param>
+/// <param name="method">Adds to the sums.</param>
+/// <param name="sums">Sums of this layer.</param>
+public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMethod method, LayerSums sums)
+{
+    /// <summary>Runs the layer on a batch of the stream (B, S, H) and returns the stream after it.</summary>
+    public Tensor Forward(Tensor stream)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        if (method.Need != CalibrationNeed.Activations)
+            return decoder.RunLayer(layer, stream).MoveToOuterDisposeScope();
+        using var observer = new Observer(decoder, layer, method, sums, withGradients: false);
+        var next = decoder.RunLayer(layer, stream, observer);
+        observer.Finish(null);
+        return next.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Runs the layer again on the stream before it, (B, S, H); from the loss gradient after the layer to that before it.</summary>
+    public Tensor Backward(Tensor stream, Tensor above)
+    {
+        using var scope = NewDisposeScope();
+        using var tracked = enable_grad();
+        using var observer = new Observer(decoder, layer, method, sums, withGradients: true);
+        var leaf = stream.detach().requires_grad_(true);
+        var output = decoder.RunLayer(layer, leaf, observer);
+        var gradients = autograd.grad([output], [leaf, .. observer.Probes], [above]);
+        using var untracked = no_grad();
+        observer.Finish(gradients.Skip(1).ToList());
+        return gradients[0].MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Gradient of the summed next-token loss with respect to the last stream: (B, S, H). The loss is a sum, so batches of any size add up.</summary>
+    /// <param name="decoder">A decoder that holds last norm and head.</param>
+    /// <param name="stream">(B, S, H).</param>
+    /// <param name="tokens">(B, S) int64.</param>
+    public static Tensor HeadGradient(MoeDecoder decoder, Tensor stream, Tensor tokens)
+    {
+        using var scope = NewDisposeScope();
+        using var tracked = enable_grad();
+        var leaf = stream.detach().requires_grad_(true);
+        var logits = decoder.Head(leaf).narrow(1, 0, tokens.shape[1] - 1).flatten(0, 1).to(float32); // (B (S-1), V)
+        var targets = tokens.narrow(1, 1, tokens.shape[1] - 1).flatten();                            // (B (S-1))
+        var loss = cross_entropy(logits, targets, reduction: nn.Reduction.Sum);
+        return autograd.grad([loss], [leaf])[0].MoveToOuterDisposeScope();
+    }
+
+    // Keeps what each expert saw until its gradient is there, then hands it to the method.
+    private sealed class Observer(MoeDecoder decoder, int layer, IPruningMethod method, LayerSums sums, bool withGradients) : IMoeObserver, IDisposable
+    {
+        private readonly List<(int Expert, Tensor Gates, Tensor Hidden, Tensor Output)> _seen = [];
+        private readonly List<Tensor> _kept = [];
+
+        public List<Tensor> Probes { get; } = [];
+
+        public Tensor OnExpert(ExpertTrace trace)
+        {
+            var output = trace.Output;
+            if (withGradients)
+            {
+                var probe = Keep(zeros_like(trace.Output).requires_grad_(true));
+                Probes.Add(probe);
+                output += probe;
+            }
+            _seen.Add((trace.Expert, Keep(trace.Gates.detach()), Keep(trace.Hidden.detach()), Keep(trace.Output.detach())));
+            return output;
+        }
+
+        public void Finish(List<Tensor>? gradients)
+        {
+            for (var i = 0; i < _seen.Count; i++)
+            {
+                using var scope = NewDisposeScope();
+                var (expert, gates, hidden, output) = _seen[i];
+                sums.Tokens[expert] += gates.shape[0];
+                sums.Gates[expert] += gates.to(float64).sum().item<double>();
+                method.Observe(new ExpertObservation(expert, gates, hidden, output, decoder.GetExpert(layer, expert).Down, gradients?[i]), sums);
+            }
+        }
+
+        public void Dispose() => _kept.ForEach(t => t.Dispose());
+
+        // Out of the dispose scope of the forward pass, which ends before the gradients are there.
+        private Tensor Keep(Tensor tensor)
+        {
+            _kept.Add(tensor.DetachFromDisposeScope());
+            return tensor;
+        }
+    }
+}
