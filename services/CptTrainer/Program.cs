@@ -1,5 +1,4 @@
 using Espalier.CptTrainer;
-using Espalier.Hosting;
 using Espalier.Stages;
 
-return await ServiceHost.RunAsync("cpt-trainer", args, builder => builder.AddStageService(services => services.AddCptTrainer()));
+return await StageService.RunAsync("cpt-trainer", args, services => services.AddCptTrainer());

@@ -1,5 +1,4 @@
 using Espalier.Evaluator;
-using Espalier.Hosting;
 using Espalier.Stages;
 
-return await ServiceHost.RunAsync("evaluator", args, builder => builder.AddStageService(services => services.AddEvaluator()));
+return await StageService.RunAsync("evaluator", args, services => services.AddEvaluator());

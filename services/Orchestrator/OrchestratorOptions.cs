@@ -54,6 +54,10 @@ public sealed class OrchestratorOptions
     /// <value>2; 1 to 100</value>
     public int CrashLimit { get; set; } = 2;
 
+    /// <summary>Steps at once in the whole platform, by stage kind or device class: <c>train: 2</c>, <c>cuda: 8</c>.</summary>
+    /// <value>none; each 1 to 1,000,000</value>
+    public IDictionary<string, int> Quotas { get; } = new Dictionary<string, int>(StringComparer.Ordinal);
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -78,6 +82,11 @@ public sealed class OrchestratorOptions
         {
             if (value < min || value > max)
                 yield return (setting, $"{value} is out of range: allowed is {min} to {max}.");
+        }
+        foreach (var (name, quota) in Quotas)
+        {
+            if (quota is < 1 or > 1_000_000)
+                yield return ($"quotas:{name}", $"{quota} is out of range: allowed is 1 to 1000000.");
         }
         if (LossLimit is < 1 or > 100)
             yield return ("loss-limit", $"{LossLimit} is out of range: allowed is 1 to 100.");

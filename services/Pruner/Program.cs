@@ -1,5 +1,4 @@
-using Espalier.Hosting;
 using Espalier.Pruner;
 using Espalier.Stages;
 
-return await ServiceHost.RunAsync("pruner", args, builder => builder.AddStageService(services => services.AddPruner()));
+return await StageService.RunAsync("pruner", args, services => services.AddPruner());

@@ -1,5 +1,4 @@
-using Espalier.Hosting;
 using Espalier.Quantizer;
 using Espalier.Stages;
 
-return await ServiceHost.RunAsync("quantizer", args, builder => builder.AddStageService(services => services.AddQuantizer()));
+return await StageService.RunAsync("quantizer", args, services => services.AddQuantizer());

@@ -1,7 +1,5 @@
-using Espalier.Hosting;
 using Espalier.Registry;
 using Espalier.Registry.Api;
 using Espalier.Stages;
 
-return await ServiceHost.RunAsync(
-    "registry", args, builder => builder.AddStageService(services => services.AddRegistry()), app => app.MapModelsApi());
+return await StageService.RunAsync("registry", args, services => services.AddRegistry(), app => app.MapModelsApi());

@@ -1,5 +1,4 @@
-using Espalier.Hosting;
-using Espalier.Stages;
 using Espalier.Upcycler;
+using Espalier.Stages;
 
-return await ServiceHost.RunAsync("upcycler", args, builder => builder.AddStageService(services => services.AddUpcycler()));
+return await StageService.RunAsync("upcycler", args, services => services.AddUpcycler());

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 
 namespace Espalier.Artifacts;
 
@@ -16,7 +17,9 @@ public sealed class ArtifactStore(IBlobStore blobs)
     /// <summary>Publishes a manifest; call it last, when every blob it names is stored. Equal content gives the same root anywhere.</summary>
     public async Task<ManifestRef> PublishAsync(Manifest manifest, CancellationToken cancellationToken)
     {
+        Faults.Reach(FaultPoints.ManifestPublish);
         var receipt = await Blobs.PutAsync(CanonicalJson.Serialize(manifest), cancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.ManifestPublished);
         return new ManifestRef(manifest.Kind, receipt.Digest, manifest.SizeBytes);
     }
 

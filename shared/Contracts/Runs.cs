@@ -53,8 +53,11 @@ public sealed record SubmitRun
     /// <summary>Chosen by the client, so that a repeat is recognised.</summary>
     public required Guid RunId { get; init; }
 
-    /// <summary>The pipeline file's text.</summary>
+    /// <summary>The pipeline file's text; empty when <see cref="PipelineBlob"/> names it.</summary>
     public required string Pipeline { get; init; }
+
+    /// <summary>A long file travels by the artifact store: the digest of its UTF-8 text.</summary>
+    public Digest? PipelineBlob { get; init; }
 
     /// <summary>Name of the file, for messages.</summary>
     public string FileName { get; init; } = "pipeline.yaml";

@@ -56,6 +56,9 @@ public sealed record ClaimStep
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; init; }
 
+    /// <summary>Steps that the worker runs at once; 0 when it does not say, and then it is trusted.</summary>
+    public int Slots { get; init; }
+
     /// <summary>The code that the worker has for each kind: it gets only steps whose key was computed for that code.</summary>
     public IReadOnlyList<StageOffer> Offers { get; init; } = [];
 
@@ -98,6 +101,12 @@ public sealed record StepAssignment
 
     /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
     public required string Device { get; init; }
+
+    /// <summary>When there are many inputs: the blob that lists them as JSON; <see cref="Inputs"/> is empty then.</summary>
+    public Digest? InputsBlob { get; init; }
+
+    /// <summary>Into how many parts to split what is held in memory at once; doubles with every attempt that ran out of memory.</summary>
+    public int MemoryDivisor { get; init; } = 1;
 }
 
 /// <summary>Request: the worker is alive and this far. Answered by <see cref="HeartbeatAnswer"/>.</summary>
@@ -174,6 +183,9 @@ public sealed record StepFinished
 
     /// <summary>Numbers that <c>when:</c> expressions and gates can read.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>Outputs and metrics are too many for a message: they are read from the step's commit, and are empty here.</summary>
+    public bool IsInCommit { get; init; }
 
     /// <summary>Wall time of the attempt.</summary>
     public TimeSpan Duration { get; init; }

@@ -31,6 +31,13 @@ public sealed class StageContext
     /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>
+    /// Into how many parts the stage should split what it holds in memory at once: earlier attempts ran out of memory. Sums
+    /// are then rounded in another order; nothing else about the result changes.
+    /// </summary>
+    /// <value>1</value>
+    public int MemoryDivisor { get; init; } = 1;
+
     /// <summary>The options as the stage's record.</summary>
     public T ReadOptions<T>() =>
         Options.Deserialize<T>(WireJson.Options)

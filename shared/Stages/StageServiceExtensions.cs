@@ -14,10 +14,13 @@ public static class StageServiceExtensions
     public static IHostApplicationBuilder AddStageService(this IHostApplicationBuilder builder, Action<IServiceCollection> stages)
     {
         stages(builder.Services);
+        var worker = Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section);
+        if (builder.Configuration.GetSection(StageWorkerOptions.Section)["isolation"] is null)
+            worker.Isolation = WorkIsolation.ChildProcess;
         builder.Services
             .AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section))
             .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), _ => { })
-            .AddStageWorker(Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section));
+            .AddStageWorker(worker);
         return builder;
     }
 }

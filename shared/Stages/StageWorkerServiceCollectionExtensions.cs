@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Stages.Worker;
+using Espalier.Stages.Worker.Isolation;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -20,7 +21,10 @@ public static class StageWorkerServiceCollectionExtensions
         services.TryAddSingleton<INumericsClass, TorchNumericsClass>();
         services.AddSingleton(options);
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
-        services.AddSingleton<IStageRunner, InProcessStageRunner>();
+        if (options.Isolation == WorkIsolation.ChildProcess)
+            services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>())));
+        else
+            services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddSingleton<StageWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<StageWorker>());
         services.AddHealthChecks().AddCheck<WorkerHealth>("worker", tags: ["ready"]);

@@ -1,8 +1,7 @@
-using Espalier.Hosting;
 using Espalier.NoopService;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
 
-return await ServiceHost.RunAsync("noop", args, builder => builder.AddStageService(services => services
+return await StageService.RunAsync("noop", args, services => services
     .AddSingleton<INumericsClass, FixedNumerics>()
-    .AddSingleton<IStage, UnitsStage>()));
+    .AddSingleton<IStage, UnitsStage>());

@@ -14,6 +14,7 @@ namespace Espalier.Cli.Hosting;
 /// <summary>The whole platform in this process: in-memory bus, SQLite ledger, file store, orchestrator, and a worker with every stage.</summary>
 internal sealed class EmbeddedHost : IAsyncDisposable
 {
+    private const int LongestPipelineInMessage = 16 << 10;
     private readonly IHost _host;
     private readonly IDisposable _claim;
 
@@ -90,7 +91,13 @@ internal sealed class EmbeddedHost : IAsyncDisposable
 
     /// <summary>Starts a run.</summary>
     /// <exception cref="UserInputException">The orchestrator refuses it.</exception>
-    public Task SubmitAsync(SubmitRun run, CancellationToken cancellationToken) => AskAsync<SubmitRun, RunAccepted>(run, cancellationToken);
+    public async Task SubmitAsync(SubmitRun run, CancellationToken cancellationToken)
+    {
+        var text = System.Text.Encoding.UTF8.GetBytes(run.Pipeline);
+        if (text.Length > LongestPipelineInMessage)
+            run = run with { Pipeline = "", PipelineBlob = (await Store.Blobs.PutAsync(text, cancellationToken).ConfigureAwait(false)).Digest };
+        await AskAsync<SubmitRun, RunAccepted>(run, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>
     /// Ends runs that a killed process left unfinished, so that they do not compete with a new one. This process alone works in

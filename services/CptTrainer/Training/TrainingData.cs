@@ -15,10 +15,11 @@ public sealed class TrainingData : IDisposable
     private readonly TokenizedSplit _split;
     private readonly BatchSampler _sampler;
     private readonly int _microBatches;
+    private readonly int _parts;
     private readonly Device _device;
 
-    private TrainingData(TokenizedSplit split, BatchSampler sampler, int microBatches, Device device) =>
-        (_split, _sampler, _microBatches, _device) = (split, sampler, microBatches, device);
+    private TrainingData(TokenizedSplit split, BatchSampler sampler, int microBatches, int parts, Device device) =>
+        (_split, _sampler, _microBatches, _parts, _device) = (split, sampler, microBatches, parts, device);
 
     /// <summary>Opens the training split in the tokenizer's ids, making them when they are not in the cache.</summary>
     public static async Task<TrainingData> OpenAsync(
@@ -28,7 +29,7 @@ public sealed class TrainingData : IDisposable
         try
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
-            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), options.Accumulate, device);
+            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
         }
         catch
         {
@@ -37,12 +38,26 @@ public sealed class TrainingData : IDisposable
         }
     }
 
-    /// <summary>Micro-batches (B, S + 1), int64, of optimizer step <paramref name="step"/>. The caller disposes them.</summary>
-    public IReadOnlyList<Tensor> Step(long step) =>
-        [.. Enumerable.Range(0, _microBatches).Select(i => tensor(_sampler.Batch(step * _microBatches + i), [_sampler.BatchSize, _sampler.Length + 1], device: _device))];
+    /// <summary>
+    /// Micro-batches (B, S + 1), int64, of optimizer step <paramref name="step"/>. The caller disposes them. When memory is
+    /// short, each is cut into equal parts: the same sequences, their gradients added up in smaller portions.
+    /// </summary>
+    public IReadOnlyList<Tensor> Step(long step)
+    {
+        var (rows, columns) = (_sampler.BatchSize / _parts, _sampler.Length + 1);
+        return
+        [
+            .. from i in Enumerable.Range(0, _microBatches)
+               from part in _sampler.Batch(step * _microBatches + i).Chunk(rows * columns)
+               select tensor(part, [rows, columns], device: _device),
+        ];
+    }
 
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs(steps * _microBatches);
+
+    /// <summary>The smallest number of equal parts that is not below what is asked for.</summary>
+    internal static int EqualParts(int rows, int wanted) => Enumerable.Range(1, rows).First(parts => parts == rows || (parts >= wanted && rows % parts == 0));
 
     /// <inheritdoc/>
     public void Dispose() => _split.Dispose();

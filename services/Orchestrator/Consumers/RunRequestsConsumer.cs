@@ -9,6 +9,9 @@ namespace Espalier.Orchestrator.Consumers;
 internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger ledger) :
     IConsumer<SubmitRun>, IConsumer<CancelRun>, IConsumer<ResumeRun>
 {
+    /// <summary>Nobody reads more, and a message must stay small.</summary>
+    private const int MostProblems = 50;
+
     public async Task Consume(ConsumeContext<SubmitRun> context)
     {
         try
@@ -17,7 +20,7 @@ internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger le
         }
         catch (UserInputException e)
         {
-            await context.RespondAsync(new RunRejected(e.Problems)).ConfigureAwait(false);
+            await context.RespondAsync(new RunRejected([.. e.Problems.Take(MostProblems)])).ConfigureAwait(false);
         }
     }
 

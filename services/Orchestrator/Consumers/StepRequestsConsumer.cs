@@ -1,47 +1,68 @@
 using System.Text.Json;
+using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
+using Espalier.Stages.Worker;
 using MassTransit;
 
 namespace Espalier.Orchestrator.Consumers;
 
 /// <summary>Answers workers: claims, heartbeats, results, failures.</summary>
-internal sealed class StepRequestsConsumer(StepLedger ledger, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
+internal sealed class StepRequestsConsumer(StepLedger ledger, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
     IConsumer<ClaimStep>, IConsumer<StepHeartbeat>, IConsumer<StepFinished>, IConsumer<StepFailed>
 {
     public async Task Consume(ConsumeContext<ClaimStep> context)
     {
         var claim = context.Message;
+        Faults.Reach(FaultPoints.ClaimReceived);
         var offers = claim.Offers.Select(o => StageCatalog.Offer(o.Kind, o.Version, o.NumericsClass)).ToList();
-        var step = await ledger.ClaimAsync(claim.Worker, offers, claim.Devices, claim.Holding, context.CancellationToken).ConfigureAwait(false);
+        var step = await ledger.ClaimAsync(claim, offers, context.CancellationToken).ConfigureAwait(false);
         if (step is null)
         {
             await context.RespondAsync(new NoStep()).ConfigureAwait(false);
             return;
         }
         OrchestratorLog.StepClaimed(logger, step.Run, step.Name, step.Attempt, step.Worker);
-        await context.RespondAsync(Assign(step)).ConfigureAwait(false);
+        var assignment = await InputLists.ShrinkAsync(Assign(step), artifacts, context.CancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.ClaimAnswer);
+        await context.RespondAsync(assignment).ConfigureAwait(false);
     }
 
     public async Task Consume(ConsumeContext<StepHeartbeat> context)
     {
+        Faults.Reach(FaultPoints.HeartbeatReceived);
         var verdict = await ledger.RenewAsync(context.Message, context.CancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.HeartbeatAnswer);
         await context.RespondAsync(new HeartbeatAnswer { Verdict = verdict }).ConfigureAwait(false);
     }
 
     public async Task Consume(ConsumeContext<StepFinished> context)
     {
-        var accepted = await ledger.FinishAsync(context.Message, context.CancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.FinishReceived);
+        var finished = await WholeAsync(context.Message, context.CancellationToken).ConfigureAwait(false);
+        var accepted = await ledger.FinishAsync(finished, context.CancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.FinishAnswer);
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);
     }
 
     public async Task Consume(ConsumeContext<StepFailed> context)
     {
         var failed = context.Message;
+        Faults.Reach(FaultPoints.FailureReceived);
         OrchestratorLog.AttemptFailed(logger, failed.Step.RunId, failed.Step.Name, failed.Fence, failed.Failure?.ToString() ?? "released", failed.Message);
         var accepted = await ledger.FailAsync(failed, context.CancellationToken).ConfigureAwait(false);
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);
+    }
+
+    private async Task<StepFinished> WholeAsync(StepFinished finished, CancellationToken cancellationToken)
+    {
+        if (!finished.IsInCommit)
+            return finished;
+        var commit = await artifacts.FindStepAsync(finished.Step.Key, cancellationToken).ConfigureAwait(false)
+            ?? throw new IOException($"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of {finished.Step.Key.Short}.");
+        return finished with { Outputs = commit.Outputs, Metrics = commit.Metrics };
     }
 
     private StepAssignment Assign(StepRow step) => new()
@@ -53,5 +74,6 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, OrchestratorOption
         Options = JsonSerializer.Deserialize<PlannedStep>(step.Plan, WireJson.Options)!.Options,
         Inputs = step.ReadInputs(),
         Device = step.Device,
+        MemoryDivisor = step.MemoryDivisor,
     };
 }

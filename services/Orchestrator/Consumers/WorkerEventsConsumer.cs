@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using MassTransit;
@@ -12,9 +13,14 @@ internal sealed class WorkerEventsConsumer(StageCatalog stages, LiveProgress pro
     public Task Consume(ConsumeContext<StageAdvertised> context)
     {
         var stage = context.Message;
+        Faults.Reach(FaultPoints.OfferReceived);
         OrchestratorLog.StageOffered(logger, stage.Kind, stage.Device, stage.Worker, stage.Version);
         return stages.AdvertiseAsync(stage, context.CancellationToken);
     }
 
-    public Task Consume(ConsumeContext<StepProgress> context) => progress.TakeAsync(context.Message, context.CancellationToken);
+    public Task Consume(ConsumeContext<StepProgress> context)
+    {
+        Faults.Reach(FaultPoints.ProgressReceived);
+        return progress.TakeAsync(context.Message, context.CancellationToken);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using Espalier.Contracts.FaultInjection;
 
 namespace Espalier.Orchestrator.Database;
 
@@ -10,6 +11,8 @@ namespace Espalier.Orchestrator.Database;
 internal abstract class LedgerDatabase(TimeProvider time)
 {
     private const int Tries = 6;
+    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
+    private readonly long _started = time.GetTimestamp();
 
     static LedgerDatabase() => DefaultTypeMap.MatchNamesWithUnderscores = true;
 
@@ -25,8 +28,11 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// <summary>Column type of a number that the database counts up.</summary>
     public abstract string Identity { get; }
 
-    /// <summary>Milliseconds since 1970 UTC.</summary>
-    public long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+    /// <summary>
+    /// Milliseconds since 1970 UTC: the wall clock when the process started, and from there the monotonic clock, so that a
+    /// wall clock that jumps neither ends a lease nor prolongs it.
+    /// </summary>
+    public long Now => (_startedAt + time.GetElapsedTime(_started)).ToUnixTimeMilliseconds();
 
     /// <summary>Reads outside a transaction.</summary>
     public async Task<T> ReadAsync<T>(Func<DbConnection, Task<T>> read, CancellationToken cancellationToken)
@@ -66,6 +72,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// <summary>Makes this process, or this connection until it closes, the only one that migrates.</summary>
     public abstract Task LockMigrationsAsync(DbConnection connection, DbTransaction transaction);
 
+    /// <summary>Lets only one transaction at a time go on from here, in all orchestrators.</summary>
+    public abstract Task SerializeAsync(DbConnection connection, DbTransaction transaction);
+
     /// <summary>Begins a transaction that may write.</summary>
     protected abstract Task<DbTransaction> BeginAsync(DbConnection connection, CancellationToken cancellationToken);
 
@@ -85,7 +94,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
             await using (transaction.ConfigureAwait(false))
             {
                 var result = await write(new LedgerTransaction(this, connection, transaction, Now)).ConfigureAwait(false);
+                Faults.Reach(FaultPoints.LedgerCommit);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                Faults.Reach(FaultPoints.LedgerCommitted);
                 return result;
             }
         }
@@ -100,6 +111,9 @@ internal sealed class LedgerTransaction(LedgerDatabase database, DbConnection co
 
     /// <summary>Dialect of the statements.</summary>
     public LedgerDatabase Dialect { get; } = database;
+
+    /// <summary>Waits until no other transaction that called this is under way; until the commit, nobody else goes on.</summary>
+    public Task SerializeAsync() => Dialect.SerializeAsync(connection, transaction);
 
     /// <summary>Runs a statement; returns the number of rows changed.</summary>
     public Task<int> ExecuteAsync(string sql, object? arguments = null) => connection.ExecuteAsync(sql, arguments, transaction);

@@ -9,6 +9,7 @@ namespace Espalier.Orchestrator.Database;
 internal sealed class PostgresLedgerDatabase(string connectionString, TimeProvider time) : LedgerDatabase(time), IAsyncDisposable
 {
     private const long MigrationLock = 7_305_112_904_417_386_081;
+    private const long QuotaLock = 7_305_112_904_417_386_082;
     private readonly NpgsqlDataSource _source = NpgsqlDataSource.Create(connectionString);
 
     public override string SkipLocked => "for update skip locked";
@@ -25,6 +26,9 @@ internal sealed class PostgresLedgerDatabase(string connectionString, TimeProvid
 
     public override Task LockMigrationsAsync(DbConnection connection, DbTransaction transaction) =>
         connection.ExecuteAsync("select pg_advisory_xact_lock(@key)", new { key = MigrationLock }, transaction);
+
+    public override Task SerializeAsync(DbConnection connection, DbTransaction transaction) =>
+        connection.ExecuteAsync("select pg_advisory_xact_lock(@key)", new { key = QuotaLock }, transaction);
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 

@@ -29,6 +29,9 @@ internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider
 
     public override Task LockMigrationsAsync(DbConnection connection, DbTransaction transaction) => Task.CompletedTask;
 
+    /// <summary>Writers follow one another anyway.</summary>
+    public override Task SerializeAsync(DbConnection connection, DbTransaction transaction) => Task.CompletedTask;
+
     public void Dispose() => _writer.Dispose();
 
     protected override Task<DbTransaction> BeginAsync(DbConnection connection, CancellationToken cancellationToken) =>

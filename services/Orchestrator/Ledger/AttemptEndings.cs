@@ -23,8 +23,9 @@ internal static class AttemptEndings
 
         var retry = Json.Read<PlannedStep>(step.Plan)!.Retry;
         var (failures, crashes) = (step.Failures + 1, step.Crashes + (failure == FailureClass.Poison ? 1 : 0));
+        var shrinks = step.Shrinks + (failure == FailureClass.Resource ? 1 : 0);
         await transaction.ExecuteAsync(
-            "update step set failures = @failures, crashes = @crashes where id = @Id", new { step.Id, failures, crashes }).ConfigureAwait(false);
+            "update step set failures = @failures, crashes = @crashes, shrinks = @shrinks where id = @Id", new { step.Id, failures, crashes, shrinks }).ConfigureAwait(false);
         var isOver = failure switch
         {
             FailureClass.User => true,

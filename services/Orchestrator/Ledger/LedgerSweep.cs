@@ -10,6 +10,9 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
 {
     private const int Batch = 100;
 
+    /// <summary>Twice the longest backoff.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
+
     /// <summary>One pass. Returns the number of steps that changed.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
@@ -41,10 +44,28 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
             times, SupersedeAsync, cancellationToken).ConfigureAwait(false);
         changed += await EachAsync(
             $"state = 'waiting' and waiting_on = 0 and same_as is null and message = '' and not {StageCatalog.IsOffered}", times, SayNobodyOffersAsync, cancellationToken).ConfigureAwait(false);
+        await TidyAsync(now, cancellationToken).ConfigureAwait(false);
         if (changed > 0)
             wakeups.AfterChange();
         return changed;
     }
+
+    /// <summary>
+    /// Forgets workers that are gone. And mends times that lie further ahead than anything here ever sets: they were written
+    /// by a clock that was wrong, and a lease that ends tomorrow would hide a dead worker until then.
+    /// </summary>
+    private Task TidyAsync(long now, CancellationToken cancellationToken) =>
+        database.WriteAsync(async transaction =>
+        {
+            var times = new { now, lease = now + (long)options.Lease.TotalMilliseconds, wait = now + (long)LongestWait.TotalMilliseconds, alive = stages.Alive(now), cancel = now + (long)options.CancelGrace.TotalMilliseconds };
+            await transaction.ExecuteAsync("update step set lease_until = @lease where state = 'running' and lease_until > @lease + 1000", times).ConfigureAwait(false);
+            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state = 'ready' and not_before > @wait", times).ConfigureAwait(false);
+            await transaction.ExecuteAsync("update outbox set not_before = @now where not_before > @wait", times).ConfigureAwait(false);
+            await transaction.ExecuteAsync("update run set cancel_until = @cancel where cancel_until > @cancel + 1000", times).ConfigureAwait(false);
+            await transaction.ExecuteAsync("update stage set advertised_at = @now where advertised_at > @now + 60000", times).ConfigureAwait(false);
+            await transaction.ExecuteAsync(
+                "delete from worker where (seen_at < @alive or seen_at > @now + 60000) and not exists (select 1 from step s where s.worker = worker.name and s.state = 'running')", times).ConfigureAwait(false);
+        }, cancellationToken);
 
     private async Task<int> EachAsync(
         string condition, object times, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)

@@ -38,6 +38,7 @@ internal sealed class StepRow
     public int Failures { get; init; }
     public int Crashes { get; init; }
     public int Losses { get; init; }
+    public int Shrinks { get; init; }
     public string? Worker { get; init; }
     public long NotBefore { get; init; }
     public long? StartedAt { get; init; }
@@ -53,6 +54,10 @@ internal sealed class StepRow
     public string Message { get; init; } = "";
 
     public Guid Run => Guid.Parse(RunId);
+
+    /// <summary>Into how many parts the next attempt splits its work.</summary>
+    public int MemoryDivisor => 1 << Math.Min(Shrinks, 10);
+
     public StepState Current => Words.Parse<StepState>(State);
     public Digest? Key => StepKey is null ? null : Digest.Parse(StepKey);
 

@@ -11,21 +11,29 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     private const string HeldBy = "run_id = @runId and name = @name and attempt = @fence and worker = @worker and state = 'running'";
 
     /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before anybody hears of it.</summary>
-    public async Task<StepRow?> ClaimAsync(
-        string worker, IReadOnlyList<string> offers, IReadOnlyList<string> devices, IReadOnlyList<HeldAttempt> holding, CancellationToken cancellationToken)
+    /// <param name="claim">The worker, its devices and what it holds.</param>
+    /// <param name="offers">The code that it has, as <see cref="StageCatalog.Offer"/> writes it.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<StepRow?> ClaimAsync(ClaimStep claim, IReadOnlyList<string> offers, CancellationToken cancellationToken)
     {
+        var (worker, devices) = (claim.Worker, claim.Devices);
         if (offers.Count == 0 || devices.Count == 0)
             return null;
         var claimed = await database.WriteAsync(async transaction =>
         {
-            if (await FindUnansweredAsync(transaction, worker, holding).ConfigureAwait(false) is { } unanswered)
+            var held = await transaction.QueryAsync<StepRow>("select * from step where worker = @worker and state = 'running'", new { worker }).ConfigureAwait(false);
+            if (await FindUnansweredAsync(transaction, held, claim.Holding).ConfigureAwait(false) is { } unanswered)
                 return unanswered;
+            if (!await ClaimLimits.HasFreeSlotAsync(transaction, claim, held.Count).ConfigureAwait(false))
+                return null;
+            var full = await ClaimLimits.FullAsync(transaction, options).ConfigureAwait(false);
+            var isAllowed = full.Count == 0 ? "" : $"and not {database.In("kind", "@full")} and not {database.In("device", "@full")}";
             var row = await transaction.FindAsync<StepRow>(
                 $"""
                 update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
                        deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
                  where id = (select id from step
-                              where state = @ready and not_before <= @Now and {database.In("offer", "@offers")} and {database.In("device", "@devices")}
+                              where state = @ready and not_before <= @Now and {database.In("offer", "@offers")} and {database.In("device", "@devices")} {isAllowed}
                               order by priority desc, run_created_at, position limit 1 {transaction.Dialect.SkipLocked})
                 returning *
                 """,
@@ -34,6 +42,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                     worker,
                     offers,
                     devices,
+                    full,
                     transaction.Now,
                     until = transaction.Now + (long)options.Lease.TotalMilliseconds,
                     ready = Words.Of(StepState.Ready),
@@ -95,9 +104,8 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
             : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
 
     /// <summary>An attempt in the worker's name that the worker does not know of: its claim was granted, the answer was lost.</summary>
-    private async Task<StepRow?> FindUnansweredAsync(LedgerTransaction transaction, string worker, IReadOnlyList<HeldAttempt> holding)
+    private async Task<StepRow?> FindUnansweredAsync(LedgerTransaction transaction, List<StepRow> held, IReadOnlyList<HeldAttempt> holding)
     {
-        var held = await transaction.QueryAsync<StepRow>("select * from step where worker = @worker and state = 'running'", new { worker }).ConfigureAwait(false);
         var unanswered = held.FirstOrDefault(s => !holding.Contains(new HeldAttempt(s.Run, s.Name, s.Attempt)));
         if (unanswered is null)
             return null;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Messaging;
 using Espalier.Orchestrator.Ledger;
 using MassTransit;
@@ -39,18 +40,24 @@ internal sealed class OutboxDispatcher(
     {
         var rows = await outbox.TakeAsync(Batch, cancellationToken).ConfigureAwait(false);
         var sent = new List<long>(rows.Count);
+        if (rows.Count > 0)
+            Faults.Reach(FaultPoints.OutboxTaken);
         try
         {
             foreach (var row in rows)
             {
                 await SendAsync(row, cancellationToken).ConfigureAwait(false);
+                Faults.Reach(FaultPoints.OutboxSent);
                 sent.Add(row.Id);
             }
         }
         finally
         {
             if (sent.Count > 0)
+            {
                 await outbox.RemoveAsync(sent, CancellationToken.None).ConfigureAwait(false);
+                Faults.Reach(FaultPoints.OutboxRemoved);
+            }
             if (sent.Count < rows.Count)
                 await outbox.ReturnAsync([.. rows.Select(r => r.Id).Except(sent)], CancellationToken.None).ConfigureAwait(false);
         }

@@ -1,4 +1,7 @@
+using System.Text;
+using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
 
@@ -6,8 +9,10 @@ namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Takes a pipeline file: plans it against the stages that workers offer and writes the run.</summary>
 internal sealed class RunSubmission(
-    RunLedger ledger, StageCatalog stages, IRunPlanner planner, TimeProvider time, ILogger<RunSubmission> logger)
+    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, TimeProvider time, ILogger<RunSubmission> logger)
 {
+    private const long LongestPipeline = 8L << 20;
+
     /// <summary>Within this time after the start, a file that does not fit is looked at again when workers say what they offer.</summary>
     private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(2);
@@ -18,10 +23,25 @@ internal sealed class RunSubmission(
     /// <exception cref="UserInputException">The file is wrong; every problem with its place.</exception>
     public async Task<RunAccepted> SubmitAsync(SubmitRun submit, CancellationToken cancellationToken)
     {
+        submit = await FillAsync(submit, cancellationToken).ConfigureAwait(false);
         var plan = await PlanAsync(submit, cancellationToken).ConfigureAwait(false);
         if (await ledger.SubmitAsync(submit, plan, cancellationToken).ConfigureAwait(false))
             OrchestratorLog.RunAccepted(logger, submit.RunId, plan.Name, plan.Steps.Count);
+        Faults.Reach(FaultPoints.SubmitAnswer);
         return new RunAccepted(submit.RunId, plan.Name);
+    }
+
+    private async Task<SubmitRun> FillAsync(SubmitRun submit, CancellationToken cancellationToken)
+    {
+        if (submit.PipelineBlob is not { } blob)
+            return submit;
+        var length = await artifacts.Blobs.FindLengthAsync(blob, cancellationToken).ConfigureAwait(false)
+            ?? throw new UserInputException($"The store has no pipeline file {blob.Short}: upload it before the run is submitted.");
+        if (length > LongestPipeline)
+            throw new UserInputException($"The pipeline file has {length} bytes; it may have {LongestPipeline}. Use 'matrix' instead of writing out every stage.");
+        var bytes = new byte[length];
+        artifacts.Blobs.ReadExactly(blob, 0, bytes);
+        return submit with { Pipeline = Encoding.UTF8.GetString(bytes), PipelineBlob = null };
     }
 
     private async Task<PipelinePlan> PlanAsync(SubmitRun submit, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Expressions;
 using Espalier.Pipelines.Keys;
@@ -69,6 +70,7 @@ internal sealed class StepScheduler(
         if (await stages.FindLiveAsync(step.Kind, step.Device, cancellationToken).ConfigureAwait(false) is not { } stage)
             return;
 
+        Faults.Reach(FaultPoints.StepPrepare);
         var key = StepKey.Compute(step.Kind, stage.Version, stage.NumericsClass, plan.Options, inputs);
         if (await artifacts.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } commit)
             await preparations.CachedAsync(step, key, inputs, commit.Outputs, commit.Metrics, cancellationToken).ConfigureAwait(false);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Microsoft.Win32.SafeHandles;
 
 namespace Espalier.Artifacts.Blobs;
@@ -132,6 +133,7 @@ public sealed class FileBlobStore : IBlobStore
                 if (File.Exists(path))
                     return false;
                 var temporary = WriteTemporary(content.Span);
+                Faults.Reach(FaultPoints.RecordPublish);
                 return InFolderOf(path, () => FileSystemCalls.PublishExclusive(temporary, path));
             },
             cancellationToken);
@@ -143,6 +145,7 @@ public sealed class FileBlobStore : IBlobStore
             {
                 var path = RecordPath(name);
                 var temporary = WriteTemporary(content.Span);
+                Faults.Reach(FaultPoints.RecordPublish);
                 InFolderOf(path, () =>
                 {
                     File.Move(temporary, path, overwrite: true);
@@ -224,7 +227,8 @@ public sealed class FileBlobStore : IBlobStore
     private bool PublishBlob(string temporary, Digest digest, long length)
     {
         var path = BlobPath(digest);
-        return InFolderOf(path, () =>
+        Faults.Reach(FaultPoints.BlobPublish);
+        var isNew = InFolderOf(path, () =>
         {
             var existing = new FileInfo(path);
             // A file of another length is no blob: a disk lost part of it. Put the whole one in its place.
@@ -233,6 +237,8 @@ public sealed class FileBlobStore : IBlobStore
             File.Move(temporary, path, overwrite: true);
             return true;
         });
+        Faults.Reach(FaultPoints.BlobPublished);
+        return isNew;
     }
 
     private T InFolderOf<T>(string path, Func<T> publish)
@@ -271,6 +277,11 @@ public sealed class FileBlobStore : IBlobStore
 
     private void Write(SafeFileHandle file, ReadOnlySpan<byte> content, long offset)
     {
+        if (Faults.ReachWrite(FaultPoints.BlobWrite, content.Length) is { } part)
+        {
+            RandomAccess.Write(file, content[..part], offset);
+            Faults.EndProcess();
+        }
         try
         {
             RandomAccess.Write(file, content, offset);

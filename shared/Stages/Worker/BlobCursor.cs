@@ -1,5 +1,6 @@
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 
 namespace Espalier.Stages.Worker;
 
@@ -12,10 +13,14 @@ public sealed class BlobCursor(IBlobStore blobs, Digest stepKey, Func<bool>? may
     public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => blobs.ReadRecordAsync(_record, cancellationToken);
 
     /// <inheritdoc/>
-    public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken) =>
-        mayWrite is null || mayWrite()
-            ? blobs.WriteRecordAsync(_record, position, cancellationToken)
-            : throw new OperationCanceledException("The lease is over: another attempt owns the cursor.");
+    public async Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
+    {
+        if (mayWrite is not null && !mayWrite())
+            throw new OperationCanceledException("The lease is over: another attempt owns the cursor.");
+        Faults.Reach(FaultPoints.CursorSave);
+        await blobs.WriteRecordAsync(_record, position, cancellationToken).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.CursorSaved);
+    }
 
     /// <summary>Forgets the position; the step is done.</summary>
     public Task ClearAsync(CancellationToken cancellationToken) => blobs.DeleteRecordAsync(_record, cancellationToken);

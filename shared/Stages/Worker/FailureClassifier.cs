@@ -8,28 +8,41 @@ namespace Espalier.Stages.Worker;
 /// <summary>The work process died without an answer.</summary>
 public sealed class StageCrashedException(string message) : Exception(message);
 
+/// <summary>The stage failed in its work process, which has said how.</summary>
+public sealed class StageFailedException(FailureClass failure, string message) : Exception(message)
+{
+    /// <summary>What kind of failure.</summary>
+    public FailureClass Failure { get; } = failure;
+}
+
 /// <summary>Decides what kind of failure an exception is. A cancellation that is not ours is a failure like any other.</summary>
 public static class FailureClassifier
 {
     private const int NoSpaceLeft = 28;
+    private const int QuotaExceeded = 122;
     private const int DiskFull = 0x70;
 
     /// <summary>The class of a failed attempt.</summary>
     public static FailureClass Classify(Exception error) => error switch
     {
+        StageFailedException failed => failed.Failure,
         UserInputException or InvalidModelException => FailureClass.User,
         OutOfMemoryException => FailureClass.Resource,
-        IOException io when (io.HResult & 0xFFFF) is NoSpaceLeft or DiskFull => FailureClass.Resource,
+        IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
-        IOException or HttpRequestException or SocketException or TimeoutException or RequestException or OperationCanceledException => FailureClass.Transient,
-        _ when error.GetType().FullName == "Azure.RequestFailedException" => FailureClass.Transient,
+        // A store that cannot be written now may be later: somebody mounted it read-only, or mends its permissions.
+        IOException or UnauthorizedAccessException or HttpRequestException or SocketException or TimeoutException or RequestException or OperationCanceledException => FailureClass.Transient,
+        _ when error.GetType().FullName == "Azure.RequestFailedException" || error is System.Data.Common.DbException => FailureClass.Transient,
         AggregateException { InnerException: { } inner } => Classify(inner),
         _ => FailureClass.Poison,
     };
 
     /// <summary>What people read: the message, and the type where it says more than the message.</summary>
     public static string Describe(Exception error) =>
-        error is UserInputException or InvalidModelException or StageCrashedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+        error is UserInputException or InvalidModelException or StageCrashedException or StageFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+
+    private static bool IsDiskFull(Exception? error) =>
+        error is not null && ((error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded || IsDiskFull(error.InnerException));
 
     /// <summary>The tensor library reports it as text.</summary>
     private static bool IsNativeOutOfMemory(Exception error) =>

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Messaging;
 using MassTransit;
 
@@ -24,6 +25,7 @@ internal sealed class HintListener(IBus bus, MessagingOptions messaging, StageWo
                 endpoint.ConfigureHints(messaging);
                 endpoint.Handler<StepReady>(_ =>
                 {
+                    Faults.Reach(FaultPoints.HintReceived);
                     onHint();
                     return Task.CompletedTask;
                 });

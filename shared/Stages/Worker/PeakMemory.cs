@@ -19,17 +19,21 @@ internal static class PeakMemory
     }
 
     /// <summary>Bytes; the present size where the system does not know the peak.</summary>
-    public static long Read()
+    public static long Read() => Status("self", "VmHWM:") ?? Environment.WorkingSet;
+
+    /// <summary>Bytes that a process has in memory now; 0 when it is gone or the system does not tell.</summary>
+    public static long ResidentOf(int process) => Status($"{process}", "VmRSS:") ?? 0;
+
+    private static long? Status(string process, string name)
     {
         try
         {
-            var line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-            if (line is not null)
-                return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
+            return line is null ? null : long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
         }
         catch (IOException)
         {
+            return null;
         }
-        return Environment.WorkingSet;
     }
 }

@@ -6,6 +6,9 @@ namespace Espalier.Stages.Worker;
 public sealed class ProgressRelay(TimeProvider time) : IStageProgress
 {
     private const int LinesKept = 200;
+    private const int LongestLine = 500;
+    private const int MostCharactersAtOnce = 8000;
+    private const int MostMetrics = 128;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, double> _metrics = [];
     private readonly Queue<string> _lines = new();
@@ -48,7 +51,8 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     {
         lock (_gate)
         {
-            _metrics[name] = value;
+            if (_metrics.Count < MostMetrics || _metrics.ContainsKey(name))
+                _metrics[name] = value;
             _isNew = true;
         }
     }
@@ -58,22 +62,43 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     {
         lock (_gate)
         {
-            _lines.Enqueue(message);
+            _lines.Enqueue(message.Length <= LongestLine ? message : message[..LongestLine]);
             if (_lines.Count > LinesKept)
                 _lines.Dequeue();
             _isNew = true;
         }
     }
 
-    /// <summary>The progress since the last call, or null when there is nothing new.</summary>
+    /// <summary>Changes what is being done, and nothing else.</summary>
+    public void Phase(string phase)
+    {
+        lock (_gate)
+        {
+            _position = _position with { Phase = phase };
+            _isNew = true;
+        }
+    }
+
+    /// <summary>Takes what a work process has collected.</summary>
+    public void Merge(StepProgress progress)
+    {
+        Report(progress.Phase, progress.Done, progress.Total, progress.Unit);
+        foreach (var (name, value) in progress.Metrics)
+            Metric(name, value);
+        foreach (var line in progress.Log)
+            Log(line);
+    }
+
+    /// <summary>The progress since the last call, or null when there is nothing new. Its size is bounded: what does not fit comes next time.</summary>
     public StepProgress? Take(StepAddress step, int fence)
     {
         lock (_gate)
         {
             if (!_isNew)
                 return null;
-            _isNew = false;
-            var progress = new StepProgress
+            var lines = TakeLines();
+            _isNew = _lines.Count > 0;
+            return new StepProgress
             {
                 Step = step,
                 Fence = fence,
@@ -82,10 +107,16 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
                 Total = _position.Total,
                 Unit = _position.Unit,
                 Metrics = _metrics.Where(m => double.IsFinite(m.Value)).ToDictionary(),
-                Log = [.. _lines],
+                Log = lines,
             };
-            _lines.Clear();
-            return progress;
         }
+    }
+
+    private List<string> TakeLines()
+    {
+        var lines = new List<string>();
+        for (var room = MostCharactersAtOnce; _lines.TryPeek(out var next) && next.Length <= room; room -= next.Length + 3)
+            lines.Add(_lines.Dequeue());
+        return lines;
     }
 }

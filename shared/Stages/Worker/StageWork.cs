@@ -1,27 +1,32 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Torch;
 
 namespace Espalier.Stages.Worker;
 
 /// <summary>What a runner needs to do the work of one attempt.</summary>
-/// <param name="Assignment">The step.</param>
+/// <param name="Assignment">The step, with all its inputs.</param>
 /// <param name="Progress">Where progress goes.</param>
-/// <param name="MayPublish">False once the lease is over.</param>
-internal sealed record StageWork(StepAssignment Assignment, ProgressRelay Progress, Func<bool> MayPublish);
+/// <param name="Lease">The lease: once it is over, nothing may be written.</param>
+internal sealed record StageWork(StepAssignment Assignment, ProgressRelay Progress, StepLease Lease);
 
 /// <summary>Does the work of one attempt: here, or in a child process.</summary>
 internal interface IStageRunner
 {
-    /// <summary>Runs the stage. Stops soon after the token is cancelled.</summary>
+    /// <summary>Runs the stage.</summary>
+    /// <param name="work">What to do.</param>
+    /// <param name="stop">Asks the stage to save its position and stop.</param>
+    /// <param name="kill">Ends the work now, where the runner can.</param>
     /// <returns>The result and the peak memory in bytes.</returns>
-    Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken cancellationToken);
+    /// <exception cref="OperationCanceledException">It stopped because it was asked to.</exception>
+    Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill);
 }
 
 /// <summary>Runs the stage in this process.</summary>
 internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore artifacts, StageWorkerOptions options) : IStageRunner
 {
-    public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken cancellationToken)
+    public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {
         var assignment = work.Assignment;
         var context = new StageContext
@@ -30,16 +35,19 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
             Options = assignment.Options,
             Inputs = assignment.Inputs,
             Artifacts = artifacts,
-            Cursor = new BlobCursor(artifacts.Blobs, assignment.Step.Key, work.MayPublish),
+            Cursor = new BlobCursor(artifacts.Blobs, assignment.Step.Key, () => !work.Lease.IsOver),
             Progress = work.Progress,
             Cache = Directory.CreateDirectory(options.CacheFolder),
             Device = assignment.Device,
+            MemoryDivisor = assignment.MemoryDivisor,
         };
         PeakMemory.Reset();
+        Faults.Reach(FaultPoints.WorkBegin);
         // Stages compute for long stretches without awaiting; on a thread of the pool they must not run the caller's loop.
         try
         {
-            var result = await Task.Run(() => stages.Find(assignment.Kind).RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+            var result = await Task.Run(() => stages.Find(assignment.Kind).RunAsync(context, stop), CancellationToken.None).ConfigureAwait(false);
+            Faults.Reach(FaultPoints.WorkResult);
             return (result, PeakMemory.Read());
         }
         finally

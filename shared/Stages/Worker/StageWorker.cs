@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using Espalier.Messaging;
 using MassTransit;
 using Microsoft.Extensions.Hosting;
@@ -91,7 +92,7 @@ internal sealed class StageWorker(
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
             }
-            catch (Exception e) when (e is RequestException or MassTransitException)
+            catch (Exception e) when (e is RequestException or MassTransitException or IOException)
             {
                 StageLog.RequestFailed(logger, "claim", e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -118,9 +119,11 @@ internal sealed class StageWorker(
                 Kinds = stages.Kinds,
                 Devices = [options.Device],
                 MemoryBytes = options.MemoryBytes,
+                Slots = options.Slots,
                 Offers = stages.Offers(),
                 Holding = [.. _attempts.Values],
             };
+            Faults.Reach(FaultPoints.ClaimSend);
             // Not cancelled by the shutdown: an answer that nobody takes would cost the step a lease.
             if (await orchestrator.ClaimAsync(claim, CancellationToken.None).ConfigureAwait(false) is not { } assignment)
                 return;

@@ -56,7 +56,7 @@ public sealed class StageWorkerOptions
     public string CacheFolder { get; set; } = Path.Combine(Path.GetTempPath(), "espalier-cache");
 
     /// <summary>Where work runs.</summary>
-    /// <value>in-process</value>
+    /// <value>child-process in a stage service, in-process where everything runs in one process</value>
     public WorkIsolation Isolation { get; set; }
 
     /// <summary>Checks every setting.</summary>

@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Contracts.FaultInjection;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 
@@ -10,15 +11,18 @@ internal sealed class StepAttempt(
     StepAssignment assignment, StageWorkerOptions options, OfferedStages stages, IStageRunner runner, OrchestratorClient orchestrator,
     ArtifactStore artifacts, TimeProvider time, ILogger logger)
 {
+    private const int MostEntriesInMessage = 128;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ReportPause = TimeSpan.FromMilliseconds(200);
 
     private readonly StepLease _lease = new(assignment.Lease, time);
     private readonly ProgressRelay _progress = new(time);
     private readonly CancellationTokenSource _work = new();
+    private readonly CancellationTokenSource _kill = new();
     private readonly long _startedAt = time.GetTimestamp();
     private readonly DateTimeOffset _started = time.GetUtcNow();
     private StopReason _reason;
+    private long _peak;
 
     private enum StopReason
     {
@@ -44,6 +48,7 @@ internal sealed class StepAttempt(
             await done.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(beating, telling).ConfigureAwait(false);
             _work.Dispose();
+            _kill.Dispose();
         }
     }
 
@@ -51,6 +56,12 @@ internal sealed class StepAttempt(
     {
         try
         {
+            Faults.Reach(FaultPoints.ClaimGranted);
+            if (!stages.Kinds.Contains(assignment.Kind))
+            {
+                await FailAsync(FailureClass.Transient, $"Worker {options.Name} does not know the stage '{assignment.Kind}', only {string.Join(", ", stages.Kinds)}: it is older than what was sent to it. Update it.").ConfigureAwait(false);
+                return;
+            }
             // A worker that died between commit and report leaves its result behind.
             var commit = await artifacts.FindIntactStepAsync(assignment.Step.Key, _work.Token).ConfigureAwait(false)
                 ?? await ComputeAsync().ConfigureAwait(false);
@@ -70,10 +81,13 @@ internal sealed class StepAttempt(
 
     private async Task<StepCommit?> ComputeAsync()
     {
-        var running = runner.RunAsync(new StageWork(assignment, _progress, () => !_lease.IsOver), _work.Token);
+        var whole = await InputLists.FillAsync(assignment, artifacts, _work.Token).ConfigureAwait(false);
+        var running = runner.RunAsync(new StageWork(whole, _progress, _lease), _work.Token, _kill.Token);
         if (!await EndsInTimeAsync(running).ConfigureAwait(false))
         {
             StageLog.StageIgnoresStop(logger, assignment.Step.RunId, assignment.Step.Name, options.StopGrace);
+            _progress.Phase("ended: it did not stop in time");
+            await _kill.CancelAsync().ConfigureAwait(false);
             await StoppedAsync().ConfigureAwait(false);
             await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return null;
@@ -85,9 +99,13 @@ internal sealed class StepAttempt(
             return null;
         }
         await TellOnceAsync(CancellationToken.None).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.StepCommit);
         var commit = await artifacts.CommitStepAsync(
             assignment.Step.Key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.StepCommitted);
+        _peak = peak;
         await WriteReceiptAsync(peak).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.ReceiptWritten);
         await new BlobCursor(artifacts.Blobs, assignment.Step.Key).ClearAsync(CancellationToken.None).ConfigureAwait(false);
         return commit;
     }
@@ -99,6 +117,10 @@ internal sealed class StepAttempt(
         await using var registration = _work.Token.Register(told.SetResult).ConfigureAwait(false);
         if (await Task.WhenAny(running, told.Task).ConfigureAwait(false) == running)
             return true;
+        // Whoever lost the lease has nothing to save.
+        if (_reason == StopReason.LeaseLost)
+            await _kill.CancelAsync().ConfigureAwait(false);
+        _progress.Phase("stopping: saving the position");
         return await Task.WhenAny(running, Task.Delay(options.StopGrace, time)).ConfigureAwait(false) == running;
     }
 
@@ -117,30 +139,35 @@ internal sealed class StepAttempt(
             Duration = time.GetElapsedTime(_startedAt),
             PeakMemoryBytes = peak,
             Metrics = _progress.Metrics.Where(m => double.IsFinite(m.Value)).ToDictionary(),
+            MemoryDivisor = assignment.MemoryDivisor,
         };
         await receipt.WriteAsync(artifacts, assignment.Step.Key, CancellationToken.None).ConfigureAwait(false);
     }
 
     private async Task FinishAsync(StepCommit commit)
     {
+        var isLarge = commit.Outputs.Count + commit.Metrics.Count > MostEntriesInMessage;
         var finished = new StepFinished
         {
             Step = assignment.Step,
             Fence = assignment.Fence,
             Worker = options.Name,
-            Outputs = commit.Outputs,
-            Metrics = commit.Metrics,
+            IsInCommit = isLarge,
+            Outputs = isLarge ? new Dictionary<string, ManifestRef>() : commit.Outputs,
+            Metrics = isLarge ? new Dictionary<string, double>() : commit.Metrics,
             Duration = time.GetElapsedTime(_startedAt),
-            PeakMemoryBytes = PeakMemory.Read(),
+            PeakMemoryBytes = _peak,
         };
+        Faults.Reach(FaultPoints.FinishSend);
         await ReportAsync(token => orchestrator.ReportAsync(finished, token)).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.FinishAcknowledged);
     }
 
     private Task StoppedAsync() => _reason switch
     {
         StopReason.LeaseLost => Task.CompletedTask,
         StopReason.Shutdown => FailAsync(null, $"Worker {options.Name} shut down."),
-        _ => FailAsync(null, "Stopped on request."),
+        _ => FailAsync(null, _kill.IsCancellationRequested ? $"Stopped on request: its work was ended after {options.StopGrace.TotalSeconds:0.#} s." : "Stopped on request."),
     };
 
     private Task FailAsync(FailureClass? failure, string message)
@@ -153,6 +180,7 @@ internal sealed class StepAttempt(
             Failure = failure,
             Message = message.Length <= 4000 ? message : message[..4000],
         };
+        Faults.Reach(FaultPoints.FailureSend);
         return ReportAsync(token => orchestrator.ReportAsync(failed, token));
     }
 
@@ -167,7 +195,7 @@ internal sealed class StepAttempt(
                     StageLog.ResultFenced(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
                 return;
             }
-            catch (Exception e) when (e is RequestException or MassTransitException or OperationCanceledException)
+            catch (Exception e) when (IsLost(e))
             {
                 StageLog.RequestFailed(logger, "report", e.Message);
                 await Task.Delay(ReportPause, time).ConfigureAwait(false);
@@ -204,6 +232,7 @@ internal sealed class StepAttempt(
             {
                 Step = assignment.Step, Fence = assignment.Fence, Worker = options.Name, Done = units, Total = total, Rate = rate,
             };
+            Faults.Reach(FaultPoints.HeartbeatSend);
             switch (await orchestrator.BeatAsync(beat, untilOver.Token).ConfigureAwait(false))
             {
                 case LeaseVerdict.Continue:
@@ -218,12 +247,16 @@ internal sealed class StepAttempt(
                     break;
             }
         }
-        catch (Exception e) when (e is RequestException or MassTransitException or OperationCanceledException)
+        catch (Exception e) when (IsLost(e))
         {
             if (!done.IsCancellationRequested)
                 StageLog.RequestFailed(logger, "heartbeat", e.Message);
         }
     }
+
+    /// <summary>A request that got no answer: the broker, the network or the orchestrator is away.</summary>
+    private static bool IsLost(Exception e) =>
+        e is RequestException or MassTransitException or OperationCanceledException or IOException || e.GetType().Namespace == "RabbitMQ.Client.Exceptions";
 
     private void Stop(StopReason reason)
     {
@@ -260,9 +293,10 @@ internal sealed class StepAttempt(
         limited.CancelAfter(ProgressInterval * 4);
         try
         {
+            Faults.Reach(FaultPoints.ProgressSend);
             await orchestrator.PublishAsync(progress, limited.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is MassTransitException or OperationCanceledException)
+        catch (Exception e) when (e is MassTransitException or IOException or OperationCanceledException)
         {
             // Progress is for people; the next one follows.
         }

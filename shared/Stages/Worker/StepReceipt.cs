@@ -40,6 +40,9 @@ public sealed record StepReceipt
     /// <summary>Measured rates and times, by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
+    /// <summary>Into how many parts the work was split because earlier attempts ran out of memory.</summary>
+    public int MemoryDivisor { get; init; } = 1;
+
     /// <summary>What names of receipts begin with.</summary>
     public const string RecordPrefix = "receipts/";
 

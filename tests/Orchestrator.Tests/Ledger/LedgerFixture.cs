@@ -90,11 +90,15 @@ internal sealed class LedgerFixture : IDisposable
     /// <summary>A claim of a worker that remembers what it got.</summary>
     public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop")
     {
-        var step = await Steps.ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], default);
+        var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)]);
         if (step is not null)
             _held.Add((worker, new HeldAttempt(step.Run, step.Name, step.Attempt)));
         return step;
     }
+
+    /// <summary>A claim as it is.</summary>
+    public Task<StepRow?> ClaimAsync(string worker, string[] offers, string[] devices, HeldAttempt[] holding, int slots = 0) =>
+        Steps.ClaimAsync(new ClaimStep { Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots }, offers, default);
 
     public static StepFinished Finished(StepRow step) => new()
     {
@@ -138,7 +142,14 @@ internal sealed class ManualClock : TimeProvider
 {
     private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    public override DateTimeOffset GetUtcNow() => _now;
+    public override DateTimeOffset GetUtcNow() => _now + WallJump;
+
+    public override long GetTimestamp() => _now.Ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    /// <summary>How far the wall clock is off: the monotonic one never is.</summary>
+    public TimeSpan WallJump { get; set; }
 
     public void Advance(TimeSpan time) => _now += time;
 }

@@ -27,8 +27,8 @@ public sealed class StepLedgerTests : IDisposable
     {
         await StartAsync("a");
 
-        (await _ledger.Steps.ClaimAsync("w1", [StageCatalog.Offer("noop", "v2", "test")], ["cpu"], [], default)).ShouldBeNull();
-        (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cuda"], [], default)).ShouldBeNull();
+        (await _ledger.ClaimAsync("w1", [StageCatalog.Offer("noop", "v2", "test")], ["cpu"], [])).ShouldBeNull();
+        (await _ledger.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cuda"], [])).ShouldBeNull();
         (await _ledger.ClaimAsync()).ShouldNotBeNull();
     }
 
@@ -36,10 +36,10 @@ public sealed class StepLedgerTests : IDisposable
     public async Task Claim_AnswerWasLost_TheSameAttemptIsAnsweredAgain()
     {
         await StartAsync("a", "b");
-        var lost = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [], default))!;
+        var lost = (await _ledger.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], []))!;
 
-        var again = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [], default))!;
-        var next = (await _ledger.Steps.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [new HeldAttempt(lost.Run, lost.Name, lost.Attempt)], default))!;
+        var again = (await _ledger.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], []))!;
+        var next = (await _ledger.ClaimAsync("w1", [LedgerFixture.Offer("noop")], ["cpu"], [new HeldAttempt(lost.Run, lost.Name, lost.Attempt)]))!;
 
         (again.Name, again.Attempt).ShouldBe((lost.Name, lost.Attempt));
         next.Name.ShouldNotBe(lost.Name);

@@ -1,0 +1,48 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>
+/// What a claim may not exceed: the worker's slots, and the operator's quotas. Both are counted from the steps that run at
+/// that moment, inside the claim's transaction.
+/// </summary>
+internal static class ClaimLimits
+{
+    /// <summary>Notes that the worker is there. False when every slot of it is held.</summary>
+    public static async Task<bool> HasFreeSlotAsync(LedgerTransaction transaction, ClaimStep claim, int held)
+    {
+        if (claim.Slots <= 0)
+            return true;
+        await transaction.ExecuteAsync(
+            """
+            insert into worker (name, device, slots, seen_at) values (@Worker, @device, @Slots, @Now)
+            on conflict (name) do update set device = excluded.device, slots = excluded.slots, seen_at = excluded.seen_at
+            """,
+            new { claim.Worker, device = claim.Devices.FirstOrDefault() ?? "cpu", claim.Slots, transaction.Now }).ConfigureAwait(false);
+        return held < claim.Slots;
+    }
+
+    /// <summary>Stage kinds and device classes whose quota is used up.</summary>
+    public static async Task<IReadOnlyList<string>> FullAsync(LedgerTransaction transaction, OrchestratorOptions options)
+    {
+        if (options.Quotas.Count == 0)
+            return [];
+        await transaction.SerializeAsync().ConfigureAwait(false);
+        var running = await transaction.QueryAsync<RunningRow>(
+            "select kind, device, count(*) as number from step where state = 'running' group by kind, device").ConfigureAwait(false);
+        return
+        [
+            .. from quota in options.Quotas
+               where running.Where(r => r.Kind == quota.Key || r.Device == quota.Key).Sum(r => r.Number) >= quota.Value
+               select quota.Key,
+        ];
+    }
+
+    private sealed class RunningRow
+    {
+        public string Kind { get; init; } = "";
+        public string Device { get; init; } = "";
+        public long Number { get; init; }
+    }
+}

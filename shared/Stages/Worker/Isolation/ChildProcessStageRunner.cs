@@ -1,0 +1,90 @@
+using Espalier.Contracts;
+
+namespace Espalier.Stages.Worker.Isolation;
+
+/// <summary>
+/// Runs the stage in a work process. Whatever happens there, a crash in native code, a kill for memory, a loop that never
+/// ends, the worker goes on, keeps its lease and says what happened.
+/// </summary>
+internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageRunner, IAsyncDisposable
+{
+    private static readonly TimeSpan LeaseInterval = TimeSpan.FromMilliseconds(500);
+
+    public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
+    {
+        var process = processes.Take();
+        var killsBefore = MemoryKills.Count();
+        WorkOutcome? outcome = null;
+        try
+        {
+            await using var onKill = kill.Register(process.Kill).ConfigureAwait(false);
+            await using var onStop = stop.Register(() => _ = process.SendAsync(new WorkOrder { Stop = true })).ConfigureAwait(false);
+            outcome = await DoAsync(process, work).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (outcome is { Failure: null })
+                await processes.GiveBackAsync(process).ConfigureAwait(false);
+            else if (outcome is not null)
+                await process.DisposeAsync().ConfigureAwait(false);
+        }
+        return outcome switch
+        {
+            { Result: { } result } => (result, outcome.PeakMemoryBytes),
+            { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message),
+            not null => throw new OperationCanceledException("The stage stopped on request.", stop),
+            null => throw await DescribeEndAsync(process, work, killsBefore, kill).ConfigureAwait(false),
+        };
+    }
+
+    public ValueTask DisposeAsync() => processes.DisposeAsync();
+
+    /// <summary>Sends the assignment, then hands on progress until the outcome; null when the process ended without one.</summary>
+    private static async Task<WorkOutcome?> DoAsync(WorkProcess process, StageWork work)
+    {
+        using var ended = new CancellationTokenSource();
+        if (!await process.SendAsync(new WorkOrder { Lease = work.Lease.Remaining }).ConfigureAwait(false)
+            || !await process.SendAsync(new WorkOrder { Assignment = work.Assignment }).ConfigureAwait(false))
+            return null;
+        var telling = TellLeaseAsync(process, work.Lease, ended.Token);
+        try
+        {
+            while (await process.ReceiveAsync().ConfigureAwait(false) is { } report)
+            {
+                if (report.Progress is { } progress)
+                    work.Progress.Merge(progress);
+                if (report.Outcome is { } outcome)
+                    return outcome;
+            }
+            return null;
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await telling.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The work process fences itself too: it counts the lease down by its own clock, even when this process is frozen.</summary>
+    private static async Task TellLeaseAsync(WorkProcess process, StepLease lease, CancellationToken ended)
+    {
+        while (!ended.IsCancellationRequested)
+        {
+            await Task.Delay(LeaseInterval, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!ended.IsCancellationRequested && !await process.SendAsync(new WorkOrder { Lease = lease.Remaining }).ConfigureAwait(false))
+                return;
+        }
+    }
+
+    private static async Task<Exception> DescribeEndAsync(WorkProcess process, StageWork work, long killsBefore, CancellationToken kill)
+    {
+        var code = await process.EndAsync().ConfigureAwait(false);
+        var lines = process.LastLines;
+        await process.DisposeAsync().ConfigureAwait(false);
+        if (kill.IsCancellationRequested)
+            return new OperationCanceledException("The work process was ended because it did not stop.", kill);
+        foreach (var line in lines)
+            work.Progress.Log(line);
+        return WorkProcessEnd.Describe(code, MemoryKills.Count() > killsBefore, lines);
+    }
+}
