@@ -9,6 +9,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postgres-");
     private readonly int _port = ServerProcess.FreePort();
     private ServerProcess? _server;
+    private string[] _command = [];
 
     /// <summary>Starts the server.</summary>
     public async Task InitializeAsync()
@@ -21,8 +22,22 @@ public sealed class PostgresServer : IAsyncLifetime
         if (asUser.Length > 0)
             await ServerProcess.RunAsync("chown", "postgres", _folder.FullName);
         await ServerProcess.RunAsync([.. asUser, Path.Combine(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
-        _server = ServerProcess.Start("QUIT", new Dictionary<string, string>(),
-            [.. asUser, Path.Combine(bin, "postgres"), "-D", data, "-p", $"{_port}", "-k", _folder.FullName, "-h", "127.0.0.1"]);
+        _command = [.. asUser, Path.Combine(bin, "postgres"), "-D", data, "-p", $"{_port}", "-k", _folder.FullName, "-h", "127.0.0.1"];
+        await StartAsync();
+    }
+
+    /// <summary>Ends it at once, as a crash does.</summary>
+    public async Task CrashAsync()
+    {
+        await _server!.DisposeAsync();
+        NpgsqlConnection.ClearAllPools();
+    }
+
+    /// <summary>Starts it, at first or after a crash.</summary>
+    public async Task StartAsync()
+    {
+        // QUIT is the immediate shutdown: nothing is written out, the next start recovers from the log.
+        _server = ServerProcess.Start("QUIT", new Dictionary<string, string>(), _command);
         await _server.WaitForPortAsync(_port, StartLimit);
         await WaitForLoginAsync();
     }

@@ -10,6 +10,7 @@ public sealed class RabbitMqServer : IAsyncLifetime
     private ServerProcess? _names;
     private ServerProcess? _broker;
     private int _port;
+    private Dictionary<string, string> _environment = [];
 
     /// <summary>Address of the broker; account guest.</summary>
     public Uri Address => new($"amqp://127.0.0.1:{_port}/");
@@ -38,7 +39,17 @@ public sealed class RabbitMqServer : IAsyncLifetime
         // The broker would start Erlang's name server as a daemon that outlives the test; this one does not.
         _names = ServerProcess.Start("KILL", environment, "epmd", "-port", $"{_namesPort}", "-address", "127.0.0.1");
         await _names.WaitForPortAsync(_namesPort, StartLimit);
-        _broker = ServerProcess.Start("KILL", environment, FindServer());
+        _environment = environment;
+        await StartAsync();
+    }
+
+    /// <summary>Kills it, as a crash does.</summary>
+    public async Task CrashAsync() => await _broker!.DisposeAsync();
+
+    /// <summary>Starts it, at first or after a crash.</summary>
+    public async Task StartAsync()
+    {
+        _broker = ServerProcess.Start("KILL", _environment, FindServer());
         await _broker.WaitForPortAsync(_port, StartLimit);
     }
 

@@ -30,6 +30,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Id of the program's process.</summary>
+    public Task<int> Id => _id.Task;
+
     /// <summary>Is told every line that the program writes.</summary>
     public event Action<string>? LineWritten;
 
@@ -102,7 +105,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         while (Directory.Exists($"/proc/{id}") && !await IsZombieAsync(id))
         {
-            if (clock.Elapsed > limit)
+            if (limit != Timeout.InfiniteTimeSpan && clock.Elapsed > limit)
                 throw new TimeoutException($"Process {id} does not end:{Environment.NewLine}{Output}");
             await Task.Delay(20);
         }

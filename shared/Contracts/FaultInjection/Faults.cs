@@ -8,9 +8,10 @@ namespace Espalier.Contracts.FaultInjection;
 /// <list type="bullet">
 /// <item><c>POINT:N:ACTION[:MILLISECONDS]</c>, several parted by <c>;</c>: at the N-th time the point is reached</item>
 /// <item><c>watch:FOLDER</c>: faults are read from <c>FOLDER/faults</c> whenever that file changes, each acts once in one
-/// process, and every point that is reached is counted in <c>FOLDER/reached</c></item>
+/// process, and every point that is reached is a line in a file of <c>FOLDER/reached</c></item>
 /// </list>
-/// Actions: <c>kill</c> ends the process as a crash does; <c>throw</c> an I/O error; <c>delay</c>; <c>tear</c> writes half and ends the process.
+/// Actions: <c>kill</c> ends the process from outside; <c>abort</c> as a crash in native code; <c>throw</c> an I/O error; <c>delay</c>;
+/// <c>tear</c> writes half and ends the process.
 /// </summary>
 public static class Faults
 {
@@ -59,6 +60,9 @@ public static class Faults
         {
             case FaultAction.Throw:
                 throw new IOException($"Injected at {fault.Point}.");
+            case FaultAction.Abort:
+                Environment.FailFast($"Injected at {fault.Point}.");
+                break;
             case FaultAction.Delay:
                 Block(fault.Milliseconds);
                 break;
@@ -90,6 +94,7 @@ public static class Faults
 internal enum FaultAction
 {
     Kill,
+    Abort,
     Throw,
     Delay,
     Tear,
@@ -109,7 +114,7 @@ internal sealed record Fault(string Text, string Role, string Point, int Hit, Fa
         var parts = text[(at + 1)..].Split(':');
         if (parts.Length is < 3 or > 4 || !FaultPoints.All.Contains(parts[0]) || !int.TryParse(parts[1], out var hit) || hit < 1
             || !Enum.TryParse<FaultAction>(parts[2], ignoreCase: true, out var action))
-            throw new FormatException($"{Faults.Variable}: '{text}' is no fault: expected [ROLE@]POINT:N:kill|throw|delay|tear[:MILLISECONDS] with a point of {nameof(FaultPoints)}.");
+            throw new FormatException($"{Faults.Variable}: '{text}' is no fault: expected [ROLE@]POINT:N:kill|abort|throw|delay|tear[:MILLISECONDS] with a point of {nameof(FaultPoints)}.");
         return new Fault(text, at < 0 ? "" : text[..at], parts[0], hit, action, parts.Length > 3 ? int.Parse(parts[3], System.Globalization.CultureInfo.InvariantCulture) : DefaultDelay);
     }
 }
@@ -119,16 +124,19 @@ internal sealed class FaultSource(IReadOnlyList<Fault> faults, string? folder, s
 {
     public const string WatchPrefix = "watch:";
     private readonly ConcurrentDictionary<string, int> _hits = new();
-    private readonly ConcurrentDictionary<string, bool> _told = new();
     private readonly Lock _gate = new();
     private IReadOnlyList<Fault> _faults = faults;
     private DateTime _read;
+    private StreamWriter? _log;
 
     /// <summary>Counts the point; the fault that is due, if any.</summary>
     public Fault? Take(string point)
     {
         if (folder is not null)
-            Refresh(folder, point);
+        {
+            Refresh(folder);
+            Tell(folder, point);
+        }
         var hit = _hits.AddOrUpdate(point, 1, (_, n) => n + 1);
         foreach (var fault in _faults)
         {
@@ -139,7 +147,7 @@ internal sealed class FaultSource(IReadOnlyList<Fault> faults, string? folder, s
     }
 
     /// <summary>A new file starts the count anew.</summary>
-    private void Refresh(string path, string point)
+    private void Refresh(string path)
     {
         lock (_gate)
         {
@@ -149,11 +157,21 @@ internal sealed class FaultSource(IReadOnlyList<Fault> faults, string? folder, s
             {
                 _faults = Fault.ParseAll(File.ReadAllText(file));
                 _read = changed;
+                _log?.Dispose();
+                _log = null;
                 _hits.Clear();
             }
         }
-        if (_told.TryAdd(point, true))
-            Create(Path.Combine(path, "reached", $"{role}@{point}"));
+    }
+
+    /// <summary>A file for each process and each set of faults, so that lines of several processes never mix.</summary>
+    private void Tell(string path, string point)
+    {
+        lock (_gate)
+        {
+            _log ??= new StreamWriter(Path.Combine(Directory.CreateDirectory(Path.Combine(path, "reached")).FullName, $"{role}.{Environment.ProcessId}.{_read.Ticks}"), append: true) { AutoFlush = true };
+            _log.WriteLine($"{role}@{point}");
+        }
     }
 
     private bool IsFirst(Fault fault) =>

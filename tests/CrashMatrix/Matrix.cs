@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace Espalier.CrashMatrix;
+
+/// <summary>Runs points one after the other and checks every promise after each.</summary>
+internal sealed class Matrix(Action<string> say)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private Reference? _reference;
+
+    /// <summary>Runs all points; those of one store together, so that services start once for each.</summary>
+    public async Task<IReadOnlyList<PointOutcome>> RunAsync(IReadOnlyList<CrashPoint> points)
+    {
+        var outcomes = new List<PointOutcome>();
+        await using var servers = await Servers.StartAsync();
+        foreach (var group in points.GroupBy(p => p.Store).OrderBy(g => g.Key))
+        {
+            await using var site = await Site.StartAsync(group.Key, servers);
+            await ReferAsync(site);
+            foreach (var point in group)
+            {
+                var outcome = await RunAsync(site, point);
+                // The point lies further on than this run went: take the first time instead.
+                if (!outcome.Struck && point.Blow == Blow.Fault)
+                    outcome = await RunAsync(site, point with { Fault = System.Text.RegularExpressions.Regex.Replace(point.Fault, @":\d+:", ":1:") });
+                outcomes.Add(outcome);
+                say(MatrixReport.Line(outcome));
+                if (!outcome.IsGood)
+                    say(site.Logs());
+            }
+        }
+        return outcomes;
+    }
+
+    /// <summary>Undisturbed runs: the first warms the services up, the second is what the others are compared with.</summary>
+    private async Task ReferAsync(Site site)
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            await site.ResetAsync("");
+            var clock = Stopwatch.StartNew();
+            var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, $"{site.Store}-reference-{i}".ToLowerInvariant()), Limit);
+            var state = await site.Ledger.WaitForEndAsync(run, Limit);
+            var steps = await site.Ledger.StepsAsync(run);
+            if (state != "succeeded")
+                throw new InvalidOperationException($"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
+            var reference = new Reference(clock.Elapsed, site.Faults.Units(), [.. steps.Select(Result)]);
+            if (_reference is not null && !_reference.Results.SequenceEqual(reference.Results))
+                throw new InvalidOperationException($"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
+            _reference = reference;
+        }
+        say($"undisturbed on {site.Store}: {_reference!.Duration.TotalSeconds:0.0} s, {_reference.Results.Count} steps, {_reference.Units} units saved");
+    }
+
+    private async Task<PointOutcome> RunAsync(Site site, CrashPoint point)
+    {
+        var model = $"point-{point.Store}-{point.Number}-{Guid.NewGuid().ToString("n")[..4]}".ToLowerInvariant();
+        await site.ResetAsync(point.Blow == Blow.Fault ? point.Fault : "");
+        var clock = Stopwatch.StartNew();
+        var striking = point.Blow == Blow.Fault ? Task.FromResult(true) : StrikeLaterAsync(site, point);
+        var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, model), Limit);
+        var state = await site.Ledger.WaitForEndAsync(run, Limit);
+        var duration = clock.Elapsed;
+        var struck = await striking && (point.Blow != Blow.Fault || site.Faults.HasFired);
+        return await CheckAsync(site, point, run, state, model, duration, struck);
+    }
+
+    private async Task<bool> StrikeLaterAsync(Site site, CrashPoint point)
+    {
+        // The generated time is a share of a nominal run of 2.5 s.
+        await Task.Delay(point.After * (_reference!.Duration.TotalSeconds / 2.5) * 0.9);
+        return await Striker.StrikeAsync(site, point);
+    }
+
+    private async Task<PointOutcome> CheckAsync(Site site, CrashPoint point, Guid run, string state, string model, TimeSpan duration, bool struck)
+    {
+        var steps = await site.Ledger.StepsAsync(run);
+        var successes = await site.Ledger.SuccessesAsync(run);
+        var versions = await site.Ledger.VersionsAsync(model);
+        var extraAttempts = steps.Sum(s => s.Attempts) - steps.Count;
+        var extraUnits = site.Faults.Units() - _reference!.Units;
+        var complaints = new List<string>();
+        if (state != "succeeded")
+            complaints.Add($"the run is {state}: {string.Join("; ", steps.Where(s => s.State != "succeeded").Select(s => $"{s.Name} {s.State} {s.Message}"))}");
+        foreach (var (expected, found) in _reference.Results.Zip(steps.Select(Result)).Where(p => p.First != p.Second))
+            complaints.Add($"expected {expected}, found {found}");
+        foreach (var (step, times) in successes.Where(s => s.Value != 1))
+            complaints.Add($"{step} succeeded {times} times");
+        if (versions != 1)
+            complaints.Add($"{versions} versions registered");
+        if (extraUnits > extraAttempts)
+            complaints.Add($"{extraUnits} units done again in {extraAttempts} more attempts");
+        if (!struck)
+            complaints.Add("it was never struck");
+        return new PointOutcome(point, struck, duration, extraAttempts, extraUnits, complaints);
+    }
+
+    private static string Result(LedgerStep step) => $"{step.Name} {step.State} {step.Outputs}";
+
+    private sealed record Reference(TimeSpan Duration, int Units, IReadOnlyList<string> Results);
+}

@@ -1,0 +1,182 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.RegularExpressions;
+using Azure.Storage.Blobs;
+using Espalier.Tests.Servers;
+
+namespace Espalier.CrashMatrix;
+
+/// <summary>The whole platform as processes: broker, database, store, orchestrator and the stage services, each under a supervisor.</summary>
+internal sealed partial class Site : IAsyncDisposable
+{
+    /// <summary>Short, so that a point takes seconds; the proportions are those of the defaults.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(3);
+
+    private const string Key = "esp_crash_0123456789abcdef";
+    private const string Container = "crash";
+    private static readonly (string Name, string Project)[] Projects =
+    [
+        ("cpt-trainer", "services/CptTrainer"), ("upcycler", "services/Upcycler"), ("pruner", "services/Pruner"),
+        ("quantizer", "services/Quantizer"), ("evaluator", "services/Evaluator"), ("registry", "services/Registry"),
+    ];
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("crash-");
+    private readonly Dictionary<string, SupervisedService> _services = [];
+    private AzuriteServer? _azurite;
+    private BlobContainerClient? _container;
+    private HttpClient _client = null!;
+
+    private Site(StoreKind store, Servers servers) => (Store, Servers) = (store, servers);
+
+    public StoreKind Store { get; }
+
+    public Servers Servers { get; }
+
+    public StoreProxy? Proxy { get; private set; }
+
+    public SiteLedger Ledger { get; private set; } = null!;
+
+    public FaultFolder Faults { get; private set; } = null!;
+
+    public string TextFile => Path.Combine(_folder.FullName, "text.txt");
+
+    public IReadOnlyDictionary<string, SupervisedService> Services => _services;
+
+    /// <summary>Starts everything and waits until it is ready.</summary>
+    public static async Task<Site> StartAsync(StoreKind store, Servers servers)
+    {
+        var site = new Site(store, servers);
+        await File.WriteAllTextAsync(site.TextFile, MicroPipeline.Text());
+        site.Faults = new FaultFolder(Path.Combine(site._folder.FullName, "faults"));
+        var location = store == StoreKind.Files ? $"file:{site.StoreFolder}" : await site.StartAzuriteAsync();
+        var database = await servers.Database.NewDatabaseAsync();
+        var registry = await servers.Database.NewDatabaseAsync();
+        site.Ledger = new SiteLedger(database, registry);
+        site.StartServices(location, database, registry);
+        foreach (var service in site._services.Values)
+            await service.WaitUntilReadyAsync();
+        await site.Ledger.WaitForStagesAsync(["train", "upcycle", "prune", "quantize", "evaluate", "register"]);
+        return site;
+    }
+
+    /// <summary>Empties the store and sets the next fault.</summary>
+    public async Task ResetAsync(string fault)
+    {
+        foreach (var service in _services.Values)
+            await service.WaitUntilReadyAsync();
+        if (_container is null)
+        {
+            foreach (var folder in new[] { "blobs", "records" })
+            {
+                foreach (var old in new DirectoryInfo(Path.Combine(StoreFolder, folder)).EnumerateDirectories())
+                    old.Delete(recursive: true);
+            }
+        }
+        else
+        {
+            await Parallel.ForEachAsync(_container.GetBlobsAsync(), async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
+        }
+        Faults.Set(fault);
+    }
+
+    /// <summary>Submits a pipeline, again and again until somebody has heard it; the same id, so that there is one run.</summary>
+    public async Task<Guid> SubmitAsync(string yaml, TimeSpan limit)
+    {
+        var id = Guid.NewGuid();
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                using var answer = await _client.PostAsync($"/api/v1/runs?id={id}", new StringContent(yaml));
+                if (answer.StatusCode == HttpStatusCode.Accepted)
+                    return id;
+                if (answer.StatusCode == HttpStatusCode.UnprocessableEntity)
+                    throw new InvalidOperationException(await answer.Content.ReadAsStringAsync());
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // The orchestrator is away.
+            }
+            if (clock.Elapsed > limit)
+                throw new TimeoutException("Nobody accepts the run.");
+            await Task.Delay(50);
+        }
+    }
+
+    /// <summary>The last of what every process has logged.</summary>
+    public string Logs()
+    {
+        var text = new StringBuilder();
+        foreach (var service in _services.Values)
+            text.Append("== ").AppendLine(service.Name).AppendLine(service.Log.Length <= 4000 ? service.Log : service.Log[^4000..]);
+        return text.ToString();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        await Task.WhenAll(_services.Values.Select(s => s.DisposeAsync().AsTask()));
+        if (Proxy is not null)
+            await Proxy.DisposeAsync();
+        if (_azurite is not null)
+            await _azurite.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private string StoreFolder => Path.Combine(_folder.FullName, "store");
+
+    private async Task<string> StartAzuriteAsync()
+    {
+        _azurite = new AzuriteServer();
+        await _azurite.InitializeAsync();
+        _container = new BlobContainerClient(_azurite.ConnectionString, Container);
+        await _container.CreateIfNotExistsAsync();
+        var port = Port().Match(_azurite.ConnectionString);
+        Proxy = new StoreProxy(int.Parse(port.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
+        return _azurite.ConnectionString.Replace(port.Value, $"127.0.0.1:{Proxy.Port}", StringComparison.Ordinal);
+    }
+
+    private void StartServices(string location, string database, string registry)
+    {
+        var common = new Dictionary<string, string>
+        {
+            ["messaging:transport"] = "rabbit-mq",
+            ["messaging:broker"] = Servers.Broker.Address.ToString(),
+            ["messaging:request-timeout"] = "00:00:02",
+            ["store:location"] = location,
+            ["store:container"] = Container,
+        };
+        Add(PointGenerator.Orchestrator, "services/Orchestrator", new()
+        {
+            ["orchestrator:provider"] = "postgre-sql",
+            ["orchestrator:connection"] = database,
+            ["orchestrator:lease"] = Lease.ToString(),
+            ["orchestrator:sweep-interval"] = "00:00:00.2",
+            ["orchestrator:loss-limit"] = "20",
+            ["orchestrator:crash-limit"] = "3",
+            ["orchestrator-api:key"] = Key,
+        });
+        foreach (var (name, project) in Projects)
+        {
+            Add(name, project, new()
+            {
+                ["worker:heartbeat-interval"] = "00:00:00.8",
+                ["worker:poll-interval"] = "00:00:01",
+                ["worker:stop-grace"] = "00:00:03",
+                ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
+                ["registry:database"] = registry,
+            });
+        }
+        _client = new HttpClient { BaseAddress = _services[PointGenerator.Orchestrator].Address, Timeout = TimeSpan.FromSeconds(10) };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+
+        void Add(string name, string project, Dictionary<string, string> settings) =>
+            _services.Add(name, new SupervisedService(name, project, common.Concat(settings), Faults.Path));
+    }
+
+    [GeneratedRegex(@"127\.0\.0\.1:(\d+)")]
+    private static partial Regex Port();
+}
