@@ -17,6 +17,10 @@ public sealed class StepLease(TimeSpan length, TimeProvider time)
     /// <summary>A mark to take before a request that may renew the lease.</summary>
     public long Mark() => time.GetTimestamp();
 
+    /// <summary>Sets what remains, as somebody said who counts the same lease.</summary>
+    public void Set(TimeSpan remaining) =>
+        Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp() - (long)((length - remaining).TotalSeconds * time.TimestampFrequency));
+
     /// <summary>The request was answered: the lease counts from its mark.</summary>
     public void Renew(long mark) => Interlocked.Exchange(ref _confirmedAt, mark);
 }

@@ -19,7 +19,6 @@ internal sealed partial class WorkChannel : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private readonly Lock _gate = new();
     private volatile CancellationTokenSource _stop = new();
-    private volatile StepLease _lease = new(TimeSpan.FromMinutes(1), TimeProvider.System);
     private volatile bool _isWorking;
 
     private WorkChannel(StreamWriter reports)
@@ -36,7 +35,7 @@ internal sealed partial class WorkChannel : IDisposable
     public CancellationToken Stop => _stop.Token;
 
     /// <summary>The present attempt's lease.</summary>
-    public StepLease Lease => _lease;
+    public StepLease Lease { get; } = new(TimeSpan.FromMinutes(1), TimeProvider.System);
 
     /// <summary>Takes over standard output: what libraries print goes to standard error from now on.</summary>
     public static WorkChannel Open()
@@ -82,7 +81,7 @@ internal sealed partial class WorkChannel : IDisposable
         {
             var order = WorkLine.Read<WorkOrder>(line)!;
             if (order.Lease is { } lease)
-                _lease = new StepLease(lease, TimeProvider.System);
+                Lease.Set(lease);
             if (order.Stop is true)
                 _stop.Cancel();
             if (order.Assignment is { } assignment)
@@ -101,7 +100,7 @@ internal sealed partial class WorkChannel : IDisposable
         using var never = new ManualResetEventSlim();
         while (!never.Wait(TimeSpan.FromMilliseconds(200)))
         {
-            if (_isWorking && _lease.IsOver)
+            if (_isWorking && Lease.IsOver)
                 Process.GetCurrentProcess().Kill();
         }
     }
