@@ -12,15 +12,18 @@ public sealed class CrashMatrixTests(ITestOutputHelper output)
     [Fact]
     public async Task Sample_OfPoints_KeepsEveryPromise()
     {
-        var outcomes = await new Matrix(line =>
+        var matrix = new Matrix(line =>
         {
             output.WriteLine(line);
             Console.WriteLine(line.Split('\n')[0]);
-        }).RunAsync(PointGenerator.Generate(Points, Seed));
+        });
+
+        var outcomes = await matrix.RunAsync(PointGenerator.Generate(Points, Seed));
 
         await File.WriteAllTextAsync(Path.Combine(AppContext.BaseDirectory, "crash-matrix.html"), MatrixReport.Html(outcomes, Seed));
         outcomes.Where(o => !o.IsGood).Select(MatrixReport.Line).ShouldBeEmpty();
         outcomes.Count.ShouldBe(Points);
+        FaultPoints.All.Except(matrix.Reached).ShouldBeEmpty("every listed point is one that these runs come to");
     }
 
     [Fact]

@@ -6,7 +6,11 @@ namespace Espalier.CrashMatrix;
 internal sealed class Matrix(Action<string> say)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private readonly HashSet<string> _reached = [];
     private Reference? _reference;
+
+    /// <summary>Every fault point that any run has reached.</summary>
+    public IReadOnlySet<string> Reached => _reached;
 
     /// <summary>Runs all points; those of one store together, so that services start once for each.</summary>
     public async Task<IReadOnlyList<PointOutcome>> RunAsync(IReadOnlyList<CrashPoint> points)
@@ -28,6 +32,7 @@ internal sealed class Matrix(Action<string> say)
                 if (!outcome.IsGood)
                     say(site.Logs());
             }
+            Note(site);
         }
         return outcomes;
     }
@@ -37,6 +42,7 @@ internal sealed class Matrix(Action<string> say)
     {
         for (var i = 0; i < 2; i++)
         {
+            Note(site);
             await site.ResetAsync("");
             var clock = Stopwatch.StartNew();
             var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, $"{site.Store}-reference-{i}".ToLowerInvariant()), Limit);
@@ -55,6 +61,7 @@ internal sealed class Matrix(Action<string> say)
     private async Task<PointOutcome> RunAsync(Site site, CrashPoint point)
     {
         var model = $"point-{point.Store}-{point.Number}-{Guid.NewGuid().ToString("n")[..4]}".ToLowerInvariant();
+        Note(site);
         await site.ResetAsync(point.Blow == Blow.Fault ? point.Fault : "");
         var clock = Stopwatch.StartNew();
         var striking = point.Blow == Blow.Fault ? Task.FromResult(true) : StrikeLaterAsync(site, point);
@@ -94,6 +101,8 @@ internal sealed class Matrix(Action<string> say)
             complaints.Add("it was never struck");
         return new PointOutcome(point, struck, duration, extraAttempts, extraUnits, complaints);
     }
+
+    private void Note(Site site) => _reached.UnionWith(site.Faults.Count().Keys.Select(k => k.Split('@')[1]));
 
     private static string Result(LedgerStep step) => $"{step.Name} {step.State} {step.Outputs}";
 

@@ -46,4 +46,32 @@ public sealed class ProgressRelayTests
         lines.Count.ShouldBe(200);
         lines[^1].ShouldBe("line 499");
     }
+
+    [Fact]
+    public void Take_ManyLongLines_ComeInBoundedPortionsAndInOrder()
+    {
+        var relay = new ProgressRelay(TimeProvider.System);
+        for (var i = 0; i < 100; i++)
+            relay.Log($"{i} {new string('x', 1000)}");
+        var step = new StepAddress(Guid.NewGuid(), "s", Digest.Of("k"u8));
+        var lines = new List<string>();
+
+        while (relay.Take(step, 1) is { } progress)
+        {
+            progress.Log.Sum(l => l.Length).ShouldBeLessThanOrEqualTo(MessageLimits.MostLogCharacters);
+            lines.AddRange(progress.Log);
+        }
+
+        lines.Select(l => l.Split(' ')[0]).ShouldBe(Enumerable.Range(0, 100).Select(i => $"{i}"));
+    }
+
+    [Fact]
+    public void Metric_MoreNamesThanFit_TheFirstOnesStay()
+    {
+        var relay = new ProgressRelay(TimeProvider.System);
+        for (var i = 0; i < 1000; i++)
+            relay.Metric($"m{i}", i);
+
+        relay.Metrics.Count.ShouldBe(MessageLimits.MostMetrics);
+    }
 }

@@ -14,7 +14,6 @@ namespace Espalier.Cli.Hosting;
 /// <summary>The whole platform in this process: in-memory bus, SQLite ledger, file store, orchestrator, and a worker with every stage.</summary>
 internal sealed class EmbeddedHost : IAsyncDisposable
 {
-    private const int LongestPipelineInMessage = 16 << 10;
     private readonly IHost _host;
     private readonly IDisposable _claim;
 
@@ -94,7 +93,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     public async Task SubmitAsync(SubmitRun run, CancellationToken cancellationToken)
     {
         var text = System.Text.Encoding.UTF8.GetBytes(run.Pipeline);
-        if (text.Length > LongestPipelineInMessage)
+        if (text.Length > MessageLimits.LongestPipeline)
             run = run with { Pipeline = "", PipelineBlob = (await Store.Blobs.PutAsync(text, cancellationToken).ConfigureAwait(false)).Digest };
         await AskAsync<SubmitRun, RunAccepted>(run, cancellationToken).ConfigureAwait(false);
     }

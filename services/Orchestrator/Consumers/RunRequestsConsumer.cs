@@ -9,9 +9,6 @@ namespace Espalier.Orchestrator.Consumers;
 internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger ledger) :
     IConsumer<SubmitRun>, IConsumer<CancelRun>, IConsumer<ResumeRun>
 {
-    /// <summary>Nobody reads more, and a message must stay small.</summary>
-    private const int MostProblems = 50;
-
     public async Task Consume(ConsumeContext<SubmitRun> context)
     {
         try
@@ -20,7 +17,7 @@ internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger le
         }
         catch (UserInputException e)
         {
-            await context.RespondAsync(new RunRejected([.. e.Problems.Take(MostProblems)])).ConfigureAwait(false);
+            await context.RespondAsync(new RunRejected([.. e.Problems.Take(MessageLimits.MostProblems)])).ConfigureAwait(false);
         }
     }
 

@@ -25,6 +25,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// <summary>Condition that a column has one of the values of a list parameter.</summary>
     public abstract string In(string column, string list);
 
+    /// <summary>Whether one process at a time uses the database, with one writer.</summary>
+    public abstract bool HasOneProcess { get; }
+
     /// <summary>Column type of a number that the database counts up.</summary>
     public abstract string Identity { get; }
 

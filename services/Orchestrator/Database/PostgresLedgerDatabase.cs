@@ -16,6 +16,8 @@ internal sealed class PostgresLedgerDatabase(string connectionString, TimeProvid
 
     public override string ForUpdate => "for update";
 
+    public override bool HasOneProcess => false;
+
     public override string Identity => "bigint generated always as identity primary key";
 
     /// <summary>Npgsql sends a list as one array.</summary>

@@ -9,11 +9,14 @@ namespace Espalier.Orchestrator.Database;
 internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider time) : LedgerDatabase(time), IDisposable
 {
     private const int Busy = 5;
+    private volatile bool _isPrepared;
     private readonly SemaphoreSlim _writer = new(1, 1);
 
     public override string SkipLocked => "";
 
     public override string ForUpdate => "";
+
+    public override bool HasOneProcess => true;
 
     public override string Identity => "integer primary key autoincrement";
 
@@ -23,7 +26,8 @@ internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider
     {
         var connection = new SqliteConnection(connectionString);
         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-        await connection.ExecuteAsync("pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;").ConfigureAwait(false);
+        await connection.ExecuteAsync(_isPrepared ? "pragma synchronous=full; pragma foreign_keys=on;" : "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;").ConfigureAwait(false);
+        _isPrepared = true; // the file remembers its journal mode; the rest belongs to the connection
         return connection;
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
 using Espalier.Messaging;
 using Espalier.Orchestrator.Ledger;
 using MassTransit;
@@ -20,7 +19,7 @@ internal sealed class OutboxDispatcher(
         {
             try
             {
-                if (await DispatchAsync(stoppingToken).ConfigureAwait(false) < Batch)
+                if (await outbox.DispatchAsync(Batch, row => SendAsync(row, stoppingToken), stoppingToken).ConfigureAwait(false) < Batch)
                     await wakeups.Outbox.WaitAsync(options.SweepInterval, time, stoppingToken).ConfigureAwait(false);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -33,35 +32,6 @@ internal sealed class OutboxDispatcher(
                 return;
             }
         }
-    }
-
-    /// <summary>Sends one batch; returns how many messages it took.</summary>
-    private async Task<int> DispatchAsync(CancellationToken cancellationToken)
-    {
-        var rows = await outbox.TakeAsync(Batch, cancellationToken).ConfigureAwait(false);
-        var sent = new List<long>(rows.Count);
-        if (rows.Count > 0)
-            Faults.Reach(FaultPoints.OutboxTaken);
-        try
-        {
-            foreach (var row in rows)
-            {
-                await SendAsync(row, cancellationToken).ConfigureAwait(false);
-                Faults.Reach(FaultPoints.OutboxSent);
-                sent.Add(row.Id);
-            }
-        }
-        finally
-        {
-            if (sent.Count > 0)
-            {
-                await outbox.RemoveAsync(sent, CancellationToken.None).ConfigureAwait(false);
-                Faults.Reach(FaultPoints.OutboxRemoved);
-            }
-            if (sent.Count < rows.Count)
-                await outbox.ReturnAsync([.. rows.Select(r => r.Id).Except(sent)], CancellationToken.None).ConfigureAwait(false);
-        }
-        return rows.Count;
     }
 
     private async Task SendAsync(OutboxRow row, CancellationToken cancellationToken)

@@ -7,15 +7,12 @@ namespace Espalier.Stages.Worker;
 /// <summary>Long lists of inputs travel by the store, so that no message grows with the width of a pipeline.</summary>
 public static class InputLists
 {
-    /// <summary>Inputs that a message carries itself.</summary>
-    public const int MostInMessage = 64;
-
     private const long MostBytes = 64L << 20;
 
     /// <summary>The assignment as it is sent: with its inputs, or with the blob that lists them.</summary>
     public static async Task<StepAssignment> ShrinkAsync(StepAssignment assignment, ArtifactStore artifacts, CancellationToken cancellationToken)
     {
-        if (assignment.Inputs.Count <= MostInMessage)
+        if (assignment.Inputs.Count <= MessageLimits.MostInputs)
             return assignment;
         var blob = await artifacts.Blobs.PutAsync(CanonicalJson.Serialize(assignment.Inputs), cancellationToken).ConfigureAwait(false);
         return assignment with { Inputs = [], InputsBlob = blob.Digest };

@@ -6,9 +6,6 @@ namespace Espalier.Stages.Worker;
 public sealed class ProgressRelay(TimeProvider time) : IStageProgress
 {
     private const int LinesKept = 200;
-    private const int LongestLine = 500;
-    private const int MostCharactersAtOnce = 8000;
-    private const int MostMetrics = 128;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, double> _metrics = [];
     private readonly Queue<string> _lines = new();
@@ -51,7 +48,7 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     {
         lock (_gate)
         {
-            if (_metrics.Count < MostMetrics || _metrics.ContainsKey(name))
+            if (_metrics.Count < MessageLimits.MostMetrics || _metrics.ContainsKey(name))
                 _metrics[name] = value;
             _isNew = true;
         }
@@ -62,7 +59,7 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     {
         lock (_gate)
         {
-            _lines.Enqueue(message.Length <= LongestLine ? message : message[..LongestLine]);
+            _lines.Enqueue(message.Length <= MessageLimits.LongestLine ? message : message[..MessageLimits.LongestLine]);
             if (_lines.Count > LinesKept)
                 _lines.Dequeue();
             _isNew = true;
@@ -115,7 +112,7 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     private List<string> TakeLines()
     {
         var lines = new List<string>();
-        for (var room = MostCharactersAtOnce; _lines.TryPeek(out var next) && next.Length <= room; room -= next.Length + 3)
+        for (var room = MessageLimits.MostLogCharacters; _lines.TryPeek(out var next) && next.Length <= room; room -= next.Length + 3)
             lines.Add(_lines.Dequeue());
         return lines;
     }

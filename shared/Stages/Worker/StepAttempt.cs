@@ -11,7 +11,6 @@ internal sealed class StepAttempt(
     StepAssignment assignment, StageWorkerOptions options, OfferedStages stages, IStageRunner runner, OrchestratorClient orchestrator,
     ArtifactStore artifacts, TimeProvider time, ILogger logger)
 {
-    private const int MostEntriesInMessage = 128;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ReportPause = TimeSpan.FromMilliseconds(200);
 
@@ -146,7 +145,7 @@ internal sealed class StepAttempt(
 
     private async Task FinishAsync(StepCommit commit)
     {
-        var isLarge = commit.Outputs.Count + commit.Metrics.Count > MostEntriesInMessage;
+        var isLarge = commit.Outputs.Count + commit.Metrics.Count > MessageLimits.MostEntries;
         var finished = new StepFinished
         {
             Step = assignment.Step,
@@ -178,7 +177,7 @@ internal sealed class StepAttempt(
             Fence = assignment.Fence,
             Worker = options.Name,
             Failure = failure,
-            Message = message.Length <= 4000 ? message : message[..4000],
+            Message = MessageLimits.Cut(message),
         };
         Faults.Reach(FaultPoints.FailureSend);
         return ReportAsync(token => orchestrator.ReportAsync(failed, token));

@@ -19,8 +19,10 @@ internal sealed class DistributedPlatform : IAsyncDisposable
     private readonly string _database;
     private HttpClient _client = null!;
 
-    private DistributedPlatform(Servers servers, string database)
+    private DistributedPlatform(Servers servers, string database, bool withDefaultTimes)
     {
+        _workerTimes = withDefaultTimes ? [] : new() { ["worker:heartbeat-interval"] = "00:00:01", ["worker:poll-interval"] = "00:00:02" };
+        _orchestratorTimes = withDefaultTimes ? [] : new() { ["orchestrator:lease"] = "00:00:06", ["orchestrator:sweep-interval"] = "00:00:00.2" };
         _database = database;
         _common = new()
         {
@@ -41,9 +43,17 @@ internal sealed class DistributedPlatform : IAsyncDisposable
     /// <summary>The last of what every process has logged.</summary>
     public string Log => string.Join('\n', _services.Select(s => s.Log).Select(l => l.Length <= 3000 ? l : l[^3000..]));
 
-    public static async Task<DistributedPlatform> StartAsync(Servers servers)
+    /// <summary>Environment of the services that are started from now on, such as faults.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>Settings of workers that tests shorten; empty means the defaults of production.</summary>
+    private readonly Dictionary<string, string> _workerTimes;
+
+    private readonly Dictionary<string, string> _orchestratorTimes;
+
+    public static async Task<DistributedPlatform> StartAsync(Servers servers, bool withDefaultTimes = false)
     {
-        var platform = new DistributedPlatform(servers, await servers.Database.NewDatabaseAsync());
+        var platform = new DistributedPlatform(servers, await servers.Database.NewDatabaseAsync(), withDefaultTimes);
         await platform.StartOrchestratorAsync();
         return platform;
     }
@@ -54,10 +64,8 @@ internal sealed class DistributedPlatform : IAsyncDisposable
         {
             ["orchestrator:provider"] = "postgre-sql",
             ["orchestrator:connection"] = _database,
-            ["orchestrator:lease"] = "00:00:06",
-            ["orchestrator:sweep-interval"] = "00:00:00.2",
             ["orchestrator-api:key"] = Key,
-        });
+        }, [.. _orchestratorTimes.Select(t => (t.Key, t.Value))]);
         _client = new HttpClient { BaseAddress = Orchestrator.Address };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
     }
@@ -69,10 +77,8 @@ internal sealed class DistributedPlatform : IAsyncDisposable
     /// <summary>Starts the stage service of a project.</summary>
     public Task<ServiceProcess> StartWorkerAsync(string project, params (string Setting, string Value)[] settings) => StartAsync(project, new()
     {
-        ["worker:heartbeat-interval"] = "00:00:01",
-        ["worker:poll-interval"] = "00:00:02",
         ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
-    }, settings);
+    }, [.. _workerTimes.Select(t => (t.Key, t.Value)), .. settings]);
 
     /// <summary>Waits until the orchestrator has heard of every stage kind.</summary>
     public async Task StagesAsync(params string[] kinds)
@@ -126,7 +132,7 @@ internal sealed class DistributedPlatform : IAsyncDisposable
     private async Task<ServiceProcess> StartAsync(string project, Dictionary<string, string> settings, params (string Setting, string Value)[] more)
     {
         var all = _common.Concat(settings).Concat(more.Select(m => KeyValuePair.Create(m.Setting, m.Value)));
-        var service = await ServiceProcess.StartAsync(project, all.ToDictionary());
+        var service = await ServiceProcess.StartAsync(project, all.ToDictionary(), new Dictionary<string, string>(Environment));
         lock (_services)
             _services.Add(service);
         return service;

@@ -26,11 +26,13 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Starts a service and waits until it is ready.</summary>
     /// <param name="project">Folder of its project, such as <c>services/Pruner</c>.</param>
     /// <param name="settings">Its settings.</param>
-    public static async Task<ServiceProcess> StartAsync(string project, IReadOnlyDictionary<string, string> settings)
+    /// <param name="environment">Its environment, beside that of the tests.</param>
+    public static async Task<ServiceProcess> StartAsync(
+        string project, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string>? environment = null)
     {
         var path = Repository.Assembly(project);
         var service = new ServiceProcess(ServerProcess.Start(
-            "KILL", new Dictionary<string, string>(), ["dotnet", path, .. settings.Select(s => $"--{s.Key}={s.Value}")]));
+            "KILL", environment ?? new Dictionary<string, string>(), ["dotnet", path, .. settings.Select(s => $"--{s.Key}={s.Value}")]));
         try
         {
             await service.WaitUntilReadyAsync();

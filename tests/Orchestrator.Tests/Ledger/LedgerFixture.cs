@@ -28,6 +28,7 @@ internal sealed class LedgerFixture : IDisposable
         Preparations = new StepPreparations(_database, Catalog, Wakeups);
         Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options);
         Reader = new RunReader(_database);
+        Workers = new WorkerReader(_database);
         Outbox = new Outbox(_database);
     }
 
@@ -40,6 +41,7 @@ internal sealed class LedgerFixture : IDisposable
     public StepPreparations Preparations { get; }
     public LedgerSweep Sweep { get; }
     public RunReader Reader { get; }
+    public WorkerReader Workers { get; }
     public Outbox Outbox { get; }
     public LedgerDatabase Database => _database;
 
@@ -88,9 +90,9 @@ internal sealed class LedgerFixture : IDisposable
     }
 
     /// <summary>A claim of a worker that remembers what it got.</summary>
-    public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop")
+    public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop", int slots = 0)
     {
-        var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)]);
+        var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], slots);
         if (step is not null)
             _held.Add((worker, new HeldAttempt(step.Run, step.Name, step.Attempt)));
         return step;

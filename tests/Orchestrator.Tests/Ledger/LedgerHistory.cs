@@ -6,6 +6,8 @@ namespace Espalier.Orchestrator.Tests.Ledger;
 /// <summary>One random history.</summary>
 internal static class LedgerHistory
 {
+    private const int Slots = 2;
+
     public static async Task RunAsync(LedgerFixture ledger, int seed)
     {
         var random = new Random(seed);
@@ -36,7 +38,7 @@ internal static class LedgerHistory
                 await ledger.PrepareAsync();
                 break;
             case 2 or 3:
-                if (await ledger.ClaimAsync($"w{random.Next(3)}") is { } claimed)
+                if (await ledger.ClaimAsync($"w{random.Next(3)}", slots: Slots) is { } claimed)
                 {
                     claimed.Attempt.ShouldBeGreaterThan(fences.GetValueOrDefault(claimed.Name), "a fence is used once");
                     fences[claimed.Name] = claimed.Attempt;
@@ -47,8 +49,8 @@ internal static class LedgerHistory
                 await ledger.Steps.FinishAsync(LedgerFixture.Finished(any), default);
                 break;
             case 5 when any is not null:
-                FailureClass?[] classes = [FailureClass.Transient, FailureClass.Poison, FailureClass.User, null];
-                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[random.Next(4)]), default);
+                FailureClass?[] classes = [FailureClass.Transient, FailureClass.Resource, FailureClass.Poison, FailureClass.User, null];
+                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[random.Next(classes.Length)]), default);
                 break;
             case 6 when any is not null:
                 await ledger.Steps.RenewAsync(LedgerFixture.Beat(any), default);
@@ -79,6 +81,14 @@ internal static class LedgerHistory
         (await ledger.CountAsync(
             "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
             .ShouldBe(0);
+        var running = view.Steps.Where(s => s.State == StepState.Running).ToList();
+        foreach (var worker in await ledger.Workers.ListAsync(default))
+        {
+            worker.Slots.ShouldBe(Slots);
+            worker.Held.ShouldBe(running.Count(s => s.Worker == worker.Name));
+            worker.Held.ShouldBeInRange(0, Slots);
+            (worker.Free + worker.Held).ShouldBe(worker.Slots);
+        }
     }
 
     /// <summary>Healthy workers take everything that is left.</summary>

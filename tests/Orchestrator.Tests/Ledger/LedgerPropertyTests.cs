@@ -8,6 +8,8 @@ public sealed class LedgerPropertyTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
     public async Task History_RandomEvents_KeepsInvariantsAndEnds(int seed)
     {
         using var ledger = new LedgerFixture(new OrchestratorOptions { LossLimit = 100 });

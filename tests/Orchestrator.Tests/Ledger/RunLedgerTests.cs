@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;
 
@@ -135,15 +136,23 @@ public sealed class RunLedgerTests : IDisposable
     }
 
     [Fact]
-    public async Task Outbox_TakenAndNotRemoved_ComesBack()
+    public async Task Outbox_BrokerAway_MessagesStayAndComeInOrder()
     {
         await _ledger.SubmitAsync("a");
+        await _ledger.SubmitAsync("b");
+        var sent = new List<long>();
 
-        var taken = await _ledger.Outbox.TakeAsync(10, default);
-        taken.ShouldNotBeEmpty();
-        (await _ledger.Outbox.TakeAsync(10, default)).ShouldBeEmpty();
-        _ledger.Clock.Advance(TimeSpan.FromSeconds(11));
+        await Should.ThrowAsync<IOException>(_ledger.Outbox.DispatchAsync(10, row => sent.Count == 1 ? throw new IOException("away") : Keep(row), default));
+        await _ledger.Outbox.DispatchAsync(10, Keep, default);
 
-        (await _ledger.Outbox.TakeAsync(10, default)).Select(r => r.Id).ShouldBe(taken.Select(r => r.Id));
+        (await _ledger.Outbox.DispatchAsync(10, Keep, default)).ShouldBe(0, "what is confirmed is forgotten");
+        sent.Distinct().Count().ShouldBe(2);
+        sent.ShouldBe(sent.Order());
+
+        Task Keep(OutboxRow row)
+        {
+            sent.Add(row.Id);
+            return Task.CompletedTask;
+        }
     }
 }

@@ -176,6 +176,84 @@ public sealed class StepLedgerTests : IDisposable
         claimed.Count(c => c is null).ShouldBe(5);
     }
 
+    [Fact]
+    public async Task Fail_OutOfMemoryTwice_TheNextAttemptSplitsItsWorkInFour()
+    {
+        await StartAsync("a");
+        var divisors = new List<int>();
+        for (var i = 0; i < 3; i++)
+        {
+            var step = (await _ledger.ClaimAsync())!;
+            divisors.Add(step.MemoryDivisor);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Resource), default);
+            _ledger.Clock.Advance(TimeSpan.FromMinutes(2));
+        }
+
+        divisors.ShouldBe([1, 2, 4]);
+    }
+
+    [Fact]
+    public async Task Claim_EverySlotHeld_GetsNothingUntilOneIsFree()
+    {
+        await StartAsync("a", "b", "c");
+        var first = (await ClaimWithSlotsAsync("w1", []))!;
+        var second = (await ClaimWithSlotsAsync("w1", [first]))!;
+
+        (await ClaimWithSlotsAsync("w1", [first, second])).ShouldBeNull("both slots are held");
+        await _ledger.Steps.FinishAsync(LedgerFixture.Finished(first), default);
+
+        (await ClaimWithSlotsAsync("w1", [second])).ShouldNotBeNull();
+        (await _ledger.Workers.ListAsync(default)).Select(w => (w.Name, w.Slots, w.Held, w.Free)).ShouldBe([("w1", 2, 2, 0)]);
+    }
+
+    [Fact]
+    public async Task Claim_QuotaOfTheKindUsedUp_WaitsForItsEnd()
+    {
+        using var ledger = new LedgerFixture(new OrchestratorOptions { Quotas = { ["noop"] = 1 } });
+        await ledger.AdvertiseAsync();
+        await ledger.SubmitAsync("a", "b");
+        await ledger.PrepareAsync();
+        var first = (await ledger.ClaimAsync())!;
+
+        (await ledger.ClaimAsync("w2")).ShouldBeNull();
+        await ledger.Steps.FinishAsync(LedgerFixture.Finished(first), default);
+
+        (await ledger.ClaimAsync("w2")).ShouldNotBeNull();
+    }
+
+    [Theory]
+    [InlineData(3600)]
+    [InlineData(-3600)]
+    public async Task Sweep_WallClockJumps_NoLeaseIsLostAndADeadWorkerIsStillNoticed(int seconds)
+    {
+        var run = await StartAsync("a");
+        await _ledger.ClaimAsync();
+        _ledger.Clock.WallJump = TimeSpan.FromSeconds(seconds);
+
+        (await _ledger.Sweep.RunAsync(default)).ShouldBe(0, "the lease has not ended");
+        _ledger.Clock.Advance(_ledger.Options.Lease + TimeSpan.FromSeconds(1));
+        (await _ledger.Sweep.RunAsync(default)).ShouldBe(1, "the lease has ended, whatever the wall clock says");
+
+        (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Ready);
+    }
+
+    [Fact]
+    public async Task Sweep_LeaseWrittenByAClockThatWasAhead_EndsWithinOneLease()
+    {
+        var run = await StartAsync("a");
+        await _ledger.ClaimAsync();
+        await _ledger.Database.WriteAsync(t => t.ExecuteAsync("update step set lease_until = lease_until + 86400000"), default);
+
+        await _ledger.Sweep.RunAsync(default);
+        _ledger.Clock.Advance(_ledger.Options.Lease + TimeSpan.FromSeconds(1));
+        await _ledger.Sweep.RunAsync(default);
+
+        (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Ready);
+    }
+
+    private Task<StepRow?> ClaimWithSlotsAsync(string worker, StepRow[] holding) =>
+        _ledger.ClaimAsync(worker, [LedgerFixture.Offer("noop")], ["cpu"], [.. holding.Select(h => new HeldAttempt(h.Run, h.Name, h.Attempt))], slots: 2);
+
     private async Task<Guid> StartAsync(params string[] steps)
     {
         await _ledger.AdvertiseAsync();

@@ -6,7 +6,7 @@ namespace Espalier.Stages.Worker.Isolation;
 /// <summary>What it means that a work process ended without an outcome.</summary>
 internal static class WorkProcessEnd
 {
-    private const int LinesShown = 12;
+    private const int LinesShown = 40;
     private const int SignalBase = 128;
     private const int Kill = 9;
     private const int Terminate = 15;

@@ -1,0 +1,59 @@
+using System.Globalization;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Tests.Embedded;
+
+namespace Espalier.Benchmarks.Steps;
+
+/// <summary>Time of one step that does nothing.</summary>
+internal static class Overhead
+{
+    private const int Steps = 40;
+    private const int Repeats = 5;
+    private const int Submissions = 100;
+
+    public static async Task MeasureAsync(Places places)
+    {
+        foreach (var (name, start) in places.All)
+        {
+            await using var platform = await start();
+            for (var i = 0; i < 4; i++)
+                await RunAsync(platform, $"warm-up-{i}");
+            var perStep = new List<double>();
+            var cpu = Environment.CpuUsage.TotalTime;
+            for (var i = 0; i < Repeats; i++)
+                perStep.AddRange(await RunAsync(platform, $"measured-{i}"));
+            cpu = Environment.CpuUsage.TotalTime - cpu;
+            var first = new List<double>();
+            for (var i = 0; i < Submissions; i++)
+                first.Add(await FirstStartAsync(platform, i));
+            Say($"{name}: {Steps} steps in a row, {Repeats} times: per step {Quantiles(perStep)}, mean {perStep.Average():0.0} ms, processor time {cpu.TotalMilliseconds / (Steps * Repeats):0.0} ms");
+            Say($"{name}: from submission to the first start: {Quantiles(first)}");
+        }
+        Say($"RabbitMQ.Client alone, request and answer of 900 bytes, persistent, confirmed: {Quantiles(await RawRoundTrip.MeasureAsync(places.Broker.Address))}");
+    }
+
+    /// <summary>Runs a chain; milliseconds from the end of each step to the end of the next.</summary>
+    private static async Task<List<double>> RunAsync(EmbeddedPlatform platform, string text)
+    {
+        var yaml = $"name: chain\nstages:\n  s0: {{ uses: noop, with: {{ text: {text} }} }}\n"
+            + string.Join('\n', Enumerable.Range(1, Steps - 1).Select(i => $"  s{i}: {{ uses: noop, needs: s{i - 1}, with: {{ text: {text}, from: \"${{s{i - 1}.model}}\" }} }}"));
+        var run = await platform.EndAsync(await platform.SubmitAsync(yaml));
+        if (run.State != RunState.Succeeded)
+            throw new InvalidOperationException($"The run ended as {run.State}.");
+        return [.. run.Steps.Zip(run.Steps.Skip(1), (a, b) => (b.Ended!.Value - a.Ended!.Value).TotalMilliseconds)];
+    }
+
+    private static async Task<double> FirstStartAsync(EmbeddedPlatform platform, int number)
+    {
+        var run = await platform.EndAsync(await platform.SubmitAsync($"name: one\nstages:\n  a: {{ uses: noop, with: {{ text: first-{number} }} }}\n"));
+        return (run.Steps[0].Started!.Value - run.Created).TotalMilliseconds;
+    }
+
+    private static string Quantiles(List<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return string.Create(CultureInfo.InvariantCulture, $"p50 {sorted[sorted.Count / 2]:0.0} ms, p90 {sorted[sorted.Count * 9 / 10]:0.0} ms, p99 {sorted[sorted.Count * 99 / 100]:0.0} ms");
+    }
+
+    private static void Say(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+}
