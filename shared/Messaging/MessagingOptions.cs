@@ -40,9 +40,9 @@ public sealed class MessagingOptions
     /// <value>5 seconds; 0.1 seconds to 5 minutes</value>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the start waits for the broker.</summary>
-    /// <value>30 seconds; 1 second to 10 minutes</value>
-    public TimeSpan StartTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>How long the start waits for a broker that is away, trying again and again, before the process gives up.</summary>
+    /// <value>10 minutes; 1 second to 10 minutes</value>
+    public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Deliveries of one work hint before the broker gives it up.</summary>
     /// <value>5; 1 to 100</value>
