@@ -71,6 +71,22 @@ public sealed class TrainStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_SplitBecauseMemoryWasShort_LearnsTheSameUpToRounding()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var options = TrainingBench.Options("""{"balance":"loss-free","batch":6,"tokens":1920}""");
+
+        var whole = await TrainingBench.RunAsync(_bench.Context(data, options));
+        _bench.MemoryDivisor = 4;
+        var split = await TrainingBench.RunAsync(_bench.Context(data, options)); // 6 rows: 6 parts of one
+
+        var (expected, found) = ((await _bench.ReportAsync(whole))["history"]!.AsArray(), (await _bench.ReportAsync(split))["history"]!.AsArray());
+        found.Select(p => p!["tokens"]!.GetValue<long>()).ShouldBe(expected.Select(p => p!["tokens"]!.GetValue<long>()));
+        foreach (var (e, f) in expected.Zip(found))
+            f!["loss"]!.GetValue<double>().ShouldBe(e!["loss"]!.GetValue<double>(), 1e-3);
+    }
+
+    [Fact]
     public async Task Run_ManySteps_LeavesNoTensors()
     {
         var data = await _bench.AddRepetitiveDatasetAsync();

@@ -61,6 +61,9 @@ public sealed class TrainingBench : IDisposable
         return await writer.CommitAsync(default);
     }
 
+    /// <summary>For contexts made from now on.</summary>
+    public int MemoryDivisor { get; set; } = 1;
+
     public StageContext Context(ManifestRef data, JsonObject options, IStageCursor? cursor = null, IStageProgress? progress = null, params StepInput[] inputs) => new()
     {
         Step = new StepAddress(Guid.Empty, "base", Digest.Of("step"u8)),
@@ -69,6 +72,7 @@ public sealed class TrainingBench : IDisposable
         Artifacts = Store,
         Cursor = cursor ?? new MemoryCursor(),
         Progress = progress ?? new RecordedProgress(),
+        MemoryDivisor = MemoryDivisor,
         Cache = _folder.CreateSubdirectory($"cache-{Guid.NewGuid():n}"),
     };
 

@@ -8,6 +8,7 @@ internal sealed class Matrix(Action<string> say)
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly HashSet<string> _reached = [];
     private Reference? _reference;
+    private TimeSpan _fastest = TimeSpan.MaxValue;
 
     /// <summary>Every fault point that any run has reached.</summary>
     public IReadOnlySet<string> Reached => _reached;
@@ -40,7 +41,7 @@ internal sealed class Matrix(Action<string> say)
     /// <summary>Undisturbed runs: the first warms the services up, the second is what the others are compared with.</summary>
     private async Task ReferAsync(Site site)
     {
-        for (var i = 0; i < 2; i++)
+        for (var i = 0; i < 3; i++)
         {
             Note(site);
             await site.ResetAsync("");
@@ -50,12 +51,13 @@ internal sealed class Matrix(Action<string> say)
             var steps = await site.Ledger.StepsAsync(run);
             if (state != "succeeded")
                 throw new InvalidOperationException($"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
-            var reference = new Reference(clock.Elapsed, site.Faults.Units(), [.. steps.Select(Result)]);
+            _fastest = clock.Elapsed < _fastest ? clock.Elapsed : _fastest;
+            var reference = new Reference(site.Faults.Units(), [.. steps.Select(Result)]);
             if (_reference is not null && !_reference.Results.SequenceEqual(reference.Results))
                 throw new InvalidOperationException($"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
             _reference = reference;
         }
-        say($"undisturbed on {site.Store}: {_reference!.Duration.TotalSeconds:0.0} s, {_reference.Results.Count} steps, {_reference.Units} units saved");
+        say($"undisturbed on {site.Store}: {_fastest.TotalSeconds:0.0} s, {_reference!.Results.Count} steps, {_reference.Units} units saved");
     }
 
     private async Task<PointOutcome> RunAsync(Site site, CrashPoint point)
@@ -68,6 +70,7 @@ internal sealed class Matrix(Action<string> say)
         var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, model), Limit);
         var state = await site.Ledger.WaitForEndAsync(run, Limit);
         var duration = clock.Elapsed;
+        _fastest = duration < _fastest ? duration : _fastest;
         var struck = await striking && (point.Blow != Blow.Fault || site.Faults.HasFired);
         return await CheckAsync(site, point, run, state, model, duration, struck);
     }
@@ -75,7 +78,7 @@ internal sealed class Matrix(Action<string> say)
     private async Task<bool> StrikeLaterAsync(Site site, CrashPoint point)
     {
         // The generated time is a share of a nominal run of 2.5 s.
-        await Task.Delay(point.After * (_reference!.Duration.TotalSeconds / 2.5) * 0.9);
+        await Task.Delay(point.After * (_fastest.TotalSeconds / 2.5) * 0.9);
         return await Striker.StrikeAsync(site, point);
     }
 
@@ -106,5 +109,5 @@ internal sealed class Matrix(Action<string> say)
 
     private static string Result(LedgerStep step) => $"{step.Name} {step.State} {step.Outputs}";
 
-    private sealed record Reference(TimeSpan Duration, int Units, IReadOnlyList<string> Results);
+    private sealed record Reference(int Units, IReadOnlyList<string> Results);
 }

@@ -31,14 +31,16 @@ internal static class PointGenerator
     public static IReadOnlyList<CrashPoint> Generate(int count, int seed)
     {
         var random = new Random(seed);
-        var families = new[] { Orchestrators(), WorkFaults(), WorkerFaults(), Writes(), Kills(), Servers(), Stores(), WorkFaults(), WorkerFaults() }
+        var all = new[] { Orchestrators(), WorkFaults(), WorkerFaults(), Writes(), Kills(), Servers(), Stores() }
             .Select(f => new Queue<CrashPoint>(Shuffle(f, random))).ToList();
+        // The two large families come twice in a round.
+        List<Queue<CrashPoint>> families = [.. all, all[1], all[2]];
         var points = new List<CrashPoint>();
         for (var turn = 0; points.Count < count; turn++)
         {
             var family = families[turn % families.Count];
             var point = family.Dequeue();
-            // When all were had they come again, at another time or hit.
+            // When all have come they come again, at another time or hit.
             family.Enqueue(point);
             points.Add(Vary(point, random) with { Number = points.Count + 1 });
         }

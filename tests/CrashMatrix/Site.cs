@@ -163,7 +163,7 @@ internal sealed partial class Site : IAsyncDisposable
         {
             Add(name, project, new()
             {
-                ["worker:heartbeat-interval"] = "00:00:00.8",
+                ["worker:heartbeat-interval"] = "00:00:00.2",
                 ["worker:poll-interval"] = "00:00:01",
                 ["worker:stop-grace"] = "00:00:03",
                 ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),

@@ -11,6 +11,7 @@ internal sealed class StepAttempt(
     StepAssignment assignment, StageWorkerOptions options, OfferedStages stages, IStageRunner runner, OrchestratorClient orchestrator,
     ArtifactStore artifacts, TimeProvider time, ILogger logger)
 {
+    private const int MostLastMessages = 20;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ReportPause = TimeSpan.FromMilliseconds(200);
 
@@ -74,6 +75,7 @@ internal sealed class StepAttempt(
         catch (Exception e)
         {
             StageLog.AttemptFailed(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence, e);
+            await TellRestAsync().ConfigureAwait(false);
             await FailAsync(FailureClassifier.Classify(e), FailureClassifier.Describe(e)).ConfigureAwait(false);
         }
     }
@@ -97,7 +99,7 @@ internal sealed class StepAttempt(
             StageLog.ResultFenced(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
             return null;
         }
-        await TellOnceAsync(CancellationToken.None).ConfigureAwait(false);
+        await TellRestAsync().ConfigureAwait(false);
         Faults.Reach(FaultPoints.StepCommit);
         var commit = await artifacts.CommitStepAsync(
             assignment.Step.Key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
@@ -284,20 +286,31 @@ internal sealed class StepAttempt(
         }
     }
 
-    private async Task TellOnceAsync(CancellationToken cancellationToken)
+    /// <summary>Tells everything that is not told yet, such as the last lines of a work process that crashed.</summary>
+    private async Task TellRestAsync()
+    {
+        for (var message = 0; message < MostLastMessages && await TellOnceAsync(CancellationToken.None).ConfigureAwait(false); message++)
+        {
+        }
+    }
+
+    /// <summary>False when there is nothing new, or nobody to tell it to.</summary>
+    private async Task<bool> TellOnceAsync(CancellationToken cancellationToken)
     {
         if (_progress.Take(assignment.Step, assignment.Fence) is not { } progress)
-            return;
+            return false;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limited.CancelAfter(ProgressInterval * 4);
         try
         {
             Faults.Reach(FaultPoints.ProgressSend);
             await orchestrator.PublishAsync(progress, limited.Token).ConfigureAwait(false);
+            return true;
         }
         catch (Exception e) when (e is MassTransitException or IOException or OperationCanceledException)
         {
             // Progress is for people; the next one follows.
+            return false;
         }
     }
 }
