@@ -17,7 +17,7 @@ internal static class Striker
                 await site.Services[point.Target].SignalAsync("TERM");
                 return true;
             case Blow.KillWork:
-                return await KillWorkAsync(site.Services[point.Target]);
+                return await KillWorkAsync(site, point.Target);
             case Blow.FreezeService:
                 await site.Services[point.Target].SignalAsync("STOP");
                 await Task.Delay(Site.Lease * 1.5);
@@ -43,11 +43,11 @@ internal static class Striker
     }
 
     /// <summary>Waits for work to be there: at a random moment most services have none.</summary>
-    private static async Task<bool> KillWorkAsync(SupervisedService service)
+    private static async Task<bool> KillWorkAsync(Site site, string target)
     {
-        for (var tries = 0; tries < 500; tries++)
+        for (var tries = 0; tries < 3000; tries++)
         {
-            if (await service.KillWorkAsync())
+            if (site.Faults.Count().ContainsKey($"{target}-work@work-begin") && await site.Services[target].KillWorkAsync())
                 return true;
             await Task.Delay(20);
         }

@@ -13,21 +13,31 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<(Guid Run, string Step), (StepProgress Progress, long At)> _newest = new();
+    private long _forgotAt = time.GetTimestamp();
 
     /// <summary>Takes a progress event.</summary>
     public async Task TakeAsync(StepProgress progress, CancellationToken cancellationToken)
     {
         _newest[(progress.Step.RunId, progress.Step.Name)] = (progress, time.GetTimestamp());
-        foreach (var (key, value) in _newest)
-        {
-            if (time.GetElapsedTime(value.At) > Lifetime)
-                _newest.TryRemove(key, out _);
-        }
+        Forget();
         if (progress.Log.Count > 0)
         {
             await database.WriteAsync(
                 transaction => transaction.LogAsync(
                     progress.Step.RunId.ToString(), progress.Step.Name, new StepLogged(progress.Fence, progress.Log)), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Forgets steps that nothing was heard of; not at every event, of which there may be thousands a second.</summary>
+    private void Forget()
+    {
+        var last = Interlocked.Read(ref _forgotAt);
+        if (time.GetElapsedTime(last) < Lifetime / 10 || Interlocked.CompareExchange(ref _forgotAt, time.GetTimestamp(), last) != last)
+            return;
+        foreach (var (key, value) in _newest)
+        {
+            if (time.GetElapsedTime(value.At) > Lifetime)
+                _newest.TryRemove(key, out _);
         }
     }
 

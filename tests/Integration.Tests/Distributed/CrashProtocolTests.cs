@@ -65,6 +65,26 @@ public sealed class CrashProtocolTests(Servers servers)
     }
 
     [Fact]
+    public async Task Cancel_WorkThatDoesNotStop_IsEndedAfterItsGrace()
+    {
+        await using var platform = await DistributedPlatform.StartAsync(servers);
+        platform.Environment[Faults.Variable] = $"noop-work@{FaultPoints.CursorSave}:6:delay:600000";
+        platform.Environment[Faults.RoleVariable] = "noop";
+        var worker = await platform.StartWorkerAsync("tests/NoopService", ("worker:stop-grace", "00:00:01"));
+        var run = await platform.SubmitAsync("name: stubborn\nstages:\n  a: { uses: noop, with: { text: stubborn, units: 10 } }\n");
+        await platform.WaitAsync(run, v => v.Steps[0].Done == 5);
+
+        var clock = Stopwatch.StartNew();
+        await platform.CancelAsync(run);
+        var ended = await platform.EndAsync(run);
+
+        ended.State.ShouldBe(RunState.Cancelled, platform.Log);
+        ended.Steps[0].Message.ShouldContain("its work was ended after 1 s");
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(15));
+        (await worker.TerminateAsync()).ShouldBe(0, worker.Log);
+    }
+
+    [Fact]
     public async Task Run_WideMatrixAndTwoWorkers_ShareTheLoad()
     {
         await using var platform = await DistributedPlatform.StartAsync(servers);

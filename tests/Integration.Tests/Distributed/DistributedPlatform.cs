@@ -102,6 +102,12 @@ internal sealed class DistributedPlatform : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
     }
 
+    public async Task CancelAsync(Guid run)
+    {
+        using var answer = await _client.PostAsync($"/api/v1/runs/{run}/cancel", null);
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+    }
+
     public async Task<RunView> FindAsync(Guid run) => (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
 
     public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until, TimeSpan? limit = null)

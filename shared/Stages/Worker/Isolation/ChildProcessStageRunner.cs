@@ -19,7 +19,7 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
         {
             await using var onKill = kill.Register(process.Kill).ConfigureAwait(false);
             await using var onStop = stop.Register(() => _ = process.SendAsync(new WorkOrder { Stop = true })).ConfigureAwait(false);
-            outcome = await DoAsync(process, work).ConfigureAwait(false);
+            outcome = await DoAsync(process, work, stop).ConfigureAwait(false);
         }
         finally
         {
@@ -40,12 +40,15 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
     public ValueTask DisposeAsync() => processes.DisposeAsync();
 
     /// <summary>Sends the assignment, then hands on progress until the outcome; null when the process ended without one.</summary>
-    private static async Task<WorkOutcome?> DoAsync(WorkProcess process, StageWork work)
+    private static async Task<WorkOutcome?> DoAsync(WorkProcess process, StageWork work, CancellationToken stop)
     {
         using var ended = new CancellationTokenSource();
         if (!await process.SendAsync(new WorkOrder { Lease = work.Lease.Remaining }).ConfigureAwait(false)
             || !await process.SendAsync(new WorkOrder { Assignment = work.Assignment }).ConfigureAwait(false))
             return null;
+        // Asked to stop before it began: the order came before the assignment that it is for.
+        if (stop.IsCancellationRequested)
+            await process.SendAsync(new WorkOrder { Stop = true }).ConfigureAwait(false);
         var telling = TellLeaseAsync(process, work.Lease, ended.Token);
         try
         {

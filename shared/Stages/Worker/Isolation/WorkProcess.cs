@@ -14,6 +14,7 @@ internal sealed class WorkProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly Queue<string> _lines = new();
     private readonly Task _errors;
+    private readonly SemaphoreSlim _sending = new(1, 1);
 
     private WorkProcess(Process process)
     {
@@ -63,6 +64,8 @@ internal sealed class WorkProcess : IAsyncDisposable
     /// <summary>Sends an order; false when the process is gone.</summary>
     public async Task<bool> SendAsync(WorkOrder order)
     {
+        // A lease and a stop may be told at the same time; the stream takes one writer.
+        await _sending.WaitAsync().ConfigureAwait(false);
         try
         {
             await _process.StandardInput.WriteLineAsync(WorkLine.Write(order)).ConfigureAwait(false);
@@ -72,6 +75,10 @@ internal sealed class WorkProcess : IAsyncDisposable
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
         {
             return false;
+        }
+        finally
+        {
+            _sending.Release();
         }
     }
 
