@@ -17,7 +17,7 @@ internal static class AttemptEndings
         LedgerTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options)
     {
         if (run.IsCancelling && failure != FailureClass.User)
-            return await transaction.MoveAsync(run, step, StepEvent.Stopped, "Stopped on request.").ConfigureAwait(false);
+            return await transaction.MoveAsync(run, step, StepEvent.Stopped, failure is null ? message : "Stopped on request.").ConfigureAwait(false);
         if (failure is null)
             return await AgainAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
 
