@@ -18,6 +18,7 @@ internal static class CommandLine
           espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
           espalier import DIR --name base  ·  espalier export base@candidate DIR
           espalier doctor                               what this machine has and lacks
+          espalier bench train --shape tiny             speed, beside plain PyTorch
 
         State is kept in $ESPALIER_HOME, else in .espalier of the current folder.
         Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. With --json, one object on standard output.
@@ -67,6 +68,7 @@ internal static class CommandLine
         ExportCommand.Create(terminal),
         ModelsCommand.Create(terminal),
         DoctorCommand.Create(terminal),
+        BenchCommand.Create(terminal),
     };
 
     private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems)

@@ -10,9 +10,13 @@ public sealed partial class MoeDecoder
     private FusedDecoder? _fused;
     private FusedTraining? _training;
 
-    /// <summary>Whether fused kernels may be used where there are any; tests switch them off to run the plain twin.</summary>
+    /// <summary>Whether fused kernels may be used where there are any; off, the plain twin runs.</summary>
     /// <value>true</value>
-    internal bool UsesKernels { get; set; } = true;
+    public bool UsesKernels { get; set; } = true;
+
+    /// <summary>Where the time of training steps goes, by part; kept only when set, and only by fused kernels.</summary>
+    /// <value>null</value>
+    public Dictionary<string, TimeSpan>? Profile { get; set; }
 
     /// <summary>Bytes that training steps keep for activations and scratch, 0 without fused kernels.</summary>
     public long TrainingBytes => _training?.SizeBytes ?? 0;

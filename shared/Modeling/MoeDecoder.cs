@@ -13,6 +13,8 @@ namespace Espalier.Modeling;
 /// </summary>
 public sealed partial class MoeDecoder : IDisposable
 {
+    private const long MostLogits = 1 << 25; // elements that TokenLosses holds at once
+
     private readonly IReadOnlyList<DecoderLayer> _layers;
     private readonly RotaryEmbedding _rotary;
     private readonly Tensor _embedding; // (V, H)
@@ -67,6 +69,29 @@ public sealed partial class MoeDecoder : IDisposable
             return fused.Head(hidden, _finalNorm, _head);
         using var scope = NewDisposeScope();
         return linear(RmsNorm(hidden, _finalNorm), Cast(_head)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Cross-entropy in nats (T), float32, of <paramref name="targets"/> (T), int64, after the last residual stream
+    /// <paramref name="rows"/> (T, H); logits exist for a few rows at a time. Without gradients.
+    /// </summary>
+    public Tensor TokenLosses(Tensor rows, Tensor targets)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        if (Fused is { } fused)
+            return fused.TokenLosses(rows, targets, _finalNorm, _head).MoveToOuterDisposeScope();
+        var losses = new List<Tensor>();
+        var chunk = Math.Max(1, MostLogits / Config.VocabularySize);
+        for (var start = 0L; start < rows.shape[0]; start += chunk)
+        {
+            using var chunkScope = NewDisposeScope();
+            var count = Math.Min(chunk, rows.shape[0] - start);
+            var logits = Head(rows.narrow(0, start, count).unsqueeze(0)).squeeze(0).to(float32);          // (n, V)
+            var losing = -logits.log_softmax(-1).gather(1, targets.narrow(0, start, count).unsqueeze(1)); // (n, 1)
+            losses.Add(losing.squeeze(1).MoveToOuterDisposeScope());
+        }
+        return cat(losses).MoveToOuterDisposeScope();
     }
 
     private (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)

@@ -136,23 +136,30 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         var stream = hidden.contiguous();
         var tokens = hidden.numel() / decoder.Config.HiddenSize;
         var (normed, logits) = (Floats(tokens, decoder.Config.HiddenSize), Floats(tokens, decoder.Config.VocabularySize));
-        var arguments = new EndArguments
-        {
-            Threads = get_num_threads(),
-            Tokens = tokens,
-            Hidden = decoder.Config.HiddenSize,
-            Vocabulary = decoder.Config.VocabularySize,
-            Epsilon = decoder.Config.NormEpsilon,
-            FinalNorm = At(finalNorm),
-            Head = At(head),
-            Stream = At(stream),
-            Normed = At(normed),
-            Logits = At(logits),
-            Rows = tokens,
-        };
+        var arguments = Ends(tokens, stream, normed, logits, finalNorm, head);
         FusedKernels.HeadForward(&arguments);
         return logits.view([.. hidden.shape[..^1], decoder.Config.VocabularySize]).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Cross-entropy (T) of <paramref name="targets"/> (T) after <paramref name="rows"/> (T, H), without gradients.</summary>
+    public Tensor TokenLosses(Tensor rows, Tensor targets, Tensor finalNorm, Tensor head)
+    {
+        using var scope = NewDisposeScope();
+        var (stream, expected, tokens) = (rows.contiguous(), targets.contiguous(), rows.shape[0]);
+        if (((expected < 0) | (expected >= decoder.Config.VocabularySize)).any().item<bool>())
+            throw new ArgumentException($"a target is outside the vocabulary of {decoder.Config.VocabularySize}");
+        var most = Math.Min(tokens, LogitRows(decoder.Config));
+        var (normed, logits, losses) = (Floats(tokens, decoder.Config.HiddenSize), Floats(most, decoder.Config.VocabularySize), Floats(tokens));
+        var arguments = Ends(tokens, stream, normed, logits, finalNorm, head);
+        arguments.Rows = most;
+        arguments.Targets = FusedKernels.Address<long>(expected);
+        arguments.Losses = At(losses);
+        FusedKernels.HeadLosses(&arguments);
+        return losses.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rows of logits to hold at once: about 8 MiB.</summary>
+    public static long LogitRows(ModelConfig config) => Math.Max(48, (1 << 21) / config.VocabularySize);
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
@@ -166,6 +173,21 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     }
 
     internal static float* At(Tensor? tensor) => tensor is null ? null : FusedKernels.Address<float>(tensor);
+
+    private EndArguments Ends(long tokens, Tensor stream, Tensor normed, Tensor logits, Tensor finalNorm, Tensor head) => new()
+    {
+        Threads = get_num_threads(),
+        Tokens = tokens,
+        Hidden = decoder.Config.HiddenSize,
+        Vocabulary = decoder.Config.VocabularySize,
+        Epsilon = decoder.Config.NormEpsilon,
+        FinalNorm = At(finalNorm),
+        Head = At(head),
+        Stream = At(stream),
+        Normed = At(normed),
+        Logits = At(logits),
+        Rows = tokens,
+    };
 
     private static long Pieces(long total, long size) => (total + size - 1) / size;
 

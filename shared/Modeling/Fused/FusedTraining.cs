@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Espalier.Modeling.Training;
 using Espalier.Torch.Kernels;
 using TorchSharp;
@@ -12,8 +13,6 @@ namespace Espalier.Modeling.Fused;
 /// </summary>
 internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
 {
-    private const long LogitElements = 1 << 21; // per block of rows: 8 MiB
-
     private readonly Arena _arena = new();
     private readonly LayerArguments[] _layers = new LayerArguments[layers.Count];
     private EndArguments _ends;
@@ -40,35 +39,47 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
         fixed (LayerArguments* layer = _layers)
         fixed (EndArguments* ends = &_ends)
         {
-            FusedKernels.Embed(ends);
+            Run("embedding", ends, &FusedKernels.Embed);
             for (var i = 0; i < layers.Count; i++)
             {
-                FusedKernels.AttentionForward(&layer[i]);
-                FusedKernels.RouterForward(&layer[i]);
-                FusedKernels.ExpertsForward(&layer[i]);
-                FusedKernels.ExpertsCombine(&layer[i]);
+                Run("attention forward", &layer[i], &FusedKernels.AttentionForward);
+                Run("router forward", &layer[i], &FusedKernels.RouterForward);
+                Run("experts forward", &layer[i], &FusedKernels.ExpertsForward);
+                Run("experts combine", &layer[i], &FusedKernels.ExpertsCombine);
                 for (var expert = 0; expert < decoder.Config.Experts; expert++)
                     counts[i][expert] += layer[i].Counts[expert];
             }
             ends->Stream = layer[layers.Count - 1].Result;
             ends->Scale = share / tokens;
-            FusedKernels.HeadLosses(ends);
+            Run("head and loss, both ways", ends, &FusedKernels.HeadLosses);
             ends->Stream = layer[0].Input;
 
             var balance = BalanceLoss(settings, share);
             var routerZ = RouterZ(settings, share);
             for (var i = layers.Count - 1; i >= 0; i--)
             {
-                FusedKernels.ExpertsBackward(&layer[i]);
-                FusedKernels.AttentionBackward(&layer[i]);
+                Run("experts and router backward", &layer[i], &FusedKernels.ExpertsBackward);
+                Run("attention backward", &layer[i], &FusedKernels.AttentionBackward);
             }
-            FusedKernels.EmbedBackward(ends);
+            Run("embedding backward", ends, &FusedKernels.EmbedBackward);
             return (Mean(ends->Losses, tokens), balance, routerZ);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
+
+    private void Run<T>(string part, T* arguments, delegate*<T*, void> kernel) where T : unmanaged
+    {
+        if (decoder.Profile is not { } profile)
+        {
+            kernel(arguments);
+            return;
+        }
+        var start = Stopwatch.GetTimestamp();
+        kernel(arguments);
+        profile[part] = profile.GetValueOrDefault(part) + Stopwatch.GetElapsedTime(start);
+    }
 
     private static double Mean(float* values, long count)
     {
@@ -194,7 +205,7 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             layer.Result = stream = _arena.Take<float>(tokens * hidden);
         }
         _balance = _arena.Take<float>(experts);
-        var rows = Math.Min(tokens, Math.Max(48, LogitElements / decoder.Config.VocabularySize));
+        var rows = Math.Min(tokens, FusedDecoder.LogitRows(decoder.Config));
         _ends = new EndArguments
         {
             Tokens = tokens,

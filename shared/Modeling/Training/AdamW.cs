@@ -43,9 +43,9 @@ public sealed class AdamW : IDisposable
     /// <value>0.1</value>
     public double WeightDecay { get; init; } = 0.1;
 
-    /// <summary>Whether fused kernels may be used where there are any; tests switch them off to run the plain twin.</summary>
+    /// <summary>Whether fused kernels may be used where there are any; off, the plain twin runs.</summary>
     /// <value>true</value>
-    internal bool UsesKernels { get; set; } = true;
+    public bool UsesKernels { get; set; } = true;
 
     /// <summary>Steps taken, t.</summary>
     public long Steps { get; set; }

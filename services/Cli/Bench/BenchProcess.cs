@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Torch;
+using TorchSharp;
+
+namespace Espalier.Cli.Bench;
+
+/// <summary>One of the two measured processes: ours, or the peer's script.</summary>
+internal sealed class BenchProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private BenchProcess(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["OMP_NUM_THREADS"] = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
+        if (BlasKernelChoice.Current is { } kernel)
+            start.Environment[BlasKernelChoice.Variable] = kernel;
+        _process = Process.Start(start)!;
+        _process.ErrorDataReceived += (_, e) => LastError = string.IsNullOrWhiteSpace(e.Data) ? LastError : e.Data;
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>The last line that the process wrote to standard error.</summary>
+    public string? LastError { get; private set; }
+
+    /// <summary>Starts ours.</summary>
+    public static BenchProcess Ours(BenchShape shape, BenchWorkKind kind) =>
+        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--shape", shape.Name, "--work", Name(kind)]);
+
+    /// <summary>Starts the peer in one precision.</summary>
+    public static BenchProcess Peer(BenchShape shape, BenchWorkKind kind, string precision) =>
+        new(PeerScript.Python, [PeerScript.Path, "--work", Name(kind), "--precision", precision, .. Describe(shape)]);
+
+    /// <summary>Runs steps and waits for the answer; null when it does not come in time or the process ended.</summary>
+    public async Task<BenchTurn?> RunAsync(int steps, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        await _process.StandardInput.WriteLineAsync(steps.ToString(CultureInfo.InvariantCulture).AsMemory(), cancellationToken).ConfigureAwait(false);
+        await _process.StandardInput.FlushAsync(cancellationToken).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(limit);
+        try
+        {
+            var line = await _process.StandardOutput.ReadLineAsync(deadline.Token).ConfigureAwait(false);
+            return line is null ? null : JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+
+    private static string Name(BenchWorkKind kind) => kind == BenchWorkKind.Train ? "train" : "calibrate";
+
+    // A program that is not its own host (dotnet Espalier.Cli.dll) names the assembly first.
+    private static IEnumerable<string> OwnAssembly() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(BenchProcess).Assembly.Location] : [];
+
+    private static IEnumerable<string> Describe(BenchShape shape) => new (string Name, int Value)[]
+    {
+        ("layers", shape.Layers), ("hidden", shape.Hidden), ("heads", shape.Heads), ("experts", shape.Experts), ("top-k", shape.TopK),
+        ("expert-size", shape.ExpertSize), ("vocabulary", shape.Vocabulary), ("batch", shape.Batch), ("length", shape.Length),
+        ("threads", torch.get_num_threads()),
+    }.SelectMany(option => (string[])["--" + option.Name, option.Value.ToString(CultureInfo.InvariantCulture)]);
+}
