@@ -22,10 +22,11 @@ internal sealed class EvaluateForecast : IStageForecast
             throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
         var length = options.Length ?? Math.Min(shortest, DefaultLength);
         var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
+        var atOnce = options.Tasks.Contains(EvaluateOptions.Agreement) ? 2 : 1;
         return new StepForecast
         {
             NewBytes = ReportBytes,
-            MemoryBytes = MemoryForecast.Process + models.Max(m => element * m.Config.TotalParameters + MemoryForecast.Forward(m.Config, (long)options.Batch * length, length)),
+            MemoryBytes = MemoryForecast.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryForecast.Forward(m.Config, (long)options.Batch * length, length)),
             Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
         };
     }

@@ -17,6 +17,9 @@ public sealed record EvaluateOptions
     /// <summary>Task: raw logits and expert choices of given tokens.</summary>
     public const string Logits = "logits";
 
+    /// <summary>Task: divergence of the predictions from those of a reference model, and how often both choose the same token.</summary>
+    public const string Agreement = "agreement";
+
     /// <summary>Computing in 32 bits.</summary>
     public const string Float32 = "fp32";
 
@@ -29,7 +32,7 @@ public sealed record EvaluateOptions
 
     /// <summary>What to measure.</summary>
     /// <value>validation-loss</value>
-    [Option("What to measure.", Choices = [ValidationLoss, MultipleChoice, Routing, Logits])]
+    [Option("What to measure.", Choices = [ValidationLoss, MultipleChoice, Routing, Agreement, Logits])]
     public IReadOnlyList<string> Tasks { get; init; } = [ValidationLoss];
 
     /// <summary>Text that no model was trained on.</summary>
@@ -71,6 +74,11 @@ public sealed record EvaluateOptions
     /// <summary>Model that the others are compared with.</summary>
     [Option("Step whose model the others are compared with, in pairs over the same documents.")]
     public string? Baseline { get; init; }
+
+    /// <summary>Model that the task agreement compares with.</summary>
+    /// <value>the baseline, else the first model</value>
+    [Option("Step whose model the task agreement compares the others with, usually the one before compression; the baseline, else the first model, when left out.")]
+    public string? Reference { get; init; }
 
     /// <summary>Coverage of intervals.</summary>
     /// <value>0.95</value>

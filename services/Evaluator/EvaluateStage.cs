@@ -28,14 +28,17 @@ public sealed class EvaluateStage : IStage
         var material = await MaterialAsync(context, options, models, cancellationToken).ConfigureAwait(false);
         var finished = await FinishedPasses.LoadAsync(context, cancellationToken).ConfigureAwait(false);
         var results = new List<ModelResult>(models.Count);
+        using var reference = FindReference(options, models);
         foreach (var model in models)
         {
             using (model)
             {
                 results.Add(new ModelResult(model)
                 {
-                    Corpus = material.Text is not { } text ? null : await finished.GetAsync(
+                    Corpus = material.Text is not { } text || !NeedsCorpus(options) ? null : await finished.GetAsync(
                         $"{model.Step}/corpus", () => CorpusPass.Run(context, model, text, options, material.Length, cancellationToken), cancellationToken).ConfigureAwait(false),
+                    Agreement = reference is null || model == reference ? null : await finished.GetAsync(
+                        $"{model.Step}/agreement", () => AgreementPass.Run(context, reference, model, material.Text!, options, material.Length, cancellationToken), cancellationToken).ConfigureAwait(false),
                     Choices = material.Items is not { } items ? null : await finished.GetAsync(
                         $"{model.Step}/multiple-choice", () => MultipleChoiceTask.Run(context, model, items, options, cancellationToken), cancellationToken).ConfigureAwait(false),
                     Logits = material.Tokens is { } tokens ? LogitsTask.Run(model, tokens) : null,
@@ -45,7 +48,7 @@ public sealed class EvaluateStage : IStage
         var xz = material.Text is { } corpus && options.Xz
             ? await XzCompressor.MeasureAsync(corpus, cancellationToken).ConfigureAwait(false)
             : null;
-        var report = EvaluationReport.Build(options, material, results, xz);
+        var report = EvaluationReport.Build(options, material, results, reference?.Step, xz);
         return new StageResult
         {
             Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Report] = await ReportWriter.WriteAsync(context, report, results, cancellationToken).ConfigureAwait(false) },
@@ -65,12 +68,25 @@ public sealed class EvaluateStage : IStage
         return models;
     }
 
+    private static bool NeedsCorpus(EvaluateOptions options) => options.Tasks.Contains(EvaluateOptions.ValidationLoss) || options.Tasks.Contains(EvaluateOptions.Routing);
+
+    private static ModelUnderTest? FindReference(EvaluateOptions options, List<ModelUnderTest> models)
+    {
+        if (!options.Tasks.Contains(EvaluateOptions.Agreement))
+            return null;
+        if (models.Count < 2)
+            throw new UserInputException("The task 'agreement' compares models with a reference: name at least two models, the reference first or in 'reference'.");
+        var name = options.Reference ?? options.Baseline ?? models[0].Step;
+        return models.Find(model => model.Step == name)
+            ?? throw new UserInputException($"'reference' is '{name}'; the models come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
+    }
+
     private static async Task<EvaluationMaterial> MaterialAsync(
         StageContext context, EvaluateOptions options, IReadOnlyList<ModelUnderTest> models, CancellationToken cancellationToken)
     {
         if (options.Tasks.Count == 0)
-            throw new UserInputException("'tasks' is empty: name validation-loss, multiple-choice, routing or logits.");
-        var needsText = options.Tasks.Contains(EvaluateOptions.ValidationLoss) || options.Tasks.Contains(EvaluateOptions.Routing);
+            throw new UserInputException("'tasks' is empty: name validation-loss, multiple-choice, routing, agreement or logits.");
+        var needsText = NeedsCorpus(options) || options.Tasks.Contains(EvaluateOptions.Agreement);
         var needsItems = options.Tasks.Contains(EvaluateOptions.MultipleChoice);
         var length = EvaluationMaterial.ChooseLength(options.Length, models);
         var dataset = needsText || needsItems

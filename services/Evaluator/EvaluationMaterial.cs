@@ -37,6 +37,9 @@ internal sealed record ModelResult(ModelUnderTest Model)
     /// <summary>Loss per document and routing.</summary>
     public CorpusResult? Corpus { get; init; }
 
+    /// <summary>Comparison with the reference model; null for the reference itself.</summary>
+    public AgreementResult? Agreement { get; init; }
+
     /// <summary>Log-likelihood of each choice of each item.</summary>
     public double[][]? Choices { get; init; }
 

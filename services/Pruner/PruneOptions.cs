@@ -56,6 +56,11 @@ public sealed record PruneOptions
     [Option("The new expert width is a multiple of this; 64 or more suits large models.", Min = 1, Max = 4096)]
     public int MultipleOf { get; init; } = 8;
 
+    /// <summary>Whether super experts stay as they are.</summary>
+    /// <value>false</value>
+    [Option("Keep the few experts whole whose outputs make the massive activations; found on the calibration text. With granularity expert, or scope global.")]
+    public bool ProtectSuperExperts { get; init; }
+
     /// <summary>Calibration text.</summary>
     [Option("Text that shows how experts are used; heapr and frequency need it.")]
     public CalibrationOptions? Calibration { get; init; }

@@ -13,6 +13,9 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     /// <summary>Sums over the calibration text per layer; empty when the method saw none.</summary>
     public IReadOnlyList<LayerSums> Sums { get; init; } = [];
 
+    /// <summary>Experts that were kept whole for their massive activations.</summary>
+    public IReadOnlyList<(int Layer, int Expert)> SuperExperts { get; init; } = [];
+
     /// <summary>Experts that no calibration token reached.</summary>
     private int Unrouted => Sums.Sum(s => s.Unrouted.Count);
 
@@ -29,6 +32,7 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
         ["active-parameters"] = After.ActiveParameters,
         ["bytes-new"] = SurgeryReport.NewBytes(source, result),
         ["unrouted-experts"] = Unrouted,
+        ["super-experts"] = SuperExperts.Count,
     };
 
     public JsonObject ToJson(IReadOnlyDictionary<string, double> metrics) => new()
@@ -57,6 +61,8 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
             ["dropped-experts"] = Numbers(Enumerable.Range(0, Before.Experts).Except(kept.Experts)),
             ["kept-neurons"] = Granularity == Granularity.Neuron ? new JsonArray([.. kept.Neurons.Select(n => Numbers(n))]) : null,
             ["tokens-per-expert"] = sums is null ? null : new JsonArray([.. sums.Tokens.Select(t => (JsonNode)t)]),
+            ["largest-output-per-expert"] = sums is null ? null : new JsonArray([.. sums.Largest.Select(a => (JsonNode)a)]),
+            ["super-experts"] = Options.ProtectSuperExperts ? Numbers(SuperExperts.Where(e => e.Layer == kept.Layer).Select(e => e.Expert)) : null,
             ["gate-mass-per-expert"] = sums is null ? null : new JsonArray([.. sums.Gates.Select(g => (JsonNode)g)]),
             ["unrouted-experts"] = sums is null ? null : Numbers(sums.Unrouted),
         };

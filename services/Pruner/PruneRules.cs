@@ -17,6 +17,10 @@ public static class PruneRules
             problems.Add($"granularity: {method.Name} ranks {Words(method.Granularities)}, not {Word(granularity)}. Change 'granularity', or use {(granularity == Granularity.Neuron ? "heapr or random" : "frequency or random")}.");
         if (method.Need != CalibrationNeed.None && options.Calibration?.Data is null && options.Ratio > 0)
             problems.Add($"calibration: {method.Name} needs text: add calibration: {{ data: corpus:NAME or file:PATH }}, or use method random.");
+        if (options.ProtectSuperExperts && options.Calibration?.Data is null)
+            problems.Add("protect-super-experts: they are found on text: add calibration: { data: corpus:NAME or file:PATH }.");
+        if (options.ProtectSuperExperts && granularity == Granularity.Neuron && options.Scope == PruneScope.Uniform)
+            problems.Add("protect-super-experts: with scope uniform every expert gives up the same number of neurons, so none can stay whole. Use scope global, or granularity expert.");
         if (options.Scope == PruneScope.Global && granularity == Granularity.Expert)
             problems.Add("scope: layers must keep the same number of experts, so whole experts cannot compete across layers. Use scope uniform, or granularity neuron.");
         if (config.Quantization is not null && granularity == Granularity.Neuron)
@@ -25,6 +29,12 @@ public static class PruneRules
             ? granularity
             : throw new UserInputException([.. problems.Select(p => new Problem("prune", 0, 0, p))]);
     }
+
+    /// <summary>What of the calibration text must be looked at.</summary>
+    public static CalibrationNeed NeedOf(PruneOptions options, IPruningMethod method) =>
+        options.Ratio == 0 ? CalibrationNeed.None
+        : options.ProtectSuperExperts && method.Need == CalibrationNeed.None ? CalibrationNeed.Activations
+        : method.Need;
 
     private static string Words(IEnumerable<Granularity> granularities) => string.Join(" and ", granularities.Select(g => $"{Word(g)}s"));
 

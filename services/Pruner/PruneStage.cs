@@ -34,16 +34,19 @@ public sealed class PruneStage : IStage
             : options.Scope == PruneScope.Global ? config.ExpertSize
             : UnitSelection.CountNeurons(config, options.Ratio, options.MultipleOf);
 
-        var sums = await new CalibrationRun(context, source, method).RunAsync(options, cancellationToken).ConfigureAwait(false);
+        var need = PruneRules.NeedOf(options, method);
+        var sums = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
         var scores = sums.Select((layer, index) => method.Score(layer, new ScoreRequest(index, granularity, options.Seed, context.Options))).ToList();
-        var kept = Keep(options, granularity, config, scores, count);
+        var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
+        RefuseTooMany(superExperts, granularity, count);
+        var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
         var width = granularity == Granularity.Expert || options.Ratio == 0 ? config.ExpertSize : Width(kept, config, options);
 
         var model = await new CheckpointPruner(source).WriteAsync(
             context.Artifacts, kept, width, context.Step.Key,
             done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
-        var report = new PruneReport(options, granularity, config, after.Config, kept) { Sums = method.Need == CalibrationNeed.None || options.Ratio == 0 ? [] : sums };
+        var report = new PruneReport(options, granularity, config, after.Config, kept) { Sums = need == CalibrationNeed.None ? [] : sums, SuperExperts = superExperts };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
         if (metrics["unrouted-experts"] > 0)
             context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. More calibration samples give better scores.");
@@ -59,10 +62,16 @@ public sealed class PruneStage : IStage
         };
     }
 
-    private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, List<double[]> scores, int count) =>
+    private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
         granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
         : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
         : UnitSelection.KeepNeurons(scores, config.Experts, count);
+
+    private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> superExperts, Granularity granularity, int count)
+    {
+        if (granularity == Granularity.Expert && superExperts.CountBy(e => e.Layer).FirstOrDefault(l => l.Value > count) is { Value: > 0 } layer)
+            throw new UserInputException($"protect-super-experts: layer {layer.Key} has {layer.Value} super experts, and only {count} experts would stay. Lower 'ratio'.");
+    }
 
     // The widest expert, up to the next multiple: the others are filled up with zero neurons.
     private static int Width(IReadOnlyList<KeptUnits> kept, ModelConfig config, PruneOptions options)

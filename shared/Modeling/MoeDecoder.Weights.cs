@@ -83,6 +83,10 @@ public sealed partial class MoeDecoder
         }
     }
 
+    /// <summary>Checks names, shapes and element types of a model's tensors against its configuration; reads no values.</summary>
+    /// <exception cref="InvalidModelException">Tensors that are missing, unknown or misshapen, by name.</exception>
+    public static void Check(ModelConfig config, IWeightSource source) => new DecoderLoader(config, source).Check();
+
     /// <summary>
     /// Every weight under its Hugging Face name, experts one by one: views, so writing to them changes the model. The
     /// caller disposes them. Selection biases come last in their layer, when the model has them.

@@ -92,6 +92,29 @@ public sealed class StageCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Stage_OutputCannotBeMade_IsRefusedBeforeTheWork()
+    {
+        (await _cli.CallAsync("stage", "upcycle", "--input", _model, "--output", Path.Combine(_text, "out"), "--with", """{"method":"copy"}""")).ShouldBe(ExitCodes.BadInput);
+
+        _cli.Error.ShouldContain("text.txt is no folder");
+        Directory.Exists(_cli.PathOf("home/work")).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Stage_ShapeContradictsConfig_NamesFolderAndTensor()
+    {
+        var config = File.ReadAllText(Path.Combine(_model, "config.json"));
+        File.WriteAllText(Path.Combine(_model, "config.json"), config.Replace("\"vocab_size\":260", "\"vocab_size\":999", StringComparison.Ordinal));
+
+        (await StageAsync("upcycle", """{"method":"copy","multiplier":2}""")).ShouldBe(ExitCodes.BadInput);
+
+        _cli.Error.ShouldContain(_model);
+        _cli.Error.ShouldContain("tensor 'lm_head.weight' has shape [260, 16]; config.json calls for [999, 16]");
+        Directory.Exists(_cli.PathOf("out")).ShouldBeFalse();
+        Directory.EnumerateFileSystemEntries(_cli.PathOf("home/work")).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Stage_MissingText_NamesThePath()
     {
         (await StageAsync("evaluate", """{"tasks":["validation-loss"],"data":"file:nowhere.txt"}""")).ShouldBe(ExitCodes.BadInput);

@@ -112,6 +112,63 @@ public sealed class EvaluateStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_Agreement_OfAModelWithItself_IsPerfect()
+    {
+        var (a, b) = (await _bench.ModelAsync(Tiny, edit: Sharpen), await _bench.ModelAsync(Tiny, seed: 2, edit: Sharpen));
+
+        var result = await RunAsync("""{"tasks":["agreement"],"reference":"source","length":16,"resamples":200,"xz":false}""", ("other", b), ("source", a), ("copy", a));
+
+        result.Metrics["copy.kl-divergence"].ShouldBe(0, 1e-9);
+        result.Metrics["copy.top-1-agreement"].ShouldBe(1);
+        result.Metrics["other.kl-divergence"].ShouldBeGreaterThan(0.1);
+        result.Metrics["other.top-1-agreement"].ShouldBeLessThan(0.9);
+        result.Metrics["other.kl-divergence-low"].ShouldBeLessThan(result.Metrics["other.kl-divergence"]);
+        result.Metrics.Keys.ShouldNotContain("source.kl-divergence");
+        var report = (await ReportAsync(result)).Models[0].Agreement!;
+        report.Reference.ShouldBe("source");
+        report.HighDivergence.ShouldBeGreaterThan(report.MedianDivergence);
+        report.Domains!.Count.ShouldBe(2);
+        report.LikeliestOverlap.ShouldBeInRange(0, 0.9);
+    }
+
+    [Fact]
+    public void Compare_TwoModels_EqualsBruteForceInDouble()
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var teacher = MoeDecoder.Create(Tiny with { InitializerRange = 0.2 }, 1);
+        using var student = MoeDecoder.Create(Tiny with { InitializerRange = 0.2 }, 2);
+        var tokens = randint(0, 256, [4, 25], dtype: int64, generator: new Generator(3));
+        var targets = randint(0, 256, [100], dtype: int64, generator: new Generator(4));
+
+        var values = Evaluator.Tasks.AgreementPass.Compare(teacher, student, tokens, targets);
+
+        var (p, q) = (Probabilities(teacher, tokens), Probabilities(student, tokens));
+        var right = targets.data<long>().ToArray();
+        for (var t = 0; t < 100; t++)
+        {
+            values[5 * t].ShouldBe(p[t].Zip(q[t]).Sum(pair => pair.First * Math.Log(pair.First / pair.Second)), 1e-4);
+            values[5 * t + 1].ShouldBe(First(p[t]) == First(q[t]) ? 1 : 0);
+            values[5 * t + 2].ShouldBe(Likeliest(p[t]).Intersect(Likeliest(q[t])).Count() / 5.0, 1e-9);
+            values[5 * t + 3].ShouldBe(First(p[t]) == right[t] ? 1 : 0);
+        }
+
+        static double[][] Probabilities(MoeDecoder decoder, Tensor tokens) =>
+            [.. decoder.Forward(tokens).Logits.flatten(0, 1).to(float64).softmax(-1).data<double>().ToArray().Chunk(258)];
+        static int First(double[] probabilities) => Likeliest(probabilities)[0];
+        static int[] Likeliest(double[] probabilities) => [.. Enumerable.Range(0, probabilities.Length).OrderByDescending(v => probabilities[v]).Take(5)];
+    }
+
+    [Fact]
+    public async Task Run_AgreementOfOneModel_SaysWhatIsMissing()
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"]}""", ("model", model)))).Message.ShouldContain("at least two models");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"],"reference":"nobody"}""", ("a", model), ("b", model)))).Message.ShouldContain("'a', 'b'");
+    }
+
+    [Fact]
     public async Task Run_Logits_WritesWhatTheModelComputes()
     {
         var model = await _bench.ModelAsync(Tiny);

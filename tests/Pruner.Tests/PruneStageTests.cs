@@ -119,6 +119,27 @@ public sealed class PruneStageTests
     }
 
     [Fact]
+    public async Task Run_ProtectSuperExperts_KeepsTheOneWithMassiveOutputs()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync(change: (name, values) =>
+            name == TensorNames.Expert(0, 2, "down") ? [.. values.Select(v => 1000 * v)] : values);
+        await tiny.AddCalibrationAsync();
+        const string Options = "{\"method\":\"random\",\"ratio\":0.5,\"seed\":SEED,\"protect-super-experts\":true," + Calibration + "}";
+
+        for (var seed = 0; seed < 4; seed++)
+        {
+            tiny.Cursor.Position = null;
+            var result = await RunAsync(tiny, Options.Replace("SEED", $"{seed}", StringComparison.Ordinal));
+
+            var layers = (await tiny.ReportAsync(result)).GetProperty("layers");
+            layers[0].GetProperty("super-experts").EnumerateArray().Select(e => e.GetInt32()).ShouldBe([2]);
+            layers[0].GetProperty("kept-experts").EnumerateArray().Select(e => e.GetInt32()).ShouldContain(2);
+            result.Metrics["super-experts"].ShouldBe(1);
+        }
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync(tiny, Heapr.Replace("\"seed\"", "\"protect-super-experts\":true,\"seed\"", StringComparison.Ordinal)))).Message.ShouldContain("Use scope global");
+    }
+
+    [Fact]
     public async Task Run_Heapr_AccountsForEveryParameter()
     {
         using var tiny = await TinyCheckpoint.CreateAsync();

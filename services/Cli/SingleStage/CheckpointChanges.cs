@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
@@ -72,6 +73,7 @@ internal sealed record CheckpointChanges
 
     private static string Text(JsonDocument config, string key) =>
         !config.RootElement.TryGetProperty(key, out var value) ? "absent"
-        : value.GetRawText() is { Length: <= 60 } text ? text
+        : value.ValueKind == JsonValueKind.Number ? value.GetDouble().ToString("R", CultureInfo.InvariantCulture)
+        : JsonSerializer.Serialize(value) is { Length: <= 60 } text ? text
         : value.ValueKind == JsonValueKind.Array ? $"[{value.GetArrayLength()} values]" : $"{{{Digest.Of(CanonicalJson.Serialize(value)).Short}}}";
 }

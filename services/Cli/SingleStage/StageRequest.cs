@@ -27,10 +27,29 @@ internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IRe
         var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
         if (File.Exists(full) || (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any()))
             throw new UserInputException($"--output {output} exists already; choose another folder, or remove it first.");
+        CheckWritable(output, full);
 
         var isInline = with.AsSpan().TrimStart() is ['{', ..];
         var options = OptionReader.Parse(OptionSchema.For(stage.OptionsType), isInline ? with : SharedOptions.ReadFile(with), isInline ? "--with" : with, stage.OptionsType);
         return new StageRequest(stage, all, inputs, full, options, isInline ? Environment.CurrentDirectory : Path.GetDirectoryName(Path.GetFullPath(with))!);
+    }
+
+    /// <summary>Finds out now, and not when the work is done, that the output cannot be written.</summary>
+    private static void CheckWritable(string output, string full)
+    {
+        var parent = Path.GetDirectoryName(full);
+        while (parent is not null && !Path.Exists(parent))
+            parent = Path.GetDirectoryName(parent);
+        if (parent is null || File.Exists(parent))
+            throw new UserInputException($"--output {output}: {parent ?? full} is no folder, so nothing can be made in it.");
+        try
+        {
+            Directory.Delete(Directory.CreateDirectory(Path.Combine(parent, $".espalier-{Guid.NewGuid():n}")).FullName);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new UserInputException($"--output {output}: {parent} cannot be written to: {exception.Message}", exception);
+        }
     }
 
     private static void CheckInputs(string kind, string[] inputs)

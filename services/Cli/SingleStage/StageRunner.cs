@@ -12,6 +12,7 @@ using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
 using Espalier.Modeling;
 using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data;
 using Espalier.Stages.Worker;
 using Espalier.Torch;
@@ -24,6 +25,8 @@ namespace Espalier.Cli.SingleStage;
 /// </summary>
 internal sealed class StageRunner(EspalierHome home, StageRequest request)
 {
+    private const int NoSpace = 28;
+    private const int QuotaExceeded = 122;
     private const string NoNumerics = "any"; // datasets are text: asking would load the tensor engine
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
@@ -60,7 +63,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
             {
                 Kind = request.Stage.Kind,
                 Output = request.Output,
-                Root = await StageExport.WriteAsync(store, result, request.Output, work.Name, cancellationToken).ConfigureAwait(false),
+                Root = await ExportAsync(store, result, work.Name, cancellationToken).ConfigureAwait(false),
                 Metrics = result.Metrics,
                 Measured = progress.Metrics,
                 Changes = await CheckpointChanges.FindAsync(store, inputs, result, cancellationToken).ConfigureAwait(false),
@@ -78,6 +81,18 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
             else
                 work.Delete();
             throw;
+        }
+    }
+
+    private async Task<Digest> ExportAsync(ArtifactStore store, StageResult result, string attempt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StageExport.WriteAsync(store, result, request.Output, attempt, cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
+        {
+            throw new IOException($"No space is left for {request.Output}; nothing was written there. Free some space, or choose an --output on a larger disk.", e);
         }
     }
 
@@ -102,9 +117,24 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         foreach (var folder in request.Inputs)
         {
             var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say }, cancellationToken).ConfigureAwait(false);
+            await CheckAsync(references, folder, model, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
+    }
+
+    /// <summary>Stages look closely only at what they change; a model that contradicts itself elsewhere is refused here.</summary>
+    private static async Task CheckAsync(ReferencedBlobStore references, string folder, ManifestRef model, CancellationToken cancellationToken)
+    {
+        var reader = await CheckpointReader.OpenAsync(new ArtifactStore(references), model, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            MoeDecoder.Check(ModelConfig.Parse(reader.ReadFile("config.json")), new StoredWeights(reader));
+        }
+        catch (InvalidModelException e)
+        {
+            throw new UserInputException([.. e.Message.Split(Environment.NewLine).Select(line => new Problem(folder, 0, 0, line))]);
+        }
     }
 
     /// <summary>One model is called <c>model</c>; several are called by their folders, since metrics carry the names.</summary>

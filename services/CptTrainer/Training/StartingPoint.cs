@@ -6,6 +6,7 @@ using Espalier.Modeling.Tokenizers;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data;
+using Espalier.Stages.Data.Tokens;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -76,8 +77,7 @@ public sealed class StartingPoint : IDisposable
         ITokenizer tokenizer;
         if (model.TrainedVocabulary() is { } size)
         {
-            context.Progress.Log($"Training a byte-level BPE of {size} tokens.");
-            tokenizer = ByteLevelBpe.Train(await dataset.SampleTrainingTextAsync(VocabularyBytes, cancellationToken).ConfigureAwait(false), size, cancellationToken);
+            tokenizer = await LearntVocabulary.OpenAsync(dataset, size, VocabularyBytes, context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
         }
         else
             tokenizer = new ByteTokenizer();

@@ -26,7 +26,7 @@ public sealed record EvaluationReport
     /// <summary>The numbers that conditions, gates and the registry read, by name.</summary>
     public IReadOnlyDictionary<string, double> Metrics => ReportMetrics.Of(this);
 
-    internal static EvaluationReport Build(EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelResult> results, XzResult? xz)
+    internal static EvaluationReport Build(EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelResult> results, string? reference, XzResult? xz)
     {
         var losses = material.Text is { } text && options.Tasks.Contains(EvaluateOptions.ValidationLoss)
             ? LossEstimates.Of(text, [.. results.Select(r => r.Corpus!)], options)
@@ -34,7 +34,7 @@ public sealed record EvaluationReport
         return new EvaluationReport
         {
             Protocol = Protocol.Of(options, material),
-            Models = [.. results.Select((result, i) => ModelReport.Of(result, losses?.Report(i), material))],
+            Models = [.. results.Select((result, i) => ModelReport.Of(result, losses?.Report(i), material, result.Agreement is { } agreement ? AgreementReport.Of(reference!, agreement, material.Text!, options) : null))],
             Comparisons = [.. Pairs(options, results).Select(pair => ModelComparison.Of(pair.First, pair.Second, results, losses, material, options))],
             Xz = xz,
         };
@@ -91,7 +91,10 @@ public sealed record ModelReport
     /// <summary>Routing.</summary>
     public RoutingResult? Routing { get; init; }
 
-    internal static ModelReport Of(ModelResult result, LossReport? loss, EvaluationMaterial material)
+    /// <summary>How far it strays from the reference model.</summary>
+    public AgreementReport? Agreement { get; init; }
+
+    internal static ModelReport Of(ModelResult result, LossReport? loss, EvaluationMaterial material, AgreementReport? agreement)
     {
         var config = result.Model.Config;
         return new ModelReport
@@ -107,6 +110,7 @@ public sealed record ModelReport
             ValidationLoss = loss,
             MultipleChoice = result.Choices is null ? null : ChoiceReport.BySet(material.Items!, result.Choices),
             Routing = result.Corpus?.Routing,
+            Agreement = agreement,
         };
     }
 }

@@ -37,6 +37,12 @@ internal static class ReportMetrics
             metrics[$"{model.Step}.accuracy-by-length"] = all.AccuracyByLength;
             metrics[$"{model.Step}.gold-margin"] = all.GoldMargin;
         }
+        if (model.Agreement is { } agreement)
+        {
+            AddInterval(metrics, $"{model.Step}.kl-divergence", agreement.Divergence);
+            metrics[$"{model.Step}.kl-divergence-p99"] = agreement.HighDivergence;
+            AddInterval(metrics, $"{model.Step}.top-1-agreement", agreement.SameFirst);
+        }
         if (model.Routing is { } routing)
         {
             metrics[$"{model.Step}.max-violation"] = routing.MaxViolation;

@@ -18,7 +18,7 @@ namespace Espalier.Pruner.Calibration;
 /// freed. For gradients the layers then run again from the last to the first. After every layer the position is saved, so
 /// a killed run loses at most one, and memory is that of one layer and one batch.
 /// </summary>
-internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source, IPruningMethod method)
+internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source, IPruningMethod method, CalibrationNeed need)
 {
     private readonly ModelConfig _config = source.Config;
     private readonly StoredWeights _weights = new(source.Reader);
@@ -28,20 +28,20 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
     private long _done;
 
     /// <summary>Layers that are passed in all: forward, and for gradients back again.</summary>
-    private int Passes => _config.Layers * (method.Need == CalibrationNeed.Gradients ? 2 : 1);
+    private int Passes => _config.Layers * (need == CalibrationNeed.Gradients ? 2 : 1);
 
     /// <summary>Sums per layer; without calibration they are empty.</summary>
     public async Task<IReadOnlyList<LayerSums>> RunAsync(PruneOptions options, CancellationToken cancellationToken)
     {
         var sums = Enumerable.Range(0, _config.Layers).Select(_ => new LayerSums(_config.Experts, _config.ExpertSize)).ToList();
-        if (method.Need == CalibrationNeed.None || options.Ratio == 0)
+        if (need == CalibrationNeed.None || options.Ratio == 0)
             return sums;
         var position = await RestoreAsync(sums, cancellationToken).ConfigureAwait(false);
         if (position.Sums.Count == _config.Layers)
             return sums;
         await OpenAsync(options, cancellationToken).ConfigureAwait(false);
         position = await ForwardAsync(position, sums, cancellationToken).ConfigureAwait(false);
-        if (method.Need == CalibrationNeed.Gradients)
+        if (need == CalibrationNeed.Gradients)
             await BackwardAsync(position, sums, cancellationToken).ConfigureAwait(false);
         return sums;
     }
@@ -68,11 +68,11 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
         for (var layer = position.Streams.Count - 1; layer < _config.Layers; layer++)
         {
             using var decoder = Load(() => LayerDecoder.LoadLayer(_config, _weights, layer, _device));
-            var calibration = new LayerCalibration(decoder, 0, method, sums[layer]);
+            var calibration = new LayerCalibration(decoder, 0, method, need, sums[layer]);
             _done = (long)layer * _batches.Count;
             var next = await _stored.WriteAsync(batch => Step(() => calibration.Forward(_stored.Read(position.Streams[^1], batch))), cancellationToken).ConfigureAwait(false);
             position = position with { Streams = [.. position.Streams, next] };
-            position = await SaveAsync(method.Need == CalibrationNeed.Activations ? await FinishAsync(position, layer, sums[layer], cancellationToken).ConfigureAwait(false) : position, cancellationToken).ConfigureAwait(false);
+            position = await SaveAsync(need == CalibrationNeed.Activations ? await FinishAsync(position, layer, sums[layer], cancellationToken).ConfigureAwait(false) : position, cancellationToken).ConfigureAwait(false);
         }
         return position;
     }
@@ -88,7 +88,7 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
         for (var layer = _config.Layers - 1 - position.Sums.Count; layer >= 0; layer--)
         {
             using var decoder = Load(() => LayerDecoder.LoadLayer(_config, _weights, layer, _device));
-            var calibration = new LayerCalibration(decoder, 0, method, sums[layer]);
+            var calibration = new LayerCalibration(decoder, 0, method, need, sums[layer]);
             var (stream, above) = (position.Streams[layer], position.Gradient!.Value);
             _done = (long)(2 * _config.Layers - 1 - layer) * _batches.Count;
             var below = await _stored.WriteAsync(batch => Step(() => calibration.Backward(_stored.Read(stream, batch), _stored.Read(above, batch))), cancellationToken).ConfigureAwait(false);

@@ -14,15 +14,16 @@ namespace Espalier.Pruner.Calibration;
 /// <param name="decoder">A decoder that holds the layer.</param>
 /// <param name="layer">Its index there.</param>
 /// <param name="method">Adds to the sums.</param>
+/// <param name="need">What is shown to it; at least what it needs.</param>
 /// <param name="sums">Sums of this layer.</param>
-public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMethod method, LayerSums sums)
+public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMethod method, CalibrationNeed need, LayerSums sums)
 {
     /// <summary>Runs the layer on a batch of the stream (B, S, H) and returns the stream after it.</summary>
     public Tensor Forward(Tensor stream)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        if (method.Need != CalibrationNeed.Activations)
+        if (need != CalibrationNeed.Activations)
             return decoder.RunLayer(layer, stream).MoveToOuterDisposeScope();
         using var observer = new Observer(decoder, layer, method, sums, withGradients: false);
         var next = decoder.RunLayer(layer, stream, observer);
@@ -88,6 +89,7 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
                 var (expert, gates, hidden, output) = _seen[i];
                 sums.Tokens[expert] += gates.shape[0];
                 sums.Gates[expert] += gates.to(float64).sum().item<double>();
+                sums.Largest[expert] = Math.Max(sums.Largest[expert], output.abs().max().to(float64).item<double>());
                 method.Observe(new ExpertObservation(expert, gates, hidden, output, decoder.GetExpert(layer, expert).Down, gradients?[i]), sums);
             }
         }

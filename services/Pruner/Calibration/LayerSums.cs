@@ -19,6 +19,9 @@ public sealed class LayerSums(int experts, int width)
     /// <summary>Sum of the combine weights of each expert's tokens.</summary>
     public double[] Gates { get; } = new double[experts];
 
+    /// <summary>Largest magnitude in each expert's output, before the combine weight.</summary>
+    public double[] Largest { get; } = new double[experts];
+
     /// <summary>Experts that no calibration token reached.</summary>
     public IReadOnlyList<int> Unrouted => [.. Enumerable.Range(0, Experts).Where(e => Tokens[e] == 0)];
 
@@ -41,6 +44,7 @@ public sealed class LayerSums(int experts, int width)
     {
         ["tokens"] = new JsonArray([.. Tokens.Select(t => (JsonNode)t)]),
         ["gates"] = Numbers(Gates),
+        ["largest"] = Numbers(Largest),
         ["sums"] = new JsonObject(_sums.Select(s => KeyValuePair.Create(
             s.Key, (JsonNode?)new JsonArray([.. s.Value.Select(v => v is null ? null : Numbers(v))])))),
     };
@@ -52,6 +56,7 @@ public sealed class LayerSums(int experts, int width)
         {
             Tokens[expert] = saved["tokens"]![expert]!.GetValue<long>();
             Gates[expert] = saved["gates"]![expert]!.GetValue<double>();
+            Largest[expert] = saved["largest"]![expert]!.GetValue<double>();
             foreach (var (name, perExpert) in saved["sums"]!.AsObject())
                 if (perExpert![expert] is JsonArray values)
                     Add(name, expert, [.. values.Select(v => v!.GetValue<double>())]);

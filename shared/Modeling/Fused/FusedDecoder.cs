@@ -42,7 +42,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             IsSigmoid = config.ScoreFunction == ScoreFunction.Sigmoid ? 1 : 0,
             Normalizes = config.NormalizeTopK ? 1 : 0,
             AddsResidual = 1,
-            Index = layer.Index,
+            Index = layer.Position,
             Epsilon = config.NormEpsilon,
             InputNorm = At(layer.InputNorm),
             Query = At(layer.Query),

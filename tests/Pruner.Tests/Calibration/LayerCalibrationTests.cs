@@ -120,7 +120,7 @@ public sealed class LayerCalibrationTests
     {
         using var scope = NewDisposeScope();
         var method = new Heapr();
-        var layers = sums.Select((layer, index) => new LayerCalibration(decoder, index, method, layer)).ToList();
+        var layers = sums.Select((layer, index) => new LayerCalibration(decoder, index, method, CalibrationNeed.Gradients, layer)).ToList();
         using (no_grad())
         {
             var streams = new List<Tensor> { decoder.Embed(tokens) };
