@@ -17,6 +17,7 @@ internal static class CommandLine
           espalier plan pipelines/quickstart.yaml       steps and options, nothing is run
           espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
           espalier import DIR --name base  ·  espalier export base@candidate DIR
+          espalier up  ·  submit FILE  ·  watch RUN  ·  status  ·  down      the platform on servers
           espalier doctor                               what this machine has and lacks
           espalier bench train --shape tiny             speed, beside plain PyTorch
 
@@ -61,6 +62,16 @@ internal static class CommandLine
         RunCommand.Create(terminal),
         ResumeCommand.Create(terminal),
         RunsCommand.Create(terminal),
+        UpCommand.Create(terminal),
+        DownCommand.Create(terminal),
+        StatusCommand.Create(terminal),
+        LogsCommand.Create(terminal),
+        SubmitCommand.Create(terminal),
+        WatchCommand.Create(terminal),
+        CancelCommand.Create(terminal),
+        QueuesCommand.Create(terminal),
+        KeysCommand.Create(terminal),
+        SuperviseCommand.Create(terminal),
         PlanCommand.Create(terminal),
         SchemaCommand.Create(terminal),
         StageCommand.Create(terminal),

@@ -2,6 +2,7 @@ using Espalier.Artifacts;
 using Espalier.Messaging;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Database;
+using MassTransit;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Espalier.Orchestrator;
@@ -15,9 +16,15 @@ public static class OrchestratorServiceExtensions
     {
         builder.Services
             .AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section))
-            .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), bus => bus.AddOrchestratorConsumers())
+            .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), bus =>
+            {
+                bus.AddOrchestratorConsumers();
+                bus.AddConsumer<KeyRequestsConsumer, KeyRequestsDefinition>();
+            })
             .AddOrchestrator(Settings.Read<OrchestratorOptions>(builder.Configuration, OrchestratorOptions.Section))
-            .AddRunsApi();
+            .AddRunsApi()
+            .AddHostedService<DeadLetterQueue>()
+            .AddHostedService<OrchestratorGauges>();
         builder.Services.AddHealthChecks().AddCheck<LedgerHealth>("ledger", tags: ["ready"]);
         return builder;
     }

@@ -2,4 +2,4 @@ using Espalier.Registry;
 using Espalier.Registry.Api;
 using Espalier.Stages;
 
-return await StageService.RunAsync("registry", args, services => services.AddRegistry(), app => app.MapModelsApi());
+return await StageService.RunAsync("registry", args, services => services.AddRegistry().AddModelsApi(), app => app.MapModelsApi());

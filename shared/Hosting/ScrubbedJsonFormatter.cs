@@ -32,6 +32,14 @@ public sealed class ScrubbedJsonFormatter(SecretScrubber scrubber, TimeProvider 
                     line.TryAdd(name, scrubber.Scrub(value?.ToString() ?? ""));
             }
         }
+        scopeProvider?.ForEachScope((scope, values) =>
+        {
+            if (scope is IEnumerable<KeyValuePair<string, object>> named)
+            {
+                foreach (var (name, value) in named)
+                    values.TryAdd(name, scrubber.Scrub(value?.ToString() ?? ""));
+            }
+        }, line);
         if (System.Diagnostics.Activity.Current is { } activity)
             line.TryAdd("trace", activity.TraceId.ToString());
         if (logEntry.Exception is { } exception)

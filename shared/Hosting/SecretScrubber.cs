@@ -45,7 +45,7 @@ public sealed partial class SecretScrubber
         }
     }
 
-    [GeneratedRegex(@"(password|secret|token|api[-_]?key|passphrase)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(password|secret|token|api[-_:]?key|passphrase)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex SecretName();
 
     [GeneratedRegex(@"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@:""]{1,200}(?::[^\s/@""]{0,200})?@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -19,6 +19,7 @@ public static class MessagingServiceCollectionExtensions
     {
         options.Validate();
         services.AddSingleton(options);
+        services.AddSingleton<Broker.BrokerQueues>();
         services.AddOptions<MassTransitHostOptions>().Configure(host =>
         {
             host.WaitUntilStarted = true;

@@ -1,3 +1,4 @@
+using Espalier.Messaging.Broker;
 using MassTransit;
 
 namespace Espalier.Messaging;
@@ -6,7 +7,8 @@ namespace Espalier.Messaging;
 public static class WorkQueue
 {
     /// <summary>
-    /// For work hints: replicated, bounded deliveries, short-lived messages, one at a time. Losing a hint costs a poll interval.
+    /// For work hints: replicated, short-lived messages, one at a time, and a limit of deliveries after which a hint goes to
+    /// <see cref="DeadLetters"/>. Losing a hint costs a poll interval.
     /// </summary>
     public static void ConfigureHints(this IReceiveEndpointConfigurator endpoint, MessagingOptions options)
     {
@@ -18,5 +20,6 @@ public static class WorkQueue
         queue.SetQuorumQueue();
         queue.SetQueueArgument("x-delivery-limit", options.DeliveryLimit);
         queue.SetQueueArgument("x-message-ttl", options.HintLifetime);
+        queue.SetQueueArgument("x-dead-letter-exchange", DeadLetters.Name);
     }
 }

@@ -34,6 +34,10 @@ public sealed class RunCommandTests : IDisposable
     {
         (await _cli.CallAsync("run", _file, "--json")).ShouldBe(0, _cli.Error);
         var first = _cli.Json;
+        _cli.Output.TrimEnd().ShouldNotContain('\n', "scripts read one object from one line");
+        Guid.Parse(first.GetProperty("run").GetString()!).ShouldNotBe(Guid.Empty);
+        (first.GetProperty("state").GetString(), first.GetProperty("steps").GetProperty("base").GetProperty("attempts").GetInt32()).ShouldBe(("succeeded", 1));
+        first.GetProperty("steps").GetProperty("never").GetProperty("root").ValueKind.ShouldBe(JsonValueKind.Null);
         States(first).ShouldBe("data-text=succeeded base=succeeded grown=succeeded scores=succeeded release=succeeded never=skipped");
         File.Exists(first.GetProperty("report").GetString()).ShouldBeTrue();
         first.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("model").GetString()).ShouldBe(["base", "grown"]);
@@ -74,8 +78,8 @@ public sealed class RunCommandTests : IDisposable
     }
 
     private static string States(JsonElement run) =>
-        string.Join(' ', run.GetProperty("steps").EnumerateArray().Select(s => $"{s.GetProperty("name").GetString()}={s.GetProperty("state").GetString()}"));
+        string.Join(' ', run.GetProperty("steps").EnumerateObject().Select(s => $"{s.Name}={s.Value.GetProperty("state").GetString()}"));
 
     private static string? RootOf(JsonElement run, string step) =>
-        run.GetProperty("steps").EnumerateArray().Single(s => s.GetProperty("name").GetString() == step).GetProperty("outputs").GetProperty("model").GetProperty("root").GetString();
+        run.GetProperty("steps").GetProperty(step).GetProperty("root").GetString();
 }

@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Espalier.Cli.Platform.Servers;
 
 namespace Espalier.Tests.Servers;
 
 /// <summary>
 /// A real Azurite (the Azure Blob emulator) for the tests of one collection: installed by npm at first use, started on a
 /// free port, stopped afterwards, also when the test host dies. A test project takes it in by
-/// <c>&lt;Compile Include="../Servers/AzuriteServer.cs" /&gt;</c> and names it as a fixture; each test makes a container of
+/// <c>../Servers/Azurite.props</c> and names it as a fixture; each test makes a container of
 /// its own by <see cref="NewContainerName"/>. Blobs are kept in memory: Azurite is for API tests, never for durability.
 /// </summary>
 public sealed class AzuriteServer : IAsyncLifetime
@@ -32,11 +33,10 @@ public sealed class AzuriteServer : IAsyncLifetime
     /// <summary>Installs when needed, starts, and waits until the port answers.</summary>
     public async Task InitializeAsync()
     {
-        var folder = FindFolder();
-        var main = Path.Combine(folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
-        await InstallAsync(folder, main);
+        await AzuritePackage.InstallAsync(_ => { }, CancellationToken.None);
+        var main = Path.Combine(AzuritePackage.Folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
         var port = FreePort();
-        _process = Start("node", folder, "-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+        _process = Start("node", AzuritePackage.Folder, "-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
             "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", $"{port}");
         await WaitForPortAsync(port);
         ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
@@ -58,43 +58,6 @@ public sealed class AzuriteServer : IAsyncLifetime
             _process.Kill(entireProcessTree: true);
         }
         _process.Dispose();
-    }
-
-    private static string FindFolder()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "tests", "Servers", "azurite", "package-lock.json")))
-                return Path.Combine(folder.FullName, "tests", "Servers", "azurite");
-        throw new DirectoryNotFoundException($"No tests/Servers/azurite above {AppContext.BaseDirectory}.");
-    }
-
-    private static async Task InstallAsync(string folder, string main)
-    {
-        if (File.Exists(main))
-            return;
-        // Two test projects may start at once: the second waits for the first.
-        using var gate = await LockAsync(Path.Combine(Path.GetTempPath(), "espalier-azurite-install.lock"));
-        if (File.Exists(main))
-            return;
-        using var npm = Start("npm", folder, "ci", "--no-audit", "--no-fund");
-        npm.StandardInput.Close();
-        await npm.WaitForExitAsync();
-        if (npm.ExitCode != 0 || !File.Exists(main))
-            throw new InvalidOperationException($"'npm ci' in {folder} ended with {npm.ExitCode}; the tests of the Azure store need it.");
-    }
-
-    private static async Task<FileStream> LockAsync(string path)
-    {
-        var limit = Stopwatch.StartNew();
-        while (true)
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
-            }
-            catch (IOException) when (limit.Elapsed < TimeSpan.FromMinutes(5))
-            {
-                await Task.Delay(200);
-            }
     }
 
     private static Process Start(string file, string folder, params string[] arguments)

@@ -2,7 +2,7 @@
 namespace Espalier.Tests.Servers;
 
 /// <summary>A real RabbitMQ with a node, ports and folders of its own. Take it in with ServerProcess.cs and name it as a fixture.</summary>
-public sealed class RabbitMqServer : IAsyncLifetime
+public class RabbitMqServer : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rabbitmq-");
@@ -20,7 +20,7 @@ public sealed class RabbitMqServer : IAsyncLifetime
     {
         _port = ServerProcess.FreePort();
         var conf = Path.Combine(_folder.FullName, "rabbitmq.conf");
-        await File.WriteAllTextAsync(conf, $"listeners.tcp.1 = 127.0.0.1:{_port}\n");
+        await File.WriteAllTextAsync(conf, $"listeners.tcp.1 = 127.0.0.1:{_port}\n{await SettingsAsync(_folder.FullName)}");
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "enabled_plugins"), "[].");
         var environment = new Dictionary<string, string>
         {
@@ -69,6 +69,9 @@ public sealed class RabbitMqServer : IAsyncLifetime
             // A last file of the killed broker; the system cleans its temporary folder.
         }
     }
+
+    /// <summary>More lines for the broker's configuration; files that they name go into the folder.</summary>
+    protected virtual Task<string> SettingsAsync(string folder) => Task.FromResult("");
 
     /// <summary>Not the program on the path: that one switches to another user.</summary>
     private static string FindServer() =>

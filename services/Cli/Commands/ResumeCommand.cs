@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform.Client;
 using Espalier.Cli.Terminals;
-using Espalier.Contracts;
 
 namespace Espalier.Cli.Commands;
 
@@ -11,10 +11,17 @@ internal static class ResumeCommand
     public static Command Create(Terminal terminal)
     {
         var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits; see espalier runs." };
+        var server = new ServerOptions();
+        var detach = new Option<bool>("--detach") { Description = "On a platform: return at once instead of watching." };
         var json = SharedOptions.Json();
-        var command = new Command("resume", "Go on with a failed or cancelled run, from the positions its steps saved.\n\n  espalier runs\n  espalier resume 0199c2f4") { run, json };
+        var command = server.AddTo(new Command("resume", "Go on with a failed or cancelled run, from the positions its steps saved: on the platform that is up, else in this process.\n\n  espalier runs\n  espalier resume 0199c2f4") { run, detach, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            using (var client = server.Find(parsed))
+            {
+                if (client is not null)
+                    return await ResumeThereAsync(terminal, client, parsed.GetRequiredValue(run), parsed.GetValue(json), parsed.GetValue(detach), cancellationToken).ConfigureAwait(false);
+            }
             var home = EspalierHome.OfThisProcess();
             var models = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
             var host = await EmbeddedHost.StartAsync(home, models, recompute: false, cancellationToken).ConfigureAwait(false);
@@ -28,18 +35,19 @@ internal static class ResumeCommand
         return command;
     }
 
-    private static async Task<Guid> FindAsync(EmbeddedHost host, string text, CancellationToken cancellationToken)
+    private static async Task<Guid> FindAsync(EmbeddedHost host, string text, CancellationToken cancellationToken) =>
+        RunIds.Choose(text, (await host.Runs.ListAsync(RunsCommand.Most, cancellationToken).ConfigureAwait(false)).Select(r => r.RunId));
+
+    private static async Task<int> ResumeThereAsync(Terminal terminal, PlatformClient client, string text, bool isJson, bool detach, CancellationToken cancellationToken)
     {
-        if (Guid.TryParse(text, out var id))
-            return id;
-        var wanted = text.Replace("-", "", StringComparison.Ordinal);
-        var found = (await host.Runs.ListAsync(RunsCommand.Most, cancellationToken).ConfigureAwait(false))
-            .Where(r => r.RunId.ToString("N").StartsWith(wanted, StringComparison.OrdinalIgnoreCase)).ToList();
-        return found switch
-        {
-            [var one] => one.RunId,
-            [] => throw new UserInputException($"There is no run '{text}'; see espalier runs."),
-            _ => throw new UserInputException($"'{text}' begins the id of {found.Count} runs; give more digits."),
-        };
+        var run = await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false);
+        var state = await client.ResumeAsync(run, cancellationToken).ConfigureAwait(false);
+        if (!detach)
+            return await WatchCommand.FollowAsync(terminal, client, run, isJson, cancellationToken).ConfigureAwait(false);
+        if (isJson)
+            terminal.WriteJsonLine(new { Run = run, state.State });
+        else
+            terminal.Output.WriteLine($"{run} {Terminal.Word(state.State)}");
+        return ExitCodes.Done;
     }
 }

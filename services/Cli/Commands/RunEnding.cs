@@ -24,17 +24,19 @@ internal static class RunEnding
         var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
         await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
         if (isJson)
-            terminal.WriteJson(new { run.RunId, run.Name, run.State, run.Message, Duration = summary.Duration.TotalSeconds, Steps = summary.Steps.Select(s => Describe(s, run)), Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page });
+            terminal.WriteJsonLine(new { Run = run.RunId, run.State, Steps = DescribeSteps(summary, run), run.Name, run.Message, Duration = summary.Duration.TotalSeconds, Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page });
         else
             Print(terminal, report, page);
-        return ExitCode(terminal, run);
+        return RunOutcome.ExitCode(terminal, run, $"Go on with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
     }
 
-    private static object Describe(StepSummary step, RunView run) => new
-    {
-        step.Name, step.Kind, step.State, Key = step.Key.IsEmpty ? null : step.Key.Hex, run.Steps.First(s => s.Name == step.Name).Message,
-        step.Outputs, step.Metrics, step.Measured, Seconds = step.Duration.TotalSeconds, step.PeakMemoryBytes,
-    };
+    private static Dictionary<string, object> DescribeSteps(RunSummary summary, RunView run) => run.Steps.Zip(summary.Steps).ToDictionary(
+        s => s.First.Name,
+        s => (object)new
+        {
+            s.First.State, s.First.Attempts, Root = RunOutcome.RootOf(s.First), s.First.Kind, Key = s.First.Key?.Hex, s.First.Message,
+            s.Second.Outputs, s.Second.Metrics, s.Second.Measured, Seconds = s.Second.Duration.TotalSeconds, s.Second.PeakMemoryBytes,
+        });
 
     private static void Print(Terminal terminal, RunReport report, string page)
     {
@@ -43,18 +45,6 @@ internal static class RunEnding
         foreach (var sentence in report.Verdict)
             terminal.Output.WriteLine(sentence);
         terminal.Output.WriteLine($"Report: {page}");
-    }
-
-    private static int ExitCode(Terminal terminal, RunView run)
-    {
-        if (run.State == RunState.Succeeded)
-            return ExitCodes.Done;
-        foreach (var step in run.Steps.Where(s => s.State == StepState.Failed))
-            terminal.Say($"{step.Name} failed: {step.Message}");
-        terminal.Say($"Go on with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
-        if (run.State == RunState.Cancelled)
-            return ExitCodes.Interrupted;
-        return run.Steps.Where(s => s.State == StepState.Failed).All(s => s.Failure == FailureClass.User) ? ExitCodes.BadInput : ExitCodes.Failed;
     }
 
     private static async Task<RunSummary> SummarizeAsync(EmbeddedHost host, RunView run)

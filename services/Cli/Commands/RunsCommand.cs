@@ -17,10 +17,14 @@ internal static class RunsCommand
     public static Command Create(Terminal terminal)
     {
         var json = SharedOptions.Json();
-        var command = new Command("runs", "List the runs of this home, newest first.") { json };
+        var server = new ServerOptions();
+        var command = server.AddTo(new Command("runs", "List runs, newest first: of the platform that is up or named, else of this home.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var runs = await ListAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+            using var client = server.Find(parsed);
+            var runs = client is not null
+                ? await client.ListAsync(cancellationToken).ConfigureAwait(false)
+                : await ListAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended }) });
             else if (runs.Count == 0)

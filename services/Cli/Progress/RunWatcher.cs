@@ -8,7 +8,7 @@ namespace Espalier.Cli.Progress;
 internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(500);
-    private readonly Dictionary<string, (StepState State, int Attempt)> _seen = [];
+    private readonly StepChanges _changes = new();
 
     /// <summary>Shows every change until the run ends. A cancelled token stops the run and goes on watching it stop.</summary>
     public async Task<RunView> WatchAsync(IStepBoard board, CancellationToken cancellationToken)
@@ -40,13 +40,7 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
     private void Show(IStepBoard board, RunView run)
     {
         var progress = host.Events.Take().Where(p => p.Step.RunId == runId).ToList();
-        foreach (var step in run.Steps)
-        {
-            if (_seen.TryGetValue(step.Name, out var seen) && seen == (step.State, step.Attempts))
-                continue;
-            _seen[step.Name] = (step.State, step.Attempts);
-            board.Change(new StepNews(step.Name, step.Kind, step.State, step.Attempts, step.Message, step.Ended - step.Started));
-        }
+        _changes.Show(board, run);
         var running = run.Steps.Where(s => s.State == StepState.Running).Select(s => s.Name).ToHashSet();
         foreach (var news in progress.Where(p => running.Contains(p.Step.Name)))
             board.Advance(news);

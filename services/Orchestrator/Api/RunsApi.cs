@@ -1,10 +1,11 @@
 using Espalier.Contracts;
+using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 
 namespace Espalier.Orchestrator.Api;
 
-/// <summary>Runs over HTTP: <c>/api/v1/runs</c>.</summary>
+/// <summary>The orchestrator over HTTP: runs under <c>/api/v1/runs</c>, and what is beside them. Every endpoint needs a key.</summary>
 public static class RunsApi
 {
     private const int LongestPipeline = 1 << 20;
@@ -20,21 +21,25 @@ public static class RunsApi
             foreach (var converter in WireJson.Options.Converters)
                 http.SerializerOptions.Converters.Add(converter);
         });
-        return services.AddSingleton<ApiKeys>().AddHostedService<FirstApiKey>();
+        return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>()).AddSingleton<StatusReader>().AddHostedService<FirstApiKey>();
     }
 
     /// <summary>Maps the endpoints.</summary>
     public static void MapRunsApi(this IEndpointRouteBuilder app)
     {
         var runs = app.MapGroup("/api/v1/runs");
-        var read = runs.MapGroup("").AddEndpointFilter(new ApiKeyFilter(ApiRole.Viewer));
+        var read = runs.MapGroupFor(ApiRole.Viewer);
         read.MapGet("", ListAsync);
         read.MapGet("{id:guid}", FindAsync);
         read.MapGet("{id:guid}/events", RunEventStream.Open);
-        var write = runs.MapGroup("").AddEndpointFilter(new ApiKeyFilter(ApiRole.Submitter));
+        read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
+        var write = runs.MapGroupFor(ApiRole.Submitter);
         write.MapPost("", SubmitAsync);
         write.MapPost("{id:guid}/cancel", CancelAsync);
         write.MapPost("{id:guid}/resume", ResumeAsync);
+        app.MapKeysApi();
+        app.MapQueuesApi();
+        app.MapStatusApi();
     }
 
     private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>

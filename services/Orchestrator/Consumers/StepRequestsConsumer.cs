@@ -10,7 +10,7 @@ using MassTransit;
 namespace Espalier.Orchestrator.Consumers;
 
 /// <summary>Answers workers: claims, heartbeats, results, failures.</summary>
-internal sealed class StepRequestsConsumer(StepLedger ledger, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
+internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
     IConsumer<ClaimStep>, IConsumer<StepHeartbeat>, IConsumer<StepFinished>, IConsumer<StepFailed>
 {
     public async Task Consume(ConsumeContext<ClaimStep> context)
@@ -24,8 +24,9 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, ArtifactStore arti
             await context.RespondAsync(new NoStep()).ConfigureAwait(false);
             return;
         }
+        using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name, await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));
         OrchestratorLog.StepClaimed(logger, step.Run, step.Name, step.Attempt, step.Worker);
-        var assignment = await InputLists.ShrinkAsync(Assign(step), artifacts, context.CancellationToken).ConfigureAwait(false);
+        var assignment = await InputLists.ShrinkAsync(Assign(step) with { Trace = span?.Id }, artifacts, context.CancellationToken).ConfigureAwait(false);
         Faults.Reach(FaultPoints.ClaimAnswer);
         await context.RespondAsync(assignment).ConfigureAwait(false);
     }
@@ -41,8 +42,12 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, ArtifactStore arti
     public async Task Consume(ConsumeContext<StepFinished> context)
     {
         Faults.Reach(FaultPoints.FinishReceived);
+        using var span = OrchestratorTelemetry.Start(
+            "step finish", context.Message.Step.RunId, context.Message.Step.Name, await traces.FindAsync(context.Message.Step.RunId, context.CancellationToken).ConfigureAwait(false));
         var finished = await WholeAsync(context.Message, context.CancellationToken).ConfigureAwait(false);
         var accepted = await ledger.FinishAsync(finished, context.CancellationToken).ConfigureAwait(false);
+        if (accepted)
+            OrchestratorTelemetry.Finished(finished.Duration, finished.Outputs.Values.Sum(o => o.SizeBytes));
         Faults.Reach(FaultPoints.FinishAnswer);
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);
     }
@@ -52,7 +57,11 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, ArtifactStore arti
         var failed = context.Message;
         Faults.Reach(FaultPoints.FailureReceived);
         OrchestratorLog.AttemptFailed(logger, failed.Step.RunId, failed.Step.Name, failed.Fence, failed.Failure?.ToString() ?? "released", failed.Message);
+        using var span = OrchestratorTelemetry.Start(
+            "step fail", failed.Step.RunId, failed.Step.Name, await traces.FindAsync(failed.Step.RunId, context.CancellationToken).ConfigureAwait(false));
         var accepted = await ledger.FailAsync(failed, context.CancellationToken).ConfigureAwait(false);
+        if (accepted)
+            OrchestratorTelemetry.Failed(failed.Failure is { } failure ? Words.Of(failure) : "released");
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);
     }
 

@@ -10,8 +10,11 @@ internal static class Migrator
     private const string Prefix = "migrations/";
 
     /// <summary>Runs the scripts that the database has not seen.</summary>
+    /// <param name="database">Which database.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="upTo">The last version to go to; older ones are for tests of migrations.</param>
     /// <exception cref="InvalidOperationException">The database is newer than this program.</exception>
-    public static async Task MigrateAsync(LedgerDatabase database, CancellationToken cancellationToken)
+    public static async Task MigrateAsync(LedgerDatabase database, CancellationToken cancellationToken, int upTo = int.MaxValue)
     {
         var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
@@ -20,13 +23,13 @@ internal static class Migrator
             await using (transaction.ConfigureAwait(false))
             {
                 await database.LockMigrationsAsync(connection, transaction).ConfigureAwait(false);
-                await MigrateAsync(database, connection, transaction).ConfigureAwait(false);
+                await MigrateAsync(database, connection, transaction, upTo).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    private static async Task MigrateAsync(LedgerDatabase database, DbConnection connection, DbTransaction transaction)
+    private static async Task MigrateAsync(LedgerDatabase database, DbConnection connection, DbTransaction transaction, int upTo)
     {
         await connection.ExecuteAsync(
             "create table if not exists schema_version (version integer primary key, script text not null, applied_at bigint not null)",
@@ -37,7 +40,7 @@ internal static class Migrator
             throw new InvalidOperationException(
                 $"The ledger has schema version {current}, but this program knows only {scripts[^1].Version}: use a newer program.");
 
-        foreach (var script in scripts.Where(s => s.Version > current))
+        foreach (var script in scripts.Where(s => s.Version > current && s.Version <= upTo))
         {
             await connection.ExecuteAsync(script.Sql.Replace("{identity}", database.Identity, StringComparison.Ordinal), transaction: transaction).ConfigureAwait(false);
             await connection.ExecuteAsync(

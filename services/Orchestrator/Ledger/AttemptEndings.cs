@@ -49,6 +49,7 @@ internal static class AttemptEndings
         var message = $"Worker {step.Worker} was not heard from for {options.Lease.TotalSeconds:0.#} s.";
         if (run.IsCancelling)
             return await transaction.MoveAsync(run, step, StepEvent.Stopped, message).ConfigureAwait(false);
+        OrchestratorTelemetry.LeaseLost(step.Kind);
         var losses = step.Losses + 1;
         await transaction.ExecuteAsync("update step set losses = @losses where id = @Id", new { step.Id, losses }).ConfigureAwait(false);
         return losses >= options.LossLimit

@@ -9,7 +9,7 @@ namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Takes a pipeline file: plans it against the stages that workers offer and writes the run.</summary>
 internal sealed class RunSubmission(
-    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, TimeProvider time, ILogger<RunSubmission> logger)
+    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, RunTraces traces, TimeProvider time, ILogger<RunSubmission> logger)
 {
     private const long LongestPipeline = 8L << 20;
 
@@ -23,10 +23,14 @@ internal sealed class RunSubmission(
     /// <exception cref="UserInputException">The file is wrong; every problem with its place.</exception>
     public async Task<RunAccepted> SubmitAsync(SubmitRun submit, CancellationToken cancellationToken)
     {
+        using var root = RunTraces.Begin(submit.RunId);
         submit = await FillAsync(submit, cancellationToken).ConfigureAwait(false);
         var plan = await PlanAsync(submit, cancellationToken).ConfigureAwait(false);
         if (await ledger.SubmitAsync(submit, plan, cancellationToken).ConfigureAwait(false))
+        {
             OrchestratorLog.RunAccepted(logger, submit.RunId, plan.Name, plan.Steps.Count);
+            await traces.SaveAsync(submit.RunId, root, cancellationToken).ConfigureAwait(false);
+        }
         Faults.Reach(FaultPoints.SubmitAnswer);
         return new RunAccepted(submit.RunId, plan.Name);
     }

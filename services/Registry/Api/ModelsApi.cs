@@ -1,16 +1,22 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Hosting.Authentication;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Espalier.Registry.Api;
 
-/// <summary>Reading the registry over HTTP, under <c>/api/v1</c>.</summary>
+/// <summary>The registry over HTTP, under <c>/api/v1</c>. Reading needs the role viewer, moving an alias promoter.</summary>
 public static class ModelsApi
 {
+    /// <summary>Adds what the routes need beside the registry itself: the keys, which the orchestrator keeps.</summary>
+    public static IServiceCollection AddModelsApi(this IServiceCollection services) => services.AddSingleton<IApiKeys, RemoteApiKeys>();
+
     /// <summary>Maps the routes.</summary>
     public static IEndpointRouteBuilder MapModelsApi(this IEndpointRouteBuilder routes)
     {
-        var models = routes.MapGroup("/api/v1/models");
+        var all = routes.MapGroup("/api/v1/models");
+        all.MapGroupFor(ApiRole.Promoter).MapPut("/{name}/aliases/{alias}", MoveAliasAsync);
+        var models = all.MapGroupFor(ApiRole.Viewer);
         models.MapGet("/", ListAsync);
         models.MapGet("/{name}", ListOneAsync);
         models.MapGet("/{name}/versions/{version:int}", FindAsync);
@@ -34,6 +40,18 @@ public static class ModelsApi
 
     private static async Task<JsonHttpResult<IReadOnlyList<AliasMove>>> MovesAsync(string name, ModelRegistry registry, CancellationToken cancellationToken) =>
         Json(await registry.MovesAsync(name, cancellationToken).ConfigureAwait(false));
+
+    private static async Task<IResult> MoveAliasAsync(string name, string alias, int version, ModelRegistry registry, CancellationToken cancellationToken, string reason = "")
+    {
+        try
+        {
+            return Json(await registry.MoveAliasAsync(name, alias, version, "HTTP", reason, cancellationToken).ConfigureAwait(false));
+        }
+        catch (UserInputException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity);
+        }
+    }
 
     private static async Task<Results<JsonHttpResult<IReadOnlyList<LineageNode>>, NotFound>> LineageAsync(
         string name, int version, ModelRegistry registry, ArtifactStore artifacts, CancellationToken cancellationToken) =>

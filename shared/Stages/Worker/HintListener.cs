@@ -11,6 +11,7 @@ namespace Espalier.Stages.Worker;
 /// </summary>
 internal sealed class HintListener(IBus bus, MessagingOptions messaging, StageWorkerOptions options, OfferedStages stages, Action onHint)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly List<HostReceiveEndpointHandle> _handles = [];
 
     /// <summary>Starts to listen, unless it does already.</summary>
@@ -31,7 +32,17 @@ internal sealed class HintListener(IBus bus, MessagingOptions messaging, StageWo
                 });
             }));
         }
-        await Task.WhenAll(_handles.Select(h => h.Ready)).ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(_handles.Select(h => h.Ready)).WaitAsync(Patience).ConfigureAwait(false);
+        }
+        catch
+        {
+            // The next call begins anew; what half listens must not count as listening.
+            await StopAsync().WaitAsync(Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _handles.Clear();
+            throw;
+        }
     }
 
     /// <summary>Stops to listen; hints wait in the queue.</summary>

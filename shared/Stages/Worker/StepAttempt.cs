@@ -39,12 +39,17 @@ internal sealed class StepAttempt(
         await using var onShutdown = shutdown.Register(() => Stop(StopReason.Shutdown)).ConfigureAwait(false);
         var beating = BeatAsync(done.Token);
         var telling = TellAsync(done.Token);
+        // Heartbeats began before: hours of them would bury what matters in the run's trace.
+        using var span = StageTelemetry.Start(assignment);
+        using var scope = logger.BeginScope(new Dictionary<string, object> { ["run"] = assignment.Step.RunId, ["step"] = assignment.Step.Name, ["attempt"] = assignment.Fence });
+        StageTelemetry.Count(assignment, 1);
         try
         {
             await WorkAsync().ConfigureAwait(false);
         }
         finally
         {
+            StageTelemetry.Count(assignment, -1);
             await done.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(beating, telling).ConfigureAwait(false);
             _work.Dispose();
@@ -83,6 +88,7 @@ internal sealed class StepAttempt(
     private async Task<StepCommit?> ComputeAsync()
     {
         var whole = await InputLists.FillAsync(assignment, artifacts, _work.Token).ConfigureAwait(false);
+        using var work = StageTelemetry.Source.StartActivity("step work");
         var running = runner.RunAsync(new StageWork(whole, _progress, _lease), _work.Token, _kill.Token);
         if (!await EndsInTimeAsync(running).ConfigureAwait(false))
         {
@@ -94,12 +100,15 @@ internal sealed class StepAttempt(
             return null;
         }
         var (result, peak) = await running.ConfigureAwait(false);
+        work?.Dispose();
+        StageTelemetry.Worked(assignment, time.GetElapsedTime(_startedAt));
         if (_lease.IsOver || _reason == StopReason.LeaseLost)
         {
             StageLog.ResultFenced(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
             return null;
         }
         await TellRestAsync().ConfigureAwait(false);
+        using var committing = StageTelemetry.Source.StartActivity("step commit");
         Faults.Reach(FaultPoints.StepCommit);
         var commit = await artifacts.CommitStepAsync(
             assignment.Step.Key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);

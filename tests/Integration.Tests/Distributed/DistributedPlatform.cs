@@ -12,7 +12,9 @@ namespace Espalier.Integration.Tests.Distributed;
 /// <summary>Orchestrator and workers as processes over RabbitMQ and PostgreSQL, with a file store in a temporary folder.</summary>
 internal sealed class DistributedPlatform : IAsyncDisposable
 {
-    private const string Key = "esp_test_0123456789abcdef";
+    /// <summary>The administrator's key.</summary>
+    public const string Key = "esp_test_0123456789abcdef";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-");
     private readonly Dictionary<string, string> _common;
     private readonly List<ServiceProcess> _services = [];

@@ -25,14 +25,17 @@ internal sealed record EmbeddedRun(RunState State, IReadOnlyList<EmbeddedStep> S
             if (code != 0)
                 throw new InvalidOperationException($"The embedded run ended with {code}:{Environment.NewLine}{process.Output}");
             await using var json = File.OpenRead(result);
-            return (await JsonSerializer.DeserializeAsync<EmbeddedRun>(json, WireJson.Options))!;
+            var outcome = (await JsonSerializer.DeserializeAsync<Outcome>(json, WireJson.Options))!;
+            return new EmbeddedRun(outcome.State, [.. outcome.Steps.Select(s => s.Value with { Name = s.Key })]);
         }
         finally
         {
             folder.Delete(recursive: true);
         }
     }
+
+    private sealed record Outcome(RunState State, Dictionary<string, EmbeddedStep> Steps);
 }
 
 /// <summary>What it says of one step.</summary>
-internal sealed record EmbeddedStep(string Name, StepState State, Digest Key, IReadOnlyDictionary<string, ManifestRef> Outputs);
+internal sealed record EmbeddedStep(string Name, StepState State, Digest? Key, IReadOnlyDictionary<string, ManifestRef> Outputs);

@@ -22,7 +22,7 @@ public sealed class RealServicesTests(Servers servers)
         var distributed = await platform.EndAsync(await platform.SubmitAsync(await File.ReadAllTextAsync(pipeline)), Limit);
 
         distributed.State.ShouldBe(RunState.Succeeded, platform.Log);
-        distributed.Steps.Select(s => $"{s.Name} {s.Key?.Hex}").ShouldBe(alone.Steps.Select(s => $"{s.Name} {s.Key.Hex}"));
+        distributed.Steps.Select(s => $"{s.Name} {s.Key?.Hex}").ShouldBe(alone.Steps.Select(s => $"{s.Name} {s.Key?.Hex}"));
         Roots(distributed.Steps.Select(s => (s.Name, s.State, s.Outputs))).ShouldBe(Roots(alone.Steps.Select(s => (s.Name, s.State, s.Outputs))));
         await RegisteredAsync(registry, distributed);
     }
@@ -41,6 +41,8 @@ public sealed class RealServicesTests(Servers servers)
     private static async Task RegisteredAsync(ServiceProcess registry, RunView run)
     {
         using var client = new HttpClient { BaseAddress = registry.Address };
+        (await client.GetAsync("/api/v1/models")).StatusCode.ShouldBe(System.Net.HttpStatusCode.Unauthorized);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", DistributedPlatform.Key);
         var models = await client.GetFromJsonAsync<IReadOnlyList<ModelVersion>>("/api/v1/models", WireJson.Options);
 
         var model = models.ShouldHaveSingleItem();

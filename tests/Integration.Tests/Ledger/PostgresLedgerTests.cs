@@ -43,6 +43,17 @@ public sealed class PostgresLedgerTests(Servers servers)
         (await ledger.CountAsync("select count(*) from step where state = 'running'")).ShouldBe(0);
     }
 
+    public static TheoryData<int> OldVersions => OldLedger.Versions;
+
+    [Theory]
+    [MemberData(nameof(OldVersions))]
+    public async Task Migrate_LedgerOfAnOlderVersion_KeepsEveryRow(int version)
+    {
+        await using var database = new PostgresLedgerDatabase(await servers.Database.NewDatabaseAsync(), TimeProvider.System);
+
+        await OldLedger.MigrateAsync(database, version);
+    }
+
     [Fact]
     public async Task Migrate_TwoAtOnce_BothFindTheSchema()
     {
@@ -52,7 +63,7 @@ public sealed class PostgresLedgerTests(Servers servers)
 
         await Task.WhenAll(Migrator.MigrateAsync(one, default), Migrator.MigrateAsync(two, default));
 
-        (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(2);
+        (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(OldLedger.Newest);
         await one.DisposeAsync();
         await two.DisposeAsync();
     }

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Hosting;
+using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Api;
 using Espalier.Stages;
 using Espalier.Stages.Worker;

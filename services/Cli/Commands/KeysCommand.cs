@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Espalier.Cli.Terminals;
+using Espalier.Hosting.Authentication;
+using Espalier.Orchestrator.Api;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier keys</c>: API keys and what they may do.</summary>
+internal static class KeysCommand
+{
+    public static Command Create(Terminal terminal) =>
+        new("keys", "Make, list and take away API keys of the platform. Only digests of keys are kept.\n\n  espalier keys create --name ci --role submitter\n  espalier keys list\n  espalier keys revoke ci")
+        {
+            Make(terminal), List(terminal), Revoke(terminal),
+        };
+
+    private static Command Make(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var name = new Option<string>("--name") { Description = "Whose key it is.", Required = true };
+        var role = new Option<string>("--role") { Description = "viewer (reads), submitter (and runs), promoter (and moves aliases), admin (everything).", DefaultValueFactory = _ => "viewer" };
+        role.AcceptOnlyFromAmong([.. Enum.GetValues<ApiRole>().Select(Terminal.Word)]);
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("create", "Make a key and print it; it cannot be shown again.") { name, role, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var made = await client.SendAsync<NewKey>(HttpMethod.Post, $"/api/v1/keys?name={Uri.EscapeDataString(parsed.GetRequiredValue(name))}&role={parsed.GetRequiredValue(role)}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(made);
+            else
+                terminal.Output.WriteLine(made.Key);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command List(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("list", "Every key: id, name, role, age; never the key itself.") { json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var keys = await client.GetAsync<IReadOnlyList<ApiKeyView>>("/api/v1/keys", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Keys = keys });
+            foreach (var key in parsed.GetValue(json) ? [] : keys)
+                terminal.Output.WriteLine($"{key.Id}  {Terminal.Word(key.Role),-9}  {key.Created:yyyy-MM-dd HH:mm}  {key.Name}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Revoke(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var key = new Argument<string>("KEY") { Description = "Id or name; a name takes away every key that has it." };
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("revoke", "Take keys away. The orchestrator refuses them at once, the registry within 15 seconds.") { key, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var revoked = await client.SendAsync<Revoked>(HttpMethod.Delete, $"/api/v1/keys/{Uri.EscapeDataString(parsed.GetRequiredValue(key))}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(revoked);
+            else
+                terminal.Output.WriteLine($"{revoked.Count} key(s) taken away");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private sealed record NewKey(string Name, ApiRole Role, string Key);
+
+    private sealed record Revoked([property: System.Text.Json.Serialization.JsonPropertyName("revoked")] int Count);
+}

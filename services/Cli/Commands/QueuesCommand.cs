@@ -1,0 +1,79 @@
+using System.CommandLine;
+using Espalier.Cli.Terminals;
+using Espalier.Messaging.Broker;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier queues</c>: the broker's queues, and what nobody could handle.</summary>
+internal static class QueuesCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("queues", "Look after the broker's queues: messages that nobody could handle wait in queues that end with _error or _skipped, hints that were delivered too often in dead-letters.\n\n  espalier queues list\n  espalier queues show orchestrator_error\n  espalier queues replay orchestrator_error")
+        {
+            List(terminal), Show(terminal), Replay(terminal),
+        };
+        return command;
+    }
+
+    private static Command List(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("list", "Every queue with its depth and its consumers.") { json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var queues = await client.GetAsync<IReadOnlyList<QueueState>>("/api/v1/queues", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Queues = queues });
+            foreach (var queue in parsed.GetValue(json) ? [] : queues)
+                terminal.Output.WriteLine($"{queue.Ready,8} waiting {queue.Consumers,3} consumers  {queue.Name}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Show(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var queue = Queue();
+        var limit = new Option<int>("--limit") { Description = "Messages to show.", DefaultValueFactory = _ => 20 };
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("show", "The oldest messages of a queue, with the reason why each is there. They stay.") { queue, limit, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var messages = await client.GetAsync<IReadOnlyList<StrandedMessage>>($"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/messages?limit={parsed.GetValue(limit)}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Messages = messages });
+            foreach (var message in parsed.GetValue(json) ? [] : messages)
+                terminal.Output.WriteLine($"{message.MessageType}\n  {message.Reason}\n  {message.Body}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Replay(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var queue = Queue();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("replay", "Send the messages of a queue to where they were meant for, once the cause is mended.") { queue, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var replayed = await client.SendAsync<Replayed>(HttpMethod.Post, $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/replay", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(replayed);
+            else
+                terminal.Output.WriteLine($"{replayed.Messages} message(s) sent again");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Argument<string> Queue() => new("QUEUE") { Description = "Such as orchestrator_error, work-train-cpu_skipped or dead-letters." };
+
+    private sealed record Replayed(string Queue, int Messages);
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform;
+using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Api;
+using Spectre.Console;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier status</c>: processes, queues, workers, leases, runs.</summary>
+internal static class StatusCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("status", "Show every process of the platform and whether it is ready, the broker's queues, workers, leases and runs.") { json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var state = new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).Read();
+            var processes = await Task.WhenAll((state?.Processes ?? []).Select(p => AskAsync(p, cancellationToken))).ConfigureAwait(false);
+            var (platform, problem) = await AskAsync(server, parsed, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+            {
+                terminal.WriteJsonLine(new
+                {
+                    Processes = processes, Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive }, state?.Orchestrator, state?.Registry, Problem = problem,
+                    platform?.BrokerAnswers, platform?.Queues, platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
+                });
+            }
+            else
+            {
+                Draw(terminal, state, processes, platform, problem);
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>A process as scripts read it.</summary>
+    private sealed record ProcessLine(string Name, string Kind, int? Pid, bool Ready, int Restarts, string Log);
+
+    private static async Task<ProcessLine> AskAsync(ProcessState process, CancellationToken cancellationToken)
+    {
+        var isAlive = process.Process is { IsAlive: true };
+        return new ProcessLine(process.Name, process.Kind, isAlive ? process.Process!.Pid : null, isAlive && await Probes.IsReadyAsync(process.Probe, cancellationToken).ConfigureAwait(false), process.Restarts, process.Log);
+    }
+
+    private static async Task<(PlatformStatus?, string?)> AskAsync(ServerOptions server, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var client = server.Find(parsed);
+            return client is null ? (null, "Nothing runs: espalier up") : (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
+        }
+        catch (PlatformUnreachableException e)
+        {
+            return (null, e.Message);
+        }
+    }
+
+    private static void Draw(Terminal terminal, PlatformState? state, IReadOnlyList<ProcessLine> processes, PlatformStatus? platform, string? problem)
+    {
+        if (problem is not null)
+            terminal.Output.WriteLine(problem);
+        if (state is { Supervisor.IsAlive: false })
+            terminal.Output.WriteLine("The supervisor is gone, so nothing is started again: espalier down, then espalier up.");
+        if (processes.Count > 0)
+            terminal.Write(Fill(["process", "kind", "pid", "ready", "restarts"], processes.Select(p => new[] { p.Name, p.Kind, $"{p.Pid}", p.Ready ? "yes" : "no", $"{p.Restarts}" })));
+        if (platform is null)
+            return;
+        if (!platform.BrokerAnswers)
+            terminal.Output.WriteLine("The broker does not answer.");
+        if (platform.Queues.Count > 0)
+            terminal.Write(Fill(["queue", "waiting", "consumers"], platform.Queues.Select(q => new[] { q.Name, $"{q.Ready}", $"{q.Consumers}" })));
+        if (platform.Workers.Count > 0)
+            terminal.Write(Fill(["worker", "device", "slots", "free", "seen"], platform.Workers.Select(w => new[] { w.Name, w.Device, $"{w.Slots}", $"{w.Free}", $"{w.Seen:HH:mm:ss}" })));
+        if (platform.Leases.Count > 0)
+            terminal.Write(Fill(["run", "step", "attempt", "worker", "lease until", "done"], platform.Leases.Select(l => new[] { $"{l.RunId:N}"[..12], l.Step, $"{l.Attempt}", l.Worker, $"{l.Until:HH:mm:ss}", $"{l.Done} of {l.Total}" })));
+        terminal.Output.WriteLine($"runs: {(platform.Runs.Count == 0 ? "none" : string.Join(", ", platform.Runs.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} {r.Key}")))}; messages not yet sent: {platform.OutboxDepth}");
+        foreach (var queue in platform.Queues.Where(q => Messaging.Broker.BrokerQueues.IsStranded(q.Name) && q.Ready > 0))
+            terminal.Output.WriteLine($"{queue.Name} holds {queue.Ready} message(s) that nobody could handle: espalier queues show {queue.Name}");
+    }
+
+    private static Table Fill(string[] columns, IEnumerable<string[]> rows)
+    {
+        var table = new Table().RoundedBorder().AddColumns(columns);
+        foreach (var row in rows)
+            table.AddRow([.. row.Select(Markup.Escape)]);
+        return table;
+    }
+}

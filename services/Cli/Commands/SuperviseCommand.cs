@@ -1,0 +1,24 @@
+using System.CommandLine;
+using System.Globalization;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform;
+using Espalier.Cli.Terminals;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>What <c>espalier up</c> leaves running in the background.</summary>
+internal static class SuperviseCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("supervise", "Run the platform of this home until SIGTERM; started by espalier up.") { Hidden = true };
+        command.SetAction(async (_, cancellationToken) =>
+        {
+            await new Supervisor(EspalierHome.OfThisProcess(), Say).RunAsync(cancellationToken).ConfigureAwait(false);
+            return ExitCodes.Done;
+        });
+        return command;
+
+        void Say(string message) => terminal.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():O} {message}"));
+    }
+}

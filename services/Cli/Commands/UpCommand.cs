@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier up</c>: the whole platform on this machine, every service a process.</summary>
+internal static class UpCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var workers = new Option<string[]>("--workers") { Description = "KIND=N processes for a stage kind or service; may be repeated. One each by default.", AllowMultipleArgumentsPerToken = false };
+        var store = new Option<string>("--store") { Description = "Where blobs are kept unless ESPALIER__STORE__LOCATION says so: azurite or file.", DefaultValueFactory = _ => WantedPlatform.AzuriteStore };
+        store.AcceptOnlyFromAmong(WantedPlatform.AzuriteStore, WantedPlatform.FileStore);
+        var background = new Option<bool>("--background") { Description = "Return when everything is ready; it goes on in the background. This is the default." };
+        var foreground = new Option<bool>("--foreground") { Description = "Stay, and stop everything at Ctrl-C." };
+        var seconds = new Option<int>("--timeout") { Description = "Seconds that the start may take.", DefaultValueFactory = _ => 300 };
+        var json = SharedOptions.Json();
+        var command = new Command(
+            "up",
+            """
+            Start RabbitMQ, PostgreSQL and Azurite (installed when missing) and every service as a process, and wait until all
+            are ready. Servers that run elsewhere are named by settings and not started: ESPALIER__MESSAGING__BROKER,
+            ESPALIER__ORCHESTRATOR__CONNECTION with ESPALIER__REGISTRY__DATABASE, ESPALIER__STORE__LOCATION.
+            A process that ends is started again. Data, logs and credentials are under $ESPALIER_HOME/platform.
+
+              espalier up
+              espalier up --workers train=2 --json
+            """) { workers, store, background, foreground, seconds, json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var home = EspalierHome.OfThisProcess();
+            if (parsed.GetValue(background) && parsed.GetValue(foreground))
+                throw new UserInputException("--background and --foreground exclude each other.");
+            var wanted = new WantedPlatform { Workers = WantedPlatform.ReadWorkers(parsed.GetValue(workers) ?? []), Store = parsed.GetRequiredValue(store) };
+            var control = new PlatformControl(home, terminal.Say);
+            var state = await control.UpAsync(wanted, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken).ConfigureAwait(false);
+            Print(terminal, state, parsed.GetValue(json));
+            if (parsed.GetValue(foreground))
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await control.DownAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static void Print(Terminal terminal, PlatformState state, bool isJson)
+    {
+        if (isJson)
+            terminal.WriteJsonLine(new { state.Orchestrator, state.Registry, state.Key });
+        else
+            terminal.Output.WriteLine($"""
+                orchestrator  {state.Orchestrator}
+                registry      {state.Registry}
+                key           {state.Key}
+
+                espalier submit FILE · watch RUN · status · logs · down
+                """);
+    }
+}

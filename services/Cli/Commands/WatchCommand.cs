@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Progress;
+using Espalier.Cli.Terminals;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier watch RUN</c>: follows a run on the platform to its end.</summary>
+internal static class WatchCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
+        var json = new Option<bool>(SharedOptions.JsonName) { Description = "Print one event a line, and the outcome as the last line." };
+        var command = server.AddTo(new Command("watch", "Follow a run to its end, also over restarts of the orchestrator. Ctrl-C stops watching; the run goes on.") { run, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var id = await client.FindIdAsync(parsed.GetRequiredValue(run), cancellationToken).ConfigureAwait(false);
+            return await FollowAsync(terminal, client, id, parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    /// <summary>Shows a run until it ends.</summary>
+    public static async Task<int> FollowAsync(Terminal terminal, PlatformClient client, Guid id, bool isJson, CancellationToken cancellationToken)
+    {
+        var watcher = new RemoteWatcher(client, id, terminal.Say);
+        if (isJson)
+        {
+            var ended = await watcher.WatchAsync((item, _) => EventLine.Write(terminal, item), cancellationToken).ConfigureAwait(false);
+            terminal.WriteJsonLine(new { Run = ended.RunId, ended.State, Steps = ended.Steps.ToDictionary(s => s.Name, RunOutcome.Describe), ended.Name, ended.Message });
+            return RunOutcome.ExitCode(terminal, ended, $"Go on with: espalier resume {ended.RunId:N}");
+        }
+        var run = terminal.IsInteractive
+            ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => watcher.WatchAsync(board, cancellationToken)).ConfigureAwait(false)
+            : await watcher.WatchAsync(new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false);
+        terminal.Output.WriteLine($"{run.Name} {Terminal.Word(run.State)} in {Amounts.Time((run.Ended ?? run.Created) - run.Created)}");
+        return RunOutcome.ExitCode(terminal, run, $"Go on with: espalier resume {run.RunId:N}");
+    }
+}

@@ -1,0 +1,22 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Cli.Progress;
+
+/// <summary>Shows what is new about a run's steps since it was looked at last.</summary>
+internal sealed class StepChanges
+{
+    private readonly Dictionary<string, (StepState State, int Attempt)> _seen = [];
+
+    /// <summary>Shows the steps whose state or attempt differs from what was seen.</summary>
+    public void Show(IStepBoard board, RunView run)
+    {
+        foreach (var step in run.Steps)
+        {
+            if (_seen.TryGetValue(step.Name, out var seen) && seen == (step.State, step.Attempts))
+                continue;
+            _seen[step.Name] = (step.State, step.Attempts);
+            board.Change(new StepNews(step.Name, step.Kind, step.State, step.Attempts, step.Message, step.Ended - step.Started));
+        }
+    }
+}

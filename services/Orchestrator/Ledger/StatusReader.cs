@@ -1,0 +1,60 @@
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>A lease for people.</summary>
+public sealed record LeaseView(Guid RunId, string Step, string Kind, int Attempt, string Worker, DateTimeOffset Until, long Done, long Total);
+
+/// <summary>How many steps of a kind and device are in a state.</summary>
+public sealed record StepCount(string Kind, string Device, StepState State, long Number);
+
+/// <summary>Counts for people and for metrics; reads by indexes only.</summary>
+internal sealed class StatusReader(LedgerDatabase database)
+{
+    private const int MostLeases = 1000;
+
+    /// <summary>Number of runs by state.</summary>
+    public Task<IReadOnlyDictionary<string, long>> RunsAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyDictionary<string, long>>(async connection =>
+            (await connection.QueryAsync<(string State, long Number)>("select state, count(*) from run group by state").ConfigureAwait(false)).ToDictionary(r => r.State, r => r.Number), cancellationToken);
+
+    /// <summary>Ready and running steps.</summary>
+    public Task<IReadOnlyList<StepCount>> StepsAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<StepCount>>(async connection =>
+        {
+            var rows = await connection.QueryAsync<(string Kind, string Device, string State, long Number)>(
+                """
+                select kind, device, state, count(*) from step where state = 'ready' group by kind, device, state
+                union all
+                select kind, device, state, count(*) from step where state = 'running' group by kind, device, state
+                """).ConfigureAwait(false);
+            return [.. rows.Select(r => new StepCount(r.Kind, r.Device, Words.Parse<StepState>(r.State), r.Number))];
+        }, cancellationToken);
+
+    /// <summary>Steps that workers hold, the oldest lease first.</summary>
+    public Task<IReadOnlyList<LeaseView>> LeasesAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<LeaseView>>(async connection =>
+        {
+            var rows = await connection.QueryAsync<LeaseRow>(
+                "select run_id, name, kind, attempt, worker, lease_until, done, total from step where state = 'running' order by lease_until limit @MostLeases", new { MostLeases }).ConfigureAwait(false);
+            return [.. rows.Select(r => new LeaseView(Guid.Parse(r.RunId), r.Name, r.Kind, (int)r.Attempt, r.Worker ?? "", DateTimeOffset.FromUnixTimeMilliseconds(r.LeaseUntil ?? 0), r.Done, r.Total))];
+        }, cancellationToken);
+
+    /// <summary>Messages that wait in the outbox.</summary>
+    public Task<long> OutboxDepthAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(connection => connection.ExecuteScalarAsync<long>("select count(*) from outbox"), cancellationToken);
+
+    private sealed class LeaseRow
+    {
+        public string RunId { get; init; } = "";
+        public string Name { get; init; } = "";
+        public string Kind { get; init; } = "";
+        public long Attempt { get; init; }
+        public string? Worker { get; init; }
+        public long? LeaseUntil { get; init; }
+        public long Done { get; init; }
+        public long Total { get; init; }
+    }
+}

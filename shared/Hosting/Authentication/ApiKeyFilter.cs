@@ -1,0 +1,46 @@
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Espalier.Hosting.Authentication;
+
+/// <summary>Lets a request through when its <c>Authorization: Bearer KEY</c> has at least the role.</summary>
+internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        ApiRole? role;
+        try
+        {
+            role = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 } key }
+                ? await http.RequestServices.GetRequiredService<IApiKeys>().FindRoleAsync(key, http.RequestAborted).ConfigureAwait(false)
+                : null;
+        }
+        catch (ApiKeysUnavailableException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+        if (role is null)
+            return TypedResults.Problem("A key is needed: Authorization: Bearer KEY.", statusCode: StatusCodes.Status401Unauthorized);
+        return role < atLeast
+            ? TypedResults.Problem($"The key's role '{Name(role.Value)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
+            : await next(context).ConfigureAwait(false);
+    }
+
+    private static string Name(ApiRole role) => role.ToString().ToLowerInvariant();
+}
+
+/// <summary>Marks endpoints that need a key.</summary>
+public static class ApiKeyRouteExtensions
+{
+    /// <summary>A group without a path of its own whose endpoints need a key of at least this role.</summary>
+    public static RouteGroupBuilder MapGroupFor(this IEndpointRouteBuilder routes, ApiRole atLeast) =>
+        routes.MapGroup("").AddEndpointFilter(new ApiKeyFilter(atLeast)).WithMetadata(new ApiRoleMetadata(atLeast));
+}
+
+/// <summary>Which role an endpoint needs; tests look for endpoints without it.</summary>
+/// <param name="AtLeast">The role.</param>
+public sealed record ApiRoleMetadata(ApiRole AtLeast);
