@@ -199,7 +199,7 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             layer.Order = _arena.Take<int>(pairs);
             layer.SortedTokens = _arena.Take<int>(pairs);
             layer.Counts = _arena.Take<long>(experts);
-            layer.Halves = _arena.Take<float>(pairs * 2 * layer.Inner);
+            layer.Halves = _arena.Take<float>(pairs * (2 * layer.Inner + 16)); // rows a little apart, see experts.cpp
             layer.ProbabilitySums = _arena.Take<float>(experts);
             layer.SquaredLogSumExp = _arena.Take<double>(1);
             layer.Result = stream = _arena.Take<float>(tokens * hidden);

@@ -16,6 +16,12 @@ struct Widths {
   explicit Widths(const EkLayer& l) : query(l.heads * l.head_size), key(l.kv_heads * l.head_size), all(query + 2 * key), rotated(query + key) {}
 };
 
+// Whether the three projections lie one after the other, as one matrix.
+bool is_stacked(const EkLayer& l, const float* query, const float* key, const float* value) {
+  Widths w(l);
+  return key == query + w.query * l.hidden && value == key + w.key * l.hidden;
+}
+
 void rotate(const float* x, const float* cosine, const float* sine, int64_t size, float* y) {
   int64_t half = size / 2;
   each(half, [&](int64_t i, int64_t n) {
@@ -217,9 +223,13 @@ void attention_forward(const EkLayer& l) {
   Widths w(l);
   Rows x{l.normed, l.hidden, nullptr}, context{l.context, w.query, nullptr};
   norm_tokens(l, l.input, l.input_norm);
-  linear(l.threads, x, l.tokens, l.hidden, l.query, w.query, l.projected, w.all, false);
-  linear(l.threads, x, l.tokens, l.hidden, l.key, w.key, l.projected + w.query, w.all, false);
-  linear(l.threads, x, l.tokens, l.hidden, l.value, w.key, l.projected + w.query + w.key, w.all, false);
+  if (is_stacked(l, l.query, l.key, l.value)) {
+    linear(l.threads, x, l.tokens, l.hidden, l.query, w.all, l.projected, w.all, false);
+  } else {
+    linear(l.threads, x, l.tokens, l.hidden, l.query, w.query, l.projected, w.all, false);
+    linear(l.threads, x, l.tokens, l.hidden, l.key, w.key, l.projected + w.query, w.all, false);
+    linear(l.threads, x, l.tokens, l.hidden, l.value, w.key, l.projected + w.query + w.key, w.all, false);
+  }
   norm_and_rotate(l);
   attend(l);
   if (!l.middle) return;
@@ -237,12 +247,17 @@ void attention_backward(const EkLayer& l) {
   norm_and_rotate_backward(l);
   norm_tokens(l, l.input, l.input_norm);
   Rows dq{l.d_projected, w.all, nullptr}, dk{l.d_projected + w.query, w.all, nullptr}, dv{l.d_projected + w.query + w.key, w.all, nullptr};
-  linear_weight(l.threads, dq, x, l.tokens, w.query, l.hidden, l.d_query);
-  linear_weight(l.threads, dk, x, l.tokens, w.key, l.hidden, l.d_key);
-  linear_weight(l.threads, dv, x, l.tokens, w.key, l.hidden, l.d_value);
-  linear_input(l.threads, dq, l.tokens, w.query, l.query, l.hidden, l.d_normed, l.hidden, false);
-  linear_input(l.threads, dk, l.tokens, w.key, l.key, l.hidden, l.d_normed, l.hidden, true);
-  linear_input(l.threads, dv, l.tokens, w.key, l.value, l.hidden, l.d_normed, l.hidden, true);
+  if (is_stacked(l, l.query, l.key, l.value) && is_stacked(l, l.d_query, l.d_key, l.d_value)) {
+    linear_weight(l.threads, dq, x, l.tokens, w.all, l.hidden, l.d_query);
+    linear_input(l.threads, dq, l.tokens, w.all, l.query, l.hidden, l.d_normed, l.hidden, false);
+  } else {
+    linear_weight(l.threads, dq, x, l.tokens, w.query, l.hidden, l.d_query);
+    linear_weight(l.threads, dk, x, l.tokens, w.key, l.hidden, l.d_key);
+    linear_weight(l.threads, dv, x, l.tokens, w.key, l.hidden, l.d_value);
+    linear_input(l.threads, dq, l.tokens, w.query, l.query, l.hidden, l.d_normed, l.hidden, false);
+    linear_input(l.threads, dk, l.tokens, w.key, l.key, l.hidden, l.d_normed, l.hidden, true);
+    linear_input(l.threads, dv, l.tokens, w.key, l.value, l.hidden, l.d_normed, l.hidden, true);
+  }
   norm_tokens_backward(l, l.input, l.input_norm, l.d_input_norm);
 }
 

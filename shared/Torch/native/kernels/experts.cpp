@@ -11,6 +11,10 @@ namespace {
 
 constexpr int64_t inner_columns = 64;
 
+// Rows of gate and up lie a little more than their length apart: at a distance of 4096 bytes they would all fall into the
+// same few lines of the first-level cache. The C# side lays out as much.
+int64_t halves_stride(const EkLayer& l) { return 2 * l.inner + 16; }
+
 struct Piece {
   int64_t expert, first, rows, column, columns;
 };
@@ -42,7 +46,7 @@ void gate_up(const EkLayer& l, Piece p) {
   pack_transposed({weights + (l.inner + p.column) * l.hidden, l.hidden, nullptr}, l.hidden, p.columns, gates + half);
   float* tile = l.halves ? nullptr : ek_scratch(slot_tile, MC * 2 * inner_columns);
   for (int64_t i = 0; i < p.rows; i += MC) {
-    int64_t rows = least(MC, p.rows - i), stride = l.halves ? 2 * l.inner : 2 * inner_columns;
+    int64_t rows = least(MC, p.rows - i), stride = l.halves ? halves_stride(l) : 2 * inner_columns;
     float* g = l.halves ? l.halves + (p.first + i) * stride + p.column : tile;
     float* u = g + (l.halves ? l.inner : inner_columns);
     Rows x = gathered(l, l.normed, p.first + i);
@@ -74,7 +78,7 @@ void activation_backward(const EkLayer& l, Piece p, float* share) {
     multiply(gathered(l, l.gradient, p.first + i), rows, l.hidden, packed, p.columns, tile, inner_columns, false);
     for (int64_t r = 0; r < rows; r++) {
       int64_t row = p.first + i + r;
-      float *g = l.halves + row * 2 * l.inner + p.column, *u = g + l.inner, *a = l.inner_product + row * l.inner + p.column;
+      float *g = l.halves + row * halves_stride(l) + p.column, *u = g + l.inner, *a = l.inner_product + row * l.inner + p.column;
       const float* d = tile + r * inner_columns;
       V gate = splat(l.sorted_gates[row]), total{};
       each(p.columns, [&](int64_t j, int64_t n) {
@@ -94,11 +98,11 @@ void input_backward(const EkLayer& l, Piece p) {
   int64_t depth = 2 * l.inner;
   float* packed = ek_scratch(slot_packed_b, packed_size(depth, p.columns));
   pack_plain({l.gate_up + p.expert * depth * l.hidden + p.column, l.hidden, nullptr}, depth, p.columns, packed);
-  multiply({l.halves + p.first * depth, depth, nullptr}, p.rows, depth, packed, p.columns, l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
+  multiply({l.halves + p.first * halves_stride(l), halves_stride(l), nullptr}, p.rows, depth, packed, p.columns, l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
 }
 
 void gate_up_backward(const EkLayer& l, Piece p) {
-  Rows d{l.halves + p.first * 2 * l.inner + p.column, 2 * l.inner, nullptr};
+  Rows d{l.halves + p.first * halves_stride(l) + p.column, halves_stride(l), nullptr};
   float* dw = l.d_gate_up + (p.expert * 2 * l.inner + p.column) * l.hidden;
   multiply_columns(d, gathered(l, l.normed, p.first), p.rows, p.columns, l.hidden, dw, l.hidden, true);
 }
@@ -108,9 +112,6 @@ void down_backward(const EkLayer& l, Piece p) {
   float* dw = l.d_down + (p.expert * l.hidden + p.column) * l.inner;
   multiply_columns(d, {l.inner_product + p.first * l.inner, l.inner, nullptr}, p.rows, p.columns, l.inner, dw, l.inner, true);
 }
-
-// Columns of a piece of a weight gradient: about 128, in whole tiles, all pieces nearly equal.
-int64_t even(int64_t width) { return ceil(ceil(width, ceil(width, 128)), MR) * MR; }
 
 }  // namespace
 
@@ -152,13 +153,15 @@ void experts_backward(const EkLayer& l) {
   parallel(l.threads, inner.count(), [&](int64_t task) {
     if (Piece p = inner.at(task, offsets); p.rows) activation_backward(l, p, l.partial + task % inner.across * pairs);
   });
-  for (int64_t i = 0; i < pairs; i++) {
-    float total = 0;
-    for (int64_t piece = 0; piece < inner.across; piece++) total += l.partial[piece * pairs + l.order[i]];
-    l.d_gates[i] = total;
-  }
+  parallel(l.threads, ceil(pairs, 1024), [&](int64_t block) {
+    for (int64_t i = block * 1024; i < least(pairs, (block + 1) * 1024); i++) {
+      float total = 0;
+      for (int64_t piece = 0; piece < inner.across; piece++) total += l.partial[piece * pairs + l.order[i]];
+      l.d_gates[i] = total;
+    }
+  });
 
-  Split input(l, l.hidden, chunk_columns), up(l, 2 * l.inner, even(2 * l.inner)), out(l, l.hidden, even(l.hidden));
+  Split input(l, l.hidden, chunk_columns), up(l, 2 * l.inner, even_rows(2 * l.inner)), out(l, l.hidden, even_rows(l.hidden));
   parallel(l.threads, input.count() + up.count() + out.count(), [&](int64_t task) {
     if (task < up.count()) {
       if (Piece p = up.at(task, offsets); p.rows) gate_up_backward(l, p);

@@ -204,8 +204,11 @@ static inline void multiply(Rows a, int64_t m, int64_t depth, const float* packe
   multiply(a, m, depth, packed, n, c, stride, add, [](int64_t, int64_t) {});
 }
 
-// C(i, j) (+)= sum over t < depth of A(t, i) B(t, j) for i < m, j < n: the gradient of a weight.
-static void multiply_columns(Rows a, Rows b, int64_t depth, int64_t m, int64_t n, float* c, int64_t stride, bool add) {
+// Columns of a weight's gradient that are done at once: a packed block of them stays in the second-level cache.
+constexpr int64_t gradient_columns = 256;
+
+// C(i, j) (+)= sum over t < depth of A(t, i) B(t, j) for i < m, j < n <= gradient_columns.
+static void multiply_column_block(Rows a, Rows b, int64_t depth, int64_t m, int64_t n, float* c, int64_t stride, bool add) {
   float* packed_b = ek_scratch(slot_packed_b, packed_size(KC, n));
   float* packed_a = ek_scratch(slot_packed_a, KC * ceil(m, MR) * MR);
   for (int64_t t0 = 0; t0 < depth; t0 += KC) {
@@ -231,6 +234,15 @@ static void multiply_columns(Rows a, Rows b, int64_t depth, int64_t m, int64_t n
       }
   }
 }
+
+// The same for any n: the gradient of a weight.
+static void multiply_columns(Rows a, Rows b, int64_t depth, int64_t m, int64_t n, float* c, int64_t stride, bool add) {
+  for (int64_t j = 0; j < n; j += gradient_columns)
+    multiply_column_block(a, {b.base + j, b.stride, b.index}, depth, m, least(gradient_columns, n - j), c + j, stride, add);
+}
+
+// Rows of a piece of a weight's gradient: about 128, in whole tiles, all pieces nearly equal.
+static inline int64_t even_rows(int64_t width) { return ceil(ceil(width, ceil(width, 128)), MR) * MR; }
 
 // Sizes of the pieces that threads take. A piece packs its own share of the weights.
 constexpr int64_t chunk_columns = 128;
@@ -263,11 +275,11 @@ static inline void linear_input(int64_t threads, Rows dy, int64_t m, int64_t n, 
 
 // dW (n, depth) += dy^T x over m rows.
 static inline void linear_weight(int64_t threads, Rows dy, Rows x, int64_t m, int64_t n, int64_t depth, float* dw) {
-  constexpr int64_t rows_each = 126, columns_each = 512;
-  int64_t across = ceil(depth, columns_each), down = ceil(n, rows_each);
+  int64_t rows_each = n <= 128 ? ceil(ceil(n, 2), MR) * MR : even_rows(n);
+  int64_t across = ceil(depth, gradient_columns), down = ceil(n, rows_each);
   parallel(threads, across * down, [&](int64_t task) {
-    int64_t j = task % across * columns_each, i = task / across * rows_each;
-    multiply_columns({dy.base + i, dy.stride, dy.index}, {x.base + j, x.stride, x.index}, m, least(rows_each, n - i), least(columns_each, depth - j), dw + i * depth + j, depth, true);
+    int64_t j = task % across * gradient_columns, i = task / across * rows_each;
+    multiply_columns({dy.base + i, dy.stride, dy.index}, {x.base + j, x.stride, x.index}, m, least(rows_each, n - i), least(gradient_columns, depth - j), dw + i * depth + j, depth, true);
   });
 }
 

@@ -31,7 +31,7 @@ struct EkLayer {
   int32_t* order;    // (T K) place of token t's k-th choice among the sorted
   int32_t* sorted_tokens; // (T K) tokens by expert, ascending within one
   int64_t* counts;   // (E)
-  float* halves;     // (T K, 2F) gate and up before the activation; null in a forward-only pass
+  float* halves;     // (T K, 2F + 16) gate and up before the activation; null in a forward-only pass
 
   // results
   float* result;     // (T, H) the stream after the layer
