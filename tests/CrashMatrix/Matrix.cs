@@ -73,7 +73,14 @@ internal sealed class Matrix(Action<string> say)
         var duration = clock.Elapsed;
         _fastest = duration < _fastest ? duration : _fastest;
         var struck = await striking && (point.Blow != Blow.Fault || site.Faults.HasFired);
-        return await CheckAsync(site, point, run, state, model, duration, struck);
+        var outcome = await CheckAsync(site, point, run, state, model, duration, struck);
+        // A run that hangs must not stand in the way of the next point.
+        if (!SiteLedger.IsEnd(state))
+        {
+            await site.CancelAsync(run);
+            await site.Ledger.WaitForEndAsync(run, Limit);
+        }
+        return outcome;
     }
 
     private async Task<bool> StrikeLaterAsync(Site site, CrashPoint point)

@@ -106,6 +106,12 @@ internal sealed partial class Site : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks for the end of a run.</summary>
+    public async Task CancelAsync(Guid run)
+    {
+        using var answer = await _client.PostAsync($"/api/v1/runs/{run}/cancel", null);
+    }
+
     /// <summary>The last of what every process has logged.</summary>
     public string Logs()
     {

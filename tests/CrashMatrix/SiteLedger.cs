@@ -13,6 +13,9 @@ internal sealed class SiteLedger(string ledger, string registry)
 {
     private static readonly string[] Ended = ["succeeded", "failed", "cancelled"];
 
+    /// <summary>Whether a run in this state is over.</summary>
+    public static bool IsEnd(string state) => Ended.Contains(state);
+
     /// <summary>Waits until workers have offered these kinds.</summary>
     public async Task WaitForStagesAsync(string[] kinds)
     {
