@@ -204,6 +204,27 @@ static inline void multiply(Rows a, int64_t m, int64_t depth, const float* packe
   multiply(a, m, depth, packed, n, c, stride, add, [](int64_t, int64_t) {});
 }
 
+// Packs A(t, i), t0 <= t < t0 + tc, i < m, for use transposed: panels of MR columns. A few rows at a time, so that what
+// is read stays in the cache while it is written out panel by panel.
+static void pack_tiles(Rows a, int64_t t0, int64_t tc, int64_t m, float* out) {
+  constexpr int64_t rows = 16;
+  int64_t whole = m / MR * MR;
+  for (int64_t first = 0; first < tc; first += rows) {
+    int64_t last = least(tc, first + rows);
+    const float* in[rows];
+    for (int64_t t = first; t < last; t++) in[t - first] = a.at(t0 + t);
+    for (int64_t i = 0; i < whole; i += MR) {
+      float* to = out + i * tc + first * MR;
+      for (int64_t t = 0; t < last - first; t++, to += MR) std::memcpy(to, in[t] + i, MR * 4);
+    }
+    if (whole < m) {
+      float* to = out + whole * tc + first * MR;
+      for (int64_t t = 0; t < last - first; t++, to += MR)
+        for (int64_t i = 0; i < MR; i++) to[i] = whole + i < m ? in[t][whole + i] : 0;
+    }
+  }
+}
+
 // Columns of a weight's gradient that are done at once: a packed block of them stays in the second-level cache.
 constexpr int64_t gradient_columns = 256;
 
@@ -214,14 +235,7 @@ static void multiply_column_block(Rows a, Rows b, int64_t depth, int64_t m, int6
   for (int64_t t0 = 0; t0 < depth; t0 += KC) {
     int64_t tc = least(KC, depth - t0);
     pack_block(b, t0, tc, n, packed_b);
-    int64_t whole = m / MR * MR;
-    for (int64_t t = 0; t < tc; t++) {
-      const float* in = a.at(t0 + t);
-      float* to = packed_a + t * MR;
-      for (int64_t i = 0; i < whole; i += MR, to += tc * MR) std::memcpy(to, in + i, MR * 4);
-      if (whole < m)
-        for (int64_t i = 0; i < MR; i++) to[i] = whole + i < m ? in[whole + i] : 0;
-    }
+    pack_tiles(a, t0, tc, m, packed_a);
     for (int64_t j = 0; j < n; j += NR)
       for (int64_t i = 0; i < m; i += MR) {
         const float *pa = packed_a + i * tc, *pb = packed_b + j * tc;
@@ -275,8 +289,9 @@ static inline void linear_input(int64_t threads, Rows dy, int64_t m, int64_t n, 
 
 // dW (n, depth) += dy^T x over m rows.
 static inline void linear_weight(int64_t threads, Rows dy, Rows x, int64_t m, int64_t n, int64_t depth, float* dw) {
-  int64_t rows_each = n <= 128 ? ceil(ceil(n, 2), MR) * MR : even_rows(n);
-  int64_t across = ceil(depth, gradient_columns), down = ceil(n, rows_each);
+  int64_t across = ceil(depth, gradient_columns), pieces = ceil(n, 128);
+  while (across * pieces % threads != 0 && n / pieces > 48) pieces++;  // as many for each thread
+  int64_t rows_each = ceil(ceil(n, pieces), MR) * MR, down = ceil(n, rows_each);
   parallel(threads, across * down, [&](int64_t task) {
     int64_t j = task % across * gradient_columns, i = task / across * rows_each;
     multiply_columns({dy.base + i, dy.stride, dy.index}, {x.base + j, x.stride, x.index}, m, least(rows_each, n - i), least(gradient_columns, depth - j), dw + i * depth + j, depth, true);
