@@ -112,7 +112,14 @@ internal sealed class SupervisedService : IAsyncDisposable
     {
         while (true)
         {
-            await _process.WaitForExitAsync(Timeout.InfiniteTimeSpan);
+            try
+            {
+                await _process.WaitForExitAsync(Timeout.InfiniteTimeSpan);
+            }
+            catch (InvalidOperationException) when (_stopping.IsCancellationRequested)
+            {
+                return; // it was stopped and let go of meanwhile
+            }
             if (_stopping.IsCancellationRequested)
                 return;
             var output = _process.Output;
