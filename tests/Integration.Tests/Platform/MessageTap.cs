@@ -16,7 +16,7 @@ internal sealed class MessageTap(IConnection connection, IChannel channel, strin
     {
         var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = port, VirtualHost = "espalier", UserName = "orchestrator", Password = password }.CreateConnectionAsync();
         var channel = await connection.CreateChannelAsync();
-        var queue = (await channel.QueueDeclareAsync("tap_bus_1", durable: false, exclusive: true, autoDelete: true)).QueueName;
+        var queue = (await channel.QueueDeclareAsync("orchestrator_bus_tap", durable: false, exclusive: true, autoDelete: true)).QueueName;
         foreach (var exchange in Exchanges)
         {
             await channel.ExchangeDeclareAsync(exchange, "fanout", durable: true);
@@ -36,6 +36,7 @@ internal sealed class MessageTap(IConnection connection, IChannel channel, strin
 
     public async ValueTask DisposeAsync()
     {
+        await connection.AbortAsync(); // the broker may be gone
         await channel.DisposeAsync();
         await connection.DisposeAsync();
     }

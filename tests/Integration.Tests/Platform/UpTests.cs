@@ -9,6 +9,7 @@ namespace Espalier.Integration.Tests.Platform;
 /// The platform as a user starts it: <c>espalier up</c>, a run, kills, <c>espalier down</c>. Everything real: RabbitMQ with an
 /// account per service, PostgreSQL, Azurite, every service a process. One long walk, because the start is what costs.
 /// </summary>
+[Collection(Distributed.ServersCollection.Name)] // not beside other tests that start many processes
 public sealed class UpTests : IAsyncLifetime
 {
     private const string Pipeline = """
@@ -64,6 +65,7 @@ public sealed class UpTests : IAsyncLifetime
         await CheckRolesAsync(up);
         CheckTrace(run, lines);
 
+        var messages = await tap.TakeAsync();
         await KillAsync(processes, "rabbitmq", "postgresql", "orchestrator", "upcycler-1");
         await BackAsync(processes);
         var again = (await _cli.AskAsync("submit", Path.Combine(_folder.FullName, "small.yaml"), "--json")).GetProperty("run").GetGuid();
@@ -71,7 +73,7 @@ public sealed class UpTests : IAsyncLifetime
         second.GetProperty("steps").GetProperty("grown").GetProperty("state").GetString().ShouldBe("cached", "the ledger, the store and the key survived");
         (await _cli.CallAsync(0, "logs", $"{run}", "base")).ShouldContain("succeeded");
 
-        CheckSecrets(secrets, await tap.TakeAsync());
+        CheckSecrets(secrets, messages);
         var last = await ProcessesAsync();
         await _cli.CallAsync(0, "down");
         last.Values.ShouldAllBe(p => !Directory.Exists($"/proc/{p.Pid}"));
