@@ -8,7 +8,7 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30), StableAfter = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(100);
+    private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(150);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;

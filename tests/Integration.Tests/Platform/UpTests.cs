@@ -23,7 +23,7 @@ public sealed class UpTests : IAsyncLifetime
           release: { uses: register, needs: [grown, scores], with: { name: small, alias: candidate } }
         """;
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("up-");
     private OtlpReceiver _telemetry = null!;
     private CliProcess _cli = null!;

@@ -36,13 +36,14 @@ internal sealed class PostgresServer(string folder, PlatformSettings settings) :
         File.Delete(password);
     }
 
+    // A statement that fails would be written to the log, and the one that makes a role holds its password.
     public IReadOnlyList<ProcessPlan> Processes =>
     [
         new()
         {
             Name = Name,
             Kind = ProcessKinds.Server,
-            Command = [.. AsServer, Path.Combine(FindPrograms() ?? "", "postgres"), "-D", Data, "-p", $"{_port}", "-h", "127.0.0.1", "-c", "unix_socket_directories="],
+            Command = [.. AsServer, Path.Combine(FindPrograms() ?? "", "postgres"), "-D", Data, "-p", $"{_port}", "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "log_min_error_statement=panic"],
             Folder = Cluster,
             Probe = $"tcp://127.0.0.1:{_port}",
             OnReady = MakeDatabasesAsync,
