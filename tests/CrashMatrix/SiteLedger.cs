@@ -22,7 +22,7 @@ internal sealed class SiteLedger(string ledger, string registry)
         var clock = Stopwatch.StartNew();
         while (await QueryAsync(ledger, "select count(distinct kind) from stage where kind = any($1)", r => r.GetInt64(0), (object)kinds) is not [var heard] || heard < kinds.Length)
         {
-            if (clock.Elapsed > TimeSpan.FromSeconds(60))
+            if (clock.Elapsed > TimeSpan.FromSeconds(180))
                 throw new TimeoutException("Not every stage is offered.");
             await Task.Delay(50);
         }

@@ -7,7 +7,7 @@ namespace Espalier.CrashMatrix;
 /// <summary>One service as a process that is started again whenever it ends, as under any supervisor.</summary>
 internal sealed class SupervisedService : IAsyncDisposable
 {
-    private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(180);
     private static readonly TimeSpan RestartPause = TimeSpan.FromMilliseconds(200);
     private readonly string[] _command;
     private readonly Dictionary<string, string> _environment;

@@ -5,7 +5,7 @@ namespace Espalier.Tests.Servers;
 /// <summary>A real PostgreSQL with a port and a folder of its own. Take it in with ServerProcess.cs and name it as a fixture.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(180);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postgres-");
     private readonly int _port = ServerProcess.FreePort();
     private ServerProcess? _server;

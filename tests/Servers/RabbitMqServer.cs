@@ -4,7 +4,7 @@ namespace Espalier.Tests.Servers;
 /// <summary>A real RabbitMQ with a node, ports and folders of its own. Take it in with ServerProcess.cs and name it as a fixture.</summary>
 public class RabbitMqServer : IAsyncLifetime
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(180);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rabbitmq-");
     private readonly int _namesPort = ServerProcess.FreePort();
     private ServerProcess? _names;
