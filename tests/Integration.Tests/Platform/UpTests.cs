@@ -23,6 +23,7 @@ public sealed class UpTests : IAsyncLifetime
           release: { uses: register, needs: [grown, scores], with: { name: small, alias: candidate } }
         """;
 
+    private static readonly string[] StepSpans = ["step claim", "step attempt", "step work", "step commit", "step finish"];
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("up-");
     private OtlpReceiver _telemetry = null!;
@@ -78,7 +79,7 @@ public sealed class UpTests : IAsyncLifetime
         await _cli.CallAsync(0, "down");
         last.Values.ShouldAllBe(p => !Directory.Exists($"/proc/{p.Pid}"));
         (await _cli.AskAsync("status", "--json")).GetProperty("processes").GetArrayLength().ShouldBe(0);
-        foreach (var metric in new[] { "espalier.step.attempts", "espalier.step.duration", "espalier.step.output", "espalier.queue.depth", "espalier.steps", "espalier.outbox.depth", "espalier.stage.duration" })
+        foreach (var metric in new[] { "espalier.step.attempts", "espalier.step.duration", "espalier.step.output", "espalier.queue.depth", "espalier.outbox.depth", "espalier.stage.duration" })
             _telemetry.Metrics.ShouldContainKey(metric);
     }
 
@@ -134,14 +135,14 @@ public sealed class UpTests : IAsyncLifetime
         List<ReceivedSpan> trace;
         do
             trace = [.. _telemetry.Spans.Where(s => s.Trace == root[1])];
-        while (trace.Count(s => s.Name == "step finish") < 5 && limit.Elapsed < Deadline && SpinWait.SpinUntil(() => false, 100) == false);
+        while (StepSpans.Any(n => trace.Count(s => s.Name == n) < 5) && limit.Elapsed < Deadline && SpinWait.SpinUntil(() => false, 100) == false);
 
         trace.ShouldContain(s => s.Name == "run submit" && s.Span == root[2]);
-        foreach (var name in new[] { "step claim", "step attempt", "step work", "step commit", "step finish" })
+        foreach (var name in StepSpans)
             trace.Count(s => s.Name == name).ShouldBe(5, $"{name} of run {run}: four steps and the dataset");
         trace.Select(s => s.Service).Distinct().ShouldBe(["espalier-orchestrator", "espalier-cpt-trainer", "espalier-upcycler", "espalier-evaluator", "espalier-registry"], ignoreOrder: true);
         var known = trace.Select(s => s.Span).ToHashSet();
-        trace.Where(s => s.Name is "step claim" or "step attempt" or "step work" or "step commit" or "step finish").ShouldAllBe(s => known.Contains(s.Parent));
+        trace.Where(s => StepSpans.Contains(s.Name)).ShouldAllBe(s => known.Contains(s.Parent));
     }
 
     private void CheckSecrets(IReadOnlyDictionary<string, string> secrets, IReadOnlyList<string> messages)
