@@ -31,7 +31,7 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
                 heard.Hints.Add(hint.Message.Kind);
                 return Task.CompletedTask;
             });
-        }).Ready));
+        }).Ready)).WaitAsync(TimeSpan.FromSeconds(60));
         return service;
     }
 
