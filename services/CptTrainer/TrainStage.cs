@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
@@ -36,6 +37,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         using var ramp = new RoutingRamp(start.Decoder, options, plan);
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
+        if (options.Precision == Precision.Bf16 && context.Device == "cpu" && !Avx512BW.IsSupported)
+            context.Progress.Log("This processor has no bfloat16 arithmetic: 'precision: bf16' is emulated here, and many times slower than fp32. Use 'precision: fp32', or a device that has it.");
 
         var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
         return await PublishAsync(context, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);

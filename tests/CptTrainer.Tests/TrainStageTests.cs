@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
@@ -122,10 +123,12 @@ public sealed class TrainStageTests : IDisposable
         var data = await _bench.AddRepetitiveDatasetAsync();
 
         var exact = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200}""")));
-        var rounded = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200,"precision":"bf16"}""")));
+        var progress = new RecordedProgress();
+        var rounded = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200,"precision":"bf16"}"""), null, progress));
 
         rounded.Metrics["train-loss"].ShouldBe(exact.Metrics["train-loss"], 0.15);
         rounded.Outputs["model"].ShouldNotBe(exact.Outputs["model"]);
+        progress.Lines.Any(line => line.Contains("bfloat16", StringComparison.Ordinal)).ShouldBe(!Avx512BW.IsSupported, "emulation is slow, and said to be");
     }
 
     [Fact]
