@@ -6,9 +6,16 @@ namespace Espalier.Modeling;
 /// <summary>Reads typed values from <c>config.json</c> and collects what is wrong, so that one error names every problem.</summary>
 internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>? problems = null)
 {
+    private static readonly string[] RopeTypes = ["linear", "dynamic", "llama3", "yarn"]; // as in RopeScalingKind
+
     private readonly List<string> _problems = problems ?? [];
 
+    public bool IsEmpty => root.Count == 0;
+
     public bool Has(string key) => root.TryGetPropertyValue(key, out var value) && value is not null;
+
+    /// <summary>Whether the key is there and says null.</summary>
+    public bool IsNull(string key) => root.TryGetPropertyValue(key, out var value) && value is null;
 
     public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{key}' {what}.");
 
@@ -114,8 +121,21 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return null;
     }
 
-    /// <summary>Per layer, a group number for each expert; groups are numbered from 0 without gaps.</summary>
-    public IReadOnlyList<IReadOnlyList<int>>? IntegerTable(string key, int rows, int columns)
+    /// <summary>A list of texts, or null when the key is absent or holds something else.</summary>
+    public IReadOnlyList<string>? Texts(string key) =>
+        root[key] is JsonArray list && list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.String) ? [.. list.Select(v => v!.GetValue<string>())] : null;
+
+    /// <summary>Distinct whole numbers from 0 to below a limit, ascending.</summary>
+    public List<int> Integers(string key, int limit)
+    {
+        var numbers = (root[key] as JsonArray ?? [null]).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < limit ? (int)n : -1).Distinct().Order().ToList();
+        if (numbers.Remove(-1))
+            Problem(key, limit == int.MaxValue ? "must list layers, from 0" : $"must list layers from 0 to {limit - 1}");
+        return numbers;
+    }
+
+    /// <summary>Per layer, a group number for each expert; groups are numbered from 0 without gaps. Rows that have none are empty.</summary>
+    public IReadOnlyList<IReadOnlyList<int>>? IntegerTable(string key, int rows, int columns, Func<int, bool> hasRow)
     {
         if (!Has(key))
             return null;
@@ -123,8 +143,10 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         foreach (var row in root[key] as JsonArray ?? [])
         {
             var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1).ToList();
-            if (values.Count != columns || values.Contains(-1) || values.Distinct().Count() != values.Max() + 1)
-                Problem(key, $"layer {table.Count} must list the group of each of the {columns} experts, numbered from 0 without gaps");
+            if (hasRow(table.Count) ? values.Count != columns || values.Contains(-1) || values.Distinct().Count() != values.Max() + 1 : values.Count > 0)
+                Problem(key, hasRow(table.Count)
+                    ? $"layer {table.Count} must list the group of each of the {columns} experts, numbered from 0 without gaps"
+                    : $"layer {table.Count} is dense and must have an empty list");
             table.Add(values);
         }
         if (table.Count != rows)
@@ -132,20 +154,52 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return table;
     }
 
-    /// <summary>The rotary base, under the old or the new spelling; scaled variants are refused.</summary>
-    public double RopeTheta(double fallback)
+    /// <summary>The rotary base and how angles are stretched, under the old or the new spelling.</summary>
+    public (double Theta, RopeScaling? Scaling) Rope(double fallback, int positions)
     {
         var theta = Number("rope_theta", fallback, 1, 1e12);
-        foreach (var key in (string[])["rope_parameters", "rope_scaling"])
+        // a non-empty rope_scaling wins over rope_parameters
+        foreach (var key in (string[])["rope_scaling", "rope_parameters"])
         {
-            if (Child(key) is not { } rope)
+            if (Child(key) is not { IsEmpty: false } rope)
                 continue;
-            var type = rope.Text("rope_type", null) ?? rope.Text("type", "default");
-            if (type != "default")
-                rope.Problem("rope_type", $"is '{type}'; supported: default");
-            theta = rope.Number("rope_theta", theta, 1, 1e12);
+            if (rope.Has("full_attention") || rope.Has("sliding_attention"))
+                rope.Problem("full_attention", "gives layers angles of their own, which is not supported");
+            return (rope.Number("rope_theta", theta, 1, 1e12), rope.RopeScaling(positions));
         }
-        return theta;
+        return (theta, null);
+    }
+
+    private RopeScaling? RopeScaling(int positions)
+    {
+        var spelling = Has("rope_type") ? "rope_type" : "type";
+        var type = Text(spelling, "default");
+        if (type == "default")
+            return null;
+        var kind = Array.IndexOf(RopeTypes, type);
+        if (kind < 0)
+        {
+            Problem(spelling, $"is '{type}'; supported: default, {string.Join(", ", RopeTypes)}");
+            return null;
+        }
+        if (Number("partial_rotary_factor", 1, 0, 1) != 1)
+            Problem("partial_rotary_factor", "is not 1; heads that are rotated in part are not supported");
+        if (!Has("factor"))
+            Problem("factor", "is missing");
+        return new RopeScaling
+        {
+            Kind = (RopeScalingKind)kind,
+            Factor = Number("factor", 1, 1e-6, 1e6),
+            OriginalPositions = Has("original_max_position_embeddings") && kind != (int)RopeScalingKind.Dynamic ? Count("original_max_position_embeddings", 1, 1 << 26) : positions,
+            LowFrequencyFactor = Number("low_freq_factor", 1, 1e-6, 1e6),
+            HighFrequencyFactor = Number("high_freq_factor", 4, 1e-6, 1e6),
+            BetaFast = Number("beta_fast", 32, 1e-6, 1e6),
+            BetaSlow = Number("beta_slow", 1, 1e-6, 1e6),
+            Truncates = Flag("truncate", true),
+            StatedAttentionFactor = Has("attention_factor") ? Number("attention_factor", 1, 0, 1e6) : null,
+            Scale = Number("mscale", 0, 0, 1e6),
+            ScaleAllDimensions = Number("mscale_all_dim", 0, 0, 1e6),
+        };
     }
 
     public string WeightType()

@@ -21,7 +21,10 @@ public interface IMoeObserver
     /// </summary>
     Tensor OnExpert(ExpertTrace trace) => trace.Output;
 
-    /// <summary>After the block. <paramref name="residual"/> (T, H) is the stream before the block, <paramref name="output"/> (T, H) what is added to it.</summary>
+    /// <summary>After the product of gate and up in an MLP that every token uses: a dense layer's, or a shared expert.</summary>
+    void OnMlp(MlpTrace trace) { }
+
+    /// <summary>After the MoE block, shared expert included. <paramref name="residual"/> (T, H) is the stream before the block, <paramref name="output"/> (T, H) what is added to it.</summary>
     void OnBlock(int layer, Tensor residual, Tensor output) { }
 }
 
@@ -30,6 +33,13 @@ public interface IMoeObserver
 /// <param name="Input">(T, H) input of the query, key and value projections.</param>
 /// <param name="Context">(T, heads * head size) input of the output projection.</param>
 public sealed record AttentionTrace(int Layer, Tensor Input, Tensor Context);
+
+/// <summary>Inputs of the projections of an MLP that every token uses.</summary>
+/// <param name="Layer">Layer index.</param>
+/// <param name="Prefix"><c>mlp.</c> in a dense layer, <c>mlp.shared_expert.</c> for a shared expert.</param>
+/// <param name="Input">(T, H) input of the gate and up projections.</param>
+/// <param name="Hidden">(T, I) input of the down projection.</param>
+public sealed record MlpTrace(int Layer, string Prefix, Tensor Input, Tensor Hidden);
 
 /// <summary>Routing of one layer.</summary>
 /// <param name="Layer">Layer index.</param>

@@ -19,8 +19,8 @@ public enum ScoreFunction
 public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric);
 
 /// <summary>
-/// The shape and conventions of a mixture-of-experts decoder, as <c>config.json</c> states them. Keys that the platform
-/// does not know survive a round trip.
+/// The shape and conventions of a decoder, as <c>config.json</c> states them: a mixture of experts, or a dense model to
+/// grow one from (no experts). Keys that the platform does not know survive a round trip.
 /// </summary>
 public sealed partial record ModelConfig
 {
@@ -34,7 +34,7 @@ public sealed partial record ModelConfig
     /// <summary>Width of the residual stream, H.</summary>
     public required int HiddenSize { get; init; }
 
-    /// <summary>Decoder layers, L; each has an MoE block.</summary>
+    /// <summary>Decoder layers, L; each has an MoE block, except <see cref="DenseLayers"/> and all layers of a dense family.</summary>
     public required int Layers { get; init; }
 
     /// <summary>Query heads.</summary>
@@ -43,10 +43,10 @@ public sealed partial record ModelConfig
     /// <summary>Key and value heads; a divisor of <see cref="Heads"/>.</summary>
     public required int KeyValueHeads { get; init; }
 
-    /// <summary>Width of one head, D.</summary>
+    /// <summary>Width of one head of queries and keys, D.</summary>
     public required int HeadSize { get; init; }
 
-    /// <summary>Routed experts per layer, E.</summary>
+    /// <summary>Routed experts per MoE layer, E; 0 in a dense family.</summary>
     public required int Experts { get; init; }
 
     /// <summary>Experts that each token uses, K.</summary>
@@ -54,6 +54,60 @@ public sealed partial record ModelConfig
 
     /// <summary>Inner width of one expert, F.</summary>
     public required int ExpertSize { get; init; }
+
+    /// <summary>Inner width of the MLP of dense layers; 0 when there are none.</summary>
+    public int DenseSize { get; init; }
+
+    /// <summary>Layers of a mixture that have a dense MLP instead of experts, ascending.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<int> DenseLayers { get; init; } = [];
+
+    /// <summary>Inner width of the shared experts, taken together as one MLP that every token uses; 0 for none.</summary>
+    public int SharedSize { get; init; }
+
+    /// <summary>Whether the shared expert's output is multiplied by the sigmoid of a learned projection of its input.</summary>
+    public bool SharedGate { get; init; }
+
+    /// <summary>How queries and keys are normed.</summary>
+    /// <value>whole, as OLMoE does</value>
+    public QueryKeyNorm QueryKeyNorm { get; init; } = QueryKeyNorm.Whole;
+
+    /// <summary>Whether the projections of queries, keys and values have biases.</summary>
+    public bool QueryKeyValueBias { get; init; }
+
+    /// <summary>Whether attention's output projection has a bias.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Set for latent attention; <see cref="HeadSize"/> is then the plain and the rotary part together.</summary>
+    public LatentAttention? Latent { get; init; }
+
+    /// <summary>How rotary angles are stretched, or null.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>How many of the last positions a query sees in <see cref="WindowedLayers"/>.</summary>
+    public int? SlidingWindow { get; init; }
+
+    /// <summary>Layers whose attention is limited to <see cref="SlidingWindow"/>.</summary>
+    public IReadOnlyList<int> WindowedLayers { get; init; } = [];
+
+    /// <summary>What the gates of routed experts are multiplied by at the end.</summary>
+    /// <value>1</value>
+    public double RoutedScale { get; init; } = 1;
+
+    /// <summary>Equal groups of neighbouring experts that tokens choose from first; 1 for a free choice.</summary>
+    /// <value>1</value>
+    public int ExpertGroups { get; init; } = 1;
+
+    /// <summary>How many <see cref="ExpertGroups"/> a token's experts may come from.</summary>
+    /// <value>1</value>
+    public int ChosenGroups { get; init; } = 1;
+
+    /// <summary>How many of a group's largest scores add up to the group's score: 1 in DeepSeek-V2, 2 in DeepSeek-V3.</summary>
+    /// <value>1</value>
+    public int GroupScoreMembers { get; init; } = 1;
+
+    /// <summary>Layers beyond <see cref="Layers"/> whose tensors the checkpoint holds for predicting several tokens; they are not run.</summary>
+    public int ExtraLayers { get; init; }
 
     /// <summary>Base of the rotary angles.</summary>
     /// <value>10000</value>
@@ -113,21 +167,60 @@ public sealed partial record ModelConfig
     /// <summary>The file this was read from, for keys that are not ours.</summary>
     private JsonObject? Source { get; init; }
 
+    /// <summary>Layers with an MoE block, ascending.</summary>
+    public IReadOnlyList<int> SparseLayers => [.. Enumerable.Range(0, Layers).Where(IsSparse)];
+
+    /// <summary>Whether layer <paramref name="layer"/> has an MoE block.</summary>
+    public bool IsSparse(int layer) => Experts > 0 && !DenseLayers.Contains(layer);
+
+    /// <summary>Whether there is any MoE block.</summary>
+    public bool IsMixture => Experts > 0 && DenseLayers.Count < Layers;
+
     /// <summary>All weights, in elements; the embedding counts once when it is tied.</summary>
     public long TotalParameters =>
-        EmbeddingParameters + Layers * (AttentionParameters + NormParameters + (long)Experts * HiddenSize + Experts * ExpertParameters) + HiddenSize;
+        EmbeddingParameters + HiddenSize + Layers * (AttentionParameters + 2L * HiddenSize)
+            + SparseCount * ((long)Experts * HiddenSize + Experts * ExpertParameters + SharedParameters)
+            + (Layers - SparseCount) * 3L * HiddenSize * DenseSize;
 
     /// <summary>Weights that take part in one token's forward pass: everything but the experts that were not chosen.</summary>
-    public long ActiveParameters => TotalParameters - Layers * (Experts - Math.Min(ExpertsPerToken, Experts)) * ExpertParameters;
+    public long ActiveParameters => TotalParameters - SparseCount * (Experts - Math.Min(ExpertsPerToken, Experts)) * ExpertParameters;
 
     /// <summary>Weights of one expert, 3 H F.</summary>
     public long ExpertParameters => 3L * HiddenSize * ExpertSize;
 
+    /// <summary>Weights of one layer's attention, norms and biases of its projections included.</summary>
+    public long AttentionParameters => Latent is { } latent ? LatentParameters(latent) :
+        2L * HiddenSize * HeadSize * (Heads + KeyValueHeads)
+            + QueryKeyNorm switch { QueryKeyNorm.Whole => (long)HeadSize * (Heads + KeyValueHeads), QueryKeyNorm.PerHead => 2L * HeadSize, _ => 0 }
+            + (QueryKeyValueBias ? (long)HeadSize * (Heads + 2L * KeyValueHeads) : 0) + (OutputBias ? HiddenSize : 0);
+
+    /// <summary>Width of one head of values.</summary>
+    public int ValueSize => Latent?.ValueSize ?? HeadSize;
+
+    private int SparseCount => Experts > 0 ? Layers - DenseLayers.Count : 0;
+
+    private long SharedParameters => 3L * HiddenSize * SharedSize + (SharedGate ? HiddenSize : 0);
+
     private long EmbeddingParameters => (TieEmbeddings ? 1L : 2L) * VocabularySize * HiddenSize;
 
-    private long AttentionParameters => 2L * HiddenSize * HeadSize * (Heads + KeyValueHeads) + (long)HeadSize * (Heads + KeyValueHeads);
+    /// <summary>This model cut down to one of its layers: conventions as they are, <see cref="Layers"/> 1.</summary>
+    public ModelConfig OnlyLayer(int layer) => this with
+    {
+        Layers = 1,
+        DenseLayers = Experts == 0 || IsSparse(layer) ? [] : [0],
+        WindowedLayers = WindowedLayers.Contains(layer) ? [0] : [],
+        SiblingGroups = SiblingGroups is { } groups ? [groups[layer]] : null,
+        SiblingExclusive = SiblingExclusive && IsSparse(layer),
+        ExtraLayers = 0,
+    };
 
-    private long NormParameters => 2L * HiddenSize;
+    private long LatentParameters(LatentAttention latent)
+    {
+        var (query, width) = ((long)Heads * HeadSize, (long)HiddenSize);
+        var queries = latent.QueryRank is { } rank ? rank * (width + query + 1) + (QueryKeyValueBias ? rank : 0) : width * query;
+        var keys = (latent.KeyValueRank + (long)latent.RotarySize) * (width + (QueryKeyValueBias ? 1 : 0)) + latent.KeyValueRank;
+        return queries + keys + latent.KeyValueRank * (long)Heads * (latent.PlainSize + latent.ValueSize) + width * Heads * latent.ValueSize + (OutputBias ? width : 0);
+    }
 
     /// <summary>A model small enough for unit tests: 2 layers, 4 experts, width 32.</summary>
     public static ModelConfig Tiny(int vocabulary = 258) => new()

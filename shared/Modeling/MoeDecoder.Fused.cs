@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Espalier.Modeling;
 
-/// <summary>Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a training step.</summary>
+/// <summary>Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a training step. They know OLMoE's layers; other families run plain, but for the head.</summary>
 public sealed partial class MoeDecoder
 {
     private FusedDecoder? _fused;
@@ -27,13 +27,13 @@ public sealed partial class MoeDecoder
     /// </summary>
     internal (double Loss, double Balance, double RouterZ)? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
     {
-        if (Fused is not { } fused || Buffer.Gradients is null)
+        if (Fused is not { RunsLayers: true } fused || Buffer.Gradients is null)
             return null;
         _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
         return _training.Accumulate(batch, counts, share, settings);
     }
 
-    private FusedDecoder? Fused => UsesKernels && FusedDecoder.Supports(Config, Buffer, ComputeType) ? _fused ??= new FusedDecoder(this, _rotary) : null;
+    private FusedDecoder? Fused => UsesKernels && FusedDecoder.Supports(Buffer, ComputeType) ? _fused ??= new FusedDecoder(this, _rotary) : null;
 
     // Autograd would record an operation on this stream.
     private bool Records(Tensor hidden) => is_grad_enabled() && (Buffer.Gradients is not null || hidden.requires_grad);

@@ -11,27 +11,33 @@ public sealed partial class MoeDecoder
     {
         Config = config;
         ComputeType = dtype;
-        Buffer = new ParameterBuffer(Layout(config, routerBias), dtype, device);
-        _rotary = new RotaryEmbedding(config.HeadSize, config.RopeTheta);
+        Buffer = new ParameterBuffer(DecoderLayout.Parameters(config, routerBias), dtype, device);
+        _rotary = new RotaryEmbedding(config.Latent?.RotarySize ?? config.HeadSize, config.RopeTheta, config.RopeScaling);
         _embedding = Weight(TensorNames.Embedding);
         _finalNorm = Weight(TensorNames.FinalNorm);
         _head = config.TieEmbeddings ? _embedding : Weight(TensorNames.Head);
-        _layers = [.. Enumerable.Range(0, config.Layers).Select(index => new DecoderLayer(index)
-        {
-            InputNorm = Weight(TensorNames.Layer(index) + "input_layernorm.weight"),
-            Query = Weight(TensorNames.Layer(index) + "self_attn.q_proj.weight"),
-            Key = Weight(TensorNames.Layer(index) + "self_attn.k_proj.weight"),
-            Value = Weight(TensorNames.Layer(index) + "self_attn.v_proj.weight"),
-            QueryNorm = Weight(TensorNames.Layer(index) + "self_attn.q_norm.weight"),
-            KeyNorm = Weight(TensorNames.Layer(index) + "self_attn.k_norm.weight"),
-            AttentionOutput = Weight(TensorNames.Layer(index) + "self_attn.o_proj.weight"),
-            PostNorm = Weight(TensorNames.Layer(index) + "post_attention_layernorm.weight"),
-            Router = Weight(TensorNames.Router(index)),
-            RouterBias = routerBias ? Weight(TensorNames.RouterBias(index)) : null,
-            GateUp = Weight(TensorNames.ExpertsGateUp(index)),
-            Down = Weight(TensorNames.ExpertsDown(index)),
-            Siblings = config.SiblingGroups is { } groups ? new SiblingTable(groups[index], device) : null,
-        })];
+        _layers = [.. Enumerable.Range(0, config.Layers).Select(index => config.IsSparse(index)
+            ? new DecoderLayer(index)
+            {
+                InputNorm = Weight(TensorNames.Layer(index) + "input_layernorm.weight"),
+                Attention = AttentionOf(index),
+                PostNorm = Weight(TensorNames.Layer(index) + "post_attention_layernorm.weight"),
+                Router = Weight(TensorNames.Router(index)),
+                RouterBias = routerBias ? Weight(TensorNames.RouterBias(index)) : null,
+                GateUp = Weight(TensorNames.ExpertsGateUp(index)),
+                Down = Weight(TensorNames.ExpertsDown(index)),
+                Shared = config.SharedSize > 0 ? MlpOf("mlp.shared_expert.", name => TensorNames.SharedExpert(index, name)) : null,
+                SharedGate = Find(TensorNames.SharedExpertGate(index)),
+                Siblings = config.SiblingGroups is { } groups ? new SiblingTable(groups[index], device) : null,
+            }
+            : new DecoderLayer(index)
+            {
+                InputNorm = Weight(TensorNames.Layer(index) + "input_layernorm.weight"),
+                Attention = AttentionOf(index),
+                PostNorm = Weight(TensorNames.Layer(index) + "post_attention_layernorm.weight"),
+                Dense = MlpOf("mlp.", name => TensorNames.DenseMlp(index, name)),
+            })];
+        _mixtures = [.. _layers.Where(layer => layer.Dense is null)];
     }
 
     /// <summary>
@@ -47,7 +53,7 @@ public sealed partial class MoeDecoder
         {
             if (name.EndsWith("norm.weight", StringComparison.Ordinal))
                 value.fill_(1);
-            else
+            else if (!name.EndsWith(".bias", StringComparison.Ordinal)) // biases start at 0
                 value.copy_(randn(value.shape, dtype: float32, generator: RandomStream.For(seed, name)) * config.InitializerRange);
         }
         return decoder;
@@ -67,7 +73,7 @@ public sealed partial class MoeDecoder
         try
         {
             using var untracked = no_grad();
-            foreach (var layer in decoder._layers.Where(layer => loader.Has(TensorNames.SelectionBias(layer.Index))))
+            foreach (var layer in decoder._mixtures.Where(layer => loader.Has(TensorNames.SelectionBias(layer.Index))))
                 layer.SelectionBias = zeros(config.Experts, dtype: float32, device: device ?? CPU).DetachFromDisposeScope();
             foreach (var (name, value) in decoder.ExportWeights())
             {
@@ -98,7 +104,7 @@ public sealed partial class MoeDecoder
             if (!parameter.Name.EndsWith("mlp.experts.gate_up_proj", StringComparison.Ordinal) && !parameter.Name.EndsWith("mlp.experts.down_proj", StringComparison.Ordinal))
                 yield return (parameter.Name, parameter.Value.detach());
         }
-        foreach (var layer in _layers)
+        foreach (var layer in _mixtures)
         {
             for (var expert = 0; expert < Config.Experts; expert++)
             {
@@ -112,15 +118,15 @@ public sealed partial class MoeDecoder
         }
     }
 
-    /// <summary>One expert's weights: detached views that the caller disposes.</summary>
+    /// <summary>One expert's weights in an MoE layer: detached views that the caller disposes.</summary>
     public ExpertWeights GetExpert(int layer, int expert)
     {
         using var scope = NewDisposeScope();
-        var gateUp = _layers[layer].GateUp.detach().select(0, expert); // (2F, H)
+        var gateUp = _layers[layer].GateUp!.detach().select(0, expert); // (2F, H)
         return new ExpertWeights(
             gateUp.narrow(0, 0, Config.ExpertSize).MoveToOuterDisposeScope(),
             gateUp.narrow(0, Config.ExpertSize, Config.ExpertSize).MoveToOuterDisposeScope(),
-            _layers[layer].Down.detach().select(0, expert).MoveToOuterDisposeScope());
+            _layers[layer].Down!.detach().select(0, expert).MoveToOuterDisposeScope());
     }
 
     /// <summary>The selection bias (E) of a layer, float32, or null. It is the model's own tensor.</summary>
@@ -129,10 +135,10 @@ public sealed partial class MoeDecoder
     /// <summary>The router logit bias (E) of a layer, or null. It is the model's own parameter.</summary>
     public Tensor? RouterBias(int layer) => _layers[layer].RouterBias;
 
-    /// <summary>Gives every layer that lacks one a selection bias of zeros, for loss-free balancing.</summary>
+    /// <summary>Gives every MoE layer that lacks one a selection bias of zeros, for loss-free balancing.</summary>
     public void AddSelectionBias()
     {
-        foreach (var layer in _layers)
+        foreach (var layer in _mixtures)
             layer.SelectionBias ??= zeros(Config.Experts, dtype: float32, device: Device).DetachFromDisposeScope();
     }
 
@@ -142,7 +148,7 @@ public sealed partial class MoeDecoder
     {
         if (siblingExclusive && Config.SiblingGroups is null)
             throw new InvalidModelException("Sibling-exclusive routing needs sibling groups, which this model does not record.");
-        var limit = siblingExclusive ? _layers.Min(layer => layer.Siblings!.Count) : Config.Experts;
+        var limit = siblingExclusive ? _mixtures.Min(layer => layer.Siblings!.Count) : Config.Experts;
         if (expertsPerToken < 1 || expertsPerToken > limit)
             throw new InvalidModelException($"Experts per token must be from 1 to {limit}, not {expertsPerToken}.");
         Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };
@@ -165,7 +171,8 @@ public sealed partial class MoeDecoder
         _fused?.Dispose();
         Buffer.Dispose();
         _rotary.Dispose();
-        _causalMask?.Dispose();
+        foreach (var (_, mask) in _masks)
+            mask.Dispose();
         foreach (var layer in _layers)
         {
             layer.SelectionBias?.Dispose();
@@ -175,30 +182,33 @@ public sealed partial class MoeDecoder
 
     private Tensor Weight(string name) => Buffer.Views[name].Value;
 
-    private static List<(string Name, long[] Shape, bool Decays)> Layout(ModelConfig config, bool routerBias)
+    private Tensor? Find(string name) => Buffer.Views.GetValueOrDefault(name)?.Value;
+
+    private MlpWeights MlpOf(string prefix, Func<string, string> nameOf) => new(prefix, Weight(nameOf("gate")), Weight(nameOf("up")), Weight(nameOf("down")));
+
+    private AttentionWeights AttentionOf(int layer)
     {
-        var (width, query, keyValue) = (config.HiddenSize, (long)config.Heads * config.HeadSize, (long)config.KeyValueHeads * config.HeadSize);
-        var layout = new List<(string, long[], bool)> { (TensorNames.Embedding, [config.VocabularySize, width], true) };
-        for (var layer = 0; layer < config.Layers; layer++)
+        return new AttentionWeights
         {
-            var prefix = TensorNames.Layer(layer);
-            layout.Add((prefix + "input_layernorm.weight", [width], false));
-            layout.Add((prefix + "self_attn.q_proj.weight", [query, width], true));
-            layout.Add((prefix + "self_attn.k_proj.weight", [keyValue, width], true));
-            layout.Add((prefix + "self_attn.v_proj.weight", [keyValue, width], true));
-            layout.Add((prefix + "self_attn.q_norm.weight", [query], false));
-            layout.Add((prefix + "self_attn.k_norm.weight", [keyValue], false));
-            layout.Add((prefix + "self_attn.o_proj.weight", [width, query], true));
-            layout.Add((prefix + "post_attention_layernorm.weight", [width], false));
-            layout.Add((TensorNames.Router(layer), [config.Experts, width], true));
-            if (routerBias)
-                layout.Add((TensorNames.RouterBias(layer), [config.Experts], false));
-            layout.Add((TensorNames.ExpertsGateUp(layer), [config.Experts, 2L * config.ExpertSize, width], true));
-            layout.Add((TensorNames.ExpertsDown(layer), [config.Experts, width, config.ExpertSize], true));
-        }
-        layout.Add((TensorNames.FinalNorm, [width], false));
-        if (!config.TieEmbeddings)
-            layout.Add((TensorNames.Head, [config.VocabularySize, width], true));
-        return layout;
+            Query = Find(Name("q_proj.weight")) ?? Weight(Name("q_b_proj.weight")),
+            Key = Find(Name("k_proj.weight")),
+            Value = Find(Name("v_proj.weight")),
+            QueryBias = Find(Name("q_proj.bias")),
+            KeyBias = Find(Name("k_proj.bias")),
+            ValueBias = Find(Name("v_proj.bias")),
+            QueryNorm = Find(Name("q_norm.weight")),
+            KeyNorm = Find(Name("k_norm.weight")),
+            Output = Weight(Name("o_proj.weight")),
+            OutputBias = Find(Name("o_proj.bias")),
+            QueryDown = Find(Name("q_a_proj.weight")),
+            QueryDownBias = Find(Name("q_a_proj.bias")),
+            QueryDownNorm = Find(Name("q_a_layernorm.weight")),
+            KeyValueDown = Find(Name("kv_a_proj_with_mqa.weight")),
+            KeyValueDownBias = Find(Name("kv_a_proj_with_mqa.bias")),
+            KeyValueDownNorm = Find(Name("kv_a_layernorm.weight")),
+            KeyValueUp = Find(Name("kv_b_proj.weight")),
+        };
+
+        string Name(string tensor) => TensorNames.Attention(layer, tensor);
     }
 }

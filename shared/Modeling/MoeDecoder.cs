@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -5,8 +6,9 @@ using static TorchSharp.torch.nn.functional;
 namespace Espalier.Modeling;
 
 /// <summary>
-/// A pre-norm mixture-of-experts decoder (OLMoE, arXiv 2409.02060), in execution order:
-/// embedding; per layer h += Attention(RMSNorm(h)), h += Moe(RMSNorm(h)); RMSNorm; head.
+/// A pre-norm decoder, mixture of experts or dense, in execution order:
+/// embedding; per layer h += Attention(RMSNorm(h)), h += Moe(RMSNorm(h)) or Mlp(RMSNorm(h)); RMSNorm; head.
+/// The families differ in attention (biases, norms, latent vectors), router and shared experts, as the configuration says.
 /// Weights are kept in one buffer of one type; with <see cref="ComputeType"/> set to another type they are cast where
 /// they are used, and activations have that type, except for norms' statistics, attention's softmax and the router,
 /// which are float32. Shapes: B sequences of S tokens, T = B S, width H, E experts of width F, K per token.
@@ -16,11 +18,11 @@ public sealed partial class MoeDecoder : IDisposable
     private const long MostLogits = 1 << 25; // elements that TokenLosses holds at once
 
     private readonly IReadOnlyList<DecoderLayer> _layers;
+    private readonly IReadOnlyList<DecoderLayer> _mixtures; // layers with an MoE block
     private readonly RotaryEmbedding _rotary;
     private readonly Tensor _embedding; // (V, H)
     private readonly Tensor _finalNorm; // (H)
     private readonly Tensor _head;      // (V, H)
-    private Tensor? _causalMask;        // (S, S) of 0 and -infinity
 
     /// <summary>Shape and conventions. Only routing can change: see <see cref="ChangeRouting"/>.</summary>
     public ModelConfig Config { get; private set; }
@@ -46,7 +48,8 @@ public sealed partial class MoeDecoder : IDisposable
         foreach (var layer in _layers)
         {
             (hidden, var trace) = RunLayer(layer, hidden, observer);
-            routing.Add(trace);
+            if (trace is not null)
+                routing.Add(trace);
         }
         return new DecoderOutput(Head(hidden), routing);
     }
@@ -94,52 +97,49 @@ public sealed partial class MoeDecoder : IDisposable
         return cat(losses).MoveToOuterDisposeScope();
     }
 
-    private (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
+    private (Tensor Hidden, RoutingTrace? Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
-        if (!Records(hidden) && Fused is { } fused)
+        if (!Records(hidden) && Fused is { RunsLayers: true } fused)
             return fused.RunLayer(layer, hidden, observer);
         using var scope = NewDisposeScope();
         hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm), observer);
         var residual = hidden.view(-1, Config.HiddenSize);                                   // (T, H)
         var input = RmsNorm(residual, layer.PostNorm);                                       // (T, H)
+        if (layer.Dense is { } dense)
+            return ((residual + Mlp(layer, dense, input, observer)).view(hidden.shape).MoveToOuterDisposeScope(), null);
         var trace = Count(Router.Route(Config, layer, input, hidden.shape[1]));
         observer?.OnRouting(trace);
         var output = Experts(layer, trace, observer);                                        // (T, H)
+        if (layer.Shared is { } shared)
+            output = output + SharedExpert(layer, shared, input, observer);
         observer?.OnBlock(layer.Index, residual, output);
         foreach (var kept in (Tensor[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates])
             kept.MoveToOuterDisposeScope();
         return ((residual + output).view(hidden.shape).MoveToOuterDisposeScope(), trace);
     }
 
-    // x * rsqrt(mean(x^2) + eps) in float32, rounded to the compute type, then times the weight.
-    private Tensor RmsNorm(Tensor x, Tensor weight)
+    // SwiGLU: down(silu(gate(x)) * up(x)).
+    private Tensor Mlp(DecoderLayer layer, MlpWeights weights, Tensor input, IMoeObserver? observer)
     {
-        var wide = x.to(float32);
-        var normed = wide * (wide.square().mean([-1], keepdim: true) + Config.NormEpsilon).rsqrt();
-        return normed.to(ComputeType) * Cast(weight);
+        var inner = silu(linear(input, Cast(weights.Gate))) * linear(input, Cast(weights.Up)); // (T, I)
+        observer?.OnMlp(new MlpTrace(layer.Index, weights.Prefix, input, inner));
+        return linear(inner, Cast(weights.Down));                                            // (T, H)
     }
 
-    // Causal self-attention; query and key are normed over the whole projected vector, before the split into heads.
-    private Tensor Attention(DecoderLayer layer, Tensor x, IMoeObserver? observer)
+    private Tensor SharedExpert(DecoderLayer layer, MlpWeights weights, Tensor input, IMoeObserver? observer)
     {
-        var (batch, length) = (x.shape[0], x.shape[1]);
-        var query = Clip(RmsNorm(linear(x, Cast(layer.Query)), layer.QueryNorm));            // (B, S, nH D)
-        var key = Clip(RmsNorm(linear(x, Cast(layer.Key)), layer.KeyNorm));                  // (B, S, nKV D)
-        var value = Clip(linear(x, Cast(layer.Value)));                                      // (B, S, nKV D)
-        query = _rotary.Apply(SplitHeads(query, Config.Heads));                              // (B, nH, S, D)
-        key = RepeatHeads(_rotary.Apply(SplitHeads(key, Config.KeyValueHeads)));             // (B, nH, S, D)
-        value = RepeatHeads(SplitHeads(value, Config.KeyValueHeads));                        // (B, nH, S, D)
+        var output = Mlp(layer, weights, input, observer);
+        return layer.SharedGate is { } gate ? linear(input, Cast(gate)).sigmoid() * output : output;
+    }
 
-        var scale = (float)(1 / Math.Sqrt(Config.HeadSize));
-        var scores = baddbmm(CausalMask(length), Stack(query), Stack(key).transpose(1, 2), beta: 1, alpha: scale); // (B nH, S, S)
-        var weights = softmax(scores, -1, float32).to(ComputeType);
-        var context = bmm(weights, Stack(value)).view(batch, Config.Heads, length, Config.HeadSize);
-        var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH D)
-        observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
-        return linear(merged, Cast(layer.AttentionOutput));                                  // (B, S, H)
+    // x * rsqrt(mean(x^2) + eps) in float32, rounded to the compute type, then times the weight.
+    private Tensor RmsNorm(Tensor x, Tensor weight) => RmsNorm(x, weight, Config.NormEpsilon);
 
-        Tensor SplitHeads(Tensor projected, int heads) => projected.view(batch, length, heads, Config.HeadSize).transpose(1, 2);
-        Tensor Stack(Tensor perHead) => perHead.reshape(batch * Config.Heads, length, Config.HeadSize);
+    private Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
+    {
+        var wide = x.to(float32);
+        var normed = wide * (wide.square().mean([-1], keepdim: true) + epsilon).rsqrt();
+        return normed.to(ComputeType) * Cast(weight);
     }
 
     // SwiGLU experts, dropless: tokens sorted by expert, one GEMM for gate and up and one for down per expert,
@@ -151,8 +151,8 @@ public sealed partial class MoeDecoder : IDisposable
         var gates = trace.Gates.flatten().index_select(0, order);                            // (T K)
         var inputs = trace.Input.index_select(0, tokens).split([.. trace.Counts]);           // E of (T_e, H)
         var observed = observer is null ? null : new { Tokens = tokens.split([.. trace.Counts]), Gates = gates.split([.. trace.Counts]) };
-        var gateUp = Cast(layer.GateUp).unbind();                                            // E of (2F, H)
-        var down = Cast(layer.Down).unbind();                                                // E of (H, F)
+        var gateUp = Cast(layer.GateUp!).unbind();                                            // E of (2F, H)
+        var down = Cast(layer.Down!).unbind();                                                // E of (H, F)
         var outputs = new List<Tensor>(Config.Experts);
         for (var expert = 0; expert < Config.Experts; expert++)
         {
@@ -176,24 +176,6 @@ public sealed partial class MoeDecoder : IDisposable
         return trace with { Counts = counts.data<long>().ToArray() };
     }
 
-    private Tensor Cast(Tensor weight) => weight.dtype == ComputeType ? weight : weight.to(ComputeType);
-
-    private Tensor Clip(Tensor projected) => Config.ClipQkv is { } bound ? projected.clamp(-bound, bound) : projected;
-
-    private Tensor RepeatHeads(Tensor x)
-    {
-        var repeats = Config.Heads / Config.KeyValueHeads;
-        return repeats == 1 ? x : x.repeat_interleave(repeats, 1);
-    }
-
-    private Tensor CausalMask(long length)
-    {
-        if (_causalMask is null || _causalMask.shape[0] != length || _causalMask.dtype != ComputeType)
-        {
-            _causalMask?.Dispose();
-            using var untracked = no_grad();
-            _causalMask = full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).triu_(1).DetachFromDisposeScope();
-        }
-        return _causalMask;
-    }
+    [return: NotNullIfNotNull(nameof(weight))]
+    private Tensor? Cast(Tensor? weight) => weight is null || weight.dtype == ComputeType ? weight : weight.to(ComputeType);
 }

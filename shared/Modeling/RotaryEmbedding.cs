@@ -6,12 +6,14 @@ namespace Espalier.Modeling;
 /// <summary>
 /// Rotary position embedding, halves split in the middle (RoFormer, arXiv 2104.09864, as Hugging Face lays it out):
 /// out = x cos + rotate(x) sin, rotate([x1, x2]) = [-x2, x1], angle = position * theta^(-2j/D). Angles in float32,
-/// cosine and sine rounded to the compute type. Tables are kept for the longest sequence seen.
+/// cosine and sine rounded to the compute type. Tables are kept for the longest sequence seen. Stretched angles: see
+/// <see cref="RopeScaling"/>.
 /// </summary>
-internal sealed class RotaryEmbedding(int headSize, double theta) : IDisposable
+internal sealed class RotaryEmbedding(int headSize, double theta, RopeScaling? scaling) : IDisposable
 {
     private Tensor? _cosine; // (S, D)
     private Tensor? _sine;   // (S, D), first half negated so that rotation is a plain swap of halves
+    private long _stretched; // length that dynamic scaling made the tables for
 
     /// <summary>Rotates <paramref name="x"/> (..., S, D) by positions 0..S-1.</summary>
     public Tensor Apply(Tensor x)
@@ -26,8 +28,10 @@ internal sealed class RotaryEmbedding(int headSize, double theta) : IDisposable
     /// <summary>Tables (at least <paramref name="length"/>, D); the sine's first half is negated. They stay this object's own.</summary>
     public (Tensor Cosine, Tensor Sine) Tables(long length, ScalarType dtype, Device device)
     {
-        if (_cosine is null || _cosine.shape[0] < length || _cosine.dtype != dtype || _cosine.device_type != device.type)
+        var stretched = scaling is { Kind: RopeScalingKind.Dynamic } && length > scaling.OriginalPositions ? length : 0;
+        if (stretched != _stretched || _cosine is null || _cosine.shape[0] < length || _cosine.dtype != dtype || _cosine.device_type != device.type)
             Build(length, dtype, device);
+        _stretched = stretched;
         return (_cosine!, _sine!);
     }
 
@@ -42,11 +46,21 @@ internal sealed class RotaryEmbedding(int headSize, double theta) : IDisposable
         Dispose();
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var exponents = arange(0, headSize, 2, dtype: float32) / headSize;                        // (D/2)
-        var frequencies = pow(tensor((float)theta), exponents.neg());                             // (D/2)
+        var frequencies = Frequencies(length);                                                    // (D/2)
         var angles = arange(length, dtype: float32).unsqueeze(1) * frequencies.unsqueeze(0);      // (S, D/2)
         var sine = angles.sin();
-        _cosine = cat([angles.cos(), angles.cos()], -1).to(dtype).to(device).DetachFromDisposeScope();
+        var cosine = angles.cos();
+        if (scaling is { AttentionFactor: not 1 })
+            (cosine, sine) = (cosine * scaling.AttentionFactor, sine * scaling.AttentionFactor);
+        _cosine = cat([cosine, cosine], -1).to(dtype).to(device).DetachFromDisposeScope();
         _sine = cat([sine.neg(), sine], -1).to(dtype).to(device).DetachFromDisposeScope();
+    }
+
+    private Tensor Frequencies(long length)
+    {
+        if (scaling is not null)
+            return tensor(scaling.Frequencies(headSize, theta, length).Select(f => (float)f).ToArray());
+        var exponents = arange(0, headSize, 2, dtype: float32) / headSize;
+        return pow(tensor((float)theta), exponents.neg());
     }
 }

@@ -6,7 +6,9 @@ namespace Espalier.Modeling;
 /// <summary>
 /// Picks experts for tokens. z = R x + b in float32, s = softmax(z) or sigmoid(z); the K experts with the largest
 /// s + beta, where the selection bias beta (arXiv 2408.15664) never enters the gate; gate = s, divided by the sum of the
-/// K when the model normalises. Equal scores: the lower expert index wins.
+/// K when the model normalises, times the routed scale. Equal scores: the lower expert index wins.
+/// Grouped (DeepSeek-V2, arXiv 2405.04434, and V3): a group's score is the sum of its best one or two s + beta; the K
+/// experts come from the groups with the largest scores.
 /// Sibling-exclusive: the same over source groups, whose logit is the largest of their members; then the member
 /// (position + layer) mod group size. Right after copying, this is the source model exactly.
 /// </summary>
@@ -15,13 +17,15 @@ internal static class Router
     /// <summary>Routes <paramref name="x"/> (T, H), whose rows run through sequences of <paramref name="sequence"/> tokens.</summary>
     public static RoutingTrace Route(ModelConfig config, DecoderLayer layer, Tensor x, long sequence)
     {
-        var logits = nn.functional.linear(x.to(float32), layer.Router.to(float32), layer.RouterBias?.to(float32)); // (T, E)
+        var logits = nn.functional.linear(x.to(float32), layer.Router!.to(float32), layer.RouterBias?.to(float32)); // (T, E)
         var scores = Score(config, logits);                                                                       // (T, E)
         var (selected, gates) = config.SiblingExclusive
             ? SelectSiblings(config, layer, logits, sequence)
             : SelectFreely(config, layer, scores);
         if (config.NormalizeTopK)
             gates = gates / (gates.sum(-1, keepdim: true) + (config.ScoreFunction == ScoreFunction.Sigmoid ? 1e-20 : 0));
+        if (config.RoutedScale != 1)
+            gates = gates * config.RoutedScale;
         return new RoutingTrace(layer.Index, x, logits, scores, selected, gates);
     }
 
@@ -35,8 +39,21 @@ internal static class Router
     private static (Tensor Selected, Tensor Gates) SelectFreely(ModelConfig config, DecoderLayer layer, Tensor scores)
     {
         var choice = layer.SelectionBias is { } bias ? scores.detach() + bias : scores;
+        if (config.ExpertGroups > 1)
+            choice = OnlyBestGroups(config, choice.detach());
         var selected = TopK(choice, config.ExpertsPerToken).contiguous(); // (T, K)
         return (selected, scores.gather(-1, selected));
+    }
+
+    // (T, E) with -infinity outside the chosen groups
+    private static Tensor OnlyBestGroups(ModelConfig config, Tensor choice)
+    {
+        var perGroup = choice.view(choice.shape[0], config.ExpertGroups, -1);                                      // (T, G, E/G)
+        var (best, _) = perGroup.sort(dim: -1, descending: true, stable: true);
+        var chosen = TopK(best.narrow(-1, 0, config.GroupScoreMembers).sum(dim: -1), config.ChosenGroups);         // (T, C)
+        var barred = full([choice.shape[0], config.ExpertGroups], double.NegativeInfinity, dtype: float32, device: choice.device)
+            .scatter_(1, chosen.contiguous(), zeros(chosen.shape, dtype: float32, device: choice.device));            // (T, G)
+        return (perGroup + barred.unsqueeze(-1)).view(choice.shape);
     }
 
     private static (Tensor Selected, Tensor Gates) SelectSiblings(ModelConfig config, DecoderLayer layer, Tensor logits, long sequence)

@@ -1,6 +1,9 @@
 namespace Espalier.Modeling;
 
-/// <summary>Hugging Face names of a decoder's tensors, as on disk (OLMoE family).</summary>
+/// <summary>
+/// Names of a decoder's tensors, the same for every family: those of Hugging Face's OLMoE and Qwen. Families that spell
+/// theirs otherwise on disk are translated when a directory is read or written.
+/// </summary>
 public static class TensorNames
 {
     /// <summary>Token embedding, (V, H).</summary>
@@ -14,6 +17,18 @@ public static class TensorNames
 
     /// <summary>Prefix of a layer, with its dot.</summary>
     public static string Layer(int layer) => $"model.layers.{layer}.";
+
+    /// <summary>A tensor of a layer's attention: <paramref name="tensor"/> is <c>q_proj.weight</c>, <c>k_norm.weight</c>, ...</summary>
+    public static string Attention(int layer, string tensor) => Layer(layer) + "self_attn." + tensor;
+
+    /// <summary>One projection of a dense layer's MLP: <paramref name="projection"/> is <c>gate</c> (I, H), <c>up</c> (I, H) or <c>down</c> (H, I).</summary>
+    public static string DenseMlp(int layer, string projection) => Layer(layer) + $"mlp.{projection}_proj.weight";
+
+    /// <summary>One projection of a layer's shared expert, which is all shared experts side by side.</summary>
+    public static string SharedExpert(int layer, string projection) => Layer(layer) + $"mlp.shared_expert.{projection}_proj.weight";
+
+    /// <summary>Projection whose sigmoid the shared expert is multiplied by, (1, H).</summary>
+    public static string SharedExpertGate(int layer) => Layer(layer) + "mlp.shared_expert_gate.weight";
 
     /// <summary>Router weight, (E, H).</summary>
     public static string Router(int layer) => Layer(layer) + "mlp.gate.weight";

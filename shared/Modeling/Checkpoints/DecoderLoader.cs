@@ -15,10 +15,10 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
     /// <summary>Checks names and shapes; returns whether routers have a logit bias.</summary>
     public bool Check()
     {
-        var routerBias = Has(TensorNames.RouterBias(0));
+        var routerBias = config.SparseLayers.Any(layer => Has(TensorNames.RouterBias(layer)));
         var problems = new List<string>();
         var known = new HashSet<string>();
-        foreach (var (name, shape) in Expected(routerBias))
+        foreach (var (name, shape) in DecoderLayout.Stored(config, routerBias))
         {
             if (Has(name))
             {
@@ -37,7 +37,7 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
             else
                 problems.Add($"tensor '{name}' is missing");
         }
-        for (var layer = 0; layer < config.Layers; layer++)
+        foreach (var layer in config.SparseLayers)
         {
             if (!Has(TensorNames.SelectionBias(layer)))
                 continue;
@@ -45,6 +45,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
             if (!source.Describe(TensorNames.SelectionBias(layer)).Shape.SequenceEqual([config.Experts]))
                 problems.Add($"tensor '{TensorNames.SelectionBias(layer)}' must have shape [{config.Experts}]");
         }
+        for (var layer = config.Layers; layer < config.Layers + config.ExtraLayers; layer++)
+            known.UnionWith(_names.Where(name => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
         problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal).Select(name => $"tensor '{name}' is not part of a model with this config.json"));
         if (problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, problems.Take(MaximumListed))
@@ -60,36 +62,6 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         if (!value.isfinite().all().item<bool>())
             throw new InvalidModelException($"tensor '{name}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
         destination.copy_(value);
-    }
-
-    private IEnumerable<(string Name, long[] Shape)> Expected(bool routerBias)
-    {
-        var (width, inner, query, keyValue) = ((long)config.HiddenSize, (long)config.ExpertSize, (long)config.Heads * config.HeadSize, (long)config.KeyValueHeads * config.HeadSize);
-        yield return (TensorNames.Embedding, [config.VocabularySize, width]);
-        for (var layer = 0; layer < config.Layers; layer++)
-        {
-            var prefix = TensorNames.Layer(layer);
-            yield return (prefix + "input_layernorm.weight", [width]);
-            yield return (prefix + "self_attn.q_proj.weight", [query, width]);
-            yield return (prefix + "self_attn.k_proj.weight", [keyValue, width]);
-            yield return (prefix + "self_attn.v_proj.weight", [keyValue, width]);
-            yield return (prefix + "self_attn.q_norm.weight", [query]);
-            yield return (prefix + "self_attn.k_norm.weight", [keyValue]);
-            yield return (prefix + "self_attn.o_proj.weight", [width, query]);
-            yield return (prefix + "post_attention_layernorm.weight", [width]);
-            yield return (TensorNames.Router(layer), [config.Experts, width]);
-            if (routerBias)
-                yield return (TensorNames.RouterBias(layer), [config.Experts]);
-            for (var expert = 0; expert < config.Experts; expert++)
-            {
-                yield return (TensorNames.Expert(layer, expert, "gate"), [inner, width]);
-                yield return (TensorNames.Expert(layer, expert, "up"), [inner, width]);
-                yield return (TensorNames.Expert(layer, expert, "down"), [width, inner]);
-            }
-        }
-        yield return (TensorNames.FinalNorm, [width]);
-        if (!config.TieEmbeddings)
-            yield return (TensorNames.Head, [config.VocabularySize, width]);
     }
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64;

@@ -17,10 +17,17 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     private LayerArguments _scratch;
     private (long Tokens, int PerToken) _shape;
 
-    /// <summary>Whether kernels exist for such a model.</summary>
-    public static bool Supports(ModelConfig config, ParameterBuffer buffer, ScalarType computeType) =>
-        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU
-        && config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts && FusedKernels.IsAvailable;
+    /// <summary>Whether kernels exist for the head of such a model.</summary>
+    public static bool Supports(ParameterBuffer buffer, ScalarType computeType) =>
+        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
+
+    /// <summary>Whether kernels exist for its layers.</summary>
+    public bool RunsLayers { get; } = SupportsLayers(decoder.Config);
+
+    private static bool SupportsLayers(ModelConfig config) =>
+        config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts
+        && config is { Experts: > 0, DenseLayers.Count: 0, SharedSize: 0, QueryKeyNorm: QueryKeyNorm.Whole, QueryKeyValueBias: false, OutputBias: false, Latent: null }
+        && config is { ExpertGroups: 1, RoutedScale: 1, WindowedLayers.Count: 0 };
 
     /// <summary>Shapes and weights of one layer.</summary>
     public LayerArguments Describe(DecoderLayer layer, long tokens, long length)
@@ -45,12 +52,12 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             Index = layer.Position,
             Epsilon = config.NormEpsilon,
             InputNorm = At(layer.InputNorm),
-            Query = At(layer.Query),
-            Key = At(layer.Key),
-            Value = At(layer.Value),
-            QueryNorm = At(layer.QueryNorm),
-            KeyNorm = At(layer.KeyNorm),
-            Output = At(layer.AttentionOutput),
+            Query = At(layer.Attention.Query),
+            Key = At(layer.Attention.Key),
+            Value = At(layer.Attention.Value),
+            QueryNorm = At(layer.Attention.QueryNorm),
+            KeyNorm = At(layer.Attention.KeyNorm),
+            Output = At(layer.Attention.Output),
             PostNorm = At(layer.PostNorm),
             Router = At(layer.Router),
             RouterBias = At(layer.RouterBias),

@@ -250,17 +250,17 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
     private LayerArguments Gradients(LayerArguments arguments, DecoderLayer layer)
     {
         arguments.InputNormGradient = GradientOf(layer.InputNorm);
-        arguments.QueryGradient = GradientOf(layer.Query);
-        arguments.KeyGradient = GradientOf(layer.Key);
-        arguments.ValueGradient = GradientOf(layer.Value);
-        arguments.QueryNormGradient = GradientOf(layer.QueryNorm);
-        arguments.KeyNormGradient = GradientOf(layer.KeyNorm);
-        arguments.OutputGradient = GradientOf(layer.AttentionOutput);
+        arguments.QueryGradient = GradientOf(layer.Attention.Query!);
+        arguments.KeyGradient = GradientOf(layer.Attention.Key!);
+        arguments.ValueGradient = GradientOf(layer.Attention.Value!);
+        arguments.QueryNormGradient = GradientOf(layer.Attention.QueryNorm!);
+        arguments.KeyNormGradient = GradientOf(layer.Attention.KeyNorm!);
+        arguments.OutputGradient = GradientOf(layer.Attention.Output!);
         arguments.PostNormGradient = GradientOf(layer.PostNorm);
-        arguments.RouterGradient = GradientOf(layer.Router);
+        arguments.RouterGradient = GradientOf(layer.Router!);
         arguments.RouterBiasGradient = layer.RouterBias is null ? null : GradientOf(layer.RouterBias);
-        arguments.GateUpGradient = GradientOf(layer.GateUp);
-        arguments.DownGradient = GradientOf(layer.Down);
+        arguments.GateUpGradient = GradientOf(layer.GateUp!);
+        arguments.DownGradient = GradientOf(layer.Down!);
         return arguments;
     }
 

@@ -45,7 +45,7 @@ public sealed record TrainerSettings
 /// <param name="BalanceLoss">Load-balancing loss, K when perfectly balanced.</param>
 /// <param name="RouterZLoss">Router z-loss.</param>
 /// <param name="GradientNorm">Norm before clipping.</param>
-/// <param name="Counts">Per layer, tokens that each expert got.</param>
+/// <param name="Counts">Per layer, tokens that each expert got; zeros in dense layers.</param>
 public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts);
 
 /// <summary>The loss or the gradient stopped being a number.</summary>
@@ -93,7 +93,7 @@ public sealed class DecoderTrainer
         var norm = TakeStep(learningRate);
         if (_settings.Balance == BalanceMethod.LossFree)
         {
-            for (var layer = 0; layer < counts.Length; layer++)
+            foreach (var layer in _decoder.Config.SparseLayers)
                 LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate);
         }
         return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts);
@@ -119,6 +119,11 @@ public sealed class DecoderTrainer
         var length = batch.shape[1] - 1;
         var output = _decoder.Forward(batch.narrow(1, 0, length).contiguous(), observer);
         var loss = Losses.CrossEntropy(output.Logits, batch.narrow(1, 1, length).contiguous());
+        if (output.Routing.Count == 0) // a dense model
+        {
+            (loss * share).backward();
+            return (loss.item<float>(), 0, 0);
+        }
         Tensor balance, routerZ;
         using (set_grad_enabled(_settings.Balance == BalanceMethod.Loss))
             balance = Losses.LoadBalancing(output.Routing);

@@ -14,13 +14,13 @@ public static class CheckpointSaver
     /// </summary>
     public static async Task AddAsync(CheckpointWriter writer, MoeDecoder decoder, CancellationToken cancellationToken)
     {
-        var config = decoder.Config with { Quantization = null };
+        var config = decoder.Config with { Quantization = null, ExtraLayers = 0 };
         await writer.AddFileAsync("config.json", config.ToJson(), cancellationToken).ConfigureAwait(false);
         var type = ElementTypes.FromConfig(config.WeightType);
         foreach (var (name, value) in decoder.ExportWeights())
         {
             using (value)
-                await AddTensorAsync(writer, name, value, name.EndsWith("bias", StringComparison.Ordinal) ? ScalarType.Float32 : type, cancellationToken).ConfigureAwait(false);
+                await AddTensorAsync(writer, name, value, name.Contains(".mlp.gate.", StringComparison.Ordinal) && name.EndsWith("bias", StringComparison.Ordinal) ? ScalarType.Float32 : type, cancellationToken).ConfigureAwait(false);
         }
     }
 

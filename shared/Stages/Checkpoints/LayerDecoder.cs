@@ -16,13 +16,7 @@ public static class LayerDecoder
     /// <exception cref="InvalidModelException">Tensors of the layer that are missing, unknown, misshapen or not finite.</exception>
     public static MoeDecoder LoadLayer(ModelConfig config, IWeightSource weights, int layer, Device device)
     {
-        var single = config with
-        {
-            Layers = 1,
-            VocabularySize = 1,
-            TieEmbeddings = true,
-            SiblingGroups = config.SiblingGroups is { } groups ? [groups[layer]] : null,
-        };
+        var single = config.OnlyLayer(layer) with { VocabularySize = 1, TieEmbeddings = true };
         var prefix = TensorNames.Layer(layer);
         var names = weights.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(name => TensorNames.Layer(0) + name[prefix.Length..]);
         // The parts outside the layers do not run: zeros of the least size.
@@ -40,7 +34,7 @@ public static class LayerDecoder
             [TensorNames.Embedding] = config.TieEmbeddings ? TensorNames.Embedding : TensorNames.Head,
             [TensorNames.FinalNorm] = TensorNames.FinalNorm,
         };
-        return MoeDecoder.Load(config with { Layers = 0, TieEmbeddings = true, SiblingGroups = null, SiblingExclusive = false }, new Part(weights, names, config.HiddenSize, []), float32, device);
+        return MoeDecoder.Load(config with { Layers = 0, DenseLayers = [], ExtraLayers = 0, TieEmbeddings = true, SiblingGroups = null, SiblingExclusive = false }, new Part(weights, names, config.HiddenSize, []), float32, device);
     }
 
     /// <summary>The embedding (V, H) as it is stored; the caller disposes it.</summary>
