@@ -73,6 +73,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             record.Add(step, rate, outcome, plan);
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
             context.Progress.Metric("loss", outcome.Loss);
+            context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
             var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
             if (isDue && step + 1 < plan.Steps)

@@ -29,7 +29,7 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
         services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>();
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>()));
-        services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>().AddSingleton<IWorkerReader, WorkerReader>();
+        services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>().AddHostedService<OutboxDispatcher>();
         return services;

@@ -63,6 +63,9 @@ public sealed class ArtifactStore(IBlobStore blobs)
         return bytes is null ? null : JsonSerializer.Deserialize<StepCommit>(bytes, WireJson.Options);
     }
 
+    /// <summary>Forgets the committed result of a step key, so that the work is done again. What it made stays in the store.</summary>
+    public Task ForgetStepAsync(Digest stepKey, CancellationToken cancellationToken) => Blobs.DeleteRecordAsync(StepRecord(stepKey), cancellationToken);
+
     private static string StepRecord(Digest stepKey) => $"steps/{stepKey.Hex}";
 }
 

@@ -27,6 +27,9 @@ public static class MessageLimits
     /// <summary>Metrics in one <see cref="StepProgress"/>.</summary>
     public const int MostMetrics = 128;
 
+    /// <summary>Experts of all layers together in the load of one <see cref="StepProgress"/>.</summary>
+    public const int MostLoadCells = 512;
+
     /// <summary>Problems in a <see cref="RunRejected"/>.</summary>
     public const int MostProblems = 30;
 

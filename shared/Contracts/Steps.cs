@@ -167,6 +167,9 @@ public sealed record StepProgress
 
     /// <summary>Lines that the stage wrote since the last progress, oldest first.</summary>
     public IReadOnlyList<string> Log { get; init; } = [];
+
+    /// <summary>Newest load of each expert by layer, in percent of a fair share; null when the step routes nothing or has too many experts for a message.</summary>
+    public IReadOnlyList<IReadOnlyList<int>>? ExpertLoad { get; init; }
 }
 
 /// <summary>A step's result is committed. Sent as a request so that the worker knows that it was heard.</summary>

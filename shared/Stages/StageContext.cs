@@ -93,4 +93,9 @@ public interface IStageProgress
 
     /// <summary>A line for the step's log.</summary>
     void Log(string message);
+
+    /// <summary>How many tokens each expert got lately, by layer. For people who watch; it is in no result.</summary>
+    void ExpertLoad(IReadOnlyList<IReadOnlyList<long>> counts)
+    {
+    }
 }

@@ -38,6 +38,7 @@ public sealed class MessageLimitsTests
                 {
                     Step = step, Fence = int.MaxValue, Phase = Text(200), Metrics = Names(MessageLimits.MostMetrics),
                     Log = [.. Enumerable.Repeat(Text(MessageLimits.LongestLine), MessageLimits.MostLogCharacters / MessageLimits.LongestLine)],
+                    ExpertLoad = [.. Enumerable.Repeat<IReadOnlyList<int>>([51_200], MessageLimits.MostLoadCells)],
                 }
             },
             { "failed", new StepFailed { Step = step, Fence = 1, Worker = Text(80), Failure = FailureClass.Poison, Message = Text(MessageLimits.LongestText) } },

@@ -8,7 +8,6 @@ namespace Espalier.Orchestrator.Api;
 /// <summary>The orchestrator over HTTP: runs under <c>/api/v1/runs</c>, and what is beside them. Every endpoint needs a key.</summary>
 public static class RunsApi
 {
-    private const int LongestPipeline = 1 << 20;
     private const int MostRuns = 1000;
 
     /// <summary>Adds what the endpoints need.</summary>
@@ -33,10 +32,16 @@ public static class RunsApi
         read.MapGet("{id:guid}", FindAsync);
         read.MapGet("{id:guid}/events", RunEventStream.Open);
         read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
+        read.MapGet("events", PlatformEventStream.Open);
+        read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
+        read.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync);
+        read.MapGet("{id:guid}/steps/{step}/report", RunDetailsApi.ReportAsync);
         var write = runs.MapGroupFor(ApiRole.Submitter);
         write.MapPost("", SubmitAsync);
         write.MapPost("{id:guid}/cancel", CancelAsync);
         write.MapPost("{id:guid}/resume", ResumeAsync);
+        write.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync);
+        app.MapPipelinesApi();
         app.MapKeysApi();
         app.MapQueuesApi();
         app.MapStatusApi();
@@ -51,22 +56,16 @@ public static class RunsApi
     /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
     private static async Task<IResult> SubmitAsync(HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml")
     {
-        if (request.ContentLength > LongestPipeline)
-            return TypedResults.Problem($"A pipeline file may have {LongestPipeline} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
-        using var reader = new StreamReader(request.Body);
-        var text = new char[LongestPipeline + 1];
-        var length = await reader.ReadBlockAsync(text, cancellationToken).ConfigureAwait(false);
-        if (length > LongestPipeline)
-            return TypedResults.Problem($"A pipeline file may have {LongestPipeline} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+        if (await PipelineBody.ReadAsync(request, cancellationToken).ConfigureAwait(false) is not { } text)
+            return PipelineBody.TooLong();
         try
         {
             var accepted = await submission.SubmitAsync(new SubmitRun
             {
                 RunId = id ?? Guid.NewGuid(),
-                Pipeline = new string(text, 0, length),
+                Pipeline = text,
                 FileName = file,
-                Parameters = request.Query.Where(q => q.Key.StartsWith("param.", StringComparison.Ordinal))
-                    .ToDictionary(q => q.Key["param.".Length..], q => q.Value.ToString()),
+                Parameters = PipelineBody.Parameters(request),
             }, cancellationToken).ConfigureAwait(false);
             return TypedResults.Accepted($"/api/v1/runs/{accepted.RunId}", accepted);
         }

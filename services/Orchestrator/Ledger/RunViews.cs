@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
@@ -7,7 +8,11 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>A run for people.</summary>
 public sealed record RunView(
     Guid RunId, string Name, string FileName, RunState State, string Message, bool IsCancelling,
-    DateTimeOffset Created, DateTimeOffset? Started, DateTimeOffset? Ended, IReadOnlyList<StepView> Steps);
+    DateTimeOffset Created, DateTimeOffset? Started, DateTimeOffset? Ended, IReadOnlyList<StepView> Steps)
+{
+    /// <summary>Number of steps by state; in lists, where the steps themselves are left out.</summary>
+    public IReadOnlyDictionary<string, int>? Counts { get; init; }
+}
 
 /// <summary>A step for people.</summary>
 public sealed record StepView(
@@ -49,8 +54,17 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
         database.ReadAsync<IReadOnlyList<RunView>>(async connection =>
         {
             var runs = await connection.QueryAsync<RunRow>("select * from run order by created_at desc limit @limit", new { limit }).ConfigureAwait(false);
-            return [.. runs.Select(r => View(r, []))];
+            var counts = await CountsAsync(connection, limit).ConfigureAwait(false);
+            return [.. runs.Select(r => View(r, []) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
         }, cancellationToken);
+
+    private static async Task<ILookup<string, (string RunId, string State, long Number)>> CountsAsync(DbConnection connection, int limit) =>
+        (await connection.QueryAsync<(string RunId, string State, long Number)>(
+            """
+            select run_id, state, count(*) from step
+             where run_id in (select id from run order by created_at desc limit @limit)
+             group by run_id, state
+            """, new { limit }).ConfigureAwait(false)).ToLookup(c => c.RunId);
 
     public Task<IReadOnlyList<RunEventView>> ReadLogAsync(Guid runId, long after, int limit, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<RunEventView>>(async connection =>

@@ -13,12 +13,16 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<(Guid Run, string Step), (StepProgress Progress, long At)> _newest = new();
+    private readonly ConcurrentDictionary<(Guid Run, string Step), ProgressHistory> _histories = new();
     private long _forgotAt = time.GetTimestamp();
 
     /// <summary>Takes a progress event.</summary>
     public async Task TakeAsync(StepProgress progress, CancellationToken cancellationToken)
     {
-        _newest[(progress.Step.RunId, progress.Step.Name)] = (progress, time.GetTimestamp());
+        var step = (progress.Step.RunId, progress.Step.Name);
+        _newest[step] = (progress, time.GetTimestamp());
+        if (progress.Metrics.Count > 0)
+            _histories.GetOrAdd(step, _ => new ProgressHistory()).Add(progress, time.GetUtcNow());
         Forget();
         if (progress.Log.Count > 0)
         {
@@ -36,10 +40,15 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
             return;
         foreach (var (key, value) in _newest)
         {
-            if (time.GetElapsedTime(value.At) > Lifetime)
-                _newest.TryRemove(key, out _);
+            if (time.GetElapsedTime(value.At) <= Lifetime)
+                continue;
+            _newest.TryRemove(key, out _);
+            _histories.TryRemove(key, out _);
         }
     }
+
+    /// <summary>What a step measured since this process first heard of it; empty a minute after it was last heard of.</summary>
+    public IReadOnlyList<ProgressPoint> HistoryOf(Guid runId, string step) => _histories.GetValueOrDefault((runId, step))?.Points ?? [];
 
     /// <summary>The newest progress of each step of a run.</summary>
     public IReadOnlyList<StepProgress> Of(Guid runId) => [.. _newest.Where(p => p.Key.Run == runId).Select(p => p.Value.Progress)];

@@ -11,6 +11,7 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
     private readonly Queue<string> _lines = new();
     private readonly long _started = time.GetTimestamp();
     private (string Phase, long Done, long Total, string Unit) _position = ("", 0, 0, "");
+    private IReadOnlyList<IReadOnlyList<int>>? _load;
     private bool _isNew;
 
     /// <summary>Units done and in all, and the rate since the start in units per second.</summary>
@@ -66,6 +67,16 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
         }
     }
 
+    /// <inheritdoc/>
+    public void ExpertLoad(IReadOnlyList<IReadOnlyList<long>> counts)
+    {
+        if (counts.Sum(layer => layer.Count) > MessageLimits.MostLoadCells)
+            return;
+        var load = counts.Select(IReadOnlyList<int> (layer) => PercentOfFairShare(layer)).ToList();
+        lock (_gate)
+            (_load, _isNew) = (load, true);
+    }
+
     /// <summary>Changes what is being done, and nothing else.</summary>
     public void Phase(string phase)
     {
@@ -84,6 +95,8 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
             Metric(name, value);
         foreach (var line in progress.Log)
             Log(line);
+        lock (_gate)
+            _load = progress.ExpertLoad ?? _load;
     }
 
     /// <summary>The progress since the last call, or null when there is nothing new. Its size is bounded: what does not fit comes next time.</summary>
@@ -105,8 +118,15 @@ public sealed class ProgressRelay(TimeProvider time) : IStageProgress
                 Unit = _position.Unit,
                 Metrics = _metrics.Where(m => double.IsFinite(m.Value)).ToDictionary(),
                 Log = lines,
+                ExpertLoad = _load,
             };
         }
+    }
+
+    private static List<int> PercentOfFairShare(IReadOnlyList<long> layer)
+    {
+        var sum = Math.Max(layer.Sum(), 1);
+        return [.. layer.Select(count => (int)Math.Round(100.0 * count * layer.Count / sum))];
     }
 
     private List<string> TakeLines()

@@ -1,0 +1,25 @@
+namespace Espalier.Orchestrator.Api;
+
+/// <summary>A pipeline file as the body of a request.</summary>
+internal static class PipelineBody
+{
+    private const int Longest = 1 << 20;
+
+    /// <summary>The text, or null when it is too long.</summary>
+    public static async Task<string?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (request.ContentLength > Longest)
+            return null;
+        using var reader = new StreamReader(request.Body);
+        var text = new char[Longest + 1];
+        var length = await reader.ReadBlockAsync(text, cancellationToken).ConfigureAwait(false);
+        return length > Longest ? null : new string(text, 0, length);
+    }
+
+    /// <summary>The refusal of a file that is too long.</summary>
+    public static IResult TooLong() => TypedResults.Problem($"A pipeline file may have {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+
+    /// <summary>Values of <c>?param.NAME=VALUE</c>.</summary>
+    public static Dictionary<string, string> Parameters(HttpRequest request) =>
+        request.Query.Where(q => q.Key.StartsWith("param.", StringComparison.Ordinal)).ToDictionary(q => q.Key["param.".Length..], q => q.Value.ToString());
+}
