@@ -1,9 +1,15 @@
-# The registry service. Build from the repository root:
+# The registry service and the web portal. Build from the repository root:
 #   docker build -f docker/registry.Dockerfile -t espalier/registry .
+FROM node:22-slim AS portal
+WORKDIR /src/services/Registry/Portal
+COPY services/Registry/Portal .
+RUN node build.mjs
+
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /src
 COPY . .
-RUN dotnet publish services/Registry/Registry.csproj -c Release -p:Torch=TorchSharp-cpu -p:UseSystemIoHashingPackage=true -o /app
+COPY --from=portal /src/services/Registry/wwwroot services/Registry/wwwroot
+RUN dotnet publish services/Registry/Registry.csproj -c Release -p:Torch=TorchSharp-cpu -p:UseSystemIoHashingPackage=true -p:BuildPortal=false -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app

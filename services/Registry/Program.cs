@@ -2,4 +2,8 @@ using Espalier.Registry;
 using Espalier.Registry.Api;
 using Espalier.Stages;
 
-return await StageService.RunAsync("registry", args, services => services.AddRegistry().AddModelsApi(), app => app.MapModelsApi());
+return await StageService.RunAsync("registry", args, services => services.AddRegistry().AddModelsApi().AddPortal(), app =>
+{
+    app.MapPortal();
+    app.MapModelsApi();
+});

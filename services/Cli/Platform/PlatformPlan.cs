@@ -96,6 +96,8 @@ internal sealed class PlatformPlan
         {
             settings["WORKER__CACHE_FOLDER"] = _home.CacheFolder;
         }
+        if (service == "registry" && !IsGiven("portal:orchestrator"))
+            settings["PORTAL__ORCHESTRATOR"] = Orchestrator;
         if (service == "registry" && !IsGiven("registry:database"))
             settings["REGISTRY__DATABASE"] = _database!.ConnectionOf(service);
         return settings.ToDictionary(s => ServiceHost.EnvironmentPrefix + s.Key, s => s.Value);

@@ -1,0 +1,46 @@
+using Espalier.Hosting.Authentication;
+using Espalier.Messaging;
+
+namespace Espalier.Registry.Api;
+
+/// <summary>The web portal: its files, its sessions, and the way through to the orchestrator.</summary>
+public static class PortalExtensions
+{
+    private const long LongestBody = 2 << 20;
+    private static readonly string[] Forwarded = ["runs", "queues", "status", "keys", "pipelines"];
+
+    /// <summary>Adds what the portal needs, by configuration (section <c>portal</c>).</summary>
+    public static IServiceCollection AddPortal(this IServiceCollection services) => services
+        .AddSingleton(provider =>
+        {
+            var options = Settings.Read<PortalOptions>(provider.GetRequiredService<IConfiguration>(), PortalOptions.Section);
+            options.Validate();
+            return options;
+        })
+        .AddSingleton<PortalSessions>().AddSingleton<WrongKeys>().AddSingleton<PortalForwarder>().AddSingleton<PortalFiles>();
+
+    /// <summary>Maps the portal. Other endpoints may be mapped before and after.</summary>
+    /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
+    public static void MapPortal(this WebApplication app)
+    {
+        _ = app.Services.GetRequiredService<PortalOptions>();
+        app.Use(next => context => PortalHeaders.SetAsync(context, next));
+        app.UseMiddleware<PortalSessionCookie>();
+        app.MapPortalSession();
+        var forwarder = app.Services.GetRequiredService<PortalForwarder>();
+        foreach (var part in Forwarded)
+        {
+            var group = app.MapGroup($"/api/v1/{part}").MapGroupFor(ApiRole.Viewer);
+            group.MapMethods("{**rest}", ["GET", "POST", "DELETE"], (HttpContext context) => forwarder.ForwardAsync(context))
+                .ExcludeFromDescription().WithMetadata(new Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute(LongestBody));
+        }
+        app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
+        var files = app.Services.GetRequiredService<PortalFiles>();
+        app.MapFallback("{**path}", files.ServeAsync);
+    }
+
+    private static IResult CrashMatrix(PortalOptions options) =>
+        options.CrashMatrix.Length > 0 && File.Exists(options.CrashMatrix)
+            ? TypedResults.PhysicalFile(Path.GetFullPath(options.CrashMatrix), "application/json")
+            : TypedResults.Problem("No crash matrix was written yet; portal:crash-matrix names the file.", statusCode: StatusCodes.Status404NotFound);
+}

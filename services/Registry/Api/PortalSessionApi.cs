@@ -1,0 +1,77 @@
+using Espalier.Hosting.Authentication;
+
+namespace Espalier.Registry.Api;
+
+/// <summary>Who is signed in, and how one can sign in.</summary>
+/// <param name="SignedIn">Whether there is a session whose key still counts.</param>
+/// <param name="Role">What it may do.</param>
+/// <param name="Name">The person, when an identity provider said who it is.</param>
+/// <param name="Oidc">Whether sign-in by an identity provider is offered.</param>
+public sealed record SessionView(bool SignedIn, ApiRole? Role, string? Name, bool Oidc);
+
+/// <summary>Sign-in and sign-out of browsers: <c>/api/v1/session</c>.</summary>
+internal static class PortalSessionApi
+{
+    private const int LongestKey = 200;
+
+    public static void MapPortalSession(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/api/v1/session", ReadAsync);
+        routes.MapPost("/api/v1/session", SignInAsync);
+        routes.MapDelete("/api/v1/session", SignOut);
+    }
+
+    private static async Task<IResult> ReadAsync(HttpContext context, IApiKeys keys, PortalOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var session = context.Items[typeof(PortalSession)] as PortalSession;
+            var role = session is null ? null : await keys.FindRoleAsync(session.Key, cancellationToken).ConfigureAwait(false);
+            return Answer(new SessionView(role is not null, role, session?.Name is { Length: > 0 } name ? name : null, options.Oidc.IsOn));
+        }
+        catch (ApiKeysUnavailableException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<IResult> SignInAsync(
+        SignIn body, HttpContext context, IApiKeys keys, PortalSessions sessions, WrongKeys wrong, PortalOptions options, CancellationToken cancellationToken)
+    {
+        if (!PortalSessionCookie.IsOwn(context.Request))
+            return TypedResults.Problem($"Sign in from the portal, or use Authorization: Bearer KEY. ({PortalSessionCookie.Header} or Origin is missing.)", statusCode: StatusCodes.Status403Forbidden);
+        if (wrong.MustWait(context.Connection.RemoteIpAddress))
+        {
+            context.Response.Headers.RetryAfter = "60";
+            return TypedResults.Problem("Too many wrong keys from this address: wait a minute.", statusCode: StatusCodes.Status429TooManyRequests);
+        }
+        try
+        {
+            var key = body.Key?.Trim() ?? "";
+            var role = key.Length is 0 or > LongestKey ? null : await keys.FindRoleAsync(key, cancellationToken).ConfigureAwait(false);
+            if (role is null)
+            {
+                wrong.Count(context.Connection.RemoteIpAddress);
+                return TypedResults.Problem("There is no such key. espalier keys list shows the names of keys; a lost key is replaced by a new one.", statusCode: StatusCodes.Status401Unauthorized);
+            }
+            context.Response.Cookies.Append(PortalSessionCookie.Name, sessions.Open(new PortalSession(key, "")), PortalSessionCookie.Options(context.Request, options.SessionIdle));
+            return Answer(new SessionView(true, role, null, options.Oidc.IsOn));
+        }
+        catch (ApiKeysUnavailableException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static IResult SignOut(HttpContext context, PortalSessions sessions)
+    {
+        if (context.Request.Cookies.TryGetValue(PortalSessionCookie.Name, out var id))
+            sessions.Close(id);
+        context.Response.Cookies.Delete(PortalSessionCookie.Name, PortalSessionCookie.Options(context.Request, null));
+        return TypedResults.NoContent();
+    }
+
+    private static IResult Answer(SessionView view) => TypedResults.Json(view, Contracts.WireJson.Options);
+
+    internal sealed record SignIn(string? Key);
+}

@@ -1,0 +1,48 @@
+// Builds the portal into ../wwwroot: installs what package-lock.json names (once), checks types, bundles, compresses.
+// Nothing is done when no source has changed since the last build.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const output = join(here, '../wwwroot');
+const stamp = join(output, 'build.txt');
+const installed = join(here, 'node_modules/.lock-digest');
+
+const files = (folder) =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.name !== 'node_modules')
+    .flatMap((entry) => (entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]))
+    .sort();
+
+const digest = (paths) => {
+  const hash = createHash('sha256');
+  for (const path of paths) hash.update(path.slice(here.length)).update('\0').update(readFileSync(path)).update('\0');
+  return hash.digest('hex');
+};
+
+const run = (command, ...args) => execFileSync(command, args, { cwd: here, stdio: 'inherit' });
+const reads = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
+const wanted = digest(files(here));
+if (reads(stamp) === wanted) process.exit(0);
+
+const lock = digest([join(here, 'package-lock.json')]);
+if (reads(installed) !== lock) {
+  run('npm', 'ci', '--no-audit', '--no-fund', '--ignore-scripts');
+  writeFileSync(installed, lock);
+}
+run(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit');
+run(process.execPath, 'node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn');
+
+// Small files are sent as they are: a compressed form would save less than its own headers.
+for (const path of files(output).filter((p) => statSync(p).size > 512)) {
+  const bytes = readFileSync(path);
+  writeFileSync(path + '.gz', gzipSync(bytes, { level: 9 }));
+  writeFileSync(path + '.br', brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+}
+mkdirSync(output, { recursive: true });
+writeFileSync(stamp, wanted);
