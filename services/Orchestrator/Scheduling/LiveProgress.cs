@@ -28,7 +28,7 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
         {
             await database.WriteAsync(
                 transaction => transaction.LogAsync(
-                    progress.Step.RunId.ToString(), progress.Step.Name, new StepLogged(progress.Fence, progress.Log)), cancellationToken).ConfigureAwait(false);
+                    progress.Step.RunId.ToString(), progress.Step.Name, new StepLogged(progress.Fence, progress.Log, progress.Step.Name)), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -55,4 +55,4 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
 }
 
 /// <summary>Lines of a step's log, as the run's log keeps them.</summary>
-internal sealed record StepLogged(int Attempt, IReadOnlyList<string> Lines);
+internal sealed record StepLogged(int Attempt, IReadOnlyList<string> Lines, string Step = "");

@@ -1,0 +1,253 @@
+// What the APIs answer, as the portal reads it. Names are those of the OpenAPI document; a test compares them with it.
+
+export type Role = 'viewer' | 'submitter' | 'promoter' | 'admin';
+export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export type StepState = 'waiting' | 'ready' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled' | 'cached';
+
+export interface Session {
+  'signed-in': boolean;
+  role?: Role;
+  name?: string;
+  oidc: boolean;
+}
+
+export interface Page<T> {
+  items: T[];
+  next?: string | null;
+}
+
+// Orchestrator
+
+export interface Run {
+  'run-id': string;
+  name: string;
+  'file-name': string;
+  state: RunState;
+  message: string;
+  'is-cancelling': boolean;
+  created: string;
+  started?: string;
+  ended?: string;
+  steps: Step[];
+  counts?: Partial<Record<StepState, number>>;
+}
+
+export interface Artifact {
+  kind: 'checkpoint' | 'dataset' | 'report' | 'trainer-state';
+  root: string;
+  'size-bytes': number;
+}
+
+export interface Step {
+  name: string;
+  kind: string;
+  state: StepState;
+  attempts: number;
+  worker?: string;
+  key?: string;
+  failure?: string;
+  message: string;
+  done: number;
+  total: number;
+  started?: string;
+  ended?: string;
+  'is-implicit': boolean;
+  needs: string[];
+  outputs: Record<string, Artifact>;
+  metrics: Record<string, number>;
+}
+
+export interface StepProgress {
+  step: { 'run-id': string; name: string; key: string };
+  fence: number;
+  phase: string;
+  done: number;
+  total: number;
+  unit: string;
+  metrics: Record<string, number>;
+  log: string[];
+  'expert-load'?: number[][];
+}
+
+export interface ProgressPoint {
+  at: string;
+  attempt: number;
+  done: number;
+  total: number;
+  metrics: Record<string, number>;
+  'expert-load'?: number[][];
+}
+
+export interface RunSource {
+  'file-name': string;
+  pipeline: string;
+  parameters: Record<string, string>;
+}
+
+export interface Problem {
+  place: string;
+  line: number;
+  column: number;
+  message: string;
+}
+
+export interface CheckedStep {
+  name: string;
+  kind: string;
+  device: string;
+  needs: string[];
+  line: number;
+  'is-implicit': boolean;
+  when?: string;
+  key?: string;
+  'is-cached': boolean;
+  'is-offered': boolean;
+}
+
+export interface PipelineCheck {
+  problems: Problem[];
+  plan?: { name: string; parameters: Record<string, string>; steps: CheckedStep[] };
+}
+
+export interface Worker {
+  name: string;
+  device: string;
+  slots: number;
+  held: number;
+  seen: string;
+  free: number;
+}
+
+export interface Lease {
+  'run-id': string;
+  step: string;
+  kind: string;
+  attempt: number;
+  worker: string;
+  until: string;
+  done: number;
+  total: number;
+}
+
+export interface Queue {
+  name: string;
+  ready: number;
+  consumers: number;
+}
+
+export interface PlatformStatus {
+  'broker-answers': boolean;
+  queues: Queue[];
+  workers: Worker[];
+  leases: Lease[];
+  runs: Partial<Record<RunState, number>>;
+  steps: { kind: string; device: string; state: StepState; number: number }[];
+  'outbox-depth': number;
+}
+
+// Reports that stages write
+
+export interface TrainReport {
+  'total-parameters': number;
+  'active-parameters': number;
+  history: { step: number; tokens: number; loss: number; 'learning-rate': number; 'grad-norm': number; 'max-violation': number }[];
+  load: { step: number; layers: number[][] }[];
+}
+
+export interface EvaluationReport {
+  kind: 'evaluation';
+  models: {
+    step: string;
+    'total-parameters': number;
+    'active-parameters': number;
+    'weight-bytes': number;
+    bytes: number;
+    'validation-loss'?: { loss: Interval };
+    routing?: { load: number[][]; layers: { 'co-activation': number[][] }[] };
+  }[];
+}
+
+export interface Interval {
+  value: number;
+  low?: number;
+  high?: number;
+}
+
+// Registry
+
+export interface Model {
+  name: string;
+  description?: string;
+  tags: Record<string, string>;
+  versions: number;
+  latest?: number;
+  aliases: Record<string, number>;
+  updated: string;
+}
+
+export interface Version {
+  model: string;
+  version: number;
+  root: string;
+  created: string;
+  run?: string;
+  step?: string;
+  params?: { total: number; active: number };
+  bytes: { logical: number; new: number };
+  metrics: Record<string, Interval>;
+  tags: Record<string, string>;
+  aliases: string[];
+  signed: boolean;
+}
+
+export interface VersionFile {
+  path: string;
+  size: number;
+  sha256?: string;
+}
+
+export interface VersionDetails extends Version {
+  config?: Record<string, unknown>;
+  parents: { root: string; relation: string; model?: string; version?: number }[];
+  card: string;
+  files: VersionFile[];
+  receipts?: Record<string, unknown>[];
+}
+
+export interface Lineage {
+  nodes: { id: string; root: string; model?: string; version?: number; step?: string; kind?: string; method?: string; seconds?: number; cached?: boolean }[];
+  edges: { from: string; to: string; relation: string }[];
+  bill: { seconds: number; 'saved-seconds': number };
+}
+
+export interface Genealogy {
+  ancestors: { root: string; model?: string; version?: number; step?: string; kind?: string; method?: string; layer: number; experts: number[]; tokens?: number }[];
+}
+
+export interface AliasMove {
+  alias: string;
+  version?: number;
+  previous?: number;
+  actor: string;
+  reason: string;
+  'moved-at': string;
+}
+
+export interface Gate {
+  alias: string;
+  rule?: string;
+  approvals?: number;
+}
+
+export interface Comparison {
+  config: { path: string; left?: unknown; right?: unknown }[];
+  metrics: { name: string; left?: number; right?: number; difference?: number; low?: number; high?: number }[];
+  weights: { layer: number; 'relative-change'?: number; experts: (number | null)[]; router?: number | null }[];
+  bytes: { shared: number; 'left-only': number; 'right-only': number };
+}
+
+export interface Storage {
+  logical: number;
+  physical: number;
+  models: { name: string; version: number; logical: number; frees: number }[];
+}

@@ -1,0 +1,131 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import { get, send, whenSignedOut } from './api/client';
+import type { Role, Session } from './api/types';
+import { ErrorBox } from './parts/states';
+import { Icon, type IconName } from './parts/icon';
+import { RoleContext } from './parts/role';
+import { ThemeSwitch } from './parts/theme';
+import { ComparePage } from './pages/compare';
+import { CrashMatrixPage } from './pages/crash-matrix';
+import { ModelPage } from './pages/model';
+import { ModelsPage } from './pages/models';
+import { RunPage } from './pages/run';
+import { RunsPage } from './pages/runs';
+import { SignInPage } from './pages/sign-in';
+import { StoragePage } from './pages/storage';
+import { SubmitPage } from './pages/submit';
+import { VersionPage } from './pages/version';
+import { WorkersPage } from './pages/workers';
+import { Link, navigate, useAddress } from './router';
+import { ApiError } from './api/client';
+
+const places: { href: string; name: string; icon: IconName }[] = [
+  { href: '/runs', name: 'Runs', icon: 'runs' },
+  { href: '/submit', name: 'Submit', icon: 'submit' },
+  { href: '/models', name: 'Models', icon: 'models' },
+  { href: '/compare', name: 'Compare', icon: 'compare' },
+  { href: '/workers', name: 'Workers', icon: 'workers' },
+  { href: '/storage', name: 'Storage', icon: 'storage' },
+  { href: '/crash-matrix', name: 'Crash matrix', icon: 'crash' },
+];
+
+/** The portal: who is signed in, the frame, and the page of the address. */
+export function App() {
+  const [session, setSession] = useState<Session | ApiError | null>(null);
+  const read = () => void get<Session>('/api/v1/session').then(setSession, (error) => setSession(error as ApiError));
+  useEffect(() => {
+    whenSignedOut(() => setSession((old) => ({ 'signed-in': false, oidc: old !== null && !(old instanceof ApiError) && old.oidc })));
+    read();
+  }, []);
+  if (session === null) return <Boot />;
+  if (session instanceof ApiError)
+    return (
+      <main className="alone">
+        <ErrorBox error={session} retry={read} />
+      </main>
+    );
+  if (!session['signed-in']) return <SignInPage offersOidc={session.oidc} onSignedIn={setSession} />;
+  const signOut = async () => {
+    await send('DELETE', '/api/v1/session').catch(() => {});
+    setSession({ 'signed-in': false, oidc: session.oidc });
+    navigate('/');
+  };
+  return (
+    <RoleContext value={session.role as Role}>
+      <Frame session={session} onSignOut={signOut}>
+        <CurrentPage />
+      </Frame>
+    </RoleContext>
+  );
+}
+
+function Boot() {
+  return (
+    <div className="boot">
+      <span className="boot-mark" />
+      Espalier
+    </div>
+  );
+}
+
+function CurrentPage() {
+  const { segments, query } = useAddress();
+  const [place, first, second] = segments;
+  switch (place) {
+    case undefined:
+    case 'runs':
+      return first === undefined ? <RunsPage /> : <RunPage key={first} id={first} />;
+    case 'submit':
+      return <SubmitPage from={query.get('from')} />;
+    case 'models':
+      return first === undefined ? <ModelsPage /> : second === undefined ? <ModelPage key={first} name={first} /> : <VersionPage key={first + second} model={first} version={second} tab={query.get('tab') ?? 'card'} />;
+    case 'compare':
+      return <ComparePage left={query.get('left') ?? ''} right={query.get('right') ?? ''} />;
+    case 'workers':
+      return <WorkersPage />;
+    case 'storage':
+      return <StoragePage />;
+    case 'crash-matrix':
+      return <CrashMatrixPage />;
+    default:
+      return <ErrorBox error={new ApiError(404, `There is no page at ${location.pathname}.`)} />;
+  }
+}
+
+function Frame({ session, onSignOut, children }: { session: Session; onSignOut: () => void; children: ReactNode }) {
+  const { path } = useAddress();
+  const isAt = (href: string) => path === href || path.startsWith(href + '/') || (path === '/' && href === '/runs');
+  return (
+    <>
+      <a className="skip" href="#content">
+        To the content
+      </a>
+      <header className="side">
+        <Link href="/runs" className="brand">
+          <Icon name="brand" />
+          Espalier
+        </Link>
+        <nav aria-label="Pages">
+          {places.map((place) => (
+            <Link key={place.href} href={place.href} aria-current={isAt(place.href) ? 'page' : undefined}>
+              <Icon name={place.icon} />
+              <span>{place.name}</span>
+            </Link>
+          ))}
+        </nav>
+        <div className="side-foot">
+          <ThemeSwitch />
+          <div className="who">
+            <span title="What your key allows">{session.name ? `${session.name}, ${session.role}` : session.role}</span>
+            <button className="quiet" onClick={onSignOut}>
+              Sign out
+            </button>
+          </div>
+        </div>
+      </header>
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,167 @@
+import { type FormEvent, useState } from 'react';
+import { useResource } from '../api/client';
+import type { Comparison } from '../api/types';
+import { Bars } from '../charts/bars';
+import { HeatMap } from '../charts/heat-map';
+import { Card, PageHead } from '../parts/bits';
+import { Empty, Loaded } from '../parts/states';
+import { bytes, measure, percent } from '../format';
+import { navigate } from '../router';
+
+/** Two versions side by side: settings, metrics, weights, bytes. */
+export function ComparePage({ left, right }: { left: string; right: string }) {
+  const [a, setA] = useState(left);
+  const [b, setB] = useState(right);
+  const isAsked = left !== '' && right !== '';
+  const comparison = useResource<Comparison>(isAsked ? `/api/v1/compare?left=${encodeURIComponent(left)}&right=${encodeURIComponent(right)}` : null);
+  const ask = (event: FormEvent) => {
+    event.preventDefault();
+    navigate(`/compare?left=${encodeURIComponent(a.trim())}&right=${encodeURIComponent(b.trim())}`);
+  };
+  return (
+    <>
+      <PageHead title="Compare" lead="What two versions have in common, and what not." />
+      <form className="compare-form" onSubmit={ask}>
+        <input aria-label="Left version" placeholder="NAME@1" value={a} onChange={(event) => setA(event.target.value)} required spellCheck={false} />
+        <span className="minor">with</span>
+        <input aria-label="Right version" placeholder="NAME@2" value={b} onChange={(event) => setB(event.target.value)} required spellCheck={false} />
+        <button className="primary">Compare</button>
+      </form>
+      {isAsked ? (
+        <Loaded resource={comparison} lines={8}>
+          {(data) => (
+            <>
+              <BytesShared data={data} left={left} right={right} />
+              <div className="columns even">
+                <Metrics data={data} left={left} right={right} />
+                <Config data={data} left={left} right={right} />
+              </div>
+              <Weights data={data} />
+            </>
+          )}
+        </Loaded>
+      ) : (
+        <Card>
+          <Empty title="Name two versions">NAME@VERSION or NAME@ALIAS; or tick two on a model’s page.</Empty>
+        </Card>
+      )}
+    </>
+  );
+}
+
+function BytesShared({ data, left, right }: { data: Comparison; left: string; right: string }) {
+  const { shared, 'left-only': leftOnly, 'right-only': rightOnly } = data.bytes;
+  return (
+    <Card title="Bytes">
+      <Bars
+        rows={[
+          { key: 'left', name: left, parts: [{ value: shared, tone: 'strong', title: `${bytes(shared)} shared` }, { value: leftOnly, tone: 'second', title: `${bytes(leftOnly)} of its own` }], text: bytes(shared + leftOnly) },
+          { key: 'right', name: right, parts: [{ value: shared, tone: 'strong', title: `${bytes(shared)} shared` }, { value: rightOnly, tone: 'second', title: `${bytes(rightOnly)} of its own` }], text: bytes(shared + rightOnly) },
+        ]}
+      />
+      <p className="minor figures">
+        {bytes(shared)} shared, {percent(shared + leftOnly + rightOnly > 0 ? shared / (shared + leftOnly + rightOnly) : 0)} of all bytes of both.
+      </p>
+    </Card>
+  );
+}
+
+function Metrics({ data, left, right }: { data: Comparison; left: string; right: string }) {
+  return (
+    <Card title="Metrics" aside={<span className="minor">right less left, 95 % interval</span>}>
+      {data.metrics.length === 0 ? (
+        <Empty title="They have no metric in common" />
+      ) : (
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Metric</th>
+                <th className="number">{left}</th>
+                <th className="number">{right}</th>
+                <th className="number">Difference</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.metrics.map((m) => {
+                const isClear = m.low != null && m.high != null && (m.low > 0 || m.high < 0);
+                return (
+                  <tr key={m.name}>
+                    <td>{m.name}</td>
+                    <td className="number">{m.left == null ? '–' : measure(m.left)}</td>
+                    <td className="number">{m.right == null ? '–' : measure(m.right)}</td>
+                    <td className={`number ${isClear ? 'clear' : ''}`}>
+                      {m.difference == null ? '–' : signed(m.difference)}
+                      {m.low != null && m.high != null && <span className="minor"> [{signed(m.low)}, {signed(m.high)}]</span>}
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  );
+}
+
+const signed = (value: number) => (value > 0 ? '+' : '') + measure(value);
+
+function Config({ data, left, right }: { data: Comparison; left: string; right: string }) {
+  const show = (value: unknown) => (value === undefined || value === null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
+  return (
+    <Card title="Configuration">
+      {data.config.length === 0 ? (
+        <Empty title="The same in both" />
+      ) : (
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Setting</th>
+                <th>{left}</th>
+                <th>{right}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.config.map((c) => (
+                <tr key={c.path}>
+                  <td>{c.path}</td>
+                  <td className="mono clip">{show(c.left)}</td>
+                  <td className="mono clip">{show(c.right)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  );
+}
+
+function Weights({ data }: { data: Comparison }) {
+  if (data.weights.length === 0) return <Card title="Weights"><Empty title="Their weights have no shape in common">Expert by expert, they cannot be compared.</Empty></Card>;
+  const most = Math.max(1e-12, ...data.weights.flatMap((w) => [...w.experts.map((e) => e ?? 0)]));
+  return (
+    <Card title="Weights" aside={<span className="minor">relative change: norm of the difference over the norm</span>}>
+      <Bars
+        rows={data.weights.map((w) => ({
+          key: String(w.layer),
+          name: `layer ${w.layer}`,
+          parts: [{ value: w['relative-change'] ?? 0, tone: 'strong', title: `relative change ${measure(w['relative-change'] ?? 0)}` }],
+          text: <>{measure(w['relative-change'] ?? 0)}{w.router != null && <span className="minor"> router {measure(w.router)}</span>}</>,
+        }))}
+      />
+      {data.weights.some((w) => w.experts.length > 0) && (
+        <HeatMap
+          fromZero
+          rows={data.weights.map((w) => w.experts.map((e) => (e ?? 0) / most))}
+          rowName={(r) => `layer ${data.weights[r].layer}`}
+          describe={(r, e, value) => `layer ${data.weights[r].layer}, expert ${e}: relative change ${measure(value * most)}`}
+          columnsName={`experts; the strongest colour is ${measure(most)}`}
+          label="Relative change of every expert"
+        />
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,167 @@
+import { useEffect, useState } from 'react';
+import { send, useAction, useResource, ApiError } from '../api/client';
+import type { PipelineCheck, Problem, RunSource } from '../api/types';
+import { Dag } from '../charts/dag';
+import { Card, PageHead, Tag } from '../parts/bits';
+import { useMay } from '../parts/role';
+import { Empty, ErrorBox, Loading } from '../parts/states';
+import { YamlEditor } from '../parts/yaml-editor';
+import { navigate } from '../router';
+import { example } from './submit-example';
+
+const draftKey = 'espalier-draft';
+
+/** Write a pipeline, see what is wrong with it and what it would do, start it. */
+export function SubmitPage({ from }: { from: string | null }) {
+  const source = useResource<RunSource>(from ? `/api/v1/runs/${encodeURIComponent(from)}/source` : null);
+  const [text, setText] = useState(() => (from ? '' : (sessionStorage.getItem(draftKey) ?? example)));
+  const [parameters, setParameters] = useState<Record<string, string>>({});
+  useEffect(() => {
+    if (!source.data) return;
+    setText(source.data.pipeline);
+    setParameters(source.data.parameters);
+  }, [source.data]);
+  useEffect(() => {
+    if (text) sessionStorage.setItem(draftKey, text);
+  }, [text]);
+  const check = useCheck(text, parameters);
+  const maySubmit = useMay('submitter');
+  const action = useAction();
+  const submit = () =>
+    action.run(async () => {
+      const accepted = await send<{ 'run-id': string }>('POST', `/api/v1/runs${query(parameters)}`, text);
+      sessionStorage.removeItem(draftKey);
+      navigate(`/runs/${accepted['run-id']}`);
+    });
+  const problems = check.result?.problems ?? [];
+  const isReady = check.result?.plan !== undefined && !check.isStale;
+  return (
+    <>
+      <PageHead title="Submit" lead="A pipeline is one YAML file. It is checked as you write; nothing starts before you say so.">
+        <Verdict check={check} />
+        {maySubmit && (
+          <button className="primary" disabled={!isReady || action.busy} onClick={() => void submit()} title="Ctrl+Enter">
+            {action.busy ? 'Submitting…' : 'Start the run'}
+          </button>
+        )}
+      </PageHead>
+      {source.error && <ErrorBox error={source.error} />}
+      {action.error && <ErrorBox error={action.error} />}
+      <div className="columns submit">
+        <Card className="flush editor-card" title="pipeline.yaml" aside={<span className="minor">Tab indents, Escape then Tab leaves</span>}>
+          <YamlEditor text={text} problems={problems} onChange={setText} onSubmit={() => maySubmit && isReady && void submit()} />
+          <Problems problems={problems} />
+        </Card>
+        <div>
+          <Plan check={check.result} error={check.error} parameters={parameters} onParameters={setParameters} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+interface Check {
+  result?: PipelineCheck;
+  error?: ApiError;
+  isStale: boolean;
+}
+
+/** The server's opinion of the text, asked for shortly after the last key. */
+function useCheck(text: string, parameters: Record<string, string>): Check {
+  const [state, setState] = useState<{ of: string; result?: PipelineCheck; error?: ApiError }>({ of: '' });
+  const path = `/api/v1/pipelines/check${query(parameters)}`;
+  const of = path + '\n' + text;
+  useEffect(() => {
+    if (text.trim() === '') return;
+    const abort = new AbortController();
+    const timer = setTimeout(
+      () =>
+        void send<PipelineCheck>('POST', path, text, abort.signal).then(
+          (result) => setState({ of, result }),
+          (error) => abort.signal.aborted || setState((old) => ({ ...old, of, error: error as ApiError })),
+        ),
+      250,
+    );
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [of]);
+  return { result: state.result, error: state.error, isStale: state.of !== of };
+}
+
+const query = (parameters: Record<string, string>) => {
+  const pairs = Object.entries(parameters).map(([name, value]) => [`param.${name}`, value]);
+  return pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : '';
+};
+
+function Verdict({ check }: { check: Check }) {
+  const count = check.result?.problems.length ?? 0;
+  const text = check.isStale || !check.result ? 'checking…' : count === 0 ? 'ready to run' : count === 1 ? '1 problem' : `${count} problems`;
+  return (
+    <span className={`verdict ${check.isStale || !check.result ? '' : count === 0 ? 'good' : 'bad'}`} role="status">
+      {text}
+    </span>
+  );
+}
+
+const Problems = ({ problems }: { problems: Problem[] }) =>
+  problems.length === 0 ? null : (
+    <ol className="problems" aria-label="Problems">
+      {problems.map((problem, i) => (
+        <li key={i}>
+          <span className="figures">{problem.line > 0 ? `${problem.line}:${problem.column}` : problem.place}</span>
+          {problem.message}
+        </li>
+      ))}
+    </ol>
+  );
+
+function Plan({ check, error, parameters, onParameters }: { check?: PipelineCheck; error?: ApiError; parameters: Record<string, string>; onParameters: (values: Record<string, string>) => void }) {
+  const [last, setLast] = useState(check?.plan);
+  useEffect(() => {
+    if (check?.plan) setLast(check.plan);
+  }, [check]);
+  if (error) return <ErrorBox error={error} />;
+  if (!check) return <Card title="Plan"><Loading /></Card>;
+  if (!last) return <Card title="Plan"><Empty title="No plan yet">It appears when the file has no problems.</Empty></Card>;
+  const cached = last.steps.filter((step) => step['is-cached']).length;
+  const missing = [...new Set(last.steps.filter((step) => !step['is-offered']).map((step) => `${step.kind} on ${step.device}`))];
+  return (
+    <>
+      <Card title={`Plan of ${last.name}`} className={check.plan ? '' : 'stale'} aside={<span className="minor figures">{last.steps.length} steps{cached > 0 && `, ${cached} already done`}</span>}>
+        <Dag
+          nodes={last.steps.map((step) => ({
+            name: step.name,
+            needs: step.needs,
+            state: step['is-cached'] ? 'cached' : 'waiting',
+            isMinor: step['is-implicit'],
+            lines: [step.kind, step['is-cached'] ? 'cached' : step.when ? 'if …' : step.key ? 'new' : 'depends'],
+          }))}
+        />
+        {missing.length > 0 && <p className="notice">No worker offers {missing.join(', ')} now: these steps will wait for one.</p>}
+        {last.steps.some((step) => step.when) && (
+          <ul className="conditions">
+            {last.steps.filter((step) => step.when).map((step) => (
+              <li key={step.name}>
+                <Tag>{step.name}</Tag> only if <code>{step.when}</code>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Card>
+      {Object.keys(last.parameters).length > 0 && (
+        <Card title="Parameters" aside={Object.keys(parameters).length > 0 && <button className="quiet" onClick={() => onParameters({})}>as in the file</button>}>
+          <div className="parameters">
+            {Object.entries(last.parameters).map(([name, value]) => (
+              <label key={name}>
+                {name}
+                <input value={parameters[name] ?? value} spellCheck={false} onChange={(event) => onParameters({ ...parameters, [name]: event.target.value })} />
+              </label>
+            ))}
+          </div>
+        </Card>
+      )}
+    </>
+  );
+}

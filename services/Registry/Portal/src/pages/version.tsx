@@ -1,0 +1,224 @@
+import { useState } from 'react';
+import { useResource, versionPath } from '../api/client';
+import type { VersionDetails } from '../api/types';
+import { Bars } from '../charts/bars';
+import { Ago, Card, Digest, Facts, PageHead, Tabs, Tag } from '../parts/bits';
+import { Markdown } from '../parts/markdown';
+import { Empty, Loaded } from '../parts/states';
+import { bytes, measure, short } from '../format';
+import { Link, navigate } from '../router';
+import { GenealogyCard, LineageCard } from './version-lineage';
+import { Promote } from './version-promote';
+import { SignatureCard } from './version-signature';
+import { Tags } from './models';
+
+const tabs = [
+  ['card', 'Card'],
+  ['metrics', 'Metrics'],
+  ['files', 'Files'],
+  ['lineage', 'Lineage'],
+  ['genealogy', 'Experts'],
+  ['signature', 'Signature'],
+  ['receipts', 'Receipts'],
+] as const;
+
+type TabName = (typeof tabs)[number][0];
+
+/** One version: what it is, where it comes from, and giving it an alias. */
+export function VersionPage({ model, version, tab }: { model: string; version: string; tab: string }) {
+  const path = versionPath(model, version);
+  const details = useResource<VersionDetails>(path);
+  const current = tabs.find(([name]) => name === tab)?.[0] ?? 'card';
+  const show = (next: TabName) => navigate(`/models/${encodeURIComponent(model)}/${version}${next === 'card' ? '' : `?tab=${next}`}`, true);
+  return (
+    <Loaded resource={details} lines={8}>
+      {(data) => (
+        <>
+          <PageHead
+            title={
+              <>
+                <Link href={`/models/${encodeURIComponent(model)}`}>{model}</Link>
+                <span className="minor">@</span>
+                {data.version}
+              </>
+            }
+            lead={
+              <>
+                <Digest value={data.root} /> registered <Ago time={data.created} />
+                {data.run && !/^0{8}-/.test(data.run) && (
+                  <>
+                    {' '}
+                    by <Link href={`/runs/${data.run}`}>run {data.run.slice(0, 8)}</Link>
+                  </>
+                )}
+              </>
+            }
+          >
+            {data.aliases.map((alias) => (
+              <Tag key={alias} tone="accent">
+                {alias}
+              </Tag>
+            ))}
+            {data.signed && <Tag tone="accent">signed</Tag>}
+            <Tags tags={data.tags} />
+          </PageHead>
+          <div className="columns">
+            <div>
+              <Tabs tabs={tabs} value={current} onChange={show} label="About this version" />
+              <Tab data={data} tab={current} reload={details.reload} />
+            </div>
+            <div>
+              <Sizes data={data} />
+              <Promote version={data} onMoved={details.reload} />
+            </div>
+          </div>
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload: () => void }) {
+  const path = versionPath(data.model, data.version);
+  switch (tab) {
+    case 'card':
+      return (
+        <Card>
+          <Markdown text={data.card} />
+        </Card>
+      );
+    case 'metrics':
+      return <Metrics data={data} />;
+    case 'files':
+      return <Files data={data} path={path} />;
+    case 'lineage':
+      return <LineageCard path={path} />;
+    case 'genealogy':
+      return <GenealogyCard path={path} config={data.config} />;
+    case 'signature':
+      return <SignatureCard path={path} root={data.root} onVerified={reload} />;
+    case 'receipts':
+      return <Receipts data={data} />;
+  }
+}
+
+function Sizes({ data }: { data: VersionDetails }) {
+  const { params } = data;
+  return (
+    <Card title="Size">
+      <Bars
+        rows={[
+          ...(params
+            ? [
+                {
+                  key: 'params',
+                  name: 'parameters',
+                  parts: [
+                    { value: params.active / params.total, tone: 'strong', title: `${short(params.active)} active` },
+                    { value: 1 - params.active / params.total, tone: 'soft', title: `${short(params.total)} in all` },
+                  ],
+                  text: `${short(params.active)} of ${short(params.total)}`,
+                },
+              ]
+            : []),
+          {
+            key: 'bytes',
+            name: 'bytes',
+            parts: [
+              { value: data.bytes.logical > 0 ? data.bytes.new / data.bytes.logical : 0, tone: 'second', title: `${bytes(data.bytes.new)} new to the store` },
+              { value: data.bytes.logical > 0 ? 1 - data.bytes.new / data.bytes.logical : 0, tone: 'soft', title: 'shared with other versions' },
+            ],
+            text: bytes(data.bytes.logical),
+          },
+        ]}
+        maximum={1}
+      />
+      <Facts
+        facts={[
+          ['New to the store', bytes(data.bytes.new)],
+          ['From step', data.step],
+          ['Parents', data.parents.length > 0 ? data.parents.map((p, i) => <span key={i}>{p.relation} {p.model ? <Link href={`/models/${encodeURIComponent(p.model)}/${p.version}`}>{p.model}@{p.version}</Link> : <Digest value={p.root} length={8} />} </span>) : undefined],
+        ]}
+      />
+    </Card>
+  );
+}
+
+function Metrics({ data }: { data: VersionDetails }) {
+  const [text, setText] = useState('');
+  const names = Object.keys(data.metrics).filter((name) => name.includes(text)).sort();
+  if (Object.keys(data.metrics).length === 0) return <Card><Empty title="No metric was recorded">An <code>evaluate</code> step among the needs of the <code>register</code> step brings them.</Empty></Card>;
+  return (
+    <Card aside={<input type="search" aria-label="Filter metrics" placeholder="filter" value={text} onChange={(event) => setText(event.target.value)} />} title="Metrics">
+      <div className="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th>Metric</th>
+              <th className="number">Value</th>
+              <th className="number">95 % interval</th>
+            </tr>
+          </thead>
+          <tbody>
+            {names.map((name) => {
+              const metric = data.metrics[name];
+              return (
+                <tr key={name}>
+                  <td>{name}</td>
+                  <td className="number">{measure(metric.value)}</td>
+                  <td className="number minor">{metric.low !== undefined && metric.low !== null ? `${measure(metric.low)} – ${measure(metric.high!)}` : '–'}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+function Files({ data, path }: { data: VersionDetails; path: string }) {
+  if (data.files.length === 0) return <Card><Empty title="This version lists no files" /></Card>;
+  return (
+    <Card title="Files" aside={<span className="minor"><code>espalier export {data.model}@{data.version} DIR</code> writes them all</span>}>
+      <div className="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th>Path</th>
+              <th className="number">Bytes</th>
+              <th>SHA-256</th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.files.map((file) => (
+              <tr key={file.path}>
+                <td>
+                  <a href={`${path}/files/${file.path.split('/').map(encodeURIComponent).join('/')}`} download>
+                    {file.path}
+                  </a>
+                </td>
+                <td className="number">{bytes(file.size)}</td>
+                <td>{file.sha256 ? <Digest value={file.sha256} /> : <span className="minor">put together on the way</span>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+function Receipts({ data }: { data: VersionDetails }) {
+  if (!data.receipts?.length) return <Card><Empty title="No receipt is stored">Receipts say who did a step, where, when and how fast.</Empty></Card>;
+  return (
+    <>
+      {data.receipts.map((receipt, i) => (
+        <Card key={i} title={String(receipt.step ?? receipt.kind ?? `receipt ${i + 1}`)}>
+          <Facts facts={Object.entries(receipt).filter(([, value]) => typeof value !== 'object').map(([name, value]) => [name, typeof value === 'number' ? measure(value) : String(value)])} />
+        </Card>
+      ))}
+    </>
+  );
+}
+

@@ -1,0 +1,34 @@
+import { useState } from 'react';
+
+type Theme = 'auto' | 'light' | 'dark';
+const key = 'espalier-theme';
+
+const stored = (): Theme => {
+  const value = localStorage.getItem(key);
+  return value === 'light' || value === 'dark' ? value : 'auto';
+};
+
+const show = (theme: Theme) => {
+  document.documentElement.dataset.theme = theme;
+};
+
+show(stored());
+
+/** Light, dark, or as the system says. */
+export function ThemeSwitch() {
+  const [theme, setTheme] = useState(stored);
+  const choose = (next: Theme) => {
+    localStorage.setItem(key, next);
+    show(next);
+    setTheme(next);
+  };
+  return (
+    <div className="segments small" role="radiogroup" aria-label="Colours">
+      {(['auto', 'light', 'dark'] as const).map((each) => (
+        <button key={each} role="radio" aria-checked={theme === each} onClick={() => choose(each)}>
+          {each}
+        </button>
+      ))}
+    </div>
+  );
+}
