@@ -1,0 +1,173 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Hosting;
+using Espalier.Orchestrator.Api;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Stages;
+using Espalier.Stages.Worker;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Espalier.Orchestrator.Tests.Embedded;
+
+/// <summary>What the orchestrator answers for pages that people look at.</summary>
+public sealed class PortalApiTests : IAsyncLifetime
+{
+    private const string Key = "esp_0123456789abcdef0123456789abcdef";
+    private const string Yaml = "name: chain\nstages:\n  a: { uses: noop, with: { text: a } }\n  b: { uses: noop, needs: a, with: { text: b } }\n";
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("portal-api-");
+    private WebApplication _app = null!;
+    private HttpClient _client = null!;
+
+    public async Task InitializeAsync()
+    {
+        string[] args =
+        [
+            $"--orchestrator:connection=Data Source={Path.Combine(_folder.FullName, "ledger.db")}",
+            "--orchestrator:sweep-interval=00:00:00.1",
+            $"--store:location=file:{Path.Combine(_folder.FullName, "store")}",
+            $"--orchestrator-api:key={Key}",
+        ];
+        _app = ServiceHost.Build("orchestrator", args, builder =>
+        {
+            builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, Numerics>();
+            builder.AddOrchestratorService();
+            builder.Services.AddStageWorker(new StageWorkerOptions { CacheFolder = _folder.FullName, PollInterval = TimeSpan.FromSeconds(1) });
+            builder.Logging.ClearProviders();
+        }, app => app.MapRunsApi());
+        await _app.StartAsync();
+        _client = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()) };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+    }
+
+    public async Task DisposeAsync()
+    {
+        _client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Check_WrongFile_NamesEveryPlaceAndStartsNothing()
+    {
+        await EndAsync(await SubmitAsync()); // from then on the stage is known
+
+        var check = await CheckAsync("name: x\nstages:\n  a: { uses: noop, with: { txt: y } }\n  b: { uses: noop, needs: c }\n");
+
+        check.Plan.ShouldBeNull();
+        check.Problems.Select(p => p.Line).ShouldBe([3, 4], ignoreOrder: true);
+        check.Problems.ShouldContain(p => p.Message.Contains("text"));
+        (await _client.GetFromJsonAsync<List<RunView>>("/api/v1/runs", WireJson.Options))!.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Check_FileThatRanBefore_KnowsWhatIsCached()
+    {
+        await EndAsync(await SubmitAsync());
+
+        var plan = (await CheckAsync(Yaml.Replace("text: b", "text: other"))).Plan!;
+
+        plan.Steps.Select(s => (s.Name, s.IsCached)).ShouldBe([("a", true), ("b", false)]);
+        plan.Steps.ShouldAllBe(s => s.Key != null && s.IsOffered);
+    }
+
+    [Fact]
+    public async Task Rerun_FromTheSecondStep_ComputesItAgainAndTakesTheFirstFromTheCache()
+    {
+        var first = await EndAsync(await SubmitAsync());
+
+        using var answer = await _client.PostAsync($"/api/v1/runs/{first.RunId}/steps/b/rerun", null);
+        var second = await EndAsync((await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId);
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        second.RunId.ShouldNotBe(first.RunId);
+        second.Steps.Select(s => (s.Name, s.State)).ShouldBe([("a", StepState.Cached), ("b", StepState.Succeeded)]);
+        second.Steps.Select(s => s.Outputs["model"].Root).ShouldBe(first.Steps.Select(s => s.Outputs["model"].Root));
+    }
+
+    [Fact]
+    public async Task Source_OfARun_IsWhatWasSubmitted()
+    {
+        var run = await SubmitAsync();
+
+        var source = await _client.GetFromJsonAsync<RunSource>($"/api/v1/runs/{run}/source", WireJson.Options);
+
+        source!.Pipeline.ShouldBe(Yaml);
+        (await _client.GetAsync($"/api/v1/runs/{Guid.NewGuid()}/source")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Report_StepWithoutOne_SaysSo()
+    {
+        var run = await EndAsync(await SubmitAsync());
+
+        using var answer = await _client.GetAsync($"/api/v1/runs/{run.RunId}/steps/a/report");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await answer.Content.ReadAsStringAsync()).ShouldContain("report");
+    }
+
+    [Fact]
+    public async Task Events_OfAllRuns_TellOfARunThatStartsLater()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var stream = await _client.GetStreamAsync("/api/v1/runs/events", limit.Token);
+        var events = SseParser.Create(stream).EnumerateAsync(limit.Token).GetAsyncEnumerator(limit.Token);
+        await events.MoveNextAsync();
+        events.Current.EventType.ShouldBe("tick");
+
+        var run = await SubmitAsync();
+        var states = new List<string>();
+        while (!states.Contains("succeeded") && await events.MoveNextAsync())
+        {
+            if (events.Current.EventType == "run-state-changed" && events.Current.Data.Contains(run.ToString(), StringComparison.Ordinal))
+                states.Add(JsonDocument.Parse(events.Current.Data).RootElement.GetProperty("state").GetString()!);
+        }
+
+        states.ShouldBe(["queued", "running", "succeeded"]);
+    }
+
+    [Fact]
+    public async Task List_OfRuns_CountsTheirSteps()
+    {
+        await EndAsync(await SubmitAsync());
+
+        var run = (await _client.GetFromJsonAsync<List<RunView>>("/api/v1/runs", WireJson.Options))!.ShouldHaveSingleItem();
+
+        run.Steps.ShouldBeEmpty();
+        run.Counts.ShouldNotBeNull().ShouldBe(new Dictionary<string, int> { ["succeeded"] = 2 });
+    }
+
+    private async Task<PipelineCheck> CheckAsync(string yaml)
+    {
+        using var answer = await _client.PostAsync("/api/v1/pipelines/check", new StringContent(yaml));
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        return (await answer.Content.ReadFromJsonAsync<PipelineCheck>(WireJson.Options))!;
+    }
+
+    private async Task<Guid> SubmitAsync()
+    {
+        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(Yaml));
+        answer.StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
+    }
+
+    /// <summary>The stream of a run ends with it.</summary>
+    private async Task<RunView> EndAsync(Guid run)
+    {
+        await _client.GetStringAsync($"/api/v1/runs/{run}/events");
+        return (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
+    }
+
+    private sealed class Numerics : INumericsClass
+    {
+        public string Value => "test";
+    }
+}
