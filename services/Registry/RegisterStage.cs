@@ -22,7 +22,7 @@ public sealed record RegisterOptions
     public string? From { get; init; }
 
     /// <summary>Free text.</summary>
-    [Option("Text for the model card.")]
+    [Option("Text that is appended to the model card.")]
     public string Description { get; init; } = "";
 }
 
@@ -30,7 +30,7 @@ public sealed record RegisterOptions
 /// Gives a checkpoint a name, a version and an alias, with its lineage and the metrics of every report among the inputs.
 /// The same step key registers once, however often it runs.
 /// </summary>
-public sealed class RegisterStage(ModelRegistry registry) : IStage
+public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar registrar) : IStage
 {
     /// <inheritdoc/>
     public string Kind => StageKinds.Register;
@@ -45,15 +45,16 @@ public sealed class RegisterStage(ModelRegistry registry) : IStage
         var model = context.Model();
         var source = context.Inputs.First(i => i.Artifact.Root == model.Root).Step;
         var metrics = await ReadMetricsAsync(context, source, cancellationToken).ConfigureAwait(false);
-        var lineage = await Lineage.TraceAsync(context.Artifacts, model.Root, cancellationToken).ConfigureAwait(false);
-        var (version, isNew) = await registry.RegisterAsync(
-            new NewVersion
+        var (version, isNew) = await registrar.RegisterAsync(
+            context.Artifacts,
+            new Registration
             {
                 Model = options.Name,
                 Checkpoint = model,
                 StepKey = context.Step.Key,
                 RunId = context.Step.RunId,
-                Card = ModelCard.Write(options.Name, options.Description, model, lineage, metrics),
+                Description = options.Description,
+                Reports = [.. context.Inputs.Where(i => i.Output == OutputNames.Report).Select(i => i.Artifact.Root)],
                 Metrics = metrics,
             },
             cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using Espalier.Registry.Lineages;
+using Espalier.Registry.Queries;
 using Espalier.Stages;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -16,6 +18,8 @@ public static class RegistryServiceCollectionExtensions
             services.AddSingleton(p => p.GetRequiredService<IConfiguration>().GetSection(RegistryOptions.Section).Get<RegistryOptions>() ?? new RegistryOptions());
         services.AddSingleton<RegistryDatabase>();
         services.AddSingleton<ModelRegistry>();
+        services.AddSingleton<ModelQueries>();
+        services.AddSingleton<VersionRegistrar>();
         services.AddSingleton<IStage, RegisterStage>();
         services.AddHostedService<RegistryMigration>();
         return services;

@@ -4,5 +4,5 @@ namespace Espalier.Contracts;
 /// <param name="KeyDigest">SHA-256 of the key.</param>
 public sealed record FindKeyRole(Digest KeyDigest);
 
-/// <summary>Answer: the role's name, or null when there is no such key.</summary>
-public sealed record KeyRole(string? Role);
+/// <summary>Answer: the role's name, or null when there is no such key; and the key's own name, for the record.</summary>
+public sealed record KeyRole(string? Role, string? Name = null);

@@ -48,13 +48,19 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
     /// <inheritdoc/>
     public Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken) => FindRoleAsync(DigestOf(key), cancellationToken);
 
+    /// <inheritdoc/>
+    public Task<ApiCaller?> FindCallerAsync(string key, CancellationToken cancellationToken) => FindCallerAsync(DigestOf(key), cancellationToken);
+
     /// <summary>The role of the key with this digest, or null.</summary>
-    public async Task<ApiRole?> FindRoleAsync(Digest key, CancellationToken cancellationToken)
+    public async Task<ApiRole?> FindRoleAsync(Digest key, CancellationToken cancellationToken) => (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
+
+    /// <summary>Name and role of the key with this digest, or null.</summary>
+    public async Task<ApiCaller?> FindCallerAsync(Digest key, CancellationToken cancellationToken)
     {
-        var role = await database.ReadAsync(
-            connection => connection.QueryFirstOrDefaultAsync<string>("select role from api_key where hash = @hash", new { hash = key.Hex }),
+        var row = await database.ReadAsync(
+            connection => connection.QueryFirstOrDefaultAsync<(string Name, string Role)?>("select name, role from api_key where hash = @hash", new { hash = key.Hex }),
             cancellationToken).ConfigureAwait(false);
-        return role is null ? null : Words.Parse<ApiRole>(role);
+        return row is { } found ? new ApiCaller(found.Name, Words.Parse<ApiRole>(found.Role)) : null;
     }
 
     /// <summary>Every key, oldest first.</summary>

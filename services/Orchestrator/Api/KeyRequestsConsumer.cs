@@ -10,8 +10,8 @@ internal sealed class KeyRequestsConsumer(ApiKeys keys) : IConsumer<FindKeyRole>
 {
     public async Task Consume(ConsumeContext<FindKeyRole> context)
     {
-        var role = await keys.FindRoleAsync(context.Message.KeyDigest, context.CancellationToken).ConfigureAwait(false);
-        await context.RespondAsync(new KeyRole(role is { } known ? Words.Of(known) : null)).ConfigureAwait(false);
+        var caller = await keys.FindCallerAsync(context.Message.KeyDigest, context.CancellationToken).ConfigureAwait(false);
+        await context.RespondAsync(new KeyRole(caller is null ? null : Words.Of(caller.Role), caller?.Name)).ConfigureAwait(false);
     }
 }
 

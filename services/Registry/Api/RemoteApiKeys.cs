@@ -15,28 +15,30 @@ internal sealed class RemoteApiKeys(IBus bus, TimeProvider time) : IApiKeys
 {
     private const int MostRemembered = 10_000;
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(15);
-    private readonly ConcurrentDictionary<Digest, (ApiRole? Role, long At)> _known = new();
+    private readonly ConcurrentDictionary<Digest, (ApiCaller? Caller, long At)> _known = new();
 
-    public async Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken)
+    public async Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken) => (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
+
+    public async Task<ApiCaller?> FindCallerAsync(string key, CancellationToken cancellationToken)
     {
         var digest = Digest.Of(Encoding.UTF8.GetBytes(key));
         if (_known.TryGetValue(digest, out var known) && time.GetElapsedTime(known.At) < Memory)
-            return known.Role;
-        var role = await AskAsync(digest, cancellationToken).ConfigureAwait(false);
+            return known.Caller;
+        var caller = await AskAsync(digest, cancellationToken).ConfigureAwait(false);
         // Wrong keys cost an entry too, so that guessing does not fill the memory.
         if (_known.Count >= MostRemembered)
             _known.Clear();
-        _known[digest] = (role, time.GetTimestamp());
-        return role;
+        _known[digest] = (caller, time.GetTimestamp());
+        return caller;
     }
 
-    private async Task<ApiRole?> AskAsync(Digest digest, CancellationToken cancellationToken)
+    private async Task<ApiCaller?> AskAsync(Digest digest, CancellationToken cancellationToken)
     {
         try
         {
             var client = bus.CreateRequestClient<FindKeyRole>(EndpointNames.AddressOf(EndpointNames.Orchestrator));
             var answer = await client.GetResponse<KeyRole>(new FindKeyRole(digest), cancellationToken, RequestTimeout.After(s: 5)).ConfigureAwait(false);
-            return answer.Message.Role is { } role ? Enum.Parse<ApiRole>(role, ignoreCase: true) : null;
+            return answer.Message.Role is { } role ? new ApiCaller(answer.Message.Name ?? role, Enum.Parse<ApiRole>(role, ignoreCase: true)) : null;
         }
         catch (Exception e) when (e is RequestException or MassTransitException)
         {

@@ -60,6 +60,9 @@ public sealed class CheckpointReader : ITensorBytes
     public TensorEntry Entry(string name) =>
         _tensors.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"The artifact {Root.Short} has no tensor '{Shown.Name(name)}'.");
 
+    /// <summary>The manifest's entry of a tensor, or null.</summary>
+    public TensorEntry? Find(string name) => _tensors.GetValueOrDefault(name);
+
     /// <inheritdoc/>
     public TensorHeader Describe(string name)
     {

@@ -86,6 +86,13 @@ public static class HuggingFaceExporter
         return shards;
     }
 
+    /// <summary>Name of a shard.</summary>
+    internal static string ShardName(int index, int count) => count == 1 ? "model.safetensors" : $"model-{index + 1:00000}-of-{count:00000}.safetensors";
+
+    /// <summary>The index of several shards.</summary>
+    internal static byte[] Index(long totalBytes, SortedDictionary<string, string> map) =>
+        [.. JsonSerializer.SerializeToUtf8Bytes(new { metadata = new { total_size = totalBytes }, weight_map = map }, Indented), (byte)'\n'];
+
     private static void CheckVacant(string output)
     {
         if (File.Exists(output))
@@ -112,7 +119,7 @@ public static class HuggingFaceExporter
         long finished = 0;
         for (var i = 0; i < shards.Count; i++)
         {
-            var file = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors";
+            var file = ShardName(i, shards.Count);
             await SafetensorsWriter.WriteAsync(
                 Path.Combine(directory, file), reader, shards[i].Select(t => t.Name), progress: done => options.Progress?.Report((finished + done, total)), cancellationToken: cancellationToken)
                 .ConfigureAwait(false);
@@ -121,8 +128,7 @@ public static class HuggingFaceExporter
         }
         if (shards.Count == 1)
             return;
-        byte[] index = [.. JsonSerializer.SerializeToUtf8Bytes(new { metadata = new { total_size = total }, weight_map = map }, Indented), (byte)'\n'];
-        await WriteFileAsync(Path.Combine(directory, ShardIndex.FileName), index, cancellationToken).ConfigureAwait(false);
+        await WriteFileAsync(Path.Combine(directory, ShardIndex.FileName), Index(total, map), cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task WriteFileAsync(string path, byte[] bytes, CancellationToken cancellationToken)

@@ -12,21 +12,22 @@ internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        ApiRole? role;
+        ApiCaller? caller;
         try
         {
-            role = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 } key }
-                ? await http.RequestServices.GetRequiredService<IApiKeys>().FindRoleAsync(key, http.RequestAborted).ConfigureAwait(false)
+            caller = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 } key }
+                ? await http.RequestServices.GetRequiredService<IApiKeys>().FindCallerAsync(key, http.RequestAborted).ConfigureAwait(false)
                 : null;
         }
         catch (ApiKeysUnavailableException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
         }
-        if (role is null)
+        if (caller is null)
             return TypedResults.Problem("A key is needed: Authorization: Bearer KEY.", statusCode: StatusCodes.Status401Unauthorized);
-        return role < atLeast
-            ? TypedResults.Problem($"The key's role '{Name(role.Value)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
+        http.Features.Set(caller);
+        return caller.Role < atLeast
+            ? TypedResults.Problem($"The key's role '{Name(caller.Role)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
             : await next(context).ConfigureAwait(false);
     }
 
@@ -39,6 +40,9 @@ public static class ApiKeyRouteExtensions
     /// <summary>A group without a path of its own whose endpoints need a key of at least this role.</summary>
     public static RouteGroupBuilder MapGroupFor(this IEndpointRouteBuilder routes, ApiRole atLeast) =>
         routes.MapGroup("").AddEndpointFilter(new ApiKeyFilter(atLeast)).WithMetadata(new ApiRoleMetadata(atLeast));
+
+    /// <summary>Who makes the request; null where no key is needed.</summary>
+    public static ApiCaller? Caller(this HttpContext http) => http.Features.Get<ApiCaller>();
 }
 
 /// <summary>Which role an endpoint needs; tests look for endpoints without it.</summary>

@@ -1,0 +1,44 @@
+using Espalier.Registry.Lineages;
+using Espalier.Registry.Queries;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Espalier.Registry.Api;
+
+/// <summary><c>/api/v1/models/{name}/versions</c>.</summary>
+internal static class VersionRoutes
+{
+    private const string Route = "/models/{name}/versions/{version:int}";
+
+    public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
+    {
+        viewer.MapGet("/models/{name}/versions", ListAsync).WithSummary("Versions of a model, newest first.");
+        viewer.MapGet(Route, FindAsync).WithSummary("One version with card, configuration, parents, files and receipts.");
+        viewer.MapGet(Route + "/lineage", LineageAsync).WithSummary("Everything the version was made from, and what that cost.");
+        submitter.MapPatch(Route, ChangeAsync).WithSummary("Changes tags and free text; nothing else of a version ever changes.");
+    }
+
+    private static async Task<Ok<Page<VersionView>>> ListAsync(string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+    {
+        await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok((await queries.ListVersionsAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)).Select(VersionView.Of));
+    }
+
+    private static async Task<Ok<VersionDetails>> FindAsync(string name, int version, ModelRegistry registry, VersionFiles files, VersionLineage lineage, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        var directory = await files.FindAsync(found, cancellationToken).ConfigureAwait(false);
+        var config = directory is null ? null : await files.ReadConfigAsync(directory, cancellationToken).ConfigureAwait(false);
+        var (parents, receipts) = await lineage.DescribeAsync(found, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(VersionDetails.Of(found, config, parents, directory is null ? [] : VersionFiles.List(directory), receipts));
+    }
+
+    private static async Task<Ok<LineageGraph>> LineageAsync(string name, int version, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await lineage.ReadAsync(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false));
+
+    private static async Task<Ok<VersionView>> ChangeAsync(string name, int version, Changes changes, ModelRegistry registry, CancellationToken cancellationToken)
+    {
+        await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        await registry.ChangeAsync(name, version, changes.Description, changes.Tags, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(VersionView.Of(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false)));
+    }
+}

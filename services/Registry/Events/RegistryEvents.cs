@@ -1,0 +1,48 @@
+using System.Data.Common;
+using System.Text.Json;
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Registry.Queries;
+
+namespace Espalier.Registry.Events;
+
+/// <summary>Something that happened, as it was written with the change itself.</summary>
+/// <param name="Id">Number, from 1 without gaps in the order of commits.</param>
+/// <param name="Kind"><c>model.registered</c> or <c>alias.moved</c>.</param>
+/// <param name="Model">Model it happened to.</param>
+/// <param name="Body">The message, as JSON.</param>
+/// <param name="CreatedAt">When.</param>
+public sealed record RegistryEvent(long Id, string Kind, string Model, string Body, DateTimeOffset CreatedAt);
+
+/// <summary>The outbox: an event is written in the transaction of the change, so neither can be without the other.</summary>
+public static class RegistryEvents
+{
+    /// <summary>A version was registered.</summary>
+    public const string ModelRegistered = "model.registered";
+
+    /// <summary>An alias points elsewhere.</summary>
+    public const string AliasMoved = "alias.moved";
+
+    /// <summary>Every kind.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = [ModelRegistered, AliasMoved];
+
+    internal static Task AddAsync(DbConnection connection, DbTransaction transaction, ModelRegistered message, string now) =>
+        AddAsync(connection, transaction, ModelRegistered, message.Model, JsonSerializer.Serialize(message, WireJson.Options), now);
+
+    internal static Task AddAsync(DbConnection connection, DbTransaction transaction, AliasMoved message, string now) =>
+        AddAsync(connection, transaction, AliasMoved, message.Model, JsonSerializer.Serialize(message, WireJson.Options), now);
+
+    internal static async Task<IReadOnlyList<RegistryEvent>> ReadAsync(DbConnection connection, string where, object parameters, int limit)
+    {
+        var rows = await connection.QueryAsync<(long Id, string Kind, string Model, string Body, string CreatedAt)>(
+            $"select id, kind, model, body, created_at from registry_event where {where} order by id limit {limit}", parameters).ConfigureAwait(false);
+        return [.. rows.Select(r => new RegistryEvent(r.Id, r.Kind, r.Model, r.Body, Timestamps.Read(r.CreatedAt)))];
+    }
+
+    private static async Task AddAsync(DbConnection connection, DbTransaction transaction, string kind, string model, string body, string now)
+    {
+        var id = await connection.NextIdAsync(transaction, "event").ConfigureAwait(false);
+        await connection.ExecuteAsync(
+            "insert into registry_event(id, kind, model, body, created_at) values (@id, @kind, @model, @body, @now)", new { id, kind, model, body, now }, transaction).ConfigureAwait(false);
+    }
+}

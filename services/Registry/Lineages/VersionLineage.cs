@@ -1,0 +1,44 @@
+using Espalier.Artifacts;
+using Espalier.Registry.Api;
+using Espalier.Stages.Worker;
+
+namespace Espalier.Registry.Lineages;
+
+/// <summary>Lineage of versions, from the database; versions of older databases are traced once.</summary>
+internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore artifacts)
+{
+    private const int MostReceipts = 200;
+
+    /// <summary>The graph of a version.</summary>
+    public async Task<LineageGraph> ReadAsync(ModelVersion version, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        var graph = await LineageStore.ReadAsync(connection, version).ConfigureAwait(false);
+        if (graph.Nodes[0].Artifact.Length > 0)
+            return graph;
+        var nodes = await Lineage.TraceAsync(artifacts, version.Root, cancellationToken).ConfigureAwait(false);
+        if (nodes[0].Kind is null)
+            return graph; // the store does not have it: nobody can say more
+        await using (var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false))
+        {
+            await LineageStore.WriteAsync(connection, transaction, nodes).ConfigureAwait(false);
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        return await LineageStore.ReadAsync(connection, version).ConfigureAwait(false);
+    }
+
+    /// <summary>Direct parents, and the receipts of the whole ancestry, oldest first.</summary>
+    public async Task<(IReadOnlyList<ParentView> Parents, IReadOnlyList<StepReceipt> Receipts)> DescribeAsync(ModelVersion version, CancellationToken cancellationToken)
+    {
+        var graph = await ReadAsync(version, cancellationToken).ConfigureAwait(false);
+        var nodes = graph.Nodes.ToDictionary(n => n.Root);
+        var parents = graph.Edges.Where(e => e.To == version.Root).Select(e => new ParentView(e.From, e.Relation, nodes.GetValueOrDefault(e.From)?.Model, nodes.GetValueOrDefault(e.From)?.Version));
+        var receipts = new List<StepReceipt>();
+        foreach (var key in graph.Nodes.Select(n => n.StepKey).OfType<Contracts.Digest>().Distinct().Take(MostReceipts))
+        {
+            if (await StepReceipt.FindAsync(artifacts, key, cancellationToken).ConfigureAwait(false) is { } receipt)
+                receipts.Add(receipt);
+        }
+        return ([.. parents], [.. receipts.OrderBy(r => r.Started)]);
+    }
+}

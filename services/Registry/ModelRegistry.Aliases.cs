@@ -1,0 +1,89 @@
+using System.Data.Common;
+using System.Text.RegularExpressions;
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Registry.Events;
+using Espalier.Registry.Queries;
+
+namespace Espalier.Registry;
+
+/// <summary>Aliases.</summary>
+public sealed partial class ModelRegistry
+{
+    /// <summary>Points an alias to a version and records the move.</summary>
+    /// <exception cref="UserInputException">No such version, or the alias is not a valid name.</exception>
+    public Task<AliasMove> MoveAliasAsync(string model, string alias, int version, string actor, string reason, CancellationToken cancellationToken) =>
+        ChangeAliasAsync(model, alias, (_, _, _) => Task.FromResult((version, AliasMoveKind.Moved)), actor, reason, cancellationToken);
+
+    /// <summary>Points an alias to where it pointed before its last move; twice in a row goes back and forth.</summary>
+    /// <exception cref="UserInputException">The alias never pointed elsewhere.</exception>
+    public Task<AliasMove> RevertAliasAsync(string model, string alias, string actor, string reason, CancellationToken cancellationToken) =>
+        ChangeAliasAsync(model, alias, async (connection, transaction, _) =>
+        {
+            var previous = await connection.QueryFirstOrDefaultAsync<int?>(
+                "select previous from registry_alias_move where name = @model and alias = @alias order by moved_at desc limit 1", new { model, alias }, transaction).ConfigureAwait(false);
+            return previous is > 0
+                ? (previous.Value, AliasMoveKind.Reverted)
+                : throw new UserInputException($"'{model}@{alias}' cannot be reverted: it never pointed to another version.");
+        }, actor, reason, cancellationToken);
+
+    /// <summary>Takes an alias away and records that.</summary>
+    /// <exception cref="UserInputException">There is no such alias.</exception>
+    public Task<AliasMove> RemoveAliasAsync(string model, string alias, string actor, string reason, CancellationToken cancellationToken) =>
+        ChangeAliasAsync(model, alias, (_, _, previous) => previous is null
+            ? throw new UserInputException($"There is no alias '{model}@{alias}'.")
+            : Task.FromResult((0, AliasMoveKind.Removed)), actor, reason, cancellationToken);
+
+    /// <summary>The moves of a model's aliases, newest first.</summary>
+    public async Task<IReadOnlyList<AliasMove>> MovesAsync(string model, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await AliasMoves.ReadAsync(connection, model, null, 1000).ConfigureAwait(false);
+    }
+
+    private async Task<AliasMove> ChangeAliasAsync(
+        string model, string alias, Func<DbConnection, DbTransaction, int?, Task<(int Version, AliasMoveKind Kind)>> decide, string actor, string reason, CancellationToken cancellationToken)
+    {
+        ValidateAlias(alias);
+        await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        if (await connection.ExecuteAsync("update registry_model set name = name where name = @model", new { model }, transaction).ConfigureAwait(false) == 0)
+            throw new UserInputException($"There is no model '{Shown(model)}'.");
+        var previous = await connection.QuerySingleOrDefaultAsync<int?>(
+            "select version from registry_alias where name = @model and alias = @alias", new { model, alias }, transaction).ConfigureAwait(false);
+        var (version, kind) = await decide(connection, transaction, previous).ConfigureAwait(false);
+        var now = time.GetUtcNow();
+        var move = new AliasMove(alias, version, previous, actor, reason, now, kind);
+        if (previous == version)
+            return move;
+        if (version == 0)
+            await connection.ExecuteAsync("delete from registry_alias where name = @model and alias = @alias", new { model, alias }, transaction).ConfigureAwait(false);
+        else
+            await PointAsync(connection, transaction, model, move).ConfigureAwait(false);
+        await AliasMoves.WriteAsync(connection, transaction, model, move).ConfigureAwait(false);
+        await RegistryEvents.AddAsync(connection, transaction, new AliasMoved(model, alias, version, previous, actor, reason), Timestamps.Write(now)).ConfigureAwait(false);
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return move;
+    }
+
+    private static async Task PointAsync(DbConnection connection, DbTransaction transaction, string model, AliasMove move)
+    {
+        if (await VersionReader.FindAsync(connection, model, move.Version, transaction).ConfigureAwait(false) is null)
+            throw new UserInputException($"There is no version {move.Version} of model '{model}'.");
+        await connection.ExecuteAsync(
+            "insert into registry_alias(name, alias, version) values (@model, @Alias, @Version) on conflict (name, alias) do update set version = excluded.version",
+            new { model, move.Alias, move.Version }, transaction).ConfigureAwait(false);
+        await connection.ExecuteAsync(
+            "update registry_model set updated_at = @Now where name = @model", new { model, Now = Timestamps.Write(move.MovedAt) }, transaction).ConfigureAwait(false);
+    }
+
+    private static void ValidateAlias(string alias)
+    {
+        ValidateName(alias, "alias");
+        if (ReservedAlias().IsMatch(alias))
+            throw new UserInputException($"'{alias}' cannot be an alias: 'latest' and 'v' followed by digits mean versions. Choose another word, such as 'candidate'.");
+    }
+
+    [GeneratedRegex(@"\A(latest|v[0-9]+|[0-9]+)\z", RegexOptions.IgnoreCase)]
+    private static partial Regex ReservedAlias();
+}

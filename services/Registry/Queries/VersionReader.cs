@@ -1,0 +1,105 @@
+using System.Data.Common;
+using Dapper;
+using Espalier.Contracts;
+
+namespace Espalier.Registry.Queries;
+
+/// <summary>Reads versions with everything that belongs to them: a few statements for a page, however long it is.</summary>
+internal static class VersionReader
+{
+    private const int AtOnce = 500;
+    private const string Columns =
+        "v.id as Id, v.name as Model, v.version as Version, v.root as Root, v.size_bytes as SizeBytes, v.new_bytes as NewBytes, v.step_key as StepKey, v.run_id as RunId, "
+        + "v.step as Step, v.origin as Origin, v.card as Card, v.description as Description, v.created_at as CreatedAt, v.family as Family, v.total_parameters as TotalParameters, "
+        + "v.active_parameters as ActiveParameters, v.layers as Layers, v.experts as Experts, v.experts_per_token as ExpertsPerToken, v.signatures as Signatures";
+
+    public static async Task<ModelVersion?> FindAsync(DbConnection connection, string model, int version, DbTransaction? transaction = null) =>
+        (await ReadAsync(connection, "where v.name = @model and v.version = @version", new { model, version }, transaction).ConfigureAwait(false)).SingleOrDefault();
+
+    /// <summary>The versions that the rest of a statement after <c>from registry_version v</c> picks, in its order.</summary>
+    public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(DbConnection connection, string rest, object parameters, DbTransaction? transaction = null)
+    {
+        var rows = (await connection.QueryAsync<Row>($"select {Columns} from registry_version v {rest}", parameters, transaction).ConfigureAwait(false)).AsList();
+        var versions = new List<ModelVersion>(rows.Count);
+        foreach (var part in rows.Chunk(AtOnce))
+            versions.AddRange(await CompleteAsync(connection, part, transaction).ConfigureAwait(false));
+        return versions;
+    }
+
+    /// <summary>The versions with these ids, in the order of the ids.</summary>
+    public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(DbConnection connection, IReadOnlyList<long> ids)
+    {
+        if (ids.Count == 0)
+            return [];
+        var found = (await ReadAsync(connection, $"where v.id in ({string.Join(',', ids)})", new { }).ConfigureAwait(false)).ToDictionary(v => v.Id);
+        return [.. ids.Where(found.ContainsKey).Select(id => found[id])];
+    }
+
+    private static async Task<IEnumerable<ModelVersion>> CompleteAsync(DbConnection connection, Row[] rows, DbTransaction? transaction)
+    {
+        var ids = string.Join(',', rows.Select(r => r.Id)); // numbers, not text from outside
+        var keys = new { names = rows.Select(r => r.Model).Distinct().ToArray(), versions = rows.Select(r => (int)r.Version).Distinct().ToArray() };
+        var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
+            $"select version_id, metric, value, low, high from registry_fact where version_id in ({ids})", transaction: transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
+        var aliases = (await connection.QueryAsync<(string Name, long Version, string Alias)>(
+            "select name, cast(version as bigint), alias from registry_alias where name in @names and version in @versions order by alias", keys, transaction).ConfigureAwait(false)).ToLookup(a => (a.Name, a.Version));
+        var tags = (await connection.QueryAsync<(string Name, long Version, string Tag, string Value)>(
+            "select name, cast(version as bigint), tag, value from registry_tag where name in @names and version in @versions", keys, transaction).ConfigureAwait(false)).ToLookup(t => (t.Name, t.Version));
+        return rows.Select(row => row.ToVersion(
+            measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
+            [.. aliases[(row.Model, row.Version)].Select(a => a.Alias)],
+            tags[(row.Model, row.Version)].OrderBy(t => t.Tag, StringComparer.Ordinal).ToDictionary(t => t.Tag, t => t.Value)));
+    }
+
+    // What the database returns: SQLite has 64-bit integers only, PostgreSQL 32-bit ones for 'integer'.
+    private sealed class Row
+    {
+        public long Id { get; set; }
+        public string Model { get; set; } = "";
+        public long Version { get; set; }
+        public string Root { get; set; } = "";
+        public long SizeBytes { get; set; }
+        public long NewBytes { get; set; }
+        public string StepKey { get; set; } = "";
+        public string RunId { get; set; } = "";
+        public string Step { get; set; } = "";
+        public string Origin { get; set; } = "";
+        public string Card { get; set; } = "";
+        public string Description { get; set; } = "";
+        public string CreatedAt { get; set; } = "";
+        public string Family { get; set; } = "";
+        public long TotalParameters { get; set; }
+        public long ActiveParameters { get; set; }
+        public long Layers { get; set; }
+        public long Experts { get; set; }
+        public long ExpertsPerToken { get; set; }
+        public long Signatures { get; set; }
+
+        public ModelVersion ToVersion(Dictionary<string, Measure> measures, IReadOnlyList<string> aliases, Dictionary<string, string> tags) => new()
+        {
+            Id = Id,
+            Model = Model,
+            Version = (int)Version,
+            Root = Digest.Parse(Root),
+            SizeBytes = SizeBytes,
+            NewBytes = NewBytes,
+            StepKey = Digest.Parse(StepKey),
+            RunId = Guid.Parse(RunId),
+            Step = Step,
+            Origin = Origin,
+            Card = Card,
+            Description = Description,
+            CreatedAt = Timestamps.Read(CreatedAt),
+            Shape = new ModelShape
+            {
+                Family = Family, TotalParameters = TotalParameters, ActiveParameters = ActiveParameters,
+                Layers = (int)Layers, Experts = (int)Experts, ExpertsPerToken = (int)ExpertsPerToken,
+            },
+            Aliases = aliases,
+            Tags = tags,
+            Measures = measures,
+            Metrics = measures.ToDictionary(m => m.Key, m => m.Value.Value),
+            Signatures = (int)Signatures,
+        };
+    }
+}
