@@ -7,6 +7,7 @@ using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Registry;
+using Espalier.Stages.Checkpoints;
 
 namespace Espalier.Cli.Commands;
 
@@ -45,7 +46,7 @@ internal static class ImportCommand
     private static async Task<ManifestRef> ImportAsync(Terminal terminal, ArtifactStore store, string directory, CancellationToken cancellationToken)
     {
         using var progress = new ByteProgress(terminal, "importing");
-        return await HuggingFaceImporter.ImportAsync(store, directory, new ImportOptions { Progress = progress, Note = terminal.Say }, cancellationToken).ConfigureAwait(false);
+        return await HuggingFaceImporter.ImportAsync(store, directory, new ImportOptions { Progress = progress, Note = terminal.Say, Check = ModelCheck.Of(directory) }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The same weights are the same import, so that a repeat makes no second version.</summary>

@@ -116,25 +116,10 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say }, cancellationToken).ConfigureAwait(false);
-            await CheckAsync(references, folder, model, cancellationToken).ConfigureAwait(false);
+            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say, Check = ModelCheck.Of(folder) }, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
-    }
-
-    /// <summary>Stages look closely only at what they change; a model that contradicts itself elsewhere is refused here.</summary>
-    private static async Task CheckAsync(ReferencedBlobStore references, string folder, ManifestRef model, CancellationToken cancellationToken)
-    {
-        var reader = await CheckpointReader.OpenAsync(new ArtifactStore(references), model, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            MoeDecoder.Check(ModelConfig.Parse(reader.ReadFile("config.json")), new StoredWeights(reader));
-        }
-        catch (InvalidModelException e)
-        {
-            throw new UserInputException([.. e.Message.Split(Environment.NewLine).Select(line => new Problem(folder, 0, 0, line))]);
-        }
     }
 
     /// <summary>One model is called <c>model</c>; several are called by their folders, since metrics carry the names.</summary>

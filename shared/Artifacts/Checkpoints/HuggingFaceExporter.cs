@@ -1,9 +1,23 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
+
+/// <summary>How the experts of a layer lie in files.</summary>
+public enum ExpertLayout
+{
+    /// <summary>As in the directory that the checkpoint was imported from; one by one when it was not.</summary>
+    AsImported,
+
+    /// <summary>One tensor per expert and projection, under the family's classic names: what every reader understands.</summary>
+    Separate,
+
+    /// <summary>Two tensors per layer, <c>gate_up_proj</c> and <c>down_proj</c>, as newer writers have them.</summary>
+    Stacked,
+}
 
 /// <summary>How an export behaves.</summary>
 public sealed class ExportOptions
@@ -11,6 +25,10 @@ public sealed class ExportOptions
     /// <summary>Largest shard, in bytes of tensors; a larger tensor gets a shard of its own. One file when everything fits.</summary>
     /// <value>5 GB (decimal)</value>
     public long ShardSizeBytes { get; init; } = 5_000_000_000;
+
+    /// <summary>How the experts of a layer lie in the files.</summary>
+    /// <value>as imported</value>
+    public ExpertLayout Experts { get; init; } = ExpertLayout.AsImported;
 
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
@@ -114,14 +132,18 @@ public static class HuggingFaceExporter
     private static async Task WriteShardsAsync(CheckpointReader reader, string directory, ExportOptions options, CancellationToken cancellationToken)
     {
         var total = reader.Manifest.Tensors.Sum(t => t.SizeBytes);
-        var shards = Split(reader.Names.Order(LayerOrder.Comparer).Select(reader.Describe), options.ShardSizeBytes);
+        var isStacked = options.Experts == ExpertLayout.Stacked
+            || options.Experts == ExpertLayout.AsImported && (string?)reader.Manifest.Properties?[HuggingFaceImporter.LayoutProperty] == HuggingFaceImporter.StackedLayout;
+        var family = reader.HasFile(SideFiles.Config) ? FamilyFacts.Read(reader.ReadFile(SideFiles.Config)).Family : null;
+        var tensors = new FamilyTensors(reader, family, isStacked);
+        var shards = Split(tensors.Names.Order(LayerOrder.Comparer).Select(tensors.Describe), options.ShardSizeBytes);
         var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
         long finished = 0;
         for (var i = 0; i < shards.Count; i++)
         {
             var file = ShardName(i, shards.Count);
             await SafetensorsWriter.WriteAsync(
-                Path.Combine(directory, file), reader, shards[i].Select(t => t.Name), progress: done => options.Progress?.Report((finished + done, total)), cancellationToken: cancellationToken)
+                Path.Combine(directory, file), tensors, shards[i].Select(t => t.Name), progress: done => options.Progress?.Report((finished + done, total)), cancellationToken: cancellationToken)
                 .ConfigureAwait(false);
             finished += shards[i].Sum(t => t.SizeBytes);
             shards[i].ForEach(t => map.Add(t.Name, file));

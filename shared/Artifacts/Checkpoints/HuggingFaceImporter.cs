@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
@@ -13,6 +15,12 @@ public sealed class ImportOptions
     /// <value>true</value>
     public bool RequireFinite { get; init; } = true;
 
+    /// <summary>
+    /// Looks at names, shapes and <c>config.json</c> before anything is stored, and throws when they do not make a model.
+    /// It sees the store's names; <see cref="ITensorBytes.NameInFile"/> has the file's.
+    /// </summary>
+    public Action<ITensorBytes, ReadOnlyMemory<byte>>? Check { get; init; }
+
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
 
@@ -20,12 +28,22 @@ public sealed class ImportOptions
     public Action<string>? Note { get; init; }
 }
 
-/// <summary>Reads a Hugging Face directory into a store. The same weights and files give the same root whatever the sharding.</summary>
+/// <summary>
+/// Reads a Hugging Face directory into a store. The same weights and files give the same root whatever the sharding.
+/// Tensors get the store's names, whatever their family calls them, and stacked experts are stored one by one; the
+/// manifest's property <c>expert-layout</c> says so, and an export puts them together again.
+/// </summary>
 public static class HuggingFaceImporter
 {
     private const int ParallelTensors = 2;
     private const long InMemoryBytes = 64L << 20;
     private const int HashedAtOnce = 1 << 20;
+
+    /// <summary>Property of a manifest: how the experts lay in the files that it was imported from.</summary>
+    internal const string LayoutProperty = "expert-layout";
+
+    /// <summary>Value of <see cref="LayoutProperty"/>: all experts of a layer in one tensor.</summary>
+    internal const string StackedLayout = "stacked";
 
     /// <summary>Imports a directory with the default options.</summary>
     /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
@@ -54,22 +72,26 @@ public static class HuggingFaceImporter
 
     private static async Task<ManifestRef> ImportAsync(ArtifactStore store, HuggingFaceDirectory source, ReferencedBlobStore? references, ImportOptions options, CancellationToken cancellationToken)
     {
+        var tensors = new UnifiedTensors(source);
+        options.Check?.Invoke(tensors, source.ReadFile(SideFiles.Config));
         using var writer = new CheckpointWriter(store);
+        if (tensors.HasStackedExperts)
+            writer.SetProperties(new JsonObject { [LayoutProperty] = StackedLayout });
         foreach (var file in source.IgnoredFiles)
             options.Note?.Invoke($"{Path.Combine(source.DirectoryPath, file)}: {(SideFiles.IsPickle(file) ? "pickled data, never read." : "not part of a checkpoint, left out.")}");
         foreach (var file in source.Files)
             await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
         long done = 0;
         await Parallel.ForEachAsync(
-            source.Names,
+            tensors.Names,
             new ParallelOptions { MaxDegreeOfParallelism = ParallelTensors, CancellationToken = cancellationToken },
-            async (name, token) => await AddAsync(writer, source, references, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
+            async (name, token) => await AddAsync(writer, tensors, references, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
             .ConfigureAwait(false);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task AddAsync(
-        CheckpointWriter writer, HuggingFaceDirectory source, ReferencedBlobStore? references, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
+        CheckpointWriter writer, UnifiedTensors source, ReferencedBlobStore? references, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
     {
         var tensor = source.Describe(name);
         if (references is not null && tensor.SizeBytes >= TensorPacking.SmallBytes)
@@ -94,7 +116,7 @@ public static class HuggingFaceImporter
         {
             var index = options.RequireFinite ? FiniteCheck.FirstNotFinite(tensor.DType, chunk) : -1;
             if (index >= 0)
-                throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(name)}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
+                throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(source.NameInFile(name))}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
             advance(chunk.Length);
         }
     }

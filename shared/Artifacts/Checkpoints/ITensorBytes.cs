@@ -11,6 +11,9 @@ public interface ITensorBytes
     /// <exception cref="KeyNotFoundException">No such tensor.</exception>
     TensorHeader Describe(string name);
 
+    /// <summary>What the file that a tensor comes from calls it, for messages; a name may be asked for that is not there.</summary>
+    string NameInFile(string name) => name;
+
     /// <summary>Copies one tensor's bytes (little-endian, C order) into <paramref name="destination"/>, which has exactly its length.</summary>
     void Read(string name, Span<byte> destination);
 

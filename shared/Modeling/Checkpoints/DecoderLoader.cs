@@ -25,9 +25,9 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
                 known.Add(name);
                 var header = source.Describe(name);
                 if (!header.Shape.SequenceEqual(shape))
-                    problems.Add($"tensor '{name}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
+                    problems.Add($"tensor '{source.NameInFile(name)}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
                 if (!IsFloat(header.Type))
-                    problems.Add($"tensor '{name}' has element type {header.Type}; expected a floating-point type");
+                    problems.Add($"tensor '{source.NameInFile(name)}' has element type {header.Type}; expected a floating-point type");
             }
             else if (config.Quantization is { } quantization && Has(PackedWeights.PackedName(name)))
             {
@@ -35,7 +35,7 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
                 problems.AddRange(PackedWeights.Check(source, _names, name, shape, quantization));
             }
             else
-                problems.Add($"tensor '{name}' is missing");
+                problems.Add($"tensor '{source.NameInFile(name)}' is missing");
         }
         foreach (var layer in config.SparseLayers)
         {
@@ -47,7 +47,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         }
         for (var layer = config.Layers; layer < config.Layers + config.ExtraLayers; layer++)
             known.UnionWith(_names.Where(name => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
-        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal).Select(name => $"tensor '{name}' is not part of a model with this config.json"));
+        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal).Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
+        problems = [.. problems.Distinct()]; // one tensor of all experts may be wrong for each of them
         if (problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, problems.Take(MaximumListed))
                 + (problems.Count > MaximumListed ? $"{Environment.NewLine}and {problems.Count - MaximumListed} more" : ""));
@@ -60,7 +61,7 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         using var scope = NewDisposeScope();
         var value = Has(name) ? source.Read(name) : PackedWeights.Read(source, name, config.Quantization!);
         if (!value.isfinite().all().item<bool>())
-            throw new InvalidModelException($"tensor '{name}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
+            throw new InvalidModelException($"tensor '{source.NameInFile(name)}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
         destination.copy_(value);
     }
 

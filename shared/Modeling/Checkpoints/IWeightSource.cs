@@ -11,6 +11,9 @@ public interface IWeightSource
     /// <summary>Element type and shape of one tensor, without reading it.</summary>
     WeightHeader Describe(string name);
 
+    /// <summary>What the file that a tensor comes from calls it, for messages; a name may be asked for that is not there.</summary>
+    string NameInFile(string name) => name;
+
     /// <summary>Reads one tensor in its stored element type, on the CPU. The caller owns it.</summary>
     Tensor Read(string name);
 }

@@ -16,8 +16,11 @@ public sealed class StoredWeights(ITensorBytes bytes) : IWeightSource
     public WeightHeader Describe(string name)
     {
         var header = bytes.Describe(name);
-        return new WeightHeader(ElementTypes.Parse(header.DType, name), header.Shape);
+        return new WeightHeader(ElementTypes.Parse(header.DType, bytes.NameInFile(name)), header.Shape);
     }
+
+    /// <inheritdoc/>
+    public string NameInFile(string name) => bytes.NameInFile(name);
 
     /// <inheritdoc/>
     public Tensor Read(string name)

@@ -1,0 +1,26 @@
+using System.Text.Json;
+
+namespace Espalier.Artifacts.Checkpoints.Families;
+
+/// <summary>The few facts of <c>config.json</c> that tensor names and stacked experts depend on; whether the model makes sense is not asked here.</summary>
+/// <param name="Family"><c>model_type</c>, or null.</param>
+/// <param name="Hidden">Width of the residual stream, or null.</param>
+/// <param name="Experts">Routed experts, or null.</param>
+internal sealed record FamilyFacts(string? Family, long? Hidden, long? Experts)
+{
+    private static readonly string[] ExpertKeys = ["num_experts", "num_local_experts", "n_routed_experts"];
+
+    public static FamilyFacts Read(ReadOnlyMemory<byte> config)
+    {
+        using var document = JsonDocument.Parse(config.Span.StartsWith("\uFEFF"u8) ? config[3..] : config);
+        var root = document.RootElement;
+        return new FamilyFacts(
+            Find(root, "model_type") is { ValueKind: JsonValueKind.String } family ? family.GetString() : null,
+            Number(root, "hidden_size"),
+            ExpertKeys.Select(key => Number(root, key)).FirstOrDefault(number => number is not null));
+    }
+
+    private static JsonElement? Find(JsonElement root, string key) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) ? value : null;
+
+    private static long? Number(JsonElement root, string key) => Find(root, key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
+}
