@@ -1,8 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages.Forecasts;
-using Espalier.Stages.Methods;
-using Espalier.Upcycler.Methods;
+using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 
@@ -11,6 +10,8 @@ namespace Espalier.Upcycler;
 /// <summary>What growth comes to: routers and names are new, every expert is there already; memory is a model's only where gradients are asked for.</summary>
 internal sealed class UpcycleForecast : IStageForecast
 {
+    private const int WorkingCopies = 8; // of one matrix, in float32: source, result, noise, factors
+
     public string Kind => StageKinds.Upcycle;
 
     public StepForecast Forecast(StageOutline step)
@@ -19,23 +20,25 @@ internal sealed class UpcycleForecast : IStageForecast
         var source = step.Model();
         UpcycleRules.Check(options, source.Config, step.HasTrainerState);
         var isWide = options.Preserve == Preservation.Wide;
+        var layers = Enumerable.Range(0, source.Config.Layers).Select(options.In).ToList();
         var config = source.Config with
         {
-            Experts = source.Config.Experts * options.Multiplier,
-            ExpertsPerToken = source.Config.ExpertsPerToken * (isWide ? options.Multiplier : 1),
+            Experts = LayerPlanner.Experts(source.Config.Experts, options),
+            ExpertsPerToken = UpcycleRules.ExpertsPerToken(source.Config, options),
             TargetExpertsPerToken = isWide ? source.Config.ExpertsPerToken : null,
             SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,
         };
-        var hasBias = source.HasRouterBias || options.Preserve == Preservation.Frozen || RouterExtension.Of(options) is BiasOnly;
+        var hasBias = source.HasRouterBias || options.Preserve == Preservation.Frozen || layers.Any(layer => RouterExtension.Of(layer).AddsBias);
         var grown = ModelOutline.Of(config, hasBias, source.HasSelectionBias);
         var needsText = options.Calibration is not null;
-        var state = options.OptimizerState == OptimizerStatePolicy.Copy ? 8 * (config.TotalParameters - source.Config.TotalParameters) : 0;
+        var made = layers.Count(layer => ExpertDuplication.Of(layer) is not ExactCopy) * (config.Experts - source.Config.Experts) * source.ExpertBytes;
+        var state = options.OptimizerState is OptimizerStatePolicy.Scale or OptimizerStatePolicy.Interpolate ? 8 * (config.TotalParameters - source.Config.TotalParameters) : 0;
         return new StepForecast
         {
             Model = grown,
-            NewBytes = grown.RouterBytes + grown.ManifestBytes + state,
-            SharedBytes = grown.SizeBytes - grown.RouterBytes,
-            MemoryBytes = MemoryForecast.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source)),
+            NewBytes = grown.RouterBytes + grown.ManifestBytes + made + state,
+            SharedBytes = grown.SizeBytes - grown.RouterBytes - made,
+            MemoryBytes = MemoryForecast.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source)) + (made > 0 ? WorkingCopies * source.Config.ExpertParameters / 3 * sizeof(float) : 0),
             Operations = needsText ? 6.0 * source.Config.ActiveParameters * options.Calibration!.Samples * options.Calibration.Length : 0,
         };
     }
@@ -48,5 +51,5 @@ internal sealed class UpcycleForecast : IStageForecast
     }
 
     private static long ScoredBytes(UpcycleOptions options, ModelOutline source) =>
-        MethodCatalog<IUpcycleMethod>.Get(options.Method, "method").NeedsScores ? 3 * source.ExpertBytes : 0;
+        UpcycleRules.NeedsScores(options, source.Config) ? 3 * source.ExpertBytes : 0;
 }

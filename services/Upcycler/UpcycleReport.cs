@@ -4,6 +4,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Stages.Surgery;
 using Espalier.Upcycler.Calibration;
+using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 
@@ -33,6 +34,8 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
             metrics["loss-after"] = Change.LossAfter;
             metrics["largest-logit-difference"] = Change.LargestLogitDifference;
             metrics["distinct-sources"] = Change.DistinctSources.Average();
+            metrics["distinct-sources-before"] = Change.DistinctSourcesBefore.Average();
+            metrics["sibling-co-selection"] = Change.SiblingCoSelection.Average();
         }
         return metrics;
     }
@@ -40,9 +43,8 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
     public JsonObject ToJson(IReadOnlyDictionary<string, double> metrics) => new()
     {
         ["method"] = Options.Method,
-        ["multiplier"] = Options.Multiplier,
+        ["multiplier"] = (double)After.Config.Experts / Before.Config.Experts,
         ["options"] = JsonSerializer.SerializeToNode(Options, WireJson.Options),
-        ["router"] = new JsonObject { ["method"] = RouterExtension.Of(Options).Name, ["noise"] = RouterExtension.Noise(Options) },
         ["experts-per-token"] = new JsonObject { ["before"] = Before.Config.ExpertsPerToken, ["after"] = After.Config.ExpertsPerToken },
         ["parameters"] = new JsonObject
         {
@@ -59,6 +61,8 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
     private JsonObject Layer(LayerPlan plan) => new()
     {
         ["layer"] = plan.Layer,
+        ["duplication"] = ExpertDuplication.Of(Options.In(plan.Layer)).Name,
+        ["router"] = new JsonObject { ["method"] = RouterExtension.Of(Options.In(plan.Layer)).Name, ["noise"] = RouterExtension.Noise(Options.In(plan.Layer)) },
         ["source-of"] = new JsonArray([.. plan.SourceOf.Select(s => (JsonNode)s)]),
         ["experts-per-source"] = new JsonArray([.. plan.Counts().Select(c => (JsonNode)c)]),
         ["calibration-tokens"] = Tokens is null ? null : new JsonArray([.. Tokens[plan.Layer].Select(t => (JsonNode)t)]),

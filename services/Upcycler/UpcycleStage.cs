@@ -11,7 +11,6 @@ using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
-using Espalier.Upcycler.Routers;
 using Espalier.Upcycler.Selections;
 using TorchSharp;
 
@@ -35,7 +34,7 @@ public sealed class UpcycleStage : IStage
         var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
         var trainerState = FindTrainerState(context, source.Artifact);
         UpcycleRules.Check(options, source.Config, trainerState is not null);
-        if (options.Router is { Method: "copy", Noise: not null })
+        if (Enumerable.Range(0, source.Config.Layers).Any(layer => options.In(layer).Router is { Method: "copy", Noise: not null }))
             context.Progress.Log("router.noise is not used: router method copy adds none.");
         var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);
         var text = new CalibrationText(context, source, options);
@@ -60,8 +59,8 @@ public sealed class UpcycleStage : IStage
                 context.Artifacts, new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics) },
                 [new Parent(model.Root, "upcycled", context.Step.Key)], cancellationToken).ConfigureAwait(false),
         };
-        if (options.OptimizerState == OptimizerStatePolicy.Copy)
-            outputs[OutputNames.TrainerState] = await new TrainerStateGrower(source, state!)
+        if (options.OptimizerState != OptimizerStatePolicy.Reset)
+            outputs[OutputNames.TrainerState] = await new TrainerStateGrower(source, state!, options)
                 .WriteAsync(context.Artifacts, plans, grown, context.Step.Key, cancellationToken).ConfigureAwait(false);
         return new StageResult { Outputs = outputs, Metrics = metrics };
     }
@@ -69,21 +68,25 @@ public sealed class UpcycleStage : IStage
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)
     {
-        var method = MethodCatalog<IUpcycleMethod>.Get(options.Method, "method");
         var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
-        var planner = new LayerPlanner(method, metric, MethodCatalog<ISelection>.Get(options.Selection, "selection"), options);
-        var scores = method.NeedsScores
+        var scores = UpcycleRules.NeedsScores(options, source.Config)
             ? await new ExpertScores(context, source, metric, options, state).ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
             : new ScoreTable([.. Enumerable.Range(0, source.Config.Layers).Select(_ => Array.Empty<double>())], null);
-        return ([.. scores.PerLayer.Select((layer, index) => planner.Plan(index, source.Config.Experts, layer))], scores.Tokens);
+        return ([.. scores.PerLayer.Select((layer, index) => Planner(index).Plan(index, source.Config.Experts, layer))], scores.Tokens);
+
+        LayerPlanner Planner(int layer)
+        {
+            var own = options.In(layer);
+            return new LayerPlanner(MethodCatalog<ISourceChoice>.Get(own.Method, "method"), metric, MethodCatalog<ISelection>.Get(own.Selection, "selection"), own);
+        }
     }
 
     private static void RefuseSymmetryLock(UpcycleOptions options, MoeCheckpoint source, IReadOnlyList<LayerPlan> plans)
     {
-        if (options.AllowSymmetryLock || options.Preserve != Preservation.None || RouterExtension.Of(options).BreaksTies)
+        if (options.AllowSymmetryLock || options.Preserve != Preservation.None)
             return;
         foreach (var plan in plans)
-            if (SymmetryLock.FindLocked(plan.Counts(), source.Config.ExpertsPerToken) is { } expert)
+            if (SymmetryLock.FindLocked(Twins.Find(plan, source.Config.Experts, options.In(plan.Layer)), source.Config.ExpertsPerToken) is { } expert)
                 throw new UserInputException(
                     $"Symmetry lock: in layer {plan.Layer}, copies of expert {expert} would always be chosen together for the same tokens, with equal gates and gradients, and never become different. " +
                     "Use router method copy-noise or bias-only, or preserve sibling-exclusive; set allow-symmetry-lock: true to grow anyway.");

@@ -118,6 +118,54 @@ public sealed class TrainStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_ContinuedWithYoungerExperts_CountsTheirStepsApart()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+        var steps = (await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["trainer-state"], default)).Manifest.Properties!["optimizer-steps"]!.GetValue<long>();
+        var young = await WithStepsAsync(first.Outputs["trainer-state"], [steps, steps, 0, 0]);
+
+        var second = await ContinueAsync(young);
+        var plain = await ContinueAsync(first.Outputs["trainer-state"]);
+
+        var state = await CheckpointReader.OpenAsync(_bench.Store, second.Outputs["trainer-state"], default);
+        var total = state.Manifest.Properties!["optimizer-steps"]!.GetValue<long>();
+        state.ReadAll(TrainerStateNames.ExpertSteps(1)).Chunk(8).Select(b => BitConverter.ToInt64(b)).ShouldBe([total, total, total - steps, total - steps]);
+        second.Outputs["model"].ShouldNotBe(plain.Outputs["model"]);
+        (await CheckpointReader.OpenAsync(_bench.Store, plain.Outputs["trainer-state"], default)).Names.ShouldNotContain(TrainerStateNames.ExpertSteps(1));
+
+        Task<StageResult> ContinueAsync(ManifestRef state) => TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options("""{"optimizer-state":"continue","tokens":640}""", model: null), null, null,
+            new StepInput("base", "model", first.Outputs["model"]), new StepInput("base", "trainer-state", state)));
+    }
+
+    [Fact]
+    public async Task Run_ContinuedWithCountsOfAnotherModel_IsRefused()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+        var wrong = await WithStepsAsync(first.Outputs["trainer-state"], [1, 2, 3]);
+
+        var error = await Should.ThrowAsync<UserInputException>(() => TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options("""{"optimizer-state":"continue","tokens":640}""", model: null), null, null,
+            new StepInput("base", "model", first.Outputs["model"]), new StepInput("base", "trainer-state", wrong))));
+
+        error.Message.ShouldContain("must hold 4 counts");
+    }
+
+    private async Task<ManifestRef> WithStepsAsync(ManifestRef state, long[] steps)
+    {
+        var reader = await CheckpointReader.OpenAsync(_bench.Store, state, default);
+        using var writer = new CheckpointWriter(_bench.Store, ArtifactKind.TrainerState);
+        foreach (var tensor in reader.Manifest.Tensors)
+            writer.AddExisting(tensor);
+        for (var layer = 0; layer < 2; layer++)
+            await writer.AddTensorAsync(TrainerStateNames.ExpertSteps(layer), "I64", [steps.Length], steps.SelectMany(BitConverter.GetBytes).ToArray(), default);
+        writer.SetProperties(reader.Manifest.Properties!);
+        return await writer.CommitAsync(default);
+    }
+
+    [Fact]
     public async Task Run_BFloat16_LandsNearFloat32()
     {
         var data = await _bench.AddRepetitiveDatasetAsync();

@@ -1,10 +1,16 @@
 using Espalier.Pipelines.Options;
 using Espalier.Stages.Methods;
 using Espalier.Stages.Surgery;
+using Espalier.Contracts;
+using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
+using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 using Espalier.Upcycler.Selections;
+using Espalier.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Espalier.Upcycler.Tests;
 
@@ -13,7 +19,9 @@ public sealed class MethodContractTests
 {
     public static TheoryData<string> Routers => [.. MethodCatalog<IRouterExtension>.Names];
 
-    public static TheoryData<string> Methods => [.. MethodCatalog<IUpcycleMethod>.Names];
+    public static TheoryData<string> Methods => [.. MethodCatalog<ISourceChoice>.Names];
+
+    public static TheoryData<string> Duplications => [.. MethodCatalog<IExpertDuplication>.Names];
 
     public static TheoryData<string> Selections => [.. MethodCatalog<ISelection>.Names];
 
@@ -27,13 +35,14 @@ public sealed class MethodContractTests
         schema["method"].Choices!.Order().ShouldBe(MethodCatalog<IUpcycleMethod>.Names);
         schema["metric"].Choices!.Order().ShouldBe(MethodCatalog<IUsefulnessMetric>.Names);
         schema["selection"].Choices!.Order().ShouldBe(MethodCatalog<ISelection>.Names);
+        schema["duplication"].Properties!["method"].Choices!.Order().ShouldBe(MethodCatalog<IExpertDuplication>.Names);
         schema["router"].Properties!["method"].Choices!.Order().ShouldBe(MethodCatalog<IRouterExtension>.Names);
     }
 
     [Fact]
     public void Every_Method_IsExplained()
     {
-        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All, .. MethodCatalog<ISelection>.All, .. MethodCatalog<IRouterExtension>.All];
+        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All, .. MethodCatalog<ISelection>.All, .. MethodCatalog<IRouterExtension>.All, .. MethodCatalog<IExpertDuplication>.All];
 
         all.ShouldAllBe(m => m.Summary.Length > 20 && m.Summary.EndsWith('.'));
         all.ShouldAllBe(m => m.Name.All(c => char.IsAsciiLetterLower(c) || c == '-'));
@@ -43,7 +52,7 @@ public sealed class MethodContractTests
     [MemberData(nameof(Methods))]
     public void Choose_EveryMethod_GivesOneValidSourcePerSlot(string name)
     {
-        var method = MethodCatalog<IUpcycleMethod>.Get(name, "method");
+        var method = MethodCatalog<ISourceChoice>.Get(name, "method");
 
         var order = method.Choose(6, [3, 1, 2, 6, 5, 4], new Greedy(), new UpcycleOptions(), new KeyedRandom(1, 0, "selection"));
 
@@ -74,33 +83,89 @@ public sealed class MethodContractTests
 
     [Theory]
     [MemberData(nameof(Routers))]
-    public void Extend_EveryRouter_KeepsSourceRowsAndTakesRowsOfTheOrder(string name)
+    public void Extend_EveryRouter_KeepsWhatExistsAndTakesTheOrder(string name)
     {
-        var router = new RouterWeights(0, 3, [.. Enumerable.Range(0, 9).Select(i => i / 10f)], null, [1, 2, 3]);
+        var router = RandomRouter();
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
-        var grown = method.Extend(router, [2, 2, 0], method.DefaultNoise, new KeyedRandom(1, 0, "router"));
+        var grown = method.Extend(router, [2, 2, 0], new RouterOptions(), new KeyedRandom(1, 0, "router"));
 
-        grown.Rows.Take(9).ShouldBe(router.Rows);
+        grown.Rows.Take(router.Rows.Length).ShouldBe(router.Rows);
         grown.SelectionBias.ShouldBe([1, 2, 3, 3, 3, 1]);
-        foreach (var (expert, source) in new[] { (3, 2), (4, 2), (5, 0) })
-            for (var i = 0; i < 3; i++)
-                grown.Row(expert)[i].ShouldBe(router.Row(source)[i], 0.1);
-        var differs = Enumerable.Range(3, 3).All(e =>
-            !grown.Row(e).SequenceEqual(router.Row(e == 5 ? 0 : 2)) || grown.Bias is { } bias && bias[e] != 0);
-        differs.ShouldBe(method.BreaksTies);
+        grown.Rows.ShouldAllBe(v => float.IsFinite(v));
+        var copies = ((int Expert, int Source)[])[(3, 2), (4, 2), (5, 0)];
+        copies.All(c => !Same(grown, c.Expert, c.Source)).ShouldBe(method.Copies != CopyKind.Equal);
+        Same(grown, 3, 4).ShouldBe(method.Copies != CopyKind.Distinct);
+    }
+
+    [Theory]
+    [MemberData(nameof(Routers))]
+    public void Extend_EveryRouterOfZeros_IsFiniteOrRefused(string name)
+    {
+        var router = new RouterWeights(0, 3, new float[9], null, null);
+        var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
+
+        if (method.Settings.Contains("noise") && !method.AddsBias)
+            Should.Throw<UserInputException>(() => method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router"))).Message.ShouldContain("Use bias-only");
+        else
+            method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router")).Rows.ShouldAllBe(v => float.IsFinite(v));
     }
 
     [Theory]
     [MemberData(nameof(Routers))]
     public void Extend_SameKey_SameBytes(string name)
     {
-        var router = new RouterWeights(0, 3, [.. Enumerable.Range(0, 9).Select(i => i / 10f)], null, null);
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
-        var (a, b) = (method.Extend(router, [0, 1, 2], 0.1, new KeyedRandom(1, 0, "router")), method.Extend(router, [0, 1, 2], 0.1, new KeyedRandom(1, 0, "router")));
+        var (a, b) = (method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")), method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")));
 
         a.Rows.ShouldBe(b.Rows);
         a.Bias.ShouldBe(b.Bias);
+    }
+
+    [Theory]
+    [MemberData(nameof(Duplications))]
+    public void Duplicate_EveryDuplication_KeepsShapeAndNeverMakesNaN(string name)
+    {
+        var method = MethodCatalog<IExpertDuplication>.Get(name, "duplication.method");
+        using var scope = NewDisposeScope();
+        foreach (var weight in (Tensor[])[randn([6, 4], generator: new Generator(1)), zeros(6, 4), ones(6, 4), ones(1, 1)])
+        {
+            var peer = weight + 1;
+
+            var made = method.Duplicate(new ExpertMatrix("gate", weight, Random(), Random, () => peer), new DuplicationOptions());
+
+            made.shape.ShouldBe(weight.shape);
+            made.isfinite().all().item<bool>().ShouldBeTrue();
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Duplications))]
+    public void Duplicate_SameKey_SameBytesAndNoTensorLeft(string name)
+    {
+        var method = MethodCatalog<IExpertDuplication>.Get(name, "duplication.method");
+        var before = TorchRuntime.LiveTensorCount;
+        using (NewDisposeScope())
+        {
+            var (weight, peer) = (randn([6, 4], generator: new Generator(1)), randn([6, 4], generator: new Generator(2)));
+
+            var (a, b) = (Make(), Make());
+
+            a.eq(b).all().item<bool>().ShouldBeTrue();
+
+            Tensor Make() => method.Duplicate(new ExpertMatrix("down", weight, Random(), Random, () => peer), new DuplicationOptions());
+        }
+        TorchRuntime.LiveTensorCount.ShouldBe(before);
+    }
+
+    private static KeyedRandom Random() => new(1, 0, "x");
+
+    private static bool Same(RouterWeights router, int a, int b) => router.Row(a).SequenceEqual(router.Row(b)) && router.Bias?[a] == router.Bias?[b];
+
+    private static RouterWeights RandomRouter()
+    {
+        var random = new KeyedRandom(3, 0, "rows");
+        return new RouterWeights(0, 5, [.. Enumerable.Range(0, 15).Select(_ => (float)random.NextNormal())], null, [1, 2, 3]);
     }
 }

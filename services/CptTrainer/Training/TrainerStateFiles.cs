@@ -16,17 +16,14 @@ namespace Espalier.CptTrainer.Training;
 /// </summary>
 public static class TrainerStateFiles
 {
-    private const string First = "exp_avg.";
-    private const string Second = "exp_avg_sq.";
-    private const string StepsProperty = "optimizer-steps";
-
     /// <summary>Writes the state of a finished run.</summary>
     public static async Task<ManifestRef> SaveAsync(ArtifactStore store, MoeDecoder decoder, AdamW optimizer, Artifacts.Manifests.Parent model, CancellationToken cancellationToken)
     {
         using var writer = new CheckpointWriter(store, ArtifactKind.TrainerState);
-        foreach (var (prefix, moments) in ((string, Tensor)[])[(First, optimizer.FirstMoment), (Second, optimizer.SecondMoment)])
+        foreach (var (prefix, moments) in ((string, Tensor)[])[(TrainerStateNames.FirstMoment, optimizer.FirstMoment), (TrainerStateNames.SecondMoment, optimizer.SecondMoment)])
             await AddAsync(writer, decoder, prefix, moments, cancellationToken).ConfigureAwait(false);
-        writer.SetProperties(new JsonObject { [StepsProperty] = optimizer.Steps });
+        await ExpertAges.SaveAsync(writer, decoder, optimizer, cancellationToken).ConfigureAwait(false);
+        writer.SetProperties(new JsonObject { [TrainerStateNames.Steps] = optimizer.Steps });
         writer.AddParent(model);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -37,7 +34,7 @@ public static class TrainerStateFiles
     {
         var reader = await CheckpointReader.OpenAsync(store, state, cancellationToken).ConfigureAwait(false);
         var stored = new StoredWeights(reader);
-        foreach (var (prefix, moments) in ((string, Tensor)[])[(First, optimizer.FirstMoment), (Second, optimizer.SecondMoment)])
+        foreach (var (prefix, moments) in ((string, Tensor)[])[(TrainerStateNames.FirstMoment, optimizer.FirstMoment), (TrainerStateNames.SecondMoment, optimizer.SecondMoment)])
         {
             foreach (var (name, value) in decoder.ExportWeights())
             {
@@ -51,7 +48,8 @@ public static class TrainerStateFiles
                 Slice(decoder, moments, value).copy_(stored.Read(prefix + name));
             }
         }
-        optimizer.Steps = reader.Manifest.Properties?[StepsProperty]?.GetValue<long>() ?? 0;
+        optimizer.Steps = reader.Manifest.Properties?[TrainerStateNames.Steps]?.GetValue<long>() ?? 0;
+        optimizer.Late = ExpertAges.Load(reader, decoder, optimizer.Steps);
     }
 
     private static async Task AddAsync(CheckpointWriter writer, MoeDecoder decoder, string prefix, Tensor moments, CancellationToken cancellationToken)

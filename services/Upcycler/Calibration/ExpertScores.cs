@@ -50,7 +50,7 @@ internal sealed class ExpertScores(StageContext context, MoeCheckpoint source, I
         var (fc1Gradients, fc2Gradients) = gradients?.Norms(layer) ?? ([], []);
         var experts = Enumerable.Range(0, source.Config.Experts).ToList();
         return Combination.Combine(
-            options.Combine,
+            options.In(layer).Combine,
             [.. experts.Select(e => metric.Score(Half(layer, e, ["gate", "up"], fc1Gradients)))],
             [.. experts.Select(e => metric.Score(Half(layer, e, ["down"], fc2Gradients)))]);
     }

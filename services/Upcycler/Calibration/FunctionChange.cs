@@ -9,8 +9,12 @@ namespace Espalier.Upcycler.Calibration;
 /// <param name="LossBefore">Mean next-token loss of the source, nats.</param>
 /// <param name="LossAfter">The same of the grown model.</param>
 /// <param name="LargestLogitDifference">max |logit after - logit before|.</param>
-/// <param name="DistinctSources">Per layer, mean number of different sources per token: K before growth.</param>
-public sealed record FunctionChange(double LossBefore, double LossAfter, double LargestLogitDifference, IReadOnlyList<double> DistinctSources)
+/// <param name="DistinctSourcesBefore">Per layer, mean number of different experts per token of the source: K.</param>
+/// <param name="DistinctSources">The same number after, counted in experts of the source: about K/m right after plain copies.</param>
+/// <param name="SiblingCoSelection">Per layer, share of the grown model's choices that come with a sibling for the same token.</param>
+public sealed record FunctionChange(
+    double LossBefore, double LossAfter, double LargestLogitDifference,
+    IReadOnlyList<double> DistinctSourcesBefore, IReadOnlyList<double> DistinctSources, IReadOnlyList<double> SiblingCoSelection)
 {
     /// <summary>Compares two models on <paramref name="tokens"/> (B, S), int64; one is in memory at a time.</summary>
     /// <param name="loadSource">Loads the source.</param>
@@ -22,11 +26,13 @@ public sealed record FunctionChange(double LossBefore, double LossAfter, double 
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var (before, lossBefore, _) = Run(loadSource, tokens);
+        var (before, lossBefore, chosenBefore) = Run(loadSource, tokens);
         var (after, lossAfter, chosen) = Run(loadGrown, tokens);
         return new FunctionChange(
             lossBefore, lossAfter, (after - before).abs().max().item<float>(),
-            [.. chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf[layer]))]);
+            [.. chosenBefore.Select(selected => MeanDistinct(selected, null))],
+            [.. chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf[layer]))],
+            [.. chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
     }
 
     private static (Tensor Logits, double Loss, IReadOnlyList<(long[] Experts, int PerToken)> Chosen) Run(Func<MoeDecoder> load, long[,] tokens)
@@ -41,6 +47,9 @@ public sealed record FunctionChange(double LossBefore, double LossAfter, double 
         return (logits.MoveToOuterDisposeScope(), loss.item<float>(), chosen);
     }
 
-    private static double MeanDistinct((long[] Experts, int PerToken) chosen, IReadOnlyList<int> sourceOf) =>
-        chosen.Experts.Chunk(chosen.PerToken).Average(token => token.Select(e => sourceOf[(int)e]).Distinct().Count());
+    private static double MeanDistinct((long[] Experts, int PerToken) chosen, IReadOnlyList<int>? sourceOf) =>
+        chosen.Experts.Chunk(chosen.PerToken).Average(token => token.Select(e => sourceOf?[(int)e] ?? (int)e).Distinct().Count());
+
+    private static double Paired((long[] Experts, int PerToken) chosen, IReadOnlyList<int> sourceOf) =>
+        chosen.Experts.Chunk(chosen.PerToken).Average(token => token.GroupBy(e => sourceOf[(int)e]).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)token.Length);
 }

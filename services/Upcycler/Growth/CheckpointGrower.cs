@@ -9,8 +9,9 @@ using Espalier.Upcycler.Planning;
 namespace Espalier.Upcycler.Growth;
 
 /// <summary>
-/// Writes the grown checkpoint. New experts name the blobs of their sources, so no weight moves: what is new in the
-/// store is the routers, <c>config.json</c> and the manifest.
+/// Writes the grown checkpoint. Experts that are copies name the blobs of their sources, so no weight moves: what is
+/// new in the store is the routers, <c>config.json</c> and the manifest. Experts that are changed are written one matrix
+/// at a time.
 /// </summary>
 public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions options)
 {
@@ -31,20 +32,38 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         foreach (var plan in plans)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            AddExperts(writer, plan);
+            await AddExpertsAsync(writer, plan, cancellationToken).ConfigureAwait(false);
             await AddRouterAsync(writer, routers, plan, cancellationToken).ConfigureAwait(false);
         }
         writer.AddParent(new Parent(source.Artifact.Root, "upcycled", stepKey));
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private void AddExperts(CheckpointWriter writer, LayerPlan plan)
+    private async Task AddExpertsAsync(CheckpointWriter writer, LayerPlan plan, CancellationToken cancellationToken)
     {
+        var experts = new DuplicatedExperts(source, plan, options);
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
         {
-            foreach (var tensor in source.Expert(plan.Layer, plan.SourceOf[expert]))
-                writer.AddExisting(tensor, MoeCheckpoint.Rename(tensor.Name, expert));
-            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, plan.SourceOf[expert]));
+            var origin = plan.SourceOf[expert];
+            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, origin));
+            if (experts.IsExactCopy || expert < source.Config.Experts)
+                foreach (var tensor in source.Expert(plan.Layer, origin))
+                    writer.AddExisting(tensor, MoeCheckpoint.Rename(tensor.Name, expert));
+            else
+                await AddMadeAsync(writer, plan, experts, expert, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // One matrix is in memory at a time.
+    private async Task AddMadeAsync(CheckpointWriter writer, LayerPlan plan, DuplicatedExperts experts, int expert, CancellationToken cancellationToken)
+    {
+        if (experts.PeerOf(expert) is { } peer)
+            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, peer));
+        foreach (var projection in (string[])["gate", "up", "down"])
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var entry = source.Projection(plan.Layer, plan.SourceOf[expert], projection);
+            await writer.AddTensorAsync(MoeCheckpoint.Rename(entry.Name, expert), entry.DType, entry.Shape, experts.ReadBytes(expert, projection), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -63,8 +82,8 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
 
     private ModelConfig Configure(IReadOnlyList<LayerPlan> plans) => source.Config with
     {
-        Experts = source.Config.Experts * options.Multiplier,
-        ExpertsPerToken = source.Config.ExpertsPerToken * (options.Preserve == Preservation.Wide ? options.Multiplier : 1),
+        Experts = LayerPlanner.Experts(source.Config.Experts, options),
+        ExpertsPerToken = UpcycleRules.ExpertsPerToken(source.Config, options),
         TargetExpertsPerToken = options.Preserve == Preservation.Wide ? source.Config.ExpertsPerToken : null,
         SiblingGroups = [.. plans.Select(p => p.SourceOf)],
         SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,

@@ -9,20 +9,25 @@ namespace Espalier.Upcycler.Growth;
 /// <summary>Reads a layer's router, extends it doubling by doubling, and freezes copies where that is asked for.</summary>
 public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
 {
-    private readonly IRouterExtension _method = RouterExtension.Of(options);
+    // A decoder has logit biases in all layers or in none.
+    private readonly bool _hasBias = Enumerable.Range(0, source.Config.Layers).Any(layer => source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
 
     /// <summary>The grown router of one layer.</summary>
     /// <exception cref="UserInputException">The router holds NaN, or the noise vanishes in its element type.</exception>
     public RouterWeights Grow(LayerPlan plan)
     {
         var router = Read(plan.Layer);
+        var method = RouterExtension.Of(options.In(plan.Layer));
+        var settings = options.In(plan.Layer).Router ?? new RouterOptions();
         for (var doubling = 0; doubling < plan.Doublings.Count; doubling++)
         {
             var random = new KeyedRandom(options.Seed, plan.Layer, TensorNames.Router(plan.Layer), doubling);
-            router = _method.Extend(router, plan.Doublings[doubling].Order, RouterExtension.Noise(options), random);
+            router = method.Extend(router, plan.Doublings[doubling].Order, settings, random);
         }
+        if (_hasBias && router.Bias is null)
+            router = router with { Bias = new float[router.Experts] };
         router = router with { Rows = Rounded(router.Rows, source.Router(plan.Layer).DType) };
-        if (_method.BreaksTies)
+        if (method.Copies != CopyKind.Equal)
             RequireDifference(router, plan);
         if (options.Preserve == Preservation.Wide && source.Config.ScoreFunction == ScoreFunction.Softmax)
             router = router with { SelectionBias = Shared(router.SelectionBias) };
@@ -40,7 +45,7 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
 
     // m equal copies get 1/m of their source's softmax each, so the selection bias that is added to it shrinks alike.
     private float[]? Shared(float[]? selectionBias) =>
-        selectionBias is null ? null : [.. selectionBias.Select(b => b / options.Multiplier)];
+        selectionBias is null ? null : [.. selectionBias.Select(b => b / (LayerPlanner.Experts(source.Config.Experts, options) / source.Config.Experts))];
 
     // As it will be stored, so that what follows sees the numbers that the model will see.
     private static float[] Rounded(float[] rows, string dtype) => FloatBytes.ToFloats(dtype, FloatBytes.FromFloats(dtype, rows));
@@ -52,7 +57,7 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
             var origin = plan.SourceOf[expert];
             if (router.Row(expert).SequenceEqual(router.Row(origin)) && router.Bias?[expert] == router.Bias?[origin])
                 throw new UserInputException(
-                    $"router.noise: {RouterExtension.Noise(options)} vanishes in {source.Router(plan.Layer).DType} (layer {plan.Layer}, expert {expert} stays equal to expert {origin}). Use a larger value.");
+                    $"router: what method {RouterExtension.Of(options.In(plan.Layer)).Name} adds vanishes in {source.Router(plan.Layer).DType} (layer {plan.Layer}, expert {expert} stays equal to expert {origin}). Use a larger noise, or another method.");
         }
     }
 }

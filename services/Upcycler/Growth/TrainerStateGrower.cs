@@ -1,20 +1,26 @@
+using System.Buffers.Binary;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Surgery;
 using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Growth;
 
 /// <summary>
-/// Optimizer policy <c>copy</c>: a new expert takes the moments (and the step count) of its source, a new router row
-/// those of its source row; a router bias that growth created starts at zero. Expert moments are named, not moved.
+/// The optimizer's moments after growth. What existed keeps its moments; those of new experts and router rows follow the
+/// policy: <c>reset-new</c> zeros and a step count of their own, <c>copy</c> the source's, <c>scale</c> the source's times
+/// a/2 with a = clamp(1 - mean|W' - W| / mean|W|, 0.1, 1), <c>interpolate</c> half the source's and half those of the expert
+/// with the most similar router row. (Expert Upcycling, arXiv 2604.19835.) The published code never saves any of them, and
+/// its scale sets the step count to 0, which makes the first updates far too large or small; here it stays the source's.
+/// A router bias that growth created starts at zero.
 /// </summary>
-public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader state)
+public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader state, UpcycleOptions options)
 {
-    private static readonly string[] Moments = ["exp_avg.", "exp_avg_sq."];
+    private readonly Dictionary<long, Digest> _zeros = [];
 
     /// <summary>Publishes the trainer state of the grown model.</summary>
     /// <param name="store">Where.</param>
@@ -29,21 +35,19 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         using var writer = new CheckpointWriter(store, ArtifactKind.TrainerState);
         foreach (var file in state.Manifest.Files)
             writer.AddExisting(file);
-        foreach (var moment in Moments)
-        {
+        foreach (var moment in TrainerStateNames.Moments)
             foreach (var tensor in source.Others)
                 writer.AddExisting(Find(moment, tensor));
-            foreach (var plan in plans)
+        foreach (var plan in plans)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var layer = new MomentPolicy(source, grown, plan, options);
+            foreach (var moment in TrainerStateNames.Moments)
             {
-                for (var expert = 0; expert < plan.SourceOf.Count; expert++)
-                    foreach (var tensor in source.Expert(plan.Layer, plan.SourceOf[expert]))
-                        writer.AddExisting(Find(moment, tensor), moment + MoeCheckpoint.Rename(tensor.Name, expert));
-                await AddRowsAsync(writer, moment, source.Router(plan.Layer), plan, cancellationToken).ConfigureAwait(false);
-                if (source.RouterBias(plan.Layer) is { } bias)
-                    await AddRowsAsync(writer, moment, bias, plan, cancellationToken).ConfigureAwait(false);
-                else if (grown.RouterBias(plan.Layer) is { } created)
-                    await writer.AddTensorAsync(moment + created.Name, "F32", created.Shape, new byte[plan.SourceOf.Count * sizeof(float)], cancellationToken).ConfigureAwait(false);
+                await AddExpertsAsync(store, writer, moment, plan, layer, cancellationToken).ConfigureAwait(false);
+                await AddRouterAsync(writer, moment, plan, layer, grown, cancellationToken).ConfigureAwait(false);
             }
+            await AddStepsAsync(writer, plan, layer, cancellationToken).ConfigureAwait(false);
         }
         if (state.Manifest.Properties is { } properties)
             writer.SetProperties(properties);
@@ -51,20 +55,66 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task AddRowsAsync(CheckpointWriter writer, string moment, TensorEntry router, LayerPlan plan, CancellationToken cancellationToken)
+    private async Task AddExpertsAsync(ArtifactStore store, CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, CancellationToken cancellationToken)
     {
-        var entry = Find(moment, router);
-        var rows = state.ReadAll(entry.Name);
-        var rowBytes = rows.Length / source.Config.Experts;
-        var grown = new byte[plan.SourceOf.Count * rowBytes];
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
-            rows.AsSpan(plan.SourceOf[expert] * rowBytes, rowBytes).CopyTo(grown.AsSpan(expert * rowBytes));
-        await writer.AddTensorAsync(entry.Name, entry.DType, [plan.SourceOf.Count, .. entry.Shape.Skip(1)], grown, cancellationToken).ConfigureAwait(false);
+            foreach (var projection in (string[])["gate", "up", "down"])
+            {
+                var entry = Find(moment, source.Projection(plan.Layer, plan.SourceOf[expert], projection));
+                var name = MoeCheckpoint.Rename(entry.Name, expert);
+                if (expert < source.Config.Experts || options.OptimizerState == OptimizerStatePolicy.Copy)
+                    writer.AddExisting(entry, name);
+                else if (options.OptimizerState == OptimizerStatePolicy.ResetNew)
+                    writer.AddExisting(entry with { Name = name, Blob = await ZerosAsync(store, entry.SizeBytes, cancellationToken).ConfigureAwait(false), Offset = 0 });
+                else
+                {
+                    var neighbor = source.Projection(plan.Layer, policy.NeighborOf(expert), projection);
+                    var values = policy.Moments(expert, projection, Floats(entry), () => Floats(Find(moment, neighbor)));
+                    await writer.AddTensorAsync(name, entry.DType, entry.Shape, FloatBytes.FromFloats(entry.DType, values), cancellationToken).ConfigureAwait(false);
+                }
+            }
     }
+
+    private async Task AddRouterAsync(CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, MoeCheckpoint grown, CancellationToken cancellationToken)
+    {
+        foreach (var (before, after) in ((TensorEntry?, TensorEntry?)[])
+            [(source.Router(plan.Layer), grown.Router(plan.Layer)), (source.RouterBias(plan.Layer), grown.RouterBias(plan.Layer))])
+        {
+            if (after is null)
+                continue;
+            var values = before is null ? new float[plan.SourceOf.Count] : policy.Rows(Floats(Find(moment, before)));
+            await writer.AddTensorAsync(moment + after.Name, "F32", after.Shape, FloatBytes.FromFloats("F32", values), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task AddStepsAsync(CheckpointWriter writer, LayerPlan plan, MomentPolicy policy, CancellationToken cancellationToken)
+    {
+        var name = TrainerStateNames.ExpertSteps(plan.Layer);
+        var all = state.Manifest.Properties?[TrainerStateNames.Steps]?.GetValue<long>() ?? 0;
+        var before = state.Names.Contains(name)
+            ? state.ReadAll(name).Chunk(sizeof(long)).Select(bytes => BinaryPrimitives.ReadInt64LittleEndian(bytes)).ToArray()
+            : [.. Enumerable.Repeat(all, source.Config.Experts)];
+        var steps = policy.Steps(before);
+        if (steps.All(count => count == all))
+            return;
+        var bytes = new byte[steps.Length * sizeof(long)];
+        for (var expert = 0; expert < steps.Length; expert++)
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(expert * sizeof(long)), steps[expert]);
+        await writer.AddTensorAsync(name, "I64", [steps.Length], bytes, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<Digest> ZerosAsync(ArtifactStore store, long size, CancellationToken cancellationToken)
+    {
+        if (!_zeros.TryGetValue(size, out var digest))
+            _zeros[size] = digest = (await store.Blobs.PutAsync(new byte[size], cancellationToken).ConfigureAwait(false)).Digest;
+        return digest;
+    }
+
+    private float[] Floats(TensorEntry entry) => FloatBytes.ToFloats(entry.DType, state.ReadAll(entry.Name));
 
     private TensorEntry Find(string moment, TensorEntry weight) =>
         state.Names.Contains(moment + weight.Name) && state.Entry(moment + weight.Name) is var entry && entry.Shape.SequenceEqual(weight.Shape)
             ? entry
             : throw new UserInputException(
-                $"optimizer-state: the trainer-state has no '{moment}{weight.Name}' of shape [{string.Join(", ", weight.Shape)}]: it belongs to another model. Use reset.");
+                $"optimizer-state: the trainer-state has no '{moment}{weight.Name}' of shape [{string.Join(", ", weight.Shape)}]: it belongs to another model. Grow the model that it came with.");
 }

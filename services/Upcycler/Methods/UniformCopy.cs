@@ -6,7 +6,7 @@ namespace Espalier.Upcycler.Methods;
 
 /// <summary>Every expert is copied equally often: r_e = m. The baseline of Expert Upcycling (arXiv 2604.19835).</summary>
 [MethodOptions(typeof(UpcycleOptions), "copy")]
-public sealed class UniformCopy : IUpcycleMethod
+public sealed class UniformCopy : ISourceChoice
 {
     /// <inheritdoc/>
     public string Name => "copy";

@@ -10,7 +10,7 @@ namespace Espalier.Upcycler.Methods;
 /// continued training.)
 /// </summary>
 [MethodOptions(typeof(UpcycleOptions), "utility")]
-public sealed class UtilityCopy : IUpcycleMethod
+public sealed class UtilityCopy : ISourceChoice
 {
     /// <inheritdoc/>
     public string Name => "utility";

@@ -9,17 +9,25 @@ namespace Espalier.Upcycler.Planning;
 /// Plans a layer by log2(m) doublings, each of which scores again: a copy's weights are its source's, so its weight
 /// score is the same; a gradient score is shared by the copies.
 /// </summary>
-public sealed class LayerPlanner(IUpcycleMethod method, IUsefulnessMetric metric, ISelection selection, UpcycleOptions options)
+public sealed class LayerPlanner(ISourceChoice method, IUsefulnessMetric metric, ISelection selection, UpcycleOptions options)
 {
+    /// <summary>How many times as many experts, when the options do not say.</summary>
+    public const int DefaultMultiplier = 2;
+
+    /// <summary>Experts after growth by these options.</summary>
+    public static int Experts(int experts, UpcycleOptions options) => options.In(0).Counts is { } counts ? counts.Sum() : experts * (options.Multiplier ?? DefaultMultiplier);
+
     /// <summary>The plan of one layer.</summary>
     /// <param name="layer">Layer index, part of the key of every random draw.</param>
     /// <param name="experts">Experts of the source, E.</param>
     /// <param name="sourceScores">Scores of the source's experts, or empty when the method needs none.</param>
     public LayerPlan Plan(int layer, int experts, IReadOnlyList<double> sourceScores)
     {
+        if (options.Counts is { } counts)
+            return ByCounts(layer, counts);
         var sourceOf = Enumerable.Range(0, experts).ToList();
         var doublings = new List<Doubling>();
-        for (var doubling = 0; sourceOf.Count < experts * options.Multiplier; doubling++)
+        for (var doubling = 0; sourceOf.Count < experts * (options.Multiplier ?? DefaultMultiplier); doubling++)
         {
             var scores = method.NeedsScores ? Inherit(sourceScores, sourceOf) : [];
             var random = new KeyedRandom(options.Seed, layer, "selection", doubling);
@@ -28,6 +36,13 @@ public sealed class LayerPlanner(IUpcycleMethod method, IUsefulnessMetric metric
             sourceOf.AddRange(order.Select(slot => sourceOf[slot]).ToList());
         }
         return new LayerPlan(layer, sourceOf, doublings);
+    }
+
+    // One step, whatever the counts are: first a second expert of every source that has more than one, then a third, ...
+    private static LayerPlan ByCounts(int layer, IReadOnlyList<int> counts)
+    {
+        int[] order = [.. from round in Enumerable.Range(1, counts.Max()) from source in Enumerable.Range(0, counts.Count) where counts[source] > round select source];
+        return new LayerPlan(layer, [.. Enumerable.Range(0, counts.Count), .. order], [new Doubling([], order)]);
     }
 
     private double[] Inherit(IReadOnlyList<double> sourceScores, IReadOnlyList<int> sourceOf)

@@ -8,6 +8,12 @@ namespace Espalier.Upcycler.Planning;
 /// </summary>
 public static class SymmetryLock
 {
+    /// <summary>A source of experts that stay equal to each other, or null when every pair that is used can separate.</summary>
+    /// <param name="twins">Sets of like experts.</param>
+    /// <param name="expertsPerToken">K.</param>
+    public static int? FindLocked(IReadOnlyList<(int Source, int Count)> twins, int expertsPerToken) =>
+        FindLocked([.. twins.Select(twin => twin.Count)], expertsPerToken) is { } index ? twins[index].Source : null;
+
     /// <summary>A source whose copies stay equal to it or to each other, or null when every pair that is used can separate.</summary>
     /// <param name="counts">Experts per source in the grown layer, r_e.</param>
     /// <param name="expertsPerToken">K.</param>

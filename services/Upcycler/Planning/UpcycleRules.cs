@@ -3,13 +3,14 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
-using Espalier.Upcycler.Routers;
 
 namespace Espalier.Upcycler.Planning;
 
 /// <summary>Which options go together, checked before any tensor is read; every problem is reported with its remedy.</summary>
 public static class UpcycleRules
 {
+    private const int MaximumExperts = 1 << 16;
+
     /// <summary>Refuses combinations that cannot work.</summary>
     /// <param name="options">The stage's options.</param>
     /// <param name="config">Configuration of the source.</param>
@@ -18,26 +19,39 @@ public static class UpcycleRules
     public static void Check(UpcycleOptions options, ModelConfig config, bool hasTrainerState)
     {
         var problems = new List<string>();
-        var method = Stages.Methods.MethodCatalog<IUpcycleMethod>.Get(options.Method, "method");
-        var metric = Stages.Methods.MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
-        var router = RouterExtension.Of(options);
-
-        if (options.Multiplier < 2 || !BitOperations.IsPow2(options.Multiplier))
-            problems.Add($"multiplier: {options.Multiplier} cannot be reached by doublings. Use 2, 4, 8, ...");
-        CheckMetric(options, method, metric, config, hasTrainerState, problems);
-        CheckOptimizerState(options, hasTrainerState, problems);
-        CheckRouter(options, router, problems);
-        CheckPreservation(options, method, router, config, problems);
+        CheckSize(options, config, problems);
+        problems.AddRange(LayerRules.Check(options, config));
+        CheckMetric(options, config, hasTrainerState, problems);
+        CheckOptimizerState(options, config, hasTrainerState, problems);
+        CheckWide(options, config, problems);
         if (config.SiblingExclusive)
             problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, which ends in free routing.");
         if (problems.Count > 0)
             throw new UserInputException([.. problems.Select(p => new Problem("upcycle", 0, 0, p))]);
     }
 
-    private static void CheckMetric(
-        UpcycleOptions options, IUpcycleMethod method, IUsefulnessMetric metric, ModelConfig config, bool hasTrainerState, List<string> problems)
+    /// <summary>Experts per token right after growth.</summary>
+    public static int ExpertsPerToken(ModelConfig config, UpcycleOptions options) =>
+        config.ExpertsPerToken * (options.Preserve == Preservation.Wide ? LayerPlanner.Experts(config.Experts, options) / config.Experts : 1);
+
+    private static void CheckSize(UpcycleOptions options, ModelConfig config, List<string> problems)
     {
-        if (!method.NeedsScores)
+        if (options.Multiplier is { } multiplier && (multiplier < 2 || !BitOperations.IsPow2(multiplier)))
+            problems.Add($"multiplier: {multiplier} cannot be reached by doublings. Use 2, 4, 8, ..., or give the copies of every expert in 'counts'.");
+        var sizes = Enumerable.Range(0, config.Layers)
+            .Select(layer => options.In(layer).Counts is { } counts ? counts.Sum(count => (long)count) : (long)config.Experts * (options.Multiplier ?? LayerPlanner.DefaultMultiplier)).Distinct().ToList();
+        if (sizes.Count > 1)
+            problems.Add($"layer-plans: layers would have {string.Join(" and ", sizes.Order())} experts, and config.json has one number for all. Give counts with equal sums.");
+        if (sizes.Max() > MaximumExperts)
+            problems.Add($"multiplier: {sizes.Max()} experts per layer are more than the {MaximumExperts} that a checkpoint may have. Use a smaller one.");
+        if (options.Counts is not null && options.Multiplier is { } given && sizes.Max() != (long)config.Experts * given)
+            problems.Add($"multiplier: {given} times {config.Experts} experts is not the sum of counts, {sizes.Max()}. Leave multiplier out.");
+    }
+
+    private static void CheckMetric(UpcycleOptions options, ModelConfig config, bool hasTrainerState, List<string> problems)
+    {
+        var metric = Stages.Methods.MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
+        if (!NeedsScores(options, config))
             return;
         if (metric.NeedsGradients && options.Calibration?.Data is null)
             problems.Add($"metric: {metric.Name} needs gradients: add calibration: {{ data: corpus:NAME or file:PATH }}, or use weight-norm.");
@@ -49,33 +63,24 @@ public static class UpcycleRules
             problems.Add($"calibration.batches: {calibration.Batches} batches cannot be made of {calibration.Samples} samples. Raise samples or lower batches.");
     }
 
-    private static void CheckOptimizerState(UpcycleOptions options, bool hasTrainerState, List<string> problems)
+    /// <summary>Whether any layer ranks its experts.</summary>
+    public static bool NeedsScores(UpcycleOptions options, ModelConfig config) => Enumerable.Range(0, config.Layers).Any(layer => LayerRules.NeedsScores(options.In(layer)));
+
+    private static void CheckOptimizerState(UpcycleOptions options, ModelConfig config, bool hasTrainerState, List<string> problems)
     {
-        if (options.OptimizerState == OptimizerStatePolicy.Copy && !hasTrainerState)
-            problems.Add("optimizer-state: copy needs the source's trainer-state among the inputs. Upcycle right after a train step, or use reset.");
-        if (options.OptimizerState is OptimizerStatePolicy.Scale or OptimizerStatePolicy.Interpolate)
-            problems.Add($"optimizer-state: {WireName(options.OptimizerState)} is not available yet. Use reset or copy.");
+        var policy = WireName(options.OptimizerState);
+        if (options.OptimizerState != OptimizerStatePolicy.Reset && !hasTrainerState)
+            problems.Add($"optimizer-state: {policy} needs the source's trainer-state among the inputs. Upcycle right after a train step, or use reset.");
+        if (options.OptimizerState == OptimizerStatePolicy.Interpolate && config.Experts < 2)
+            problems.Add("optimizer-state: interpolate needs a second expert, and the model has one. Use copy.");
     }
 
-    private static void CheckRouter(UpcycleOptions options, IRouterExtension router, List<string> problems)
+    private static void CheckWide(UpcycleOptions options, ModelConfig config, List<string> problems)
     {
-        if (router.BreaksTies && RouterExtension.Noise(options) == 0)
-            problems.Add($"router.noise: {router.Name} with 0 adds nothing. Give it a size, or use router method copy.");
+        if (options.Preserve == Preservation.Wide && config.ScoreFunction == ScoreFunction.Sigmoid && !config.NormalizeTopK)
+            problems.Add("preserve: wide would add up equal sigmoid gates of every source, which this model does not renormalise. Use sibling-exclusive.");
     }
 
-    private static void CheckPreservation(
-        UpcycleOptions options, IUpcycleMethod method, IRouterExtension router, ModelConfig config, List<string> problems)
-    {
-        if (options.Preserve is Preservation.SiblingExclusive or Preservation.Wide && router.BreaksTies)
-            problems.Add($"preserve: {WireName(options.Preserve)} is exact only for equal logits, and router method {router.Name} makes them differ. Use router method copy.");
-        if (options.Preserve != Preservation.Wide)
-            return;
-        if (method.NeedsScores)
-            problems.Add($"preserve: wide is exact only when every expert is copied equally often. Use method copy, or preserve sibling-exclusive.");
-        if (config.ScoreFunction == ScoreFunction.Sigmoid && !config.NormalizeTopK)
-            problems.Add($"preserve: wide would add up {options.Multiplier} equal sigmoid gates per source, which this model does not renormalise. Use sibling-exclusive.");
-    }
-
-    private static string WireName<T>(T value) where T : struct, Enum =>
+    internal static string WireName<T>(T value) where T : struct, Enum =>
         System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
 }

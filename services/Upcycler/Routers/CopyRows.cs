@@ -1,10 +1,9 @@
-using Espalier.Pipelines.Options;
 using Espalier.Stages.Surgery;
+using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Routers;
 
 /// <summary>New rows equal their source's, so copies tie with it and the lower index wins.</summary>
-[MethodOptions(typeof(RouterOptions), "copy")]
 public sealed class CopyRows : IRouterExtension
 {
     /// <inheritdoc/>
@@ -14,11 +13,11 @@ public sealed class CopyRows : IRouterExtension
     public string Summary => "Rows of the sources, unchanged.";
 
     /// <inheritdoc/>
-    public bool BreaksTies => false;
+    public CopyKind Copies => CopyKind.Equal;
 
     /// <inheritdoc/>
-    public double DefaultNoise => 0;
+    public IReadOnlyList<string> Settings => [];
 
     /// <inheritdoc/>
-    public RouterWeights Extend(RouterWeights router, IReadOnlyList<int> order, double noise, KeyedRandom random) => router.Append(order);
+    public RouterWeights Extend(RouterWeights router, IReadOnlyList<int> order, RouterOptions options, KeyedRandom random) => router.Append(order);
 }

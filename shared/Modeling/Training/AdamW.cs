@@ -50,6 +50,10 @@ public sealed class AdamW : IDisposable
     /// <summary>Steps taken, t.</summary>
     public long Steps { get; set; }
 
+    /// <summary>Parts of the buffer whose moments are younger than <see cref="Steps"/>: ascending, apart from each other.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<LateStart> Late { get; set; } = [];
+
     /// <summary>m, in the buffer's layout.</summary>
     public Tensor FirstMoment { get; }
 
@@ -75,8 +79,9 @@ public sealed class AdamW : IDisposable
             gradients.mul_(gradientClip / (norm + 1e-6));
 
         Steps++;
-        for (var start = 0L; start < _buffer.Values.numel(); start += Block)
-            UpdateBlock(start, Math.Min(Block, _buffer.Values.numel() - start), learningRate);
+        foreach (var (first, length, steps) in Parts())
+            for (var start = first; start < first + length; start += Block)
+                UpdateBlock(start, Math.Min(Block, first + length - start), learningRate, steps);
         return norm;
     }
 
@@ -89,28 +94,46 @@ public sealed class AdamW : IDisposable
         if (!double.IsFinite(norm))
             throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
         Steps++;
-        var arguments = new AdamWArguments
+        foreach (var (first, length, steps) in Parts())
         {
-            Threads = threads,
-            Count = count,
-            Decayed = _buffer.DecayedLength,
-            Weights = FusedKernels.Address<float>(_buffer.Values),
-            Gradients = gradients,
-            First = FusedKernels.Address<float>(FirstMoment),
-            Second = FusedKernels.Address<float>(SecondMoment),
-            Beta1 = Beta1,
-            Beta2 = Beta2,
-            Epsilon = Epsilon,
-            StepSize = learningRate / (1 - Math.Pow(Beta1, Steps)),
-            Decay = learningRate * WeightDecay,
-            RootCorrection = Math.Sqrt(1 - Math.Pow(Beta2, Steps)),
-            GradientScale = gradientClip > 0 && norm > gradientClip ? gradientClip / (norm + 1e-6) : 1,
-        };
-        FusedKernels.AdamW(&arguments);
+            var arguments = new AdamWArguments
+            {
+                Threads = threads,
+                Count = length,
+                Decayed = Math.Clamp(_buffer.DecayedLength - first, 0, length),
+                Weights = FusedKernels.Address<float>(_buffer.Values) + first,
+                Gradients = gradients + first,
+                First = FusedKernels.Address<float>(FirstMoment) + first,
+                Second = FusedKernels.Address<float>(SecondMoment) + first,
+                Beta1 = Beta1,
+                Beta2 = Beta2,
+                Epsilon = Epsilon,
+                StepSize = learningRate / (1 - Math.Pow(Beta1, steps)),
+                Decay = learningRate * WeightDecay,
+                RootCorrection = Math.Sqrt(1 - Math.Pow(Beta2, steps)),
+                GradientScale = gradientClip > 0 && norm > gradientClip ? gradientClip / (norm + 1e-6) : 1,
+            };
+            FusedKernels.AdamW(&arguments);
+        }
         return norm;
     }
 
-    private void UpdateBlock(long start, long length, double learningRate)
+    // The buffer in runs of one age: where each begins, its length, and its own t.
+    private IEnumerable<(long First, long Length, long Steps)> Parts()
+    {
+        var first = 0L;
+        foreach (var late in Late)
+        {
+            if (late.First > first)
+                yield return (first, late.First - first, Steps);
+            yield return (late.First, late.Length, Steps - late.StepsBehind);
+            first = late.First + late.Length;
+        }
+        if (first < _buffer.Values.numel())
+            yield return (first, _buffer.Values.numel() - first, Steps);
+    }
+
+    private void UpdateBlock(long start, long length, double learningRate, long steps)
     {
         using var scope = NewDisposeScope();
         var weights = _buffer.Values.narrow(0, start, length);
@@ -123,8 +146,8 @@ public sealed class AdamW : IDisposable
             weights.narrow(0, 0, decayed).mul_(1 - learningRate * WeightDecay);
         first.mul_(Beta1).add_(gradients, 1 - Beta1);
         second.mul_(Beta2).addcmul_(gradients, gradients, 1 - Beta2);
-        scratch.copy_(second).sqrt_().div_(Math.Sqrt(1 - Math.Pow(Beta2, Steps))).add_(Epsilon);
-        weights.addcdiv_(first, scratch, -learningRate / (1 - Math.Pow(Beta1, Steps)));
+        scratch.copy_(second).sqrt_().div_(Math.Sqrt(1 - Math.Pow(Beta2, steps))).add_(Epsilon);
+        weights.addcdiv_(first, scratch, -learningRate / (1 - Math.Pow(Beta1, steps)));
         gradients.zero_();
     }
 
@@ -136,3 +159,9 @@ public sealed class AdamW : IDisposable
         _scratch.Dispose();
     }
 }
+
+/// <summary>A part of the buffer that joined training later: its bias corrections use its own step count.</summary>
+/// <param name="First">First element.</param>
+/// <param name="Length">Elements.</param>
+/// <param name="StepsBehind">Optimizer steps that it has not taken.</param>
+public readonly record struct LateStart(long First, long Length, long StepsBehind);

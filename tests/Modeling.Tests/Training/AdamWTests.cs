@@ -65,4 +65,26 @@ public sealed class AdamWTests
 
         decoder.Buffer.Values.bytes.SequenceEqual(before.bytes).ShouldBeTrue();
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_LateStart_UsesItsOwnStepCount(bool usesKernels)
+    {
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        using var optimizer = new AdamW(decoder.Buffer) { WeightDecay = 0, UsesKernels = usesKernels, Steps = 100, Late = [new LateStart(16, 32, 100)] };
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var before = decoder.Buffer.Values.data<float>().ToArray();
+        decoder.Buffer.Gradients!.fill_(0.5);
+
+        optimizer.Step(0.01, gradientClip: 0);
+
+        var after = decoder.Buffer.Values.data<float>().ToArray();
+        foreach (var (element, steps) in ((int, int)[])[(3, 101), (16, 1), (47, 1), (48, 101)])
+        {
+            var step = 0.01 * (0.05 / (1 - Math.Pow(0.9, steps))) / (Math.Sqrt(0.0125 / (1 - Math.Pow(0.95, steps))) + 1e-8);
+            ((double)before[element] - after[element]).ShouldBe(step, 1e-6);
+        }
+    }
 }

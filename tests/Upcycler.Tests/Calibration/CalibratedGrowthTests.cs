@@ -7,7 +7,7 @@ using Espalier.SurgeryTests;
 namespace Espalier.Upcycler.Tests.Calibration;
 
 /// <summary>Growth with calibration text and with the trainer's moments, through the stage.</summary>
-public sealed class CalibratedGrowthTests
+public sealed class CalibratedGrowthTests : IDisposable
 {
     private const string Text = "\"calibration\":{\"data\":\"file:words\",\"samples\":8,\"length\":32,\"batches\":4},\"seed\":1}";
 
@@ -28,6 +28,8 @@ public sealed class CalibratedGrowthTests
         layer.GetProperty("calibration-tokens").EnumerateArray().Sum(t => t.GetInt64()).ShouldBe(8 * 32 * 2);
         result.Metrics["loss-after"].ShouldNotBe(result.Metrics["loss-before"]);
         result.Metrics["distinct-sources"].ShouldBeLessThan(2);
+        result.Metrics["distinct-sources-before"].ShouldBe(2);
+        result.Metrics["sibling-co-selection"].ShouldBeGreaterThan(0);
     }
 
     [Fact]
@@ -40,6 +42,7 @@ public sealed class CalibratedGrowthTests
 
         result.Metrics["largest-logit-difference"].ShouldBeLessThan(1e-5);
         result.Metrics["distinct-sources"].ShouldBe(2);
+        result.Metrics["sibling-co-selection"].ShouldBe(0);
         result.Metrics["loss-after"].ShouldBe(result.Metrics["loss-before"], 1e-6);
     }
 
@@ -84,6 +87,80 @@ public sealed class CalibratedGrowthTests
 
         async Task<CheckpointReader> StateAsync(ManifestRef state) => await CheckpointReader.OpenAsync(tiny.Store, state, default);
     }
+
+    [Fact]
+    public async Task Run_OptimizerStateResetNew_NewExpertsStartAtZeroWithStepsOfTheirOwn()
+    {
+        var (before, after, sources) = await GrowStateAsync("reset-new");
+
+        foreach (var expert in (int[])[4, 7])
+            after(Down(expert)).ShouldAllBe(v => v == 0);
+        after(Down(1)).ShouldBe(before(Down(1)));
+        after(Gate)[(4 * 32)..].ShouldAllBe(v => v == 0);
+        after(Gate)[..(4 * 32)].ShouldBe(before(Gate));
+        (await StepsAsync(sources)).ShouldBe([20, 20, 20, 20, 0, 0, 0, 0]);
+    }
+
+    [Fact]
+    public async Task Run_OptimizerStateScaleOfExactCopies_HalvesAndKeepsTheSteps()
+    {
+        var (before, after, tiny) = await GrowStateAsync("scale");
+
+        after(Down(5)).ShouldBe(before(Down(1)).Select(v => v * 0.5f));
+        after("exp_avg_sq." + Down(5)["exp_avg.".Length..]).ShouldBe(before("exp_avg_sq." + Down(1)["exp_avg.".Length..]).Select(v => v * 0.5f));
+        (await StepsAsync(tiny)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Run_OptimizerStateScaleOfChangedExperts_ShrinksByTheChange()
+    {
+        var (before, after, _) = await GrowStateAsync("scale", ",\"duplication\":{\"method\":\"scaled-copy\",\"scale\":0.75}");
+
+        var (down, source) = (after(Down(6)), before(Down(2)));
+        for (var i = 0; i < down.Length; i++)
+            down[i].ShouldBe(source[i] * 0.5f * 0.75f, 1e-5); // mean|W' - W| / mean|W| = 0.25
+        after(Down(6).Replace("down", "up", StringComparison.Ordinal)).ShouldBe(before(Down(2).Replace("down", "up", StringComparison.Ordinal)).Select(v => v * 0.5f));
+    }
+
+    [Fact]
+    public async Task Run_OptimizerStateInterpolate_MixesWithTheNearestExpert()
+    {
+        var (before, after, tiny) = await GrowStateAsync("interpolate");
+
+        var source = await tiny.OpenAsync(tiny.Model);
+        var nearest = Espalier.Upcycler.Growth.Neighbors.BySimilarity(source.ReadFloats(source.Router(0)), 32)[3];
+        nearest.ShouldNotBe(3);
+        after(Down(7)).ShouldBe(before(Down(3)).Zip(before(Down(nearest)), (a, b) => 0.5f * a + 0.5f * b));
+    }
+
+    private const string Gate = "exp_avg.model.layers.0.mlp.gate.weight";
+
+    private readonly List<TinyCheckpoint> _kept = [];
+
+    private ManifestRef _state = null!;
+
+    private static string Down(int expert) => $"exp_avg.model.layers.0.mlp.experts.{expert}.down_proj.weight";
+
+    private async Task<(Func<string, float[]> Before, Func<string, float[]> After, TinyCheckpoint Tiny)> GrowStateAsync(string policy, string more = "")
+    {
+        var tiny = await TinyCheckpoint.CreateAsync();
+        _kept.Add(tiny);
+        await AddTrainerStateAsync(tiny);
+        var result = await UpcycleStageTests.RunAsync(tiny, $$"""{"method":"copy","optimizer-state":"{{policy}}","router":{"method":"bias-only"},"seed":1{{more}}}""");
+        _state = result.Outputs["trainer-state"];
+        var before = await CheckpointReader.OpenAsync(tiny.Store, tiny.Inputs.Single(i => i.Output == "trainer-state").Artifact, default);
+        var after = await CheckpointReader.OpenAsync(tiny.Store, _state, default);
+        return (name => FloatBytes.ToFloats("F32", before.ReadAll(name)), name => FloatBytes.ToFloats("F32", after.ReadAll(name)), tiny);
+    }
+
+    private async Task<long[]?> StepsAsync(TinyCheckpoint tiny)
+    {
+        var state = await CheckpointReader.OpenAsync(tiny.Store, _state, default);
+        var name = Espalier.Stages.Checkpoints.TrainerStateNames.ExpertSteps(0);
+        return state.Names.Contains(name) ? [.. state.ReadAll(name).Chunk(8).Select(b => BitConverter.ToInt64(b))] : null;
+    }
+
+    public void Dispose() => _kept.ForEach(tiny => tiny.Dispose());
 
     [Fact]
     public async Task Run_OptimizerStateReset_LeavesNoState()

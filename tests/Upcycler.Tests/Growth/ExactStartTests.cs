@@ -117,7 +117,7 @@ public sealed class ExactStartTests
         (config.ExpertsPerToken, config.TargetExpertsPerToken).ShouldBe((8, 2));
     }
 
-    private static async Task<double> DifferenceAsync(TinyCheckpoint tiny, string options)
+    internal static async Task<double> DifferenceAsync(TinyCheckpoint tiny, string options)
     {
         var result = await UpcycleStageTests.RunAsync(tiny, options);
         using var source = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "source");

@@ -43,8 +43,17 @@ public sealed class LayerPlannerTests
         plan.Doublings[1].Scores.ShouldBe([5, 1, 4, 2, 5, 5, 5, 4]);
     }
 
+    [Fact]
+    public void Plan_Counts_GiveEverySourceItsNumberOfExperts()
+    {
+        var plan = Plan(new UpcycleOptions { Counts = [3, 1, 2, 1] }, []);
+
+        plan.SourceOf.ShouldBe([0, 1, 2, 3, 0, 2, 0]);
+        plan.Counts().ShouldBe([3, 1, 2, 1]);
+    }
+
     private static LayerPlan Plan(UpcycleOptions options, double[] scores) => new LayerPlanner(
-        MethodCatalog<IUpcycleMethod>.Get(options.Method, "method"),
+        MethodCatalog<ISourceChoice>.Get(options.Method, "method"),
         MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric"),
         MethodCatalog<ISelection>.Get(options.Selection, "selection"),
         options).Plan(0, 4, scores);

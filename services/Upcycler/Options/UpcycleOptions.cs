@@ -2,60 +2,6 @@ using Espalier.Pipelines.Options;
 
 namespace Espalier.Upcycler;
 
-/// <summary>How the two halves of an expert become one score; fc1 is gate and up as one vector, fc2 is down.</summary>
-public enum ScoreCombination
-{
-    /// <summary>Score of fc1.</summary>
-    Fc1Only,
-
-    /// <summary>Score of fc2.</summary>
-    Fc2Only,
-
-    /// <summary>Mean of both.</summary>
-    Average,
-
-    /// <summary>Product of both, each divided by its sum over the experts.</summary>
-    Product,
-
-    /// <summary>The larger.</summary>
-    Max,
-
-    /// <summary>The smaller.</summary>
-    Min,
-}
-
-/// <summary>What becomes of the optimizer's moments.</summary>
-public enum OptimizerStatePolicy
-{
-    /// <summary>Moments start at zero; no trainer state comes out.</summary>
-    Reset,
-
-    /// <summary>A new expert takes the moments and the step count of its source.</summary>
-    Copy,
-
-    /// <summary>Moments shrunk by how far the copy moved; not available yet.</summary>
-    Scale,
-
-    /// <summary>Moments mixed with a neighbour's; not available yet.</summary>
-    Interpolate,
-}
-
-/// <summary>Ways to start with exactly the source's function.</summary>
-public enum Preservation
-{
-    /// <summary>None: top-K is unchanged, so copies crowd out other sources and the loss jumps a little.</summary>
-    None,
-
-    /// <summary>New experts start with a router logit so low that they are never chosen; the trainer raises it.</summary>
-    Frozen,
-
-    /// <summary>Tokens choose among sources, then one member of each chosen source by rule.</summary>
-    SiblingExclusive,
-
-    /// <summary>Each token uses multiplier times as many experts at first; the trainer goes back.</summary>
-    Wide,
-}
-
 /// <summary>Options of the stage <c>upcycle</c>.</summary>
 public sealed record UpcycleOptions
 {
@@ -69,9 +15,13 @@ public sealed record UpcycleOptions
     public string Method { get; init; } = "utility";
 
     /// <summary>How many times as many experts.</summary>
-    /// <value>2</value>
-    [Option("How many times as many experts: 2, 4, 8, ... by doublings.", Min = 2, Max = 64)]
-    public int Multiplier { get; init; } = 2;
+    /// <value>2, unless <see cref="Counts"/> is given</value>
+    [Option("How many times as many experts: 2 (unless 'counts' is given), 4, 8, ... by doublings.", Min = 2, Max = 64)]
+    public int? Multiplier { get; init; }
+
+    /// <summary>How many experts of the grown model come from each expert of the source, itself included: r_e.</summary>
+    [Option("Experts of the grown model from each expert of the source, itself included, instead of 'method' and 'multiplier'.", Min = 1, Max = 1024)]
+    public IReadOnlyList<int>? Counts { get; init; }
 
     /// <summary>What makes an expert useful.</summary>
     /// <value>weight-norm</value>
@@ -103,6 +53,15 @@ public sealed record UpcycleOptions
     [Option("Weighted-sampling on scores as they are instead of standardised ones.")]
     public bool RawScores { get; init; }
 
+    /// <summary>How a new expert is made from its source.</summary>
+    /// <value><c>copy</c></value>
+    [Option("How a new expert is made from its source; copies cost no bytes.")]
+    public DuplicationOptions? Duplication { get; init; }
+
+    /// <summary>Other settings for some layers.</summary>
+    [Option("Other settings for some layers.")]
+    public IReadOnlyList<LayerOptions>? LayerPlans { get; init; }
+
     /// <summary>How the router gets its new rows.</summary>
     /// <value><c>copy-noise</c> without <see cref="Preserve"/>, otherwise <c>copy</c>.</value>
     [Option("How the router gets its new rows; copy-noise unless 'preserve' is set, then copy.")]
@@ -110,7 +69,7 @@ public sealed record UpcycleOptions
 
     /// <summary>What becomes of the optimizer's moments.</summary>
     /// <value>reset</value>
-    [Option("What becomes of the optimizer's moments; copy needs the source's trainer-state among the inputs.")]
+    [Option("What becomes of the optimizer's moments; all but reset need the source's trainer-state among the inputs. Train with optimizer-state: continue to use them.")]
     public OptimizerStatePolicy OptimizerState { get; init; } = OptimizerStatePolicy.Reset;
 
     /// <summary>Whether the grown model starts as exactly the source's function, and how.</summary>
@@ -131,41 +90,7 @@ public sealed record UpcycleOptions
     /// <value>0</value>
     [Option("Seed of every random draw.")]
     public long Seed { get; init; }
-}
 
-/// <summary>How the router gets its new rows.</summary>
-public sealed record RouterOptions
-{
-    /// <summary>Name of the method.</summary>
-    /// <value>copy</value>
-    [Option("copy: rows of the sources; copy-noise: with normal noise; bias-only: rows copied, noise on a logit bias.", ChoicesOf = typeof(Routers.IRouterExtension))]
-    public string Method { get; init; } = "copy";
-
-    /// <summary>Size of the noise.</summary>
-    /// <value>copy-noise 0.01 (times the spread of the router's weights), bias-only 0.001 (absolute, uniform)</value>
-    [Option("copy-noise: share of the router's spread (0.01); bias-only: largest absolute noise (0.001).", Min = 0, Max = 100)]
-    public double? Noise { get; init; }
-}
-
-/// <summary>Calibration text.</summary>
-public sealed record CalibrationOptions
-{
-    /// <summary>The dataset.</summary>
-    [Option("Text to run the model on.", Kind = OptionKind.Dataset, Required = true)]
-    public string? Data { get; init; }
-
-    /// <summary>Number of sequences.</summary>
-    /// <value>80</value>
-    [Option("Sequences.", Min = 1, Max = 1 << 20)]
-    public int Samples { get; init; } = 80;
-
-    /// <summary>Tokens per sequence.</summary>
-    /// <value>128</value>
-    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
-    public int Length { get; init; } = 128;
-
-    /// <summary>Batches over which gradients are averaged.</summary>
-    /// <value>10</value>
-    [Option("Batches over which gradients are averaged.", Min = 1, Max = 10_000)]
-    public int Batches { get; init; } = 10;
+    /// <summary>The options that hold in one layer.</summary>
+    public UpcycleOptions In(int layer) => LayerPlans?.FirstOrDefault(plan => plan.Layers.Contains(layer)) is { } own ? own.Over(this) : this;
 }
