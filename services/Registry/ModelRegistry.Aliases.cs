@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Dapper;
 using Espalier.Contracts;
 using Espalier.Registry.Events;
+using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
 
 namespace Espalier.Registry;
@@ -12,6 +13,7 @@ public sealed partial class ModelRegistry
 {
     /// <summary>Points an alias to a version and records the move.</summary>
     /// <exception cref="UserInputException">No such version, or the alias is not a valid name.</exception>
+    /// <exception cref="GateRefusedException">The alias has a gate that the version does not pass.</exception>
     public Task<AliasMove> MoveAliasAsync(string model, string alias, int version, string actor, string reason, CancellationToken cancellationToken) =>
         ChangeAliasAsync(model, alias, (_, _, _) => Task.FromResult((version, AliasMoveKind.Moved)), actor, reason, cancellationToken);
 
@@ -56,6 +58,12 @@ public sealed partial class ModelRegistry
         var move = new AliasMove(alias, version, previous, actor, reason, now, kind);
         if (previous == version)
             return move;
+        // A revert leads to where the alias was allowed to be before.
+        if (kind == AliasMoveKind.Moved && await PromotionGates.DecideAsync(connection, transaction, model, move).ConfigureAwait(false) is { } refusal)
+        {
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false); // the refusal stays on record
+            throw refusal;
+        }
         if (version == 0)
             await connection.ExecuteAsync("delete from registry_alias where name = @model and alias = @alias", new { model, alias }, transaction).ConfigureAwait(false);
         else
@@ -77,7 +85,7 @@ public sealed partial class ModelRegistry
             "update registry_model set updated_at = @Now where name = @model", new { model, Now = Timestamps.Write(move.MovedAt) }, transaction).ConfigureAwait(false);
     }
 
-    private static void ValidateAlias(string alias)
+    internal static void ValidateAlias(string alias)
     {
         ValidateName(alias, "alias");
         if (ReservedAlias().IsMatch(alias))

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
+using Espalier.Registry.Gates;
 using Espalier.Stages;
 
 namespace Espalier.Registry;
@@ -60,8 +61,15 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
             cancellationToken).ConfigureAwait(false);
         if (options.Alias is { } alias)
         {
-            await registry.MoveAliasAsync(options.Name, alias, version.Version, $"run {context.Step.RunId:N}", $"step '{context.Step.Name}'", cancellationToken)
-                .ConfigureAwait(false);
+            try
+            {
+                await registry.MoveAliasAsync(options.Name, alias, version.Version, $"run {context.Step.RunId:N}", $"step '{context.Step.Name}'", cancellationToken).ConfigureAwait(false);
+            }
+            catch (GateRefusedException e)
+            {
+                // The version stays registered; the alias waits for better numbers or for an approval.
+                throw new UserInputException($"{options.Name}@{version.Version} is registered, but {e.Message}", e);
+            }
         }
         context.Progress.Metric("version", version.Version);
         context.Progress.Log($"{options.Name}@{version.Version} {(isNew ? "registered" : "was registered before")}, root {model.Root.Short}");

@@ -1,5 +1,6 @@
-using Espalier.Registry.Lineages;
+using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
+using Espalier.Registry.Search;
 using Espalier.Stages;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -20,6 +21,8 @@ public static class RegistryServiceCollectionExtensions
         services.AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelQueries>();
         services.AddSingleton<VersionRegistrar>();
+        services.AddSingleton<VersionSearch>();
+        services.AddSingleton<PromotionGates>();
         services.AddSingleton<IStage, RegisterStage>();
         services.AddHostedService<RegistryMigration>();
         return services;

@@ -31,12 +31,14 @@ public static class ModelsApi
     {
         routes.MapOpenApi("/openapi/{documentName}.json");
         var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry");
-        var (viewer, submitter, promoter) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter), api.MapGroupFor(ApiRole.Promoter));
+        var (viewer, submitter, promoter, admin) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter), api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));
         ModelRoutes.Map(viewer, submitter);
         VersionRoutes.Map(viewer, submitter);
         AliasRoutes.Map(viewer, promoter);
         FileRoutes.Map(viewer);
         CompareRoutes.Map(viewer);
+        SearchRoutes.Map(viewer);
+        GateRoutes.Map(viewer, promoter, admin);
         return routes;
     }
 }

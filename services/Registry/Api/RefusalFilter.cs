@@ -1,5 +1,7 @@
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
+using Espalier.Registry.Gates;
+using Espalier.Registry.Search;
 
 namespace Espalier.Registry.Api;
 
@@ -15,6 +17,14 @@ internal sealed class RefusalFilter : IEndpointFilter
         catch (NotFoundException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status404NotFound);
+        }
+        catch (GateRefusedException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status409Conflict, extensions: new Dictionary<string, object?> { ["gate"] = e.Gate, ["rule"] = e.Rule, ["failed"] = e.Failed });
+        }
+        catch (SearchException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest, extensions: new Dictionary<string, object?> { ["position"] = e.Position, ["reason"] = e.Reason });
         }
         catch (MissingBlobException e)
         {

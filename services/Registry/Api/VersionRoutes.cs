@@ -14,6 +14,7 @@ internal static class VersionRoutes
         viewer.MapGet("/models/{name}/versions", ListAsync).WithSummary("Versions of a model, newest first.");
         viewer.MapGet(Route, FindAsync).WithSummary("One version with card, configuration, parents, files and receipts.");
         viewer.MapGet(Route + "/lineage", LineageAsync).WithSummary("Everything the version was made from, and what that cost.");
+        viewer.MapGet(Route + "/genealogy", GenealogyAsync).WithSummary("Where one expert came from, generation by generation.");
         submitter.MapPatch(Route, ChangeAsync).WithSummary("Changes tags and free text; nothing else of a version ever changes.");
     }
 
@@ -35,6 +36,9 @@ internal static class VersionRoutes
     private static async Task<Ok<LineageGraph>> LineageAsync(string name, int version, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken) =>
         TypedResults.Ok(await lineage.ReadAsync(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false));
 
+    private static async Task<Ok<ExpertLine>> GenealogyAsync(string name, int version, int layer, int expert, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new ExpertLine(await lineage.TraceExpertAsync(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false), layer, expert, cancellationToken).ConfigureAwait(false)));
+
     private static async Task<Ok<VersionView>> ChangeAsync(string name, int version, Changes changes, ModelRegistry registry, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
@@ -42,3 +46,6 @@ internal static class VersionRoutes
         return TypedResults.Ok(VersionView.Of(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false)));
     }
 }
+
+/// <summary>Ancestors of an expert, newest first.</summary>
+public sealed record ExpertLine(IReadOnlyList<ExpertAncestor> Ancestors);

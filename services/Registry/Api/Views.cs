@@ -147,7 +147,7 @@ public sealed record AliasTarget(int? Version, string? Reason);
 public sealed record RevertReason(string? Reason);
 
 /// <summary>A move of an alias.</summary>
-public sealed record MoveView(string Alias, int? Version, int? Previous, string Actor, string Reason, DateTimeOffset At, AliasMoveKind Kind)
+public sealed record MoveView(string Alias, int? Version, int? Previous, string Actor, string Reason, DateTimeOffset MovedAt, AliasMoveKind Kind)
 {
     internal static MoveView Of(AliasMove move) =>
         new(move.Alias, move.Version == 0 ? null : move.Version, move.Previous is > 0 ? move.Previous : null, move.Actor, move.Reason, move.MovedAt, move.Kind);

@@ -23,8 +23,8 @@ internal static class PairedMetrics
             var (a, b) = (left.Measures.GetValueOrDefault(name), right.Measures.GetValueOrDefault(name));
             var difference = a is null || b is null ? (double?)null : b.Value - a.Value;
             return intervals.TryGetValue(name, out var paired)
-                ? new MetricDifference(name, a, b, paired.Value, paired.Low, paired.High)
-                : new MetricDifference(name, a, b, difference, null, null);
+                ? new MetricDifference(name, a?.Value, b?.Value, paired.Value, paired.Low, paired.High)
+                : new MetricDifference(name, a?.Value, b?.Value, difference, null, null);
         })];
     }
 

@@ -5,7 +5,7 @@ using Espalier.Stages.Surgery;
 namespace Espalier.Registry.Comparisons;
 
 /// <summary>How far the rows of a router turned, each against the row of the expert that it came from.</summary>
-internal sealed record RouterShift(RouterDifference View, Norms Norms)
+internal sealed record RouterShift(Norms Norms, RowCosines Cosines)
 {
     /// <summary>Null when the rows cannot be compared.</summary>
     public static RouterShift? Find(CheckpointReader left, CheckpointReader right, WeightDifferences.Place place, ExpertOrigins origins)
@@ -31,6 +31,6 @@ internal sealed record RouterShift(RouterDifference View, Norms Norms)
             norms.Add(new Norms(difference, xx));
             cosines.Add(xx > 0 && yy > 0 ? Math.Min(1, dot / Math.Sqrt(xx * yy)) : xx == yy ? 1 : 0);
         }
-        return norms.Count == 0 ? null : new RouterShift(new RouterDifference(Norms.Sum(norms).Relative, cosines.Average(), cosines.Min()), Norms.Sum(norms));
+        return norms.Count == 0 ? null : new RouterShift(Norms.Sum(norms), new RowCosines(cosines.Average(), cosines.Min()));
     }
 }

@@ -28,7 +28,7 @@ public sealed record ConfigDifference(string Path, JsonElement? Left, JsonElemen
 /// <param name="Difference">Right minus left.</param>
 /// <param name="Low">Lower end of the 95 % interval of the difference.</param>
 /// <param name="High">Upper end.</param>
-public sealed record MetricDifference(string Name, Measure? Left, Measure? Right, double? Difference, double? Low, double? High);
+public sealed record MetricDifference(string Name, double? Left, double? Right, double? Difference, double? Low, double? High);
 
 /// <summary>How far a layer's weights moved.</summary>
 public sealed record LayerDifference
@@ -39,24 +39,21 @@ public sealed record LayerDifference
     /// <summary>|right - left| / |left| over the tensors that both have in one shape, Frobenius norms; 0 when every byte is the same; absent when nothing can be compared.</summary>
     public double? RelativeChange { get; init; }
 
-    /// <summary>The same for each expert on the right, against the expert it came from.</summary>
-    public required IReadOnlyList<ExpertDifference> Experts { get; init; }
+    /// <summary>The same for each expert on the right, against the expert that it came from; null where there is none or shapes differ.</summary>
+    public required IReadOnlyList<double?> Experts { get; init; }
 
-    /// <summary>The router.</summary>
-    public RouterDifference? Router { get; init; }
+    /// <summary>For each expert on the right, the expert on the left that it is compared with; null where there is none.</summary>
+    public required IReadOnlyList<int?> Origins { get; init; }
+
+    /// <summary>The same for the router's rows, each against the row of the expert that it came from.</summary>
+    public double? Router { get; init; }
+
+    /// <summary>How far those rows turned.</summary>
+    public RowCosines? RouterCosines { get; init; }
 }
 
-/// <summary>One expert on the right.</summary>
-/// <param name="Expert">Its number.</param>
-/// <param name="From">Number of the expert on the left that it is compared with; absent when it has none there.</param>
-/// <param name="RelativeChange">|right - left| / |left|; absent when shapes differ.</param>
-public sealed record ExpertDifference(int Expert, int? From, double? RelativeChange);
-
-/// <summary>The rows of a router, each against the row of the expert it came from.</summary>
-/// <param name="RelativeChange">|right - left| / |left| over all rows.</param>
-/// <param name="MeanCosine">Mean cosine between the rows.</param>
-/// <param name="LeastCosine">Smallest cosine.</param>
-public sealed record RouterDifference(double RelativeChange, double MeanCosine, double LeastCosine);
+/// <summary>Cosines between rows of two routers.</summary>
+public sealed record RowCosines(double Mean, double Least);
 
 /// <summary>Bytes of blobs, each blob once.</summary>
 public sealed record ByteOverlap(long Shared, long LeftOnly, long RightOnly);

@@ -23,7 +23,8 @@ internal static partial class WeightDifferences
     private static LayerDifference Compare(CheckpointReader left, CheckpointReader right, int layer, List<Place> places, ExpertOrigins origins, CancellationToken cancellationToken)
     {
         var norms = new List<Norms>();
-        var experts = new List<ExpertDifference>();
+        var experts = new List<double?>();
+        var sources = new List<int?>();
         foreach (var place in places.Where(p => p.Expert < 0 && !p.IsRouter))
             Add(norms, TensorNorms.Find(left, place.Name, right, place.Name, cancellationToken));
         foreach (var expert in places.Where(p => p.Expert >= 0).GroupBy(p => p.Expert).OrderBy(g => g.Key))
@@ -32,13 +33,17 @@ internal static partial class WeightDifferences
             var own = new List<Norms>();
             foreach (var place in expert)
                 Add(own, from is null ? null : TensorNorms.Find(left, place.NameFor(from.Value.Layer, from.Value.Expert), right, place.Name, cancellationToken));
-            experts.Add(new ExpertDifference(expert.Key, from?.Expert, own.Count == expert.Count() ? Norms.Sum(own).Relative : null));
+            experts.Add(own.Count == expert.Count() ? Norms.Sum(own).Relative : null);
+            sources.Add(from?.Expert);
             norms.AddRange(own);
         }
         var router = places.Where(p => p.IsRouter).Select(p => RouterShift.Find(left, right, p, origins)).FirstOrDefault(r => r is not null);
         if (router is { } shift)
             norms.Add(shift.Norms);
-        return new LayerDifference { Layer = layer, RelativeChange = norms.Count == 0 ? null : Norms.Sum(norms).Relative, Experts = experts, Router = router?.View };
+        return new LayerDifference
+        {
+            Layer = layer, RelativeChange = norms.Count == 0 ? null : Norms.Sum(norms).Relative, Experts = experts, Origins = sources, Router = router?.Norms.Relative, RouterCosines = router?.Cosines,
+        };
     }
 
     private static void Add(List<Norms> norms, Norms? found)

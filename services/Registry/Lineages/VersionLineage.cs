@@ -1,11 +1,12 @@
 using Espalier.Artifacts;
 using Espalier.Registry.Api;
+using Espalier.Registry.Queries;
 using Espalier.Stages.Worker;
 
 namespace Espalier.Registry.Lineages;
 
 /// <summary>Lineage of versions, from the database; versions of older databases are traced once.</summary>
-internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore artifacts)
+internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore artifacts, ModelQueries queries)
 {
     private const int MostReceipts = 200;
 
@@ -25,6 +26,17 @@ internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore ar
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
         return await LineageStore.ReadAsync(connection, version).ConfigureAwait(false);
+    }
+
+    /// <summary>The ancestors of one expert, with the names of versions.</summary>
+    /// <exception cref="Contracts.UserInputException">There is no such expert.</exception>
+    public async Task<IReadOnlyList<ExpertAncestor>> TraceExpertAsync(ModelVersion version, int layer, int expert, CancellationToken cancellationToken)
+    {
+        var ancestors = await ExpertGenealogy.TraceAsync(artifacts, version.Root, layer, expert, cancellationToken).ConfigureAwait(false);
+        var names = await queries.NamesOfAsync([.. ancestors.Select(a => a.Root).Distinct()], cancellationToken).ConfigureAwait(false);
+        return [.. ancestors.Select(a => a.Root == version.Root
+            ? a with { Model = version.Model, Version = version.Version }
+            : names.TryGetValue(a.Root, out var name) && name.Split('@') is [var model, var number] ? a with { Model = model, Version = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) } : a)];
     }
 
     /// <summary>Direct parents, and the receipts of the whole ancestry, oldest first.</summary>

@@ -127,10 +127,10 @@ public sealed class ModelsApiTests : IAsyncLifetime
 
         comparison.GetProperty("config").EnumerateArray().Select(c => c.GetProperty("path").GetString()).ShouldContain("num_experts");
         var layers = comparison.GetProperty("weights").EnumerateArray().ToList();
-        layers[0].GetProperty("experts").EnumerateArray().ShouldAllBe(e => e.GetProperty("relative-change").GetDouble() == 0);
-        layers[0].GetProperty("experts")[5].GetProperty("from").GetInt32().ShouldBe(2);
-        layers[1].GetProperty("experts")[3].GetProperty("relative-change").GetDouble().ShouldBe(0.5, 1e-6);
-        layers[1].GetProperty("experts")[4].GetProperty("relative-change").GetDouble().ShouldBe(0);
+        layers[0].GetProperty("experts").EnumerateArray().ShouldAllBe(e => e.GetDouble() == 0);
+        layers[0].GetProperty("origins")[5].GetInt32().ShouldBe(2);
+        layers[1].GetProperty("experts")[3].GetDouble().ShouldBe(0.5, 1e-6);
+        layers[1].GetProperty("experts")[4].GetDouble().ShouldBe(0);
         comparison.GetProperty("bytes").GetProperty("shared").GetInt64().ShouldBeGreaterThan(0);
         (await _http.GetJsonAsync("/api/v1/compare?left=base@1&right=grown@1")).GetRawText().ShouldBe(comparison.GetRawText());
     }

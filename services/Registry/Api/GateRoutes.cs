@@ -1,0 +1,60 @@
+using Espalier.Contracts;
+using Espalier.Registry.Gates;
+using Espalier.Registry.Queries;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Espalier.Registry.Api;
+
+/// <summary>Gates of a model, and approvals of its versions.</summary>
+internal static class GateRoutes
+{
+    private const int MostDecisions = 50;
+    private const string Approvals = "/models/{name}/versions/{version:int}/approvals";
+
+    public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder promoter, RouteGroupBuilder admin)
+    {
+        viewer.MapGet("/models/{name}/gates", ListAsync).WithSummary("The gates of a model's aliases, and what they said lately.");
+        admin.MapPut("/models/{name}/gates", ReplaceAsync).WithSummary("Replaces the gates of a model.");
+        viewer.MapGet(Approvals, ApprovalsAsync).WithSummary("Who approved or rejected the version for which alias.");
+        promoter.MapPost(Approvals, ApproveAsync).WithSummary("Approves or rejects the version for an alias.");
+    }
+
+    private static async Task<Ok<GatesView>> ListAsync(string name, PromotionGates gates, ModelQueries queries, CancellationToken cancellationToken)
+    {
+        await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(new GatesView(await gates.ListAsync(name, cancellationToken).ConfigureAwait(false), await gates.DecisionsAsync(name, MostDecisions, cancellationToken).ConfigureAwait(false)));
+    }
+
+    private static async Task<Ok<GatesView>> ReplaceAsync(string name, GateRules body, PromotionGates gates, ModelQueries queries, HttpContext http, CancellationToken cancellationToken)
+    {
+        await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
+        await gates.ReplaceAsync(name, body.Items ?? [], http.Actor(), cancellationToken).ConfigureAwait(false);
+        return await ListAsync(name, gates, queries, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<Ok<IReadOnlyList<Approval>>> ApprovalsAsync(string name, int version, PromotionGates gates, ModelRegistry registry, CancellationToken cancellationToken)
+    {
+        await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(await gates.ApprovalsAsync(name, version, cancellationToken).ConfigureAwait(false));
+    }
+
+    private static async Task<Ok<IReadOnlyList<Approval>>> ApproveAsync(string name, int version, Verdict body, PromotionGates gates, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken)
+    {
+        await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        var approve = body.Approves ?? throw new UserInputException("The verdict is 'approve' or 'reject'.");
+        await gates.ApproveAsync(name, version, body.Alias ?? "", approve, body.Reason ?? "", http.Actor(), cancellationToken).ConfigureAwait(false);
+        return await ApprovalsAsync(name, version, gates, registry, cancellationToken).ConfigureAwait(false);
+    }
+}
+
+/// <summary>Gates and the newest decisions.</summary>
+public sealed record GatesView(IReadOnlyList<Gate> Items, IReadOnlyList<GateDecision> Decisions);
+
+/// <summary>Gates to set.</summary>
+public sealed record GateRules(IReadOnlyList<Gate>? Items);
+
+/// <summary>A verdict: <c>approve</c> or <c>reject</c>.</summary>
+public sealed record Verdict(string? Alias, [property: System.Text.Json.Serialization.JsonPropertyName("verdict")] string? Word, string? Reason)
+{
+    internal bool? Approves => Word switch { "approve" or "approved" => true, "reject" or "rejected" => false, _ => null };
+}

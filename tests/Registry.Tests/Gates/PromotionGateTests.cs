@@ -1,0 +1,136 @@
+using System.Net;
+using Espalier.Contracts;
+using Espalier.Registry.Gates;
+using Espalier.Registry.Search;
+using Espalier.Registry.Tests.Support;
+
+namespace Espalier.Registry.Tests.Gates;
+
+/// <summary>No alias moves past its gate; what the gate said stays on record.</summary>
+public sealed class PromotionGateTests : IAsyncLifetime
+{
+    private RegistryServer _server = null!;
+    private HttpClient _promoter = null!;
+
+    public async Task InitializeAsync()
+    {
+        _server = await RegistryServer.StartAsync();
+        _promoter = _server.Client(RegistryServer.Promoter);
+        foreach (var (loss, bytes) in new[] { (3.0, 1000), (2.8, 1100), (2.9, 5000), (3.4, 900) })
+        {
+            await _server.Registry.RegisterAsync(new NewVersion
+            {
+                Model = "demo", Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([1]), bytes), StepKey = CanonicalJson.DigestOf(loss), Metrics = new Dictionary<string, double> { ["loss"] = loss },
+            }, default);
+        }
+        await GateAsync("loss < 3.2 and bytes <= current.bytes * 1.5 and loss <= current.loss", 0);
+    }
+
+    public async Task DisposeAsync()
+    {
+        _promoter.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Move_ThatMeetsTheRule_HappensAndIsRecorded()
+    {
+        (await MoveAsync(1)).Status.ShouldBe(HttpStatusCode.OK);
+        (await MoveAsync(2)).Status.ShouldBe(HttpStatusCode.OK);
+
+        (await _server.Get<PromotionGates>().DecisionsAsync("demo", 10, default)).Select(d => (d.Version, d.Allowed, d.Actor)).ShouldBe([(2, true, "paula"), (1, true, "paula")]);
+    }
+
+    [Fact]
+    public async Task Move_ThatFailsTheRule_Is409WithWhatFailed_AndNothingMoves()
+    {
+        await MoveAsync(2);
+
+        var (status, body) = await MoveAsync(3);
+
+        status.ShouldBe(HttpStatusCode.Conflict);
+        body.GetProperty("gate").GetString().ShouldBe("demo@champion");
+        body.GetProperty("failed").EnumerateArray().Select(f => f.GetString()).ShouldBe(["bytes <= current.bytes = 1650 (it is 5000)", "loss <= current.loss = 2.8 (it is 2.9)"]);
+        (await _server.Registry.ResolveAsync("demo@champion", default)).Version.ShouldBe(2);
+        (await _server.Get<PromotionGates>().DecisionsAsync("demo", 1, default)).Single().Allowed.ShouldBeFalse();
+        (await _server.Registry.MovesAsync("demo", default)).Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Move_WithoutApprovals_Waits_ThenHappens()
+    {
+        await GateAsync("", 2);
+        var early = await MoveAsync(1);
+        using var admin = _server.Client(RegistryServer.Admin);
+        await ApproveAsync(_promoter, 1, "approve");
+        await ApproveAsync(_promoter, 1, "approve"); // the same person counts once
+        var half = await MoveAsync(1);
+        await ApproveAsync(admin, 1, "approve");
+
+        var late = await MoveAsync(1);
+
+        early.Body.GetProperty("failed")[0].GetString().ShouldBe("0 of 2 approvals");
+        half.Body.GetProperty("failed")[0].GetString().ShouldBe("1 of 2 approvals");
+        late.Status.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Move_ThatSomebodyRejects_IsRefused()
+    {
+        await GateAsync("", 1);
+        using var admin = _server.Client(RegistryServer.Admin);
+        await ApproveAsync(_promoter, 1, "approve");
+        await ApproveAsync(admin, 1, "reject", "smells");
+
+        var (status, body) = await MoveAsync(1);
+
+        status.ShouldBe(HttpStatusCode.Conflict);
+        body.GetProperty("failed")[0].GetString().ShouldBe("ada rejects it: smells");
+    }
+
+    [Fact]
+    public async Task Revert_IsNotHeldUp()
+    {
+        await MoveAsync(1);
+        await MoveAsync(2);
+        await GateAsync("loss < 1", 0);
+
+        var (status, _) = await _promoter.SendJsonAsync(HttpMethod.Post, "/api/v1/models/demo/aliases/champion/revert", new { reason = "broken" });
+
+        status.ShouldBe(HttpStatusCode.OK);
+        (await _server.Registry.ResolveAsync("demo@champion", default)).Version.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Set_RuleThatCannotBeRead_IsRefusedWithPosition()
+    {
+        using var admin = _server.Client(RegistryServer.Admin);
+
+        var (status, body) = await admin.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/gates", new { items = new[] { new { alias = "champion", rule = "loss <", approvals = 0 } } });
+
+        status.ShouldBe(HttpStatusCode.BadRequest);
+        body.GetProperty("position").GetInt32().ShouldBe(7);
+    }
+
+    [Theory]
+    [InlineData("accuracy > 0.5", "accuracy > 0.5 (it is not measured)")]
+    [InlineData("tag.checked = yes", "tag.checked")]
+    [InlineData("loss < 1 or bytes < 10", "loss < 1 (it is 3) or bytes < 10 (it is 1000)")]
+    [InlineData("signed", "signed")]
+    public async Task Rule_ThatFails_SaysWhatWasFound(string rule, string expected)
+    {
+        var version = await _server.Registry.ResolveAsync("demo@1", default);
+
+        var failed = PromotionRule.Parse(rule).Failures(version, null).ShouldHaveSingleItem();
+
+        failed.ShouldContain(expected.Split(" (")[0].Replace("tag.checked", "checked", StringComparison.Ordinal).Split(" ")[0]);
+    }
+
+    private Task GateAsync(string rule, int approvals) => _server.Get<PromotionGates>().ReplaceAsync("demo", [new Gate("champion", rule, approvals)], "tester", default);
+
+    private Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> MoveAsync(int version) =>
+        _promoter.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/aliases/champion", new { version, reason = "test" });
+
+    private static async Task ApproveAsync(HttpClient client, int version, string verdict, string reason = "") =>
+        (await client.SendJsonAsync(HttpMethod.Post, $"/api/v1/models/demo/versions/{version}/approvals", new { alias = "champion", verdict, reason })).Status.ShouldBe(HttpStatusCode.OK);
+}
