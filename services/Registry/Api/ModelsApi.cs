@@ -1,14 +1,18 @@
 using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
+using Espalier.Registry.Api.Mlflow;
 using Espalier.Registry.Comparisons;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Espalier.Registry.Api;
 
 /// <summary>The registry over HTTP, under <c>/api/v1</c>. Reading needs the role viewer, tags and uploads submitter, aliases promoter.</summary>
 public static class ModelsApi
 {
+    private const int LongestBody = 1 << 20;
+
     /// <summary>Adds what the routes need beside the registry itself: the keys, which the orchestrator keeps, and the document that describes them.</summary>
     public static IServiceCollection AddModelsApi(this IServiceCollection services)
     {
@@ -23,14 +27,15 @@ public static class ModelsApi
                 json.SerializerOptions.Converters.Add(converter);
         });
         return services.AddProblemDetails().AddOpenApi("v1", RegistryDocument.Describe)
-            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionComparer>();
+            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionComparer>()
+            .AddSingleton<MlflowQueries>().AddSingleton<MlflowApi>();
     }
 
     /// <summary>Maps the routes.</summary>
     public static IEndpointRouteBuilder MapModelsApi(this IEndpointRouteBuilder routes)
     {
         routes.MapOpenApi("/openapi/{documentName}.json");
-        var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry");
+        var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry").WithMetadata(new RequestSizeLimitAttribute(LongestBody));
         var (viewer, submitter, promoter, admin) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter), api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));
         ModelRoutes.Map(viewer, submitter);
         VersionRoutes.Map(viewer, submitter);
@@ -39,6 +44,7 @@ public static class ModelsApi
         CompareRoutes.Map(viewer);
         SearchRoutes.Map(viewer);
         GateRoutes.Map(viewer, promoter, admin);
+        MlflowApi.Map(routes);
         return routes;
     }
 }

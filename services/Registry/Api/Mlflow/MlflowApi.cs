@@ -1,0 +1,167 @@
+using Espalier.Artifacts;
+using Espalier.Hosting.Authentication;
+using Espalier.Registry.Queries;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Espalier.Registry.Api.Mlflow;
+
+/// <summary>
+/// The part of MLflow's registry REST API that its clients use for models: registered models, versions, aliases, tags and the
+/// download address, with its field names and error codes. Keys travel as its tokens do: Authorization: Bearer KEY.
+/// </summary>
+internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, MlflowQueries queries, VersionRegistrar registrar, ArtifactStore store)
+{
+    private const int MostModels = 1000, MostVersions = 10_000, LongestBody = 1 << 20;
+
+    private delegate Task<object> Handler(MlflowApi api, MlflowRequest request, HttpContext http);
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var all = routes.MapGroup("/api/2.0/mlflow").AddEndpointFilter<MlflowErrorFilter>().WithTags("mlflow").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LongestBody));
+        var (viewer, submitter, promoter) = (all.MapGroupFor(ApiRole.Viewer), all.MapGroupFor(ApiRole.Submitter), all.MapGroupFor(ApiRole.Promoter));
+        Add(submitter, "POST", "registered-models/create", (api, r, http) => api.CreateModelAsync(r, http));
+        Add(viewer, "GET", "registered-models/get", (api, r, http) => api.GetModelAsync(r.Require("name"), http));
+        Add(viewer, "GET", "registered-models/search", (api, r, http) => api.SearchModelsAsync(r, http));
+        Add(submitter, "PATCH", "registered-models/update", (api, r, http) => api.UpdateModelAsync(r, http));
+        Add(viewer, "POST", "registered-models/get-latest-versions", (api, r, http) => api.LatestAsync(r, http));
+        Add(viewer, "GET", "registered-models/get-latest-versions", (api, r, http) => api.LatestAsync(r, http));
+        Add(submitter, "POST", "registered-models/set-tag", (api, r, http) => api.TagModelAsync(r, r.Find("value") ?? "", http));
+        Add(submitter, "DELETE", "registered-models/delete-tag", (api, r, http) => api.TagModelAsync(r, null, http));
+        Add(promoter, "POST", "registered-models/alias", (api, r, http) => api.SetAliasAsync(r, http));
+        Add(promoter, "DELETE", "registered-models/alias", (api, r, http) => api.DeleteAliasAsync(r, http));
+        Add(viewer, "GET", "registered-models/alias", (api, r, http) => api.GetByAliasAsync(r, http));
+        Add(submitter, "POST", "model-versions/create", (api, r, http) => api.CreateVersionAsync(r, http));
+        Add(viewer, "GET", "model-versions/get", async (api, r, http) => new { model_version = MlflowViews.Of(await api.RequireAsync(r, http).ConfigureAwait(false)) });
+        Add(viewer, "GET", "model-versions/search", (api, r, http) => api.SearchVersionsAsync(r, http));
+        Add(submitter, "PATCH", "model-versions/update", (api, r, http) => api.UpdateVersionAsync(r, http));
+        Add(submitter, "POST", "model-versions/set-tag", (api, r, http) => api.TagVersionAsync(r, r.Find("value") ?? "", http));
+        Add(submitter, "DELETE", "model-versions/delete-tag", (api, r, http) => api.TagVersionAsync(r, null, http));
+        Add(viewer, "GET", "model-versions/get-download-uri", (api, r, http) => api.DownloadUriAsync(r, http));
+    }
+
+    private static void Add(IEndpointRouteBuilder group, string method, string path, Handler handler) =>
+        group.MapMethods(path, [method], async (HttpContext http, MlflowApi api) =>
+            TypedResults.Json(await handler(api, await MlflowRequest.ReadAsync(http).ConfigureAwait(false), http).ConfigureAwait(false), MlflowViews.Json));
+
+    private async Task<object> CreateModelAsync(MlflowRequest request, HttpContext http)
+    {
+        var name = request.Require("name");
+        if (!await registry.CreateModelAsync(name, request.Find("description") ?? "", request.Tags(), http.RequestAborted).ConfigureAwait(false))
+            throw MlflowException.Exists($"Registered Model (name={name}) already exists.");
+        return await GetModelAsync(name, http).ConfigureAwait(false);
+    }
+
+    private async Task<object> GetModelAsync(string name, HttpContext http)
+    {
+        var model = await RequireModelAsync(name, http).ConfigureAwait(false);
+        var latest = model.Latest == 0 ? null : await registry.FindAsync(name, model.Latest, http.RequestAborted).ConfigureAwait(false);
+        return new { registered_model = MlflowViews.Of(model, latest) };
+    }
+
+    private async Task<object> SearchModelsAsync(MlflowRequest request, HttpContext http)
+    {
+        var order = http.Request.Query["order_by"].ToString();
+        var page = await queries.SearchModelsAsync(
+            MlflowFilter.OfModels(request.Find("filter")), order.Contains("DESC", StringComparison.OrdinalIgnoreCase), request.Limit(MostModels), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
+        return new { registered_models = page.Items.Select(m => MlflowViews.Of(m.Model, m.Latest)), next_page_token = page.Next };
+    }
+
+    private async Task<object> UpdateModelAsync(MlflowRequest request, HttpContext http)
+    {
+        var name = request.Require("name");
+        await RequireModelAsync(name, http).ConfigureAwait(false);
+        await registry.ChangeAsync(name, null, request.Find("description"), null, http.RequestAborted).ConfigureAwait(false);
+        return await GetModelAsync(name, http).ConfigureAwait(false);
+    }
+
+    private async Task<object> LatestAsync(MlflowRequest request, HttpContext http)
+    {
+        var model = await RequireModelAsync(request.Require("name"), http).ConfigureAwait(false);
+        var latest = model.Latest == 0 ? null : await registry.FindAsync(model.Name, model.Latest, http.RequestAborted).ConfigureAwait(false);
+        return new { model_versions = latest is null ? [] : new[] { MlflowViews.Of(latest) } };
+    }
+
+    private async Task<object> TagModelAsync(MlflowRequest request, string? value, HttpContext http)
+    {
+        var name = request.Require("name");
+        await RequireModelAsync(name, http).ConfigureAwait(false);
+        await registry.ChangeAsync(name, null, null, new Dictionary<string, string?> { [request.Require("key")] = value }, http.RequestAborted).ConfigureAwait(false);
+        return new { };
+    }
+
+    private async Task<object> SetAliasAsync(MlflowRequest request, HttpContext http)
+    {
+        var version = await RequireAsync(request, http).ConfigureAwait(false);
+        await registry.MoveAliasAsync(version.Model, request.Require("alias"), version.Version, http.Actor(), "MLflow client", http.RequestAborted).ConfigureAwait(false);
+        return new { };
+    }
+
+    private async Task<object> DeleteAliasAsync(MlflowRequest request, HttpContext http)
+    {
+        var model = await RequireModelAsync(request.Require("name"), http).ConfigureAwait(false);
+        var alias = request.Require("alias");
+        if (model.Aliases.ContainsKey(alias)) // an alias that is not there is as good as deleted
+            await registry.RemoveAliasAsync(model.Name, alias, http.Actor(), "MLflow client", http.RequestAborted).ConfigureAwait(false);
+        return new { };
+    }
+
+    private async Task<object> GetByAliasAsync(MlflowRequest request, HttpContext http)
+    {
+        var model = await RequireModelAsync(request.Require("name"), http).ConfigureAwait(false);
+        var alias = request.Require("alias");
+        return model.Aliases.TryGetValue(alias, out var version) && await registry.FindAsync(model.Name, version, http.RequestAborted).ConfigureAwait(false) is { } found
+            ? new { model_version = MlflowViews.Of(found) }
+            : throw new MlflowException("INVALID_PARAMETER_VALUE", StatusCodes.Status400BadRequest, $"Registered model alias {alias} not found.");
+    }
+
+    private async Task<object> CreateVersionAsync(MlflowRequest request, HttpContext http)
+    {
+        var model = await RequireModelAsync(request.Require("name"), http).ConfigureAwait(false);
+        var source = request.Require("source");
+        var checkpoint = await MlflowSource.ResolveAsync(source, registry, store, http.RequestAborted).ConfigureAwait(false);
+        var (version, _) = await registrar.RegisterAsync(
+            store,
+            new Registration
+            {
+                // Every call makes a version, as in MLflow: the key is new each time.
+                Model = model.Name, Checkpoint = checkpoint, StepKey = Contracts.Digest.Of(Guid.CreateVersion7().ToByteArray()), Origin = source.Length > 200 ? source[..200] : source,
+                RunId = Guid.TryParse(request.Find("run_id"), out var run) ? run : Guid.Empty, Description = request.Find("description") ?? "", Tags = request.Tags(),
+            }, http.RequestAborted).ConfigureAwait(false);
+        return new { model_version = MlflowViews.Of(version) };
+    }
+
+    private async Task<object> SearchVersionsAsync(MlflowRequest request, HttpContext http)
+    {
+        var page = await queries.SearchVersionsAsync(MlflowFilter.OfVersions(request.Find("filter")), request.Limit(MostVersions), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
+        return new { model_versions = page.Items.Select(MlflowViews.Of), next_page_token = page.Next };
+    }
+
+    private async Task<object> UpdateVersionAsync(MlflowRequest request, HttpContext http)
+    {
+        var version = await RequireAsync(request, http).ConfigureAwait(false);
+        await registry.ChangeAsync(version.Model, version.Version, request.Find("description"), null, http.RequestAborted).ConfigureAwait(false);
+        return new { model_version = MlflowViews.Of(await RequireAsync(request, http).ConfigureAwait(false)) };
+    }
+
+    private async Task<object> TagVersionAsync(MlflowRequest request, string? value, HttpContext http)
+    {
+        var version = await RequireAsync(request, http).ConfigureAwait(false);
+        await registry.ChangeAsync(version.Model, version.Version, null, new Dictionary<string, string?> { [request.Require("key")] = value }, http.RequestAborted).ConfigureAwait(false);
+        return new { };
+    }
+
+    private async Task<object> DownloadUriAsync(MlflowRequest request, HttpContext http)
+    {
+        var version = await RequireAsync(request, http).ConfigureAwait(false);
+        return new { artifact_uri = $"{http.Request.Scheme}://{http.Request.Host}/api/v1/models/{version.Model}/versions/{version.Version}/files" };
+    }
+
+    private async Task<ModelSummary> RequireModelAsync(string name, HttpContext http) =>
+        await models.FindModelAsync(name, http.RequestAborted).ConfigureAwait(false) ?? throw MlflowException.Missing($"Registered Model with name={name} not found");
+
+    private async Task<ModelVersion> RequireAsync(MlflowRequest request, HttpContext http)
+    {
+        var (name, version) = (request.Require("name"), request.Version());
+        return await registry.FindAsync(name, version, http.RequestAborted).ConfigureAwait(false) ?? throw MlflowException.Missing($"Model Version (name={name}, version={version}) not found");
+    }
+}

@@ -1,0 +1,45 @@
+using Espalier.Contracts;
+using Espalier.Registry.Gates;
+
+namespace Espalier.Registry.Api.Mlflow;
+
+/// <summary>An error as MLflow's clients read it: a code and a message.</summary>
+internal sealed class MlflowException(string code, int status, string message) : Exception(message)
+{
+    public string Code { get; } = code;
+
+    public int Status { get; } = status;
+
+    public static MlflowException Missing(string message) => new("RESOURCE_DOES_NOT_EXIST", StatusCodes.Status404NotFound, message);
+
+    public static MlflowException Exists(string message) => new("RESOURCE_ALREADY_EXISTS", StatusCodes.Status400BadRequest, message);
+
+    public static MlflowException Invalid(string message) => new("INVALID_PARAMETER_VALUE", StatusCodes.Status400BadRequest, message);
+}
+
+/// <summary>Turns what the registry throws into MLflow's errors.</summary>
+internal sealed class MlflowErrorFilter : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(context).ConfigureAwait(false);
+        }
+        catch (MlflowException e)
+        {
+            return Answer(e.Code, e.Status, e.Message);
+        }
+        catch (GateRefusedException e)
+        {
+            return Answer("INVALID_STATE", StatusCodes.Status409Conflict, $"The alias did not move: {e.Message}");
+        }
+        catch (UserInputException e)
+        {
+            return Answer("INVALID_PARAMETER_VALUE", StatusCodes.Status400BadRequest, e.Message);
+        }
+    }
+
+    private static Microsoft.AspNetCore.Http.HttpResults.JsonHttpResult<object> Answer(string code, int status, string message) =>
+        TypedResults.Json<object>(new { error_code = code, message }, MlflowViews.Json, statusCode: status);
+}

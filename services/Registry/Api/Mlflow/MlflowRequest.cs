@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Espalier.Registry.Api.Mlflow;
+
+/// <summary>Parameters of a request: from the body as JSON, or from the query where there is none.</summary>
+internal sealed class MlflowRequest(JsonElement body, IQueryCollection query)
+{
+    public static async Task<MlflowRequest> ReadAsync(HttpContext http)
+    {
+        if (http.Request.ContentLength is null or 0 && http.Request.Headers.TransferEncoding.Count == 0)
+            return new MlflowRequest(default, http.Request.Query);
+        try
+        {
+            var body = await JsonSerializer.DeserializeAsync<JsonElement>(http.Request.Body, cancellationToken: http.RequestAborted).ConfigureAwait(false);
+            return body.ValueKind == JsonValueKind.Object ? new MlflowRequest(body, http.Request.Query) : throw MlflowException.Invalid("The body is no JSON object.");
+        }
+        catch (JsonException e)
+        {
+            throw new MlflowException("MALFORMED_REQUEST", StatusCodes.Status400BadRequest, $"The body is no JSON: {e.Message}");
+        }
+    }
+
+    /// <summary>A text that must be there.</summary>
+    public string Require(string name) => Find(name) is { Length: > 0 } value ? value : throw MlflowException.Invalid($"Missing value for required parameter '{name}'.");
+
+    /// <summary>A text, or null. Numbers are taken as texts, since versions are sent as either.</summary>
+    public string? Find(string name)
+    {
+        if (body.ValueKind == JsonValueKind.Object && body.TryGetProperty(name, out var value))
+            return value.ValueKind switch { JsonValueKind.String => value.GetString(), JsonValueKind.Number => value.GetRawText(), JsonValueKind.Null => null, _ => throw MlflowException.Invalid($"Parameter '{name}' must be a text.") };
+        return query.TryGetValue(name, out var text) ? text.ToString() : null;
+    }
+
+    /// <summary>A version number.</summary>
+    public int Version() =>
+        int.TryParse(Require("version"), NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : throw MlflowException.Invalid("Parameter 'version' must be an integer.");
+
+    /// <summary>Length of a page.</summary>
+    public int Limit(int most)
+    {
+        if (Find("max_results") is not { } text)
+            return Math.Min(100, most);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is > 0 && limit <= most
+            ? limit
+            : throw MlflowException.Invalid($"Invalid value '{text}' for parameter 'max_results': 1 to {most} are possible.");
+    }
+
+    /// <summary><c>tags: [{key, value}]</c>.</summary>
+    public IReadOnlyDictionary<string, string> Tags()
+    {
+        var tags = new Dictionary<string, string>();
+        if (body.ValueKind != JsonValueKind.Object || !body.TryGetProperty("tags", out var list) || list.ValueKind != JsonValueKind.Array)
+            return tags;
+        foreach (var tag in list.EnumerateArray())
+        {
+            if (tag.ValueKind != JsonValueKind.Object || !tag.TryGetProperty("key", out var key) || key.GetString() is not { Length: > 0 } name)
+                throw MlflowException.Invalid("Every tag is an object with 'key' and 'value'.");
+            tags[name] = tag.TryGetProperty("value", out var value) ? value.GetString() ?? "" : "";
+        }
+        return tags;
+    }
+}

@@ -1,0 +1,173 @@
+using Espalier.Contracts;
+using Espalier.Registry.Tests.Support;
+
+namespace Espalier.Registry.Tests.Mlflow;
+
+/// <summary>An MLflow client against the real registry.</summary>
+public sealed class MlflowApiTests : IAsyncLifetime
+{
+    private RegistryServer _server = null!;
+    private HttpClient _http = null!;
+    private MlflowClient _client = null!;
+    private ManifestRef _checkpoint = null!;
+
+    public async Task InitializeAsync()
+    {
+        _server = await RegistryServer.StartAsync();
+        _http = _server.Client();
+        _client = new MlflowClient(_http);
+        _checkpoint = await TinyCheckpoints.CreateAsync(_server.Store);
+    }
+
+    public async Task DisposeAsync()
+    {
+        _http.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Model_CreateThenGet_KeepsEverything()
+    {
+        var made = await _client.CreateRegisteredModelAsync("moe", new Dictionary<string, string> { ["team"] = "core" }, "a small one");
+
+        var found = await _client.GetRegisteredModelAsync("moe");
+
+        found.Description.ShouldBe("a small one");
+        found.Tags.ShouldBe([new MlflowTag("team", "core")]);
+        found.CreationTimestamp.ShouldBe(made.CreationTimestamp);
+        found.LatestVersions.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Model_CreateTwice_AlreadyExists() =>
+        (await FailsAsync(async () =>
+        {
+            await _client.CreateRegisteredModelAsync("moe");
+            await _client.CreateRegisteredModelAsync("moe");
+        })).ShouldBe(("RESOURCE_ALREADY_EXISTS", 400));
+
+    [Fact]
+    public async Task Unknown_ModelAndVersion_DoNotExist()
+    {
+        (await FailsAsync(() => _client.GetRegisteredModelAsync("none"))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+        (await FailsAsync(() => _client.GetModelVersionAsync("none", "1"))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+        (await FailsAsync(() => _client.CreateModelVersionAsync("none", "espalier:/sha256/" + _checkpoint.Root.Hex))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+    }
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("")]
+    [InlineData("<script>alert(1)</script>")]
+    public async Task Model_UnusableName_IsInvalid(string name) =>
+        (await FailsAsync(() => _client.CreateRegisteredModelAsync(name))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+
+    [Fact]
+    public async Task Version_FromStoreThenFromModel_CountsUpAndDownloads()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        var first = await _client.CreateModelVersionAsync("moe", "espalier:/sha256/" + _checkpoint.Root.Hex, tags: new Dictionary<string, string> { ["step"] = "one" }, description: "from the store");
+        var second = await _client.CreateModelVersionAsync("moe", "models:/moe/1");
+
+        var uri = await _client.GetModelVersionDownloadUriAsync("moe", second.Version);
+        var config = await _http.GetStringAsync(uri + "/config.json");
+
+        (first.Version, second.Version).ShouldBe(("1", "2"));
+        first.Status.ShouldBe("READY");
+        first.Tags.ShouldBe([new MlflowTag("step", "one")]);
+        second.Source.ShouldBe(first.Source);
+        config.ShouldContain("num_experts");
+        (await _client.GetLatestVersionsAsync("moe")).ShouldHaveSingleItem().Version.ShouldBe("2");
+    }
+
+    [Fact]
+    public async Task Version_FromElsewhere_IsInvalid()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+
+        (await FailsAsync(() => _client.CreateModelVersionAsync("moe", "s3://bucket/model"))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+        (await FailsAsync(() => _client.CreateModelVersionAsync("moe", "espalier:/sha256/" + new string('0', 64)))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+    }
+
+    [Fact]
+    public async Task Alias_SetGetMoveDelete_WorksAndIsRecorded()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+
+        await _client.SetRegisteredModelAliasAsync("moe", "champion", "1");
+        await _client.SetRegisteredModelAliasAsync("moe", "champion", "2");
+
+        (await _client.GetModelVersionByAliasAsync("moe", "champion")).Version.ShouldBe("2");
+        (await _client.GetRegisteredModelAsync("moe")).Aliases.ShouldBe([new MlflowAlias("champion", "2")]);
+        (await _client.GetModelVersionAsync("moe", "2")).Aliases.ShouldBe(["champion"]);
+        await _client.DeleteRegisteredModelAliasAsync("moe", "champion");
+        (await FailsAsync(() => _client.GetModelVersionByAliasAsync("moe", "champion"))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+        (await _server.Registry.MovesAsync("moe", default)).Count.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Tags_OfModelsAndVersions_CanBeSetAndTakenAway()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+
+        await _client.SetRegisteredModelTagAsync("moe", "a", "1");
+        await _client.SetRegisteredModelTagAsync("moe", "b", "2");
+        await _client.DeleteRegisteredModelTagAsync("moe", "a");
+        await _client.SetModelVersionTagAsync("moe", "1", "c", "3");
+        var updated = await _client.UpdateModelVersionAsync("moe", "1", "now described");
+
+        (await _client.GetRegisteredModelAsync("moe")).Tags.ShouldBe([new MlflowTag("b", "2")]);
+        updated.Tags.ShouldBe([new MlflowTag("c", "3")]);
+        updated.Description.ShouldBe("now described");
+    }
+
+    [Fact]
+    public async Task Search_WithFiltersAndPages_FindsModelsAndVersions()
+    {
+        foreach (var name in new[] { "moe-a", "moe-b", "dense-c" })
+        {
+            await _client.CreateRegisteredModelAsync(name, new Dictionary<string, string> { ["kind"] = name.Split('-')[0] });
+            await _client.CreateModelVersionAsync(name, _checkpoint.Root.Hex);
+            await _client.CreateModelVersionAsync(name, _checkpoint.Root.Hex);
+        }
+
+        var like = await _client.SearchRegisteredModelsAsync("name LIKE 'moe%'");
+        var tagged = await _client.SearchRegisteredModelsAsync("tags.kind = 'dense'");
+        var first = await _client.SearchRegisteredModelsAsync(maxResults: 2);
+        var rest = await _client.SearchRegisteredModelsAsync(maxResults: 2, pageToken: first.NextPageToken);
+        var versions = await _client.SearchModelVersionsAsync("name = 'moe-b' AND version_number > 1");
+
+        like.RegisteredModels.Select(m => m.Name).ShouldBe(["moe-a", "moe-b"]);
+        tagged.RegisteredModels.ShouldHaveSingleItem().Name.ShouldBe("dense-c");
+        first.RegisteredModels.Concat(rest.RegisteredModels).Select(m => m.Name).ShouldBe(["dense-c", "moe-a", "moe-b"]);
+        rest.NextPageToken.ShouldBeNull();
+        versions.ModelVersions.ShouldHaveSingleItem().Version.ShouldBe("2");
+    }
+
+    [Theory]
+    [InlineData("name == 'x'")]
+    [InlineData("name = 'x' OR 1=1")]
+    [InlineData("nme = 'x'")]
+    [InlineData("name = 'x'; drop table registry_model")]
+    [InlineData("tags.x' = 'y'")]
+    public async Task Search_FilterThatIsNone_IsInvalid(string filter) =>
+        (await FailsAsync(() => _client.SearchRegisteredModelsAsync(filter))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+
+    [Fact]
+    public async Task Alias_PastItsGate_IsRefused()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+        await _server.Get<Espalier.Registry.Gates.PromotionGates>().ReplaceAsync("moe", [new("champion", "loss < 1", 0)], "tester", default);
+
+        (await FailsAsync(() => _client.SetRegisteredModelAliasAsync("moe", "champion", "1"))).ShouldBe(("INVALID_STATE", 409));
+    }
+
+    private static async Task<(string Code, int Status)> FailsAsync(Func<Task> call)
+    {
+        var error = await Should.ThrowAsync<MlflowClientException>(call);
+        return (error.Code, error.Status);
+    }
+}
