@@ -1,0 +1,124 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Espalier.Contracts;
+using Espalier.Integration.Tests.Distributed;
+using Microsoft.Playwright;
+
+namespace Espalier.Portal.Tests;
+
+/// <summary>
+/// The platform as it is deployed, with a browser before it: RabbitMQ, PostgreSQL, orchestrator, registry with the portal, a trainer,
+/// an evaluator and the test stage, each a process.
+/// </summary>
+public sealed class PortalSite : IAsyncLifetime
+{
+    private static readonly string[] Arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+    private readonly Servers _servers = new();
+    private readonly Dictionary<string, string> _keys = new() { ["admin"] = DistributedPlatform.Key };
+    private DistributedPlatform _platform = null!;
+    private ServiceProcess _registry = null!;
+    private IPlaywright _playwright = null!;
+
+    /// <summary>The browser.</summary>
+    public IBrowser Browser { get; private set; } = null!;
+
+    /// <summary>Where the portal is.</summary>
+    public Uri Address => _registry.Address;
+
+    /// <summary>The file that steps with a gate wait for.</summary>
+    public string Gate => _platform.Gate;
+
+    /// <summary>Where pictures are kept.</summary>
+    public string Pictures { get; } = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "screenshots")).FullName;
+
+    /// <summary>The last of what every process has logged.</summary>
+    public string Log => _platform.Log;
+
+    /// <summary>Starts everything.</summary>
+    public async Task InitializeAsync()
+    {
+        if (!File.Exists(Path.Combine(Path.GetDirectoryName(Repository.Assembly("services/Registry"))!, "portal", "index.html")))
+            throw new InvalidOperationException("The portal is not built: node services/Registry/Portal/build.mjs, then build again. ./espalier test does both.");
+        var browser = OpenBrowserAsync();
+        await _servers.InitializeAsync();
+        _platform = await DistributedPlatform.StartAsync(_servers);
+        var starting = _platform.StartWorkerAsync(
+            "services/Registry", ("registry:database", await _servers.Database.NewDatabaseAsync()), ("portal:orchestrator", _platform.Orchestrator.Address.ToString()), ("portal:wrong-keys-per-minute", "5"));
+        await Task.WhenAll(starting, _platform.StartWorkerAsync("services/CptTrainer"), _platform.StartWorkerAsync("services/Evaluator"), _platform.StartWorkerAsync("tests/NoopService"), browser);
+        _registry = await starting;
+        await _platform.StagesAsync("train", "evaluate", "register", "noop");
+        foreach (var role in new[] { "viewer", "submitter", "promoter" })
+            _keys[role] = await NewKeyAsync(role);
+    }
+
+    /// <summary>The key of a role.</summary>
+    public string KeyOf(string role) => _keys[role];
+
+    /// <summary>A client of the HTTP API with the key of a role.</summary>
+    public HttpClient Client(string role)
+    {
+        var client = new HttpClient { BaseAddress = Address };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", KeyOf(role));
+        return client;
+    }
+
+    /// <summary>A browser of its own, not signed in.</summary>
+    public Task<PortalVisit> VisitAsync(bool isDark = false, int width = 1360, int height = 900) => PortalVisit.OpenAsync(this, isDark, width, height);
+
+    /// <summary>A browser of its own, signed in by a key of a role.</summary>
+    public async Task<PortalVisit> VisitAsAsync(string role, bool isDark = false, int width = 1360, int height = 900)
+    {
+        var visit = await VisitAsync(isDark, width, height);
+        await visit.SignInAsync(KeyOf(role));
+        return visit;
+    }
+
+    /// <summary>Starts a run over the portal's own address.</summary>
+    public async Task<Guid> SubmitAsync(string yaml)
+    {
+        using var client = Client("admin");
+        using var answer = await client.PostAsync("/api/v1/runs", new StringContent(yaml));
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
+    }
+
+    /// <summary>Waits for the end of a run.</summary>
+    public async Task EndAsync(Guid run)
+    {
+        var ended = await _platform.EndAsync(run);
+        ended.State.ShouldBe(RunState.Succeeded, string.Join('\n', ended.Steps.Select(s => $"{s.Name} {s.State} {s.Message}")));
+    }
+
+    /// <summary>Stops everything.</summary>
+    public async Task DisposeAsync()
+    {
+        if (Browser is not null)
+            await Browser.DisposeAsync();
+        _playwright?.Dispose();
+        if (_platform is not null)
+            await _platform.DisposeAsync();
+        await _servers.DisposeAsync();
+    }
+
+    private async Task OpenBrowserAsync()
+    {
+        var chromium = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException("There is no browser: apt-get install chromium.");
+        _playwright = await Playwright.CreateAsync();
+        Browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = chromium, Headless = true, Args = Arguments });
+    }
+
+    private async Task<string> NewKeyAsync(string role)
+    {
+        using var client = Client("admin");
+        using var answer = await client.PostAsync($"/api/v1/keys?name=portal-{role}&role={role}", null);
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<System.Text.Json.JsonElement>()).GetProperty("key").GetString()!;
+    }
+}
+
+[CollectionDefinition(Name)]
+public sealed class PortalCollection : ICollectionFixture<PortalSite>
+{
+    public const string Name = "portal";
+}

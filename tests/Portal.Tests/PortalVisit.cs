@@ -1,0 +1,63 @@
+using Microsoft.Playwright;
+
+namespace Espalier.Portal.Tests;
+
+/// <summary>Somebody at the portal: one browser profile, one page. Every error of the page and every request elsewhere is kept.</summary>
+public sealed class PortalVisit : IAsyncDisposable
+{
+    private readonly PortalSite _site;
+    private readonly IBrowserContext _context;
+    private readonly List<string> _errors = [];
+
+    private PortalVisit(PortalSite site, IBrowserContext context, IPage page) => (_site, _context, Page) = (site, context, page);
+
+    /// <summary>The page.</summary>
+    public IPage Page { get; }
+
+    /// <summary>Errors of scripts, refusals by the content security policy, requests to other places.</summary>
+    public IReadOnlyList<string> Errors => _errors;
+
+    /// <summary>The cookies of the profile.</summary>
+    public Task<IReadOnlyList<BrowserContextCookiesResult>> CookiesAsync() => _context.CookiesAsync();
+
+    internal static async Task<PortalVisit> OpenAsync(PortalSite site, bool isDark, int width, int height)
+    {
+        var context = await site.Browser.NewContextAsync(new()
+        {
+            BaseURL = site.Address.ToString(),
+            ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
+            ViewportSize = new() { Width = width, Height = height },
+        });
+        context.SetDefaultTimeout(20_000);
+        var visit = new PortalVisit(site, context, await context.NewPageAsync());
+        visit.Page.PageError += (_, error) => visit._errors.Add($"script: {error}");
+        visit.Page.Console += (_, message) =>
+        {
+            if (message.Type == "error" && !message.Text.StartsWith("Failed to load resource", StringComparison.Ordinal))
+                visit._errors.Add($"console: {message.Text}");
+        };
+        visit.Page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(site.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+                visit._errors.Add($"request elsewhere: {request.Url}");
+        };
+        return visit;
+    }
+
+    /// <summary>Types a key at the door.</summary>
+    public async Task SignInAsync(string key)
+    {
+        await Page.GotoAsync("/");
+        await Page.GetByLabel("API key").FillAsync(key);
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Page.GetByRole(AriaRole.Navigation).WaitForAsync();
+    }
+
+    /// <summary>Keeps a picture.</summary>
+    public Task PictureAsync(string name) => Page.ScreenshotAsync(new() { Path = Path.Combine(_site.Pictures, name + ".png"), FullPage = true });
+
+    /// <summary>Nothing went wrong in the page, or the test fails.</summary>
+    public void ShouldHaveNoErrors() => _errors.ShouldBeEmpty();
+
+    public async ValueTask DisposeAsync() => await _context.DisposeAsync();
+}
