@@ -37,6 +37,11 @@ internal sealed class PortalForwarder : IDisposable
         {
             answer = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.RequestAborted).ConfigureAwait(false);
         }
+        catch (Exception e) when (TooLarge(e) is { } problem)
+        {
+            await TypedResults.Problem(problem.Message, statusCode: problem.StatusCode).ExecuteAsync(context).ConfigureAwait(false);
+            return;
+        }
         catch (HttpRequestException)
         {
             await RefuseAsync(context, "The orchestrator does not answer; try again in a moment.").ConfigureAwait(false);
@@ -98,6 +103,9 @@ internal sealed class PortalForwarder : IDisposable
             context.Abort();
         }
     }
+
+    /// <summary>The caller's own body was refused while it was read.</summary>
+    private static BadHttpRequestException? TooLarge(Exception e) => e as BadHttpRequestException ?? e.InnerException as BadHttpRequestException;
 
     private static Task RefuseAsync(HttpContext context, string reason) =>
         TypedResults.Problem(reason, statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context);

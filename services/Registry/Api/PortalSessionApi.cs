@@ -5,7 +5,7 @@ namespace Espalier.Registry.Api;
 /// <summary>Who is signed in, and how one can sign in.</summary>
 /// <param name="SignedIn">Whether there is a session whose key still counts.</param>
 /// <param name="Role">What it may do.</param>
-/// <param name="Name">The person, when an identity provider said who it is.</param>
+/// <param name="Name">The person, when an identity provider said who it is; else the name of the key.</param>
 /// <param name="Oidc">Whether sign-in by an identity provider is offered.</param>
 public sealed record SessionView(bool SignedIn, ApiRole? Role, string? Name, bool Oidc);
 
@@ -26,8 +26,8 @@ internal static class PortalSessionApi
         try
         {
             var session = context.Items[typeof(PortalSession)] as PortalSession;
-            var role = session is null ? null : await keys.FindRoleAsync(session.Key, cancellationToken).ConfigureAwait(false);
-            return Answer(new SessionView(role is not null, role, session?.Name is { Length: > 0 } name ? name : null, options.Oidc.IsOn));
+            var caller = session is null ? null : await keys.FindCallerAsync(session.Key, cancellationToken).ConfigureAwait(false);
+            return Answer(new SessionView(caller is not null, caller?.Role, session?.Name is { Length: > 0 } name ? name : caller?.Name, options.Oidc.IsOn));
         }
         catch (ApiKeysUnavailableException e)
         {
@@ -48,14 +48,14 @@ internal static class PortalSessionApi
         try
         {
             var key = body.Key?.Trim() ?? "";
-            var role = key.Length is 0 or > LongestKey ? null : await keys.FindRoleAsync(key, cancellationToken).ConfigureAwait(false);
-            if (role is null)
+            var caller = key.Length is 0 or > LongestKey ? null : await keys.FindCallerAsync(key, cancellationToken).ConfigureAwait(false);
+            if (caller is null)
             {
                 wrong.Count(context.Connection.RemoteIpAddress);
                 return TypedResults.Problem("There is no such key. espalier keys list shows the names of keys; a lost key is replaced by a new one.", statusCode: StatusCodes.Status401Unauthorized);
             }
             context.Response.Cookies.Append(PortalSessionCookie.Name, sessions.Open(new PortalSession(key, "")), PortalSessionCookie.Options(context.Request, options.SessionIdle));
-            return Answer(new SessionView(true, role, null, options.Oidc.IsOn));
+            return Answer(new SessionView(true, caller.Role, caller.Name, options.Oidc.IsOn));
         }
         catch (ApiKeysUnavailableException e)
         {

@@ -1,23 +1,24 @@
-import { type ReactNode, useEffect, useState } from 'react';
-import { get, send, whenSignedOut } from './api/client';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { ApiError, get, send, whenSignedOut } from './api/client';
 import type { Role, Session } from './api/types';
-import { ErrorBox } from './parts/states';
+import { ErrorBox, Loading } from './parts/states';
 import { Icon, type IconName } from './parts/icon';
 import { RoleContext } from './parts/role';
 import { ThemeSwitch } from './parts/theme';
-import { ComparePage } from './pages/compare';
-import { CrashMatrixPage } from './pages/crash-matrix';
-import { ModelPage } from './pages/model';
-import { ModelsPage } from './pages/models';
-import { RunPage } from './pages/run';
 import { RunsPage } from './pages/runs';
 import { SignInPage } from './pages/sign-in';
-import { StoragePage } from './pages/storage';
-import { SubmitPage } from './pages/submit';
-import { VersionPage } from './pages/version';
-import { WorkersPage } from './pages/workers';
 import { Link, navigate, useAddress } from './router';
-import { ApiError } from './api/client';
+
+// What is not needed to see a run comes when it is asked for.
+const ComparePage = lazy(() => import('./pages/compare').then((m) => ({ default: m.ComparePage })));
+const CrashMatrixPage = lazy(() => import('./pages/crash-matrix').then((m) => ({ default: m.CrashMatrixPage })));
+const RunPage = lazy(() => import('./pages/run').then((m) => ({ default: m.RunPage })));
+const ModelPage = lazy(() => import('./pages/model').then((m) => ({ default: m.ModelPage })));
+const ModelsPage = lazy(() => import('./pages/models').then((m) => ({ default: m.ModelsPage })));
+const StoragePage = lazy(() => import('./pages/storage').then((m) => ({ default: m.StoragePage })));
+const SubmitPage = lazy(() => import('./pages/submit').then((m) => ({ default: m.SubmitPage })));
+const VersionPage = lazy(() => import('./pages/version').then((m) => ({ default: m.VersionPage })));
+const WorkersPage = lazy(() => import('./pages/workers').then((m) => ({ default: m.WorkersPage })));
 
 const places: { href: string; name: string; icon: IconName }[] = [
   { href: '/runs', name: 'Runs', icon: 'runs' },
@@ -53,7 +54,9 @@ export function App() {
   return (
     <RoleContext value={session.role as Role}>
       <Frame session={session} onSignOut={signOut}>
-        <CurrentPage />
+        <Suspense fallback={<Loading lines={6} />}>
+          <CurrentPage />
+        </Suspense>
       </Frame>
     </RoleContext>
   );
@@ -116,7 +119,7 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
         <div className="side-foot">
           <ThemeSwitch />
           <div className="who">
-            <span title="What your key allows">{session.name ? `${session.name}, ${session.role}` : session.role}</span>
+            <span title="What your key allows">{session.name && session.name !== session.role ? `${session.name} (${session.role})` : session.role}</span>
             <button className="quiet" onClick={onSignOut}>
               Sign out
             </button>

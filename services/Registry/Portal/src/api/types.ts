@@ -177,12 +177,13 @@ export interface Interval {
 
 export interface Model {
   name: string;
-  description?: string;
+  description: string;
   tags: Record<string, string>;
   versions: number;
-  latest?: number;
+  latest: number;
   aliases: Record<string, number>;
   updated: string;
+  created: string;
 }
 
 export interface Version {
@@ -192,7 +193,9 @@ export interface Version {
   created: string;
   run?: string;
   step?: string;
-  params?: { total: number; active: number };
+  origin?: string;
+  params: { total: number; active: number };
+  shape: { family: string; layers: number; experts: number; 'experts-per-token': number };
   bytes: { logical: number; new: number };
   metrics: Record<string, Interval>;
   tags: Record<string, string>;
@@ -200,28 +203,63 @@ export interface Version {
   signed: boolean;
 }
 
+export interface Parent {
+  root: string;
+  relation: string;
+  model?: string;
+  version?: number;
+}
+
 export interface VersionFile {
   path: string;
   size: number;
   sha256?: string;
+  etag: string;
 }
 
 export interface VersionDetails extends Version {
   config?: Record<string, unknown>;
-  parents: { root: string; relation: string; model?: string; version?: number }[];
+  description: string;
+  parents: Parent[];
   card: string;
   files: VersionFile[];
-  receipts?: Record<string, unknown>[];
+  receipts: Record<string, unknown>[];
 }
 
 export interface Lineage {
-  nodes: { id: string; root: string; model?: string; version?: number; step?: string; kind?: string; method?: string; seconds?: number; cached?: boolean }[];
+  nodes: LineageNode[];
+  /** From parent to child. */
   edges: { from: string; to: string; relation: string }[];
   bill: { seconds: number; 'saved-seconds': number };
 }
 
+export interface LineageNode {
+  id: string;
+  root: string;
+  model?: string;
+  version?: number;
+  step?: string;
+  kind: string;
+  artifact: string;
+  method?: string;
+  seconds?: number;
+  cached: boolean;
+}
+
 export interface Genealogy {
-  ancestors: { root: string; model?: string; version?: number; step?: string; kind?: string; method?: string; layer: number; experts: number[]; tokens?: number }[];
+  ancestors: Ancestor[];
+}
+
+export interface Ancestor {
+  root: string;
+  model?: string;
+  version?: number;
+  step?: string;
+  kind: string;
+  method?: string;
+  layer: number;
+  experts: number[];
+  tokens: number;
 }
 
 export interface AliasMove {
@@ -230,7 +268,8 @@ export interface AliasMove {
   previous?: number;
   actor: string;
   reason: string;
-  'moved-at': string;
+  at: string;
+  kind: 'moved' | 'reverted' | 'removed';
 }
 
 export interface Gate {
@@ -241,9 +280,17 @@ export interface Gate {
 
 export interface Comparison {
   config: { path: string; left?: unknown; right?: unknown }[];
-  metrics: { name: string; left?: number; right?: number; difference?: number; low?: number; high?: number }[];
-  weights: { layer: number; 'relative-change'?: number; experts: (number | null)[]; router?: number | null }[];
+  metrics: { name: string; left?: Interval; right?: Interval; difference?: number; low?: number; high?: number }[];
+  weights: LayerDifference[];
   bytes: { shared: number; 'left-only': number; 'right-only': number };
+}
+
+/** Layer -1 is everything outside the layers. */
+export interface LayerDifference {
+  layer: number;
+  'relative-change'?: number;
+  experts: { expert: number; from?: number; 'relative-change'?: number }[];
+  router?: { 'relative-change': number; 'mean-cosine': number; 'least-cosine': number };
 }
 
 export interface Storage {

@@ -63,11 +63,11 @@ export function Dag({ nodes, selected, onSelect }: { nodes: DagNode[]; selected?
             onKeyDown={(event) => press(event, node)}
           >
             <rect className="plate" width={size.width} height={size.height} rx={7} />
-            <rect className="stripe" x={0} y={8} width={3} height={size.height - 16} rx={1.5} />
-            <text className="title" x={14} y={22}>
+            <rect className="stripe" x={5} y={10} width={3} height={size.height - 20} rx={1.5} />
+            <text className="title" x={17} y={22}>
               {cut(node.name, 20)}
             </text>
-            <text className="sub" x={14} y={40}>
+            <text className="sub" x={17} y={40}>
               {cut(node.lines[0], 14)}
             </text>
             <text className="sub end" x={size.width - 12} y={40} textAnchor="end">
@@ -75,8 +75,8 @@ export function Dag({ nodes, selected, onSelect }: { nodes: DagNode[]; selected?
             </text>
             {node.share !== undefined && (
               <>
-                <rect className="track" x={14} y={size.height - 7} width={size.width - 26} height={3} rx={1.5} />
-                <rect className="fill" x={14} y={size.height - 7} width={(size.width - 26) * Math.min(1, node.share)} height={3} rx={1.5} />
+                <rect className="track" x={17} y={size.height - 7} width={size.width - 29} height={3} rx={1.5} />
+                <rect className="fill" x={17} y={size.height - 7} width={(size.width - 29) * Math.min(1, node.share)} height={3} rx={1.5} />
               </>
             )}
           </g>

@@ -16,14 +16,14 @@ export interface HeatMapProps {
 const left = 66;
 
 /** One cell a value, on a canvas: tens of thousands of cells stay cheap. */
-export function HeatMap({ rows, rowName, describe, columnsName, label, fromZero, maximumCell = 30 }: HeatMapProps) {
+export function HeatMap({ rows, rowName, describe, columnsName, label, fromZero, maximumCell = 56 }: HeatMapProps) {
   const [box, width] = useWidth();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<[number, number] | null>(null);
   const theme = useTheme();
   const columns = Math.max(1, ...rows.map((row) => row.length));
   const cell = Math.min(maximumCell, (width - left - 4) / columns);
-  const rowHeight = Math.min(22, Math.max(fromZero ? cell : 6, Math.min(22, 360 / rows.length)));
+  const rowHeight = Math.min(26, Math.max(6, 400 / rows.length));
   const height = rows.length * rowHeight;
   useEffect(() => {
     const element = canvas.current;

@@ -90,12 +90,12 @@ export function LineChart({ series, xName, yName, height = 260 }: { series: Seri
               </text>
             </g>
           ))}
-          {ticks(x0, x1, Math.min(8, width / 90)).map((x) => (
+          {ticks(x0, x1, Math.min(8, width / 90)).filter((x) => toX(x) > margin.left + 16 && toX(x) < width - 16).map((x) => (
             <text key={x} className="axis" x={toX(x)} y={height - 10} textAnchor="middle">
               {short(x)}
             </text>
           ))}
-          <text className="axis name" x={width - margin.right} y={height - margin.bottom - 6} textAnchor="end">
+          <text className="axis name" x={margin.left - 8} y={height - 10} textAnchor="end">
             {xName}
           </text>
           {visible.map((s) => (

@@ -88,8 +88,8 @@ function Metrics({ data, left, right }: { data: Comparison; left: string; right:
                 return (
                   <tr key={m.name}>
                     <td>{m.name}</td>
-                    <td className="number">{m.left == null ? '–' : measure(m.left)}</td>
-                    <td className="number">{m.right == null ? '–' : measure(m.right)}</td>
+                    <td className="number">{m.left ? measure(m.left.value) : '–'}</td>
+                    <td className="number">{m.right ? measure(m.right.value) : '–'}</td>
                     <td className={`number ${isClear ? 'clear' : ''}`}>
                       {m.difference == null ? '–' : signed(m.difference)}
                       {m.low != null && m.high != null && <span className="minor"> [{signed(m.low)}, {signed(m.high)}]</span>}
@@ -140,24 +140,34 @@ function Config({ data, left, right }: { data: Comparison; left: string; right: 
 }
 
 function Weights({ data }: { data: Comparison }) {
-  if (data.weights.length === 0) return <Card title="Weights"><Empty title="Their weights have no shape in common">Expert by expert, they cannot be compared.</Empty></Card>;
-  const most = Math.max(1e-12, ...data.weights.flatMap((w) => [...w.experts.map((e) => e ?? 0)]));
+  if (data.weights.every((w) => w['relative-change'] == null && w.experts.length === 0)) return <Card title="Weights"><Empty title="Their weights have no shape in common">Expert by expert, they cannot be compared.</Empty></Card>;
+  const name = (layer: number) => (layer < 0 ? 'outside' : `layer ${layer}`);
+  const layers = data.weights.filter((w) => w.experts.length > 0);
+  const most = Math.max(1e-12, ...layers.flatMap((w) => w.experts.map((e) => e['relative-change'] ?? 0)));
   return (
-    <Card title="Weights" aside={<span className="minor">relative change: norm of the difference over the norm</span>}>
+    <Card title="Weights" aside={<span className="minor">norm of the difference over the norm; each expert against the one it came from</span>}>
       <Bars
         rows={data.weights.map((w) => ({
           key: String(w.layer),
-          name: `layer ${w.layer}`,
-          parts: [{ value: w['relative-change'] ?? 0, tone: 'strong', title: `relative change ${measure(w['relative-change'] ?? 0)}` }],
-          text: <>{measure(w['relative-change'] ?? 0)}{w.router != null && <span className="minor"> router {measure(w.router)}</span>}</>,
+          name: name(w.layer),
+          parts: [{ value: w['relative-change'] ?? 0, tone: 'strong', title: `relative change of ${name(w.layer)}` }],
+          text: (
+            <>
+              {w['relative-change'] == null ? '–' : measure(w['relative-change'])}
+              {w.router && <span className="minor"> router {measure(w.router['relative-change'])}, cosine {w.router['mean-cosine'].toFixed(3)}</span>}
+            </>
+          ),
         }))}
       />
-      {data.weights.some((w) => w.experts.length > 0) && (
+      {layers.length > 0 && (
         <HeatMap
           fromZero
-          rows={data.weights.map((w) => w.experts.map((e) => (e ?? 0) / most))}
-          rowName={(r) => `layer ${data.weights[r].layer}`}
-          describe={(r, e, value) => `layer ${data.weights[r].layer}, expert ${e}: relative change ${measure(value * most)}`}
+          rows={layers.map((w) => w.experts.map((e) => (e['relative-change'] ?? 0) / most))}
+          rowName={(r) => name(layers[r].layer)}
+          describe={(r, e) => {
+            const { expert, from, 'relative-change': change } = layers[r].experts[e];
+            return `layer ${layers[r].layer}, expert ${expert}${from !== undefined && from !== expert ? ` (was ${from})` : ''}: ${change == null ? 'cannot be compared' : `relative change ${measure(change)}`}`;
+          }}
           columnsName={`experts; the strongest colour is ${measure(most)}`}
           label="Relative change of every expert"
         />

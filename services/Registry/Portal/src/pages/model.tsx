@@ -80,10 +80,11 @@ function Moves({ path }: { path: string }) {
               {items.map((move, i) => (
                 <li key={i}>
                   <Tag tone="accent">{move.alias}</Tag> {move.previous ? `${move.previous} → ` : ''}
-                  {move.version ?? 'removed'}
+                  {move.kind === 'removed' ? 'removed' : move.version}
+                  {move.kind === 'reverted' && ' (put back)'}
                   <span className="minor">
                     {' '}
-                    {move.actor}, <Ago time={move['moved-at']} />
+                    {move.actor}, <Ago time={move.at} />
                     {move.reason && <>: {move.reason}</>}
                   </span>
                 </li>

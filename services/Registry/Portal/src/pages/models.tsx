@@ -168,7 +168,7 @@ export function VersionTable({ versions, withModel, picked, onPick }: { versions
                   {v.metrics[metric] ? measure(v.metrics[metric].value) : '–'}
                 </td>
               ))}
-              <td className="number">{v.params ? <span title="active of all">{short(v.params.active)} / {short(v.params.total)}</span> : '–'}</td>
+              <td className="number">{v.params.total > 0 ? <span title="active of all">{short(v.params.active)} / {short(v.params.total)}</span> : '–'}</td>
               <td className="number">
                 <span title={`${bytes(v.bytes.new)} of them new to the store`}>{bytes(v.bytes.logical)}</span>
               </td>

@@ -41,16 +41,17 @@ function Routing({ models }: { models: Evaluated[] }) {
   const pair = [models.find((m) => m.step === left) ?? models[0], models.find((m) => m.step === right) ?? models[models.length - 1]];
   const layers = Math.min(...pair.map((m) => m.routing!.load.length));
   const at = Math.min(layer, layers - 1);
-  const comparable = pair[0].routing!.load[at].length === pair[1].routing!.load[at].length;
+  const isOne = models.length === 1;
+  const comparable = !isOne && pair[0].routing!.load[at].length === pair[1].routing!.load[at].length;
   return (
-    <Card title="Routing before and after" aside={<span className="minor">on held-out text</span>}>
+    <Card title={isOne ? `Routing of ${models[0].step}` : 'Routing before and after'} aside={<span className="minor">on held-out text</span>}>
       <div className="chart-controls">
-        <Choice name="Before" value={left} options={models.map((m) => m.step)} onChange={setLeft} />
-        <Choice name="After" value={right} options={models.map((m) => m.step)} onChange={setRight} />
+        {!isOne && <Choice name="Before" value={left} options={models.map((m) => m.step)} onChange={setLeft} />}
+        {!isOne && <Choice name="After" value={right} options={models.map((m) => m.step)} onChange={setRight} />}
         <Choice name="Layer" value={String(at)} options={Array.from({ length: layers }, (_, l) => String(l))} onChange={(l) => setLayer(Number(l))} />
       </div>
       <div className="pair">
-        {pair.map((model, side) => (
+        {(isOne ? models : pair).map((model, side) => (
           <figure key={side}>
             <figcaption>{model.step}: load</figcaption>
             <HeatMap
@@ -63,7 +64,7 @@ function Routing({ models }: { models: Evaluated[] }) {
             <figcaption>chosen together, layer {at}</figcaption>
             <HeatMap
               fromZero
-              maximumCell={18}
+              maximumCell={26}
               rows={model.routing!.layers[at]['co-activation'].map((row, i) => row.map((value, j) => (i === j ? 0 : value)))}
               rowName={(e) => `expert ${e}`}
               describe={(a, b, value) => (a === b ? `expert ${a}` : `experts ${a} and ${b}: ${value.toFixed(3)}`)}
@@ -81,7 +82,7 @@ function Routing({ models }: { models: Evaluated[] }) {
             return { key: String(l), name: `layer ${l}`, parts: [{ value, tone: 'strong', title: value.toFixed(4) }], text: <span title="cosine of the two load vectors">{value.toFixed(3)} alike</span> };
           })}
         />
-      ) : (
+      ) : isOne ? null : (
         <p className="minor">
           {pair[0].step} has {pair[0].routing!.load[at].length} experts a layer and {pair[1].step} {pair[1].routing!.load[at].length}: their loads cannot be compared one to one.
         </p>

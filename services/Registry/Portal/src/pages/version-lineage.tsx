@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { useResource } from '../api/client';
-import type { Genealogy, Lineage } from '../api/types';
+import type { Genealogy, Lineage, Version } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Card, Digest, Facts } from '../parts/bits';
 import { Empty, Loaded } from '../parts/states';
@@ -27,8 +27,8 @@ export function LineageCard({ path }: { path: string }) {
                   name: unique.get(node.id)!,
                   // Edges run from what was made to what it was made from.
                   needs: data.edges.filter((edge) => edge.to === node.id).map((edge) => unique.get(edge.from)!),
-                  state: node.cached ? 'cached' : node.model ? 'succeeded' : 'waiting',
-                  lines: [node.method || node.kind || '', node.seconds ? duration(node.seconds) : ''],
+                  state: node.cached ? 'cached' : node.artifact === 'dataset' ? 'waiting' : 'succeeded',
+                  lines: [[node.kind, node.method].filter(Boolean).join(': '), node.seconds ? duration(node.seconds) : ''],
                 }))}
                 onSelect={(name) => {
                   const node = data.nodes.find((n) => unique.get(n.id) === name);
@@ -61,9 +61,8 @@ function uniqueNames(named: [string, string][]): Map<string, string> {
 }
 
 /** The ancestors of one expert through copying, training, merging and pruning. */
-export function GenealogyCard({ path, config }: { path: string; config?: Record<string, unknown> }) {
-  const layers = Number(config?.num_hidden_layers ?? 0);
-  const experts = Number(config?.num_experts ?? config?.num_local_experts ?? config?.n_routed_experts ?? 0);
+export function GenealogyCard({ path, shape }: { path: string; shape: Version['shape'] }) {
+  const { layers, experts } = shape;
   const [layer, setLayer] = useState('0');
   const [expert, setExpert] = useState('0');
   const [asked, setAsked] = useState({ layer: 0, expert: 0 });

@@ -94,7 +94,7 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
     case 'lineage':
       return <LineageCard path={path} />;
     case 'genealogy':
-      return <GenealogyCard path={path} config={data.config} />;
+      return <GenealogyCard path={path} shape={data.shape} />;
     case 'signature':
       return <SignatureCard path={path} root={data.root} onVerified={reload} />;
     case 'receipts':
@@ -108,7 +108,7 @@ function Sizes({ data }: { data: VersionDetails }) {
     <Card title="Size">
       <Bars
         rows={[
-          ...(params
+          ...(params.total > 0
             ? [
                 {
                   key: 'params',
@@ -136,7 +136,10 @@ function Sizes({ data }: { data: VersionDetails }) {
       <Facts
         facts={[
           ['New to the store', bytes(data.bytes.new)],
+          ['Shape', data.shape.family && `${data.shape.family}, ${data.shape.layers} layers`],
+          ['Experts', data.shape.experts > 0 ? `${data.shape['experts-per-token']} of ${data.shape.experts}` : undefined],
           ['From step', data.step],
+          ['Imported from', data.origin],
           ['Parents', data.parents.length > 0 ? data.parents.map((p, i) => <span key={i}>{p.relation} {p.model ? <Link href={`/models/${encodeURIComponent(p.model)}/${p.version}`}>{p.model}@{p.version}</Link> : <Digest value={p.root} length={8} />} </span>) : undefined],
         ]}
       />
@@ -210,7 +213,7 @@ function Files({ data, path }: { data: VersionDetails; path: string }) {
 }
 
 function Receipts({ data }: { data: VersionDetails }) {
-  if (!data.receipts?.length) return <Card><Empty title="No receipt is stored">Receipts say who did a step, where, when and how fast.</Empty></Card>;
+  if (data.receipts.length === 0) return <Card><Empty title="No receipt is stored">Receipts say who did a step, where, when and how fast.</Empty></Card>;
   return (
     <>
       {data.receipts.map((receipt, i) => (

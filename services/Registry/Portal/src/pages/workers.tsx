@@ -65,7 +65,7 @@ const Workers = ({ status }: { status: PlatformStatus }) => (
               <th>Worker</th>
               <th>Device</th>
               <th>Slots</th>
-              <th className="number">Heard of</th>
+              <th className="number">Last heard</th>
             </tr>
           </thead>
           <tbody>

@@ -69,7 +69,7 @@ export function Digest({ value, length = 12 }: { value: string; length?: number 
 }
 
 export function Ago({ time }: { time: string }) {
-  const now = useNow(15_000);
+  const now = useNow(5000);
   return (
     <time dateTime={time} title={moment(time)}>
       {ago(time, now)}

@@ -27,7 +27,7 @@ export function YamlEditor({ text, problems, onChange, onSubmit }: { text: strin
   };
   return (
     <div className="editor" onClick={() => area.current?.focus()}>
-      <div className="editor-body" style={{ minHeight: `${lines.length * 1.5 + 1}em` }}>
+      <div className="editor-body">
         <div className="gutter" aria-hidden="true">
           {lines.map((_, i) => (
             <span key={i} className={byLine.has(i + 1) ? 'bad' : ''} title={byLine.get(i + 1)?.map((p) => p.message).join('\n')}>
