@@ -17,6 +17,7 @@ public sealed class PortalSite : IAsyncLifetime
     private readonly Dictionary<string, string> _keys = new() { ["admin"] = DistributedPlatform.Key };
     private DistributedPlatform _platform = null!;
     private ServiceProcess _registry = null!;
+    private Task<string>? _model;
     private IPlaywright _playwright = null!;
 
     /// <summary>The browser.</summary>
@@ -82,6 +83,9 @@ public sealed class PortalSite : IAsyncLifetime
         return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
     }
 
+    /// <summary>The name of a model with two versions, made once: the second was trained for longer.</summary>
+    public Task<string> ModelAsync() => _model ??= MakeModelAsync();
+
     /// <summary>Waits for the end of a run.</summary>
     public async Task EndAsync(Guid run)
     {
@@ -98,6 +102,13 @@ public sealed class PortalSite : IAsyncLifetime
         if (_platform is not null)
             await _platform.DisposeAsync();
         await _servers.DisposeAsync();
+    }
+
+    private async Task<string> MakeModelAsync()
+    {
+        foreach (var tokens in new[] { "4k", "8k" })
+            await EndAsync(await SubmitAsync(Pipelines.Trained("orchard", 11, tokens)));
+        return "orchard";
     }
 
     private async Task OpenBrowserAsync()

@@ -93,7 +93,7 @@ public sealed class ModelQueries(RegistryDatabase database)
         foreach (var part in roots.Chunk(500))
         {
             var rows = await connection.QueryAsync<(string Root, string Name, long Version)>(
-                "select root, name, cast(version as bigint) from registry_version where root in @part order by id", new { part = part.Select(r => r.Hex).ToArray() }).ConfigureAwait(false);
+                $"select root, name, cast(version as bigint) from registry_version where {Lists.In(connection, "root", "part")} order by id", new { part = part.Select(r => r.Hex).ToArray() }).ConfigureAwait(false);
             foreach (var (root, name, version) in rows)
                 names.TryAdd(Digest.Parse(root), $"{name}@{version}");
         }
@@ -108,9 +108,9 @@ public sealed class ModelQueries(RegistryDatabase database)
         if (rows.Count == 0)
             return [];
         var aliases = (await connection.QueryAsync<(string Name, string Alias, long Version)>(
-            "select name, alias, cast(version as bigint) from registry_alias where name in @names order by alias", names).ConfigureAwait(false)).ToLookup(a => a.Name);
+            $"select name, alias, cast(version as bigint) from registry_alias where {Lists.In(connection, "name", "names")} order by alias", names).ConfigureAwait(false)).ToLookup(a => a.Name);
         var tags = (await connection.QueryAsync<(string Name, string Tag, string Value)>(
-            "select name, tag, value from registry_tag where name in @names and version = 0 order by tag", names).ConfigureAwait(false)).ToLookup(t => t.Name);
+            $"select name, tag, value from registry_tag where {Lists.In(connection, "name", "names")} and version = 0 order by tag", names).ConfigureAwait(false)).ToLookup(t => t.Name);
         return [.. rows.Select(r => new ModelSummary
         {
             Name = r.Name,

@@ -42,9 +42,9 @@ internal static class VersionReader
         var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
             $"select version_id, metric, value, low, high from registry_fact where version_id in ({ids})", transaction: transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
         var aliases = (await connection.QueryAsync<(string Name, long Version, string Alias)>(
-            "select name, cast(version as bigint), alias from registry_alias where name in @names and version in @versions order by alias", keys, transaction).ConfigureAwait(false)).ToLookup(a => (a.Name, a.Version));
+            $"select name, cast(version as bigint), alias from registry_alias where {Lists.In(connection, "name", "names")} and {Lists.In(connection, "version", "versions")} order by alias", keys, transaction).ConfigureAwait(false)).ToLookup(a => (a.Name, a.Version));
         var tags = (await connection.QueryAsync<(string Name, long Version, string Tag, string Value)>(
-            "select name, cast(version as bigint), tag, value from registry_tag where name in @names and version in @versions", keys, transaction).ConfigureAwait(false)).ToLookup(t => (t.Name, t.Version));
+            $"select name, cast(version as bigint), tag, value from registry_tag where {Lists.In(connection, "name", "names")} and {Lists.In(connection, "version", "versions")}", keys, transaction).ConfigureAwait(false)).ToLookup(t => (t.Name, t.Version));
         return rows.Select(row => row.ToVersion(
             measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
             [.. aliases[(row.Model, row.Version)].Select(a => a.Alias)],
