@@ -78,6 +78,9 @@ internal static class CommandLine
         ImportCommand.Create(terminal),
         ExportCommand.Create(terminal),
         ModelsCommand.Create(terminal),
+        VerifyCommand.Create(terminal),
+        SignCommand.Create(terminal),
+        SigningKeyCommand.Create(terminal),
         DoctorCommand.Create(terminal),
         BenchCommand.Create(terminal),
     };

@@ -1,6 +1,7 @@
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
 using Espalier.Registry.Search;
+using Espalier.Registry.Signing;
 using Espalier.Stages;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -23,6 +24,8 @@ public static class RegistryServiceCollectionExtensions
         services.AddSingleton<VersionRegistrar>();
         services.AddSingleton<VersionSearch>();
         services.AddSingleton<PromotionGates>();
+        services.AddSingleton<Signatures>();
+        services.AddSingleton<VersionVerifier>();
         services.AddSingleton<IStage, RegisterStage>();
         services.AddHostedService<RegistryMigration>();
         return services;

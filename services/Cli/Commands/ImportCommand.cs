@@ -30,8 +30,8 @@ internal static class ImportCommand
             var source = parsed.GetRequiredValue(directory);
             var root = await ImportAsync(terminal, store, source, cancellationToken).ConfigureAwait(false);
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-            var (version, isNew) = await registry.Models.RegisterAsync(
-                new NewVersion { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root) }, cancellationToken).ConfigureAwait(false);
+            var (version, isNew) = await registry.Registrar.RegisterAsync(
+                store, new Registration { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root), Origin = $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}" }, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(alias) is { } word)
                 await registry.Models.MoveAliasAsync(version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}", cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))

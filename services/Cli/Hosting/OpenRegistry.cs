@@ -1,4 +1,5 @@
 using Espalier.Registry;
+using Espalier.Registry.Signing;
 
 namespace Espalier.Cli.Hosting;
 
@@ -6,6 +7,12 @@ namespace Espalier.Cli.Hosting;
 internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
 {
     public ModelRegistry Models => services.GetRequiredService<ModelRegistry>();
+
+    public VersionRegistrar Registrar => services.GetRequiredService<VersionRegistrar>();
+
+    public Signatures Signatures => services.GetRequiredService<Signatures>();
+
+    public VersionVerifier Verifier => services.GetRequiredService<VersionVerifier>();
 
     /// <summary>Opens it and brings its schema up to date.</summary>
     public static async Task<OpenRegistry> OpenAsync(EspalierHome home, CancellationToken cancellationToken)

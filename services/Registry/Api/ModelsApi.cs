@@ -44,6 +44,7 @@ public static class ModelsApi
         CompareRoutes.Map(viewer);
         SearchRoutes.Map(viewer);
         GateRoutes.Map(viewer, promoter, admin);
+        SignatureRoutes.Map(viewer, promoter, admin);
         MlflowApi.Map(routes);
         return routes;
     }

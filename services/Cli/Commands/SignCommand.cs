@@ -1,0 +1,125 @@
+using System.CommandLine;
+using Espalier.Cli.Hosting;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Registry.Signing;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier sign NAME@N --key FILE</c>: a detached signature over the manifest root.</summary>
+internal static class SignCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var model = new Argument<string>("MODEL") { Description = "NAME@VERSION or NAME@ALIAS." };
+        var key = new Option<string>("--key") { Description = "Private key, PEM.", Required = true };
+        var json = SharedOptions.Json();
+        var command = new Command("sign", "Sign the manifest root of a version with your key.\n\n  espalier signing-key create ~/keys/me.pem\n  espalier sign quickstart@3 --key ~/keys/me.pem") { model, key, json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var home = EspalierHome.OfThisProcess();
+            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+            var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
+            using var signing = SigningKeyCommand.Read(parsed.GetRequiredValue(key));
+            var signature = await registry.Signatures.AddAsync(version, signing.PublicPem, Convert.ToBase64String(signing.Sign(version.Root)), Environment.UserName, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { version.Model, version.Version, version.Root, signature.KeyId, signature.Algorithm, Signature = signature.Value, signature.TrustedAs });
+            else
+                terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  signed by {signature.KeyId}{(signature.TrustedAs is null ? "; trust the key with espalier signing-key trust" : $" ({signature.TrustedAs})")}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+}
+
+/// <summary><c>espalier signing-key</c>: make a key, trust a key, list trusted ones.</summary>
+internal static class SigningKeyCommand
+{
+    public static Command Create(Terminal terminal) =>
+        new("signing-key", "Keys that sign versions. Private keys are files of yours; the registry knows public ones only.\n\n  espalier signing-key create ~/keys/me.pem\n  espalier signing-key trust ~/keys/me.pem.pub --name me\n  espalier signing-key list")
+        {
+            Make(terminal), Trust(terminal), Distrust(terminal), List(terminal),
+        };
+
+    /// <summary>Reads a key from a file.</summary>
+    /// <exception cref="UserInputException">There is none.</exception>
+    public static SigningKey Read(string path) =>
+        File.Exists(path) ? SigningKey.Parse(File.ReadAllText(path)) : throw new UserInputException($"{path}: there is no such key file.");
+
+    private static Command Make(Terminal terminal)
+    {
+        var file = new Argument<string>("FILE") { Description = "Where the private key goes; the public one goes beside it with .pub." };
+        var command = new Command("create", "Make an ECDSA P-256 key.") { file };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var path = Path.GetFullPath(parsed.GetRequiredValue(file));
+            using var key = SigningKey.Create();
+            try
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+                if (!OperatingSystem.IsWindows())
+                    options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                using (var writer = new StreamWriter(path, options))
+                    writer.WriteLine(key.PrivatePem);
+                File.WriteAllText(path + ".pub", key.PublicPem + "\n");
+            }
+            catch (IOException e)
+            {
+                throw new UserInputException($"{path}: {e.Message}", e);
+            }
+            terminal.Output.WriteLine($"{key.Id}  {path}  {path}.pub");
+            return Task.FromResult(ExitCodes.Done);
+        });
+        return command;
+    }
+
+    private static Command Trust(Terminal terminal)
+    {
+        var file = new Argument<string>("FILE") { Description = "Public key, PEM." };
+        var name = new Option<string>("--name") { Description = "Whose key it is.", Required = true };
+        var command = new Command("trust", "Count signatures by this key as trusted.") { file, name };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var key = Read(parsed.GetRequiredValue(file));
+            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+            var trusted = await registry.Signatures.TrustAsync(parsed.GetRequiredValue(name), key.PublicPem, Environment.UserName, cancellationToken).ConfigureAwait(false);
+            terminal.Output.WriteLine($"{trusted.KeyId}  {trusted.Name}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Distrust(Terminal terminal)
+    {
+        var id = new Argument<string>("KEY") { Description = "Id of the key." };
+        var command = new Command("distrust", "Stop trusting a key.") { id };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+            if (!await registry.Signatures.DistrustAsync(parsed.GetRequiredValue(id), cancellationToken).ConfigureAwait(false))
+                throw new UserInputException($"There is no trusted key '{parsed.GetRequiredValue(id)}'; see espalier signing-key list.");
+            terminal.Output.WriteLine($"{parsed.GetRequiredValue(id)} is no longer trusted");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command List(Terminal terminal)
+    {
+        var json = SharedOptions.Json();
+        var command = new Command("list", "List trusted keys.") { json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+            var keys = await registry.Signatures.TrustedAsync(cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { Keys = keys });
+            else
+                foreach (var key in keys)
+                    terminal.Output.WriteLine($"{key.KeyId}  {key.Name}  {key.Algorithm}  added by {key.AddedBy}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+}
