@@ -6,5 +6,6 @@ namespace Espalier.Orchestrator;
 public interface IRegisteredModels
 {
     /// <summary>The checkpoint behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
-    ManifestRef? Find(string reference);
+    /// <exception cref="UserInputException">The registry does not answer.</exception>
+    ValueTask<ManifestRef?> FindAsync(string reference, CancellationToken cancellationToken);
 }

@@ -2,6 +2,7 @@ using Espalier.Artifacts;
 using Espalier.Messaging;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Scheduling;
 using MassTransit;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -22,6 +23,7 @@ public static class OrchestratorServiceExtensions
                 bus.AddConsumer<KeyRequestsConsumer, KeyRequestsDefinition>();
             })
             .AddOrchestrator(Settings.Read<OrchestratorOptions>(builder.Configuration, OrchestratorOptions.Section))
+            .AddSingleton<IRegisteredModels, RegistryRequests>()
             .AddRunsApi()
             .AddHostedService<DeadLetterQueue>()
             .AddHostedService<OrchestratorGauges>();

@@ -6,4 +6,4 @@ return await StageService.RunAsync("registry", args, services => services.AddReg
 {
     app.MapPortal();
     app.MapModelsApi();
-});
+}, bus => bus.AddModelConsumers());

@@ -3,6 +3,7 @@ using Espalier.Registry.Queries;
 using Espalier.Registry.Search;
 using Espalier.Registry.Signing;
 using Espalier.Stages;
+using MassTransit;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.Registry;
@@ -30,6 +31,9 @@ public static class RegistryServiceCollectionExtensions
         services.AddHostedService<RegistryMigration>();
         return services;
     }
+
+    /// <summary>Adds what answers other services.</summary>
+    public static void AddModelConsumers(this IBusRegistrationConfigurator bus) => bus.AddConsumer<ModelRequestsConsumer, ModelRequestsDefinition>();
 
     private sealed class RegistryMigration(RegistryDatabase database) : IHostedService
     {

@@ -24,7 +24,7 @@ public static class ServiceHost
     /// <param name="args">Command line: <c>--section:setting=value</c>.</param>
     /// <param name="add">Adds the service itself; throws for wrong settings.</param>
     /// <param name="map">Maps the service's own HTTP endpoints.</param>
-    /// <returns>0 after a clean stop, 1 when the service cannot start, 2 when a setting is wrong.</returns>
+    /// <returns>0 after a clean stop, 1 when the service cannot start or gave up, 2 when a setting is wrong.</returns>
     public static async Task<int> RunAsync(string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication>? map = null)
     {
         WebApplication app;
@@ -42,7 +42,7 @@ public static class ServiceHost
             try
             {
                 await app.RunAsync().ConfigureAwait(false);
-                return 0;
+                return Environment.ExitCode;
             }
             catch (Exception e)
             {

@@ -19,7 +19,7 @@ public static class Telemetry
     private const int MetricsMilliseconds = 10_000, FlushMilliseconds = 2000;
 
     /// <summary>Sources of spans: ours, and those of the libraries that carry our messages and statements.</summary>
-    private static readonly string[] Sources = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore"];
+    private static readonly string[] Sources = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore", "Azure.Storage.Blobs.*"];
 
     private static readonly string[] Meters = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "System.Runtime"];
 
@@ -38,7 +38,22 @@ public static class Telemetry
             "grpc" => false,
             var other => throw new ArgumentException($"telemetry:protocol is '{other}': expected grpc or http."),
         };
-        return services.AddHostedService(_ => new Exporters(service, endpoint, isHttp));
+        services.AddSingleton(_ => new Exporters(service, endpoint, isHttp));
+        return services.AddHostedService(provider => provider.GetRequiredService<Exporters>());
+    }
+
+    /// <summary>For a process without a running host: begins to collect. Disposing the result sends the rest.</summary>
+    public static async Task<IAsyncDisposable> StartAsync(IServiceProvider services)
+    {
+        var exporters = services.GetService<Exporters>();
+        if (exporters is not null)
+            await exporters.StartAsync(CancellationToken.None).ConfigureAwait(false);
+        return new Running(exporters);
+    }
+
+    private sealed class Running(Exporters? exporters) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await (exporters?.StopAsync(CancellationToken.None) ?? Task.CompletedTask).ConfigureAwait(false);
     }
 
     private sealed class Exporters(string service, Uri endpoint, bool isHttp) : IHostedService, IDisposable

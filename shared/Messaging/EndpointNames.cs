@@ -6,8 +6,14 @@ public static class EndpointNames
     /// <summary>Requests to the orchestrator.</summary>
     public const string Orchestrator = "orchestrator";
 
+    /// <summary>Requests to the registry.</summary>
+    public const string Registry = "registry";
+
+    /// <summary>How every queue of work hints begins.</summary>
+    public const string WorkPrefix = "work-";
+
     /// <summary>Work hints for one stage kind on one device class.</summary>
-    public static string Work(string kind, string device) => $"work-{kind}-{device}";
+    public static string Work(string kind, string device) => $"{WorkPrefix}{kind}-{device}";
 
     /// <summary>The address to send to: the exchange, so that a sender never declares the receiver's queue.</summary>
     public static Uri AddressOf(string endpoint) => new($"exchange:{endpoint}");

@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.Messaging;
 
@@ -26,7 +27,9 @@ public static class MessagingServiceCollectionExtensions
             host.StartTimeout = options.StartTimeout;
             host.StopTimeout = TimeSpan.FromSeconds(20);
         });
-        return services.AddMassTransit(bus =>
+        services.AddSendObserver<MessageSizeGuard>();
+        services.AddPublishObserver<MessageSizeGuard>();
+        services.AddMassTransit(bus =>
         {
             bus.DisableUsageTelemetry();
             bus.SetKebabCaseEndpointNameFormatter();
@@ -41,5 +44,8 @@ public static class MessagingServiceCollectionExtensions
                     transport.ConfigureEndpoints(context);
                 });
         });
+        // After the bus, so that it starts after it and stops before it.
+        services.TryAddSingleton(TimeProvider.System);
+        return services.AddHostedService<Broker.BusGuardian>();
     }
 }

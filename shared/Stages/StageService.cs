@@ -1,5 +1,6 @@
 using Espalier.Hosting;
 using Espalier.Stages.Worker.Isolation;
+using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -13,8 +14,9 @@ public static class StageService
     /// <param name="args">Command line.</param>
     /// <param name="stages">Registers the stages.</param>
     /// <param name="map">Maps the service's own HTTP endpoints.</param>
-    public static Task<int> RunAsync(string name, string[] args, Action<IServiceCollection> stages, Action<WebApplication>? map = null) =>
+    /// <param name="consumers">Adds the service's own consumers to the bus.</param>
+    public static Task<int> RunAsync(string name, string[] args, Action<IServiceCollection> stages, Action<WebApplication>? map = null, Action<IBusRegistrationConfigurator>? consumers = null) =>
         args is [StageWorkProcess.Verb, ..]
             ? StageWorkProcess.RunAsync(args[1..], stages)
-            : ServiceHost.RunAsync(name, args, builder => builder.AddStageService(stages), map);
+            : ServiceHost.RunAsync(name, args, builder => builder.AddStageService(stages, consumers), map);
 }

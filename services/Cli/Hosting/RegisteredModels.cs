@@ -20,6 +20,9 @@ internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : I
     }
 
     /// <inheritdoc/>
+    public ValueTask<ManifestRef?> FindAsync(string reference, CancellationToken cancellationToken) => new(Find(reference));
+
+    /// <summary>The checkpoint behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
     public ManifestRef? Find(string reference)
     {
         var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal) ? reference[ArtifactForms.RegisteredModel.Length..] : reference;

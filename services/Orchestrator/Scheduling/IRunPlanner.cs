@@ -7,6 +7,9 @@ namespace Espalier.Orchestrator.Scheduling;
 internal interface IRunPlanner
 {
     /// <summary>The plan of a run.</summary>
+    /// <param name="submit">The file and its parameters.</param>
+    /// <param name="stages">What workers offer.</param>
+    /// <param name="models">The checkpoint behind <c>model:NAME@ALIAS</c>; null where there is no registry.</param>
     /// <exception cref="UserInputException">The file is wrong; every problem with its place.</exception>
-    PipelinePlan Plan(SubmitRun submit, IReadOnlyList<StageAdvertised> stages);
+    PipelinePlan Plan(SubmitRun submit, IReadOnlyList<StageAdvertised> stages, Func<string, ManifestRef?>? models);
 }

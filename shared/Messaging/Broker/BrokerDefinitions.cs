@@ -16,6 +16,7 @@ public static class BrokerDefinitions
     public const string VirtualHost = "espalier";
 
     private const string Events = $@"Espalier\.Contracts:({nameof(StageAdvertised)}|{nameof(StepProgress)})";
+    private const string Questions = $@"Espalier\.Contracts:{nameof(FindModel)}";
     private const string Faults = "MassTransit:.*";
     private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -58,14 +59,21 @@ public static class BrokerDefinitions
     {
         if (account.Name == ServiceAccounts.Orchestrator)
         {
-            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|work-.*|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
+            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
             return Permission(account.Name, Both, Both, $@"orchestrator(-events)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
         }
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
         var work = $"work-{kinds}-(cpu|cuda)";
         var own = $"{account.Name}_bus_.*";
         var sends = $"{work}(_error|_skipped)?|{EndpointNames.Orchestrator}|{Events}|{Faults}|{own}";
-        return Permission(account.Name, sends, $"{sends}|{DeadLetters.Name}", $"{work}|{Faults}|{own}");
+        var reads = $"{work}|{Faults}|{own}";
+        if (account.Name == EndpointNames.Registry)
+        {
+            // The registry answers the orchestrator's questions.
+            sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{ServiceAccounts.Orchestrator}_bus_.*";
+            reads += $"|{EndpointNames.Registry}|{Questions}";
+        }
+        return Permission(account.Name, sends, $"{sends}|{DeadLetters.Name}", reads);
     }
 
     private static JsonObject Permission(string user, string configure, string write, string read) => new()

@@ -10,7 +10,7 @@ internal static class StageTelemetry
     /// <summary>Name of the span source and of the meter.</summary>
     public const string Name = "Espalier.Stages";
 
-    /// <summary>Spans: <c>step attempt</c>, and in it <c>step work</c> and <c>step commit</c>.</summary>
+    /// <summary>Spans: <c>step attempt</c>, in it <c>step work</c> and <c>step commit</c>, and in the work <c>stage</c>.</summary>
     public static readonly ActivitySource Source = new(Name);
 
     private static readonly Meter Meter = new(Name);
@@ -26,6 +26,12 @@ internal static class StageTelemetry
             : Source.StartActivity("step attempt", ActivityKind.Consumer);
         return activity?.SetTag("run", assignment.Step.RunId).SetTag("step", assignment.Step.Name).SetTag("kind", assignment.Kind).SetTag("attempt", assignment.Fence);
     }
+
+    /// <summary>The span of the work in the process that does it; in a process of its own it hangs below the worker's span.</summary>
+    public static Activity? StartWork(StepAssignment assignment) =>
+        (ActivityContext.TryParse(assignment.Trace, null, isRemote: true, out var parent)
+            ? Source.StartActivity("stage", ActivityKind.Internal, parent)
+            : Source.StartActivity("stage"))?.SetTag("step", assignment.Step.Name).SetTag("kind", assignment.Kind).SetTag("process.id", Environment.ProcessId);
 
     /// <summary>An attempt begins or ends.</summary>
     public static void Count(StepAssignment assignment, int change) => Running.Add(change, new KeyValuePair<string, object?>("kind", assignment.Kind));

@@ -21,13 +21,13 @@ internal sealed class StageWorker(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Dictionary<Task, HeldAttempt> _attempts = [];
-    private HintListener? _hints;
+    private readonly HintListener _hints = new(bus, messaging, options, stages, time);
     private Task _loops = Task.CompletedTask;
     private volatile bool _hasAdvertised;
-    private volatile bool _isListening;
+    private volatile bool _isAsking;
 
     /// <summary>Whether the worker has said what it offers and asks for work.</summary>
-    public bool IsReady => _hasAdvertised && _isListening;
+    public bool IsReady => _hasAdvertised && _isAsking && _hints.HasListened;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -38,17 +38,17 @@ internal sealed class StageWorker(
         ThreadPool.GetMinThreads(out var workers, out var completions);
         // Stages block threads of the pool while they compute; heartbeats must not wait for it to grow.
         ThreadPool.SetMinThreads(Math.Max(workers, 8 + options.Slots * 4), completions);
+        _hints.OnHint = Wake;
         _loops = Task.WhenAll(Task.Run(() => ClaimLoopAsync(_stopping.Token), CancellationToken.None), Task.Run(() => AdvertiseLoopAsync(_stopping.Token), CancellationToken.None));
         return Task.CompletedTask;
     }
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        _isListening = false;
+        _isAsking = false;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_hints is not null)
-            await _hints.StopAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _hints.StopAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -75,14 +75,13 @@ internal sealed class StageWorker(
 
     private async Task ClaimLoopAsync(CancellationToken stopping)
     {
-        _hints = new HintListener(bus, messaging, options, stages, Wake);
         StageLog.WorkerStarted(logger, options.Name, string.Join(", ", stages.Kinds), options.Device);
         while (!stopping.IsCancellationRequested)
         {
             try
             {
-                await _hints.StartAsync().ConfigureAwait(false);
-                _isListening = true;
+                await _hints.BeginAsync().ConfigureAwait(false);
+                _isAsking = true;
                 await TakeWorkAsync(stopping).ConfigureAwait(false);
                 if (_attempts.Count >= options.Slots)
                     await WaitForSlotAsync(stopping).ConfigureAwait(false);
@@ -153,7 +152,7 @@ internal sealed class StageWorker(
             && await Task.WhenAny(free, Task.Delay(PauseHintsAfter, time, stopping)).ConfigureAwait(false) != free
             && !stopping.IsCancellationRequested)
         {
-            await _hints!.StopAsync().ConfigureAwait(false);
+            await _hints.StopAsync().ConfigureAwait(false);
         }
         await free.WaitAsync(stopping).ConfigureAwait(false);
         await TakeWorkAsync(stopping).ConfigureAwait(false);

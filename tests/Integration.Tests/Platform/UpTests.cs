@@ -23,7 +23,7 @@ public sealed class UpTests : IAsyncLifetime
           release: { uses: register, needs: [grown, scores], with: { name: small, alias: candidate } }
         """;
 
-    private static readonly string[] StepSpans = ["step claim", "step attempt", "step work", "step commit", "step finish"];
+    private static readonly string[] StepSpans = ["step claim", "step attempt", "step work", "stage", "step commit", "step finish"];
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("up-");
     private OtlpReceiver _telemetry = null!;
@@ -65,6 +65,7 @@ public sealed class UpTests : IAsyncLifetime
         await CheckOutcomeAsync(run, lines);
         await CheckRolesAsync(up);
         CheckTrace(run, lines);
+        await CheckNamedModelAsync();
 
         var messages = await tap.TakeAsync();
         await KillAsync(processes, "rabbitmq", "postgresql", "orchestrator", "upcycler-1");
@@ -127,6 +128,22 @@ public sealed class UpTests : IAsyncLifetime
         (await _cli.CallAsync(0, "keys", "list")).ShouldNotContain("eve");
     }
 
+    /// <summary>A pipeline may begin with a model of the registry; a name that is not there is refused before anything runs.</summary>
+    private async Task CheckNamedModelAsync()
+    {
+        async Task<string> WriteAsync(string alias)
+        {
+            var file = Path.Combine(_folder.FullName, $"{alias}.yaml");
+            await File.WriteAllTextAsync(file, $"name: named\nstages:\n  wider: {{ uses: upcycle, with: {{ from: 'model:small@{alias}', method: copy, multiplier: 2, seed: 4 }} }}\n");
+            return file;
+        }
+
+        var run = (await _cli.AskAsync("submit", await WriteAsync("candidate"), "--json")).GetProperty("run").GetGuid();
+        var end = JsonSerializer.Deserialize<JsonElement>((await _cli.CallAsync(0, "watch", $"{run}", "--json")).TrimEnd().Split('\n')[^1]);
+        end.GetProperty("steps").GetProperty("wider").GetProperty("state").GetString().ShouldBe("succeeded");
+        (await _cli.CallAsync(2, "submit", await WriteAsync("nowhere"), "--json")).ShouldNotContain("\"run\"");
+    }
+
     /// <summary>One trace from the submission to the last commit, over every service that took part.</summary>
     private void CheckTrace(Guid run, List<JsonElement> lines)
     {
@@ -140,7 +157,7 @@ public sealed class UpTests : IAsyncLifetime
         trace.ShouldContain(s => s.Name == "run submit" && s.Span == root[2]);
         foreach (var name in StepSpans)
             trace.Count(s => s.Name == name).ShouldBe(5, $"{name} of run {run}: four steps and the dataset");
-        trace.Select(s => s.Service).Distinct().ShouldBe(["espalier-orchestrator", "espalier-cpt-trainer", "espalier-upcycler", "espalier-evaluator", "espalier-registry"], ignoreOrder: true);
+        trace.Select(s => s.Service).Distinct().ShouldBe(["espalier-orchestrator", "espalier-cpt-trainer", "espalier-upcycler", "espalier-evaluator", "espalier-registry", "espalier-work-process"], ignoreOrder: true);
         var known = trace.Select(s => s.Span).ToHashSet();
         trace.Where(s => StepSpans.Contains(s.Name)).ShouldAllBe(s => known.Contains(s.Parent));
     }

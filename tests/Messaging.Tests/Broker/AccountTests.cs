@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Messaging.Broker;
+using MassTransit;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
@@ -31,6 +32,19 @@ public sealed class AccountTests(PlatformBroker broker)
 
             await Heard.UntilAsync(() => heard.Stages.Contains(account.Name) && account.Kinds.All(heard.Hints.Contains));
         }
+    }
+
+    [Fact]
+    public async Task Registry_AskedByTheOrchestrator_Answers()
+    {
+        var heard = new Heard();
+        await using var orchestrator = await TestService.StartOrchestratorAsync(broker.OptionsOf("orchestrator"), heard);
+        await using var registry = await TestService.StartRegistryAsync(broker.OptionsOf("registry"), heard);
+
+        var client = orchestrator.Bus.CreateRequestClient<FindModel>(EndpointNames.AddressOf(EndpointNames.Registry), RequestTimeout.After(s: 20));
+
+        (await client.GetResponse<ModelFound>(new FindModel("model:small@best"))).Message.Model.ShouldBeNull();
+        await RefusedAsync("evaluator", channel => channel.BasicGetAsync("registry", autoAck: true));
     }
 
     [Theory]

@@ -19,6 +19,10 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
         bus.AddConsumer<Events>().Endpoint(e => e.Name = $"{EndpointNames.Orchestrator}-events");
     });
 
+    /// <summary>The registry: answers questions for models.</summary>
+    public static Task<TestService> StartRegistryAsync(MessagingOptions options, Heard heard) =>
+        StartAsync(options, heard, bus => bus.AddConsumer<Models>().Endpoint(e => e.Name = EndpointNames.Registry));
+
     /// <summary>A worker: listens to the hints of its kinds.</summary>
     public static async Task<TestService> StartWorkerAsync(MessagingOptions options, Heard heard, params string[] kinds)
     {
@@ -65,6 +69,11 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
             throw;
         }
         return new TestService(host);
+    }
+
+    private sealed class Models : IConsumer<FindModel>
+    {
+        public Task Consume(ConsumeContext<FindModel> context) => context.RespondAsync(new ModelFound(null));
     }
 
     private sealed class Claims : IConsumer<ClaimStep>

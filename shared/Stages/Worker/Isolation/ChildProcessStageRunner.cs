@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Espalier.Contracts;
 
 namespace Espalier.Stages.Worker.Isolation;
@@ -44,7 +45,7 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
     {
         using var ended = new CancellationTokenSource();
         if (!await process.SendAsync(new WorkOrder { Lease = work.Lease.Remaining }).ConfigureAwait(false)
-            || !await process.SendAsync(new WorkOrder { Assignment = work.Assignment }).ConfigureAwait(false))
+            || !await process.SendAsync(new WorkOrder { Assignment = work.Assignment with { Trace = Activity.Current?.Id ?? work.Assignment.Trace } }).ConfigureAwait(false))
             return null;
         // Asked to stop before it began: the order came before the assignment that it is for.
         if (stop.IsCancellationRequested)

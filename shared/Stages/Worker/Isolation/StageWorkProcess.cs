@@ -19,6 +19,7 @@ internal static class StageWorkProcess
     {
         using var channel = WorkChannel.Open();
         using var host = Build(args, stages);
+        await using var telemetry = (await Telemetry.StartAsync(host.Services).ConfigureAwait(false)).ConfigureAwait(false);
         var runner = host.Services.GetRequiredService<InProcessStageRunner>();
         while (await channel.NextAssignmentAsync().ConfigureAwait(false) is { } assignment)
             await new WorkAttempt(assignment, runner, channel, host.Services.GetRequiredService<TimeProvider>()).RunAsync().ConfigureAwait(false);
@@ -31,6 +32,7 @@ internal static class StageWorkProcess
         builder.Configuration.AddEnvironmentVariables(ServiceHost.EnvironmentPrefix).AddCommandLine(args);
         builder.Logging.AddScrubbedJson(builder.Configuration);
         stages(builder.Services);
+        builder.Services.AddTelemetry("work-process", builder.Configuration);
         builder.Services.AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section));
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<INumericsClass, TorchNumericsClass>();

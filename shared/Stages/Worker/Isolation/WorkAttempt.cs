@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Espalier.Contracts;
 
 namespace Espalier.Stages.Worker.Isolation;
@@ -22,6 +23,7 @@ internal sealed class WorkAttempt(StepAssignment assignment, InProcessStageRunne
 
     private async Task<WorkOutcome> WorkAsync()
     {
+        using var span = StageTelemetry.StartWork(assignment);
         try
         {
             var (result, peak) = await runner.RunAsync(new StageWork(assignment, _progress, channel.Lease), channel.Stop, CancellationToken.None).ConfigureAwait(false);
@@ -33,6 +35,7 @@ internal sealed class WorkAttempt(StepAssignment assignment, InProcessStageRunne
         }
         catch (Exception e)
         {
+            span?.SetStatus(ActivityStatusCode.Error, e.Message);
             await Console.Error.WriteLineAsync(e.ToString()).ConfigureAwait(false);
             return new WorkOutcome { Failure = FailureClassifier.Classify(e), Message = FailureClassifier.Describe(e), PeakMemoryBytes = PeakMemory.Read() };
         }
