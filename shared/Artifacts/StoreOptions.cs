@@ -7,7 +7,8 @@ public sealed class StoreOptions
     public const string Section = "store";
 
     /// <summary>
-    /// <c>file:PATH</c>; or a connection string of Azure Blob Storage; or a SAS URL of a container or account.
+    /// <c>file:PATH</c>; or a connection string of Azure Blob Storage; or a SAS URL of a container or account; or an https URL
+    /// without a signature, which is opened with the identity of the process (a managed identity on Azure).
     /// </summary>
     /// <value>file:.espalier/store</value>
     public string Location { get; set; } = "file:.espalier/store";

@@ -11,7 +11,7 @@ namespace Espalier.Tests.Servers;
 /// <c>../Servers/Azurite.props</c> and names it as a fixture; each test makes a container of
 /// its own by <see cref="NewContainerName"/>. Blobs are kept in memory: Azurite is for API tests, never for durability.
 /// </summary>
-public sealed class AzuriteServer : IAsyncLifetime
+public class AzuriteServer : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -27,6 +27,9 @@ public sealed class AzuriteServer : IAsyncLifetime
     /// <summary>How to reach the server.</summary>
     public string ConnectionString { get; private set; } = "";
 
+    /// <summary>Where it listens.</summary>
+    public int Port { get; private set; }
+
     /// <summary>A container name that no other test has.</summary>
     public static string NewContainerName() => $"test-{Guid.NewGuid():n}";
 
@@ -36,9 +39,10 @@ public sealed class AzuriteServer : IAsyncLifetime
         await AzuritePackage.InstallAsync(_ => { }, CancellationToken.None);
         var main = Path.Combine(AzuritePackage.Folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
         var port = FreePort();
-        _process = Start("node", AzuritePackage.Folder, "-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
-            "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", $"{port}");
+        _process = Start("node", AzuritePackage.Folder, ["-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+            "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", $"{port}", .. Arguments()]);
         await WaitForPortAsync(port);
+        Port = port;
         ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
     }
 
@@ -60,6 +64,9 @@ public sealed class AzuriteServer : IAsyncLifetime
         _process.Dispose();
     }
 
+    /// <summary>More arguments for the server.</summary>
+    protected virtual IEnumerable<string> Arguments() => [];
+
     private static Process Start(string file, string folder, params string[] arguments)
     {
         var start = new ProcessStartInfo(file, arguments) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
@@ -68,7 +75,8 @@ public sealed class AzuriteServer : IAsyncLifetime
         return process;
     }
 
-    private static int FreePort()
+    /// <summary>A port that nobody listens on.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

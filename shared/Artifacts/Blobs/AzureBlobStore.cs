@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Azure;
+using Azure.Identity;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -22,21 +23,30 @@ public sealed class AzureBlobStore(BlobContainerClient container) : IBlobStore
     /// <summary>The container.</summary>
     public Uri Location => new UriBuilder(container.Uri) { Query = "" }.Uri; // a query could carry a signature
 
-    /// <summary>Opens a container by connection string (made when missing), or by a SAS URL of a container or an account.</summary>
-    /// <param name="connection">Connection string or SAS URL.</param>
+    /// <summary>
+    /// Opens a container by connection string (made when missing), by a SAS URL of a container or an account, or by an URL
+    /// without a signature: then the identity of this process is used (managed identity, workload identity, or the one that
+    /// the variables AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET name).
+    /// </summary>
+    /// <param name="connection">Connection string or URL.</param>
     /// <param name="containerName">Name of the container, unless the URL names one.</param>
-    public static AzureBlobStore Open(string connection, string containerName)
+    public static AzureBlobStore Open(string connection, string containerName) => Open(connection, containerName, new BlobClientOptions());
+
+    internal static AzureBlobStore Open(string connection, string containerName, BlobClientOptions options)
     {
         if (!Uri.TryCreate(connection, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
         {
-            var container = new BlobContainerClient(connection, containerName);
+            var container = new BlobContainerClient(connection, containerName, options);
             container.CreateIfNotExists();
             return new AzureBlobStore(container);
         }
+        var place = new BlobUriBuilder(url);
+        if (place.BlobContainerName is not { Length: > 0 })
+            place.BlobContainerName = containerName;
         return new AzureBlobStore(
-            new BlobUriBuilder(url).BlobContainerName is { Length: > 0 }
-                ? new BlobContainerClient(url)
-                : new BlobServiceClient(url).GetBlobContainerClient(containerName));
+            place.Sas is null
+                ? new BlobContainerClient(place.ToUri(), new DefaultAzureCredential(), options)
+                : new BlobContainerClient(place.ToUri(), options));
     }
 
     /// <inheritdoc/>

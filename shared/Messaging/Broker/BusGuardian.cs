@@ -17,6 +17,7 @@ internal sealed partial class BusGuardian(IBusControl bus, MessagingOptions opti
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(25);
+    private readonly HashSet<string> _heard = [];
     private IConnection? _connection;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -42,17 +43,22 @@ internal sealed partial class BusGuardian(IBusControl bus, MessagingOptions opti
         await CloseAsync().ConfigureAwait(false);
     }
 
-    /// <summary>A queue of this process that has no consumer; null when there is none, or when the broker does not answer: then there is nothing to hear.</summary>
+    /// <summary>A queue of this process that had a consumer and has none any more; null when there is none, or when the broker does not answer: then there is nothing to hear.</summary>
     private async Task<string?> FindDeafAsync(CancellationToken cancellationToken)
     {
         // Queues of hints do not count: their listener looks after them, and the worker polls.
-        var queues = bus.CheckHealth().Endpoints.Keys.Select(k => Uri.UnescapeDataString(new Uri(k).Segments[^1])).Where(q => !q.StartsWith(EndpointNames.WorkPrefix, StringComparison.Ordinal));
+        var queues = bus.CheckHealth().Endpoints.Keys.Select(k => new Uri(k))
+            .Select(u => (Name: Uri.UnescapeDataString(u.Segments[^1]), IsForAnswers: u.Query.Contains("temporary", StringComparison.Ordinal)))
+            .Where(q => !q.Name.StartsWith(EndpointNames.WorkPrefix, StringComparison.Ordinal));
         try
         {
             _connection ??= await BrokerConnection.OpenAsync(options, cancellationToken).ConfigureAwait(false);
-            foreach (var queue in queues)
+            foreach (var (queue, isForAnswers) in queues)
             {
-                if (!await IsHeardAsync(_connection, queue, cancellationToken).ConfigureAwait(false))
+                // The queue for answers gets its consumer with the first request.
+                if (await IsHeardAsync(_connection, queue, cancellationToken).ConfigureAwait(false))
+                    _heard.Add(queue);
+                else if (!isForAnswers || _heard.Contains(queue))
                     return queue;
             }
         }
