@@ -28,7 +28,7 @@ public static class OrchestratorServiceCollectionExtensions
             : new SqliteLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
         services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>();
-        services.AddSingleton<IRunPlanner, YamlRunPlanner>();
+        services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>().AddHostedService<OutboxDispatcher>();

@@ -45,7 +45,7 @@ internal static class PipelinesApi
         try
         {
             var submit = new SubmitRun { RunId = Guid.Empty, Pipeline = text, FileName = file, Parameters = PipelineBody.Parameters(request) };
-            var plan = planner.Plan(submit, await stages.ListAsync(cancellationToken).ConfigureAwait(false));
+            var plan = await planner.PlanAsync(submit, await stages.ListAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
             return TypedResults.Ok(new PipelineCheck([], await LookUpAsync(plan, stages, artifacts, cancellationToken).ConfigureAwait(false)));
         }
         catch (UserInputException e)

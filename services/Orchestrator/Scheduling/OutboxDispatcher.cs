@@ -42,10 +42,10 @@ internal sealed class OutboxDispatcher(
         limited.CancelAfter(PublishTimeout);
         if (row.Destination.Length == 0)
         {
-            await bus.Publish(message, type, limited.Token).ConfigureAwait(false);
+            await bus.Publish(message, type, limited.Token).WaitAsync(limited.Token).ConfigureAwait(false); // a send to a broker that crashes may never end
             return;
         }
-        var endpoint = await bus.GetSendEndpoint(EndpointNames.AddressOf(row.Destination)).ConfigureAwait(false);
-        await endpoint.Send(message, type, limited.Token).ConfigureAwait(false);
+        var endpoint = await bus.GetSendEndpoint(EndpointNames.AddressOf(row.Destination)).WaitAsync(limited.Token).ConfigureAwait(false);
+        await endpoint.Send(message, type, limited.Token).WaitAsync(limited.Token).ConfigureAwait(false);
     }
 }

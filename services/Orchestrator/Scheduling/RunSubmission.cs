@@ -9,8 +9,7 @@ namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Takes a pipeline file: plans it against the stages that workers offer and writes the run.</summary>
 internal sealed class RunSubmission(
-    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, RunTraces traces, TimeProvider time, ILogger<RunSubmission> logger,
-    IRegisteredModels? models = null)
+    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, RunTraces traces, TimeProvider time, ILogger<RunSubmission> logger)
 {
     private const long LongestPipeline = 8L << 20;
 
@@ -56,38 +55,12 @@ internal sealed class RunSubmission(
             var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                return await PlanAsync(submit, offered, cancellationToken).ConfigureAwait(false);
+                return await planner.PlanAsync(submit, offered, cancellationToken).ConfigureAwait(false);
             }
             catch (UserInputException) when (time.GetElapsedTime(_started) < StartGrace)
             {
                 if (!await HaveStagesChangedAsync(offered.Count, cancellationToken).ConfigureAwait(false))
                     throw;
-            }
-        }
-    }
-
-    /// <summary>The planner works without waiting: it is asked again when the models that the file names have been looked up.</summary>
-    private async Task<PipelinePlan> PlanAsync(SubmitRun submit, IReadOnlyList<StageAdvertised> offered, CancellationToken cancellationToken)
-    {
-        if (models is null)
-            return planner.Plan(submit, offered, null);
-        var known = new Dictionary<string, ManifestRef?>();
-        while (true)
-        {
-            var asked = new HashSet<string>();
-            try
-            {
-                return planner.Plan(submit, offered, reference =>
-                {
-                    if (!known.TryGetValue(reference, out var model))
-                        asked.Add(reference);
-                    return model;
-                });
-            }
-            catch (UserInputException) when (asked.Count > 0)
-            {
-                foreach (var reference in asked)
-                    known[reference] = await models.FindAsync(reference, cancellationToken).ConfigureAwait(false);
             }
         }
     }

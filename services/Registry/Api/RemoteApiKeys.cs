@@ -13,6 +13,7 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal sealed class RemoteApiKeys(IBus bus, TimeProvider time) : IApiKeys
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(7);
     private const int MostRemembered = 10_000;
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(15);
     private readonly ConcurrentDictionary<Digest, (ApiCaller? Caller, long At)> _known = new();
@@ -37,10 +38,10 @@ internal sealed class RemoteApiKeys(IBus bus, TimeProvider time) : IApiKeys
         try
         {
             var client = bus.CreateRequestClient<FindKeyRole>(EndpointNames.AddressOf(EndpointNames.Orchestrator));
-            var answer = await client.GetResponse<KeyRole>(new FindKeyRole(digest), cancellationToken, RequestTimeout.After(s: 5)).ConfigureAwait(false);
+            var answer = await client.GetResponse<KeyRole>(new FindKeyRole(digest), cancellationToken, RequestTimeout.After(s: 5)).WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
             return answer.Message.Role is { } role ? new ApiCaller(answer.Message.Name ?? role, Enum.Parse<ApiRole>(role, ignoreCase: true)) : null;
         }
-        catch (Exception e) when (e is RequestException or MassTransitException)
+        catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException)
         {
             throw new ApiKeysUnavailableException("The orchestrator, which keeps the keys, does not answer; try again.", e);
         }

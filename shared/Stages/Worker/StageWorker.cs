@@ -91,7 +91,7 @@ internal sealed class StageWorker(
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
             }
-            catch (Exception e) when (e is RequestException or MassTransitException or IOException)
+            catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException or IOException)
             {
                 StageLog.RequestFailed(logger, "claim", e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

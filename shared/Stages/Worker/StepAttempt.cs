@@ -266,7 +266,7 @@ internal sealed class StepAttempt(
 
     /// <summary>A request that got no answer: the broker, the network or the orchestrator is away.</summary>
     private static bool IsLost(Exception e) =>
-        e is RequestException or MassTransitException or OperationCanceledException or IOException || e.GetType().Namespace == "RabbitMQ.Client.Exceptions";
+        e is RequestException or MassTransitException or OperationCanceledException or TimeoutException or IOException || e.GetType().Namespace == "RabbitMQ.Client.Exceptions";
 
     private void Stop(StopReason reason)
     {
@@ -316,7 +316,7 @@ internal sealed class StepAttempt(
             await orchestrator.PublishAsync(progress, limited.Token).ConfigureAwait(false);
             return true;
         }
-        catch (Exception e) when (e is MassTransitException or IOException or OperationCanceledException)
+        catch (Exception e) when (IsLost(e))
         {
             // Progress is for people; the next one follows.
             return false;
