@@ -17,7 +17,10 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly IDisposable _claim;
 
-    private EmbeddedHost(IHost host, IDisposable claim) => (_host, _claim) = (host, claim);
+    private EmbeddedHost(IHost host, IDisposable claim, string home) => (_host, _claim, Home) = (host, claim, home);
+
+    /// <summary>The folder where everything is kept.</summary>
+    public string Home { get; }
 
     /// <summary>The store that runs use.</summary>
     public ArtifactStore Store => _host.Services.GetRequiredService<ArtifactStore>();
@@ -44,7 +47,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
             events.Await(host.Services.GetServices<IStage>().Select(s => s.Kind));
             await host.StartAsync(cancellationToken).ConfigureAwait(false);
             await events.WaitForStagesAsync(cancellationToken).ConfigureAwait(false);
-            return new EmbeddedHost(host, claim);
+            return new EmbeddedHost(host, claim, home.Path);
         }
         catch
         {

@@ -8,6 +8,7 @@ namespace Espalier.Cli.Progress;
 internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan TroubleLimit = TimeSpan.FromSeconds(10);
     private readonly StepChanges _changes = new();
 
     /// <summary>Shows every change until the run ends. A cancelled token stops the run and goes on watching it stop.</summary>
@@ -20,6 +21,8 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
             Show(board, run);
             if (run.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
                 return run;
+            if (host.Runs.Trouble is { } trouble && TimeProvider.System.GetElapsedTime(trouble.Since) > TroubleLimit)
+                throw new IOException($"The ledger of the runs cannot be written: {trouble.Reason} Finished steps are kept. Make room on the disk of {host.Home} (or make it writable), and run the file again.");
             if (cancellationToken.IsCancellationRequested && !isStopping)
             {
                 isStopping = true;

@@ -37,6 +37,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// </summary>
     public long Now => (_startedAt + time.GetElapsedTime(_started)).ToUnixTimeMilliseconds();
 
+    /// <summary>Since when writes fail, and why; null when the last one succeeded.</summary>
+    public LedgerTrouble? Trouble { get; private set; }
+
     /// <summary>Reads outside a transaction.</summary>
     public async Task<T> ReadAsync<T>(Func<DbConnection, Task<T>> read, CancellationToken cancellationToken)
     {
@@ -52,7 +55,14 @@ internal abstract class LedgerDatabase(TimeProvider time)
         {
             try
             {
-                return await WriteOnceAsync(write, cancellationToken).ConfigureAwait(false);
+                var result = await WriteOnceAsync(write, cancellationToken).ConfigureAwait(false);
+                Trouble = null;
+                return result;
+            }
+            catch (DbException e) when (IsUnwritable(e))
+            {
+                Trouble = new LedgerTrouble(Trouble?.Since ?? time.GetTimestamp(), e.Message);
+                throw;
             }
             catch (DbException e) when (attempt < Tries && IsCollision(e))
             {
@@ -87,6 +97,9 @@ internal abstract class LedgerDatabase(TimeProvider time)
     /// <summary>Whether running the transaction again may help.</summary>
     protected abstract bool IsCollision(DbException e);
 
+    /// <summary>Whether no transaction can be written at all, whatever is in it.</summary>
+    protected virtual bool IsUnwritable(DbException e) => false;
+
     private async Task<T> WriteOnceAsync<T>(Func<LedgerTransaction, Task<T>> write, CancellationToken cancellationToken)
     {
         using var gate = await EnterWriteAsync(cancellationToken).ConfigureAwait(false);
@@ -105,6 +118,11 @@ internal abstract class LedgerDatabase(TimeProvider time)
         }
     }
 }
+
+/// <summary>The ledger cannot be written.</summary>
+/// <param name="Since">Timestamp of the first write that failed.</param>
+/// <param name="Reason">What the database says.</param>
+public sealed record LedgerTrouble(long Since, string Reason);
 
 /// <summary>One transaction: statements, and the time at which all of it happens.</summary>
 internal sealed class LedgerTransaction(LedgerDatabase database, DbConnection connection, DbTransaction transaction, long now)

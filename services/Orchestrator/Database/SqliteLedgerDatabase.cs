@@ -8,7 +8,7 @@ namespace Espalier.Orchestrator.Database;
 /// <summary>One file with a write-ahead log. Writers of this process queue up here, so that none of them ever polls for the file's lock.</summary>
 internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider time) : LedgerDatabase(time), IDisposable
 {
-    private const int Busy = 5;
+    private const int Busy = 5, ReadOnly = 8, DiskError = 10, Full = 13, CannotOpen = 14;
     private volatile bool _isPrepared;
     private readonly SemaphoreSlim _writer = new(1, 1);
 
@@ -48,6 +48,8 @@ internal sealed class SqliteLedgerDatabase(string connectionString, TimeProvider
     }
 
     protected override bool IsCollision(DbException e) => e is SqliteException { SqliteErrorCode: Busy };
+
+    protected override bool IsUnwritable(DbException e) => e is SqliteException { SqliteErrorCode: ReadOnly or DiskError or Full or CannotOpen };
 
     private sealed class Turn(SemaphoreSlim writer) : IDisposable
     {

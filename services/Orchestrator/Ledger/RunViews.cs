@@ -26,6 +26,9 @@ public sealed record RunEventView(long Id, DateTimeOffset At, string Type, strin
 /// <summary>Reads runs. Works beside everything else and sees a committed state.</summary>
 public interface IRunReader
 {
+    /// <summary>Why the ledger cannot be written, such as a full disk; null when it can.</summary>
+    LedgerTrouble? Trouble { get; }
+
     /// <summary>A run with its steps in planned order, or null.</summary>
     Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken);
 
@@ -39,6 +42,8 @@ public interface IRunReader
 /// <inheritdoc/>
 internal sealed class RunReader(LedgerDatabase database) : IRunReader
 {
+    public LedgerTrouble? Trouble => database.Trouble;
+
     public Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection =>
         {

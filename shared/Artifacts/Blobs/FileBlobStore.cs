@@ -312,7 +312,9 @@ public sealed class FileBlobStore : IBlobStore
 
     private void CheckSpace(long length)
     {
-        if (length >= CopyBytes && new DriveInfo(Root).AvailableFreeSpace - _options.ReservedBytes < length)
+        // What is small must not take the last of the disk either: a ledger beside the store has to tell what happened.
+        var reserved = length >= CopyBytes ? _options.ReservedBytes : _options.ReservedBytes / 16;
+        if (reserved > 0 && new DriveInfo(Root).AvailableFreeSpace - reserved < length)
             throw NoSpace(length, null);
     }
 

@@ -7,7 +7,7 @@ public sealed class FileBlobStoreOptions
     /// <value>true</value>
     public bool IsDurable { get; init; } = true;
 
-    /// <summary>Free disk space, in bytes, that a write of 1 MiB or more must leave.</summary>
+    /// <summary>Free disk space, in bytes, that a write of 1 MiB or more must leave; a smaller one must leave a sixteenth of it.</summary>
     /// <value>64 MiB</value>
     public long ReservedBytes { get; init; } = 64L << 20;
 
