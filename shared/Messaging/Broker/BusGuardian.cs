@@ -16,7 +16,9 @@ namespace Espalier.Messaging.Broker;
 internal sealed partial class BusGuardian(IBusControl bus, MessagingOptions options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<BusGuardian> logger) : BackgroundService
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(25);
+    /// <summary>How long the process may take to stop; then it is killed. A deaf bus has nothing to say goodbye to.</summary>
+    internal static TimeSpan StopLimit { get; set; } = TimeSpan.FromSeconds(8);
+
     private readonly HashSet<string> _heard = [];
     private IConnection? _connection;
 
