@@ -34,6 +34,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
         using var optimizer = new AdamW(start.Decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay };
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
+        optimizer.Frozen = FrozenParts.Of(start.Decoder, options.Only);
         using var ramp = new RoutingRamp(start.Decoder, options, plan);
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
@@ -120,7 +121,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
         {
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
-            ["max-violation"] = record.Load[^1].Layers.Average(counts => LoadMetrics.Of(counts).MaxViolation),
+            ["max-violation"] = record.Load[^1].Layers.Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
         };
         return new StageResult
         {

@@ -1,7 +1,10 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages.Forecasts;
+using Espalier.Stages.Methods;
 using Espalier.Upcycler.Duplication;
+using Espalier.Upcycler.Growth;
+using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 
@@ -17,10 +20,12 @@ internal sealed class UpcycleForecast : IStageForecast
     public StepForecast Forecast(StageOutline step)
     {
         var options = step.Read<UpcycleOptions>();
+        if (MethodCatalog<IUpcycleMethod>.Get(options.Method, "method") is IModelGrowth method)
+            return ForecastModel(step, method);
         var source = step.Model();
         UpcycleRules.Check(options, source.Config, step.HasTrainerState);
         var isWide = options.Preserve == Preservation.Wide;
-        var layers = Enumerable.Range(0, source.Config.Layers).Select(options.In).ToList();
+        var layers = source.Config.SparseLayers.Select(options.In).ToList();
         var config = source.Config with
         {
             Experts = LayerPlanner.Experts(source.Config.Experts, options),
@@ -40,6 +45,23 @@ internal sealed class UpcycleForecast : IStageForecast
             SharedBytes = grown.SizeBytes - grown.RouterBytes - made,
             MemoryBytes = MemoryForecast.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source)) + (made > 0 ? WorkingCopies * source.Config.ExpertParameters / 3 * sizeof(float) : 0),
             Operations = needsText ? 6.0 * source.Config.ActiveParameters * options.Calibration!.Samples * options.Calibration.Length : 0,
+        };
+    }
+
+    private static StepForecast ForecastModel(StageOutline step, IModelGrowth method)
+    {
+        var options = GrowthOptions.Of(step.Options);
+        ModelGrowthRules.Check(options.Stage, method);
+        var source = step.Model();
+        var grown = ModelOutline.Of(method.Configure(source.Config, options), source.HasRouterBias, source.HasSelectionBias);
+        var made = method.NewBytes(source.Config, grown.Config, options, source.ElementBytes);
+        var matrix = (long)source.Config.HiddenSize * Math.Max(source.Config.ExpertSize, source.Config.DenseSize) * sizeof(float);
+        return new StepForecast
+        {
+            Model = grown,
+            NewBytes = grown.RouterBytes + grown.ManifestBytes + made,
+            SharedBytes = Math.Max(0, grown.SizeBytes - grown.RouterBytes - made),
+            MemoryBytes = MemoryForecast.Process + WorkingCopies * matrix,
         };
     }
 

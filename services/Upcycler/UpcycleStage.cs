@@ -31,10 +31,12 @@ public sealed class UpcycleStage : IStage
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<UpcycleOptions>();
+        if (MethodCatalog<IUpcycleMethod>.Get(options.Method, "method") is IModelGrowth method)
+            return await GrowModelAsync(context, method, cancellationToken).ConfigureAwait(false);
         var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
         var trainerState = FindTrainerState(context, source.Artifact);
         UpcycleRules.Check(options, source.Config, trainerState is not null);
-        if (Enumerable.Range(0, source.Config.Layers).Any(layer => options.In(layer).Router is { Method: "copy", Noise: not null }))
+        if (source.Config.SparseLayers.Any(layer => options.In(layer).Router is { Method: "copy", Noise: not null }))
             context.Progress.Log("router.noise is not used: router method copy adds none.");
         var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);
         var text = new CalibrationText(context, source, options);
@@ -65,14 +67,46 @@ public sealed class UpcycleStage : IStage
         return new StageResult { Outputs = outputs, Metrics = metrics };
     }
 
+    private static async Task<StageResult> GrowModelAsync(StageContext context, IModelGrowth method, CancellationToken cancellationToken)
+    {
+        var options = GrowthOptions.Of(context.Options);
+        ModelGrowthRules.Check(options.Stage, method);
+        var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
+        var others = new List<MoeCheckpoint>();
+        foreach (var input in context.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact != source.Artifact))
+            others.Add(await MoeCheckpoint.OpenAsync(context.Artifacts, input.Artifact, cancellationToken).ConfigureAwait(false));
+        var config = method.Configure(source.Config, options);
+        context.Progress.Report("writing", 0, 1, "models");
+        var model = await ModelGrowth.RunAsync(context.Artifacts, method, source, others, config, options, context.Step.Key, cancellationToken).ConfigureAwait(false);
+        var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
+        context.Progress.Report("writing", 1, 1, "models");
+        var text = new CalibrationText(context, source, options.Stage);
+        var report = new ModelGrowthReport(options, method, source, grown)
+        {
+            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null,
+        };
+        var metrics = report.Metrics();
+        return new StageResult
+        {
+            Outputs = new Dictionary<string, ManifestRef>
+            {
+                [OutputNames.Model] = model,
+                [OutputNames.Report] = await SurgeryReport.PublishAsync(
+                    context.Artifacts, new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics) },
+                    [new Parent(model.Root, "upcycled", context.Step.Key)], cancellationToken).ConfigureAwait(false),
+            },
+            Metrics = metrics,
+        };
+    }
+
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)
     {
         var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
         var scores = UpcycleRules.NeedsScores(options, source.Config)
             ? await new ExpertScores(context, source, metric, options, state).ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
-            : new ScoreTable([.. Enumerable.Range(0, source.Config.Layers).Select(_ => Array.Empty<double>())], null);
-        return ([.. scores.PerLayer.Select((layer, index) => Planner(index).Plan(index, source.Config.Experts, layer))], scores.Tokens);
+            : new ScoreTable([.. source.Config.SparseLayers.Select(_ => Array.Empty<double>())], null);
+        return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) => Planner(layer).Plan(layer, source.Config.Experts, ofLayer))], scores.Tokens);
 
         LayerPlanner Planner(int layer)
         {
@@ -93,7 +127,7 @@ public sealed class UpcycleStage : IStage
     }
 
     private static async Task<FunctionChange> MeasureAsync(
-        StageContext context, MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text, IReadOnlyList<LayerPlan> plans, CancellationToken cancellationToken)
+        StageContext context, MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text, IReadOnlyList<LayerPlan>? plans, CancellationToken cancellationToken)
     {
         context.Progress.Report("measuring", 0, 1, "models");
         var device = new torch.Device(context.Device);
@@ -101,7 +135,7 @@ public sealed class UpcycleStage : IStage
             () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
             () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
             await text.FirstAsync(MeasuredSequences, cancellationToken).ConfigureAwait(false),
-            [.. plans.Select(p => p.SourceOf)]);
+            plans?.Select(p => p.SourceOf).ToList());
     }
 
     private static ManifestRef? FindTrainerState(StageContext context, ManifestRef model)

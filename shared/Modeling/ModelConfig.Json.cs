@@ -143,6 +143,7 @@ public sealed partial record ModelConfig
             NormalizeTopK = normalizes,
             ScoreFunction = score,
             RoutedScale = scale,
+            TernaryExperts = platform?.Flag("ternary-experts", false) ?? false,
             ExpertSize = keys.Count(family.ExpertSizeKey, 1, 1 << 20),
             TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token") ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
         }, family, keys, platform);

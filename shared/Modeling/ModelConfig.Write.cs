@@ -34,6 +34,7 @@ public sealed partial record ModelConfig
                 "dense-layers" => "dense layers",
                 "shared-size" => "a shared expert",
                 "routed-scale" => "scaled gates",
+                "ternary-experts" => "ternary experts",
                 _ => null,
             }).OfType<string>().Distinct()];
         }
@@ -184,7 +185,7 @@ public sealed partial record ModelConfig
     private static readonly string[] OwnKeys =
     [
         "sibling-groups", "routing", "score-function", "target-experts-per-token", "norm-topk-prob", "query-key-norm", "query-key-value-bias", "output-bias",
-        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale",
+        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts",
     ];
 
     // What the family has no key for, or another convention.
@@ -195,6 +196,7 @@ public sealed partial record ModelConfig
         Set("routing", SiblingExclusive ? "sibling-exclusive" : null);
         Set("score-function", ScoreFunction != family.ScoreFunction ? ScoreFunctions[(int)ScoreFunction] : null);
         Set("target-experts-per-token", TargetExpertsPerToken);
+        Set("ternary-experts", TernaryExperts ? true : null);
         Set("norm-topk-prob", !family.IsDense && !family.HasNormalizeKey && NormalizeTopK != family.NormalizesTopK ? NormalizeTopK : null);
         Set("query-key-norm", QueryKeyNorm != family.QueryKeyNorm && Latent is null ? QueryKeyNorms[(int)QueryKeyNorm] : null);
         var bias = family.BiasKey is null ? family.HasBias : QueryKeyValueBias;

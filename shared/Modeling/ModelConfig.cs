@@ -161,6 +161,9 @@ public sealed partial record ModelConfig
     /// </summary>
     public bool SiblingExclusive { get; init; }
 
+    /// <summary>Whether routed experts are used with ternary weights, see <see cref="Ternary"/>; stored ones are latent.</summary>
+    public bool TernaryExperts { get; init; }
+
     /// <summary>For a model that was grown with more experts per token than it shall end with: the number to return to.</summary>
     public int? TargetExpertsPerToken { get; init; }
 

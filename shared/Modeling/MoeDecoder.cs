@@ -151,8 +151,9 @@ public sealed partial class MoeDecoder : IDisposable
         var gates = trace.Gates.flatten().index_select(0, order);                            // (T K)
         var inputs = trace.Input.index_select(0, tokens).split([.. trace.Counts]);           // E of (T_e, H)
         var observed = observer is null ? null : new { Tokens = tokens.split([.. trace.Counts]), Gates = gates.split([.. trace.Counts]) };
-        var gateUp = Cast(layer.GateUp!).unbind();                                            // E of (2F, H)
-        var down = Cast(layer.Down!).unbind();                                                // E of (H, F)
+        var (gateUpWeights, downWeights) = Config.TernaryExperts ? (Ternary.QuantizeGateUp(layer.GateUp!), Ternary.Quantize(layer.Down!)) : (layer.GateUp!, layer.Down!);
+        var gateUp = Cast(gateUpWeights).unbind();                                            // E of (2F, H)
+        var down = Cast(downWeights).unbind();                                                 // E of (H, F)
         var outputs = new List<Tensor>(Config.Experts);
         for (var expert = 0; expert < Config.Experts; expert++)
         {

@@ -118,6 +118,23 @@ public sealed class TrainStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_InTwoPartsWithSkip_IsOneRun()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        const string Common = """ "schedule":"constant","warmup":0,"balance":"none" """;
+        var whole = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options($$"""{"tokens":1280,{{Common}}}""")));
+
+        var half = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options($$"""{"tokens":640,{{Common}}}""")));
+        var rest = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options($$"""{"tokens":640,"skip":640,"optimizer-state":"continue",{{Common}}}""", model: null), null, null,
+            new StepInput("base", "model", half.Outputs["model"]), new StepInput("base", "trainer-state", half.Outputs["trainer-state"])));
+
+        (await WeightsAsync(rest)).ShouldBe(await WeightsAsync(whole));
+
+        async Task<IEnumerable<Digest>> WeightsAsync(StageResult result) => (await _bench.Store.ReadAsync(result.Outputs["model"].Root, default)).Tensors.Select(t => t.Blob);
+    }
+
+    [Fact]
     public async Task Run_ContinuedWithYoungerExperts_CountsTheirStepsApart()
     {
         var data = await _bench.AddRepetitiveDatasetAsync();

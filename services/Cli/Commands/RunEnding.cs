@@ -23,10 +23,11 @@ internal static class RunEnding
         var report = await RunReport.CreateAsync(host.Store, summary, CancellationToken.None).ConfigureAwait(false);
         var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
         await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
+        var study = await report.WriteStudyAsync(page, CancellationToken.None).ConfigureAwait(false);
         if (isJson)
-            terminal.WriteJsonLine(new { Run = run.RunId, run.State, Steps = DescribeSteps(summary, run), run.Name, run.Message, Duration = summary.Duration.TotalSeconds, Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page });
+            terminal.WriteJsonLine(new { Run = run.RunId, run.State, Steps = DescribeSteps(summary, run), run.Name, run.Message, Duration = summary.Duration.TotalSeconds, Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page, Study = study });
         else
-            Print(terminal, report, page);
+            Print(terminal, report, page, study);
         return RunOutcome.ExitCode(terminal, run, $"Go on with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
     }
 
@@ -38,13 +39,15 @@ internal static class RunEnding
             s.Second.Outputs, s.Second.Metrics, s.Second.Measured, Seconds = s.Second.Duration.TotalSeconds, s.Second.PeakMemoryBytes,
         });
 
-    private static void Print(Terminal terminal, RunReport report, string page)
+    private static void Print(Terminal terminal, RunReport report, string page, string? study)
     {
         if (report.Rows.Count > 0)
             terminal.Write(RunTable.Create(report.Rows, report.XzBitsPerByte));
         foreach (var sentence in report.Verdict)
             terminal.Output.WriteLine(sentence);
         terminal.Output.WriteLine($"Report: {page}");
+        if (study is not null)
+            terminal.Output.WriteLine($"Table:  {study}");
     }
 
     private static async Task<RunSummary> SummarizeAsync(EmbeddedHost host, RunView run)

@@ -14,6 +14,7 @@ internal sealed record ReportContent
     public required IReadOnlyList<LineageBox> Lineage { get; init; }
     public required IReadOnlyList<string> Verdict { get; init; }
     public double? XzBitsPerByte { get; init; }
+    public Growth.GrowthStudy? Study { get; init; }
 }
 
 /// <summary>The run as one HTML file: no script, no font, no picture from elsewhere.</summary>
@@ -45,6 +46,9 @@ internal static class HtmlReport
             .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">run {content.Run.RunId:N}, {Encode(content.Run.State.ToString().ToLowerInvariant())} after {content.Run.Duration.TotalSeconds:0.0} s</p>");
         if (content.Verdict.Count > 0)
             page.Append("<ul>").AppendJoin("", content.Verdict.Select(line => $"<li>{Encode(line)}</li>")).Append("</ul>");
+        if (content.Study is { } study)
+            page.Append("<h2>Growing</h2><figure>").Append(Growth.StudyPlot.Draw(study)).Append("</figure><div class=\"wide\">").Append(Growth.StudyTable.Html(study))
+                .Append(CultureInfo.InvariantCulture, $"</div><p class=\"sub\">{Encode(Growth.StudyTable.Notes)}</p>");
         page.Append("<h2>Models</h2><div class=\"wide\">").Append(Table(content)).Append("</div>");
         page.Append("<h2>Training loss</h2>").Append(LossChart.Draw(content.Curves));
         if (content.Loads.Count > 0)

@@ -1,4 +1,5 @@
 using Espalier.Artifacts;
+using Espalier.Cli.Reports.Growth;
 using Espalier.Contracts;
 
 namespace Espalier.Cli.Reports;
@@ -28,6 +29,7 @@ public sealed class RunReport
         var loads = new List<ExpertLoad>();
         var differences = new List<LossDifference>();
         var seen = new Dictionary<string, double>();
+        var active = new Dictionary<string, double>();
         foreach (var step in run.Steps)
         {
             using var report = await ReportReader.OpenAsync(store, step, cancellationToken).ConfigureAwait(false);
@@ -38,6 +40,8 @@ public sealed class RunReport
                 curves.Add(new LossCurve(step.Name, history, before));
                 seen[step.Name] = before + history[^1].Tokens;
             }
+            if (step.Kind == StageKinds.Train && report is not null && StudyModels.Active(report.RootElement) is { } weights)
+                active[step.Name] = weights;
             if (step.Kind == StageKinds.Evaluate && report is not null)
             {
                 loads.AddRange(ReportReader.Loads(report.RootElement));
@@ -46,14 +50,16 @@ public sealed class RunReport
             if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
                 rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
         }
+        var study = GrowthStudy.Find(StudyModels.Of(run, rows, active));
         return new RunReport(new ReportContent
         {
+            Study = study,
             Run = run,
             Rows = rows,
             Curves = curves,
             Loads = loads,
             Lineage = [.. run.Steps.Select(s => Box(s, rows))],
-            Verdict = GrowthVerdict.Write(run, rows, differences),
+            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences) : StudyTable.Sentences(study),
             XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
         });
     }
@@ -62,8 +68,24 @@ public sealed class RunReport
     public async Task WriteHtmlAsync(string path, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        await WriteAsync(path, HtmlReport.Write(_content), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes a study's table (Markdown) and plot (SVG) beside the page; returns the table's path, or null when the run is no study.</summary>
+    public async Task<string?> WriteStudyAsync(string page, CancellationToken cancellationToken)
+    {
+        if (_content.Study is not { } study)
+            return null;
+        var (table, plot) = (Path.ChangeExtension(page, ".md"), Path.ChangeExtension(page, ".svg"));
+        await WriteAsync(plot, StudyPlot.File(study), cancellationToken).ConfigureAwait(false);
+        await WriteAsync(table, StudyTable.Markdown(study, _content.Run.Name, Path.GetFileName(plot)), cancellationToken).ConfigureAwait(false);
+        return table;
+    }
+
+    private static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
+    {
         var temporary = path + ".part";
-        await File.WriteAllTextAsync(temporary, HtmlReport.Write(_content), cancellationToken).ConfigureAwait(false);
+        await File.WriteAllTextAsync(temporary, text, cancellationToken).ConfigureAwait(false);
         File.Move(temporary, path, overwrite: true);
     }
 

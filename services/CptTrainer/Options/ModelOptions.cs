@@ -15,7 +15,7 @@ public sealed record ModelOptions
 
     /// <summary>Model family.</summary>
     /// <value>olmoe</value>
-    [Option("Model family.", Choices = ["olmoe"])]
+    [Option("Model family: olmoe has experts; llama and qwen3 are dense.", Choices = ["olmoe", "llama", "qwen3"])]
     public string Family { get; init; } = "olmoe";
 
     /// <summary>Layers.</summary>
@@ -40,7 +40,7 @@ public sealed record ModelOptions
 
     /// <summary>Experts per layer.</summary>
     /// <value>8</value>
-    [Option("Experts per layer.", Min = 1, Max = 1 << 16)]
+    [Option("Experts per layer; dense families have none.", Min = 1, Max = 1 << 16)]
     public int Experts { get; init; } = 8;
 
     /// <summary>Experts per token.</summary>
@@ -50,7 +50,7 @@ public sealed record ModelOptions
 
     /// <summary>Inner width of an expert.</summary>
     /// <value>256</value>
-    [Option("Inner width of an expert.", Min = 1, Max = 1 << 20)]
+    [Option("Inner width of an expert, or of a dense feed-forward.", Min = 1, Max = 1 << 20)]
     public int ExpertSize { get; init; } = 256;
 
     /// <summary><c>bytes</c>, or the size of a byte-level BPE vocabulary to train.</summary>
@@ -109,18 +109,21 @@ public sealed record ModelOptions
             throw new UserInputException($"model.top-k is {TopK}, more than the {Experts} experts.");
         if (Heads % (KeyValueHeads ?? Heads) != 0)
             throw new UserInputException($"model.key-value-heads is {KeyValueHeads}, which does not divide model.heads, {Heads}.");
+        var isDense = Family != "olmoe";
         return new ModelConfig
         {
             Family = Family,
+            DenseSize = isDense ? ExpertSize : 0,
+            QueryKeyNorm = Family switch { "olmoe" => QueryKeyNorm.Whole, "qwen3" => QueryKeyNorm.PerHead, _ => QueryKeyNorm.None },
             VocabularySize = vocabulary,
             HiddenSize = Hidden,
             Layers = Layers,
             Heads = Heads,
             KeyValueHeads = KeyValueHeads ?? Heads,
             HeadSize = Hidden / Heads,
-            Experts = Experts,
-            ExpertsPerToken = TopK,
-            ExpertSize = ExpertSize,
+            Experts = isDense ? 0 : Experts,
+            ExpertsPerToken = isDense ? 0 : TopK,
+            ExpertSize = isDense ? 0 : ExpertSize,
             TieEmbeddings = TieEmbeddings,
             NormalizeTopK = NormalizeTopK,
             ScoreFunction = ScoreFunction,

@@ -23,6 +23,19 @@ public enum OptimizerStart
     Continue,
 }
 
+/// <summary>Which weights a run trains.</summary>
+public enum TrainedPart
+{
+    /// <summary>All.</summary>
+    All,
+
+    /// <summary>Routers alone.</summary>
+    Routers,
+
+    /// <summary>Experts, shared experts and dense feed-forwards alone.</summary>
+    FeedForward,
+}
+
 /// <summary>Options of the stage <c>train</c>.</summary>
 public sealed record TrainOptions
 {
@@ -45,6 +58,11 @@ public sealed record TrainOptions
     /// <summary>Tokens to train on, rounded up to whole steps.</summary>
     [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
     public long Tokens { get; init; }
+
+    /// <summary>Tokens of the data's order that earlier steps have read, rounded up to whole optimizer steps.</summary>
+    /// <value>0</value>
+    [Option("Tokens of this seed's order of the data to pass over, because an earlier step of the same seed, length and batch has read them.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    public long Skip { get; init; }
 
     /// <summary>Tokens per sequence.</summary>
     /// <value>128</value>
@@ -125,6 +143,11 @@ public sealed record TrainOptions
     /// <value>0.95</value>
     [Option("AdamW's decay rate of the second moment.", Min = 0, Max = 0.999999)]
     public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Which weights are trained.</summary>
+    /// <value>all</value>
+    [Option("Which weights are trained: all; routers; feed-forward: experts, shared experts and dense feed-forwards. The others stay as they are.")]
+    public TrainedPart Only { get; init; } = TrainedPart.All;
 
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>

@@ -19,7 +19,7 @@ internal static class ExpertAges
     public static IReadOnlyList<LateStart> Load(CheckpointReader reader, MoeDecoder decoder, long steps)
     {
         var late = new List<LateStart>();
-        for (var layer = 0; layer < decoder.Config.Layers; layer++)
+        foreach (var layer in decoder.Config.SparseLayers)
         {
             var name = TrainerStateNames.ExpertSteps(layer);
             if (!reader.Names.Contains(name))
@@ -36,7 +36,7 @@ internal static class ExpertAges
     /// <summary>Writes the counts of every layer that has younger experts.</summary>
     public static async Task SaveAsync(CheckpointWriter writer, MoeDecoder decoder, AdamW optimizer, CancellationToken cancellationToken)
     {
-        for (var layer = 0; layer < decoder.Config.Layers && optimizer.Late.Count > 0; layer++)
+        foreach (var layer in optimizer.Late.Count > 0 ? decoder.Config.SparseLayers : [])
         {
             var router = PartsByExpert(decoder, layer).First();
             var (first, width) = (router.storage_offset(), router.numel() / decoder.Config.Experts);

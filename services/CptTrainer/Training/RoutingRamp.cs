@@ -40,6 +40,8 @@ public sealed class RoutingRamp : IDisposable
     /// <summary>Sets routing for <paramref name="step"/>, before its forward pass.</summary>
     public void Apply(MoeDecoder decoder, long step)
     {
+        if (!_start.IsMixture)
+            return;
         var perToken = _start.ExpertsPerToken;
         if (_start.TargetExpertsPerToken is { } target)
             perToken = (int)Math.Round(_start.ExpertsPerToken + (target - _start.ExpertsPerToken) * Share(step, _widthSteps), MidpointRounding.AwayFromZero);

@@ -21,11 +21,18 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
     /// <summary>Steps between snapshots of the expert load.</summary>
     public long SnapshotEvery => Math.Max(1, Steps / Snapshots);
 
+    /// <summary>Optimizer steps that some tokens take, rounded up.</summary>
+    public static long StepsOf(TrainOptions options, long tokens)
+    {
+        var perStep = (long)options.Batch * options.Length * options.Accumulate;
+        return (tokens + perStep - 1) / perStep;
+    }
+
     /// <summary>Reads the options.</summary>
     public static TrainPlan Of(TrainOptions options)
     {
         var perStep = (long)options.Batch * options.Length * options.Accumulate;
-        var steps = (options.Tokens + perStep - 1) / perStep;
+        var steps = StepsOf(options, options.Tokens);
         return new TrainPlan(steps, perStep, new LearningRateSchedule
         {
             Kind = options.Schedule,

@@ -14,12 +14,13 @@ public sealed class TrainingData : IDisposable
 {
     private readonly TokenizedSplit _split;
     private readonly BatchSampler _sampler;
+    private readonly long _skipped; // optimizer steps
     private readonly int _microBatches;
     private readonly int _parts;
     private readonly Device _device;
 
-    private TrainingData(TokenizedSplit split, BatchSampler sampler, int microBatches, int parts, Device device) =>
-        (_split, _sampler, _microBatches, _parts, _device) = (split, sampler, microBatches, parts, device);
+    private TrainingData(TokenizedSplit split, BatchSampler sampler, long skipped, int microBatches, int parts, Device device) =>
+        (_split, _sampler, _skipped, _microBatches, _parts, _device) = (split, sampler, skipped, microBatches, parts, device);
 
     /// <summary>Opens the training split in the tokenizer's ids, making them when they are not in the cache.</summary>
     public static async Task<TrainingData> OpenAsync(
@@ -29,7 +30,7 @@ public sealed class TrainingData : IDisposable
         try
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
-            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
+            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), TrainPlan.StepsOf(options, options.Skip), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
         }
         catch
         {
@@ -48,13 +49,13 @@ public sealed class TrainingData : IDisposable
         return
         [
             .. from i in Enumerable.Range(0, _microBatches)
-               from part in _sampler.Batch(step * _microBatches + i).Chunk(rows * columns)
+               from part in _sampler.Batch((_skipped + step) * _microBatches + i).Chunk(rows * columns)
                select tensor(part, [rows, columns], device: _device),
         ];
     }
 
-    /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps.</summary>
-    public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs(steps * _microBatches);
+    /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
+    public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * _microBatches);
 
     /// <summary>The smallest number of equal parts that is not below what is asked for.</summary>
     internal static int EqualParts(int rows, int wanted) => Enumerable.Range(1, rows).First(parts => parts == rows || (parts >= wanted && rows % parts == 0));

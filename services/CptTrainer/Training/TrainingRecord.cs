@@ -75,7 +75,7 @@ public sealed class TrainingRecord
                 GradNorm = outcome.GradientNorm,
                 BalanceLoss = outcome.BalanceLoss,
                 RouterZLoss = outcome.RouterZLoss,
-                MaxViolation = outcome.Counts.Average(counts => LoadMetrics.Of(counts).MaxViolation),
+                MaxViolation = outcome.Counts.Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(), // a dense model has no load
             });
             (LossSum, LossCount) = (0, 0);
         }

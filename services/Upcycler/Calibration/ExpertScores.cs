@@ -29,7 +29,7 @@ internal sealed class ExpertScores(StageContext context, MoeCheckpoint source, I
     {
         var saved = await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false);
         var table = saved is null ? new ScoreTable([], null) : JsonSerializer.Deserialize<ScoreTable>(saved, WireJson.Options)!;
-        var layers = source.Config.Layers;
+        var layers = source.Config.SparseLayers.Count;
         if (table.PerLayer.Count == layers)
             return table;
         using var gradients = metric.NeedsGradients ? await GradientsAsync(calibration, cancellationToken).ConfigureAwait(false) : null;
@@ -37,7 +37,7 @@ internal sealed class ExpertScores(StageContext context, MoeCheckpoint source, I
         {
             context.Progress.Report("scoring experts", layer, layers, "layers");
             cancellationToken.ThrowIfCancellationRequested();
-            table = new ScoreTable([.. table.PerLayer, Score(layer, gradients)], gradients?.Tokens);
+            table = new ScoreTable([.. table.PerLayer, Score(source.Config.SparseLayers[layer], gradients)], gradients?.Tokens);
             // Gradients are gone after a restart, so their scores are only worth keeping when they are complete.
             if (gradients is null || layer + 1 == layers)
                 await context.Cursor.SaveAsync(JsonSerializer.SerializeToUtf8Bytes(table, WireJson.Options), cancellationToken).ConfigureAwait(false);

@@ -20,9 +20,9 @@ public sealed record FunctionChange(
     /// <param name="loadSource">Loads the source.</param>
     /// <param name="loadGrown">Loads the grown model.</param>
     /// <param name="tokens">Token ids.</param>
-    /// <param name="sourceOf">Per layer, the source of each grown expert.</param>
+    /// <param name="sourceOf">Per layer of experts, the source of each grown expert; null when experts are not copies of experts.</param>
     public static FunctionChange Measure(
-        Func<MoeDecoder> loadSource, Func<MoeDecoder> loadGrown, long[,] tokens, IReadOnlyList<IReadOnlyList<int>> sourceOf)
+        Func<MoeDecoder> loadSource, Func<MoeDecoder> loadGrown, long[,] tokens, IReadOnlyList<IReadOnlyList<int>>? sourceOf)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
@@ -31,8 +31,8 @@ public sealed record FunctionChange(
         return new FunctionChange(
             lossBefore, lossAfter, (after - before).abs().max().item<float>(),
             [.. chosenBefore.Select(selected => MeanDistinct(selected, null))],
-            [.. chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf[layer]))],
-            [.. chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
+            [.. chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf?[layer]))],
+            sourceOf is null ? [] : [.. chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
     }
 
     private static (Tensor Logits, double Loss, IReadOnlyList<(long[] Experts, int PerToken)> Chosen) Run(Func<MoeDecoder> load, long[,] tokens)

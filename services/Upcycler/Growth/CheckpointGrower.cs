@@ -80,12 +80,18 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
             await writer.AddTensorAsync(TensorNames.SelectionBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", selection), cancellationToken).ConfigureAwait(false);
     }
 
+    // Layers without experts have no groups.
+    private IReadOnlyList<IReadOnlyList<int>> Groups(IReadOnlyList<LayerPlan> plans)
+    {
+        return [.. Enumerable.Range(0, source.Config.Layers).Select(layer => plans.FirstOrDefault(plan => plan.Layer == layer)?.SourceOf ?? [])];
+    }
+
     private ModelConfig Configure(IReadOnlyList<LayerPlan> plans) => source.Config with
     {
         Experts = LayerPlanner.Experts(source.Config.Experts, options),
         ExpertsPerToken = UpcycleRules.ExpertsPerToken(source.Config, options),
         TargetExpertsPerToken = options.Preserve == Preservation.Wide ? source.Config.ExpertsPerToken : null,
-        SiblingGroups = [.. plans.Select(p => p.SourceOf)],
+        SiblingGroups = Groups(plans),
         SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,
     };
 }

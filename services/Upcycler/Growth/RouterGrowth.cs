@@ -10,7 +10,7 @@ namespace Espalier.Upcycler.Growth;
 public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
 {
     // A decoder has logit biases in all layers or in none.
-    private readonly bool _hasBias = Enumerable.Range(0, source.Config.Layers).Any(layer => source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
+    private readonly bool _hasBias = source.Config.SparseLayers.Any(layer => source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
 
     /// <summary>The grown router of one layer.</summary>
     /// <exception cref="UserInputException">The router holds NaN, or the noise vanishes in its element type.</exception>

@@ -20,9 +20,11 @@ internal static class LayerRules
         var listed = (options.LayerPlans ?? []).SelectMany(plan => plan.Layers).ToList();
         foreach (var layer in listed.Where(layer => layer >= config.Layers).Distinct())
             yield return $"layer-plans: there is no layer {layer}; the model has {config.Layers}, from 0.";
+        foreach (var layer in listed.Where(layer => layer < config.Layers && !config.IsSparse(layer)).Distinct())
+            yield return $"layer-plans: layer {layer} has no experts. Name layers of experts: {string.Join(", ", config.SparseLayers)}.";
         foreach (var layer in listed.CountBy(layer => layer).Where(pair => pair.Value > 1).Select(pair => pair.Key))
             yield return $"layer-plans: layer {layer} is in more than one plan. Keep one.";
-        foreach (var problem in Enumerable.Range(0, config.Layers).SelectMany(layer => CheckLayer(options.In(layer), config)).Distinct().ToList())
+        foreach (var problem in config.SparseLayers.SelectMany(layer => CheckLayer(options.In(layer), config)).Distinct().ToList())
             yield return problem;
     }
 

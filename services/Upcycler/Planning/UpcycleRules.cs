@@ -18,7 +18,11 @@ public static class UpcycleRules
     /// <exception cref="UserInputException">All problems.</exception>
     public static void Check(UpcycleOptions options, ModelConfig config, bool hasTrainerState)
     {
+        if (!config.IsMixture)
+            throw new UserInputException([new Problem("upcycle", 0, 0, $"method: {options.Method} copies experts, and this model has none. Use method sparse, drop or split to make experts of its feed-forward layers.")]);
         var problems = new List<string>();
+        if (config.ExpertGroups > 1)
+            problems.Add($"the model chooses among {config.ExpertGroups} groups of neighbouring experts (n_group), which appended experts would not belong to. Only models with one group can be grown.");
         CheckSize(options, config, problems);
         problems.AddRange(LayerRules.Check(options, config));
         CheckMetric(options, config, hasTrainerState, problems);
@@ -38,7 +42,7 @@ public static class UpcycleRules
     {
         if (options.Multiplier is { } multiplier && (multiplier < 2 || !BitOperations.IsPow2(multiplier)))
             problems.Add($"multiplier: {multiplier} cannot be reached by doublings. Use 2, 4, 8, ..., or give the copies of every expert in 'counts'.");
-        var sizes = Enumerable.Range(0, config.Layers)
+        var sizes = config.SparseLayers
             .Select(layer => options.In(layer).Counts is { } counts ? counts.Sum(count => (long)count) : (long)config.Experts * (options.Multiplier ?? LayerPlanner.DefaultMultiplier)).Distinct().ToList();
         if (sizes.Count > 1)
             problems.Add($"layer-plans: layers would have {string.Join(" and ", sizes.Order())} experts, and config.json has one number for all. Give counts with equal sums.");
@@ -64,7 +68,7 @@ public static class UpcycleRules
     }
 
     /// <summary>Whether any layer ranks its experts.</summary>
-    public static bool NeedsScores(UpcycleOptions options, ModelConfig config) => Enumerable.Range(0, config.Layers).Any(layer => LayerRules.NeedsScores(options.In(layer)));
+    public static bool NeedsScores(UpcycleOptions options, ModelConfig config) => config.SparseLayers.Any(layer => LayerRules.NeedsScores(options.In(layer)));
 
     private static void CheckOptimizerState(UpcycleOptions options, ModelConfig config, bool hasTrainerState, List<string> problems)
     {

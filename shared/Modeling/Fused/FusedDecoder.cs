@@ -27,7 +27,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     private static bool SupportsLayers(ModelConfig config) =>
         config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts
         && config is { Experts: > 0, DenseLayers.Count: 0, SharedSize: 0, QueryKeyNorm: QueryKeyNorm.Whole, QueryKeyValueBias: false, OutputBias: false, Latent: null }
-        && config is { ExpertGroups: 1, RoutedScale: 1, WindowedLayers.Count: 0 };
+        && config is { ExpertGroups: 1, RoutedScale: 1, TernaryExperts: false, WindowedLayers.Count: 0 };
 
     /// <summary>Shapes and weights of one layer.</summary>
     public LayerArguments Describe(DecoderLayer layer, long tokens, long length)

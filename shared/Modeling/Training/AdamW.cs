@@ -54,6 +54,10 @@ public sealed class AdamW : IDisposable
     /// <value>none</value>
     public IReadOnlyList<LateStart> Late { get; set; } = [];
 
+    /// <summary>Parts of the buffer that are not trained: neither stepped nor decayed, their gradients left out of the norm. Ascending, apart from each other.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<BufferRange> Frozen { get; set; } = [];
+
     /// <summary>m, in the buffer's layout.</summary>
     public Tensor FirstMoment { get; }
 
@@ -67,6 +71,7 @@ public sealed class AdamW : IDisposable
     /// <exception cref="NotFiniteNumberException">The norm is NaN or infinite; nothing was changed.</exception>
     public double Step(double learningRate, double gradientClip)
     {
+        ClearFrozen();
         if (UsesKernels && _buffer.Values.dtype == ScalarType.Float32 && _buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable)
             return FusedStep(learningRate, gradientClip);
         using var scope = NewDisposeScope();
@@ -118,8 +123,32 @@ public sealed class AdamW : IDisposable
         return norm;
     }
 
-    // The buffer in runs of one age: where each begins, its length, and its own t.
+    private void ClearFrozen()
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        foreach (var range in Frozen)
+            _buffer.Gradients!.narrow(0, range.First, range.Length).zero_();
+    }
+
+    // The trained part of the buffer in runs of one age: where each begins, its length, and its own t.
     private IEnumerable<(long First, long Length, long Steps)> Parts()
+    {
+        foreach (var (first, length, steps) in Ages())
+        {
+            var next = first;
+            foreach (var frozen in Frozen.Where(range => range.First < first + length && range.First + range.Length > first))
+            {
+                if (frozen.First > next)
+                    yield return (next, frozen.First - next, steps);
+                next = frozen.First + frozen.Length;
+            }
+            if (next < first + length)
+                yield return (next, first + length - next, steps);
+        }
+    }
+
+    private IEnumerable<(long First, long Length, long Steps)> Ages()
     {
         var first = 0L;
         foreach (var late in Late)
@@ -159,6 +188,11 @@ public sealed class AdamW : IDisposable
         _scratch.Dispose();
     }
 }
+
+/// <summary>A part of the buffer.</summary>
+/// <param name="First">First element.</param>
+/// <param name="Length">Elements.</param>
+public readonly record struct BufferRange(long First, long Length);
 
 /// <summary>A part of the buffer that joined training later: its bias corrections use its own step count.</summary>
 /// <param name="First">First element.</param>

@@ -119,7 +119,7 @@ public sealed partial class MoeCheckpoint
 
     private void Sort()
     {
-        for (var layer = 0; layer < Config.Layers; layer++)
+        foreach (var layer in Config.SparseLayers)
             for (var expert = 0; expert < Config.Experts; expert++)
                 _experts[layer, expert] = [];
         var others = new List<TensorEntry>();
@@ -130,7 +130,7 @@ public sealed partial class MoeCheckpoint
             {
                 var layer = int.Parse(tensor.Name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture);
                 var expert = int.Parse(match.Groups[2].ValueSpan, System.Globalization.CultureInfo.InvariantCulture);
-                if (layer < Config.Layers && expert < Config.Experts)
+                if (layer < Config.Layers && expert < Config.Experts && Config.IsSparse(layer))
                     _experts[layer, expert].Add(tensor);
                 else
                     strangers.Add(tensor.Name);
@@ -140,7 +140,7 @@ public sealed partial class MoeCheckpoint
         }
         if (strangers.Count > 0)
             throw new UserInputException(
-                $"config.json has {Config.Layers} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' and {strangers.Count - 1} more beyond them.");
+                $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' and {strangers.Count - 1} more beyond them.");
         Others = others;
     }
 
@@ -148,7 +148,7 @@ public sealed partial class MoeCheckpoint
     {
         var problems = new List<Problem>();
         var (experts, hidden, width) = (Config.Experts, Config.HiddenSize, Config.ExpertSize);
-        for (var layer = 0; layer < Config.Layers; layer++)
+        foreach (var layer in Config.SparseLayers)
         {
             Require(TensorNames.Router(layer), experts, hidden);
             CheckShape(RouterBias(layer), experts);

@@ -69,6 +69,29 @@ public sealed class AdamWTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public void Step_FrozenParts_StayAndDoNotCountInTheNorm(bool usesKernels)
+    {
+        using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        var length = decoder.Buffer.Values.numel();
+        using var optimizer = new AdamW(decoder.Buffer)
+        {
+            UsesKernels = usesKernels, Frozen = [new BufferRange(0, 16), new BufferRange(64, length - 64)], Late = [new LateStart(0, 48, 0)],
+        };
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        var before = decoder.Buffer.Values.data<float>().ToArray();
+        decoder.Buffer.Gradients!.fill_(2);
+
+        var norm = optimizer.Step(0.01, gradientClip: 0);
+
+        norm.ShouldBe(2 * Math.Sqrt(48), 1e-3);
+        var after = decoder.Buffer.Values.data<float>().ToArray();
+        Enumerable.Range(0, (int)length).Where(i => before[i] != after[i]).ShouldBe(Enumerable.Range(16, 48));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public void Step_LateStart_UsesItsOwnStepCount(bool usesKernels)
     {
         using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);

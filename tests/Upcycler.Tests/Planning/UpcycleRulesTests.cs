@@ -35,7 +35,7 @@ public sealed class UpcycleRulesTests
     [InlineData("""{"method":"copy","preserve":"sibling-exclusive","router":{"method":"bias-only"}}""", "Use router method copy")]
     [InlineData("""{"method":"utility","preserve":"wide"}""", "Use method copy")]
     [InlineData("""{"metric":"gradient-squared","calibration":{"data":"file:x","samples":4,"batches":10}}""", "Raise samples")]
-    [InlineData("""{"method":"magic"}""", "copy, utility")]
+    [InlineData("""{"method":"magic"}""", "Choose one of: copy, depth")]
     public async Task Run_CombinationThatCannotWork_SaysWhatWould(string options, string remedy)
     {
         using var tiny = await TinyCheckpoint.CreateAsync();

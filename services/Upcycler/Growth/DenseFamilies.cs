@@ -1,0 +1,33 @@
+using Espalier.Contracts;
+using Espalier.Modeling;
+
+namespace Espalier.Upcycler.Growth;
+
+/// <summary>The mixture-of-experts family that a dense family's weights fit into without a change.</summary>
+public static class DenseFamilies
+{
+    /// <summary>Its name.</summary>
+    /// <exception cref="UserInputException">There is none.</exception>
+    public static string Mixture(string dense, bool isShared) => dense switch
+    {
+        "llama" or "mistral" => isShared ? "deepseek" : "mixtral",
+        "qwen2" => "qwen2_moe",
+        "qwen3" => "qwen3_moe",
+        _ => dense,
+    };
+
+    /// <summary>Refuses a model that has no dense feed-forward layers, or is stored packed.</summary>
+    public static void RequireDense(ModelConfig source, string method)
+    {
+        if (source.DenseSize == 0 || source.IsMixture)
+            throw new UserInputException($"method: {method} makes experts of dense feed-forward layers, and this model has experts already. Use method copy or utility for more of them, or split for finer ones.");
+        RequirePlain(source, method);
+    }
+
+    /// <summary>Refuses a model that is stored packed.</summary>
+    public static void RequirePlain(ModelConfig source, string method)
+    {
+        if (source.Quantization is not null)
+            throw new UserInputException($"method: {method} changes weights, which this model stores packed. Grow the model it was quantized from.");
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Stages.Surgery;
+using Espalier.Upcycler.Calibration;
+using Espalier.Upcycler.Growth;
+using Espalier.Upcycler.Methods;
+using Espalier.Upcycler.Methods.Models;
+
+namespace Espalier.Upcycler;
+
+/// <summary>What the stage reports about a model that was grown as a whole.</summary>
+internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Method, MoeCheckpoint Before, MoeCheckpoint After)
+{
+    /// <summary>How the function changed, when there was text to measure it on.</summary>
+    public FunctionChange? Change { get; init; }
+
+    public IReadOnlyDictionary<string, double> Metrics()
+    {
+        var metrics = new Dictionary<string, double>
+        {
+            ["experts"] = After.Config.Experts,
+            ["layers"] = After.Config.Layers,
+            ["total-parameters"] = After.Config.TotalParameters,
+            ["active-parameters"] = After.Config.ActiveParameters,
+            ["bytes-new"] = SurgeryReport.NewBytes(Before.Manifest, After.Manifest),
+        };
+        if (Method is DepthStacking && Options.Own<DepthOptions>().TotalTokens is { } tokens)
+            metrics["recommended-tokens-before"] = StackTiming.SmallModelTokens(After.Config.TotalParameters, tokens);
+        if (Change is not null)
+        {
+            metrics["loss-before"] = Change.LossBefore;
+            metrics["loss-after"] = Change.LossAfter;
+            metrics["largest-logit-difference"] = Change.LargestLogitDifference;
+        }
+        return metrics;
+    }
+
+    public JsonObject ToJson(IReadOnlyDictionary<string, double> metrics) => new()
+    {
+        ["method"] = Method.Name,
+        ["options"] = JsonSerializer.SerializeToNode(Options.Stage, WireJson.Options),
+        ["shape"] = new JsonObject { ["before"] = Shape(Before), ["after"] = Shape(After) },
+        ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
+    };
+
+    private static JsonObject Shape(MoeCheckpoint model) => new()
+    {
+        ["family"] = model.Config.Family,
+        ["layers"] = model.Config.Layers,
+        ["experts"] = model.Config.Experts,
+        ["experts-per-token"] = model.Config.ExpertsPerToken,
+        ["expert-size"] = model.Config.ExpertSize,
+        ["shared-size"] = model.Config.SharedSize,
+        ["total-parameters"] = model.Config.TotalParameters,
+        ["active-parameters"] = model.Config.ActiveParameters,
+    };
+}
