@@ -19,6 +19,8 @@ namespace Espalier.CptTrainer;
 /// </summary>
 public sealed class TrainStage(TimeProvider time) : IStage
 {
+    private const double OperationsPerWeight = 6; // forward and backward, per token
+
     /// <inheritdoc/>
     public string Kind => StageKinds.Train;
 
@@ -72,6 +74,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data.Step(step), rate, step);
             record.Add(step, rate, outcome, plan);
+            record.Operations += OperationsPerWeight * decoder.Config.ActiveParameters * plan.TokensPerStep;
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
             context.Progress.Metric("loss", outcome.Loss);
             context.Progress.ExpertLoad(outcome.Counts);
@@ -121,6 +124,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
         {
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
+            ["operations"] = record.Operations,
             ["max-violation"] = record.Load[^1].Layers.Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
         };
         return new StageResult

@@ -202,7 +202,7 @@ public sealed partial record ModelConfig
 
     private int SparseCount => Experts > 0 ? Layers - DenseLayers.Count : 0;
 
-    private long SharedParameters => 3L * HiddenSize * SharedSize + (SharedGate ? HiddenSize : 0);
+    private long SharedParameters => 3L * HiddenSize * SharedSize + (SharedGate && SharedSize > 0 ? HiddenSize : 0);
 
     private long EmbeddingParameters => (TieEmbeddings ? 1L : 2L) * VocabularySize * HiddenSize;
 

@@ -130,6 +130,8 @@ public sealed class TrainStageTests : IDisposable
             new StepInput("base", "model", half.Outputs["model"]), new StepInput("base", "trainer-state", half.Outputs["trainer-state"])));
 
         (await WeightsAsync(rest)).ShouldBe(await WeightsAsync(whole));
+        whole.Metrics["operations"].ShouldBe(6 * (await _bench.ReportAsync(whole))["active-parameters"]!.GetValue<double>() * 1280);
+        (half.Metrics["operations"] + rest.Metrics["operations"]).ShouldBe(whole.Metrics["operations"]);
 
         async Task<IEnumerable<Digest>> WeightsAsync(StageResult result) => (await _bench.Store.ReadAsync(result.Outputs["model"].Root, default)).Tensors.Select(t => t.Blob);
     }
@@ -168,6 +170,36 @@ public sealed class TrainStageTests : IDisposable
             new StepInput("base", "model", first.Outputs["model"]), new StepInput("base", "trainer-state", wrong))));
 
         error.Message.ShouldContain("must hold 4 counts");
+    }
+
+    [Theory]
+    [InlineData("routers", ".mlp.gate.")]
+    [InlineData("feed-forward", ".mlp.experts.")]
+    public async Task Run_OnlyAPart_LeavesTheRestAsItWas(string part, string trained)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+
+        var second = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options($$"""{"only":"{{part}}","tokens":640,"balance":"none"}""", model: null), null, null, new StepInput("base", "model", first.Outputs["model"])));
+
+        var (before, after) = (await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["model"], default), await CheckpointReader.OpenAsync(_bench.Store, second.Outputs["model"], default));
+        foreach (var name in after.Names.Where(name => !name.EndsWith("e_score_correction_bias", StringComparison.Ordinal)))
+            after.ReadAll(name).SequenceEqual(before.ReadAll(name)).ShouldBe(!name.Contains(trained, StringComparison.Ordinal), name);
+    }
+
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("qwen3")]
+    public async Task Run_DenseModel_Learns(string family)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var result = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options("""{"tokens":3200}""", model: $$"""{"family":"{{family}}","layers":2,"hidden":32,"heads":4,"expert-size":48}""")));
+
+        result.Metrics["train-loss"].ShouldBeLessThan(4);
+        ModelConfig.Parse((await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default)).ReadFile("config.json")).IsMixture.ShouldBeFalse();
     }
 
     private async Task<ManifestRef> WithStepsAsync(ManifestRef state, long[] steps)

@@ -50,6 +50,9 @@ public sealed class TrainingRecord
     /// <summary>Steps since the last point.</summary>
     public long LossCount { get; set; }
 
+    /// <summary>6 x active weights x tokens, over all steps: a model that was grown wide uses fewer weights as it goes on.</summary>
+    public double Operations { get; set; }
+
     /// <summary>Load since the last snapshot.</summary>
     public long[][]? Counts { get; set; }
 

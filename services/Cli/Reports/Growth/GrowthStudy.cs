@@ -10,6 +10,8 @@ internal sealed class GrowthStudy
     public const string SmallName = "small from scratch";
     public const string LargeName = "large from scratch";
 
+    private const double Rounding = 0.01;
+
     private GrowthStudy(IReadOnlyList<StudyArm> arms, IReadOnlyList<StudyRow> rows) => (Arms, Rows) = (arms, rows);
 
     /// <summary>All arms, in pipeline order.</summary>
@@ -66,7 +68,7 @@ internal sealed class GrowthStudy
 
     // The first grown arm of the pipeline with the same transition and budget: what the others are alternatives to.
     private StudyArm? Reference(StudyArm arm) =>
-        Grown.FirstOrDefault(a => a.First.Tokens == arm.First.Tokens && a.First.GrownAt == arm.First.GrownAt) is { } first && first != arm ? first : null;
+        Grown.FirstOrDefault(a => IsSame(a.First.Tokens, arm.First.Tokens) && IsSame(a.First.GrownAt, arm.First.GrownAt)) is { } first && first != arm ? first : null;
 
     // Time that the large model from scratch takes to the same loss, by linear interpolation between its budgets, less the
     // time that this arm took. Nothing outside the range of losses that it was measured at.
@@ -81,7 +83,10 @@ internal sealed class GrowthStudy
         return null;
     }
 
-    private static StudyArm? Control(IReadOnlyList<StudyArm> controls, double tokens) => controls.FirstOrDefault(a => a.First.Tokens == tokens);
+    private static StudyArm? Control(IReadOnlyList<StudyArm> controls, double tokens) => controls.FirstOrDefault(a => IsSame(a.First.Tokens, tokens));
+
+    // Budgets are rounded up to whole steps, part by part.
+    private static bool IsSame(double? a, double? b) => a is { } x && b is { } y && Math.Abs(x - y) <= Rounding * Math.Max(x, y);
 
     private static IEnumerable<(StudyModel A, StudyModel B)> Pairs(StudyArm a, StudyArm b) => from x in a.Models from y in b.Models where x.Seed == y.Seed select (x, y);
 }

@@ -28,7 +28,7 @@ internal static class StudyModels
                 row.TotalParameters!.Value,
                 chain.Sum(Tokens),
                 chain.Sum(s => s.Duration.TotalSeconds),
-                chain.Sum(s => OperationsPerWeight * active.GetValueOrDefault(s.Name) * Tokens(s)),
+                chain.Sum(s => s.Metrics.TryGetValue("operations", out var done) ? done : OperationsPerWeight * active.GetValueOrDefault(s.Name) * Tokens(s)),
                 row.Loss!.Value));
         }
         return models;

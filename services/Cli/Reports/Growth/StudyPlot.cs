@@ -42,10 +42,11 @@ internal static class StudyPlot
 
     private static void DrawPanel(Svg svg, List<IGrouping<string, StudyArm>> series, double left, string label, Func<StudyArm, double> ofArm, Func<StudyModel, double> ofModel, Func<double, double> y)
     {
-        var last = series.SelectMany(s => s).SelectMany(a => a.Models).Max(ofModel) * 1.04;
-        double X(double value) => left + value / last * PanelWidth;
-        foreach (var tick in Ticks(0, last))
-            svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid").Text(X(tick), Height - Bottom + 15, tick.ToString(tick >= 1e6 ? "0.#e+0" : "0.##", CultureInfo.InvariantCulture), "axis", "middle");
+        var spent = series.SelectMany(s => s).SelectMany(a => a.Models).Select(ofModel).ToList();
+        var (first, last) = (spent.Min() * 0.9, spent.Max() * 1.04);
+        double X(double value) => left + (value - first) / (last - first) * PanelWidth;
+        foreach (var tick in Ticks(first, last))
+            svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid").Text(X(tick), Height - Bottom + 15, tick.ToString(tick >= 1e6 ? "0.##e+0" : "0.##", CultureInfo.InvariantCulture), "axis", "middle");
         svg.Text(left + PanelWidth / 2, Height - 8, label, "axis", "middle");
         for (var i = 0; i < series.Count; i++)
         {

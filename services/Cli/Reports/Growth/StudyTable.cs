@@ -63,7 +63,7 @@ internal static class StudyTable
         row.Arm.First.GrownAt is { } at ? RunTable.Count(at) : "-",
         RunTable.Count(row.Arm.First.Tokens),
         string.Create(CultureInfo.InvariantCulture, $"{row.Arm.Loss:0.0000} ({row.Arm.Models.Min(m => m.Loss):0.000}-{row.Arm.Models.Max(m => m.Loss):0.000})"),
-        row.Closure is { } closure ? $"{Share(closure.Value)} {Interval(closure, Share)}" : "-",
+        row.Closure is not { } closure ? "-" : row.Gap is { Low: > 0 } ? $"{Share(closure.Value)} {Interval(closure, Share)}" : "no clear gap",
         row.AgainstFirst is { } difference ? $"{Signed(difference.Value)} {Interval(difference, Signed)}" : "-",
         row.Arm.Seconds.ToString("0.0", CultureInfo.InvariantCulture),
         row.SavedShare is { } share ? $"{-share.Value:+0 %;-0 %;0 %}" : "-",
