@@ -125,7 +125,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
             ["operations"] = record.Operations,
-            ["max-violation"] = record.Load[^1].Layers.Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
+            ["max-violation"] = record.Load[^1].Layers.Where(counts => counts.Count > 0).Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
         };
         return new StageResult
         {

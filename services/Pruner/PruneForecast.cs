@@ -22,7 +22,7 @@ internal sealed class PruneForecast : IStageForecast
             ? source.Config with { Experts = UnitSelection.CountExperts(source.Config, options.Ratio) }
             : source.Config with { ExpertSize = options.Scope == PruneScope.Global ? source.Config.ExpertSize : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf) };
         var pruned = ModelOutline.Of(after, source.HasRouterBias, source.HasSelectionBias);
-        var experts = (long)after.Layers * after.Experts * pruned.ExpertBytes;
+        var experts = (long)after.SparseLayers.Count * after.Experts * pruned.ExpertBytes;
         var fresh = options.Ratio == 0 ? 0 : isExpert ? pruned.RouterBytes : experts;
         return new StepForecast
         {

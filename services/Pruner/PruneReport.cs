@@ -10,18 +10,18 @@ namespace Espalier.Pruner;
 /// <summary>What the stage reports: what stayed, on what evidence, and what it saved.</summary>
 internal sealed record PruneReport(PruneOptions Options, Granularity Granularity, ModelConfig Before, ModelConfig After, IReadOnlyList<KeptUnits> Kept)
 {
-    /// <summary>Sums over the calibration text per layer; empty when the method saw none.</summary>
+    /// <summary>Sums over the calibration text per layer, dense ones included; empty when the method saw none.</summary>
     public IReadOnlyList<LayerSums> Sums { get; init; } = [];
 
     /// <summary>Experts that were kept whole for their massive activations.</summary>
     public IReadOnlyList<(int Layer, int Expert)> SuperExperts { get; init; } = [];
 
     /// <summary>Experts that no calibration token reached.</summary>
-    private int Unrouted => Sums.Sum(s => s.Unrouted.Count);
+    private int Unrouted => Sums.Count == 0 ? 0 : Before.SparseLayers.Sum(layer => Sums[layer].Unrouted.Count);
 
-    private long RoutedBefore => (long)Before.Layers * Before.Experts * Before.ExpertParameters;
+    private long RoutedBefore => (long)Before.SparseLayers.Count * Before.Experts * Before.ExpertParameters;
 
-    private long RoutedAfter => (long)After.Layers * After.Experts * After.ExpertParameters;
+    private long RoutedAfter => (long)After.SparseLayers.Count * After.Experts * After.ExpertParameters;
 
     public IReadOnlyDictionary<string, double> Metrics(Manifest source, Manifest result) => new Dictionary<string, double>
     {

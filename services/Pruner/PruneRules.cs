@@ -11,6 +11,8 @@ public static class PruneRules
     /// <exception cref="UserInputException">All problems.</exception>
     public static Granularity Check(PruneOptions options, IPruningMethod method, ModelConfig config)
     {
+        if (!config.IsMixture)
+            throw new UserInputException([new Problem("prune", 0, 0, $"the model is dense ({config.Family}) and has no experts to take away. Make experts of its feed-forward layers first: upcycle with method sparse.")]);
         var granularity = options.Granularity ?? method.Granularities[0];
         var problems = new List<string>();
         if (!method.Granularities.Contains(granularity))
@@ -25,6 +27,8 @@ public static class PruneRules
             problems.Add("scope: layers must keep the same number of experts, so whole experts cannot compete across layers. Use scope uniform, or granularity neuron.");
         if (config.Quantization is not null && granularity == Granularity.Neuron)
             problems.Add("this model's weights are packed, and neurons cannot be cut out of packed groups. Prune the model it was quantized from, then quantize again.");
+        if (config.ExpertGroups > 1 && granularity == Granularity.Expert && options.Ratio > 0)
+            problems.Add($"granularity: tokens choose among {config.ExpertGroups} groups of neighbouring experts (n_group), which must stay equal, so whole experts cannot go. Use granularity neuron, with method heapr or random.");
         return problems.Count == 0
             ? granularity
             : throw new UserInputException([.. problems.Select(p => new Problem("prune", 0, 0, p))]);

@@ -35,18 +35,24 @@ public sealed class PruneStage : IStage
             : UnitSelection.CountNeurons(config, options.Ratio, options.MultipleOf);
 
         var need = PruneRules.NeedOf(options, method);
-        var sums = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
-        var scores = sums.Select((layer, index) => method.Score(layer, new ScoreRequest(index, granularity, options.Seed, context.Options))).ToList();
+        var all = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
+        var sums = config.SparseLayers.Select(layer => all[layer]).ToList(); // from here on by place among the MoE layers
+        var scores = config.SparseLayers.Zip(sums, (layer, seen) => method.Score(seen, new ScoreRequest(layer, granularity, options.Seed, context.Options))).ToList();
         var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
-        RefuseTooMany(superExperts, granularity, count);
+        RefuseTooMany([.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))], granularity, count);
         var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
+        kept = [.. kept.Select(units => units with { Layer = config.SparseLayers[units.Layer] })];
         var width = granularity == Granularity.Expert || options.Ratio == 0 ? config.ExpertSize : Width(kept, config, options);
 
         var model = await new CheckpointPruner(source).WriteAsync(
             context.Artifacts, kept, width, context.Step.Key,
             done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
-        var report = new PruneReport(options, granularity, config, after.Config, kept) { Sums = need == CalibrationNeed.None ? [] : sums, SuperExperts = superExperts };
+        var report = new PruneReport(options, granularity, config, after.Config, kept) 
+        {
+            Sums = need == CalibrationNeed.None ? [] : all,
+            SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
+        };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
         if (metrics["unrouted-experts"] > 0)
             context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. More calibration samples give better scores.");

@@ -31,8 +31,9 @@ internal sealed record QuantizationWork
     /// <summary>The configuration of the result.</summary>
     public ModelConfig QuantizedConfig => QuantizationConfig.Of(Config, Scheme);
 
-    /// <summary>Embedding, last norm and head.</summary>
-    public IEnumerable<string> NamesOutsideLayers => Source.Names.Where(name => !name.StartsWith("model.layers.", StringComparison.Ordinal));
+    /// <summary>Embedding, last norm and head, and layers that are not run.</summary>
+    public IEnumerable<string> NamesOutsideLayers =>
+        Source.Names.Where(name => !Enumerable.Range(0, Config.Layers).Any(layer => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
 
     /// <summary>Reads the options and the model, and refuses what cannot be done before any work starts.</summary>
     public static QuantizationWork Prepare(StageContext context, CheckpointReader source)
@@ -56,6 +57,7 @@ internal sealed record QuantizationWork
             Config = config,
             Targets = new TargetMatrices(config, options.Targets),
         };
+        work.Targets.CheckFamily();
         work.Targets.Check(work.Scheme);
         foreach (var name in work.NamesOutsideLayers)
             work.CheckFinite(name);

@@ -21,7 +21,9 @@ internal sealed class QuantizeForecast : IStageForecast
         var (scheme, config) = (new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric), source.Config);
         if (config.Quantization is { } done)
             throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
-        new TargetMatrices(config, options.Targets).Check(scheme);
+        var targets = new TargetMatrices(config, options.Targets);
+        targets.CheckFamily();
+        targets.Check(scheme);
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
         var packed = matrices.Sum(m => m.Count * PackedBytes(m.Rows, m.Columns, scheme, source.ElementBytes));
@@ -40,14 +42,26 @@ internal sealed class QuantizeForecast : IStageForecast
 
     private static IEnumerable<(long Count, long Rows, long Columns)> Matrices(ModelConfig config, QuantizationTargets targets)
     {
-        var experts = (long)config.Layers * config.Experts;
-        yield return (2 * experts, config.ExpertSize, config.HiddenSize);
-        yield return (experts, config.HiddenSize, config.ExpertSize);
+        var (mixtures, dense) = (config.SparseLayers.Count, config.Layers - config.SparseLayers.Count);
+        foreach (var matrix in Mlp((long)mixtures * config.Experts, config.ExpertSize))
+            yield return matrix;
         if (targets == QuantizationTargets.Experts)
             yield break;
-        yield return (config.Layers, (long)config.Heads * config.HeadSize, config.HiddenSize);
-        yield return (2L * config.Layers, (long)config.KeyValueHeads * config.HeadSize, config.HiddenSize);
-        yield return (config.Layers, config.HiddenSize, (long)config.Heads * config.HeadSize);
+        foreach (var matrix in Mlp(dense, config.DenseSize).Concat(Mlp(config.SharedSize > 0 ? mixtures : 0, config.SharedSize)))
+            yield return matrix;
+        if (config.Latent is { } latent)
+        {
+            yield return (config.Layers, latent.QueryRank ?? (long)config.Heads * config.HeadSize, config.HiddenSize);
+            yield return (config.Layers, latent.KeyValueRank + latent.RotarySize, config.HiddenSize);
+        }
+        else
+        {
+            yield return (config.Layers, (long)config.Heads * config.HeadSize, config.HiddenSize);
+            yield return (2L * config.Layers, (long)config.KeyValueHeads * config.HeadSize, config.HiddenSize);
+        }
+        yield return (config.Layers, config.HiddenSize, (long)config.Heads * config.ValueSize);
+
+        IEnumerable<(long, long, long)> Mlp(long count, long inner) => count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
     }
 
     private static long PackedBytes(long rows, long columns, QuantizationScheme scheme, int elementBytes)
@@ -61,7 +75,7 @@ internal sealed class QuantizeForecast : IStageForecast
     private static long CalibratedBytes(CalibrationOptions calibration, ModelConfig config)
     {
         var stream = 4L * calibration.Samples * calibration.Length * config.HiddenSize;
-        var widest = Math.Max(config.HiddenSize, Math.Max(config.ExpertSize, config.Heads * config.HeadSize));
+        var widest = new[] { config.HiddenSize, config.ExpertSize, config.DenseSize, config.SharedSize, config.Heads * config.ValueSize }.Max();
         return MemoryForecast.Layer(config) + 2 * stream + MemoryForecast.Forward(config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
     }
 

@@ -5,7 +5,7 @@ namespace Espalier.Quantizer;
 /// <summary>Which matrices get codes.</summary>
 public enum QuantizationTargets
 {
-    /// <summary>Attention projections and experts.</summary>
+    /// <summary>Attention projections, experts, shared experts and dense layers' MLPs.</summary>
     Linear,
 
     /// <summary>Experts only.</summary>
@@ -41,7 +41,7 @@ public sealed record QuantizeOptions
 
     /// <summary>Which matrices get codes.</summary>
     /// <value>linear</value>
-    [Option("linear: attention projections and experts; experts: experts only. Router, norms, embedding and head stay as they are.")]
+    [Option("linear: attention projections, experts, shared experts and dense layers; experts: routed experts only. Router, norms, embedding and head stay as they are.")]
     public QuantizationTargets Targets { get; init; } = QuantizationTargets.Linear;
 
     /// <summary>Share of matrices that may fall back to rounding.</summary>

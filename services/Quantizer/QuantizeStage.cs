@@ -115,7 +115,7 @@ public sealed class QuantizeStage : IStage
         writer.AddParent(new Parent(work.Source.Root, "quantized", context.Step.Key));
         foreach (var data in context.Inputs.Where(i => i.Artifact.Kind == ArtifactKind.Dataset))
             writer.AddParent(new Parent(data.Artifact.Root, "data", context.Step.Key));
-        for (var layer = 0; layer < work.Config.Layers; layer++)
+        foreach (var layer in work.Config.SparseLayers)
             for (var expert = 0; expert < work.Config.Experts; expert++)
                 writer.AddExpertOrigin(new ExpertOrigin(layer, expert, work.Source.Root, layer, expert));
         writer.SetProperties(new JsonObject { ["quantization"] = work.Describe() });

@@ -13,8 +13,8 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
     /// <summary>Names of the weights of a layer, in a fixed order.</summary>
     public IReadOnlyList<string> OfLayer(int layer) =>
     [
-        .. targets == QuantizationTargets.Linear ? Attention(layer).Select(module => module + ".weight") : [],
-        .. from expert in Enumerable.Range(0, config.Experts)
+        .. targets == QuantizationTargets.Linear ? Attention(layer).Concat(EveryTokensMlp(layer)).Select(module => module + ".weight") : [],
+        .. from expert in Enumerable.Range(0, config.IsSparse(layer) ? config.Experts : 0)
            from projection in ExpertProjections
            select TensorNames.Expert(layer, expert, projection),
     ];
@@ -25,9 +25,21 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
         "lm_head",
         .. from layer in Enumerable.Range(0, config.Layers)
            from module in (IEnumerable<string>)
-               [.. targets == QuantizationTargets.Experts ? Attention(layer) : [], TensorNames.Layer(layer) + "mlp.gate"]
+               [
+                   .. Expansions(layer),
+                   .. targets == QuantizationTargets.Experts ? Attention(layer).Concat(EveryTokensMlp(layer)) : [],
+                   .. config.IsSparse(layer) ? [TensorNames.Layer(layer) + "mlp.gate"] : Array.Empty<string>(),
+                   .. config.IsSparse(layer) && config.SharedGate ? [TensorNames.Layer(layer) + "mlp.shared_expert_gate"] : Array.Empty<string>(),
+               ]
            select module,
     ];
+
+    /// <summary>Refuses a choice of weights that the model does not have, and says what can be chosen.</summary>
+    public void CheckFamily()
+    {
+        if (targets == QuantizationTargets.Experts && !config.IsMixture)
+            throw new UserInputException($"'targets' is experts, and the model is dense ({config.Family}): it has none. Use targets linear.");
+    }
 
     /// <summary>Refuses a group size that leaves an incomplete group or an incomplete word, and names the nearest that fits.</summary>
     public void Check(QuantizationScheme scheme)
@@ -46,15 +58,31 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
             $"group-size {scheme.GroupSize} at {scheme.Bits} bits does not fit {string.Join(" and ", misfits.Select(m => $"the {m.Columns} input columns of {m.What}"))}. {remedy}");
     }
 
-    private static IEnumerable<string> Attention(int layer) =>
-        AttentionProjections.Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+    private IEnumerable<string> Attention(int layer) => AttentionProjectionNames().Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+
+    // Latent attention: those that read the residual stream and the one that writes it.
+    private IReadOnlyList<string> AttentionProjectionNames() =>
+        config.Latent is not { } latent ? AttentionProjections : [latent.QueryRank is null ? "q_proj" : "q_a_proj", "kv_a_proj_with_mqa", "o_proj"];
+
+    // Latent attention: the projections out of the latent vectors keep their weights.
+    private IEnumerable<string> Expansions(int layer) => config.Latent is not { } latent ? []
+        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "").Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+
+    // A dense layer's MLP, or the shared expert.
+    private IEnumerable<string> EveryTokensMlp(int layer) =>
+        !config.IsSparse(layer) ? ExpertProjections.Select(projection => Module(TensorNames.DenseMlp(layer, projection)))
+        : config.SharedSize > 0 ? ExpertProjections.Select(projection => Module(TensorNames.SharedExpert(layer, projection))) : [];
+
+    private static string Module(string weight) => weight[..^".weight".Length];
 
     private List<(string What, long Columns)> Widths() =>
     [
         ("gate_proj and up_proj", config.HiddenSize),
-        ("down_proj", config.ExpertSize),
+        .. config.IsMixture ? [("down_proj", config.ExpertSize)] : Array.Empty<(string, long)>(),
         .. targets == QuantizationTargets.Linear
-            ? [("q_proj, k_proj and v_proj", config.HiddenSize), ("o_proj", (long)config.Heads * config.HeadSize)]
+            ? [("q_proj, k_proj and v_proj", config.HiddenSize), ("o_proj", (long)config.Heads * config.ValueSize)]
             : Array.Empty<(string, long)>(),
+        .. targets == QuantizationTargets.Linear && config.DenseSize > 0 ? [("down_proj of dense layers", config.DenseSize)] : Array.Empty<(string, long)>(),
+        .. targets == QuantizationTargets.Linear && config.SharedSize > 0 ? [("down_proj of the shared expert", config.SharedSize)] : Array.Empty<(string, long)>(),
     ];
 }

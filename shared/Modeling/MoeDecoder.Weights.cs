@@ -146,9 +146,11 @@ public sealed partial class MoeDecoder
     /// <exception cref="InvalidModelException">The model has too few experts, or no sibling groups.</exception>
     public void ChangeRouting(bool siblingExclusive, int expertsPerToken)
     {
+        if (!Config.IsMixture && !siblingExclusive && expertsPerToken == Config.ExpertsPerToken)
+            return; // nothing is routed
         if (siblingExclusive && Config.SiblingGroups is null)
             throw new InvalidModelException("Sibling-exclusive routing needs sibling groups, which this model does not record.");
-        var limit = siblingExclusive ? _mixtures.Min(layer => layer.Siblings!.Count) : Config.Experts;
+        var limit = siblingExclusive ? _mixtures.Min(layer => layer.Siblings!.Count) : Config.Experts / Config.ExpertGroups * Config.ChosenGroups;
         if (expertsPerToken < 1 || expertsPerToken > limit)
             throw new InvalidModelException($"Experts per token must be from 1 to {limit}, not {expertsPerToken}.");
         Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };

@@ -130,7 +130,8 @@ internal sealed class FamilyModel
         return tensors;
     }
 
-    private static void WriteFile(string path, Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> tensors)
+    /// <summary>Writes one file of tensors.</summary>
+    public static void WriteFile(string path, Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> tensors)
     {
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         using var data = new MemoryStream();

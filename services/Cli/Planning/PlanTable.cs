@@ -23,7 +23,7 @@ internal static class PlanTable
         foreach (var step in plan.Steps.Where(s => s.Outlook != StepOutlook.Cached))
             terminal.Output.WriteLine($"  {step.Name} {Verb(step.Outlook)}: {step.Reason}{(step.When is { } when && step.Outlook == StepOutlook.Conditional ? $"; only when {when}" : "")}");
         foreach (var step in plan.Steps.Where(s => s.After?.BeyondPlain.Count > 0 && s.Before?.BeyondPlain.SequenceEqual(s.After.BeyondPlain) != true))
-            terminal.Output.WriteLine($"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: plain OLMoE loaders would run it without.");
+            terminal.Output.WriteLine($"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
         var timed = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional && s.Seconds is not null);
         var running = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional);
         terminal.Output.WriteLine($"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{(timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "")}.");

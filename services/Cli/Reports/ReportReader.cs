@@ -32,7 +32,7 @@ internal static class ReportReader
             if (!model.TryGetProperty("routing", out var routing) || routing.ValueKind != JsonValueKind.Object)
                 continue;
             var rows = Items(routing, "load").Select(row => Shares([.. row.EnumerateArray().Select(v => v.GetDouble())])).ToList();
-            if (rows.Count > 0 && rows.All(r => r.Count > 0))
+            if (rows.Exists(r => r.Count > 0)) // a dense layer has none
                 yield return new ExpertLoad(model.GetProperty("step").GetString()!, rows);
         }
     }

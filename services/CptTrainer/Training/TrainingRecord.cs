@@ -78,7 +78,7 @@ public sealed class TrainingRecord
                 GradNorm = outcome.GradientNorm,
                 BalanceLoss = outcome.BalanceLoss,
                 RouterZLoss = outcome.RouterZLoss,
-                MaxViolation = outcome.Counts.Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(), // a dense model has no load
+                MaxViolation = outcome.Counts.Where(counts => counts.Count > 0).Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(), // dense layers have no load
             });
             (LossSum, LossCount) = (0, 0);
         }

@@ -8,15 +8,15 @@ namespace Espalier.Evaluator.Routing;
 internal sealed class RoutingCounter : IMoeObserver, IDisposable
 {
     private readonly int _experts;
-    private readonly LayerSums[] _layers;
+    private readonly SortedDictionary<int, LayerSums> _layers;
     private long _windowLength;
 
     public RoutingCounter(ModelConfig config, Device device)
     {
         _experts = config.Experts;
-        _layers = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerSums(
+        _layers = new SortedDictionary<int, LayerSums>(config.SparseLayers.ToDictionary(layer => layer, _ => new LayerSums(
             zeros(config.Experts, config.Experts, dtype: float64, device: device).DetachFromDisposeScope(),
-            zeros(3, dtype: float64, device: device).DetachFromDisposeScope()))];
+            zeros(3, dtype: float64, device: device).DetachFromDisposeScope())));
     }
 
     /// <summary>Tells how many tokens each window of the next batch has.</summary>
@@ -42,16 +42,18 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
         layer.Sums.add_(stack([entropy, margin, z]).to(float64).sum(1));
     }
 
-    /// <summary>What was counted, for windows in the order of the batches.</summary>
+    /// <summary>What was counted in each MoE layer, for windows in the order of the batches.</summary>
     public IReadOnlyList<LayerRouting> Collect()
     {
         using var scope = NewDisposeScope();
         return
         [
-            .. _layers.Select(layer =>
+            .. _layers.Select(pair =>
             {
+                var (index, layer) = pair;
                 var sums = layer.Sums.cpu().data<double>().ToArray();
                 return new LayerRouting(
+                    index,
                     layer.WindowLoads,
                     [.. layer.CoActivation.cpu().data<double>().ToArray().Chunk(_experts)],
                     layer.Tokens,
@@ -65,7 +67,7 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var layer in _layers)
+        foreach (var layer in _layers.Values)
         {
             layer.CoActivation.Dispose();
             layer.Sums.Dispose();
@@ -84,6 +86,7 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
 }
 
 /// <summary>Counts of one layer.</summary>
+/// <param name="Layer">Layer index.</param>
 /// <param name="WindowLoads">For each window, tokens of each expert.</param>
 /// <param name="CoActivation">(E, E) tokens that chose both; the diagonal is the load.</param>
 /// <param name="Tokens">Tokens seen.</param>
@@ -91,4 +94,4 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
 /// <param name="Margin">Mean difference of the two largest probabilities.</param>
 /// <param name="ZLoss">Mean squared logsumexp of the logits.</param>
 internal sealed record LayerRouting(
-    IReadOnlyList<long[]> WindowLoads, IReadOnlyList<double[]> CoActivation, long Tokens, double TokenEntropy, double Margin, double ZLoss);
+    int Layer, IReadOnlyList<long[]> WindowLoads, IReadOnlyList<double[]> CoActivation, long Tokens, double TokenEntropy, double Margin, double ZLoss);

@@ -3,7 +3,7 @@ namespace Espalier.Evaluator.Routing;
 /// <summary>Routing of one model over the held-out text.</summary>
 public sealed record RoutingResult
 {
-    /// <summary>Layer by layer.</summary>
+    /// <summary>MoE layer by MoE layer.</summary>
     public required IReadOnlyList<LayerRoutingResult> Layers { get; init; }
 
     /// <summary>Mean of the layers' coefficient of variation.</summary>
@@ -21,7 +21,7 @@ public sealed record RoutingResult
     /// <summary>Mean of the layers' corrected specialisation, nats; null with a single domain.</summary>
     public double? Specialisation { get; init; }
 
-    /// <summary>Expert load, [layer][expert], in tokens.</summary>
+    /// <summary>Expert load, [layer][expert], in tokens; a dense layer's row is empty.</summary>
     public required IReadOnlyList<IReadOnlyList<double>> Load { get; init; }
 
     /// <summary>The same for each domain.</summary>
@@ -35,7 +35,7 @@ public sealed record RoutingResult
     internal static RoutingResult Of(IReadOnlyList<LayerRouting> layers, IReadOnlyList<int> domainOfWindow, IReadOnlyList<string> domains, long seed)
     {
         var byDomain = layers.Select(layer => RoutingMetrics.ByDomain(layer.WindowLoads, domainOfWindow, domains.Count)).ToList();
-        var results = layers.Select((layer, l) => LayerRoutingResult.Of(layer, l, byDomain[l], domainOfWindow, seed)).ToList();
+        var results = layers.Select((layer, l) => LayerRoutingResult.Of(layer, byDomain[l], domainOfWindow, seed)).ToList();
         return new RoutingResult
         {
             Layers = results,
@@ -44,17 +44,26 @@ public sealed record RoutingResult
             MaxViolation = results.Max(r => r.MaxViolation),
             DeadExperts = results.Sum(r => r.DeadExperts),
             Specialisation = results[0].Specialisation is null ? null : results.Average(r => r.Specialisation!.Value),
-            Load = [.. byDomain.Select(RoutingMetrics.Sum)],
+            Load = ByLayer(layers, byDomain, RoutingMetrics.Sum),
             LoadByDomain = domains.Select((name, d) => (name, d)).ToDictionary(
                 domain => domain.name,
-                domain => (IReadOnlyList<IReadOnlyList<double>>)[.. byDomain.Select(layer => layer[domain.d])]),
+                domain => ByLayer(layers, byDomain, layer => layer[domain.d])),
         };
+    }
+
+    private static IReadOnlyList<IReadOnlyList<double>> ByLayer(IReadOnlyList<LayerRouting> layers, List<double[][]> byDomain, Func<double[][], double[]> choose)
+    {
+        var rows = layers.Zip(byDomain, (layer, loads) => (layer.Layer, Row: choose(loads))).ToDictionary(pair => pair.Layer, pair => pair.Row);
+        return [.. Enumerable.Range(0, layers[^1].Layer + 1).Select(layer => rows.GetValueOrDefault(layer) ?? [])];
     }
 }
 
 /// <summary>Routing of one layer.</summary>
 public sealed record LayerRoutingResult
 {
+    /// <summary>Layer index.</summary>
+    public required int Layer { get; init; }
+
     /// <summary>Standard deviation of the load over its mean.</summary>
     public required double LoadCv { get; init; }
 
@@ -85,13 +94,14 @@ public sealed record LayerRoutingResult
     /// <summary>C_ij / sqrt(C_ii C_jj), (E, E).</summary>
     public required IReadOnlyList<IReadOnlyList<double>> CoActivation { get; init; }
 
-    internal static LayerRoutingResult Of(LayerRouting layer, int index, double[][] loadsByDomain, IReadOnlyList<int> domainOfWindow, long seed)
+    internal static LayerRoutingResult Of(LayerRouting layer, double[][] loadsByDomain, IReadOnlyList<int> domainOfWindow, long seed)
     {
         var loads = RoutingMetrics.Sum(loadsByDomain);
         var present = loadsByDomain.Count(domain => domain.Sum() > 0);
         double? raw = present > 1 ? RoutingMetrics.Specialisation(loadsByDomain) : null;
         return new LayerRoutingResult
         {
+            Layer = layer.Layer,
             LoadCv = RoutingMetrics.CoefficientOfVariation(loads),
             NormalizedEntropy = loads.Length > 1 ? RoutingMetrics.Entropy(loads) / Math.Log(loads.Length) : 1,
             MaxViolation = RoutingMetrics.MaxViolation(loads),
@@ -100,7 +110,7 @@ public sealed record LayerRoutingResult
             TopMargin = layer.Margin,
             ZLoss = layer.ZLoss,
             RawSpecialisation = raw,
-            Specialisation = raw - (raw is null ? null : RoutingMetrics.SpecialisationByChance(layer.WindowLoads, domainOfWindow, loadsByDomain.Length, seed, index)),
+            Specialisation = raw - (raw is null ? null : RoutingMetrics.SpecialisationByChance(layer.WindowLoads, domainOfWindow, loadsByDomain.Length, seed, layer.Layer)),
             CoActivation = RoutingMetrics.Normalize(layer.CoActivation),
         };
     }

@@ -25,7 +25,7 @@ internal static class CorpusPass
         var total = streams.Sum(stream => (long)stream.Tokens.Length);
         var losses = new double[text.Documents.Count];
         var tokens = new long[text.Documents.Count];
-        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) ? new RoutingCounter(model.Config, decoder.Device) : null;
+        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) && model.Config.IsMixture ? new RoutingCounter(model.Config, decoder.Device) : null;
 
         var clock = Stopwatch.StartNew();
         var done = 0L;
@@ -73,6 +73,6 @@ internal sealed record CorpusResult
     /// <summary>For each document, the number of tokens scored.</summary>
     public required long[] Tokens { get; init; }
 
-    /// <summary>Routing, when asked for.</summary>
+    /// <summary>Routing, when asked for; none in a dense model.</summary>
     public RoutingResult? Routing { get; init; }
 }

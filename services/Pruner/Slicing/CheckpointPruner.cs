@@ -17,7 +17,7 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
 {
     /// <summary>Publishes the pruned checkpoint.</summary>
     /// <param name="store">Where.</param>
-    /// <param name="layers">What stays, per layer; every layer has the same number of experts.</param>
+    /// <param name="layers">What stays, per MoE layer; every one has the same number of experts.</param>
     /// <param name="width">Neurons per expert of the result; experts with fewer are filled up with zeros.</param>
     /// <param name="stepKey">The step that does it.</param>
     /// <param name="progress">Told the number of finished layers.</param>
@@ -58,9 +58,9 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
         {
             Experts = experts,
             ExpertSize = width,
-            SiblingGroups = source.Config.SiblingGroups is { } groups ? [.. layers.Select(l => Renumber([.. l.Experts.Select(e => groups[l.Layer][e])]))] : null,
+            SiblingGroups = source.Config.SiblingGroups is { } groups ? Renumber(groups, layers) : null,
         };
-        if (config.SiblingExclusive && config.SiblingGroups!.Any(g => g.Distinct().Count() < config.ExpertsPerToken))
+        if (config.SiblingExclusive && config.SiblingGroups!.Any(g => g.Count > 0 && g.Distinct().Count() < config.ExpertsPerToken))
             throw new UserInputException(
                 "This model routes by sibling groups, and a layer would keep fewer groups than experts per token. Lower 'ratio', or train with 'release-siblings' below 1 first.");
         await writer.AddFileAsync("config.json", config.ToJson(), cancellationToken).ConfigureAwait(false);
@@ -109,6 +109,12 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
         var bytes = source.Read(tensor);
         FloatBytes.RequireFinite(tensor.Name, tensor.DType, bytes);
         return bytes;
+    }
+
+    private static IReadOnlyList<IReadOnlyList<int>> Renumber(IReadOnlyList<IReadOnlyList<int>> groups, IReadOnlyList<KeptUnits> layers)
+    {
+        var kept = layers.ToDictionary(layer => layer.Layer, layer => layer.Experts);
+        return [.. groups.Select((group, layer) => kept.TryGetValue(layer, out var experts) ? Renumber([.. experts.Select(e => group[e])]) : group)];
     }
 
     // Groups are numbered from 0 without gaps, in the order of their first member.

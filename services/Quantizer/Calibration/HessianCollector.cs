@@ -17,6 +17,8 @@ internal sealed class HessianCollector(MoeDecoder decoder, HessianRequest reques
 {
     private readonly MomentSum _attentionInput = new();
     private readonly MomentSum _attentionContext = new();
+    private readonly MomentSum _mlpInput = new();  // of a dense layer's MLP, or of the shared expert
+    private readonly MomentSum _mlpHidden = new();
     private readonly List<BlockInputs> _blocks = [];
     private ExpertMoments? _expert;
     private MomentSum? _everyToken;
@@ -42,14 +44,18 @@ internal sealed class HessianCollector(MoeDecoder decoder, HessianRequest reques
     {
         _attentionInput.Add(trace.Input);
         _attentionContext.Add(trace.Context);
+        _calibrationTokens += trace.Input.shape[0];
     }
 
     /// <inheritdoc/>
-    public void OnRouting(RoutingTrace trace)
+    public void OnMlp(MlpTrace trace)
     {
-        _calibrationTokens += trace.Input.shape[0];
-        _blocks.Add(new BlockInputs(trace.Input.alias().DetachFromDisposeScope(), decoder.Config.Experts));
+        _mlpInput.Add(trace.Input);
+        _mlpHidden.Add(trace.Hidden);
     }
+
+    /// <inheritdoc/>
+    public void OnRouting(RoutingTrace trace) => _blocks.Add(new BlockInputs(trace.Input.alias().DetachFromDisposeScope(), decoder.Config.Experts));
 
     /// <inheritdoc/>
     public Tensor OnExpert(ExpertTrace trace)
@@ -64,6 +70,8 @@ internal sealed class HessianCollector(MoeDecoder decoder, HessianRequest reques
     {
         _attentionInput.Dispose();
         _attentionContext.Dispose();
+        _mlpInput.Dispose();
+        _mlpHidden.Dispose();
         _everyToken?.Dispose();
         _expert?.Dispose();
         _blocks.ForEach(b => b.Dispose());
@@ -76,6 +84,8 @@ internal sealed class HessianCollector(MoeDecoder decoder, HessianRequest reques
             return _attentionContext;
         if (weightName.Contains(".self_attn.", StringComparison.Ordinal))
             return _attentionInput;
+        if (!weightName.Contains(".mlp.experts.", StringComparison.Ordinal))
+            return weightName.EndsWith("down_proj.weight", StringComparison.Ordinal) ? _mlpHidden : _mlpInput;
         var parts = weightName.Split('.'); // model.layers.L.mlp.experts.E.PROJECTION.weight
         var expert = int.Parse(parts[^3], CultureInfo.InvariantCulture);
         if (parts[^2] != "down_proj" && request.AllTokens)

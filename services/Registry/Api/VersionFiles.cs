@@ -29,7 +29,8 @@ internal sealed class VersionFiles(ArtifactStore artifacts)
             return kept;
         try
         {
-            var directory = VirtualDirectory.Of(await artifacts.ReadAsync(root, cancellationToken).ConfigureAwait(false));
+            var reader = await CheckpointReader.OpenAsync(artifacts, root, cancellationToken).ConfigureAwait(false);
+            var directory = VirtualDirectory.Of(reader.Manifest, reader.HasFile("config.json") ? reader.ReadFile("config.json") : null);
             if (_kept.Count >= MostKept)
                 _kept.Clear();
             return _kept[root] = directory;

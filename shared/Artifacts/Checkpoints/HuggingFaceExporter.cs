@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints.Families;
+using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
@@ -104,6 +105,9 @@ public static class HuggingFaceExporter
         return shards;
     }
 
+    /// <summary>Whether a checkpoint was imported from files with all experts of a layer in one tensor.</summary>
+    internal static bool IsStacked(Manifest manifest) => (string?)manifest.Properties?[HuggingFaceImporter.LayoutProperty] == HuggingFaceImporter.StackedLayout;
+
     /// <summary>Name of a shard.</summary>
     internal static string ShardName(int index, int count) => count == 1 ? "model.safetensors" : $"model-{index + 1:00000}-of-{count:00000}.safetensors";
 
@@ -125,7 +129,8 @@ public static class HuggingFaceExporter
         {
             var path = Path.Combine(directory, file.Path); // the reader checked that it cannot lead out
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await WriteFileAsync(path, reader.ReadFile(file.Path), cancellationToken).ConfigureAwait(false);
+            var bytes = reader.ReadFile(file.Path);
+            await WriteFileAsync(path, file.Path == SideFiles.Config ? FamilyConfig.ToDisk(bytes) : bytes, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -133,9 +138,9 @@ public static class HuggingFaceExporter
     {
         var total = reader.Manifest.Tensors.Sum(t => t.SizeBytes);
         var isStacked = options.Experts == ExpertLayout.Stacked
-            || options.Experts == ExpertLayout.AsImported && (string?)reader.Manifest.Properties?[HuggingFaceImporter.LayoutProperty] == HuggingFaceImporter.StackedLayout;
+            || options.Experts == ExpertLayout.AsImported && IsStacked(reader.Manifest);
         var family = reader.HasFile(SideFiles.Config) ? FamilyFacts.Read(reader.ReadFile(SideFiles.Config)).Family : null;
-        var tensors = new FamilyTensors(reader, family, isStacked);
+        var tensors = new FamilyTensors([.. reader.Names.Select(reader.Describe)], family, isStacked, reader);
         var shards = Split(tensors.Names.Order(LayerOrder.Comparer).Select(tensors.Describe), options.ShardSizeBytes);
         var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
         long finished = 0;

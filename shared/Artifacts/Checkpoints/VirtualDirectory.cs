@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
@@ -69,21 +70,30 @@ public sealed class VirtualDirectory
 
     /// <summary>Lays a manifest out.</summary>
     /// <param name="manifest">The checkpoint.</param>
+    /// <param name="config">Its <c>config.json</c>, which says the family's names on disk; without it the store's are used.</param>
     /// <param name="shardBytes">Largest shard.</param>
     /// <exception cref="ArgumentException">A path leads out of the directory.</exception>
-    public static VirtualDirectory Of(Manifest manifest, long shardBytes = ShardBytes)
+    public static VirtualDirectory Of(Manifest manifest, byte[]? config = null, long shardBytes = ShardBytes)
+    {
+        var directory = LayOut(manifest, config, shardBytes);
+        return config is not null && FamilyConfig.ToDisk(config) is var onDisk && !ReferenceEquals(onDisk, config) ? directory.With(SideFiles.Config, onDisk) : directory;
+    }
+
+    private static VirtualDirectory LayOut(Manifest manifest, byte[]? config, long shardBytes)
     {
         var files = manifest.Files.Select(f => new VirtualFile(EntryPath.Check(f.Path), [new FilePart(0, f.SizeBytes, default, f.Blob, 0)], f.Blob)).ToList();
         if (manifest.Tensors.Count == 0)
             return new VirtualDirectory(files);
         var entries = manifest.Tensors.ToDictionary(t => t.Name, StringComparer.Ordinal);
-        var headers = entries.Values.OrderBy(t => t.Name, LayerOrder.Comparer).Select(t => new TensorHeader(t.Name, t.DType, t.Shape, t.SizeBytes));
+        var tensors = new FamilyTensors(
+            [.. entries.Values.Select(t => new TensorHeader(t.Name, t.DType, t.Shape, t.SizeBytes))], config is null ? null : FamilyFacts.Read(config).Family, HuggingFaceExporter.IsStacked(manifest));
+        var headers = tensors.Names.Order(LayerOrder.Comparer).Select(tensors.Describe);
         var shards = HuggingFaceExporter.Split(headers, shardBytes);
         var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < shards.Count; i++)
         {
             var name = HuggingFaceExporter.ShardName(i, shards.Count);
-            files.Add(Shard(name, shards[i], entries));
+            files.Add(Shard(name, shards[i], tensor => tensors.PartsOf(tensor).Select(part => entries[part])));
             shards[i].ForEach(t => map.Add(t.Name, name));
         }
         if (shards.Count > 1)
@@ -99,13 +109,13 @@ public sealed class VirtualDirectory
 
     private static VirtualFile InMemory(string path, byte[] bytes) => new(path, [new FilePart(0, bytes.Length, bytes, default, 0)], Digest.Of(bytes));
 
-    private static VirtualFile Shard(string name, List<TensorHeader> tensors, Dictionary<string, TensorEntry> entries)
+    private static VirtualFile Shard(string name, List<TensorHeader> tensors, Func<string, IEnumerable<TensorEntry>> entriesOf)
     {
         var layout = SafetensorsWriter.Layout(tensors);
         var header = SafetensorsWriter.Header(layout, SafetensorsWriter.DefaultMetadata);
         var parts = new List<FilePart>(layout.Count + 1) { new(0, header.Length, header, default, 0) };
         long start = header.Length;
-        foreach (var entry in layout.Select(t => entries[t.Name]).Where(t => t.SizeBytes > 0))
+        foreach (var entry in layout.SelectMany(t => entriesOf(t.Name)).Where(t => t.SizeBytes > 0))
         {
             parts.Add(new FilePart(start, entry.SizeBytes, default, entry.Blob, entry.Offset));
             start += entry.SizeBytes;

@@ -47,7 +47,7 @@ internal sealed class AddedTokenMatcher
             if (start > done)
                 onText(text[done..start]);
             onToken(token.Id);
-            done = position = end;
+            done = end; // not where the search goes on: a token within the stripped space still counts
         }
         if (done < text.Length)
             onText(done == 0 ? text : text[done..]);

@@ -74,14 +74,9 @@ public sealed class ByteLevelBpe : ITokenizer
     /// <param name="tokenizerConfig">The file <c>tokenizer_config.json</c> beside it, which names the end token; may be absent.</param>
     /// <param name="endTokenId">The end token of the model's configuration, for files that name none.</param>
     /// <exception cref="InvalidModelException">The file is damaged, or needs something we do not do.</exception>
-    public static ByteLevelBpe Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null)
-    {
-        var definition = TokenizerJsonReader.Read(tokenizerJson);
-        var files = new Dictionary<string, byte[]> { [TokenizerFiles.Tokenizer] = tokenizerJson.ToArray() };
-        if (tokenizerConfig is { } config)
-            files[TokenizerFiles.Configuration] = config.ToArray();
-        return new ByteLevelBpe(definition, EndTokens.Choose(definition, tokenizerConfig, endTokenId), files);
-    }
+    public static ByteLevelBpe Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null) =>
+        TokenizerFiles.Read(tokenizerJson, tokenizerConfig, endTokenId) as ByteLevelBpe
+            ?? throw new InvalidModelException($"{TokenizerFiles.Tokenizer}: pre_tokenizer is not ByteLevel.");
 
     /// <summary>Reads the older pair of files <c>vocab.json</c> and <c>merges.txt</c>.</summary>
     /// <exception cref="InvalidModelException">A file is damaged.</exception>

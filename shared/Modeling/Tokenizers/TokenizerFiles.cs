@@ -39,17 +39,29 @@ public static class TokenizerFiles
         return tokenizer;
     }
 
-    private static ByteLevelBpe? Find(Func<string, byte[]?> readFile, int? endTokenId)
+    /// <summary>Reads <c>tokenizer.json</c> of either kind.</summary>
+    /// <exception cref="InvalidModelException">The file is damaged, or needs something we do not do.</exception>
+    public static ITokenizer Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null)
+    {
+        var definition = TokenizerJsonReader.Read(tokenizerJson);
+        var files = new Dictionary<string, byte[]> { [Tokenizer] = tokenizerJson.ToArray() };
+        if (tokenizerConfig is { } config)
+            files[Configuration] = config.ToArray();
+        var end = EndTokens.Choose(definition, tokenizerConfig, endTokenId);
+        return definition.Metaspace is null ? new ByteLevelBpe(definition, end, files) : new MetaspaceBpe(definition, end, files);
+    }
+
+    private static ITokenizer? Find(Func<string, byte[]?> readFile, int? endTokenId)
     {
         ReadOnlyMemory<byte>? configuration = null;
         if (readFile(Configuration) is { } bytes)
             configuration = bytes;
         if (readFile(Tokenizer) is { } tokenizer)
-            return ByteLevelBpe.Read(tokenizer, configuration, endTokenId);
+            return Read(tokenizer, configuration, endTokenId);
         if (readFile(Vocabulary) is { } vocabulary && readFile(Merges) is { } merges)
             return ByteLevelBpe.ReadVocabularyAndMerges(vocabulary, merges, configuration, endTokenId);
         if (UnsupportedFiles.FirstOrDefault(name => readFile(name) is not null) is { } unsupported)
-            throw new InvalidModelException($"{unsupported} is not supported: convert the tokenizer to {Tokenizer} (byte-level BPE).");
+            throw new InvalidModelException($"{unsupported} is not supported: convert the tokenizer to {Tokenizer} (BPE, byte-level or Metaspace).");
         return null;
     }
 }

@@ -4,10 +4,10 @@ using System.Text.Json;
 namespace Espalier.Modeling.Tokenizers;
 
 /// <summary>
-/// Reads <c>tokenizer.json</c> version 1.0 of the byte-level family. The file is hostile until proven otherwise: sizes
+/// Reads <c>tokenizer.json</c> version 1.0 of BPE tokenizers, byte-level or with marks for spaces. The file is hostile until proven otherwise: sizes
 /// are bounded, every message names the file and the entry, and what we cannot reproduce exactly is refused.
 /// </summary>
-internal static class TokenizerJsonReader
+internal static partial class TokenizerJsonReader
 {
     private const int MaxFileBytes = 64 << 20;
     private const int MaxDepth = 32;
@@ -31,8 +31,10 @@ internal static class TokenizerJsonReader
             IgnoreMerges = Flag(model, "ignore_merges", false, "model"),
             UnknownToken = Text(model, "unk_token"),
             FuseUnknown = Flag(model, "fuse_unk", false, "model"),
-            Compose = ReadNormalizer(Section(root, "normalizer")),
         };
+        if (IsMetaspace(root))
+            return Check(definition with { Metaspace = ReadMetaspace(root, Flag(model, "byte_fallback", false, "model")) });
+        definition = definition with { Compose = ReadNormalizer(Section(root, "normalizer")) };
         var (pattern, prefix) = ReadPreTokenizer(Section(root, "pre_tokenizer"));
         CheckDecoder(Section(root, "decoder"));
         return Check(definition with { Pattern = pattern, AddPrefixSpace = prefix }, Flag(model, "byte_fallback", false, "model"));
@@ -173,7 +175,7 @@ internal static class TokenizerJsonReader
 
     private static (SplitPattern Pattern, bool AddPrefixSpace) ReadPreTokenizer(JsonElement? preTokenizer)
     {
-        var section = preTokenizer ?? throw Invalid("pre_tokenizer", "is missing; only byte-level tokenizers are supported");
+        var section = preTokenizer ?? throw Invalid("pre_tokenizer", "is missing; only byte-level and Metaspace tokenizers are supported");
         var steps = Steps(section, "pretokenizers", "pre_tokenizer");
         if (steps.Count is 0 or > 2 || Text(steps[^1], "type") != "ByteLevel")
             throw Invalid("pre_tokenizer", "is not ByteLevel, alone or after one Split");
@@ -201,6 +203,13 @@ internal static class TokenizerJsonReader
 
     private static BpeDefinition Check(BpeDefinition definition, bool byteFallback)
     {
+        if (byteFallback && ByteAlphabet.Sorted.Any(c => !definition.Vocabulary.ContainsKey(c.ToString())))
+            throw Invalid("model.byte_fallback", "is set, and model.vocab lacks some of the 256 bytes; give it all of them");
+        return Check(definition);
+    }
+
+    private static BpeDefinition Check(BpeDefinition definition)
+    {
         var vocabulary = definition.Vocabulary;
         for (var i = 0; i < definition.Merges.Count; i++)
         {
@@ -213,8 +222,8 @@ internal static class TokenizerJsonReader
         }
         if (definition.UnknownToken is { } unknown && !vocabulary.ContainsKey(unknown))
             throw Invalid("model.unk_token", $"'{unknown}' is not in model.vocab");
-        if (byteFallback && ByteAlphabet.Sorted.Any(c => !vocabulary.ContainsKey(c.ToString())))
-            throw Invalid("model.byte_fallback", "is set, and model.vocab lacks some of the 256 bytes; give it all of them");
+        if (definition.Metaspace is { ByteFallback: true } && Enumerable.Range(0, 256).Any(value => !vocabulary.ContainsKey(MetaspaceBpe.ByteToken(value))))
+            throw Invalid("model.byte_fallback", "is set, and model.vocab lacks some of the 256 tokens from <0x00> to <0xFF>; give it all of them");
         return definition;
     }
 

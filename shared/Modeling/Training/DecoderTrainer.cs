@@ -45,7 +45,7 @@ public sealed record TrainerSettings
 /// <param name="BalanceLoss">Load-balancing loss, K when perfectly balanced.</param>
 /// <param name="RouterZLoss">Router z-loss.</param>
 /// <param name="GradientNorm">Norm before clipping.</param>
-/// <param name="Counts">Per layer, tokens that each expert got; zeros in dense layers.</param>
+/// <param name="Counts">Per layer, tokens that each expert got; none in dense layers.</param>
 public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts);
 
 /// <summary>The loss or the gradient stopped being a number.</summary>
@@ -78,7 +78,7 @@ public sealed class DecoderTrainer
     /// <exception cref="TrainingDivergedException">Loss or gradient is not finite; the weights are as before the step.</exception>
     public StepOutcome Step(IReadOnlyList<Tensor> microBatches, double learningRate, IMoeObserver? observer = null)
     {
-        var counts = Enumerable.Range(0, _decoder.Config.Layers).Select(_ => new long[_decoder.Config.Experts]).ToArray();
+        var counts = Enumerable.Range(0, _decoder.Config.Layers).Select(layer => new long[_decoder.Config.IsSparse(layer) ? _decoder.Config.Experts : 0]).ToArray();
         var (loss, balance, z) = (0.0, 0.0, 0.0);
         foreach (var batch in microBatches)
         {

@@ -10,10 +10,10 @@ public sealed record LoadMetrics(double MaxViolation, double MinViolation, doubl
 {
     private const double DeadBelow = 0.01;
 
-    /// <summary>Metrics of one layer's counts.</summary>
+    /// <summary>Metrics of one layer's counts; those of perfect balance where there is nothing to count.</summary>
     public static LoadMetrics Of(IReadOnlyList<long> counts)
     {
-        var mean = counts.Average();
+        var mean = counts.DefaultIfEmpty().Average();
         if (mean == 0)
             return new LoadMetrics(0, 0, 0, 1, 0);
         var deviation = Math.Sqrt(counts.Average(count => (count - mean) * (count - mean)));

@@ -20,25 +20,24 @@ public sealed record ModelOutline(ModelConfig Config, bool HasRouterBias, bool H
     public long ExpertBytes => Config.ExpertParameters * ElementBytes;
 
     /// <summary>Bytes of all routers with their biases.</summary>
-    public long RouterBytes => (long)Config.Layers * Config.Experts * ((long)Config.HiddenSize * ElementBytes + (HasRouterBias ? 4 : 0) + (HasSelectionBias ? 4 : 0));
+    public long RouterBytes => (long)Config.SparseLayers.Count * Config.Experts * ((long)Config.HiddenSize * ElementBytes + (HasRouterBias ? 4 : 0) + (HasSelectionBias ? 4 : 0));
 
     /// <summary>Bytes of the manifest and <c>config.json</c>, roughly.</summary>
     public long ManifestBytes => (long)(3 + Config.Layers * (9 + 3 * Config.Experts)) * ManifestBytesPerTensor + 1024;
 
-    /// <summary>What keeps readers of plain OLMoE directories from running the model as it is meant; empty when nothing does.</summary>
+    /// <summary>What keeps other readers of its family from running the model as it is meant; empty when nothing does.</summary>
     public IReadOnlyList<string> BeyondPlain =>
     [
         .. HasRouterBias ? ["router bias"] : Array.Empty<string>(),
-        .. HasSelectionBias ? ["selection bias"] : Array.Empty<string>(),
-        .. Config.SiblingExclusive ? ["sibling-exclusive routing"] : Array.Empty<string>(),
-        .. Config.ScoreFunction == ScoreFunction.Sigmoid ? ["sigmoid scores"] : Array.Empty<string>(),
+        .. HasSelectionBias && Config.Family != "deepseek_v3" ? ["selection bias"] : Array.Empty<string>(),
+        .. Config.BeyondFamily,
     ];
 
     /// <summary>The outline of a plain model of a shape.</summary>
     public static ModelOutline Of(ModelConfig config, bool hasRouterBias, bool hasSelectionBias)
     {
         var outline = new ModelOutline(config, hasRouterBias, hasSelectionBias, 0);
-        var biases = (long)config.Layers * config.Experts * ((hasRouterBias ? 4 : 0) + (hasSelectionBias ? 4 : 0));
+        var biases = (long)config.SparseLayers.Count * config.Experts * ((hasRouterBias ? 4 : 0) + (hasSelectionBias ? 4 : 0));
         return outline with { SizeBytes = config.TotalParameters * outline.ElementBytes + biases };
     }
 
@@ -46,9 +45,11 @@ public sealed record ModelOutline(ModelConfig Config, bool HasRouterBias, bool H
     /// <exception cref="InvalidModelException">Its configuration cannot be used.</exception>
     public static ModelOutline Of(CheckpointReader reader)
     {
-        var names = reader.Names.ToHashSet();
+        var (names, config) = (reader.Names.ToHashSet(), ModelConfig.Parse(reader.ReadFile("config.json")));
         return new ModelOutline(
-            ModelConfig.Parse(reader.ReadFile("config.json")), names.Contains(TensorNames.RouterBias(0)), names.Contains(TensorNames.SelectionBias(0)), SizeOf(reader.Manifest));
+            config, Has(TensorNames.RouterBias), Has(TensorNames.SelectionBias), SizeOf(reader.Manifest));
+
+        bool Has(Func<int, string> nameOf) => config.SparseLayers.Any(layer => names.Contains(nameOf(layer)));
     }
 
     private static long SizeOf(Manifest manifest) => manifest.Tensors.Sum(t => t.SizeBytes);

@@ -20,7 +20,7 @@ internal static class GoldenFiles
 
     public static int[][] Ids(JsonNode ids) => ids.Deserialize<int[][]>()!;
 
-    private static byte[] Read(string name) => File.ReadAllBytes(Path.Combine(Folder(), name));
+    public static byte[] Read(string name) => File.ReadAllBytes(Path.Combine(Folder(), name));
 
     // Path maps rewrite the caller's path in deterministic builds, so the folder is looked for above the test's binaries.
     private static string Folder()

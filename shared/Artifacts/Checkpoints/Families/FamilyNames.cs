@@ -24,7 +24,7 @@ internal static partial class FamilyNames
     /// <summary>The family's name on disk of a tensor in the store.</summary>
     public static string ToDisk(string? family, string name) => family switch
     {
-        "mixtral" => StoredMixture().Replace(name, m => $"{m.Groups[1].Value}.block_sparse_moe.{m.Groups[2].Value}{m.Groups[3].Value switch
+        "mixtral" => StoredMixture().Replace(name, m => $"{m.Groups[1].Value}.block_sparse_moe.{m.Groups[2].Value}{m.Groups[3].Value}{m.Groups[4].Value switch
         {
             "gate_proj" => "w1",
             "down_proj" => "w2",
@@ -48,7 +48,7 @@ internal static partial class FamilyNames
     [GeneratedRegex(@"(\.mlp\.experts\.[0-9]{1,6}\.)(w1|w2|w3)\.", RegexOptions.CultureInvariant)]
     private static partial Regex MixtralExpert();
 
-    [GeneratedRegex(@"^(model\.layers\.[0-9]{1,6})\.mlp\.(gate|experts\.[0-9]{1,6}\.(gate_proj|up_proj|down_proj))\.", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(model\.layers\.[0-9]{1,6})\.mlp\.(?:(gate)|(experts\.[0-9]{1,6}\.)(gate_proj|up_proj|down_proj))\.", RegexOptions.CultureInvariant)]
     private static partial Regex StoredMixture();
 
     [GeneratedRegex(@"^(model\.layers\.[0-9]{1,6}\.mlp\.experts\.)(gate_up_proj|down_proj)$", RegexOptions.CultureInvariant)]

@@ -8,32 +8,38 @@ internal sealed class FamilyTensors : ITensorBytes
 {
     private static readonly string[] GateUp = ["gate_proj", "up_proj"];
 
-    private readonly ITensorBytes _source;
+    private readonly ITensorBytes? _source;
+    private readonly Dictionary<string, TensorHeader> _parts;
     private readonly Dictionary<string, (TensorHeader Header, IReadOnlyList<string> Parts)> _tensors = new(StringComparer.Ordinal);
 
-    /// <param name="source">The checkpoint.</param>
+    /// <param name="parts">The checkpoint's tensors.</param>
     /// <param name="family">Its <c>model_type</c>, or null.</param>
     /// <param name="stacks">Whether to put all experts of a layer into one tensor, where each is a plain weight.</param>
-    public FamilyTensors(ITensorBytes source, string? family, bool stacks)
+    /// <param name="source">Where the bytes are; null when only the layout is asked for.</param>
+    public FamilyTensors(IReadOnlyList<TensorHeader> parts, string? family, bool stacks, ITensorBytes? source = null)
     {
         _source = source;
+        _parts = parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
         var layers = stacks
-            ? source.Names.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>().GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
+            ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>().GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
             : [];
         foreach (var (prefix, experts) in layers)
         {
             if (!TryStack(prefix + "gate_up_proj", Parts(prefix, experts, GateUp), experts, 2) || !TryStack(prefix + "down_proj", Parts(prefix, experts, ["down_proj"]), experts, 1))
                 _tensors.Remove(prefix + "gate_up_proj");
         }
-        foreach (var name in source.Names)
+        foreach (var (name, header) in _parts)
         {
             if (FamilyNames.FindExpert(name) is { } expert && _tensors.ContainsKey(expert.Prefix + "down_proj"))
                 continue;
             var onDisk = stacks && family == "mixtral" ? name : FamilyNames.ToDisk(family, name); // stacked Mixtral files say mlp.gate
-            _tensors.Add(onDisk, (source.Describe(name) with { Name = onDisk }, [name]));
+            _tensors.Add(onDisk, (header with { Name = onDisk }, [name]));
         }
         Names = [.. _tensors.Keys.Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>The checkpoint's tensors whose bytes, one after the other, are those of a tensor.</summary>
+    public IReadOnlyList<string> PartsOf(string name) => _tensors[name].Parts;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Names { get; }
@@ -58,7 +64,7 @@ internal sealed class FamilyTensors : ITensorBytes
         {
             var within = offset % size;
             var count = (int)Math.Min(size - within, destination.Length);
-            _source.ReadRange(parts[(int)(offset / size)], within, destination[..count]);
+            _source!.ReadRange(parts[(int)(offset / size)], within, destination[..count]);
             destination = destination[count..];
             offset += count;
         }
@@ -70,10 +76,9 @@ internal sealed class FamilyTensors : ITensorBytes
     // Only parts of one type and shape can share a tensor.
     private bool TryStack(string name, List<string> parts, int experts, int perExpert)
     {
-        var known = _source.Names.ToHashSet(StringComparer.Ordinal);
-        if (!parts.TrueForAll(known.Contains))
+        if (!parts.TrueForAll(_parts.ContainsKey))
             return false;
-        var headers = parts.Select(_source.Describe).ToList();
+        var headers = parts.ConvertAll(part => _parts[part]);
         if (headers.Exists(h => h.DType != headers[0].DType || h.Shape.Count != 2 || !h.Shape.SequenceEqual(headers[0].Shape)))
             return false;
         _tensors[name] = (new TensorHeader(name, headers[0].DType, [experts, headers[0].Shape[0] * perExpert, headers[0].Shape[1]], headers.Sum(h => h.SizeBytes)), parts);
