@@ -53,7 +53,8 @@ internal static class ContinuationQuestions
         }
         if (wrong.Count < WrongChoices)
             return null;
-        var from = cut <= ContextCharacters ? 0 : SpaceFrom(text, cut - ContextCharacters) + 1;
+        var space = cut <= ContextCharacters ? -1 : SpaceFrom(text, cut - ContextCharacters);
+        var from = space < cut ? space + 1 : cut - ContextCharacters; // code may have no space that near
         return ItemChoice.Place(id, text[from..cut], right, wrong);
     }
 
