@@ -66,7 +66,11 @@ internal sealed class EmbeddedPlatform : IAsyncDisposable
     public async Task<Guid> SubmitAsync(string yaml)
     {
         var id = Guid.NewGuid();
-        var answer = await Client<SubmitRun>().GetResponse<RunAccepted, RunRejected>(new SubmitRun { RunId = id, Pipeline = yaml });
+        var submit = new SubmitRun { RunId = id, Pipeline = yaml };
+        // As every client does: what is too large for a message travels by the store.
+        if (yaml.Length > MessageLimits.LongestPipeline)
+            submit = submit with { Pipeline = "", PipelineBlob = (await Artifacts.Blobs.PutAsync(System.Text.Encoding.UTF8.GetBytes(yaml), default)).Digest };
+        var answer = await Client<SubmitRun>().GetResponse<RunAccepted, RunRejected>(submit);
         answer.Is(out Response<RunRejected>? rejected).ShouldBeFalse(string.Join('\n', rejected?.Message.Problems ?? []));
         return id;
     }
