@@ -1,0 +1,88 @@
+using Microsoft.Playwright;
+using Xunit.Abstractions;
+
+namespace Espalier.Portal.Tests;
+
+/// <summary>How the portal looks and what it weighs. The pictures are kept beside the tests, to be looked at.</summary>
+[Collection(PortalCollection.Name)]
+public sealed class LookTests(PortalSite site, ITestOutputHelper output)
+{
+    private const int MostBytes = 300_000, MostMilliseconds = 500;
+
+    public static TheoryData<string, string> Pages => new()
+    {
+        { "runs", "/runs" },
+        { "submit", "/submit" },
+        { "models", "/models" },
+        { "model", "/models/orchard" },
+        { "version", "/models/orchard/2" },
+        { "lineage", "/models/orchard/2?tab=lineage" },
+        { "experts", "/models/orchard/2?tab=genealogy" },
+        { "signature", "/models/orchard/2?tab=signature" },
+        { "compare", "/compare?left=orchard%401&right=orchard%402" },
+        { "workers", "/workers" },
+        { "storage", "/storage" },
+        { "crash-matrix", "/crash-matrix" },
+        { "missing", "/no/such/page" },
+    };
+
+    [Fact]
+    public async Task Pages_WideInTheDarkAndNarrowInTheLight_FitAndMakeNoErrors()
+    {
+        await site.ModelAsync();
+        await using var wide = await site.VisitAsAsync("admin", isDark: true);
+        await using var narrow = await site.VisitAsAsync("admin", width: 390, height: 800);
+        foreach (var (name, path) in Pages.Select(row => ((string)row[0], (string)row[1])))
+        {
+            await LookAsync(wide, $"dark-{name}", path);
+            await LookAsync(narrow, $"narrow-{name}", path);
+        }
+        wide.ShouldHaveNoErrors();
+        narrow.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task FirstPage_WeighsLittleAndPaintsSoon()
+    {
+        var paints = new List<double>();
+        double bytes = 0;
+        for (var i = 0; i < 3; i++)
+        {
+            await using var visit = await site.VisitAsync();
+            await visit.Page.GotoAsync("/");
+            await visit.Page.GetByLabel("API key").WaitForAsync();
+            paints.Add(await visit.Page.EvaluateAsync<double>("performance.getEntriesByName('first-contentful-paint')[0].startTime"));
+            await visit.SignInAsync(site.KeyOf("viewer"));
+            await visit.Page.Locator(".live.live").WaitForAsync();
+            bytes = await visit.Page.EvaluateAsync<double>("[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((sum, e) => sum + e.transferSize, 0)");
+        }
+        output.WriteLine($"{bytes:N0} bytes over the network to the list of runs; first contentful paint after {string.Join(", ", paints.Select(p => $"{p:0}"))} ms");
+
+        bytes.ShouldBeLessThan(MostBytes);
+        paints.Min().ShouldBeLessThan(MostMilliseconds);
+    }
+
+    [Fact]
+    public async Task CrashMatrix_OpenedFromAFile_IsShown()
+    {
+        await using var visit = await site.VisitAsAsync("viewer");
+        var matrix = """{"seed":3,"points":[{"number":1,"family":"Broker","store":"file","what":"broker killed","is-good":true,"seconds":9.5,"extra-attempts":1,"extra-units":0,"complaints":[]},{"number":2,"family":"Broker","store":"file","what":"<b>broker</b> killed twice","is-good":false,"seconds":11,"extra-attempts":2,"extra-units":1,"complaints":["two versions are registered"]}]}""";
+        await visit.Page.GotoAsync("/crash-matrix");
+        await visit.Page.Locator("input[type=file]").SetInputFilesAsync(new FilePayload { Name = "matrix.json", MimeType = "application/json", Buffer = System.Text.Encoding.UTF8.GetBytes(matrix) });
+
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Point 2" }).ClickAsync();
+        await visit.Page.GetByText("two versions are registered").WaitForAsync();
+        await visit.PictureAsync("crash-matrix-opened");
+        visit.ShouldHaveNoErrors();
+    }
+
+    private static async Task LookAsync(PortalVisit visit, string name, string path)
+    {
+        await visit.Page.GotoAsync(path);
+        await visit.Page.Locator("main h1, main [role=alert]").First.WaitForAsync();
+        await visit.Page.WaitForFunctionAsync("document.querySelectorAll('.loading').length === 0");
+        await visit.PictureAsync(name);
+        var tooWide = await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - window.innerWidth");
+        tooWide.ShouldBeLessThanOrEqualTo(0, $"{path} is wider than its window");
+    }
+}
