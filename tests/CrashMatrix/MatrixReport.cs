@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Text.Json;
+using Espalier.Contracts;
 
 namespace Espalier.CrashMatrix;
 
@@ -41,13 +43,28 @@ internal static class MatrixReport
         return html.Append("</table></html>").ToString();
     }
 
-    private static IEnumerable<IGrouping<string, PointOutcome>> Groups(IReadOnlyList<PointOutcome> outcomes) => outcomes.GroupBy(o => o.Point switch
+    /// <summary>The file that the portal shows.</summary>
+    public static string Json(IReadOnlyList<PointOutcome> outcomes, int seed) => JsonSerializer.Serialize(
+        new
+        {
+            Seed = seed,
+            Points = outcomes.OrderBy(o => o.Point.Number).Select(o => new
+            {
+                o.Point.Number, Family = FamilyOf(o), Store = o.Point.Store.ToString(), o.Point.What, o.IsGood,
+                Seconds = o.Duration.TotalSeconds, o.ExtraAttempts, o.ExtraUnits, o.Complaints,
+            }),
+        }, WireJson.Options);
+
+    private static IEnumerable<IGrouping<string, PointOutcome>> Groups(IReadOnlyList<PointOutcome> outcomes) =>
+        outcomes.GroupBy(FamilyOf).OrderBy(g => g.Key, StringComparer.Ordinal);
+
+    private static string FamilyOf(PointOutcome outcome) => outcome.Point switch
     {
         { Blow: Blow.Fault, Target: PointGenerator.Orchestrator } p => $"orchestrator, {Action(p)} at a boundary",
         { Blow: Blow.Fault } p when p.Fault.Contains("-work@", StringComparison.Ordinal) => $"work process, {Action(p)} at a boundary",
         { Blow: Blow.Fault } p => $"worker, {Action(p)} at a boundary",
         var p => $"{p.Blow}",
-    }).OrderBy(g => g.Key, StringComparer.Ordinal);
+    };
 
     private static string Action(CrashPoint point) => point.Fault[(point.Fault.LastIndexOf(':') + 1)..];
 }

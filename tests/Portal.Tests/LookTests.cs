@@ -80,7 +80,7 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
     {
         await visit.Page.GotoAsync(path);
         await visit.Page.Locator("main h1, main [role=alert]").First.WaitForAsync();
-        await visit.Page.WaitForFunctionAsync("document.querySelectorAll('.loading').length === 0");
+        await visit.Page.WaitForFunctionAsync("() => document.querySelectorAll('.loading').length === 0");
         await visit.PictureAsync(name);
         var tooWide = await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - window.innerWidth");
         tooWide.ShouldBeLessThanOrEqualTo(0, $"{path} is wider than its window");

@@ -28,7 +28,7 @@ public sealed class PortalVisit : IAsyncDisposable
             ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
             ViewportSize = new() { Width = width, Height = height },
         });
-        context.SetDefaultTimeout(20_000);
+        context.SetDefaultTimeout(60_000);
         var visit = new PortalVisit(site, context, await context.NewPageAsync());
         visit.Page.PageError += (_, error) => visit._errors.Add($"script: {error}");
         visit.Page.Console += (_, message) =>

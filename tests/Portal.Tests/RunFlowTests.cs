@@ -31,14 +31,14 @@ public sealed class RunFlowTests(PortalSite site)
         await page.GetByRole(AriaRole.Button, new() { Name = "Start the run" }).ClickAsync();
 
         var curve = page.Locator(".curve").First;
-        await curve.WaitForAsync(new() { Timeout = 60_000 });
+        await curve.WaitForAsync(new() { Timeout = 120_000 });
         var early = (await curve.GetAttributeAsync("d"))!.Length;
         (await page.Locator("h1 .state").InnerTextAsync()).ShouldBe("running");
         await page.WaitForFunctionAsync("early => document.querySelector('.curve').getAttribute('d').length > early + 40", early);
         await page.GetByText("Expert load of base").WaitForAsync();
         await visit.PictureAsync("run-live");
 
-        await page.Locator("h1 .state.succeeded").WaitForAsync(new() { Timeout = 90_000 });
+        await page.Locator("h1 .state.succeeded").WaitForAsync(new() { Timeout = 180_000 });
         await page.GetByText("Routing of base").WaitForAsync();
         await page.Locator(".log").GetByText("watched@1 registered").WaitForAsync();
         await visit.PictureAsync("run-done");

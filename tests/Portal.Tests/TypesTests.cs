@@ -21,7 +21,7 @@ public sealed partial class TypesTests(PortalSite site)
     {
         { "Model", "ModelView" }, { "Version", "VersionView" }, { "VersionDetails", "VersionDetails" }, { "VersionFile", "FileView" }, { "Parent", "ParentView" },
         { "Lineage", "LineageGraph" }, { "LineageNode", "LineageVertex" }, { "AliasMove", "MoveView" }, { "Comparison", "VersionComparison" },
-        { "LayerDifference", "LayerDifference" }, { "Interval", "Measure" },
+        { "LayerDifference", "LayerDifference" }, { "Interval", "Measure" }, { "Ancestor", "ExpertAncestor" }, { "Gates", "GatesView" }, { "Gate", "Gate" }, { "GateDecision", "GateDecision" },
     };
 
     public static TheoryData<string, Type> Records => new()

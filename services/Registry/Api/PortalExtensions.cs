@@ -1,5 +1,6 @@
 using Espalier.Hosting.Authentication;
 using Espalier.Messaging;
+using Espalier.Registry.Api.Oidc;
 
 namespace Espalier.Registry.Api;
 
@@ -17,7 +18,8 @@ public static class PortalExtensions
             options.Validate();
             return options;
         })
-        .AddSingleton<PortalSessions>().AddSingleton<WrongKeys>().AddSingleton<PortalForwarder>().AddSingleton<PortalFiles>();
+        .AddSingleton<PortalSessions>().AddSingleton<WrongKeys>().AddSingleton<PortalForwarder>().AddSingleton<PortalFiles>()
+        .AddSingleton<OidcProvider>().AddSingleton<OidcSignIn>();
 
     /// <summary>Maps the portal. Other endpoints may be mapped before and after.</summary>
     /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
@@ -27,6 +29,9 @@ public static class PortalExtensions
         app.Use(next => context => PortalHeaders.SetAsync(context, next));
         app.UseMiddleware<PortalSessionCookie>();
         app.MapPortalSession();
+        var oidc = app.Services.GetRequiredService<OidcSignIn>();
+        app.MapGet("/api/v1/session/oidc", oidc.BeginAsync).ExcludeFromDescription();
+        app.MapGet("/api/v1/session/oidc/callback", oidc.EndAsync).ExcludeFromDescription();
         var forwarder = app.Services.GetRequiredService<PortalForwarder>();
         foreach (var part in Forwarded)
         {

@@ -1,3 +1,4 @@
+using Espalier.Hosting.Authentication;
 using Microsoft.Extensions.Primitives;
 
 namespace Espalier.Registry.Api;
@@ -29,6 +30,8 @@ internal sealed class PortalSessionCookie(RequestDelegate next, PortalSessions s
             }
             request.Headers.Authorization = $"Bearer {session.Key}";
             context.Items[typeof(PortalSession)] = session;
+            if (session.Name.Length > 0)
+                context.Features.Set(new ApiPerson(session.Name));
         }
         await next(context).ConfigureAwait(false);
     }

@@ -25,7 +25,7 @@ internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
         }
         if (caller is null)
             return TypedResults.Problem("A key is needed: Authorization: Bearer KEY.", statusCode: StatusCodes.Status401Unauthorized);
-        http.Features.Set(caller);
+        http.Features.Set(http.Features.Get<ApiPerson>() is { } person ? caller with { Name = person.Name } : caller);
         return caller.Role < atLeast
             ? TypedResults.Problem($"The key's role '{Name(caller.Role)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
             : await next(context).ConfigureAwait(false);

@@ -18,5 +18,9 @@ public interface IApiKeys
 /// <param name="Role">What it may do.</param>
 public sealed record ApiCaller(string Name, ApiRole Role);
 
+/// <summary>The person behind a request whose key stands for a role only; set by whoever knows it before the key is looked at.</summary>
+/// <param name="Name">As the identity provider says.</param>
+public sealed record ApiPerson(string Name);
+
 /// <summary>The keys cannot be looked up now; the request may be made again later.</summary>
 public sealed class ApiKeysUnavailableException(string message, Exception? innerException = null) : Exception(message, innerException);

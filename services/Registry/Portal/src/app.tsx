@@ -1,6 +1,7 @@
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { ApiError, get, send, whenSignedOut } from './api/client';
 import type { Role, Session } from './api/types';
+import { Boundary } from './parts/boundary';
 import { ErrorBox, Loading } from './parts/states';
 import { Icon, type IconName } from './parts/icon';
 import { RoleContext } from './parts/role';
@@ -32,6 +33,7 @@ const places: { href: string; name: string; icon: IconName }[] = [
 
 /** The portal: who is signed in, the frame, and the page of the address. */
 export function App() {
+  useAddress(); // a new page gets a new boundary
   const [session, setSession] = useState<Session | ApiError | null>(null);
   const read = () => void get<Session>('/api/v1/session').then(setSession, (error) => setSession(error as ApiError));
   useEffect(() => {
@@ -54,9 +56,11 @@ export function App() {
   return (
     <RoleContext value={session.role as Role}>
       <Frame session={session} onSignOut={signOut}>
-        <Suspense fallback={<Loading lines={6} />}>
-          <CurrentPage />
-        </Suspense>
+        <Boundary key={location.pathname}>
+          <Suspense fallback={<Loading lines={6} />}>
+            <CurrentPage />
+          </Suspense>
+        </Boundary>
       </Frame>
     </RoleContext>
   );
@@ -119,7 +123,10 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
         <div className="side-foot">
           <ThemeSwitch />
           <div className="who">
-            <span title="What your key allows">{session.name && session.name !== session.role ? `${session.name} (${session.role})` : session.role}</span>
+            <span className="clip" title={`${session.name ?? ''}: what this key allows is ${session.role}`}>
+              {session.name && session.name !== session.role && <b>{session.name}</b>}
+              {session.role}
+            </span>
             <button className="quiet" onClick={onSignOut}>
               Sign out
             </button>

@@ -268,14 +268,29 @@ export interface AliasMove {
   previous?: number;
   actor: string;
   reason: string;
-  at: string;
+  'moved-at': string;
   kind: 'moved' | 'reverted' | 'removed';
+}
+
+export interface Gates {
+  items: Gate[];
+  decisions: GateDecision[];
 }
 
 export interface Gate {
   alias: string;
-  rule?: string;
-  approvals?: number;
+  rule: string;
+  approvals: number;
+}
+
+export interface GateDecision {
+  alias: string;
+  version: number;
+  allowed: boolean;
+  rule: string;
+  failed: string[];
+  actor: string;
+  at: string;
 }
 
 export interface Comparison {

@@ -17,9 +17,9 @@ interface Placed extends DagNode {
 
 const size = { width: 172, height: 54, gapX: 52, gapY: 16 };
 
-/** Steps from left to right, each behind what it needs. Arrow keys walk along the edges. */
-export function Dag({ nodes, selected, onSelect }: { nodes: DagNode[]; selected?: string; onSelect?: (name: string) => void }) {
-  const { placed, width, height } = useMemo(() => layOut(nodes), [nodes]);
+/** Steps from left to right, or downwards, each behind what it needs. Arrow keys walk along the edges. */
+export function Dag({ nodes, selected, onSelect, isDown = false }: { nodes: DagNode[]; selected?: string; onSelect?: (name: string) => void; isDown?: boolean }) {
+  const { placed, width, height } = useMemo(() => layOut(nodes, isDown), [nodes, isDown]);
   const byName = new Map(placed.map((node) => [node.name, node]));
   const press = (event: KeyboardEvent, node: Placed) => {
     const next =
@@ -43,9 +43,7 @@ export function Dag({ nodes, selected, onSelect }: { nodes: DagNode[]; selected?
           node.needs.map((need) => {
             const from = byName.get(need);
             if (!from) return null;
-            const [x1, y1, x2, y2] = [from.x + size.width, from.y + size.height / 2, node.x, node.y + size.height / 2];
-            const bend = Math.max(20, (x2 - x1) / 2);
-            return <path key={`${need} ${node.name}`} className={`edge ${selected === need || selected === node.name ? 'near' : ''}`} d={`M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`} />;
+            return <path key={`${need} ${node.name}`} className={`edge ${selected === need || selected === node.name ? 'near' : ''}`} d={edge(from, node, isDown)} />;
           }),
         )}
         {placed.map((node) => (
@@ -86,6 +84,17 @@ export function Dag({ nodes, selected, onSelect }: { nodes: DagNode[]; selected?
   );
 }
 
+function edge(from: Placed, to: Placed, isDown: boolean): string {
+  if (isDown) {
+    const [x1, y1, x2, y2] = [from.x + size.width / 2, from.y + size.height, to.x + size.width / 2, to.y];
+    const bend = Math.max(12, (y2 - y1) / 2);
+    return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
+  }
+  const [x1, y1, x2, y2] = [from.x + size.width, from.y + size.height / 2, to.x, to.y + size.height / 2];
+  const bend = Math.max(20, (x2 - x1) / 2);
+  return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+}
+
 const cut = (text: string, length: number) => (text.length > length ? text.slice(0, length - 1) + '…' : text);
 
 function closest(placed: Placed[], node: Placed, way: 1 | -1): Placed | undefined {
@@ -93,7 +102,7 @@ function closest(placed: Placed[], node: Placed, way: 1 | -1): Placed | undefine
 }
 
 /** Columns by the longest way from a root; within a column by the middle of the neighbours, a few times back and forth. */
-function layOut(nodes: DagNode[]): { placed: Placed[]; width: number; height: number } {
+function layOut(nodes: DagNode[], isDown: boolean): { placed: Placed[]; width: number; height: number } {
   const rank = new Map<string, number>();
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const rankOf = (node: DagNode): number => {
@@ -123,11 +132,14 @@ function layOut(nodes: DagNode[]): { placed: Placed[]; width: number; height: nu
       number();
     }
   }
-  const tallest = Math.max(1, ...columns.map((column) => column.length));
-  const height = tallest * size.height + (tallest - 1) * size.gapY + 8;
-  const placed = columns.flatMap((column, c) => {
-    const used = column.length * size.height + (column.length - 1) * size.gapY;
-    return column.map((node, i) => ({ ...node, x: 4 + c * (size.width + size.gapX), y: 4 + (height - 8 - used) / 2 + i * (size.height + size.gapY) }));
-  });
-  return { placed, width: columns.length * size.width + (columns.length - 1) * size.gapX + 8, height };
+  // Along the way, and across it.
+  const [along, across] = isDown ? [size.height + 26, size.width + size.gapY] : [size.width + size.gapX, size.height + size.gapY];
+  const widest = Math.max(1, ...columns.map((column) => column.length));
+  const placed = columns.flatMap((column, c) =>
+    column.map((node, i) => {
+      const [way, side] = [4 + c * along, 4 + ((widest - column.length) / 2 + i) * across];
+      return { ...node, x: isDown ? side : way, y: isDown ? way : side };
+    }),
+  );
+  return { placed, width: Math.max(...placed.map((p) => p.x), 0) + size.width + 4, height: Math.max(...placed.map((p) => p.y), 0) + size.height + 4 };
 }

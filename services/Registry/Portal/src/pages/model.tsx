@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { useResource } from '../api/client';
-import type { AliasMove, Gate, Model, Page, Version } from '../api/types';
+import type { AliasMove, Gates, Model, Page, Version } from '../api/types';
 import { Pareto } from '../charts/pareto';
 import { Ago, Card, PageHead, Tag } from '../parts/bits';
 import { Empty, Loaded } from '../parts/states';
-import { Link, navigate } from '../router';
+import { navigate } from '../router';
 import { AliasTags, Paged, Tags, VersionTable } from './models';
 
 /** One model: its versions, how they trade loss for bytes, where its aliases were. */
@@ -46,7 +46,7 @@ export function ModelPage({ name }: { name: string }) {
           {versions.data && <ParetoCard versions={versions.data.items} />}
           <div className="columns even">
             <Moves path={path} />
-            <Gates path={path} />
+            <GatesCard path={path} />
           </div>
         </>
       )}
@@ -67,13 +67,12 @@ function ParetoCard({ versions }: { versions: Version[] }) {
 }
 
 function Moves({ path }: { path: string }) {
-  const moves = useResource<Page<AliasMove> | AliasMove[]>(`${path}/aliases/moves`);
+  const moves = useResource<Page<AliasMove>>(`${path}/aliases/moves`);
   return (
     <Card title="Alias moves">
       <Loaded resource={moves}>
-        {(answer) => {
-          const items = Array.isArray(answer) ? answer : answer.items;
-          return items.length === 0 ? (
+        {({ items }) =>
+          items.length === 0 ? (
             <Empty title="No alias was ever moved" />
           ) : (
             <ol className="history">
@@ -84,42 +83,44 @@ function Moves({ path }: { path: string }) {
                   {move.kind === 'reverted' && ' (put back)'}
                   <span className="minor">
                     {' '}
-                    {move.actor}, <Ago time={move.at} />
+                    {move.actor}, <Ago time={move['moved-at']} />
                     {move.reason && <>: {move.reason}</>}
                   </span>
                 </li>
               ))}
             </ol>
-          );
-        }}
+          )
+        }
       </Loaded>
     </Card>
   );
 }
 
-function Gates({ path }: { path: string }) {
-  const gates = useResource<Page<Gate> | Gate[]>(`${path}/gates`);
+/** What guards the aliases, and what it said lately. */
+function GatesCard({ path }: { path: string }) {
+  const gates = useResource<Gates>(`${path}/gates`);
   return (
     <Card title="Gates">
       <Loaded resource={gates}>
-        {(answer) => {
-          const items = Array.isArray(answer) ? answer : answer.items;
-          return items.length === 0 ? (
+        {(data) =>
+          data.items.length === 0 ? (
             <Empty title="Aliases move without a gate">A gate is a rule over metrics, such as <code>loss &lt; 3.1</code>, or a number of approvals.</Empty>
           ) : (
             <ul className="history">
-              {items.map((gate) => (
+              {data.items.map((gate) => (
                 <li key={gate.alias}>
-                  <Tag tone="accent">{gate.alias}</Tag> {gate.rule && <code>{gate.rule}</code>} {gate.approvals ? `${gate.approvals} approval${gate.approvals > 1 ? 's' : ''}` : ''}
+                  <Tag tone="accent">{gate.alias}</Tag> {gate.rule && <code>{gate.rule}</code>} {gate.approvals > 0 && `${gate.approvals} approval${gate.approvals > 1 ? 's' : ''}`}
+                </li>
+              ))}
+              {data.decisions.slice(0, 8).map((decision, i) => (
+                <li key={i} className="minor">
+                  {decision.alias} for {decision.version}: {decision.allowed ? 'let through' : `refused, ${decision.failed.join('; ')}`}, {decision.actor}, <Ago time={decision.at} />
                 </li>
               ))}
             </ul>
-          );
-        }}
+          )
+        }
       </Loaded>
-      <p className="minor">
-        <Link href="/models">All models</Link>
-      </p>
     </Card>
   );
 }

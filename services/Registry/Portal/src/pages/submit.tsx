@@ -131,6 +131,7 @@ function Plan({ check, error, parameters, onParameters }: { check?: PipelineChec
     <>
       <Card title={`Plan of ${last.name}`} className={check.plan ? '' : 'stale'} aside={<span className="minor figures">{last.steps.length} steps{cached > 0 && `, ${cached} already done`}</span>}>
         <Dag
+          isDown
           nodes={last.steps.map((step) => ({
             name: step.name,
             needs: step.needs,

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { send, useAction, useResource, versionPath } from '../api/client';
-import type { Gate, Page, VersionDetails } from '../api/types';
+import type { Gates, VersionDetails } from '../api/types';
 import { Card } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { ErrorBox } from '../parts/states';
@@ -9,13 +9,13 @@ import { ErrorBox } from '../parts/states';
 export function Promote({ version, onMoved }: { version: VersionDetails; onMoved: () => void }) {
   const mayPromote = useMay('promoter');
   const model = `/api/v1/models/${encodeURIComponent(version.model)}`;
-  const gates = useResource<Page<Gate> | Gate[]>(mayPromote ? `${model}/gates` : null);
+  const gates = useResource<Gates>(mayPromote ? `${model}/gates` : null);
   const [alias, setAlias] = useState('');
   const [reason, setReason] = useState('');
   const [said, setSaid] = useState('');
   const action = useAction();
   if (!mayPromote) return null;
-  const rules = gates.data ? (Array.isArray(gates.data) ? gates.data : gates.data.items) : [];
+  const rules = gates.data?.items ?? [];
   const gate = rules.find((each) => each.alias === alias);
   const move = (event: FormEvent) => {
     event.preventDefault();
