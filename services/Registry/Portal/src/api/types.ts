@@ -305,7 +305,7 @@ export interface LayerDifference {
   layer: number;
   'relative-change'?: number;
   experts: { expert: number; from?: number; 'relative-change'?: number }[];
-  router?: { 'relative-change': number; 'mean-cosine': number; 'least-cosine': number };
+  router?: { 'relative-change': number; 'mean-cosine'?: number; 'least-cosine'?: number };
 }
 
 export interface Storage {

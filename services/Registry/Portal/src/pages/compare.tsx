@@ -154,7 +154,7 @@ function Weights({ data }: { data: Comparison }) {
           text: (
             <>
               {w['relative-change'] == null ? '–' : measure(w['relative-change'])}
-              {w.router && <span className="minor"> router {measure(w.router['relative-change'])}, cosine {w.router['mean-cosine'].toFixed(3)}</span>}
+              {w.router && <span className="minor"> router {measure(w.router['relative-change'])}, cosine {w.router['mean-cosine']?.toFixed(3) ?? '–'}</span>}
             </>
           ),
         }))}
