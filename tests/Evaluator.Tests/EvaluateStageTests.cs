@@ -37,6 +37,17 @@ public sealed class EvaluateStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_LogitsOfAModelWithoutTokenizer_NeedsNone()
+    {
+        var model = await _bench.ModelAsync(ModelConfig.Tiny(vocabulary: 40)); // too few ids for bytes as tokens
+
+        var result = await RunAsync("""{"tasks":["logits"],"tokens":[[1,5,39]]}""", ("model", model));
+
+        (await _bench.OpenAsync(result.Outputs[OutputNames.Report])).HasFile("logits.safetensors").ShouldBeTrue();
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("model", model)))).Message.ShouldContain("at least 256 embedding rows");
+    }
+
+    [Fact]
     public async Task Run_ModelWithoutMemory_GivesTheSameLossAtAnyLengthAndBatch()
     {
         var model = await MemorylessAsync();

@@ -79,8 +79,8 @@ public sealed record ModelReport
     /// <summary>How weights were read: <c>plain</c>, or <c>packed int4</c> expanded while loading.</summary>
     public required string WeightsReadFrom { get; init; }
 
-    /// <summary>Digest of the tokenizer; per-token losses of different tokenizers cannot be compared.</summary>
-    public required string Tokenizer { get; init; }
+    /// <summary>Digest of the tokenizer, null without one; per-token losses of different tokenizers cannot be compared.</summary>
+    public string? Tokenizer { get; init; }
 
     /// <summary>Loss, perplexity, bits per byte.</summary>
     public LossReport? ValidationLoss { get; init; }
@@ -106,7 +106,7 @@ public sealed record ModelReport
             WeightBytes = result.Model.WeightBytes,
             Bytes = result.Model.Bytes,
             WeightsReadFrom = config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
-            Tokenizer = result.Model.Tokenizer.Digest,
+            Tokenizer = result.Model.TokenizerDigest,
             ValidationLoss = loss,
             MultipleChoice = result.Choices is null ? null : ChoiceReport.BySet(material.Items!, result.Choices),
             Routing = result.Corpus?.Routing,

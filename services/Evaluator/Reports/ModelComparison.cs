@@ -26,7 +26,7 @@ public sealed record ModelComparison
     internal static ModelComparison Of(
         int first, int second, IReadOnlyList<ModelResult> results, LossEstimates? losses, EvaluationMaterial material, EvaluateOptions options)
     {
-        var sameTokens = results[first].Model.Tokenizer.Digest == results[second].Model.Tokenizer.Digest;
+        var sameTokens = results[first].Model.TokenizerDigest == results[second].Model.TokenizerDigest;
         var comparison = new ModelComparison
         {
             First = results[first].Model.Step,

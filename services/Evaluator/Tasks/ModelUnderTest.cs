@@ -17,6 +17,7 @@ internal sealed class ModelUnderTest : IDisposable
     private readonly Device _device;
     private readonly ScalarType _type;
     private MoeDecoder? _decoder;
+    private ITokenizer? _tokenizer;
 
     private ModelUnderTest(string step, CheckpointReader reader, Device device, ScalarType type)
     {
@@ -25,7 +26,6 @@ internal sealed class ModelUnderTest : IDisposable
         _device = device;
         _type = type;
         Config = ModelConfig.Parse(reader.HasFile(ConfigFile) ? reader.ReadFile(ConfigFile) : throw new InvalidModelException($"{ConfigFile} is missing"));
-        Tokenizer = TokenizerFiles.Load(name => reader.HasFile(name) ? reader.ReadFile(name) : null, Config.VocabularySize, Config.EosTokenId);
     }
 
     /// <summary>Step that made the model.</summary>
@@ -37,8 +37,24 @@ internal sealed class ModelUnderTest : IDisposable
     /// <summary>Its configuration.</summary>
     public ModelConfig Config { get; }
 
-    /// <summary>Its tokenizer.</summary>
-    public ITokenizer Tokenizer { get; }
+    /// <summary>Its tokenizer, loaded at the first call: ids that are given need none.</summary>
+    public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () => TokenizerFiles.Load(name => _reader.HasFile(name) ? _reader.ReadFile(name) : null, Config.VocabularySize, Config.EosTokenId));
+
+    /// <summary>Digest of its tokenizer; null when it has none that can be used.</summary>
+    public string? TokenizerDigest
+    {
+        get
+        {
+            try
+            {
+                return Tokenizer.Digest;
+            }
+            catch (UserInputException)
+            {
+                return null; // a task that needs text has said so
+            }
+        }
+    }
 
     /// <summary>Bytes of its weights as stored.</summary>
     public long WeightBytes => _reader.Manifest.Tensors.Sum(t => t.SizeBytes);
