@@ -304,8 +304,11 @@ export interface Comparison {
 export interface LayerDifference {
   layer: number;
   'relative-change'?: number;
-  experts: { expert: number; from?: number; 'relative-change'?: number }[];
-  router?: { 'relative-change': number; 'mean-cosine'?: number; 'least-cosine'?: number };
+  /** By expert on the right, against the expert on the left that it came from (`origins`). */
+  experts: (number | null)[];
+  origins: (number | null)[];
+  router?: number;
+  'router-cosines'?: { mean: number; least: number };
 }
 
 export interface Storage {

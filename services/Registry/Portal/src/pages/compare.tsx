@@ -143,7 +143,7 @@ function Weights({ data }: { data: Comparison }) {
   if (data.weights.every((w) => w['relative-change'] == null && w.experts.length === 0)) return <Card title="Weights"><Empty title="Their weights have no shape in common">Expert by expert, they cannot be compared.</Empty></Card>;
   const name = (layer: number) => (layer < 0 ? 'outside' : `layer ${layer}`);
   const layers = data.weights.filter((w) => w.experts.length > 0);
-  const most = Math.max(1e-12, ...layers.flatMap((w) => w.experts.map((e) => e['relative-change'] ?? 0)));
+  const most = Math.max(1e-12, ...layers.flatMap((w) => w.experts.map((e) => e ?? 0)));
   return (
     <Card title="Weights" aside={<span className="minor">norm of the difference over the norm; each expert against the one it came from</span>}>
       <Bars
@@ -154,7 +154,7 @@ function Weights({ data }: { data: Comparison }) {
           text: (
             <>
               {w['relative-change'] == null ? '–' : measure(w['relative-change'])}
-              {w.router && <span className="minor"> router {measure(w.router['relative-change'])}, cosine {w.router['mean-cosine']?.toFixed(3) ?? '–'}</span>}
+              {w.router !== undefined && <span className="minor"> router {measure(w.router)}{w['router-cosines'] && `, cosine ${w['router-cosines'].mean.toFixed(3)}`}</span>}
             </>
           ),
         }))}
@@ -162,11 +162,11 @@ function Weights({ data }: { data: Comparison }) {
       {layers.length > 0 && (
         <HeatMap
           fromZero
-          rows={layers.map((w) => w.experts.map((e) => (e['relative-change'] ?? 0) / most))}
+          rows={layers.map((w) => w.experts.map((e) => (e ?? 0) / most))}
           rowName={(r) => name(layers[r].layer)}
           describe={(r, e) => {
-            const { expert, from, 'relative-change': change } = layers[r].experts[e];
-            return `layer ${layers[r].layer}, expert ${expert}${from !== undefined && from !== expert ? ` (was ${from})` : ''}: ${change == null ? 'cannot be compared' : `relative change ${measure(change)}`}`;
+            const [change, from] = [layers[r].experts[e], layers[r].origins[e]];
+            return `layer ${layers[r].layer}, expert ${e}${from != null && from !== e ? ` (was ${from})` : ''}: ${change == null ? 'cannot be compared' : `relative change ${measure(change)}`}`;
           }}
           columnsName={`experts; the strongest colour is ${measure(most)}`}
           label="Relative change of every expert"
