@@ -81,6 +81,8 @@ internal static class CommandLine
         VerifyCommand.Create(terminal),
         SignCommand.Create(terminal),
         SigningKeyCommand.Create(terminal),
+        PromoteCommand.Create(terminal),
+        GcCommand.Create(terminal),
         DoctorCommand.Create(terminal),
         BenchCommand.Create(terminal),
     };

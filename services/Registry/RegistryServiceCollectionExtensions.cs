@@ -1,7 +1,9 @@
+using Espalier.Registry.Events;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
 using Espalier.Registry.Search;
 using Espalier.Registry.Signing;
+using Espalier.Registry.Storage;
 using Espalier.Stages;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -27,6 +29,10 @@ public static class RegistryServiceCollectionExtensions
         services.AddSingleton<PromotionGates>();
         services.AddSingleton<Signatures>();
         services.AddSingleton<VersionVerifier>();
+        services.AddSingleton<StorageSnapshot>();
+        services.AddSingleton<GarbageCollector>();
+        services.AddSingleton<EventFeed>();
+        services.AddSingleton<Webhooks>();
         services.AddSingleton<IStage, RegisterStage>();
         services.AddHostedService<RegistryMigration>();
         return services;
@@ -34,6 +40,13 @@ public static class RegistryServiceCollectionExtensions
 
     /// <summary>Adds what answers other services.</summary>
     public static void AddModelConsumers(this IBusRegistrationConfigurator bus) => bus.AddConsumer<ModelRequestsConsumer, ModelRequestsDefinition>();
+
+    /// <summary>Adds what tells others about events: the bus, which must be registered, and webhooks.</summary>
+    public static IServiceCollection AddRegistryEvents(this IServiceCollection services)
+    {
+        services.AddSingleton<EventDispatcher>().AddSingleton<WebhookSender>();
+        return services.AddHostedService(p => p.GetRequiredService<EventDispatcher>()).AddHostedService(p => p.GetRequiredService<WebhookSender>());
+    }
 
     private sealed class RegistryMigration(RegistryDatabase database) : IHostedService
     {

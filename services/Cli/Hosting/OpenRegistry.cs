@@ -1,5 +1,7 @@
 using Espalier.Registry;
+using Espalier.Registry.Gates;
 using Espalier.Registry.Signing;
+using Espalier.Registry.Storage;
 
 namespace Espalier.Cli.Hosting;
 
@@ -14,11 +16,15 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
 
     public VersionVerifier Verifier => services.GetRequiredService<VersionVerifier>();
 
+    public GarbageCollector Collector => services.GetRequiredService<GarbageCollector>();
+
+    public PromotionGates Gates => services.GetRequiredService<PromotionGates>();
+
     /// <summary>Opens it and brings its schema up to date.</summary>
     public static async Task<OpenRegistry> OpenAsync(EspalierHome home, CancellationToken cancellationToken)
     {
         home.Create();
-        var services = new ServiceCollection().AddLogging().AddRegistry(new RegistryOptions { Database = home.Connection }).BuildServiceProvider();
+        var services = new ServiceCollection().AddLogging().AddSingleton(_ => home.OpenStore()).AddRegistry(new RegistryOptions { Database = home.Connection }).BuildServiceProvider();
         await services.GetRequiredService<RegistryDatabase>().MigrateAsync(cancellationToken).ConfigureAwait(false);
         return new OpenRegistry(services);
     }

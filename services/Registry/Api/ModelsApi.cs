@@ -45,6 +45,8 @@ public static class ModelsApi
         SearchRoutes.Map(viewer);
         GateRoutes.Map(viewer, promoter, admin);
         SignatureRoutes.Map(viewer, promoter, admin);
+        StorageRoutes.Map(viewer, admin);
+        EventRoutes.Map(viewer, admin);
         MlflowApi.Map(routes);
         return routes;
     }

@@ -13,12 +13,13 @@ namespace Espalier.Artifacts.Blobs;
 /// Blobs and records in one container of Azure Blob Storage: <c>blobs/ab/cdef...</c> and <c>records/folder/name</c>. A blob is
 /// put whole, or staged in blocks and committed at the end, and only if its name is free; the service decides races.
 /// </summary>
-public sealed class AzureBlobStore(BlobContainerClient container) : IBlobStore
+public sealed class AzureBlobStore(BlobContainerClient container) : ICollectableBlobStore
 {
     private const int BlockBytes = 8 << 20, ParallelBlocks = 8;
     private const int LargeBlockBytes = 32 << 20, ParallelLargeBlocks = 4;
     private const long LargeBytes = 256L << 20;
-    private const string WriterKey = "writer";
+    private const string WriterKey = "writer", TouchedKey = "touched";
+    private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(10); // a request for each put again would be too much
 
     /// <summary>The container.</summary>
     public Uri Location => new UriBuilder(container.Uri) { Query = "" }.Uri; // a query could carry a signature
@@ -87,7 +88,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : IBlobStore
     public async Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         var digest = Digest.Of(content.Span);
-        if (await FindLengthAsync(digest, cancellationToken).ConfigureAwait(false) == content.Length)
+        if (await IsKeptAsync(digest, content.Length, cancellationToken).ConfigureAwait(false))
             return new BlobReceipt(digest, content.Length, IsNew: false);
         var isNew = content.Length <= BlockBytes
             ? await CreateAsync(BlobClient(digest), content, cancellationToken).ConfigureAwait(false)
@@ -154,6 +155,46 @@ public sealed class AzureBlobStore(BlobContainerClient container) : IBlobStore
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var item in container.GetBlobsAsync(prefix: "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+            if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
+                yield return new AgedBlob(digest, item.Properties.ContentLength ?? 0, item.Properties.LastModified ?? DateTimeOffset.MaxValue);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var client = BlobClient(blob);
+            var metadata = (await client.GetPropertiesAsync(cancellationToken: cancellationToken).ConfigureAwait(false)).Value.Metadata;
+            metadata[TouchedKey] = Guid.NewGuid().ToString("n");
+            await client.SetMetadataAsync(metadata, cancellationToken: cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The service compares and deletes in one step.
+            var conditions = new BlobRequestConditions { IfUnmodifiedSince = unusedSince };
+            return await BlobClient(blob).DeleteIfExistsAsync(DeleteSnapshotsOption.IncludeSnapshots, conditions, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.ConditionNotMet)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
     public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
         CreateAsync(RecordClient(name), content, cancellationToken);
 
@@ -197,10 +238,26 @@ public sealed class AzureBlobStore(BlobContainerClient container) : IBlobStore
             return await PutAsync(bytes, cancellationToken).ConfigureAwait(false);
         }
         var digest = Digest.FromHash(await SHA256.HashDataAsync(content, cancellationToken).ConfigureAwait(false));
-        if (await FindLengthAsync(digest, cancellationToken).ConfigureAwait(false) == length)
+        if (await IsKeptAsync(digest, length, cancellationToken).ConfigureAwait(false))
             return new BlobReceipt(digest, length, IsNew: false);
         content.Position = start;
         return new BlobReceipt(digest, length, await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Whether a blob is there whole; it is young then, so that no collection takes it away before it is named.</summary>
+    private async Task<bool> IsKeptAsync(Digest digest, long length, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var properties = (await BlobClient(digest).GetPropertiesAsync(cancellationToken: cancellationToken).ConfigureAwait(false)).Value;
+            if (properties.ContentLength != length)
+                return false;
+            return properties.LastModified > TimeProvider.System.GetUtcNow() - TouchEvery || await TouchAsync(digest, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobNotFound)
+        {
+            return false;
+        }
     }
 
     private static int BlockSize(long length) => length >= LargeBytes ? LargeBlockBytes : BlockBytes;

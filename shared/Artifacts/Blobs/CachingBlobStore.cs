@@ -8,7 +8,7 @@ namespace Espalier.Artifacts.Blobs;
 /// checked, and served from the disk from then on; when the cap is passed, the blobs used longest ago go first. Records
 /// always come from the remote store. Several processes may share the folder.
 /// </summary>
-public sealed class CachingBlobStore : IBlobStore
+public sealed class CachingBlobStore : ICollectableBlobStore
 {
     private readonly IBlobStore _remote;
     private readonly FileBlobStore _local;
@@ -86,6 +86,23 @@ public sealed class CachingBlobStore : IBlobStore
 
     /// <inheritdoc/>
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => _remote.ListAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<AgedBlob> ListAgedAsync(CancellationToken cancellationToken) => Collectable.ListAgedAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken) => Collectable.TouchAsync(blob, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken)
+    {
+        var isDeleted = await Collectable.DeleteAsync(blob, unusedSince, cancellationToken).ConfigureAwait(false);
+        if (isDeleted)
+            _local.Delete(blob);
+        return isDeleted;
+    }
+
+    private ICollectableBlobStore Collectable => _remote as ICollectableBlobStore ?? throw new NotSupportedException($"{_remote.GetType().Name} cannot forget blobs.");
 
     /// <inheritdoc/>
     public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => _remote.CreateRecordAsync(name, content, cancellationToken);

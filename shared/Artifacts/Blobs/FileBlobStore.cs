@@ -12,7 +12,7 @@ namespace Espalier.Artifacts.Blobs;
 /// being written. A write goes to a temporary file, is flushed, and gets its name by <c>link</c>, which is exclusive across
 /// threads and processes; a crash leaves at most a temporary file, which a later start deletes.
 /// </summary>
-public sealed class FileBlobStore : IBlobStore
+public sealed class FileBlobStore : ICollectableBlobStore
 {
     private const int CopyBytes = 1 << 20;
     private readonly FileBlobStoreOptions _options;
@@ -190,6 +190,26 @@ public sealed class FileBlobStore : IBlobStore
         await Task.CompletedTask.ConfigureAwait(false);
     }
 
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var folder in Directory.EnumerateDirectories(_blobs).Order(StringComparer.Ordinal))
+            foreach (var file in new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                file.Refresh();
+                if (Digest.TryParse(Path.GetFileName(folder) + file.Name, out var digest) && file.Exists)
+                    yield return new AgedBlob(digest, file.Length, file.LastWriteTimeUtc);
+            }
+        await Task.CompletedTask.ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken) => Task.FromResult(Touch(blob, _options.Time.GetUtcNow()));
+
+    /// <inheritdoc/>
+    public Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken) => Task.Run(() => DeleteUnused(blob, unusedSince), cancellationToken);
+
     /// <summary>Takes a blob away. For the owner of the whole store, who knows that nothing names it any more.</summary>
     public void Delete(Digest blob)
     {
@@ -215,11 +235,37 @@ public sealed class FileBlobStore : IBlobStore
     /// <summary>The files of all blobs.</summary>
     internal IEnumerable<FileInfo> BlobFiles() => new DirectoryInfo(_blobs).EnumerateFiles("*", SearchOption.AllDirectories);
 
+    private bool DeleteUnused(Digest blob, DateTimeOffset unusedSince)
+    {
+        var path = BlobPath(blob);
+        if (!File.Exists(path) || File.GetLastWriteTimeUtc(path) >= unusedSince.UtcDateTime)
+            return false;
+        // Renamed first: a put that comes now finds nothing to touch and writes the blob again. One that came just before
+        // has touched the file, which shows now, and the blob goes back to its place.
+        var aside = TemporaryPath();
+        try
+        {
+            File.Move(path, aside);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false; // somebody else deleted it
+        }
+        if (File.GetLastWriteTimeUtc(aside) >= unusedSince.UtcDateTime)
+        {
+            FileSystemCalls.PublishExclusive(aside, path);
+            return false;
+        }
+        File.Delete(aside);
+        return true;
+    }
+
     private BlobReceipt Put(ReadOnlySpan<byte> content)
     {
         var digest = Digest.Of(content);
         var existing = new FileInfo(BlobPath(digest));
-        if (existing.Exists && existing.Length == content.Length)
+        // Whoever puts a blob that exists makes it young, so that no collection takes it away before it is named.
+        if (existing.Exists && existing.Length == content.Length && Touch(digest, _options.Time.GetUtcNow()))
             return new BlobReceipt(digest, content.Length, IsNew: false);
         return new BlobReceipt(digest, content.Length, PublishBlob(WriteTemporary(content, isReadOnly: true), digest, content.Length));
     }
@@ -231,8 +277,13 @@ public sealed class FileBlobStore : IBlobStore
         var isNew = InFolderOf(path, () =>
         {
             var existing = new FileInfo(path);
+            if (existing.Exists && existing.Length == length && Touch(digest, _options.Time.GetUtcNow()))
+            {
+                File.Delete(temporary);
+                return false;
+            }
             // A file of another length is no blob: a disk lost part of it. Put the whole one in its place.
-            if (!existing.Exists || existing.Length == length)
+            if (!File.Exists(path) || existing.Length == length)
                 return FileSystemCalls.PublishExclusive(temporary, path);
             File.Move(temporary, path, overwrite: true);
             return true;
