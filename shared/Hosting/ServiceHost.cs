@@ -1,9 +1,11 @@
+using Espalier.Hosting.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
@@ -60,6 +62,8 @@ public static class ServiceHost
         builder.WebHost.UseUrls(builder.Configuration["http:url"] ?? "http://127.0.0.1:0");
         builder.Logging.AddScrubbedJson(builder.Configuration);
         builder.Services.AddHealthChecks();
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<KeyGuesses>();
         builder.Services.AddTelemetry(name, builder.Configuration);
         add(builder);
         var app = builder.Build();

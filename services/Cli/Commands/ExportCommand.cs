@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
@@ -15,17 +16,19 @@ internal static class ExportCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
         var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
+        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from; goes on where it broke off." };
+        var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
         var json = SharedOptions.Json();
-        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, json };
+        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, server, key, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (Units.ReadSize(parsed.GetRequiredValue(shardSize), out var limit) is { } reason || limit < 1)
                 throw new UserInputException($"--shard-size must be {Units.ReadSize(parsed.GetRequiredValue(shardSize), out _) ?? "at least one byte"}.");
             var home = EspalierHome.OfThisProcess();
             var output = parsed.GetRequiredValue(directory);
-            var root = await ResolveAsync(home, parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
-            using (var progress = new ByteProgress(terminal, "exporting"))
-                await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = limit, Progress = progress }, cancellationToken).ConfigureAwait(false);
+            var root = parsed.GetValue(server) is { } address
+                ? await FetchAsync(terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, cancellationToken).ConfigureAwait(false)
+                : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
             else
@@ -33,6 +36,21 @@ internal static class ExportCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static async Task<Digest> FetchAsync(Terminal terminal, string server, string? key, string model, string output, CancellationToken cancellationToken)
+    {
+        using var client = new RegistryClient(server, key);
+        using var progress = new ByteProgress(terminal, "fetching");
+        return await client.DownloadAsync(model, output, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<Digest> WriteAsync(Terminal terminal, EspalierHome home, string model, string output, long shardSize, CancellationToken cancellationToken)
+    {
+        var root = await ResolveAsync(home, model, cancellationToken).ConfigureAwait(false);
+        using var progress = new ByteProgress(terminal, "exporting");
+        await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
+        return root;
     }
 
     private static async Task<Digest> ResolveAsync(EspalierHome home, string model, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Platform.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
@@ -21,17 +22,21 @@ internal static class ImportCommand
         var directory = new Argument<string>("DIR") { Description = "Folder with config.json and safetensors files." };
         var name = new Option<string>("--name") { Description = "Name in the registry.", Required = true };
         var alias = new Option<string?>("--alias") { Description = "Alias that moves to the new version." };
+        var server = new Option<string?>("--server") { Description = "Address of a registry to send it to; only what that lacks is sent." };
+        var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
         var json = SharedOptions.Json();
-        var command = new Command("import", "Store a Hugging Face directory and register it. Weights that are stored already cost nothing.\n\n  espalier import ~/models/OLMoE-1B-7B --name olmoe --alias base") { directory, name, alias, json };
+        var command = new Command("import", "Store a Hugging Face directory and register it. Weights that are stored already cost nothing.\n\n  espalier import ~/models/OLMoE-1B-7B --name olmoe --alias base") { directory, name, alias, server, key, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess().Create();
             var store = home.OpenStore();
             var source = parsed.GetRequiredValue(directory);
             var root = await ImportAsync(terminal, store, source, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(server) is { } address)
+                return await SendAsync(terminal, address, parsed.GetValue(key), store, root, parsed.GetRequiredValue(name), OriginOf(source), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var (version, isNew) = await registry.Registrar.RegisterAsync(
-                store, new Registration { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root), Origin = $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}" }, cancellationToken).ConfigureAwait(false);
+                store, new Registration { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root), Origin = OriginOf(source) }, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(alias) is { } word)
                 await registry.Models.MoveAliasAsync(version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}", cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
@@ -41,6 +46,20 @@ internal static class ImportCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static string OriginOf(string source) => $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}";
+
+    private static async Task<int> SendAsync(Terminal terminal, string server, string? key, ArtifactStore store, ManifestRef root, string name, string origin, bool isJson, CancellationToken cancellationToken)
+    {
+        using var client = new RegistryClient(server, key);
+        using var progress = new ByteProgress(terminal, "sending");
+        var (version, sent) = await client.UploadAsync(store, root.Root, name, origin, progress, cancellationToken).ConfigureAwait(false);
+        if (isJson)
+            terminal.WriteJson(new { version.Model, version.Version, version.Root, root.SizeBytes, SentBytes = sent });
+        else
+            terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  {sent:N0} of {root.SizeBytes:N0} bytes sent");
+        return ExitCodes.Done;
     }
 
     private static async Task<ManifestRef> ImportAsync(Terminal terminal, ArtifactStore store, string directory, CancellationToken cancellationToken)

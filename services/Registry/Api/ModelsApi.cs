@@ -47,6 +47,7 @@ public static class ModelsApi
         SignatureRoutes.Map(viewer, promoter, admin);
         StorageRoutes.Map(viewer, admin);
         EventRoutes.Map(viewer, admin);
+        UploadRoutes.Map(viewer, submitter);
         MlflowApi.Map(routes);
         return routes;
     }

@@ -9,20 +9,29 @@ namespace Espalier.Hosting.Authentication;
 /// <summary>Lets a request through when its <c>Authorization: Bearer KEY</c> has at least the role.</summary>
 internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
 {
+    private const int LongestKey = 500;
+
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
+        var key = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 and <= LongestKey } given } ? given : null;
+        var guesses = http.RequestServices.GetService<KeyGuesses>();
+        if (key is not null && guesses?.MustWait(http.Connection.RemoteIpAddress, key) == true)
+        {
+            http.Response.Headers.RetryAfter = "60";
+            return TypedResults.Problem("Too many wrong keys from this address: wait a minute.", statusCode: StatusCodes.Status429TooManyRequests);
+        }
         ApiCaller? caller;
         try
         {
-            caller = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 } key }
-                ? await http.RequestServices.GetRequiredService<IApiKeys>().FindCallerAsync(key, http.RequestAborted).ConfigureAwait(false)
-                : null;
+            caller = key is null ? null : await http.RequestServices.GetRequiredService<IApiKeys>().FindCallerAsync(key, http.RequestAborted).ConfigureAwait(false);
         }
         catch (ApiKeysUnavailableException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
         }
+        if (key is not null)
+            guesses?.Count(http.Connection.RemoteIpAddress, key, isRight: caller is not null);
         if (caller is null)
             return TypedResults.Problem("A key is needed: Authorization: Bearer KEY.", statusCode: StatusCodes.Status401Unauthorized);
         http.Features.Set(http.Features.Get<ApiPerson>() is { } person ? caller with { Name = person.Name } : caller);

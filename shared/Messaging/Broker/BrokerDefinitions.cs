@@ -17,6 +17,7 @@ public static class BrokerDefinitions
 
     private const string Events = $@"Espalier\.Contracts:({nameof(StageAdvertised)}|{nameof(StepProgress)})";
     private const string Questions = $@"Espalier\.Contracts:{nameof(FindModel)}";
+    private const string RegistryEvents = $@"Espalier\.Contracts:({nameof(ModelRegistered)}|{nameof(AliasMoved)})";
     private const string Faults = "MassTransit:.*";
     private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -69,8 +70,8 @@ public static class BrokerDefinitions
         var reads = $"{work}|{Faults}|{own}";
         if (account.Name == EndpointNames.Registry)
         {
-            // The registry answers the orchestrator's questions.
-            sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{ServiceAccounts.Orchestrator}_bus_.*";
+            // The registry answers the orchestrator's questions and tells what was registered.
+            sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{RegistryEvents}|{ServiceAccounts.Orchestrator}_bus_.*";
             reads += $"|{EndpointNames.Registry}|{Questions}";
         }
         return Permission(account.Name, sends, $"{sends}|{DeadLetters.Name}", reads);

@@ -1,0 +1,61 @@
+using Espalier.Artifacts;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+
+namespace Espalier.Registry.Api;
+
+/// <summary>A manifest from outside: hostile until every entry was checked against the store.</summary>
+internal static class UploadedManifest
+{
+    /// <summary>Publishes a checked manifest.</summary>
+    /// <exception cref="UserInputException">It is no checkpoint, contradicts itself, claims parents that are not here, or a blob is missing.</exception>
+    public static async Task<ManifestRef> PublishAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
+    {
+        if (manifest.Kind != ArtifactKind.Checkpoint || manifest.Version != 1)
+            throw new UserInputException("Only manifests of checkpoints, version 1, can be uploaded.");
+        CheckEntries(manifest);
+        await CheckBlobsAsync(artifacts, manifest, cancellationToken).ConfigureAwait(false);
+        foreach (var parent in manifest.Parents.Select(p => p.Manifest).Concat(manifest.Experts.Select(e => e.Parent)).Distinct())
+        {
+            if (!await artifacts.Blobs.ExistsAsync(parent, cancellationToken).ConfigureAwait(false))
+                throw new UserInputException($"The manifest names a parent {parent.Short} that is not stored here; upload the parent first.");
+        }
+        return await artifacts.PublishAsync(manifest, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static void CheckEntries(Manifest manifest)
+    {
+        try
+        {
+            foreach (var file in manifest.Files)
+                EntryPath.Check(file.Path);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserInputException(e.Message, e);
+        }
+        if (manifest.Files.GroupBy(f => f.Path, StringComparer.Ordinal).Any(g => g.Count() > 1) || manifest.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Any(g => g.Count() > 1))
+            throw new UserInputException("The manifest lists a file or tensor twice.");
+        if (manifest.Tensors.FirstOrDefault(t => t.Offset < 0 || !TensorTypes.TryCountBytes(t.DType, t.Shape, out var bytes, out _) || bytes != t.SizeBytes || t.Offset > long.MaxValue - bytes) is { } wrong)
+            throw new UserInputException($"The manifest contradicts itself about a tensor: {wrong.DType} of shape [{string.Join(", ", wrong.Shape)}] and {wrong.SizeBytes} bytes.");
+        if (manifest.Files.Any(f => f.SizeBytes < 0))
+            throw new UserInputException("The manifest lists a file of negative length.");
+    }
+
+    private static async Task CheckBlobsAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
+    {
+        var needed = new Dictionary<Digest, long>();
+        foreach (var file in manifest.Files)
+            needed[file.Blob] = Math.Max(needed.GetValueOrDefault(file.Blob), file.SizeBytes);
+        foreach (var tensor in manifest.Tensors)
+            needed[tensor.Blob] = Math.Max(needed.GetValueOrDefault(tensor.Blob), tensor.Offset + tensor.SizeBytes);
+        foreach (var (blob, bytes) in needed)
+        {
+            if (await artifacts.Blobs.FindLengthAsync(blob, cancellationToken).ConfigureAwait(false) is not { } length || length < bytes)
+                throw new UserInputException($"The blob {blob.Hex} is not stored, or shorter than the manifest says; send it first.");
+        }
+        if (manifest.Files.FirstOrDefault(f => f.Blob != default && needed[f.Blob] != f.SizeBytes) is { } other)
+            throw new UserInputException($"The manifest contradicts itself about the length of '{other.Path}'.");
+    }
+}
