@@ -40,11 +40,12 @@ public sealed class RegistryServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         if (time is not null)
             builder.Services.AddSingleton(time);
-        builder.Services.AddRegistry(options).AddModelsApi()
+        builder.Services.AddRegistry(options).AddModelsApi().AddPortal().AddSingleton<KeyGuesses>()
             .AddSingleton<IApiKeys>(new ListedKeys())
             .AddSingleton(new ArtifactStore(new FileBlobStore(Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, Time = time ?? TimeProvider.System })));
         services?.Invoke(builder.Services);
         var app = builder.Build();
+        app.MapPortal();
         app.MapModelsApi();
         await app.StartAsync();
         return new RegistryServer(app, folder) { Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };

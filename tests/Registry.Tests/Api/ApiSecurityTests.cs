@@ -1,0 +1,316 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using Espalier.Hosting.Authentication;
+using Espalier.Registry.Api;
+using Espalier.Registry.Tests.Support;
+using Microsoft.AspNetCore.Routing;
+
+namespace Espalier.Registry.Tests.Api;
+
+/// <summary>Attacks on the API; README.md of this project lists them. Each must be refused, and the server must go on.</summary>
+public sealed class ApiSecurityTests : IAsyncLifetime
+{
+    private const string Version = "/api/v1/models/demo/versions/1";
+    private RegistryServer _server = null!;
+
+    public async Task InitializeAsync()
+    {
+        _server = await RegistryServer.StartAsync();
+        var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store);
+        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "demo", Checkpoint = checkpoint, StepKey = checkpoint.Root }, default);
+    }
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Fact]
+    public async Task Unauthenticated_EveryRouteButTheDocument_Is401()
+    {
+        using var anyone = _server.Client(null);
+        var open = new List<string>();
+        var count = 0;
+        foreach (var endpoint in _server.Get<IEnumerable<EndpointDataSource>>().SelectMany(s => s.Endpoints).OfType<RouteEndpoint>())
+        {
+            var path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/').Replace("{version:int}", "1", StringComparison.Ordinal).Replace("{**path}", "config.json", StringComparison.Ordinal).Replace("{name}", "demo", StringComparison.Ordinal).Replace("{alias}", "a", StringComparison.Ordinal).Replace("{id}", "1", StringComparison.Ordinal).Replace("{digest}", new string('0', 64), StringComparison.Ordinal);
+            foreach (var method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? [])
+            {
+                count++;
+                using var answer = await anyone.SendAsync(new HttpRequestMessage(new HttpMethod(method), path) { Content = method is "GET" or "HEAD" ? null : new StringContent("{}", Encoding.UTF8, "application/json") });
+                if (answer.StatusCode != HttpStatusCode.Unauthorized)
+                    open.Add($"{method} {path}: {(int)answer.StatusCode}");
+            }
+        }
+
+        open.ShouldBe(["GET /openapi/{documentName}.json: 404"]);
+        count.ShouldBeGreaterThan(50);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/api/v1/models/demo/aliases/champion", RegistryServer.Submitter, """{"version":1}""")]
+    [InlineData("DELETE", "/api/v1/models/demo/aliases/champion", RegistryServer.Submitter, "")]
+    [InlineData("POST", "/api/v1/models/demo/aliases/champion/revert", RegistryServer.Submitter, "{}")]
+    [InlineData("POST", "/api/v1/models/demo/versions/1/approvals", RegistryServer.Submitter, """{"alias":"champion","verdict":"approve"}""")]
+    [InlineData("PUT", "/api/v1/models/demo/versions/1/signatures", RegistryServer.Submitter, "{}")]
+    [InlineData("PATCH", "/api/v1/models/demo", RegistryServer.Viewer, """{"description":"x"}""")]
+    [InlineData("PATCH", "/api/v1/models/demo/versions/1", RegistryServer.Viewer, """{"description":"x"}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", RegistryServer.Viewer, "{}")]
+    [InlineData("POST", "/api/v1/blobs/missing", RegistryServer.Viewer, "{}")]
+    [InlineData("PUT", "/api/v1/models/demo/gates", RegistryServer.Promoter, """{"items":[]}""")]
+    [InlineData("DELETE", "/api/v1/models/demo/versions/1", RegistryServer.Promoter, "")]
+    [InlineData("POST", "/api/v1/storage/gc", RegistryServer.Promoter, "{}")]
+    [InlineData("GET", "/api/v1/webhooks", RegistryServer.Promoter, "")]
+    [InlineData("POST", "/api/v1/signing-keys", RegistryServer.Promoter, "{}")]
+    [InlineData("POST", "/api/2.0/mlflow/registered-models/create", RegistryServer.Viewer, """{"name":"x"}""")]
+    [InlineData("POST", "/api/2.0/mlflow/registered-models/alias", RegistryServer.Submitter, """{"name":"demo","alias":"a","version":"1"}""")]
+    public async Task WrongRole_IsRefusedAndChangesNothing(string method, string path, string key, string body)
+    {
+        using var http = _server.Client(key);
+
+        using var answer = await http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path) { Content = body.Length == 0 ? null : new StringContent(body, Encoding.UTF8, "application/json") });
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await _server.Registry.MovesAsync("demo", default)).ShouldBeEmpty();
+        (await _server.Registry.ResolveAsync("demo@1", default)).Description.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("../../../../etc/passwd")]
+    [InlineData("..%2f..%2f..%2fetc%2fpasswd")]
+    [InlineData("%2e%2e/%2e%2e/etc/passwd")]
+    [InlineData("..%5c..%5cetc%5cpasswd")]
+    [InlineData("%2fetc%2fpasswd")]
+    [InlineData("config.json%00.txt")]
+    [InlineData("./config.json")]
+    [InlineData("config.json/../config.json/../../secret")]
+    [InlineData("....//....//etc/passwd")]
+    public async Task PathTraversal_FindsNoFile(string path)
+    {
+        // Sent as it is: a client library would tidy the path up first.
+        var answer = await RawAsync($"GET {Version}/files/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {RegistryServer.Viewer}\r\nConnection: close\r\n\r\n");
+
+        answer.ShouldNotContain("root:");
+        answer.Split(' ')[1].ShouldBeOneOf("404", "400");
+    }
+
+    [Fact]
+    public async Task Oversized_JsonBody_Is413()
+    {
+        using var http = _server.Client();
+
+        using var answer = await http.PatchAsync("/api/v1/models/demo", new StringContent($$"""{"description":"{{new string('x', 2 << 20)}}"}""", Encoding.UTF8, "application/json"));
+        using var mlflow = await http.PostAsync("/api/2.0/mlflow/registered-models/create", new StringContent($$"""{"name":"{{new string('x', 2 << 20)}}"}""", Encoding.UTF8, "application/json"));
+
+        (answer.StatusCode, mlflow.StatusCode).ShouldBe((HttpStatusCode.RequestEntityTooLarge, HttpStatusCode.RequestEntityTooLarge));
+    }
+
+    [Fact]
+    public async Task DeepJson_Is400()
+    {
+        using var http = _server.Client();
+
+        using var answer = await http.PatchAsync("/api/v1/models/demo", new StringContent("{\"tags\":" + new string('[', 5000) + new string(']', 5000) + "}", Encoding.UTF8, "application/json"));
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("multipart/form-data; boundary=x")]
+    [InlineData("application/xml")]
+    public async Task ContentType_ThatIsNotJson_Is415(string type)
+    {
+        using var http = _server.Client();
+        using var content = new StringContent("""{"description":"x"}""");
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
+
+        using var answer = await http.PatchAsync("/api/v1/models/demo", content);
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+        (await _server.Get<Queries.ModelQueries>().FindModelAsync("demo", default))!.Description.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("X-HTTP-Method-Override: DELETE")]
+    [InlineData("X-Original-URL: /api/v1/webhooks")]
+    [InlineData("X-Rewrite-URL: /api/v1/webhooks")]
+    [InlineData("X-Forwarded-Prefix: /api/v1/webhooks")]
+    public async Task Headers_ThatRewriteRequests_AreIgnored(string header)
+    {
+        var answer = await RawAsync($"GET {Version} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {RegistryServer.Viewer}\r\n{header}\r\nConnection: close\r\n\r\n");
+
+        answer.ShouldContain("\"model\":\"demo\"");
+        (await _server.Registry.FindAsync("demo", 1, default)).ShouldNotBeNull();
+    }
+
+    [Theory]
+    [InlineData("Authorization: Basic " + "a2V5LW9mLWFuLWFkbWlu")]
+    [InlineData("Authorization: Bearer")]
+    [InlineData("Authorization: Bearer " + RegistryServer.Admin + " x")]
+    [InlineData("Authorization: " + RegistryServer.Admin)]
+    [InlineData("Authorization: Bearer wrong\r\nAuthorization: Bearer " + RegistryServer.Admin)]
+    [InlineData("X-Api-Key: " + RegistryServer.Admin)]
+    [InlineData("Cookie: key=" + RegistryServer.Admin)]
+    public async Task Keys_InOtherPlacesOrForms_DoNotCount(string header)
+    {
+        var answer = await RawAsync($"GET /api/v1/webhooks HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n");
+
+        answer.Split(' ')[1].ShouldBe("401");
+    }
+
+    [Fact]
+    public async Task RequestSmuggling_LengthAndChunks_IsRefused()
+    {
+        var answer = await RawAsync($"PATCH /api/v1/models/demo HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {RegistryServer.Admin}\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n12\r\n{{\"description\":\"x\"}}\r\n0\r\n\r\nGET /api/v1/webhooks HTTP/1.1\r\nHost: x\r\n\r\n");
+
+        answer.ShouldNotContain("\"items\"");
+    }
+
+    [Theory]
+    [InlineData("<script>alert(1)</script>")]
+    [InlineData("\"><img src=x onerror=alert(1)>")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("demo\r\nSet-Cookie: x=1")]
+    public async Task Xss_ThroughModelNames_IsRefused(string name)
+    {
+        using var http = _server.Client();
+
+        var (status, _) = await http.SendJsonAsync(HttpMethod.Post, "/api/2.0/mlflow/registered-models/create", new { name });
+
+        status.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Xss_ThroughTagsAndText_StaysDataOfItsType()
+    {
+        const string Attack = "<script>alert(document.cookie)</script>";
+        using var http = _server.Client();
+
+        await http.SendJsonAsync(HttpMethod.Patch, Version, new { description = Attack, tags = new Dictionary<string, string> { [Attack[..50]] = Attack } });
+        using var answer = await http.GetAsync(Version);
+        using var card = await http.GetAsync(Version + "/files/README.md");
+
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/json");
+        (await answer.Content.ReadAsStringAsync()).ShouldContain("alert(document.cookie)");
+        card.Content.Headers.ContentType!.MediaType.ShouldBe("application/octet-stream");
+        card.Content.Headers.ContentDisposition!.DispositionType.ShouldBe("attachment");
+        card.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
+        card.Headers.GetValues("Content-Security-Policy").Single().ShouldContain("sandbox");
+    }
+
+    [Fact]
+    public async Task Xss_ThroughTheGeneratedCard_IsEscaped()
+    {
+        var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = 9 });
+        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration
+        {
+            Model = "attacked", Checkpoint = checkpoint, StepKey = checkpoint.Root, Origin = "<img src=x onerror=alert(1)>", Metrics = new Dictionary<string, double> { ["<b>loss</b> | x"] = 1 },
+        }, default);
+        using var http = _server.Client();
+
+        var card = (await http.GetJsonAsync("/api/v1/models/attacked/versions/1")).GetProperty("card").GetString()!;
+
+        card[card.IndexOf("\n---\n", StringComparison.Ordinal)..].ShouldNotContain("<");
+        card.ShouldContain("&lt;img src=x onerror=alert(1)&gt;");
+    }
+
+    [Theory]
+    [InlineData("X-Espalier-Request: 1\r\nOrigin: https://evil.example")]
+    [InlineData("Origin: http://HOST")]
+    [InlineData("X-Espalier-Request: 1")]
+    [InlineData("")]
+    public async Task Csrf_CookieWithoutHeaderOrWithForeignOrigin_Is403(string headers)
+    {
+        var host = _server.Address.Authority;
+        var signIn = await RawAsync($"POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nX-Espalier-Request: 1\r\nContent-Type: application/json\r\nContent-Length: {RegistryServer.Admin.Length + 10}\r\nConnection: close\r\n\r\n{{\"key\":\"{RegistryServer.Admin}\"}}");
+        var cookie = signIn.Split("Set-Cookie: ")[1].Split(';')[0];
+        var extra = headers.Length == 0 ? "" : headers.Replace("HOST", host, StringComparison.Ordinal) + "\r\n";
+
+        var answer = await RawAsync($"PUT /api/v1/models/demo/aliases/champion?version=1 HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n{extra}Content-Length: 0\r\nConnection: close\r\n\r\n");
+
+        answer.Split(' ')[1].ShouldBe("403");
+        (await _server.Registry.MovesAsync("demo", default)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task BruteForce_ManyWrongKeys_AreSlowedDown_WhileRightOnesWork()
+    {
+        using var known = _server.Client(RegistryServer.Viewer);
+        await known.GetJsonAsync("/api/v1/models");
+        var statuses = new List<HttpStatusCode>();
+        for (var i = 0; i < KeyGuesses.MostInAMinute + 5; i++)
+        {
+            using var guesser = _server.Client($"guess-{i}");
+            guesser.DefaultRequestHeaders.Add("X-Forwarded-For", $"10.0.0.{i}"); // claiming other addresses does not help
+            using var answer = await guesser.GetAsync("/api/v1/models");
+            statuses.Add(answer.StatusCode);
+        }
+
+        using var late = _server.Client(RegistryServer.Admin); // right, but never seen: it must wait as well
+        using var lateAnswer = await late.GetAsync("/api/v1/models");
+
+        statuses.Count(s => s == HttpStatusCode.Unauthorized).ShouldBe(KeyGuesses.MostInAMinute);
+        statuses.Skip(KeyGuesses.MostInAMinute).ShouldAllBe(s => s == HttpStatusCode.TooManyRequests);
+        lateAnswer.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+        (await known.GetAsync("/api/v1/models")).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("bytes=0-,0-,0-,0-,0-,0-,0-,0-,0-,0-")]
+    [InlineData("bytes=9999999999999999999999-")]
+    [InlineData("bytes=-")]
+    [InlineData("bytes=5-2")]
+    [InlineData("bytes=0-18446744073709551615")]
+    [InlineData("lines=1-2")]
+    [InlineData("bytes=-99999999999")]
+    public async Task RangeAbuse_NeverGivesMoreThanTheFile(string range)
+    {
+        using var http = _server.Client();
+        var length = (await http.GetByteArrayAsync(Version + "/files/model.safetensors")).Length;
+        using var request = new HttpRequestMessage(HttpMethod.Get, Version + "/files/model.safetensors");
+        request.Headers.TryAddWithoutValidation("Range", range);
+
+        using var answer = await http.SendAsync(request);
+
+        ((int)answer.StatusCode).ShouldBeOneOf(200, 206, 416);
+        (await answer.Content.ReadAsByteArrayAsync()).Length.ShouldBeLessThanOrEqualTo(length);
+    }
+
+    [Theory]
+    [InlineData("/api/v1/models?limit=2147483647")]
+    [InlineData("/api/v1/models?limit=-5")]
+    [InlineData("/api/v1/models/demo/versions?limit=999999")]
+    public async Task Pages_OfAnyLength_AreBounded(string path)
+    {
+        using var http = _server.Client();
+
+        (await http.GetJsonAsync(path)).GetProperty("items").GetArrayLength().ShouldBeInRange(1, 500);
+    }
+
+    [Theory]
+    [InlineData("/api/v1/models?limit=x")]
+    [InlineData("/api/v1/models/demo/versions/99999999999999")]
+    [InlineData("/api/v1/models/demo/versions/-1")]
+    [InlineData("/api/v1/models/demo/versions/1/genealogy?layer=a&expert=0")]
+    [InlineData("/api/v1/compare?left=demo@1")]
+    [InlineData("/api/v1/models/%00")]
+    public async Task Nonsense_IsAnErrorOfTheClient(string path)
+    {
+        using var http = _server.Client();
+
+        using var answer = await http.GetAsync(path);
+
+        ((int)answer.StatusCode).ShouldBeInRange(400, 422);
+    }
+
+    private async Task<string> RawAsync(string request)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(_server.Address.Host, _server.Address.Port);
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request));
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return await reader.ReadToEndAsync();
+    }
+}
