@@ -10,6 +10,9 @@ public sealed class RegistryDatabase(RegistryOptions options)
 {
     private const long MigrationLock = 0x4573_7052; // any constant: one migrator at a time
 
+    /// <summary>Called with every connection; for tests that look at statements.</summary>
+    internal Action<DbConnection>? Opened { get; set; }
+
     /// <summary>An open connection.</summary>
     public async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
     {
@@ -17,6 +20,7 @@ public sealed class RegistryDatabase(RegistryOptions options)
         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
         if (!options.IsPostgres)
             await connection.ExecuteAsync("pragma journal_mode=wal; pragma foreign_keys=on; pragma busy_timeout=10000").ConfigureAwait(false);
+        Opened?.Invoke(connection);
         return connection;
     }
 

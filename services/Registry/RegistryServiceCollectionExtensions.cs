@@ -1,3 +1,4 @@
+using Espalier.Messaging;
 using Espalier.Registry.Events;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
@@ -20,7 +21,7 @@ public static class RegistryServiceCollectionExtensions
         if (options is not null)
             services.AddSingleton(options);
         else
-            services.AddSingleton(p => p.GetRequiredService<IConfiguration>().GetSection(RegistryOptions.Section).Get<RegistryOptions>() ?? new RegistryOptions());
+            services.AddSingleton(p => Settings.Read<RegistryOptions>(p.GetRequiredService<IConfiguration>(), RegistryOptions.Section));
         services.AddSingleton<RegistryDatabase>();
         services.AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelQueries>();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Platform.Client;
@@ -48,6 +49,7 @@ internal static class ExportCommand
     private static async Task<Digest> WriteAsync(Terminal terminal, EspalierHome home, string model, string output, long shardSize, CancellationToken cancellationToken)
     {
         var root = await ResolveAsync(home, model, cancellationToken).ConfigureAwait(false);
+        await home.OpenStore().VerifyAsync(root, cancellationToken).ConfigureAwait(false);
         using var progress = new ByteProgress(terminal, "exporting");
         await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
         return root;
@@ -60,6 +62,12 @@ internal static class ExportCommand
         if (!home.Exists)
             throw new UserInputException($"There is no model '{model}': {home.Path} holds none yet.");
         await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-        return (await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false)).Root;
+        var version = await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false);
+        foreach (var signature in await registry.Signatures.ListAsync(version.Root, cancellationToken).ConfigureAwait(false))
+        {
+            if (!Registry.Signing.Signatures.IsValid(version.Root, signature))
+                throw new InvalidDataException($"The signature of key {signature.KeyId} does not fit {version.Model}@{version.Version}; nothing was written.");
+        }
+        return version.Root;
     }
 }

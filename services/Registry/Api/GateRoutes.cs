@@ -32,13 +32,13 @@ internal static class GateRoutes
         return await ListAsync(name, gates, queries, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Ok<IReadOnlyList<Approval>>> ApprovalsAsync(string name, int version, PromotionGates gates, ModelRegistry registry, CancellationToken cancellationToken)
+    private static async Task<Ok<ApprovalList>> ApprovalsAsync(string name, int version, PromotionGates gates, ModelRegistry registry, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Ok(await gates.ApprovalsAsync(name, version, cancellationToken).ConfigureAwait(false));
+        return TypedResults.Ok(new ApprovalList(await gates.ApprovalsAsync(name, version, cancellationToken).ConfigureAwait(false)));
     }
 
-    private static async Task<Ok<IReadOnlyList<Approval>>> ApproveAsync(string name, int version, Verdict body, PromotionGates gates, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<Ok<ApprovalList>> ApproveAsync(string name, int version, Verdict body, PromotionGates gates, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         var approve = body.Approves ?? throw new UserInputException("The verdict is 'approve' or 'reject'.");
@@ -49,6 +49,9 @@ internal static class GateRoutes
 
 /// <summary>Gates and the newest decisions.</summary>
 public sealed record GatesView(IReadOnlyList<Gate> Items, IReadOnlyList<GateDecision> Decisions);
+
+/// <summary>Approvals and rejections.</summary>
+public sealed record ApprovalList(IReadOnlyList<Approval> Items);
 
 /// <summary>Gates to set.</summary>
 public sealed record GateRules(IReadOnlyList<Gate>? Items);

@@ -2,6 +2,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Search;
+using Npgsql;
 
 namespace Espalier.Registry.Api;
 
@@ -25,6 +26,10 @@ internal sealed class RefusalFilter : IEndpointFilter
         catch (SearchException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest, extensions: new Dictionary<string, object?> { ["position"] = e.Position, ["reason"] = e.Reason });
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.CharacterNotInRepertoire)
+        {
+            return TypedResults.Problem("A text holds a NUL character.", statusCode: StatusCodes.Status422UnprocessableEntity);
         }
         catch (MissingBlobException e)
         {

@@ -48,6 +48,8 @@ internal static class SearchLexer
         if (text[at] is '"' or '\'')
         {
             var end = text.IndexOf(text[at], at + 1);
+            if (end > 0 && text[at..end].Any(char.IsControl))
+                throw new SearchException(at + 1, "the quoted text holds control characters");
             return end > 0
                 ? (new SearchToken(SearchTokenKind.Text, text[(at + 1)..end], at + 1), end + 1)
                 : throw new SearchException(at + 1, "the quoted text has no end");

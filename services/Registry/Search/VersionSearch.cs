@@ -8,8 +8,8 @@ using Espalier.Registry.Queries;
 namespace Espalier.Registry.Search;
 
 /// <summary>
-/// Finds versions. A page is read along the index of what it is ordered by; when a condition on a metric is met by few
-/// versions, that condition's index is read instead and its few versions are sorted.
+/// Finds versions. A page is read along the index of what it is ordered by; when some condition is met by few versions, that
+/// condition's index is read instead and its few versions are sorted.
 /// </summary>
 public sealed class VersionSearch(RegistryDatabase database)
 {
@@ -51,7 +51,7 @@ public sealed class VersionSearch(RegistryDatabase database)
             conditions.Add(order is null ? $"v.id < {sql.Add(Cursor.Number(after[2]))}" : $"({key}, v.id) {(direction == "desc" ? "<" : ">")} ({sql.Add(Typed(order, after[1]))}, {sql.Add(Cursor.Number(after[2]))})");
         }
         var source = await DriverAsync(connection, sql, query.Where).ConfigureAwait(false) is { } driver
-            ? $"with picked as materialized (select f.version_id from registry_fact f where {driver}) select v.id as Id, {key} as Key from picked p join registry_version v on v.id = p.version_id"
+            ? $"with picked as materialized ({driver}) select v.id as Id, {key} as Key from picked p join registry_version v on v.id = p.version_id"
             : $"select v.id as Id, {key} as Key from registry_version v";
         if (order?.Field.Kind == FieldKind.Metric)
         {
@@ -62,21 +62,35 @@ public sealed class VersionSearch(RegistryDatabase database)
         return ($"{source}{(conditions.Count > 0 ? " where " + string.Join(" and ", conditions) : "")} order by {key} {direction}{(order is null ? "" : $", v.id {direction}")} limit {limit + 1}", sql.Parameters);
     }
 
-    /// <summary>The condition on a metric that fewest versions meet, when they are few enough to sort.</summary>
+    /// <summary>The part of a query that fewest versions meet, when they are few enough to sort; as a statement that picks their ids.</summary>
     private static async Task<string?> DriverAsync(DbConnection connection, SearchSql sql, SearchNode? where)
     {
-        var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
-        Comparison? best = null;
+        Func<SearchSql, string>? best = null;
         var fewest = Few;
-        foreach (var comparison in all.OfType<Comparison>().Where(c => c.Field.Kind == FieldKind.Metric && c.Operator != "!="))
+        foreach (var pick in Picks(where))
         {
             var count = new SearchSql();
-            var condition = count.FactCondition(comparison);
-            var found = await connection.ExecuteScalarAsync<int>($"select count(*) from (select 1 from registry_fact f where {condition} limit {Few}) n", count.Parameters).ConfigureAwait(false);
+            var found = await connection.ExecuteScalarAsync<int>($"select count(*) from ({pick(count)} limit {Few}) n", count.Parameters).ConfigureAwait(false);
             if (found < fewest)
-                (best, fewest) = (comparison, found);
+                (best, fewest) = (pick, found);
         }
-        return best is null ? null : sql.FactCondition(best);
+        return best?.Invoke(sql);
+    }
+
+    /// <summary>Statements that each pick by one index: by a metric, a tag, an alias, or by all facts of the configuration together.</summary>
+    private static IEnumerable<Func<SearchSql, string>> Picks(SearchNode? where)
+    {
+        var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
+        var comparisons = all.OfType<Comparison>().Where(c => c.Operator != "!=").ToList();
+        foreach (var metric in comparisons.Where(c => c.Field.Kind == FieldKind.Metric))
+            yield return sql => $"select f.version_id from registry_fact f where {sql.FactCondition(metric)}";
+        foreach (var tag in comparisons.Where(c => c.Field.Kind == FieldKind.Tag && c.Operator == "="))
+            yield return sql => $"select w.id as version_id from registry_tag t join registry_version w on w.name = t.name and w.version = t.version where t.tag = {sql.Add(tag.Field.Name)} and t.value = {sql.Add(tag.Value.Text!)}";
+        foreach (var alias in comparisons.Where(c => c.Field.Kind == FieldKind.Alias))
+            yield return sql => $"select w.id as version_id from registry_alias a join registry_version w on w.name = a.name and w.version = a.version where a.alias = {sql.Add(alias.Value.Text!)}";
+        var facts = comparisons.Where(c => c.Field is { Kind: FieldKind.Number or FieldKind.Bytes, Column: not "version" } or { Kind: FieldKind.Truth } || c.Field.Column == "family").ToList();
+        if (facts.Count > 0)
+            yield return sql => $"select v.id as version_id from registry_version v where {string.Join(" and ", facts.Select(sql.Condition))}";
     }
 
     /// <summary>A metric that no version has is a slip of the pen.</summary>

@@ -13,6 +13,7 @@ namespace Espalier.Registry.Tests.Api;
 /// <summary>Uploads: only what is missing moves, and nothing that a client says is believed.</summary>
 public sealed class UploadTests : IAsyncLifetime
 {
+    private const int Largest = 256 << 10;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-upload");
     private RegistryServer _server = null!;
     private HttpClient _http = null!;
@@ -22,7 +23,7 @@ public sealed class UploadTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _server = await RegistryServer.StartAsync(options => options.LargestBlob = 1 << 20);
+        _server = await RegistryServer.StartAsync(options => options.LargestBlob = Largest);
         _http = _server.Client(RegistryServer.Submitter);
         _mine = new ArtifactStore(new FileBlobStore(_folder.FullName, new FileBlobStoreOptions { IsDurable = false }));
         _root = await TinyCheckpoints.CreateAsync(_mine, new() { Hidden = 64, ExpertSize = 300 });
@@ -75,7 +76,7 @@ public sealed class UploadTests : IAsyncLifetime
     [Fact]
     public async Task Put_MoreThanTheLimit_Is413_WithAndWithoutALength()
     {
-        var large = new byte[(1 << 20) + 1];
+        var large = new byte[Largest + 1];
         using var honest = Octets(large);
         using var chunked = new StreamContent(new Unseekable(large));
         chunked.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");

@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Registry.Gates;
+using Npgsql;
 
 namespace Espalier.Registry.Api.Mlflow;
 
@@ -33,6 +34,10 @@ internal sealed class MlflowErrorFilter : IEndpointFilter
         catch (GateRefusedException e)
         {
             return Answer("INVALID_STATE", StatusCodes.Status409Conflict, $"The alias did not move: {e.Message}");
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.CharacterNotInRepertoire)
+        {
+            return Answer("INVALID_PARAMETER_VALUE", StatusCodes.Status400BadRequest, "A text holds a NUL character.");
         }
         catch (UserInputException e)
         {
