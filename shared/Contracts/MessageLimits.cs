@@ -22,7 +22,7 @@ public static class MessageLimits
     public const int LongestLine = 500;
 
     /// <summary>Characters of all the lines in one <see cref="StepProgress"/>.</summary>
-    public const int MostLogCharacters = 8000;
+    public const int MostLogCharacters = 6500;
 
     /// <summary>Metrics in one <see cref="StepProgress"/>.</summary>
     public const int MostMetrics = 128;
