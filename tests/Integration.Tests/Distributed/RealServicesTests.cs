@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
+using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Registry;
 
 namespace Espalier.Integration.Tests.Distributed;
 
@@ -43,14 +43,15 @@ public sealed class RealServicesTests(Servers servers)
         using var client = new HttpClient { BaseAddress = registry.Address };
         (await client.GetAsync("/api/v1/models")).StatusCode.ShouldBe(System.Net.HttpStatusCode.Unauthorized);
         client.DefaultRequestHeaders.Authorization = new("Bearer", DistributedPlatform.Key);
-        var models = await client.GetFromJsonAsync<IReadOnlyList<ModelVersion>>("/api/v1/models", WireJson.Options);
+        (await client.GetFromJsonAsync<JsonElement>("/api/v1/models")).GetProperty("items").EnumerateArray().Select(m => m.GetProperty("name").GetString()).ShouldBe(["tiny-demo"]);
+        var versions = await client.GetFromJsonAsync<JsonElement>("/api/v1/models/tiny-demo/versions");
 
-        var model = models.ShouldHaveSingleItem();
-        (model.Model, model.Version).ShouldBe(("tiny-demo", 1));
-        model.Aliases.ShouldBe(["candidate"]);
-        model.RunId.ShouldBe(run.RunId);
-        model.Root.ShouldBe(run.Steps.Single(s => s.Name == "int4").Outputs[OutputNames.Model].Root);
-        model.Metrics["loss"].ShouldBe(run.Steps.Single(s => s.Name == "scores").Metrics["int4.loss"]);
+        var version = versions.GetProperty("items").EnumerateArray().ShouldHaveSingleItem();
+        (version.GetProperty("model").GetString(), version.GetProperty("version").GetInt32()).ShouldBe(("tiny-demo", 1));
+        version.GetProperty("aliases").EnumerateArray().Select(a => a.GetString()).ShouldBe(["candidate"]);
+        version.GetProperty("run").GetGuid().ShouldBe(run.RunId);
+        version.GetProperty("root").GetString()!.ShouldEndWith(run.Steps.Single(s => s.Name == "int4").Outputs[OutputNames.Model].Root.Hex);
+        version.GetProperty("metrics").GetProperty("loss").GetProperty("value").GetDouble().ShouldBe(run.Steps.Single(s => s.Name == "scores").Metrics["int4.loss"]);
     }
 
     private static IEnumerable<string> Roots(IEnumerable<(string Name, StepState State, IReadOnlyDictionary<string, ManifestRef> Outputs)> steps) => steps

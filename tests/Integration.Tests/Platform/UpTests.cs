@@ -102,14 +102,17 @@ public sealed class UpTests : IAsyncLifetime
     /// <summary>No key, no answer; a viewer only looks; the registry asks the orchestrator; a key that is taken away opens nothing.</summary>
     private async Task CheckRolesAsync(JsonElement up)
     {
+        const string Best = """{"version":1,"reason":"the only one"}""";
         var (orchestrator, registry) = (up.GetProperty("orchestrator").GetString()!, up.GetProperty("registry").GetString()!);
         var viewer = (await _cli.AskAsync("keys", "create", "--name", "eve", "--role", "viewer", "--json")).GetProperty("key").GetString()!;
         using var client = new HttpClient();
-        async Task<HttpStatusCode> StatusAsync(HttpMethod method, string url, string? key)
+        async Task<HttpStatusCode> StatusAsync(HttpMethod method, string url, string? key, string? json = null)
         {
             using var request = new HttpRequestMessage(method, url);
             if (key is not null)
                 request.Headers.Authorization = new("Bearer", key);
+            if (json is not null)
+                request.Content = new StringContent(json, Encoding.UTF8, "application/json");
             using var answer = await client.SendAsync(request);
             return answer.StatusCode;
         }
@@ -121,8 +124,8 @@ public sealed class UpTests : IAsyncLifetime
         }
         (await StatusAsync(HttpMethod.Post, $"{orchestrator}/api/v1/runs", viewer)).ShouldBe(HttpStatusCode.Forbidden);
         (await StatusAsync(HttpMethod.Get, $"{orchestrator}/api/v1/keys", viewer)).ShouldBe(HttpStatusCode.Forbidden);
-        (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best?version=1", viewer)).ShouldBe(HttpStatusCode.Forbidden);
-        (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best?version=1", up.GetProperty("key").GetString())).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best", viewer, Best)).ShouldBe(HttpStatusCode.Forbidden);
+        (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best", up.GetProperty("key").GetString(), Best)).ShouldBe(HttpStatusCode.OK);
         await _cli.CallAsync(0, "keys", "revoke", "eve");
         (await StatusAsync(HttpMethod.Get, $"{orchestrator}/api/v1/runs", viewer)).ShouldBe(HttpStatusCode.Unauthorized);
         (await _cli.CallAsync(0, "keys", "list")).ShouldNotContain("eve");
