@@ -41,6 +41,11 @@ public static class PortalExtensions
         }
         app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
         var files = app.Services.GetRequiredService<PortalFiles>();
+        // What the API does not take, such as a body without its content type, is no page of the portal either.
+        app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpContext context) => TypedResults.Problem(
+            $"There is no {context.Request.Method} {context.Request.Path} for the content type '{context.Request.ContentType}': see /openapi/v1.json.", statusCode: HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsDelete(context.Request.Method)
+                ? StatusCodes.Status404NotFound
+                : StatusCodes.Status415UnsupportedMediaType)).ExcludeFromDescription();
         app.MapFallback("{**path}", files.ServeAsync);
     }
 
