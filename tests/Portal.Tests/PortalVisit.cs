@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
 namespace Espalier.Portal.Tests;
@@ -51,6 +52,19 @@ public sealed class PortalVisit : IAsyncDisposable
         await Page.GetByLabel("API key").FillAsync(key);
         await Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await Page.GetByRole(AriaRole.Navigation).WaitForAsync();
+    }
+
+    /// <summary>Waits for another page of the portal, by looking at the address again and again: one change may come before anybody listens.</summary>
+    public async Task MovesToAsync(string pattern)
+    {
+        try
+        {
+            await Assertions.Expect(Page).ToHaveURLAsync(new Regex(pattern), new() { Timeout = 60_000 });
+        }
+        catch (PlaywrightException e)
+        {
+            throw new TimeoutException($"{Page.Url} says:\n{await Page.InnerTextAsync("body")}", e);
+        }
     }
 
     /// <summary>Keeps a picture.</summary>
