@@ -9,6 +9,8 @@ until rabbitmqctl --quiet await_startup 2>/dev/null; do
   kill -0 $server || exit 1
   sleep 1
 done
+# Between the import, which takes the passwords away, and the new ones nobody may try to log in.
+rabbitmqctl --quiet suspend_listeners
 rabbitmqctl --quiet import_definitions /etc/rabbitmq/espalier.json
 for account in orchestrator registry cpt-trainer upcycler pruner quantizer evaluator; do
   variable=PASSWORD_$(echo "$account" | tr 'a-z-' 'A-Z_')
@@ -17,4 +19,5 @@ for account in orchestrator registry cpt-trainer upcycler pruner quantizer evalu
   printf '%s' "$password" | rabbitmqctl --quiet change_password "$account"
 done
 rabbitmqctl --quiet delete_user guest 2>/dev/null || true
+rabbitmqctl --quiet resume_listeners
 wait $server

@@ -19,7 +19,7 @@ public static class Telemetry
     private const int MetricsMilliseconds = 10_000, FlushMilliseconds = 2000;
 
     /// <summary>Sources of spans: ours, and those of the libraries that carry our messages and statements.</summary>
-    private static readonly string[] Sources = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore", "Azure.Storage.Blobs.*"];
+    private static readonly string[] Sources = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore"];
 
     private static readonly string[] Meters = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "System.Runtime"];
 
