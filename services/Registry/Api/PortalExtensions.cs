@@ -28,6 +28,8 @@ public static class PortalExtensions
         _ = app.Services.GetRequiredService<PortalOptions>();
         app.Use(next => context => PortalHeaders.SetAsync(context, next));
         app.UseMiddleware<PortalSessionCookie>();
+        app.Use(TakeNoBodyAsJson);
+        app.UseRouting(); // after what changes the request
         app.MapPortalSession();
         var oidc = app.Services.GetRequiredService<OidcSignIn>();
         app.MapGet("/api/v1/session/oidc", oidc.BeginAsync).ExcludeFromDescription();
@@ -47,6 +49,15 @@ public static class PortalExtensions
                 ? StatusCodes.Status404NotFound
                 : StatusCodes.Status415UnsupportedMediaType)).ExcludeFromDescription();
         app.MapFallback("{**path}", files.ServeAsync);
+    }
+
+    /// <summary>Without a body there is no content type, and routing would pass by every route whose body may be left out.</summary>
+    private static Task TakeNoBodyAsJson(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (request.ContentType is null && request.ContentLength is null or 0 && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && request.Path.StartsWithSegments("/api"))
+            request.ContentType = "application/json";
+        return next(context);
     }
 
     private static IResult CrashMatrix(PortalOptions options) =>

@@ -92,6 +92,22 @@ public sealed class ModelsApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Alias_RevertedWithoutABody_PointsBack()
+    {
+        await RegisterAsync("demo");
+        await RegisterAsync("demo", seed: 2);
+        await _server.Registry.MoveAliasAsync("demo", "champion", 1, "tester", "", default);
+        await _server.Registry.MoveAliasAsync("demo", "champion", 2, "tester", "", default);
+        using var promoter = _server.Client(RegistryServer.Promoter);
+
+        using var reverted = await promoter.PostAsync("/api/v1/models/demo/aliases/champion/revert", null);
+        using var moved = await promoter.PutAsync("/api/v1/models/demo/aliases/other?version=1", null);
+
+        (reverted.StatusCode, moved.StatusCode).ShouldBe((HttpStatusCode.OK, HttpStatusCode.OK));
+        (await _http.GetJsonAsync("/api/v1/models/demo")).GetProperty("aliases").GetProperty("champion").GetInt32().ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Alias_MovedRevertedRemoved_IsRecordedWithActorAndReason()
     {
         await RegisterAsync("demo", 1);
