@@ -283,7 +283,8 @@ public sealed class FileBlobStore : ICollectableBlobStore
                 return false;
             }
             // A file of another length is no blob: a disk lost part of it. Put the whole one in its place.
-            if (!File.Exists(path) || existing.Length == length)
+            // What counts is the look from before: another thread may have published the same bytes since.
+            if (!existing.Exists || existing.Length == length)
                 return FileSystemCalls.PublishExclusive(temporary, path);
             File.Move(temporary, path, overwrite: true);
             return true;

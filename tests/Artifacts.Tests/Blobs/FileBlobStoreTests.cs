@@ -27,6 +27,29 @@ public sealed class FileBlobStoreTests : BlobStoreContract, IDisposable
     }
 
     [Fact]
+    public void PutAsync_SameBytesFromManyThreads_IsStoredOnceWhoeverIsFirst()
+    {
+        var store = new FileBlobStore(_folder["shared"], new FileBlobStoreOptions { IsDurable = false });
+
+        for (var round = 0; round < 100; round++)
+        {
+            var bytes = Bytes(round, 64);
+            // Threads of their own that start together: on two cores the race needs both of them between one's two looks.
+            using var start = new Barrier(8);
+            var isNew = new bool[start.ParticipantCount];
+            var threads = Enumerable.Range(0, isNew.Length).Select(i => new Thread(() =>
+            {
+                start.SignalAndWait();
+                isNew[i] = store.PutAsync(bytes, default).GetAwaiter().GetResult().IsNew;
+            })).ToList();
+            threads.ForEach(t => t.Start());
+            threads.ForEach(t => t.Join());
+            isNew.Count(n => n).ShouldBe(1, $"round {round}");
+        }
+        Directory.GetFiles(_folder["shared/tmp"]).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task PutAsync_DiskFull_SaysWhereAndHowMuchAndLeavesNothing()
     {
         var store = new FileBlobStore(_folder["small"], new FileBlobStoreOptions { ReservedBytes = long.MaxValue / 2 });
