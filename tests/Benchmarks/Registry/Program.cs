@@ -59,7 +59,7 @@ async Task MeasureAsync(string database, string? connection)
         if (connection is not null)
             await open.ExecuteAsync("vacuum analyze"); // what the server does by itself after a while
     }
-    Console.WriteLine(CultureInfo.InvariantCulture, $"\n{database}: {Models * VersionsEach:N0} versions seeded in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s; {requests} requests each\n\n| page or query | p50 ms | p95 ms | max ms |\n|---|---|---|---|");
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{database}: {Models * VersionsEach:N0} versions seeded in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s; {requests} requests each\n\n| page or query | p50 ms | p95 ms | max ms |\n|---|---|---|---|"));
     using var http = server.Client();
     foreach (var (name, path) in pages)
         await MeasurePageAsync(http, name, path);
@@ -101,5 +101,5 @@ async Task MeasureDeepAsync(HttpClient http, string name, string path)
 static void Report(string name, List<double> times)
 {
     times.Sort();
-    Console.WriteLine(CultureInfo.InvariantCulture, $"| {name} | {times[times.Count / 2]:0.0} | {times[(int)(times.Count * 0.95)]:0.0} | {times[^1]:0.0} |");
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {times[times.Count / 2]:0.0} | {times[(int)(times.Count * 0.95)]:0.0} | {times[^1]:0.0} |"));
 }
