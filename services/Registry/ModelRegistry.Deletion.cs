@@ -20,6 +20,7 @@ public sealed partial class ModelRegistry
         foreach (var statement in new[]
         {
             "delete from registry_fact where version_id in (select id from registry_version where name = @model and version = @version)",
+            "delete from registry_card where version_id in (select id from registry_version where name = @model and version = @version)",
             "delete from registry_report where version_id in (select id from registry_version where name = @model and version = @version)",
             "delete from registry_storage where version_id in (select id from registry_version where name = @model and version = @version)",
             "delete from registry_tag where name = @model and version = @version",

@@ -101,18 +101,19 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         var id = await connection.NextIdAsync(transaction, "version").ConfigureAwait(false);
         await connection.ExecuteAsync(
             """
-            insert into registry_version(id, name, version, root, size_bytes, new_bytes, step_key, run_id, step, stage, origin, card, description, created_at,
+            insert into registry_version(id, name, version, root, size_bytes, new_bytes, step_key, run_id, step, stage, origin, description, created_at,
                 family, total_parameters, active_parameters, layers, experts, experts_per_token)
-            values (@id, @Model, @version, @Root, @SizeBytes, @NewBytes, @Key, @RunId, @Step, @Stage, @Origin, @Card, @Description, @now,
+            values (@id, @Model, @version, @Root, @SizeBytes, @NewBytes, @Key, @RunId, @Step, @Stage, @Origin, @Description, @now,
                 @Family, @TotalParameters, @ActiveParameters, @Layers, @Experts, @ExpertsPerToken)
             """,
             new
             {
                 id, request.Model, version, Root = request.Checkpoint.Root.Hex, request.Checkpoint.SizeBytes, NewBytes = request.NewBytes ?? request.Checkpoint.SizeBytes,
-                Key = request.StepKey.Hex, RunId = request.RunId.ToString("D"), request.Step, request.Stage, request.Origin, request.Card, request.Description, now,
+                Key = request.StepKey.Hex, RunId = request.RunId.ToString("D"), request.Step, request.Stage, request.Origin, request.Description, now,
                 request.Shape.Family, request.Shape.TotalParameters, request.Shape.ActiveParameters, request.Shape.Layers, request.Shape.Experts, request.Shape.ExpertsPerToken,
             },
             transaction).ConfigureAwait(false);
+        await connection.ExecuteAsync("insert into registry_card(version_id, card) values (@id, @Card)", new { id, request.Card }, transaction).ConfigureAwait(false);
         foreach (var (metric, measure) in Measure.Fold(request.Metrics).Where(m => double.IsFinite(m.Value.Value)))
         {
             await connection.ExecuteAsync(

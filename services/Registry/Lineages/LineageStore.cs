@@ -2,14 +2,15 @@ using System.Data.Common;
 using System.Text.Json;
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Registry.Queries;
 
 namespace Espalier.Registry.Lineages;
 
 /// <summary>Ancestry in the database, where a graph is one recursive statement and needs no manifest.</summary>
 internal static class LineageStore
 {
-    private const int MostNodes = 10_000;
-    private const string Ancestors = "with recursive ancestry(root) as (select cast(@root as text) union select e.parent from registry_edge e join ancestry a on e.child = a.root) ";
+    private const int MostNodes = 10_000, AtOnce = 500;
+    private const string Ancestors = "with recursive ancestry(root) as (select cast(@root as text) union select e.parent from registry_edge e join ancestry a on e.child = a.root)";
 
     public static async Task WriteAsync(DbConnection connection, DbTransaction transaction, IReadOnlyList<LineageNode> nodes)
     {
@@ -38,14 +39,21 @@ internal static class LineageStore
     /// <summary>The ancestry of a version, itself first.</summary>
     public static async Task<LineageGraph> ReadAsync(DbConnection connection, ModelVersion version)
     {
-        var key = new { root = version.Root.Hex };
         var rows = (await connection.QueryAsync<Row>(
-            Ancestors + $"select a.root as Root, f.kind as Kind, f.run_id as RunId, f.step_key as StepKey, f.step as Step, f.stage as Stage, f.method as Method, f.seconds as Seconds from ancestry a left join registry_artifact f on f.root = a.root limit {MostNodes}", key)
-            .ConfigureAwait(false)).AsList();
-        var edges = await connection.QueryAsync<(string Child, string Parent, string Relation)>(
-            Ancestors + $"select e.child, e.parent, e.relation from registry_edge e join ancestry a on e.child = a.root limit {MostNodes * 4}", key).ConfigureAwait(false);
-        var names = (await connection.QueryAsync<(string Root, string Name, long Version)>(
-            Ancestors + "select v.root, v.name, cast(v.version as bigint) from registry_version v join ancestry a on v.root = a.root order by v.id", key).ConfigureAwait(false)).ToLookup(n => n.Root);
+            $"{Ancestors} select a.root as Root, f.kind as Kind, f.run_id as RunId, f.step_key as StepKey, f.step as Step, f.stage as Stage, f.method as Method, f.seconds as Seconds from ancestry a left join registry_artifact f on f.root = a.root limit {MostNodes}",
+            new { root = version.Root.Hex }).ConfigureAwait(false)).AsList();
+        var edges = new List<(string Child, string Parent, string Relation)>();
+        var found = new List<(string Root, string Name, long Version)>();
+        // By lists of roots: joined with the recursion, a database that knows nothing of its length reads the whole table instead.
+        foreach (var part in rows.Select(r => r.Root).Chunk(AtOnce))
+        {
+            var roots = Lists.Of(connection, "roots", part);
+            edges.AddRange(await connection.QueryAsync<(string Child, string Parent, string Relation)>(
+                $"select child, parent, relation from registry_edge where {Lists.In(connection, "child", "roots")} limit {MostNodes * 4}", roots).ConfigureAwait(false));
+            found.AddRange(await connection.QueryAsync<(string Root, string Name, long Version)>(
+                $"select root, name, cast(version as bigint) from registry_version where {Lists.In(connection, "root", "roots")} order by id", roots).ConfigureAwait(false));
+        }
+        var names = found.ToLookup(n => n.Root);
         var nodes = rows.Select(row => row.ToNode(version, names[row.Root].Select(n => (n.Name, (int)n.Version)).ToList())).ToList();
         return new LineageGraph(nodes, [.. edges.Select(e => new LineageEdge(Digest.Parse(e.Parent), Digest.Parse(e.Child), e.Relation)).OrderBy(e => e.To.Hex).ThenBy(e => e.From.Hex)], AncestryBill.Of(nodes));
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Espalier.Artifacts;
 using Espalier.Registry.Api;
 using Espalier.Registry.Queries;
@@ -8,7 +9,7 @@ namespace Espalier.Registry.Lineages;
 /// <summary>Lineage of versions, from the database; versions of older databases are traced once.</summary>
 internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore artifacts, ModelQueries queries)
 {
-    private const int MostReceipts = 200;
+    private const int MostReceipts = 200, ReadAtOnce = 16;
 
     /// <summary>The graph of a version.</summary>
     public async Task<LineageGraph> ReadAsync(ModelVersion version, CancellationToken cancellationToken)
@@ -45,12 +46,13 @@ internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore ar
         var graph = await ReadAsync(version, cancellationToken).ConfigureAwait(false);
         var nodes = graph.Nodes.ToDictionary(n => n.Root);
         var parents = graph.Edges.Where(e => e.To == version.Root).Select(e => new ParentView(e.From, e.Relation, nodes.GetValueOrDefault(e.From)?.Model, nodes.GetValueOrDefault(e.From)?.Version));
-        var receipts = new List<StepReceipt>();
-        foreach (var key in graph.Nodes.Select(n => n.StepKey).OfType<Contracts.Digest>().Distinct().Take(MostReceipts))
+        var receipts = new ConcurrentBag<StepReceipt>();
+        var keys = graph.Nodes.Select(n => n.StepKey).OfType<Contracts.Digest>().Distinct().Take(MostReceipts);
+        await Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellationToken }, async (key, token) =>
         {
-            if (await StepReceipt.FindAsync(artifacts, key, cancellationToken).ConfigureAwait(false) is { } receipt)
+            if (await StepReceipt.FindAsync(artifacts, key, token).ConfigureAwait(false) is { } receipt)
                 receipts.Add(receipt);
-        }
-        return ([.. parents], [.. receipts.OrderBy(r => r.Started)]);
+        }).ConfigureAwait(false);
+        return ([.. parents], [.. receipts.OrderBy(r => r.Started).ThenBy(r => r.Step, StringComparer.Ordinal)]);
     }
 }

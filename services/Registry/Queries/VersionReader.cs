@@ -10,13 +10,19 @@ internal static class VersionReader
     private const int AtOnce = 500;
     private const string Columns =
         "v.id as Id, v.name as Model, v.version as Version, v.root as Root, v.size_bytes as SizeBytes, v.new_bytes as NewBytes, v.step_key as StepKey, v.run_id as RunId, "
-        + "v.step as Step, v.origin as Origin, v.card as Card, v.description as Description, v.created_at as CreatedAt, v.family as Family, v.total_parameters as TotalParameters, "
+        + "v.step as Step, v.origin as Origin, v.description as Description, v.created_at as CreatedAt, v.family as Family, v.total_parameters as TotalParameters, "
         + "v.active_parameters as ActiveParameters, v.layers as Layers, v.experts as Experts, v.experts_per_token as ExpertsPerToken, v.signatures as Signatures";
 
-    public static async Task<ModelVersion?> FindAsync(DbConnection connection, string model, int version, DbTransaction? transaction = null) =>
-        (await ReadAsync(connection, "where v.name = @model and v.version = @version", new { model, version }, transaction).ConfigureAwait(false)).SingleOrDefault();
+    /// <summary>One version, with its card.</summary>
+    public static async Task<ModelVersion?> FindAsync(DbConnection connection, string model, int version, DbTransaction? transaction = null)
+    {
+        var found = (await ReadAsync(connection, "where v.name = @model and v.version = @version", new { model, version }, transaction).ConfigureAwait(false)).SingleOrDefault();
+        return found is null
+            ? null
+            : found with { Card = await connection.QuerySingleOrDefaultAsync<string>("select card from registry_card where version_id = @Id", new { found.Id }, transaction).ConfigureAwait(false) ?? "" };
+    }
 
-    /// <summary>The versions that the rest of a statement after <c>from registry_version v</c> picks, in its order.</summary>
+    /// <summary>The versions that the rest of a statement after <c>from registry_version v</c> picks, in its order, without cards.</summary>
     public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(DbConnection connection, string rest, object parameters, DbTransaction? transaction = null)
     {
         var rows = (await connection.QueryAsync<Row>($"select {Columns} from registry_version v {rest}", parameters, transaction).ConfigureAwait(false)).AsList();
@@ -26,29 +32,29 @@ internal static class VersionReader
         return versions;
     }
 
-    /// <summary>The versions with these ids, in the order of the ids.</summary>
+    /// <summary>The versions with these ids, in the order of the ids, without cards.</summary>
     public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(DbConnection connection, IReadOnlyList<long> ids)
     {
         if (ids.Count == 0)
             return [];
-        var found = (await ReadAsync(connection, $"where v.id in ({string.Join(',', ids)})", new { }).ConfigureAwait(false)).ToDictionary(v => v.Id);
+        var found = (await ReadAsync(connection, $"where {Lists.In(connection, "v.id", "ids")}", Lists.Of(connection, "ids", ids)).ConfigureAwait(false)).ToDictionary(v => v.Id);
         return [.. ids.Where(found.ContainsKey).Select(id => found[id])];
     }
 
     private static async Task<IEnumerable<ModelVersion>> CompleteAsync(DbConnection connection, Row[] rows, DbTransaction? transaction)
     {
-        var ids = string.Join(',', rows.Select(r => r.Id)); // numbers, not text from outside
-        var keys = new { names = rows.Select(r => r.Model).Distinct().ToArray(), versions = rows.Select(r => (int)r.Version).Distinct().ToArray() };
+        var ids = Lists.Of(connection, "ids", rows.Select(r => r.Id).ToList());
         var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
-            $"select version_id, metric, value, low, high from registry_fact where version_id in ({ids})", transaction: transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
-        var aliases = (await connection.QueryAsync<(string Name, long Version, string Alias)>(
-            $"select name, cast(version as bigint), alias from registry_alias where {Lists.In(connection, "name", "names")} and {Lists.In(connection, "version", "versions")} order by alias", keys, transaction).ConfigureAwait(false)).ToLookup(a => (a.Name, a.Version));
-        var tags = (await connection.QueryAsync<(string Name, long Version, string Tag, string Value)>(
-            $"select name, cast(version as bigint), tag, value from registry_tag where {Lists.In(connection, "name", "names")} and {Lists.In(connection, "version", "versions")}", keys, transaction).ConfigureAwait(false)).ToLookup(t => (t.Name, t.Version));
+            $"select version_id, metric, value, low, high from registry_fact where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
+        // SQLite reads what is cross joined in the order in which it is written; PostgreSQL in any.
+        var aliases = (await connection.QueryAsync<(long Id, string Alias)>(
+            $"select v.id, a.alias from registry_version v cross join registry_alias a where {Lists.In(connection, "v.id", "ids")} and a.name = v.name and a.version = v.version", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
+        var tags = (await connection.QueryAsync<(long Id, string Tag, string Value)>(
+            $"select v.id, t.tag, t.value from registry_version v cross join registry_tag t where {Lists.In(connection, "v.id", "ids")} and t.name = v.name and t.version = v.version", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
         return rows.Select(row => row.ToVersion(
             measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
-            [.. aliases[(row.Model, row.Version)].Select(a => a.Alias)],
-            tags[(row.Model, row.Version)].OrderBy(t => t.Tag, StringComparer.Ordinal).ToDictionary(t => t.Tag, t => t.Value)));
+            [.. aliases[row.Id].Select(a => a.Alias).Order(StringComparer.Ordinal)],
+            tags[row.Id].OrderBy(t => t.Tag, StringComparer.Ordinal).ToDictionary(t => t.Tag, t => t.Value)));
     }
 
     // What the database returns: SQLite has 64-bit integers only, PostgreSQL 32-bit ones for 'integer'.
@@ -64,7 +70,6 @@ internal static class VersionReader
         public string RunId { get; set; } = "";
         public string Step { get; set; } = "";
         public string Origin { get; set; } = "";
-        public string Card { get; set; } = "";
         public string Description { get; set; } = "";
         public string CreatedAt { get; set; } = "";
         public string Family { get; set; } = "";
@@ -87,7 +92,6 @@ internal static class VersionReader
             RunId = Guid.Parse(RunId),
             Step = Step,
             Origin = Origin,
-            Card = Card,
             Description = Description,
             CreatedAt = Timestamps.Read(CreatedAt),
             Shape = new ModelShape

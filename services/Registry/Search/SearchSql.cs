@@ -2,15 +2,22 @@ using Dapper;
 
 namespace Espalier.Registry.Search;
 
-/// <summary>Turns conditions into SQL. Every value is a parameter, every name comes from a fixed list: no text of a query becomes part of a statement.</summary>
-internal sealed class SearchSql
+/// <summary>
+/// Turns conditions into SQL. Every value is a parameter, every name comes from a fixed list: no text of a query becomes part of
+/// a statement. Conditions are written so that they are checked row by row: which index is read is decided by
+/// <see cref="VersionSearch"/>, who knows how many versions meet each, and not once more by the database, which guesses.
+/// </summary>
+/// <param name="isSqlite">Whether it is for SQLite.</param>
+internal sealed class SearchSql(bool isSqlite)
 {
+    // On SQLite a plus before a column keeps its index out of it; on PostgreSQL statistics see to that.
+    private readonly string _checked = isSqlite ? "+v." : "v.";
+    private int _count;
+
     /// <summary>Values by name.</summary>
     public DynamicParameters Parameters { get; } = new();
 
-    private int _count;
-
-    /// <summary>A condition on <c>registry_version v</c>.</summary>
+    /// <summary>A condition on a row of <c>registry_version v</c>.</summary>
     public string Condition(SearchNode node) => node switch
     {
         Junction junction => "(" + string.Join(junction.IsAnd ? " and " : " or ", junction.Operands.Select(Condition)) + ")",
@@ -31,18 +38,32 @@ internal sealed class SearchSql
     public string FactCondition(Comparison comparison) =>
         $"f.metric = {Add(comparison.Field.Name)} and f.value {Sign(comparison.Operator)} {Add(comparison.Value.Number!.Value)}";
 
+    /// <summary>The condition on a column of <c>registry_version v</c>, which may be read by its index.</summary>
+    public string ColumnCondition(Comparison comparison) => ColumnCondition(comparison, "v.");
+
     private string Condition(Comparison comparison)
     {
         var (field, op, value) = (comparison.Field, comparison.Operator, comparison.Value);
         return field.Kind switch
         {
-            FieldKind.Metric => $"exists (select 1 from registry_fact f where f.version_id = v.id and {FactCondition(comparison)})",
-            FieldKind.Alias => $"{(op == "!=" ? "not " : "")}exists (select 1 from registry_alias a where a.name = v.name and a.version = v.version and a.alias = {Add(value.Text!)})",
-            FieldKind.Tag => $"{(op == "!=" ? "not " : "")}exists (select 1 from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {Add(field.Name)} and {Text("t.value", op == "!=" ? "=" : op, value.Text!)})",
-            FieldKind.Text => Text($"v.{field.Column}", op, value.Text!),
-            FieldKind.Truth => op == ">" ? "v.signatures > 0" : value.Number > 0 == (op == "=") ? "v.signatures > 0" : "v.signatures = 0",
-            FieldKind.Time => $"v.{field.Column} {Sign(op)} {Add(value.Text!)}",
-            _ => $"v.{field.Column} {Sign(op)} {Add(Whole(value.Number!.Value))}",
+            // One row at most, by its key; a subquery with 'exists' would be turned into a join over everything.
+            FieldKind.Metric => $"coalesce((select f.value {Sign(op)} {Add(value.Number!.Value)} from registry_fact f where f.version_id = v.id and f.metric = {Add(field.Name)}), false)",
+            FieldKind.Alias => $"{(op == "!=" ? "not " : "")}coalesce((select a.version = v.version from registry_alias a where a.name = v.name and a.alias = {Add(value.Text!)}), false)",
+            FieldKind.Tag => $"{(op == "!=" ? "not " : "")}coalesce((select {Text("t.value", op == "!=" ? "=" : op, value.Text!)} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {Add(field.Name)}), false)",
+            _ => ColumnCondition(comparison, _checked),
+        };
+    }
+
+    private string ColumnCondition(Comparison comparison, string table)
+    {
+        var (field, op, value) = (comparison.Field, comparison.Operator, comparison.Value);
+        var column = table + field.Column;
+        return field.Kind switch
+        {
+            FieldKind.Text => Text(column, op, value.Text!),
+            FieldKind.Truth => op == ">" || value.Number > 0 == (op == "=") ? $"{column} > 0" : $"{column} = 0",
+            FieldKind.Time => $"{column} {Sign(op)} {Add(value.Text!)}",
+            _ => $"{column} {Sign(op)} {Add(Whole(value.Number!.Value))}",
         };
     }
 

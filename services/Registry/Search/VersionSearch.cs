@@ -4,17 +4,16 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Pipelines.Text;
 using Espalier.Registry.Queries;
+using Microsoft.Data.Sqlite;
 
 namespace Espalier.Registry.Search;
 
 /// <summary>
-/// Finds versions. A page is read along the index of what it is ordered by; when some condition is met by few versions, that
-/// condition's index is read instead and its few versions are sorted.
+/// Finds versions. A page is read along the index of what it is ordered by, or, when few versions meet one of the conditions,
+/// by that condition's index.
 /// </summary>
 public sealed class VersionSearch(RegistryDatabase database)
 {
-    private const int Few = 2000;
-
     /// <summary>A page of versions that meet a query.</summary>
     /// <exception cref="SearchException">The query cannot be read.</exception>
     public async Task<Page<ModelVersion>> FindAsync(string text, int limit, string? cursor, CancellationToken cancellationToken)
@@ -28,69 +27,70 @@ public sealed class VersionSearch(RegistryDatabase database)
         return new Page<ModelVersion>(await VersionReader.ReadAsync(connection, [.. page.Items.Select(r => r.Id)]).ConfigureAwait(false), page.Next);
     }
 
-    /// <summary>The statement of a page, for looking at its plan.</summary>
-    internal async Task<(string Sql, DynamicParameters Parameters)> ExplainableAsync(string text, int limit, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        return await BuildAsync(connection, SearchParser.ParseQuery(text), limit, null).ConfigureAwait(false);
-    }
-
     private static async Task<(string Sql, DynamicParameters Parameters)> BuildAsync(DbConnection connection, SearchQuery query, int limit, string? cursor)
     {
-        var sql = new SearchSql();
+        var isSqlite = connection is SqliteConnection;
+        var sql = new SearchSql(isSqlite);
         var order = query.Order;
+        var byMetric = order?.Field.Kind == FieldKind.Metric;
         var direction = order?.Descending ?? true ? "desc" : "asc";
-        var key = order is null ? "v.id" : order.Field.Kind == FieldKind.Metric ? "o.value" : $"v.{order.Field.Column}";
-        var conditions = new List<string>();
+        var (key, id) = order is null ? ("v.id", "v.id") : byMetric ? ("o.value", "o.version_id") : ($"v.{order.Field.Column}", "v.id");
+        var (tables, conditions) = (new List<string>(), new List<string>());
+        var picks = PicksOf(query.Where);
+        var first = await Picks.ChooseAsync(connection, [.. picks.Select(p => p(new SearchSql(isSqlite)))], limit + 1).ConfigureAwait(false);
+        // SQLite reads tables in the order in which cross joins name them.
+        if (first is not null)
+        {
+            tables.Add("picked p");
+            conditions.Add("v.id = p.version_id");
+        }
+        if (byMetric)
+        {
+            tables.Add("registry_fact o");
+            conditions.Add($"o.metric = {sql.Add(order!.Field.Name)} and o.version_id = {(first is null ? "v.id" : "p.version_id")}");
+        }
+        tables.Add("registry_version v");
         if (query.Where is not null)
             conditions.Add(sql.Condition(query.Where));
         if (Cursor.Read(cursor, 3) is { } after)
         {
             if (after[0] != KeyOf(order))
                 throw new UserInputException("The cursor belongs to another order: leave it out to start again.");
-            conditions.Add(order is null ? $"v.id < {sql.Add(Cursor.Number(after[2]))}" : $"({key}, v.id) {(direction == "desc" ? "<" : ">")} ({sql.Add(Typed(order, after[1]))}, {sql.Add(Cursor.Number(after[2]))})");
+            conditions.Add(order is null ? $"v.id < {sql.Add(Cursor.Number(after[2]))}" : $"({key}, {id}) {(direction == "desc" ? "<" : ">")} ({sql.Add(Typed(order, after[1]))}, {sql.Add(Cursor.Number(after[2]))})");
         }
-        var source = await DriverAsync(connection, sql, query.Where).ConfigureAwait(false) is { } driver
-            ? $"with picked as materialized ({driver}) select v.id as Id, {key} as Key from picked p join registry_version v on v.id = p.version_id"
-            : $"select v.id as Id, {key} as Key from registry_version v";
-        if (order?.Field.Kind == FieldKind.Metric)
-        {
-            source += $" join registry_fact o on o.version_id = v.id and o.metric = {sql.Add(order.Field.Name)}";
-            var where = conditions.Count > 0 ? " where " + string.Join(" and ", conditions) : "";
-            return ($"{source}{where} order by o.value {direction}, o.version_id {direction} limit {limit + 1}".Replace("(o.value, v.id)", "(o.value, o.version_id)", StringComparison.Ordinal), sql.Parameters);
-        }
-        return ($"{source}{(conditions.Count > 0 ? " where " + string.Join(" and ", conditions) : "")} order by {key} {direction}{(order is null ? "" : $", v.id {direction}")} limit {limit + 1}", sql.Parameters);
+        var with = first is { } pick ? $"with picked as materialized ({picks[pick](sql).Ids}) " : "";
+        return (
+            $"{with}select v.id as Id, {key} as Key from {string.Join(" cross join ", tables)}{(conditions.Count > 0 ? " where " + string.Join(" and ", conditions) : "")} order by {key} {direction}{(order is null ? "" : $", {id} {direction}")} limit {limit + 1}",
+            sql.Parameters);
     }
 
-    /// <summary>The part of a query that fewest versions meet, when they are few enough to sort; as a statement that picks their ids.</summary>
-    private static async Task<string?> DriverAsync(DbConnection connection, SearchSql sql, SearchNode? where)
-    {
-        Func<SearchSql, string>? best = null;
-        var fewest = Few;
-        foreach (var pick in Picks(where))
-        {
-            var count = new SearchSql();
-            var found = await connection.ExecuteScalarAsync<int>($"select count(*) from ({pick(count)} limit {Few}) n", count.Parameters).ConfigureAwait(false);
-            if (found < fewest)
-                (best, fewest) = (pick, found);
-        }
-        return best?.Invoke(sql);
-    }
-
-    /// <summary>Statements that each pick by one index: by a metric, a tag, an alias, or by all facts of the configuration together.</summary>
-    private static IEnumerable<Func<SearchSql, string>> Picks(SearchNode? where)
+    /// <summary>The conditions of a query that must all be met and that an index answers: a metric, a tag, an alias, a name, and all facts of the configuration together.</summary>
+    private static IReadOnlyList<Func<SearchSql, Pick>> PicksOf(SearchNode? where)
     {
         var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
         var comparisons = all.OfType<Comparison>().Where(c => c.Operator != "!=").ToList();
-        foreach (var metric in comparisons.Where(c => c.Field.Kind == FieldKind.Metric))
-            yield return sql => $"select f.version_id from registry_fact f where {sql.FactCondition(metric)}";
-        foreach (var tag in comparisons.Where(c => c.Field.Kind == FieldKind.Tag && c.Operator == "="))
-            yield return sql => $"select w.id as version_id from registry_tag t join registry_version w on w.name = t.name and w.version = t.version where t.tag = {sql.Add(tag.Field.Name)} and t.value = {sql.Add(tag.Value.Text!)}";
-        foreach (var alias in comparisons.Where(c => c.Field.Kind == FieldKind.Alias))
-            yield return sql => $"select w.id as version_id from registry_alias a join registry_version w on w.name = a.name and w.version = a.version where a.alias = {sql.Add(alias.Value.Text!)}";
-        var facts = comparisons.Where(c => c.Field is { Kind: FieldKind.Number or FieldKind.Bytes, Column: not "version" } or { Kind: FieldKind.Truth } || c.Field.Column == "family").ToList();
-        if (facts.Count > 0)
-            yield return sql => $"select v.id as version_id from registry_version v where {string.Join(" and ", facts.Select(sql.Condition))}";
+        var picks = new List<Func<SearchSql, Pick>>();
+        foreach (var comparison in comparisons)
+        {
+            if (comparison is { Field.Kind: FieldKind.Metric })
+                picks.Add(sql => Of(sql, $"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}"));
+            else if (comparison is { Field.Kind: FieldKind.Tag, Operator: "=" })
+                picks.Add(sql => Joined(sql, "registry_tag", $"t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version > 0"));
+            else if (comparison is { Field.Kind: FieldKind.Alias })
+                picks.Add(sql => Joined(sql, "registry_alias", $"t.alias = {sql.Add(comparison.Value.Text!)}"));
+            else if (comparison is { Field.Kind: FieldKind.Text, Operator: "=", Field.Column: "name" or "run_id" or "root" } or { Field.Kind: FieldKind.Time } or { Field.Column: "version" })
+                picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}"));
+        }
+        var facts = comparisons.Where(c => c.Field is { Kind: FieldKind.Number or FieldKind.Bytes, Column: not "version" } or { Kind: FieldKind.Truth } || c.Field.Column == "family" && c.Operator == "=").ToList();
+        foreach (var fact in facts)
+            picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {sql.ColumnCondition(fact)}") with { IsPart = facts.Count > 1 });
+        if (facts.Count > 1)
+            picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {string.Join(" and ", facts.Select(sql.Condition))}"));
+        return picks;
+
+        static Pick Of(SearchSql sql, string statement) => new(statement, statement, sql.Parameters);
+        static Pick Joined(SearchSql sql, string table, string condition) => new(
+            $"select 1 from {table} t where {condition}", $"select w.id as version_id from {table} t cross join registry_version w where {condition} and w.name = t.name and w.version = t.version", sql.Parameters);
     }
 
     /// <summary>A metric that no version has is a slip of the pen.</summary>

@@ -157,9 +157,12 @@ public sealed class FileBlobStore : ICollectableBlobStore
     /// <inheritdoc/>
     public async Task<byte[]?> ReadRecordAsync(string name, CancellationToken cancellationToken)
     {
+        var path = RecordPath(name);
+        if (!File.Exists(path))
+            return null; // many are asked for that are not there, and an exception costs a hundred times as much
         try
         {
-            return await File.ReadAllBytesAsync(RecordPath(name), cancellationToken).ConfigureAwait(false);
+            return await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -25,12 +25,14 @@ public static class RegistrySeed
             Enumerable.Range(0, models).Select(m => new object[] { Model(m), Time(m), "made up", Time(count + m), versionsEach, versionsEach }));
         await InsertAsync(
             connection, "registry_version",
-            ["id", "name", "version", "root", "size_bytes", "new_bytes", "step_key", "run_id", "step", "stage", "card", "created_at", "family", "total_parameters", "active_parameters", "layers", "experts", "experts_per_token"],
+            ["id", "name", "version", "root", "size_bytes", "new_bytes", "step_key", "run_id", "step", "stage", "created_at", "family", "total_parameters", "active_parameters", "layers", "experts", "experts_per_token"],
             Enumerable.Range(0, count).Select(i => new object[]
             {
                 (long)i + 1, Model(i % models), i / models + 1, Root(i).Hex, Spread(i, 1) * 40_000_000_000L / 1000, Spread(i, 2) * 1_000_000L, Digest.Of(BitConverter.GetBytes(-i - 1)).Hex, Guid.Empty.ToString("D"),
-                "cpt", "train", new string('x', 2000), Time(i), "olmoe", Spread(i, 3) * 10_000_000L, Spread(i, 4) * 5_000_000L, 16, 8 << (i % 4), 2,
+                "cpt", "train", Time(i), "olmoe", Spread(i, 3) * 10_000_000L, Spread(i, 4) * 5_000_000L, 16, 8 << (i % 4), 2,
             }));
+        var card = new string('x', 2000);
+        await InsertAsync(connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
         await InsertAsync(connection, "registry_fact", ["version_id", "metric", "value", "low", "high"],
             Enumerable.Range(0, count).SelectMany(i => Metrics.Select((metric, m) => new object[] { (long)i + 1, metric, 2 + Spread(i, 10 + m) / 400.0, 1.9, 5.0 })));
         await InsertAsync(connection, "registry_tag", ["name", "version", "tag", "value"], Enumerable.Range(0, count).Select(i => new object[] { Model(i % models), i / models + 1, "team", $"team-{i % 50}" }));

@@ -60,9 +60,8 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
 
     private async Task<object> SearchModelsAsync(MlflowRequest request, HttpContext http)
     {
-        var order = http.Request.Query["order_by"].ToString();
         var page = await queries.SearchModelsAsync(
-            MlflowFilter.OfModels(request.Find("filter")), order.Contains("DESC", StringComparison.OrdinalIgnoreCase), request.Limit(MostModels), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
+            MlflowFilter.OfModels(request.Find("filter")), MlflowOrder.OfModels(http.Request.Query["order_by"]), request.Limit(MostModels), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
         return new { registered_models = page.Items.Select(m => MlflowViews.Of(m.Model, m.Latest)), next_page_token = page.Next };
     }
 
@@ -132,7 +131,7 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
 
     private async Task<object> SearchVersionsAsync(MlflowRequest request, HttpContext http)
     {
-        var page = await queries.SearchVersionsAsync(MlflowFilter.OfVersions(request.Find("filter")), request.Limit(MostVersions), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
+        var page = await queries.SearchVersionsAsync(MlflowFilter.OfVersions(request.Find("filter"), queries.IsSqlite), MlflowOrder.OfVersions(http.Request.Query["order_by"]), request.Limit(MostVersions), request.Find("page_token"), http.RequestAborted).ConfigureAwait(false);
         return new { model_versions = page.Items.Select(MlflowViews.Of), next_page_token = page.Next };
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Dapper;
+using Espalier.Registry.Queries;
 
 namespace Espalier.Registry.Api.Mlflow;
 
@@ -11,25 +12,31 @@ namespace Espalier.Registry.Api.Mlflow;
 internal sealed partial class MlflowFilter
 {
     private const int LongestFilter = 2000;
+    private readonly List<string> _conditions = [];
+    private readonly List<Pick> _picks = [];
+    private readonly bool _isSqlite;
 
-    private MlflowFilter(string sql, DynamicParameters parameters) => (Sql, Parameters) = (sql, parameters);
+    private MlflowFilter(bool isSqlite) => _isSqlite = isSqlite;
 
     /// <summary>A condition; <c>1 = 1</c> for an empty filter.</summary>
-    public string Sql { get; }
+    public string Sql => _conditions.Count == 0 ? "1 = 1" : string.Join(" and ", _conditions);
 
-    public DynamicParameters Parameters { get; }
+    public DynamicParameters Parameters { get; } = new();
+
+    /// <summary>Those of its conditions on versions that an index answers.</summary>
+    public IReadOnlyList<Pick> Picks => _picks;
 
     /// <summary>Filters of models, on <c>registry_model m</c>.</summary>
-    public static MlflowFilter OfModels(string? text) => Read(text, new() { ["name"] = "m.name" }, "t.name = m.name and t.version = 0");
+    public static MlflowFilter OfModels(string? text) => Read(new MlflowFilter(false), text, new() { ["name"] = "m.name" }, isOfVersions: false);
 
     /// <summary>Filters of versions, on <c>registry_version v</c>.</summary>
-    public static MlflowFilter OfVersions(string? text) =>
-        Read(text, new() { ["name"] = "v.name", ["run_id"] = "v.run_id", ["version_number"] = "v.version", ["source_path"] = "v.root" }, "t.name = v.name and t.version = v.version");
+    /// <param name="text">The filter.</param>
+    /// <param name="isSqlite">Whether it is for SQLite.</param>
+    public static MlflowFilter OfVersions(string? text, bool isSqlite) =>
+        Read(new MlflowFilter(isSqlite), text, new() { ["name"] = "v.name", ["run_id"] = "v.run_id", ["version_number"] = "v.version", ["source_path"] = "v.root" }, isOfVersions: true);
 
-    private static MlflowFilter Read(string? text, Dictionary<string, string> attributes, string tagJoin)
+    private static MlflowFilter Read(MlflowFilter filter, string? text, Dictionary<string, string> attributes, bool isOfVersions)
     {
-        var parameters = new DynamicParameters();
-        var conditions = new List<string>();
         var rest = text?.Trim() ?? "";
         if (rest.Length > LongestFilter)
             throw MlflowException.Invalid($"The filter has {rest.Length} characters; at most {LongestFilter} are read.");
@@ -37,51 +44,81 @@ internal sealed partial class MlflowFilter
         {
             var match = Clause().Match(rest);
             if (!match.Success)
-                throw MlflowException.Invalid($"Invalid clause in filter string near '{rest[..Math.Min(40, rest.Length)]}'. Expected such as name = 'x', name LIKE 'x%' or tags.key = 'x', joined by AND.");
-            var (key, op, value) = (match.Groups["key"].Value.Trim('`', '"'), match.Groups["op"].Value.ToUpperInvariant(), match.Groups["value"].Value);
-            var isText = value[0] is '\'' or '"';
-            var name = $"f{conditions.Count}";
-            parameters.Add(name, isText ? value[1..^1] : long.Parse(value, CultureInfo.InvariantCulture));
-            if (op is "LIKE" or "ILIKE")
-                parameters.Add(name, isText ? Like(value[1..^1], op) : throw MlflowException.Invalid($"{op} takes a text."));
-            conditions.Add(Condition(key, op, name, attributes, tagJoin, isText));
+                throw MlflowException.Invalid($"Invalid clause in filter string near '{rest[..Math.Min(40, rest.Length)]}'. Expected such as name = 'x', name LIKE 'x%', run_id IN ('x', 'y') or tags.key = 'x', joined by AND.");
+            var (key, op) = (match.Groups["key"].Value, match.Groups["op"].Value.ToUpperInvariant());
+            var values = Value().Matches(match.Groups["values"].Value).Select(v => v.Value).ToList();
+            if (TagName().Match(key) is { Success: true } tag)
+                filter.AddTag(tag.Groups["name"].Value, op, values, isOfVersions);
+            else
+                filter.AddAttribute(key.Trim('`', '"'), op, values, attributes);
             rest = rest[match.Length..];
+            if (rest.Length == 0 && match.Groups["and"].Length > 0)
+                throw MlflowException.Invalid("Invalid filter string: nothing follows the last AND.");
         }
-        return new MlflowFilter(conditions.Count == 0 ? "1 = 1" : string.Join(" and ", conditions), parameters);
+        return filter;
     }
 
-    private static string Condition(string key, string op, string parameter, Dictionary<string, string> attributes, string tagJoin, bool isText)
+    private void AddTag(string name, string op, List<string> values, bool isOfVersions)
     {
-        if (key.StartsWith("tags.", StringComparison.Ordinal) || key.StartsWith("tag.", StringComparison.Ordinal))
+        if (values.Any(v => !IsText(v)) || op is not ("=" or "!=" or "LIKE" or "ILIKE" or "IN"))
+            throw MlflowException.Invalid($"Tag '{name}' is compared with a text in quotes, by =, !=, LIKE, ILIKE or IN.");
+        var tag = Add(name);
+        var value = Compare("t.value", op, [.. values.Select(Unquote)]);
+        if (!isOfVersions)
         {
-            if (TagName().Match(key) is not { Success: true } tag)
-                throw MlflowException.Invalid($"Invalid tag '{key}'.");
-            return $"exists (select 1 from registry_tag t where {tagJoin} and t.tag = '{tag.Groups[1].Value}' and {Compare("t.value", op, parameter)})";
+            _conditions.Add($"m.name in (select t.name from registry_tag t where t.version = 0 and t.tag = {tag} and {value})");
+            return;
         }
-        if (!attributes.TryGetValue(key, out var column))
-            throw MlflowException.Invalid($"Invalid attribute key '{key}' specified. Valid keys are {string.Join(", ", attributes.Keys.Order(StringComparer.Ordinal))} and tags.KEY.");
-        if (column == "v.version" == isText)
-            throw MlflowException.Invalid(isText ? $"'{key}' is compared with a number." : $"'{key}' is compared with a text in quotes.");
-        return Compare(column, op, parameter);
+        _conditions.Add($"coalesce((select {value} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {tag}), false)");
+        if (op == "=")
+            _picks.Add(new Pick($"select 1 from registry_tag t where t.tag = {tag} and {value}", $"select w.id as version_id from registry_tag t cross join registry_version w where t.tag = {tag} and {value} and w.name = t.name and w.version = t.version", Parameters));
     }
 
-    private static string Compare(string column, string op, string parameter) => op switch
+    private void AddAttribute(string key, string op, List<string> values, Dictionary<string, string> attributes)
     {
-        "LIKE" => $"{column} like @{parameter} escape '!'",
-        "ILIKE" => $"lower({column}) like @{parameter} escape '!'",
-        "=" or "<" or "<=" or ">" or ">=" => $"{column} {op} @{parameter}",
-        _ => $"{column} <> @{parameter}",
+        if (!attributes.TryGetValue(key, out var column))
+            throw MlflowException.Invalid($"Invalid attribute key '{(key.Length > 100 ? key[..100] : key)}' specified. Valid keys are {string.Join(", ", attributes.Keys.Order(StringComparer.Ordinal))} and tags.KEY.");
+        var isNumber = column == "v.version";
+        var fits = isNumber ? op is not ("LIKE" or "ILIKE") : op is "=" or "!=" or "LIKE" or "ILIKE" or "IN";
+        if (!fits || values.Any(v => IsText(v) == isNumber))
+            throw MlflowException.Invalid(isNumber ? $"'{key}' is compared with a number." : $"'{key}' is compared with a text in quotes, by =, !=, LIKE, ILIKE or IN.");
+        // A version's source is shown with a scheme.
+        var found = values.Select(v => isNumber ? long.Parse(v, CultureInfo.InvariantCulture) : (object)(key == "source_path" && op is "=" or "!=" or "IN" && Unquote(v).StartsWith(MlflowSource.Scheme, StringComparison.Ordinal) ? Unquote(v)[MlflowSource.Scheme.Length..] : Unquote(v)));
+        var condition = Compare(column, op, [.. found]);
+        // On SQLite a plus keeps the column's index out: which index is read is decided by counting.
+        _conditions.Add(_isSqlite && column[0] == 'v' ? "+" + condition : condition);
+        if (op is "=" or "IN" && column[0] == 'v')
+            _picks.Add(new Pick($"select 1 from registry_version v where {condition}", $"select v.id as version_id from registry_version v where {condition}", Parameters));
+    }
+
+    private string Compare(string column, string op, IReadOnlyList<object> values) => op switch
+    {
+        "LIKE" => $"{column} like {Add(Escape((string)values[0]))} escape '!'",
+        "ILIKE" => $"lower({column}) like {Add(Escape((string)values[0]).ToLowerInvariant())} escape '!'",
+        "IN" => $"{column} in ({string.Join(", ", values.Select(Add))})",
+        "!=" => $"{column} <> {Add(values[0])}",
+        _ => $"{column} {op} {Add(values[0])}",
     };
 
-    private static string Like(string pattern, string op)
+    private string Add(object value)
     {
-        var escaped = pattern.Replace("!", "!!", StringComparison.Ordinal);
-        return op == "ILIKE" ? escaped.ToLowerInvariant() : escaped;
+        var name = $"f{Parameters.ParameterNames.Count()}";
+        Parameters.Add(name, value);
+        return "@" + name;
     }
 
-    [GeneratedRegex("""\A(?<key>[`"]?[A-Za-z_][A-Za-z0-9_.\-]*[`"]?)\s*(?<op><=|>=|!=|=|<|>|I?LIKE\b)\s*(?<value>'[^']*'|"[^"]*"|\d{1,18})\s*(AND\s+|\z)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static bool IsText(string value) => value[0] is '\'' or '"';
+
+    private static string Unquote(string value) => IsText(value) ? value[1..^1] : value;
+
+    private static string Escape(string pattern) => pattern.Replace("!", "!!", StringComparison.Ordinal);
+
+    [GeneratedRegex("""\A(?<key>(tags?\.)?(`[^`]{1,250}`|"[^"]{1,250}"|[A-Za-z_][A-Za-z0-9_.\-/]*))\s*((?<op><=|>=|!=|=|<|>|I?LIKE\b)\s*(?<values>'[^']*'|"[^"]*"|\d{1,18})|(?<op>IN\b)\s*\(\s*(?<values>('[^']*'|"[^"]*"|\d{1,18})(\s*,\s*('[^']*'|"[^"]*"|\d{1,18})){0,99})\s*\))\s*(?<and>\bAND\s*|\z)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Clause();
 
-    [GeneratedRegex(@"\Atags?\.([A-Za-z0-9_.\-]{1,100})\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("""'[^']*'|"[^"]*"|\d+""", RegexOptions.CultureInvariant)]
+    private static partial Regex Value();
+
+    [GeneratedRegex("""\Atags?\.([`"](?<name>[^`"]+)[`"]|(?<name>.+))\z""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase)]
     private static partial Regex TagName();
 }

@@ -4,34 +4,43 @@ using Espalier.Registry.Queries;
 namespace Espalier.Registry.Api.Mlflow;
 
 /// <summary>MLflow's searches, by page.</summary>
-internal sealed class MlflowQueries(RegistryDatabase database, ModelQueries models)
+internal sealed class MlflowQueries(RegistryDatabase database)
 {
-    /// <summary>Models by name.</summary>
-    public async Task<Page<(ModelSummary Model, ModelVersion? Latest)>> SearchModelsAsync(MlflowFilter filter, bool descending, int limit, string? token, CancellationToken cancellationToken)
+    /// <summary>Whether statements are for SQLite.</summary>
+    public bool IsSqlite => database.IsSqlite;
+
+    /// <summary>Models that meet a filter, each with its newest version.</summary>
+    public async Task<Page<(ModelSummary Model, ModelVersion? Latest)>> SearchModelsAsync(MlflowFilter filter, MlflowOrder order, int limit, string? token, CancellationToken cancellationToken)
     {
-        var after = Cursor.Read(token, 1)?[0];
-        filter.Parameters.Add("after", after);
+        var after = order.Read(token);
+        filter.Parameters.Add("key", after?.Key);
+        filter.Parameters.Add("last", after?.Last);
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var names = (await connection.QueryAsync<string>(
-            $"select m.name from registry_model m where {filter.Sql} {(after is null ? "" : $"and m.name {(descending ? "<" : ">")} @after")} order by m.name {(descending ? "desc" : "asc")} limit {limit + 1}",
+        var rows = (await connection.QueryAsync<(string Name, string Key)>(
+            $"select m.name, {order.Column} from registry_model m where {filter.Sql}{(after is null ? "" : $" and ({order.Column}, m.name) {order.Next} (@key, @last)")} order by {order.Column} {order.Direction}, m.name {order.Direction} limit {limit + 1}",
             filter.Parameters).ConfigureAwait(false)).AsList();
-        var page = Cursor.Cut(names, limit, n => Cursor.Write(n));
-        var found = new List<(ModelSummary, ModelVersion?)>();
-        foreach (var name in page.Items)
-        {
-            if (await models.FindModelAsync(name, cancellationToken).ConfigureAwait(false) is { } model)
-                found.Add((model, model.Latest == 0 ? null : await VersionReader.FindAsync(connection, name, model.Latest).ConfigureAwait(false)));
-        }
-        return new(found, page.Next);
+        var page = Cursor.Cut(rows, limit, r => order.Write(r.Key, r.Name));
+        var models = await ModelQueries.ReadModelsAsync(connection, [.. page.Items.Select(r => r.Name)]).ConfigureAwait(false);
+        var ids = await connection.QueryAsync<long>(
+            $"select v.id from registry_model m cross join registry_version v where {Lists.In(connection, "m.name", "names")} and v.name = m.name and v.version = m.latest",
+            Lists.Of(connection, "names", models.Select(m => m.Name).ToList())).ConfigureAwait(false);
+        var latest = (await VersionReader.ReadAsync(connection, [.. ids]).ConfigureAwait(false)).ToDictionary(v => v.Model);
+        return new([.. models.Select(m => (m, latest.GetValueOrDefault(m.Name)))], page.Next);
     }
 
-    /// <summary>Versions, newest first.</summary>
-    public async Task<Page<ModelVersion>> SearchVersionsAsync(MlflowFilter filter, int limit, string? token, CancellationToken cancellationToken)
+    /// <summary>Versions that meet a filter.</summary>
+    public async Task<Page<ModelVersion>> SearchVersionsAsync(MlflowFilter filter, MlflowOrder order, int limit, string? token, CancellationToken cancellationToken)
     {
-        var after = Cursor.Read(token, 1)?[0];
-        filter.Parameters.Add("after", after is null ? 0 : Cursor.Number(after));
+        var after = order.Read(token);
+        filter.Parameters.Add("key", after is null ? null : order.IsNumber ? Cursor.Number(after.Value.Key) : after.Value.Key);
+        filter.Parameters.Add("last", after is null ? 0 : Cursor.Number(after.Value.Last));
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var versions = await VersionReader.ReadAsync(connection, $"where {filter.Sql} {(after is null ? "" : "and v.id < @after")} order by v.id desc limit {limit + 1}", filter.Parameters).ConfigureAwait(false);
-        return Cursor.Cut(versions, limit, v => Cursor.Write($"{v.Id}"));
+        var first = await Picks.ChooseAsync(connection, filter.Picks, limit + 1).ConfigureAwait(false);
+        var (with, picked) = first is { } pick ? ($"with picked as materialized ({filter.Picks[pick].Ids}) ", "picked p cross join registry_version v where v.id = p.version_id and") : ("", "registry_version v where");
+        var rows = (await connection.QueryAsync<(long Id, string Key)>(
+            $"{with}select v.id, cast({order.Column} as text) from {picked} {filter.Sql}{(after is null ? "" : $" and ({order.Column}, v.id) {order.Next} (@key, @last)")} order by {order.Column} {order.Direction}, v.id {order.Direction} limit {limit + 1}",
+            filter.Parameters).ConfigureAwait(false)).AsList();
+        var page = Cursor.Cut(rows, limit, r => order.Write(r.Key, $"{r.Id}"));
+        return new(await VersionReader.ReadAsync(connection, [.. page.Items.Select(r => r.Id)]).ConfigureAwait(false), page.Next);
     }
 }
