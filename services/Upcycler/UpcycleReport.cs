@@ -63,7 +63,7 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
         ["layer"] = plan.Layer,
         ["duplication"] = ExpertDuplication.Of(Options.In(plan.Layer)).Name,
         ["router"] = new JsonObject { ["method"] = RouterExtension.Of(Options.In(plan.Layer)).Name, ["noise"] = RouterExtension.Noise(Options.In(plan.Layer)) },
-        ["source-of"] = new JsonArray([.. plan.SourceOf.Select(s => (JsonNode)s)]),
+        ["source-of"] = new JsonArray([.. plan.Origins.Select(s => (JsonNode)s)]),
         ["experts-per-source"] = new JsonArray([.. plan.Counts().Select(c => (JsonNode)c)]),
         ["calibration-tokens"] = Tokens is null ? null : new JsonArray([.. Tokens[plan.Layer].Select(t => (JsonNode)t)]),
         ["doublings"] = JsonSerializer.SerializeToNode(plan.Doublings, WireJson.Options),

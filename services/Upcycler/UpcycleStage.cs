@@ -106,7 +106,7 @@ public sealed class UpcycleStage : IStage
         var scores = UpcycleRules.NeedsScores(options, source.Config)
             ? await new ExpertScores(context, source, metric, options, state).ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
             : new ScoreTable([.. source.Config.SparseLayers.Select(_ => Array.Empty<double>())], null);
-        return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) => Planner(layer).Plan(layer, source.Config.Experts, ofLayer))], scores.Tokens);
+        return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) => Planner(layer).Plan(layer, source.Config.Experts, ofLayer, source.Config.ExpertGroups))], scores.Tokens);
 
         LayerPlanner Planner(int layer)
         {
@@ -135,7 +135,7 @@ public sealed class UpcycleStage : IStage
             () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
             () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
             await text.FirstAsync(MeasuredSequences, cancellationToken).ConfigureAwait(false),
-            plans?.Select(p => p.SourceOf).ToList());
+            plans?.Select(p => p.Origins).ToList());
     }
 
     private static ManifestRef? FindTrainerState(StageContext context, ManifestRef model)

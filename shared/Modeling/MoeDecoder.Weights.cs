@@ -47,10 +47,11 @@ public sealed partial class MoeDecoder
     public static MoeDecoder Create(ModelConfig config, long seed, Device? device = null)
     {
         var decoder = new MoeDecoder(config, routerBias: false, float32, device ?? CPU);
-        using var scope = NewDisposeScope();
         using var untracked = no_grad();
         foreach (var (name, value) in decoder.ExportWeights())
         {
+            using var scope = NewDisposeScope(); // one tensor's random numbers at a time, not a second model of them
+            using var view = value;
             if (name.EndsWith("norm.weight", StringComparison.Ordinal))
                 value.fill_(1);
             else if (!name.EndsWith(".bias", StringComparison.Ordinal)) // biases start at 0

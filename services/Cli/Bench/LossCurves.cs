@@ -27,7 +27,7 @@ internal sealed record LossCurves(int Steps, IReadOnlyList<double> Fused, IReadO
     }
 
     /// <summary>The two curves as a picture.</summary>
-    public string Draw() => LossChart.Draw([Curve("fused kernels", Fused), Curve("plain operations", Plain)])
+    public string Draw() => LossChart.Draw([Curve("fused kernels", Fused), Curve("plain operations", Plain)], "optimizer steps")
         .Replace("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" font-size=\"12\" ", StringComparison.Ordinal)
         .Replace("class=\"grid\"", "stroke=\"#ddd\"", StringComparison.Ordinal);
 

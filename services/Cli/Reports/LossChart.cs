@@ -15,7 +15,10 @@ internal static class LossChart
 
     private static readonly string[] Colors = ["#1b7f5c", "#b4552d", "#3465a4", "#8b5aa8", "#a08a1e", "#c23b6b", "#4f8f8f", "#6b6b6b"];
 
-    public static string Draw(IReadOnlyList<LossCurve> curves)
+    /// <summary>The chart as SVG.</summary>
+    /// <param name="curves">One line each.</param>
+    /// <param name="axis">What the curves' tokens are called.</param>
+    public static string Draw(IReadOnlyList<LossCurve> curves, string axis = "tokens, ancestors included")
     {
         var drawn = curves.Select(c => c with { Points = Smooth(c.Points) }).Where(c => c.Points.Count > 1).ToList();
         if (drawn.Count == 0)
@@ -30,7 +33,7 @@ internal static class LossChart
             svg.Line(Left, Y(tick), Width - Right, Y(tick), "grid").Text(Left - 6, Y(tick) + 4, tick.ToString("0.##", CultureInfo.InvariantCulture), "axis", "end");
         foreach (var tick in Ticks(0, last))
             svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid").Text(X(tick), Height - Bottom + 16, Tokens(tick), "axis", "middle");
-        svg.Text((Left + Width - Right) / 2, Height - 6, "tokens, ancestors included", "axis", "middle").Text(12, Top + 4, "loss", "axis");
+        svg.Text((Left + Width - Right) / 2, Height - 6, axis, "axis", "middle").Text(12, Top + 4, "loss", "axis");
         var legend = drawn.Select((c, i) => (c.Name, Color: Colors[i % Colors.Length], Y: Y(c.Points[^1].Loss))).OrderBy(l => l.Y).ToList();
         for (var i = 0; i < drawn.Count; i++)
             svg.Polyline(drawn[i].Points.Select(p => (X(drawn[i].TokensBefore + p.Tokens), Y(p.Loss))), Colors[i % Colors.Length]);
@@ -65,7 +68,7 @@ internal static class LossChart
         var raw = (to - from) / 5;
         var power = Math.Pow(10, Math.Floor(Math.Log10(raw)));
         var step = new[] { 1, 2, 5, 10 }.Select(f => f * power).First(s => s >= raw * 0.999);
-        for (var tick = Math.Ceiling(from / step) * step; tick <= to; tick += step)
+        for (var tick = Math.Ceiling(from / step) * step + 0.0; tick <= to; tick += step)
             yield return tick;
     }
 

@@ -41,29 +41,29 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
 
     private async Task AddExpertsAsync(CheckpointWriter writer, LayerPlan plan, CancellationToken cancellationToken)
     {
-        var experts = new DuplicatedExperts(source, plan, options);
+        var (experts, places) = (new DuplicatedExperts(source, plan, options), plan.Places());
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
         {
-            var origin = plan.SourceOf[expert];
-            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, origin));
+            var (origin, place) = (plan.SourceOf[expert], places[expert]);
+            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, place, source.Artifact.Root, plan.Layer, origin));
             if (experts.IsExactCopy || expert < source.Config.Experts)
                 foreach (var tensor in source.Expert(plan.Layer, origin))
-                    writer.AddExisting(tensor, MoeCheckpoint.Rename(tensor.Name, expert));
+                    writer.AddExisting(tensor, MoeCheckpoint.Rename(tensor.Name, place));
             else
-                await AddMadeAsync(writer, plan, experts, expert, cancellationToken).ConfigureAwait(false);
+                await AddMadeAsync(writer, plan, experts, expert, place, cancellationToken).ConfigureAwait(false);
         }
     }
 
     // One matrix is in memory at a time.
-    private async Task AddMadeAsync(CheckpointWriter writer, LayerPlan plan, DuplicatedExperts experts, int expert, CancellationToken cancellationToken)
+    private async Task AddMadeAsync(CheckpointWriter writer, LayerPlan plan, DuplicatedExperts experts, int expert, int place, CancellationToken cancellationToken)
     {
         if (experts.PeerOf(expert) is { } peer)
-            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, expert, source.Artifact.Root, plan.Layer, peer));
+            writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, place, source.Artifact.Root, plan.Layer, peer));
         foreach (var projection in (string[])["gate", "up", "down"])
         {
             cancellationToken.ThrowIfCancellationRequested();
             var entry = source.Projection(plan.Layer, plan.SourceOf[expert], projection);
-            await writer.AddTensorAsync(MoeCheckpoint.Rename(entry.Name, expert), entry.DType, entry.Shape, experts.ReadBytes(expert, projection), cancellationToken).ConfigureAwait(false);
+            await writer.AddTensorAsync(MoeCheckpoint.Rename(entry.Name, place), entry.DType, entry.Shape, experts.ReadBytes(expert, projection), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -83,7 +83,7 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
     // Layers without experts have no groups.
     private IReadOnlyList<IReadOnlyList<int>> Groups(IReadOnlyList<LayerPlan> plans)
     {
-        return [.. Enumerable.Range(0, source.Config.Layers).Select(layer => plans.FirstOrDefault(plan => plan.Layer == layer)?.SourceOf ?? [])];
+        return [.. Enumerable.Range(0, source.Config.Layers).Select(layer => plans.FirstOrDefault(plan => plan.Layer == layer)?.Origins ?? [])];
     }
 
     private ModelConfig Configure(IReadOnlyList<LayerPlan> plans) => source.Config with

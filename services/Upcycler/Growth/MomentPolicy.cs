@@ -11,13 +11,14 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
     private const double NoDivisionByZero = 1e-8;
 
     private readonly DuplicatedExperts _experts = new(source, plan, options);
+    private readonly int[] _places = plan.Places();
     private readonly Lazy<int[]> _similar = new(() => Neighbors.BySimilarity(source.ReadFloats(source.Router(plan.Layer)), source.Config.HiddenSize));
 
     /// <summary>The expert of the source whose moments are mixed in.</summary>
     public int NeighborOf(int expert) => options.OptimizerState == OptimizerStatePolicy.Interpolate ? _similar.Value[plan.SourceOf[expert]] : plan.SourceOf[expert];
 
     /// <summary>Moments of one matrix of a new expert, for the policies that make new numbers.</summary>
-    /// <param name="expert">Index in the grown layer.</param>
+    /// <param name="expert">Number in the order of making.</param>
     /// <param name="projection">Which matrix.</param>
     /// <param name="own">The source's moments.</param>
     /// <param name="neighbor">Reads the neighbour's.</param>
@@ -26,7 +27,7 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
             ? Mixed(own, neighbor())
             : Times(own, Halved * Kept(Change(expert, projection)));
 
-    /// <summary>Moments of rows or of biases, (E) or (E, H), grown.</summary>
+    /// <summary>Moments of rows or of biases, (E) or (E, H), grown, as the grown checkpoint has them.</summary>
     public float[] Rows(float[] before)
     {
         var width = before.Length / source.Config.Experts;
@@ -43,19 +44,19 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
             };
             made.CopyTo(rows, expert * width);
         }
-        return rows;
+        return plan.Arranged(rows);
 
         float[] Row(float[] values, int row) => values[(row * width)..((row + 1) * width)];
 
         double RowChange(int expert)
         {
             var hidden = source.Config.HiddenSize;
-            return Relative(old[(plan.SourceOf[expert] * hidden)..((plan.SourceOf[expert] + 1) * hidden)], now[(expert * hidden)..((expert + 1) * hidden)]);
+            return Relative(old[(plan.SourceOf[expert] * hidden)..((plan.SourceOf[expert] + 1) * hidden)], now[(_places[expert] * hidden)..((_places[expert] + 1) * hidden)]);
         }
     }
 
-    /// <summary>Optimizer steps that each expert's moments have seen.</summary>
-    public long[] Steps(long[] before) =>
+    /// <summary>Optimizer steps that each expert's moments have seen, in the order of the grown checkpoint.</summary>
+    public long[] Steps(long[] before) => plan.Arranged<long>(
     [
         .. plan.SourceOf.Select((origin, expert) => expert < source.Config.Experts ? before[origin] : options.OptimizerState switch
         {
@@ -63,7 +64,7 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
             OptimizerStatePolicy.Interpolate => (before[origin] + before[NeighborOf(expert)]) / 2,
             _ => before[origin],
         }),
-    ];
+    ]);
 
     private double Change(int expert, string projection)
     {

@@ -12,7 +12,7 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
     // A decoder has logit biases in all layers or in none.
     private readonly bool _hasBias = source.Config.SparseLayers.Any(layer => source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
 
-    /// <summary>The grown router of one layer.</summary>
+    /// <summary>The grown router of one layer, as the grown checkpoint has it.</summary>
     /// <exception cref="UserInputException">The router holds NaN, or the noise vanishes in its element type.</exception>
     public RouterWeights Grow(LayerPlan plan)
     {
@@ -31,9 +31,15 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
             RequireDifference(router, plan);
         if (options.Preserve == Preservation.Wide && source.Config.ScoreFunction == ScoreFunction.Softmax)
             router = router with { SelectionBias = Shared(router.SelectionBias) };
-        return options.Preserve == Preservation.Frozen
+        router = options.Preserve == Preservation.Frozen
             ? FrozenReplicas.Freeze(router, source.Config.Experts, source.ReadFloats(source.Tensor(TensorNames.Layer(plan.Layer) + "post_attention_layernorm.weight")))
             : router;
+        return router with
+        {
+            Rows = plan.Arranged(router.Rows),
+            Bias = router.Bias is { } bias ? plan.Arranged(bias) : null,
+            SelectionBias = router.SelectionBias is { } selection ? plan.Arranged(selection) : null,
+        };
     }
 
     private RouterWeights Read(int layer) => new(

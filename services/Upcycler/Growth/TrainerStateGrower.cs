@@ -57,11 +57,12 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
 
     private async Task AddExpertsAsync(ArtifactStore store, CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, CancellationToken cancellationToken)
     {
+        var places = plan.Places();
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
             foreach (var projection in (string[])["gate", "up", "down"])
             {
                 var entry = Find(moment, source.Projection(plan.Layer, plan.SourceOf[expert], projection));
-                var name = MoeCheckpoint.Rename(entry.Name, expert);
+                var name = MoeCheckpoint.Rename(entry.Name, places[expert]);
                 if (expert < source.Config.Experts || options.OptimizerState == OptimizerStatePolicy.Copy)
                     writer.AddExisting(entry, name);
                 else if (options.OptimizerState == OptimizerStatePolicy.ResetNew)

@@ -35,6 +35,8 @@ internal static class LayerRules
             yield return $"counts: {counts.Count} numbers for {config.Experts} experts. Give one for each expert of the source.";
         if (layer.Counts is { } given && given.All(count => count == 1))
             yield return "counts: every expert is there once, so nothing grows. Give some expert at least 2.";
+        if (layer.Counts is { } copies && copies.Count == config.Experts && copies.Chunk(config.Experts / config.ExpertGroups).Select(group => group.Sum()).Distinct().Count() > 1)
+            yield return $"counts: the {config.ExpertGroups} groups of neighbouring experts (n_group) must stay equal. Give each {config.Experts / config.ExpertGroups} numbers in a row the same sum.";
         foreach (var setting in Unused(layer.Router, router.Settings).Where(setting => router is not CopyRows || setting != "noise")) // that one is logged
             yield return $"router.{setting}: router method {router.Name} does not use it. {Uses(router.Settings)}";
         foreach (var setting in Unused(layer.Duplication, duplication.Settings))

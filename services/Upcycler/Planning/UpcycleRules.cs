@@ -21,13 +21,12 @@ public static class UpcycleRules
         if (!config.IsMixture)
             throw new UserInputException([new Problem("upcycle", 0, 0, $"method: {options.Method} copies experts, and this model has none. Use method sparse, drop or split to make experts of its feed-forward layers.")]);
         var problems = new List<string>();
-        if (config.ExpertGroups > 1)
-            problems.Add($"the model chooses among {config.ExpertGroups} groups of neighbouring experts (n_group), which appended experts would not belong to. Only models with one group can be grown.");
         CheckSize(options, config, problems);
         problems.AddRange(LayerRules.Check(options, config));
         CheckMetric(options, config, hasTrainerState, problems);
         CheckOptimizerState(options, config, hasTrainerState, problems);
         CheckWide(options, config, problems);
+        CheckGroups(options, config, problems);
         if (config.SiblingExclusive)
             problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, which ends in free routing.");
         if (problems.Count > 0)
@@ -77,6 +76,17 @@ public static class UpcycleRules
             problems.Add($"optimizer-state: {policy} needs the source's trainer-state among the inputs. Upcycle right after a train step, or use reset.");
         if (options.OptimizerState == OptimizerStatePolicy.Interpolate && config.Experts < 2)
             problems.Add("optimizer-state: interpolate needs a second expert, and the model has one. Use copy.");
+    }
+
+    // A token chooses groups before experts; the exact starts say what then must hold.
+    private static void CheckGroups(UpcycleOptions options, ModelConfig config, List<string> problems)
+    {
+        if (config.ExpertGroups == 1)
+            return;
+        if (options.Preserve == Preservation.SiblingExclusive)
+            problems.Add($"preserve: sibling-exclusive routes by sibling groups, and this model already routes by {config.ExpertGroups} groups (n_group). Use preserve frozen.");
+        if (options.Preserve == Preservation.Wide && config.GroupScoreMembers > 1)
+            problems.Add($"preserve: wide is not exact here: a group's score is the sum of its best {config.GroupScoreMembers} experts, and copies would count twice. Use preserve frozen.");
     }
 
     private static void CheckWide(UpcycleOptions options, ModelConfig config, List<string> problems)

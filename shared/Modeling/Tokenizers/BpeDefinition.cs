@@ -15,6 +15,9 @@ internal sealed record BpeDefinition
     /// <summary>How text is cut into pieces.</summary>
     public SplitPattern Pattern { get; init; } = SplitPattern.Gpt2;
 
+    /// <summary>Steps that cut text in place of <see cref="Pattern"/>, or null.</summary>
+    public IReadOnlyList<TextCut>? Cuts { get; init; }
+
     /// <summary>Whether a space is put before a text that does not start with one.</summary>
     public bool AddPrefixSpace { get; init; }
 

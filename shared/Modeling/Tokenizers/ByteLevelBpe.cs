@@ -116,26 +116,36 @@ public sealed class ByteLevelBpe : ITokenizer
 
     private void EncodePieces(string text, List<int> ids)
     {
+        if (_definition.Cuts is { } cuts)
+        {
+            foreach (var piece in TextCut.Apply(cuts, text))
+                AddPiece(piece, ids);
+            return;
+        }
         var rest = (_definition.AddPrefixSpace && text[0] != ' ' ? " " + text : text).AsSpan();
-        var cache = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
         while (rest.Length > 0)
         {
             var length = PieceScanner.NextPiece(rest, _definition.Pattern);
-            var piece = rest[..length];
+            AddPiece(rest[..length], ids);
             rest = rest[length..];
-            if (length > LongestCachedPiece)
-            {
-                ids.AddRange(EncodePiece(piece));
-                continue;
-            }
-            if (!cache.TryGetValue(piece, out var pieceIds))
-            {
-                pieceIds = EncodePiece(piece);
-                if (Volatile.Read(ref _cached) < CachedPieces && cache.TryAdd(piece, pieceIds))
-                    Interlocked.Increment(ref _cached);
-            }
-            ids.AddRange(pieceIds);
         }
+    }
+
+    private void AddPiece(ReadOnlySpan<char> piece, List<int> ids)
+    {
+        if (piece.Length > LongestCachedPiece)
+        {
+            ids.AddRange(EncodePiece(piece));
+            return;
+        }
+        var cache = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!cache.TryGetValue(piece, out var pieceIds))
+        {
+            pieceIds = EncodePiece(piece);
+            if (Volatile.Read(ref _cached) < CachedPieces && cache.TryAdd(piece, pieceIds))
+                Interlocked.Increment(ref _cached);
+        }
+        ids.AddRange(pieceIds);
     }
 
     private int[] EncodePiece(ReadOnlySpan<char> piece)

@@ -13,6 +13,7 @@ internal static partial class TokenizerJsonReader
     private const int MaxDepth = 32;
     private const int MaxEntries = 1 << 20;
     private const int MaxTokenLength = 4096;
+    private const int MostCuts = 32;
 
     private const string File = TokenizerFiles.Tokenizer;
 
@@ -35,9 +36,9 @@ internal static partial class TokenizerJsonReader
         if (IsMetaspace(root))
             return Check(definition with { Metaspace = ReadMetaspace(root, Flag(model, "byte_fallback", false, "model")) });
         definition = definition with { Compose = ReadNormalizer(Section(root, "normalizer")) };
-        var (pattern, prefix) = ReadPreTokenizer(Section(root, "pre_tokenizer"));
+        definition = ReadPreTokenizer(definition, Section(root, "pre_tokenizer"));
         CheckDecoder(Section(root, "decoder"));
-        return Check(definition with { Pattern = pattern, AddPrefixSpace = prefix }, Flag(model, "byte_fallback", false, "model"));
+        return Check(definition, Flag(model, "byte_fallback", false, "model"));
     }
 
     public static BpeDefinition ReadVocabularyAndMerges(ReadOnlyMemory<byte> vocabularyJson, ReadOnlyMemory<byte> mergesText)
@@ -173,26 +174,47 @@ internal static partial class TokenizerJsonReader
         return steps.Count > 0;
     }
 
-    private static (SplitPattern Pattern, bool AddPrefixSpace) ReadPreTokenizer(JsonElement? preTokenizer)
+    private static BpeDefinition ReadPreTokenizer(BpeDefinition definition, JsonElement? preTokenizer)
     {
         var section = preTokenizer ?? throw Invalid("pre_tokenizer", "is missing; only byte-level and Metaspace tokenizers are supported");
         var steps = Steps(section, "pretokenizers", "pre_tokenizer");
-        if (steps.Count is 0 or > 2 || Text(steps[^1], "type") != "ByteLevel")
-            throw Invalid("pre_tokenizer", "is not ByteLevel, alone or after one Split");
+        if (steps.Count is 0 or > MostCuts || Text(steps[^1], "type") != "ByteLevel")
+            throw Invalid("pre_tokenizer", $"does not end in ByteLevel, alone or after at most {MostCuts - 1} of Split and Digits");
 
-        var byteLevel = steps[^1];
-        var prefix = Flag(byteLevel, "add_prefix_space", true, "pre_tokenizer");
-        var useRegex = Flag(byteLevel, "use_regex", true, "pre_tokenizer");
+        var prefix = Flag(steps[^1], "add_prefix_space", true, "pre_tokenizer");
+        var useRegex = Flag(steps[^1], "use_regex", true, "pre_tokenizer");
         if (steps.Count == 1)
-            return useRegex ? (SplitPattern.Gpt2, prefix) : throw Invalid("pre_tokenizer", "cuts nothing: use_regex is false and there is no Split");
+            return useRegex ? definition with { Pattern = SplitPattern.Gpt2, AddPrefixSpace = prefix } : throw Invalid("pre_tokenizer", "cuts nothing: use_regex is false and there is no Split");
+        if (prefix)
+            throw Invalid("pre_tokenizer.pretokenizers", "puts a space before every piece: set add_prefix_space of ByteLevel to false");
+        if (steps.Count == 2 && !useRegex && Text(steps[0], "behavior") == "Isolated" && Section(steps[0], "pattern") is { } pattern && SplitPatterns.Find(Text(pattern, "Regex") ?? "") is { } known)
+            return definition with { Pattern = known };
+        var cuts = steps.Take(steps.Count - 1).Select((step, index) => ReadCut(step, $"pre_tokenizer.pretokenizers[{index}]"));
+        return definition with { Cuts = useRegex ? [.. cuts, new TextCut(null)] : [.. cuts] };
+    }
 
-        var split = steps[0];
-        if (Text(split, "type") != "Split" || Text(split, "behavior") != "Isolated" || Flag(split, "invert", false, "pre_tokenizer") || useRegex || prefix)
-            throw Invalid("pre_tokenizer", "must be Split (Isolated, not inverted) followed by ByteLevel (use_regex and add_prefix_space false)");
-        var expression = Section(split, "pattern") is { } pattern ? Text(pattern, "Regex") : null;
-        return SplitPatterns.Find(expression ?? "") is { } known
-            ? (known, false)
-            : throw Invalid("pre_tokenizer.pattern", $"'{expression}' is not one of the patterns of GPT-2, Llama 3, Qwen 2 and Qwen 3.5");
+    private static TextCut ReadCut(JsonElement step, string place)
+    {
+        if (Text(step, "type") == "Digits")
+            return new TextCut(CutExpression.Compile(Flag(step, "individual_digits", false, place) ? @"\p{N}" : @"\p{N}+"));
+        if (Text(step, "type") != "Split")
+            throw Invalid(place, $"is '{Text(step, "type")}'; before ByteLevel only Split and Digits are supported");
+        var invert = Flag(step, "invert", false, place);
+        var pattern = Section(step, "pattern") ?? throw Invalid(place, "has no pattern");
+        try
+        {
+            var expression = CutExpression.Compile(Text(pattern, "Regex") ?? System.Text.RegularExpressions.Regex.Escape(Text(pattern, "String") ?? throw Invalid($"{place}.pattern", "has neither Regex nor String")));
+            return Text(step, "behavior") switch
+            {
+                "Isolated" => new TextCut(expression),
+                "Removed" => new TextCut(expression, KeepsMatches: invert, KeepsRest: !invert),
+                var behavior => throw Invalid($"{place}.behavior", $"is '{behavior}'; supported: Isolated, Removed"),
+            };
+        }
+        catch (FormatException exception)
+        {
+            throw Invalid($"{place}.pattern", exception.Message);
+        }
     }
 
     private static void CheckDecoder(JsonElement? decoder)

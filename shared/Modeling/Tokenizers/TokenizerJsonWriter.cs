@@ -19,7 +19,7 @@ internal static class TokenizerJsonWriter
 
     private static void WriteTokenizer(Utf8JsonWriter writer, BpeDefinition definition)
     {
-        if (definition.Pattern != SplitPattern.Gpt2 || definition.Compose)
+        if (definition.Pattern != SplitPattern.Gpt2 || definition.Cuts is not null || definition.Compose)
             throw new NotSupportedException("Only the GPT-2 split without normalization is written; other tokenizers keep the file they came with.");
 
         writer.WriteString("version", "1.0");

@@ -31,8 +31,8 @@ public sealed class FineGrainedSplit : IModelGrowth
         var width = source.IsMixture ? source.ExpertSize : source.DenseSize;
         if (width % own.Shards != 0)
             throw new UserInputException($"shards: {own.Shards} does not divide the {width} neurons. Use {string.Join(", ", Enumerable.Range(2, Math.Min(width, 64) - 1).Where(q => width % q == 0).Take(8))}.");
-        if (source.ExpertGroups > 1)
-            throw new UserInputException($"method: split would change which of the {source.ExpertGroups} expert groups (n_group) an expert is in. Only models with one group can be split.");
+        if (source.ExpertGroups > 1 && source.GroupScoreMembers > 1)
+            throw new UserInputException($"method: a group of experts (n_group) is scored by the sum of its best {source.GroupScoreMembers}, and the shards of one expert would count as several. Models whose groups are scored by their best expert can be split.");
         if (source.SiblingExclusive)
             throw new UserInputException("method: the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first.");
         return source.IsMixture ? Finer(source, own) : FromDense(source, own);
