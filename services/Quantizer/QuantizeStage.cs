@@ -10,6 +10,7 @@ using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Methods;
+using Espalier.Torch;
 
 namespace Espalier.Quantizer;
 
@@ -64,6 +65,7 @@ public sealed class QuantizeStage : IStage
             }
             if (layer + 1 < work.Config.Layers)
                 stream?.Advance(work.QuantizedConfig, new StoredWeights(parts[layer]), layer, cancellationToken);
+            TorchRuntime.ReleaseFreeMemory(); // matrices of many sizes leave holes behind that add up over the layers
         }
         context.Progress.Report("layers done", work.Config.Layers, work.Config.Layers, "layers");
         return parts;

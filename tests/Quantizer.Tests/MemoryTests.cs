@@ -1,0 +1,69 @@
+using System.Globalization;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Tests;
+
+namespace Espalier.Quantizer.Tests;
+
+/// <summary>Peak memory of the process while a checkpoint larger than the cap is calibrated and quantized.</summary>
+public sealed class MemoryTests
+{
+    private const int Layers = 20;
+    private const long Cap = 96 << 20;
+
+    [Fact]
+    public async Task Gptq_CheckpointLargerThanTheCap_StaysBelowIt()
+    {
+        var config = ModelConfig.Tiny() with { HiddenSize = 128, HeadSize = 32, ExpertSize = 512, Experts = 8, Layers = 1 };
+        using var bench = new StageBench();
+        var shallow = await bench.ModelAsync(config);
+        await RunAsync(bench, shallow); // loads code and text
+        bench.Cursor.Clear();
+        var deep = await DeepenAsync(bench, shallow, config);
+        GC.Collect();
+        ResetPeak();
+        var before = Read("VmRSS:");
+
+        var result = await RunAsync(bench, deep);
+
+        var grown = Read("VmHWM:") - before;
+        deep.SizeBytes.ShouldBeGreaterThan(Cap + Cap / 4);
+        result.Metrics["bytes"].ShouldBeLessThan(result.Metrics["bytes-before"] / 4);
+        grown.ShouldBeLessThan(Cap);
+    }
+
+    // One stored layer under many names: the bytes are those of a deep model, and making them takes no time.
+    private static async Task<ManifestRef> DeepenAsync(StageBench bench, ManifestRef shallow, ModelConfig config)
+    {
+        var source = await bench.OpenAsync(shallow);
+        using var writer = new CheckpointWriter(bench.Store);
+        await writer.AddFileAsync("config.json", (config with { Layers = Layers }).ToJson(), default);
+        foreach (var tensor in source.Manifest.Tensors)
+        {
+            if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))
+                writer.AddExisting(tensor);
+            else
+                for (var layer = 0; layer < Layers; layer++)
+                    writer.AddExisting(tensor, TensorNames.Layer(layer) + tensor.Name[TensorNames.Layer(0).Length..]);
+        }
+        return await writer.CommitAsync(default);
+    }
+
+    private static async Task<StageResult> RunAsync(StageBench bench, ManifestRef model)
+    {
+        var documents = Enumerable.Range(0, 40).Select(i => string.Concat(Enumerable.Repeat($"document {i} says {i * 7919 % 104729}; ", 6))).ToList();
+        var data = await bench.DatasetAsync(new Dictionary<string, IReadOnlyList<string>> { ["train/prose"] = documents });
+        var context = bench.Context(
+            """{"method":"gptq","bits":4,"group-size":32,"calibration":{"data":"file:x","samples":4,"length":16,"batch":2},"seed":1}""",
+            new StepInput("base", "model", model), new StepInput("bench", "calibration.data", data));
+        return await new QuantizeStage().RunAsync(context, default);
+    }
+
+    private static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
+
+    private static long Read(string key) =>
+        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+}
