@@ -76,11 +76,11 @@ public sealed partial class ModelRegistry
 
     private static async Task PointAsync(DbConnection connection, DbTransaction transaction, string model, AliasMove move)
     {
-        if (await VersionReader.FindAsync(connection, model, move.Version, transaction).ConfigureAwait(false) is null)
+        if (await VersionReader.FindAsync(connection, model, move.Version, transaction).ConfigureAwait(false) is not { } version)
             throw new UserInputException($"There is no version {move.Version} of model '{model}'.");
         await connection.ExecuteAsync(
-            "insert into registry_alias(name, alias, version) values (@model, @Alias, @Version) on conflict (name, alias) do update set version = excluded.version",
-            new { model, move.Alias, move.Version }, transaction).ConfigureAwait(false);
+            "insert into registry_alias(name, alias, version, version_id) values (@model, @Alias, @Version, @Id) on conflict (name, alias) do update set version = excluded.version, version_id = excluded.version_id",
+            new { model, move.Alias, move.Version, version.Id }, transaction).ConfigureAwait(false);
         await connection.ExecuteAsync(
             "update registry_model set updated_at = @Now where name = @model", new { model, Now = Timestamps.Write(move.MovedAt) }, transaction).ConfigureAwait(false);
     }

@@ -102,15 +102,16 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         await connection.ExecuteAsync(
             """
             insert into registry_version(id, name, version, root, size_bytes, new_bytes, step_key, run_id, step, stage, origin, description, created_at,
-                family, total_parameters, active_parameters, layers, experts, experts_per_token)
+                family, total_parameters, active_parameters, layers, experts, experts_per_token, loss, perplexity, bits_per_byte, accuracy)
             values (@id, @Model, @version, @Root, @SizeBytes, @NewBytes, @Key, @RunId, @Step, @Stage, @Origin, @Description, @now,
-                @Family, @TotalParameters, @ActiveParameters, @Layers, @Experts, @ExpertsPerToken)
+                @Family, @TotalParameters, @ActiveParameters, @Layers, @Experts, @ExpertsPerToken, @Loss, @Perplexity, @BitsPerByte, @Accuracy)
             """,
             new
             {
                 id, request.Model, version, Root = request.Checkpoint.Root.Hex, request.Checkpoint.SizeBytes, NewBytes = request.NewBytes ?? request.Checkpoint.SizeBytes,
                 Key = request.StepKey.Hex, RunId = request.RunId.ToString("D"), request.Step, request.Stage, request.Origin, request.Description, now,
                 request.Shape.Family, request.Shape.TotalParameters, request.Shape.ActiveParameters, request.Shape.Layers, request.Shape.Experts, request.Shape.ExpertsPerToken,
+                Loss = Value("loss"), Perplexity = Value("perplexity"), BitsPerByte = Value("bits-per-byte"), Accuracy = Value("accuracy"),
             },
             transaction).ConfigureAwait(false);
         await connection.ExecuteAsync("insert into registry_card(version_id, card) values (@id, @Card)", new { id, request.Card }, transaction).ConfigureAwait(false);
@@ -126,6 +127,8 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         await LineageStore.WriteAsync(connection, transaction, request.Lineage).ConfigureAwait(false);
         await RegistryEvents.AddAsync(connection, transaction, new ModelRegistered(request.Model, version, request.Checkpoint.Root, request.RunId), now).ConfigureAwait(false);
         return version;
+
+        double? Value(string metric) => request.Metrics.TryGetValue(metric, out var value) && double.IsFinite(value) ? value : null;
     }
 
     private string Now() => Timestamps.Write(time.GetUtcNow());

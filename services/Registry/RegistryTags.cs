@@ -30,7 +30,7 @@ public static class RegistryTags
         foreach (var (tag, value) in tags)
         {
             await connection.ExecuteAsync(
-                "insert into registry_tag(name, version, tag, value) values (@model, @version, @tag, @value) on conflict (name, version, tag) do update set value = excluded.value",
+                "insert into registry_tag(name, version, tag, value, version_id) values (@model, @version, @tag, @value, coalesce((select v.id from registry_version v where v.name = @model and v.version = @version), 0)) on conflict (name, version, tag) do update set value = excluded.value",
                 new { model, version, tag, value }, transaction).ConfigureAwait(false);
         }
     }

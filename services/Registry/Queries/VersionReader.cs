@@ -46,11 +46,10 @@ internal static class VersionReader
         var ids = Lists.Of(connection, "ids", rows.Select(r => r.Id).ToList());
         var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
             $"select version_id, metric, value, low, high from registry_fact where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
-        // SQLite reads what is cross joined in the order in which it is written; PostgreSQL in any.
         var aliases = (await connection.QueryAsync<(long Id, string Alias)>(
-            $"select v.id, a.alias from registry_version v cross join registry_alias a where {Lists.In(connection, "v.id", "ids")} and a.name = v.name and a.version = v.version", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
+            $"select version_id, alias from registry_alias where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
         var tags = (await connection.QueryAsync<(long Id, string Tag, string Value)>(
-            $"select v.id, t.tag, t.value from registry_version v cross join registry_tag t where {Lists.In(connection, "v.id", "ids")} and t.name = v.name and t.version = v.version", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
+            $"select version_id, tag, value from registry_tag where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
         return rows.Select(row => row.ToVersion(
             measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
             [.. aliases[row.Id].Select(a => a.Alias).Order(StringComparer.Ordinal)],

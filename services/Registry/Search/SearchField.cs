@@ -16,7 +16,7 @@ internal enum FieldKind
 /// <summary>Something that can be asked about a version.</summary>
 /// <param name="Kind">Kind of value.</param>
 /// <param name="Name">As written: <c>params.active</c>; for tags and metrics their own name.</param>
-/// <param name="Column">Column of the table; empty for tags, aliases and metrics.</param>
+/// <param name="Column">Column of the table; empty for tags, aliases and all but the commonest metrics.</param>
 internal sealed record SearchField(FieldKind Kind, string Name, string Column)
 {
     private const string TagPrefix = "tag.", MetricPrefix = "metric.";
@@ -29,16 +29,18 @@ internal sealed record SearchField(FieldKind Kind, string Name, string Column)
         new(FieldKind.Number, "layers", "layers"), new(FieldKind.Number, "experts", "experts"), new(FieldKind.Number, "top-k", "experts_per_token"),
         new(FieldKind.Text, "family", "family"), new(FieldKind.Text, "step", "step"), new(FieldKind.Text, "stage", "stage"), new(FieldKind.Text, "run", "run_id"),
         new(FieldKind.Text, "root", "root"), new(FieldKind.Text, "origin", "origin"), new(FieldKind.Truth, "signed", "signatures"), new(FieldKind.Alias, "alias", ""),
+        new(FieldKind.Metric, "loss", "loss"), new(FieldKind.Metric, "perplexity", "perplexity"), new(FieldKind.Metric, "bits-per-byte", "bits_per_byte"), new(FieldKind.Metric, "accuracy", "accuracy"),
     }.ToDictionary(f => f.Name, StringComparer.Ordinal);
 
     /// <summary>Every field but tags and metrics, whose names are free.</summary>
-    public static IReadOnlyCollection<string> Names => Known.Keys;
+    public static IReadOnlyCollection<string> Names { get; } = [.. Known.Values.Where(f => f.Kind != FieldKind.Metric).Select(f => f.Name)];
 
     /// <summary>The field of a name; a name that is none of the fixed ones is a metric.</summary>
     public static SearchField Of(string name) =>
         Known.TryGetValue(name, out var field) ? field
         : name.StartsWith(TagPrefix, StringComparison.Ordinal) ? new SearchField(FieldKind.Tag, name[TagPrefix.Length..], "")
-        : new SearchField(FieldKind.Metric, name.StartsWith(MetricPrefix, StringComparison.Ordinal) ? name[MetricPrefix.Length..] : name, "");
+        : name.StartsWith(MetricPrefix, StringComparison.Ordinal) ? Known.TryGetValue(name[MetricPrefix.Length..], out var metric) && metric.Kind == FieldKind.Metric ? metric : new SearchField(FieldKind.Metric, name[MetricPrefix.Length..], "")
+        : new SearchField(FieldKind.Metric, name, "");
 
     /// <summary>Whether values of it are numbers.</summary>
     public bool IsNumeric => Kind is FieldKind.Number or FieldKind.Bytes or FieldKind.Metric;

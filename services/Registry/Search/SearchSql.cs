@@ -47,6 +47,7 @@ internal sealed class SearchSql(bool isSqlite)
         return field.Kind switch
         {
             // One row at most, by its key; a subquery with 'exists' would be turned into a join over everything.
+            FieldKind.Metric when field.Column.Length > 0 => $"coalesce({_checked}{field.Column} {Sign(op)} {Add(value.Number!.Value)}, false)",
             FieldKind.Metric => $"coalesce((select f.value {Sign(op)} {Add(value.Number!.Value)} from registry_fact f where f.version_id = v.id and f.metric = {Add(field.Name)}), false)",
             FieldKind.Alias => $"{(op == "!=" ? "not " : "")}coalesce((select a.version = v.version from registry_alias a where a.name = v.name and a.alias = {Add(value.Text!)}), false)",
             FieldKind.Tag => $"{(op == "!=" ? "not " : "")}coalesce((select {Text("t.value", op == "!=" ? "=" : op, value.Text!)} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {Add(field.Name)}), false)",

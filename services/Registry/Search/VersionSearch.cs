@@ -9,89 +9,93 @@ using Microsoft.Data.Sqlite;
 namespace Espalier.Registry.Search;
 
 /// <summary>
-/// Finds versions. A page is read along the index of what it is ordered by, or, when few versions meet one of the conditions,
-/// by that condition's index.
+/// Finds versions. When few versions meet one of the conditions, they are read by its index and sorted. Otherwise a page is read
+/// along the index of its order, which finds it soon unless conditions and order are at odds with each other (the smallest models
+/// with the least loss); after a few thousand rows that did not fill it, everything is read once, and the best of it kept.
 /// </summary>
 public sealed class VersionSearch(RegistryDatabase database)
 {
+    private const int LongestWalk = 5000;
+    private const string VersionTable = "registry_version v";
+
     /// <summary>A page of versions that meet a query.</summary>
     /// <exception cref="SearchException">The query cannot be read.</exception>
     public async Task<Page<ModelVersion>> FindAsync(string text, int limit, string? cursor, CancellationToken cancellationToken)
     {
         var query = SearchParser.ParseQuery(text);
+        var sort = new SearchSort(query.Order);
+        var after = sort.Read(cursor);
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await CheckMetricsAsync(connection, query).ConfigureAwait(false);
-        var (sql, parameters) = await BuildAsync(connection, query, limit, cursor).ConfigureAwait(false);
-        var rows = (await connection.QueryAsync<Row>(sql, parameters).ConfigureAwait(false)).AsList();
-        var page = Cursor.Cut(rows, limit, row => Cursor.Write(KeyOf(query.Order), Convert.ToString(row.Key, CultureInfo.InvariantCulture)!, $"{row.Id}"));
+        var page = Cursor.Cut(await ReadAsync(connection, query.Where, sort, after, limit + 1).ConfigureAwait(false), limit, sort.Write);
         return new Page<ModelVersion>(await VersionReader.ReadAsync(connection, [.. page.Items.Select(r => r.Id)]).ConfigureAwait(false), page.Next);
     }
 
-    private static async Task<(string Sql, DynamicParameters Parameters)> BuildAsync(DbConnection connection, SearchQuery query, int limit, string? cursor)
+    private static async Task<IReadOnlyList<SortedPlace>> ReadAsync(DbConnection connection, SearchNode? where, SearchSort sort, SortedPlace? after, int limit)
     {
-        var isSqlite = connection is SqliteConnection;
-        var sql = new SearchSql(isSqlite);
-        var order = query.Order;
-        var byMetric = order?.Field.Kind == FieldKind.Metric;
-        var direction = order?.Descending ?? true ? "desc" : "asc";
-        var (key, id) = order is null ? ("v.id", "v.id") : byMetric ? ("o.value", "o.version_id") : ($"v.{order.Field.Column}", "v.id");
-        var (tables, conditions) = (new List<string>(), new List<string>());
-        var picks = PicksOf(query.Where);
-        var first = await Picks.ChooseAsync(connection, [.. picks.Select(p => p(new SearchSql(isSqlite)))], limit + 1).ConfigureAwait(false);
-        // SQLite reads tables in the order in which cross joins name them.
-        if (first is not null)
-        {
-            tables.Add("picked p");
-            conditions.Add("v.id = p.version_id");
-        }
-        if (byMetric)
-        {
-            tables.Add("registry_fact o");
-            conditions.Add($"o.metric = {sql.Add(order!.Field.Name)} and o.version_id = {(first is null ? "v.id" : "p.version_id")}");
-        }
-        tables.Add("registry_version v");
-        if (query.Where is not null)
-            conditions.Add(sql.Condition(query.Where));
-        if (Cursor.Read(cursor, 3) is { } after)
-        {
-            if (after[0] != KeyOf(order))
-                throw new UserInputException("The cursor belongs to another order: leave it out to start again.");
-            conditions.Add(order is null ? $"v.id < {sql.Add(Cursor.Number(after[2]))}" : $"({key}, {id}) {(direction == "desc" ? "<" : ">")} ({sql.Add(Typed(order, after[1]))}, {sql.Add(Cursor.Number(after[2]))})");
-        }
-        var with = first is { } pick ? $"with picked as materialized ({picks[pick](sql).Ids}) " : "";
-        return (
-            $"{with}select v.id as Id, {key} as Key from {string.Join(" cross join ", tables)}{(conditions.Count > 0 ? " where " + string.Join(" and ", conditions) : "")} order by {key} {direction}{(order is null ? "" : $", {id} {direction}")} limit {limit + 1}",
-            sql.Parameters);
+        var picks = PicksOf(where);
+        if (await Picks.ChooseAsync(connection, [.. picks.Select(p => p(NewSql(connection)))]).ConfigureAwait(false) is { } pick)
+            return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit, picks[pick])).ConfigureAwait(false);
+        if (where is null)
+            return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit)).ConfigureAwait(false);
+        var ends = await RunAsync(connection, sql => Statement(sql, null, sort, after, 1, offset: LongestWalk - 1)).ConfigureAwait(false);
+        var rows = await RunAsync(connection, sql => Statement(sql, where, sort, after, limit, end: ends.Count > 0 ? ends[0] : null)).ConfigureAwait(false);
+        return rows.Count == limit || ends.Count == 0 ? rows : await RunAsync(connection, sql => WholeStatement(sql, where, sort, after, limit)).ConfigureAwait(false);
     }
 
-    /// <summary>The conditions of a query that must all be met and that an index answers: a metric, a tag, an alias, a name, and all facts of the configuration together.</summary>
+    /// <summary>Along the order's index, or over the versions of a pick.</summary>
+    private static string Statement(SearchSql sql, SearchNode? where, SearchSort sort, SortedPlace? after, int limit, Func<SearchSql, Pick>? pick = null, SortedPlace? end = null, int offset = 0)
+    {
+        // SQLite reads tables in the order in which cross joins name them: the pick, then what has the order, then the version.
+        var (by, isJoined) = (sort.Columns, where is not null && sort.Table != VersionTable);
+        string[] tables = [.. pick is null ? [] : new[] { "picked p" }, sort.Table, .. isJoined ? new[] { VersionTable } : []];
+        string?[] conditions =
+        [
+            pick is null ? null : $"{by.Id} = p.version_id",
+            sort.Condition(sql, inVersion: false),
+            isJoined ? $"v.id = {by.Id}" : null,
+            after is { } place ? sort.After(sql, by, place) : null,
+            end is { } last ? sort.UpTo(sql, by, last) : null,
+            where is null ? null : sql.Condition(where),
+        ];
+        return $"{(pick is null ? "" : $"with picked as materialized ({pick(sql).Ids}) ")}select {by.Id} as Id, {by.Key} as Key from {string.Join(" cross join ", tables)}{Where(conditions)} {sort.OrderBy(by)} limit {limit}{(offset > 0 ? $" offset {offset}" : "")}";
+    }
+
+    /// <summary>Over everything, sorted afterwards: facts of configurations and the commonest metrics are all in one index.</summary>
+    private static string WholeStatement(SearchSql sql, SearchNode where, SearchSort sort, SortedPlace? after, int limit)
+    {
+        var by = sort.Expressions;
+        string?[] conditions = [sort.Condition(sql, sort.IsInVersion), sort.IsInVersion ? null : "o.version_id = v.id", after is { } place ? sort.After(sql, by, place) : null, sql.Condition(where)];
+        return $"select v.id as Id, {by.Key} as Key from {VersionTable}{(sort.IsInVersion ? "" : " cross join registry_fact o")}{Where(conditions)} {sort.OrderBy(by)} limit {limit}";
+    }
+
+    private static string Where(IEnumerable<string?> conditions) => string.Join(" and ", conditions.OfType<string>()) is { Length: > 0 } all ? " where " + all : "";
+
+    private static SearchSql NewSql(DbConnection connection) => new(connection is SqliteConnection);
+
+    private static async Task<IReadOnlyList<SortedPlace>> RunAsync(DbConnection connection, Func<SearchSql, string> write)
+    {
+        var sql = NewSql(connection);
+        var statement = write(sql);
+        return [.. (await connection.QueryAsync<Row>(statement, sql.Parameters).ConfigureAwait(false)).Select(r => new SortedPlace(r.Key!, r.Id))];
+    }
+
+    /// <summary>The conditions of a query that must all be met and that an index answers.</summary>
     private static IReadOnlyList<Func<SearchSql, Pick>> PicksOf(SearchNode? where)
     {
         var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
-        var comparisons = all.OfType<Comparison>().Where(c => c.Operator != "!=").ToList();
-        var picks = new List<Func<SearchSql, Pick>>();
-        foreach (var comparison in comparisons)
-        {
-            if (comparison is { Field.Kind: FieldKind.Metric })
-                picks.Add(sql => Of(sql, $"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}"));
-            else if (comparison is { Field.Kind: FieldKind.Tag, Operator: "=" })
-                picks.Add(sql => Joined(sql, "registry_tag", $"t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version > 0"));
-            else if (comparison is { Field.Kind: FieldKind.Alias })
-                picks.Add(sql => Joined(sql, "registry_alias", $"t.alias = {sql.Add(comparison.Value.Text!)}"));
-            else if (comparison is { Field.Kind: FieldKind.Text, Operator: "=", Field.Column: "name" or "run_id" or "root" } or { Field.Kind: FieldKind.Time } or { Field.Column: "version" })
-                picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}"));
-        }
-        var facts = comparisons.Where(c => c.Field is { Kind: FieldKind.Number or FieldKind.Bytes, Column: not "version" } or { Kind: FieldKind.Truth } || c.Field.Column == "family" && c.Operator == "=").ToList();
-        foreach (var fact in facts)
-            picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {sql.ColumnCondition(fact)}") with { IsPart = facts.Count > 1 });
-        if (facts.Count > 1)
-            picks.Add(sql => Of(sql, $"select v.id as version_id from registry_version v where {string.Join(" and ", facts.Select(sql.Condition))}"));
-        return picks;
-
-        static Pick Of(SearchSql sql, string statement) => new(statement, statement, sql.Parameters);
-        static Pick Joined(SearchSql sql, string table, string condition) => new(
-            $"select 1 from {table} t where {condition}", $"select w.id as version_id from {table} t cross join registry_version w where {condition} and w.name = t.name and w.version = t.version", sql.Parameters);
+        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(PickOf).OfType<Func<SearchSql, Pick>>()];
     }
+
+    private static Func<SearchSql, Pick>? PickOf(Comparison comparison) => comparison.Field switch
+    {
+        { Kind: FieldKind.Metric } => sql => new Pick($"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}", sql.Parameters),
+        { Kind: FieldKind.Tag } => sql => new Pick($"select t.version_id from registry_tag t where t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version_id > 0", sql.Parameters),
+        { Kind: FieldKind.Alias } => sql => new Pick($"select a.version_id from registry_alias a where a.alias = {sql.Add(comparison.Value.Text!)}", sql.Parameters),
+        { Column: "new_bytes" or "size_bytes" or "total_parameters" or "active_parameters" or "version" or "layers" or "experts" or "experts_per_token" or "created_at" or "name" or "run_id" or "root" } =>
+            sql => new Pick($"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}", sql.Parameters),
+        _ => null,
+    };
 
     /// <summary>A metric that no version has is a slip of the pen.</summary>
     private static async Task CheckMetricsAsync(DbConnection connection, SearchQuery query)
@@ -120,15 +124,6 @@ public sealed class VersionSearch(RegistryDatabase database)
         Junction junction => junction.Operands.SelectMany(Comparisons),
         Negation negation => Comparisons(negation.Operand),
         _ => [],
-    };
-
-    private static string KeyOf(SearchOrder? order) => order is null ? "" : $"{order.Field.Name} {order.Descending}";
-
-    private static object Typed(SearchOrder order, string key) => order.Field.Kind switch
-    {
-        FieldKind.Metric => double.TryParse(key, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : throw new UserInputException("The cursor is none of this list."),
-        FieldKind.Number or FieldKind.Bytes => Cursor.Number(key),
-        _ => key,
     };
 
     private sealed class Row

@@ -147,6 +147,68 @@ public sealed class MlflowApiTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("name LIKE 'Moe%'", new[] { "Moe-c" })] // capitals count in LIKE
+    [InlineData("name ILIKE 'Moe%'", new[] { "Moe-c", "moe-a", "moe-b" })]
+    [InlineData("tags.`of kind` = 'x'", new[] { "moe-a", "moe-b" })]
+    [InlineData("tag.\"of kind\" LIKE 'x%' AND name != 'moe-b'", new[] { "moe-a" })]
+    [InlineData("name IN ('moe-b', 'Moe-c', 'none')", new[] { "Moe-c", "moe-b" })]
+    public async Task Search_Filters_FindModels(string filter, string[] expected)
+    {
+        await _client.CreateRegisteredModelAsync("moe-a", new Dictionary<string, string> { ["of kind"] = "x" });
+        await _client.CreateRegisteredModelAsync("moe-b", new Dictionary<string, string> { ["of kind"] = "x" });
+        await _client.CreateRegisteredModelAsync("Moe-c");
+
+        (await _client.SearchRegisteredModelsAsync(filter)).RegisteredModels.Select(m => m.Name).ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task Search_OfVersions_TakesRunsSourcesTagsAndOrders()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        var run = Guid.NewGuid().ToString("D");
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex, run, new Dictionary<string, string> { ["a"] = "1" });
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+        var source = (await _client.GetModelVersionAsync("moe", "1")).Source;
+
+        (await VersionsAsync($"run_id IN ('{run}', 'other')")).ShouldBe(["1"]);
+        (await VersionsAsync("tags.a = '1'")).ShouldBe(["1"]);
+        (await VersionsAsync($"source_path = '{source}'")).ShouldBe(["2", "1"]);
+        (await VersionsAsync("name = 'moe'", "version_number ASC")).ShouldBe(["1", "2"]);
+        (await VersionsAsync("", "creation_timestamp DESC")).ShouldBe(["2", "1"]);
+        (await FailsAsync(() => _client.SearchModelVersionsAsync(orderBy: "loss"))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+
+        async Task<IEnumerable<string>> VersionsAsync(string filter, string? order = null) => (await _client.SearchModelVersionsAsync(filter, orderBy: order)).ModelVersions.Select(v => v.Version);
+    }
+
+    [Fact]
+    public async Task Search_OrderedByChange_GoesOnByPages()
+    {
+        foreach (var name in new[] { "c", "a", "b" })
+            await _client.CreateRegisteredModelAsync(name);
+
+        var first = await _client.SearchRegisteredModelsAsync(maxResults: 2, orderBy: "last_updated_timestamp DESC");
+        var rest = await _client.SearchRegisteredModelsAsync(maxResults: 2, pageToken: first.NextPageToken, orderBy: "last_updated_timestamp DESC");
+
+        first.RegisteredModels.Concat(rest.RegisteredModels).Select(m => m.Name).ShouldBe(["b", "a", "c"]);
+        (await FailsAsync(() => _client.SearchRegisteredModelsAsync(pageToken: first.NextPageToken))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+    }
+
+    [Theory]
+    [InlineData(null, "UNAUTHENTICATED", 401)]
+    [InlineData("wrong", "UNAUTHENTICATED", 401)]
+    [InlineData(RegistryServer.Viewer, "PERMISSION_DENIED", 403)]
+    public async Task Refusals_HaveMlflowsCodes(string? key, string code, int status)
+    {
+        using var http = _server.Client(key);
+
+        (await FailsAsync(() => new MlflowClient(http).CreateRegisteredModelAsync("moe"))).ShouldBe((code, status));
+    }
+
+    [Theory]
+    [InlineData("name = 'x' AND")]
+    [InlineData("name > 'x'")]
+    [InlineData("name IN ()")]
+    [InlineData("name = 'x' AND AND name = 'y'")]
     [InlineData("name == 'x'")]
     [InlineData("name = 'x' OR 1=1")]
     [InlineData("nme = 'x'")]

@@ -17,8 +17,8 @@ internal sealed class MlflowClient(HttpClient http)
 
     public async Task<RegisteredModel> GetRegisteredModelAsync(string name) => (await GetAsync<ModelAnswer>("registered-models/get", ("name", name))).RegisteredModel;
 
-    public Task<ModelsAnswer> SearchRegisteredModelsAsync(string filter = "", int maxResults = 100, string? pageToken = null) =>
-        GetAsync<ModelsAnswer>("registered-models/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken));
+    public Task<ModelsAnswer> SearchRegisteredModelsAsync(string filter = "", int maxResults = 100, string? pageToken = null, string? orderBy = null) =>
+        GetAsync<ModelsAnswer>("registered-models/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
 
     public Task SetRegisteredModelTagAsync(string name, string key, string value) => SendAsync<JsonElement>(HttpMethod.Post, "registered-models/set-tag", new { name, key, value });
 
@@ -37,8 +37,8 @@ internal sealed class MlflowClient(HttpClient http)
 
     public async Task<MlflowVersion> GetModelVersionAsync(string name, string version) => (await GetAsync<VersionAnswer>("model-versions/get", ("name", name), ("version", version))).ModelVersion;
 
-    public Task<VersionsAnswer> SearchModelVersionsAsync(string filter = "", int maxResults = 100, string? pageToken = null) =>
-        GetAsync<VersionsAnswer>("model-versions/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken));
+    public Task<VersionsAnswer> SearchModelVersionsAsync(string filter = "", int maxResults = 100, string? pageToken = null, string? orderBy = null) =>
+        GetAsync<VersionsAnswer>("model-versions/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
 
     public async Task<MlflowVersion> UpdateModelVersionAsync(string name, string version, string description) =>
         (await SendAsync<VersionAnswer>(HttpMethod.Patch, "model-versions/update", new { name, version, description })).ModelVersion;

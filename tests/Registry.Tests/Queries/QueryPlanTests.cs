@@ -17,6 +17,9 @@ public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : ICl
         "registry_event", "registry_storage", "registry_report", "registry_decision", "registry_approval", "registry_signature",
     ];
 
+    // A search whose conditions are at odds with its order reads this one index whole: a fifth of the table, and made for that.
+    private const string SearchIndex = "USING COVERING INDEX registry_version_facts";
+
     public sealed class Fixture : IAsyncLifetime
     {
         public SeededRegistry Registry { get; private set; } = null!;
@@ -53,7 +56,8 @@ public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : ICl
         await using DbConnection connection = await fixture.Registry.Database.OpenAsync(default);
         var steps = (await connection.QueryAsync<(long, long, long, string Detail)>($"explain query plan {statement}")).Select(s => s.Detail).ToList();
         var stops = statement.Contains(" limit ", StringComparison.Ordinal) && !steps.Any(s => s.Contains("TEMP B-TREE FOR ORDER BY", StringComparison.Ordinal));
-        return [.. steps.Where(step => Scan().Match(step) is { Success: true } scan && Growing.Contains(scan.Groups[1].Value) && !(stops && step.Contains("USING", StringComparison.Ordinal)))];
+        return [.. steps.Where(step => Scan().Match(step) is { Success: true } scan && Growing.Contains(scan.Groups[1].Value) 
+            && !(stops && step.Contains("USING", StringComparison.Ordinal)) && !step.Contains(SearchIndex, StringComparison.Ordinal))];
     }
 
     private async Task<IReadOnlyList<string>> RecordAsync(string path)

@@ -25,18 +25,18 @@ public static class RegistrySeed
             Enumerable.Range(0, models).Select(m => new object[] { Model(m), Time(m), "made up", Time(count + m), versionsEach, versionsEach }));
         await InsertAsync(
             connection, "registry_version",
-            ["id", "name", "version", "root", "size_bytes", "new_bytes", "step_key", "run_id", "step", "stage", "created_at", "family", "total_parameters", "active_parameters", "layers", "experts", "experts_per_token"],
+            ["id", "name", "version", "root", "size_bytes", "new_bytes", "step_key", "run_id", "step", "stage", "created_at", "family", "total_parameters", "active_parameters", "layers", "experts", "experts_per_token", "loss", "perplexity", "bits_per_byte", "accuracy"],
             Enumerable.Range(0, count).Select(i => new object[]
             {
                 (long)i + 1, Model(i % models), i / models + 1, Root(i).Hex, Spread(i, 1) * 40_000_000_000L / 1000, Spread(i, 2) * 1_000_000L, Digest.Of(BitConverter.GetBytes(-i - 1)).Hex, Guid.Empty.ToString("D"),
-                "cpt", "train", Time(i), "olmoe", Spread(i, 3) * 10_000_000L, Spread(i, 4) * 5_000_000L, 16, 8 << (i % 4), 2,
+                "cpt", "train", Time(i), "olmoe", Spread(i, 3) * 10_000_000L, Spread(i, 4) * 5_000_000L, 16, 8 << (i % 4), 2, Measured(i, 0), Measured(i, 1), Measured(i, 2), Measured(i, 3),
             }));
         var card = new string('x', 2000);
         await InsertAsync(connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
         await InsertAsync(connection, "registry_fact", ["version_id", "metric", "value", "low", "high"],
-            Enumerable.Range(0, count).SelectMany(i => Metrics.Select((metric, m) => new object[] { (long)i + 1, metric, 2 + Spread(i, 10 + m) / 400.0, 1.9, 5.0 })));
-        await InsertAsync(connection, "registry_tag", ["name", "version", "tag", "value"], Enumerable.Range(0, count).Select(i => new object[] { Model(i % models), i / models + 1, "team", $"team-{i % 50}" }));
-        await InsertAsync(connection, "registry_alias", ["name", "alias", "version"], Enumerable.Range(0, models).SelectMany(m => new[] { new object[] { Model(m), "champion", versionsEach }, new object[] { Model(m), "candidate", 1 } }));
+            Enumerable.Range(0, count).SelectMany(i => Metrics.Select((metric, m) => new object[] { (long)i + 1, metric, Measured(i, m), 1.9, 5.0 })));
+        await InsertAsync(connection, "registry_tag", ["name", "version", "tag", "value", "version_id"], Enumerable.Range(0, count).Select(i => new object[] { Model(i % models), i / models + 1, "team", $"team-{i % 50}", (long)i + 1 }));
+        await InsertAsync(connection, "registry_alias", ["name", "alias", "version", "version_id"], Enumerable.Range(0, models).SelectMany(m => new[] { new object[] { Model(m), "champion", versionsEach, (long)count - models + m + 1 }, new object[] { Model(m), "candidate", 1, (long)m + 1 } }));
         await InsertAsync(connection, "registry_alias_move", ["name", "alias", "version", "previous", "actor", "reason", "moved_at", "kind"],
             Enumerable.Range(0, count).Select(i => new object[] { Model(i % models), "champion", i / models + 1, Math.Max(1, i / models), "seed", "", Time(i), "moved" }));
         // Each version was trained from the one before it of the same model: a chain as long as the model has versions.
@@ -50,6 +50,8 @@ public static class RegistrySeed
         command.CommandText = string.Create(CultureInfo.InvariantCulture, $"update registry_counter set value = {count}");
         await command.ExecuteNonQueryAsync();
     }
+
+    private static double Measured(int i, int metric) => 2 + Spread(i, 10 + metric) / 400.0;
 
     // 0 to 999, the same for the same version, unlike for different seeds.
     private static int Spread(int i, int seed) => (int)((uint)(i * 2654435761u + seed * 40503u * 65537u) >> 7) % 1000;

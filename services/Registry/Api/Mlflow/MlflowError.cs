@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Registry.Gates;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
 namespace Espalier.Registry.Api.Mlflow;
@@ -25,7 +26,12 @@ internal sealed class MlflowErrorFilter : IEndpointFilter
     {
         try
         {
-            return await next(context).ConfigureAwait(false);
+            return await next(context).ConfigureAwait(false) switch
+            {
+                // Refused before it came here: no key, a wrong one, too many, or a role that is not enough.
+                ProblemHttpResult refused => Answer(CodeOf(refused.StatusCode), refused.StatusCode, refused.ProblemDetails.Detail ?? ""),
+                var answer => answer,
+            };
         }
         catch (MlflowException e)
         {
@@ -45,6 +51,15 @@ internal sealed class MlflowErrorFilter : IEndpointFilter
         }
     }
 
-    private static Microsoft.AspNetCore.Http.HttpResults.JsonHttpResult<object> Answer(string code, int status, string message) =>
+    private static string CodeOf(int status) => status switch
+    {
+        StatusCodes.Status401Unauthorized => "UNAUTHENTICATED",
+        StatusCodes.Status403Forbidden => "PERMISSION_DENIED",
+        StatusCodes.Status429TooManyRequests => "REQUEST_LIMIT_EXCEEDED",
+        StatusCodes.Status503ServiceUnavailable => "TEMPORARILY_UNAVAILABLE",
+        _ => "BAD_REQUEST",
+    };
+
+    private static JsonHttpResult<object> Answer(string code, int status, string message) =>
         TypedResults.Json<object>(new { error_code = code, message }, MlflowViews.Json, statusCode: status);
 }

@@ -71,7 +71,7 @@ internal sealed partial class MlflowFilter
         }
         _conditions.Add($"coalesce((select {value} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {tag}), false)");
         if (op == "=")
-            _picks.Add(new Pick($"select 1 from registry_tag t where t.tag = {tag} and {value}", $"select w.id as version_id from registry_tag t cross join registry_version w where t.tag = {tag} and {value} and w.name = t.name and w.version = t.version", Parameters));
+            _picks.Add(new Pick($"select t.version_id from registry_tag t where t.tag = {tag} and {value} and t.version_id > 0", Parameters));
     }
 
     private void AddAttribute(string key, string op, List<string> values, Dictionary<string, string> attributes)
@@ -88,7 +88,7 @@ internal sealed partial class MlflowFilter
         // On SQLite a plus keeps the column's index out: which index is read is decided by counting.
         _conditions.Add(_isSqlite && column[0] == 'v' ? "+" + condition : condition);
         if (op is "=" or "IN" && column[0] == 'v')
-            _picks.Add(new Pick($"select 1 from registry_version v where {condition}", $"select v.id as version_id from registry_version v where {condition}", Parameters));
+            _picks.Add(new Pick($"select v.id as version_id from registry_version v where {condition}", Parameters));
     }
 
     private string Compare(string column, string op, IReadOnlyList<object> values) => op switch
