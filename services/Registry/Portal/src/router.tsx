@@ -1,4 +1,4 @@
-import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from 'react';
+import { type AnchorHTMLAttributes, type MouseEvent, useEffect, useSyncExternalStore } from 'react';
 
 const changed = 'espalier:navigated';
 
@@ -6,7 +6,17 @@ const changed = 'espalier:navigated';
 export function navigate(to: string, replace = false) {
   history[replace ? 'replaceState' : 'pushState'](null, '', to);
   dispatchEvent(new Event(changed));
-  if (!replace) scrollTo(0, 0);
+  if (replace) return;
+  scrollTo(0, 0);
+  // What was focused is gone with its page: who uses the keyboard goes on from the new one.
+  document.getElementById('content')?.focus({ preventScroll: true });
+}
+
+/** What the browser calls this page. */
+export function useTitle(title: string) {
+  useEffect(() => {
+    document.title = `${title} · Espalier`;
+  }, [title]);
 }
 
 function subscribe(then: () => void) {

@@ -293,11 +293,68 @@ export interface GateDecision {
   at: string;
 }
 
+export interface Approvals {
+  items: Approval[];
+}
+
+export interface Approval {
+  alias: string;
+  actor: string;
+  approve: boolean;
+  reason: string;
+  at: string;
+}
+
+export interface Signatures {
+  items: Signature[];
+}
+
+export interface Signature {
+  'key-id': string;
+  algorithm: string;
+  'public-key': string;
+  value: string;
+  signer: string;
+  created: string;
+  'trusted-as'?: string;
+}
+
+export interface Verification {
+  ok: boolean;
+  checked: number;
+  bytes: number;
+  signatures: number;
+  trusted: number;
+  problem?: string;
+}
+
 export interface Comparison {
-  config: { path: string; left?: unknown; right?: unknown }[];
-  metrics: { name: string; left?: Interval; right?: Interval; difference?: number; low?: number; high?: number }[];
+  config: ConfigDifference[];
+  metrics: MetricDifference[];
   weights: LayerDifference[];
-  bytes: { shared: number; 'left-only': number; 'right-only': number };
+  bytes: ByteOverlap;
+}
+
+export interface ConfigDifference {
+  path: string;
+  left?: unknown;
+  right?: unknown;
+}
+
+/** Right less left; the interval is that of the paired difference. */
+export interface MetricDifference {
+  name: string;
+  left?: number;
+  right?: number;
+  difference?: number;
+  low?: number;
+  high?: number;
+}
+
+export interface ByteOverlap {
+  shared: number;
+  'left-only': number;
+  'right-only': number;
 }
 
 /** Layer -1 is everything outside the layers. */
@@ -308,11 +365,39 @@ export interface LayerDifference {
   experts: (number | null)[];
   origins: (number | null)[];
   router?: number;
-  'router-cosines'?: { mean: number; least: number };
+  'router-cosines'?: RowCosines;
+}
+
+export interface RowCosines {
+  mean: number;
+  least: number;
 }
 
 export interface Storage {
   logical: number;
   physical: number;
-  models: { name: string; version: number; logical: number; frees: number }[];
+  unreferenced: number;
+  models: StoredVersion[];
+  next?: string | null;
+  at: string;
+}
+
+export interface StoredVersion {
+  name: string;
+  version: number;
+  logical: number;
+  frees: number;
+}
+
+export interface Collection {
+  'dry-run': boolean;
+  'registered-bytes': number;
+  'cache-bytes': number;
+  'position-bytes': number;
+  'young-blobs': number;
+  'young-bytes': number;
+  'condemned-blobs': number;
+  'condemned-bytes': number;
+  'deleted-blobs': number;
+  'deleted-bytes': number;
 }

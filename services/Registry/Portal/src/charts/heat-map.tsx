@@ -1,4 +1,4 @@
-import { type PointerEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 import { useWidth } from './scale';
 
 /** Values around 1: below is cool, above is warm, 1 has no colour. */
@@ -15,7 +15,7 @@ export interface HeatMapProps {
 
 const left = 66;
 
-/** One cell a value, on a canvas: tens of thousands of cells stay cheap. */
+/** One cell a value, on a canvas: tens of thousands of cells stay cheap. The arrow keys walk over the cells, as the pointer does. */
 export function HeatMap({ rows, rowName, describe, columnsName, label, fromZero, maximumCell = 56 }: HeatMapProps) {
   const [box, width] = useWidth();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -53,6 +53,15 @@ export function HeatMap({ rows, rowName, describe, columnsName, label, fromZero,
     const [row, column] = [Math.floor((event.clientY - bounds.top) / rowHeight), Math.floor((event.clientX - bounds.left) / cell)];
     setAt(rows[row]?.[column] === undefined ? null : [row, column]);
   };
+  const press = (event: KeyboardEvent) => {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (event.key === 'Escape') setAt(null);
+    if (!step) return;
+    event.preventDefault();
+    const next = at ? [at[0] + step[0], at[1] + step[1]] : [0, 0];
+    if (rows[next[0]]?.[next[1]] !== undefined) setAt([next[0], next[1]]);
+  };
+  const shown = at && rows[at[0]]?.[at[1]] !== undefined ? at : null;
   const every = Math.ceil(13 / rowHeight);
   return (
     <div className="chart heat" ref={box}>
@@ -60,10 +69,23 @@ export function HeatMap({ rows, rowName, describe, columnsName, label, fromZero,
         <div className="heat-rows" style={{ width: left - 8, height }} aria-hidden="true">
           {rows.map((_, r) => r % every === 0 && <span key={r} style={{ top: r * rowHeight, lineHeight: `${rowHeight}px` }}>{rowName(r)}</span>)}
         </div>
-        <canvas ref={canvas} style={{ width: Math.max(0, width - left), height }} role="img" aria-label={label} onPointerMove={find} onPointerLeave={() => setAt(null)} />
+        <div className="heat-cells">
+          <canvas
+            ref={canvas}
+            style={{ width: Math.max(0, width - left), height }}
+            role="img"
+            aria-label={label}
+            tabIndex={0}
+            onPointerMove={find}
+            onPointerLeave={() => setAt(null)}
+            onKeyDown={press}
+            onBlur={() => setAt(null)}
+          />
+          {shown && <i className="heat-at" style={{ left: shown[1] * cell, top: shown[0] * rowHeight, width: Math.max(3, cell - 1), height: rowHeight - 1 }} />}
+        </div>
       </div>
       <div className="heat-foot">
-        <span>{at ? describe(at[0], at[1], rows[at[0]][at[1]]) : columnsName}</span>
+        <span aria-live="polite">{shown ? describe(shown[0], shown[1], rows[shown[0]][shown[1]]) : columnsName}</span>
         <span className={`heat-scale ${fromZero ? 'zero' : ''}`} aria-hidden="true">
           {fromZero ? '0' : 'idle'}
           <i />

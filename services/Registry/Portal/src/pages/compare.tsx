@@ -4,6 +4,7 @@ import type { Comparison } from '../api/types';
 import { Bars } from '../charts/bars';
 import { HeatMap } from '../charts/heat-map';
 import { Card, PageHead } from '../parts/bits';
+import { useMetricNames } from '../parts/metrics';
 import { Empty, Loaded } from '../parts/states';
 import { bytes, measure, percent } from '../format';
 import { navigate } from '../router';
@@ -32,10 +33,8 @@ export function ComparePage({ left, right }: { left: string; right: string }) {
           {(data) => (
             <>
               <BytesShared data={data} left={left} right={right} />
-              <div className="columns even">
-                <Metrics data={data} left={left} right={right} />
-                <Config data={data} left={left} right={right} />
-              </div>
+              <Metrics data={data} left={left} right={right} />
+              <Config data={data} left={left} right={right} />
               <Weights data={data} />
             </>
           )}
@@ -67,10 +66,14 @@ function BytesShared({ data, left, right }: { data: Comparison; left: string; ri
 }
 
 function Metrics({ data, left, right }: { data: Comparison; left: string; right: string }) {
+  const { names, control } = useMetricNames(data.metrics.map((m) => m.name));
+  const byName = new Map(data.metrics.map((m) => [m.name, m]));
   return (
-    <Card title="Metrics" aside={<span className="minor">right less left, 95 % interval</span>}>
+    <Card title="Metrics" aside={control}>
       {data.metrics.length === 0 ? (
-        <Empty title="They have no metric in common" />
+        <Empty title="Neither has a metric">
+          An <code>evaluate</code> step among the needs of the <code>register</code> step brings them.
+        </Empty>
       ) : (
         <div className="scroll">
           <table>
@@ -79,21 +82,25 @@ function Metrics({ data, left, right }: { data: Comparison; left: string; right:
                 <th>Metric</th>
                 <th className="number">{left}</th>
                 <th className="number">{right}</th>
-                <th className="number">Difference</th>
+                <th className="number" title="right less left">
+                  Difference
+                </th>
+                <th className="number" title="of the paired difference, where one evaluation measured both">
+                  95 % interval
+                </th>
               </tr>
             </thead>
             <tbody>
-              {data.metrics.map((m) => {
+              {names.map((name) => {
+                const m = byName.get(name)!;
                 const isClear = m.low != null && m.high != null && (m.low > 0 || m.high < 0);
                 return (
-                  <tr key={m.name}>
-                    <td>{m.name}</td>
-                    <td className="number">{m.left ? measure(m.left.value) : '–'}</td>
-                    <td className="number">{m.right ? measure(m.right.value) : '–'}</td>
-                    <td className={`number ${isClear ? 'clear' : ''}`}>
-                      {m.difference == null ? '–' : signed(m.difference)}
-                      {m.low != null && m.high != null && <span className="minor"> [{signed(m.low)}, {signed(m.high)}]</span>}
-                    </td>
+                  <tr key={name}>
+                    <td>{name}</td>
+                    <td className="number">{m.left == null ? '–' : measure(m.left)}</td>
+                    <td className="number">{m.right == null ? '–' : measure(m.right)}</td>
+                    <td className={`number ${isClear ? 'clear' : ''}`}>{m.difference == null ? '–' : signed(m.difference)}</td>
+                    <td className="number minor">{m.low == null || m.high == null ? '–' : `${signed(m.low)} to ${signed(m.high)}`}</td>
                   </tr>
                 );
               })}
@@ -108,7 +115,6 @@ function Metrics({ data, left, right }: { data: Comparison; left: string; right:
 const signed = (value: number) => (value > 0 ? '+' : '') + measure(value);
 
 function Config({ data, left, right }: { data: Comparison; left: string; right: string }) {
-  const show = (value: unknown) => (value === undefined || value === null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
   return (
     <Card title="Configuration">
       {data.config.length === 0 ? (
@@ -127,8 +133,12 @@ function Config({ data, left, right }: { data: Comparison; left: string; right: 
               {data.config.map((c) => (
                 <tr key={c.path}>
                   <td>{c.path}</td>
-                  <td className="mono clip">{show(c.left)}</td>
-                  <td className="mono clip">{show(c.right)}</td>
+                  <td className="mono">
+                    <Setting value={c.left} />
+                  </td>
+                  <td className="mono">
+                    <Setting value={c.right} />
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -139,10 +149,24 @@ function Config({ data, left, right }: { data: Comparison; left: string; right: 
   );
 }
 
+/** A value of the configuration; a long one opens. */
+function Setting({ value }: { value: unknown }) {
+  if (value === undefined || value === null) return <>–</>;
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (text.length <= 60) return <>{text}</>;
+  return (
+    <details>
+      <summary>{text.slice(0, 44)}…</summary>
+      <pre className="block">{JSON.stringify(value, null, 2)}</pre>
+    </details>
+  );
+}
+
 function Weights({ data }: { data: Comparison }) {
   if (data.weights.every((w) => w['relative-change'] == null && w.experts.length === 0)) return <Card title="Weights"><Empty title="Their weights have no shape in common">Expert by expert, they cannot be compared.</Empty></Card>;
   const name = (layer: number) => (layer < 0 ? 'outside' : `layer ${layer}`);
-  const layers = data.weights.filter((w) => w.experts.length > 0);
+  const layers = data.weights.filter((w) => w.experts.some((e) => e != null));
+  const hasExperts = data.weights.some((w) => w.experts.length > 0);
   const most = Math.max(1e-12, ...layers.flatMap((w) => w.experts.map((e) => e ?? 0)));
   return (
     <Card title="Weights" aside={<span className="minor">norm of the difference over the norm; each expert against the one it came from</span>}>
@@ -168,10 +192,11 @@ function Weights({ data }: { data: Comparison }) {
             const [change, from] = [layers[r].experts[e], layers[r].origins[e]];
             return `layer ${layers[r].layer}, expert ${e}${from != null && from !== e ? ` (was ${from})` : ''}: ${change == null ? 'cannot be compared' : `relative change ${measure(change)}`}`;
           }}
-          columnsName={`experts; the strongest colour is ${measure(most)}`}
+          columnsName={most > 1e-12 ? `experts; the strongest colour is ${measure(most)}` : 'experts; none has changed'}
           label="Relative change of every expert"
         />
       )}
+      {hasExperts && layers.length === 0 && <p className="minor">The experts of the two have other shapes or another number format: they cannot be compared number by number.</p>}
     </Card>
   );
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import { get, useAction, useResource } from '../api/client';
+import { useRegistryNews } from '../api/events';
 import type { Model, Page, Version } from '../api/types';
 import { Ago, Card, PageHead, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
@@ -29,6 +30,7 @@ export function ModelsPage() {
 
 function All({ name }: { name: string }) {
   const first = useResource<Page<Model>>(`/api/v1/models?limit=100${name ? `&q=${encodeURIComponent(name)}` : ''}`);
+  useRegistryNews(first.reload);
   return (
     <Card className="flush">
       <Loaded resource={first} lines={6}>
@@ -96,21 +98,24 @@ function Found({ question }: { question: string }) {
 }
 
 /** A list that has more behind a cursor. */
-export function Paged<T>({ first, path, children }: { first: Page<T>; path: string; children: (items: T[]) => React.ReactNode }) {
+export function Paged<T>({ first, path, read = get, children }: { first: Page<T>; path: string; read?: (path: string) => Promise<Page<T>>; children: (items: T[]) => React.ReactNode }) {
   const [more, setMore] = useState<Page<T>>();
   const action = useAction();
+  // What follows a list that has changed does not follow it any more.
+  const state = JSON.stringify(first);
+  useEffect(() => setMore(undefined), [state]);
   const items = more ? [...first.items, ...more.items] : first.items;
   const next = more ? more.next : first.next;
-  const read = () =>
+  const readMore = () =>
     action.run(async () => {
-      const page = await get<Page<T>>(`${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next!)}`);
+      const page = await read(`${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next!)}`);
       setMore((old) => ({ items: [...(old?.items ?? []), ...page.items], next: page.next }));
     });
   return (
     <div className="scroll">
       {children(items)}
       {next && (
-        <button className="quiet wide" disabled={action.busy} onClick={() => void read()}>
+        <button className="quiet wide" disabled={action.busy} onClick={() => void readMore()}>
           {action.busy ? 'Reading…' : 'More'}
         </button>
       )}

@@ -35,7 +35,7 @@ export function EvaluationCharts({ report }: { report: EvaluationReport }) {
 
 /** Two models side by side: load, co-activation, and how alike they route. */
 function Routing({ models }: { models: Evaluated[] }) {
-  const [left, setLeft] = useState(models[0].step);
+  const [left, setLeft] = useState(comparableTo(models).step);
   const [right, setRight] = useState(models[models.length - 1].step);
   const [layer, setLayer] = useState(0);
   const pair = [models.find((m) => m.step === left) ?? models[0], models.find((m) => m.step === right) ?? models[models.length - 1]];
@@ -90,6 +90,12 @@ function Routing({ models }: { models: Evaluated[] }) {
     </Card>
   );
 }
+
+/** The newest model before the last that has as many experts as the last; else the first. */
+const comparableTo = (models: Evaluated[]) => {
+  const last = models[models.length - 1].routing!.load;
+  return models.slice(0, -1).findLast((m) => m.routing!.load.length === last.length && m.routing!.load[0].length === last[0].length) ?? models[0];
+};
 
 function Choice({ name, value, options, onChange }: { name: string; value: string; options: string[]; onChange: (value: string) => void }) {
   return (

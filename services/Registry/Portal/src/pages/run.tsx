@@ -64,29 +64,32 @@ function useRunEvents(path: string, run: Run | undefined, reload: () => void) {
   const ended = run !== undefined && isEnded(run.state);
   const wasEnded = useRef(ended);
   useEffect(() => {
-    if (wasEnded.current && !ended && run) {
-      setLines([]);
-      setGeneration((g) => g + 1);
-    }
+    if (wasEnded.current && !ended && run) setGeneration((g) => g + 1);
     wasEnded.current = ended;
   }, [ended]);
   const connection = useEvents(
     `${path}/events${generation > 0 ? `?again=${generation}` : ''}`,
     eventNames,
-    (name, data) => {
-      if (name === 'step-progress') {
-        const newest = JSON.parse(data) as StepProgress;
-        waiting.current.progress.set(newest.step.name, newest);
-      } else {
-        waiting.current.lines.push(...readLine(name, data));
-        if (name !== 'step-logged') readAgain();
-      }
-      show();
-    },
-    async () => {
-      const now = await get<Run>(path).catch(() => undefined);
-      readAgain();
-      return now !== undefined && isEnded(now.state);
+    {
+      begin: () => {
+        waiting.current.lines = [];
+        setLines([]);
+      },
+      take: (name, data) => {
+        if (name === 'step-progress') {
+          const newest = JSON.parse(data) as StepProgress;
+          waiting.current.progress.set(newest.step.name, newest);
+        } else {
+          waiting.current.lines.push(...readLine(name, data));
+          if (name !== 'step-logged') readAgain();
+        }
+        show();
+      },
+      hasEnded: async () => {
+        const now = await get<Run>(path).catch(() => undefined);
+        readAgain();
+        return now !== undefined && isEnded(now.state);
+      },
     },
   );
   return { progress, lines, connection };
@@ -105,6 +108,7 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
   return (
     <>
       <PageHead
+        named={`${run.name} ${run.state}`}
         title={
           <>
             {run.name} <State state={run.state} />

@@ -2,10 +2,10 @@ import { useEffect } from 'react';
 import { useResource } from '../api/client';
 import { useEvents, useSoon } from '../api/events';
 import type { Run, RunState, StepState } from '../api/types';
-import { Ago, Card, Live, PageHead, State } from '../parts/bits';
+import { Ago, Card, Live, PageHead, Segments, State } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, Loaded } from '../parts/states';
-import { between, duration, useNow } from '../format';
+import { duration, useNow } from '../format';
 import { Link, navigate, useAddress } from '../router';
 
 const filters = ['all', 'running', 'queued', 'succeeded', 'failed', 'cancelled'] as const;
@@ -14,7 +14,7 @@ const filters = ['all', 'running', 'queued', 'succeeded', 'failed', 'cancelled']
 export function RunsPage() {
   const runs = useResource<Run[]>('/api/v1/runs?limit=200');
   const soon = useSoon(runs.reload);
-  const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed', 'tick'], (name) => name !== 'tick' && soon());
+  const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed'], { take: soon });
   // What happened between the first list and the first event is in the second list.
   useEffect(() => {
     if (connection === 'live') soon();
@@ -32,13 +32,7 @@ export function RunsPage() {
           </Link>
         )}
       </PageHead>
-      <div className="segments" role="radiogroup" aria-label="Which runs">
-        {filters.map((each) => (
-          <button key={each} role="radio" aria-checked={filter === each} onClick={() => navigate(each === 'all' ? '/runs' : `/runs?state=${each}`, true)}>
-            {each}
-          </button>
-        ))}
-      </div>
+      <Segments label="Which runs" options={filters} value={filter} onChange={(each) => navigate(each === 'all' ? '/runs' : `/runs?state=${each}`, true)} />
       <Card className="flush">
         <Loaded resource={runs} lines={8}>
           {(all) => <RunTable runs={all.filter((run) => filter === 'all' || run.state === (filter as RunState))} isFiltered={filter !== 'all'} maySubmit={maySubmit} />}
@@ -112,8 +106,3 @@ function StepCounts({ counts }: { counts: Partial<Record<StepState, number>> }) 
     </span>
   );
 }
-
-export const took = (run: { started?: string; ended?: string }) => {
-  const seconds = between(run.started, run.ended);
-  return seconds === undefined ? '–' : duration(seconds);
-};

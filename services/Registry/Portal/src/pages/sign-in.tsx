@@ -3,10 +3,12 @@ import { send, useAction } from '../api/client';
 import type { Session } from '../api/types';
 import { Icon } from '../parts/icon';
 import { ErrorBox } from '../parts/states';
+import { useTitle } from '../router';
 
 /** The door: a key, or the identity provider when there is one. */
 export function SignInPage({ offersOidc, onSignedIn }: { offersOidc: boolean; onSignedIn: (session: Session) => void }) {
   const [key, setKey] = useState('');
+  useTitle('Sign in');
   const action = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();

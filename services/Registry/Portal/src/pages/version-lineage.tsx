@@ -8,7 +8,7 @@ import { duration, short } from '../format';
 import { navigate } from '../router';
 
 /** Where a version comes from, back to the data, and what that cost. */
-export function LineageCard({ path }: { path: string }) {
+export function LineageCard({ path, root }: { path: string; root: string }) {
   const lineage = useResource<Lineage>(`${path}/lineage`);
   return (
     <Card title="Lineage" aside={lineage.data && <span className="minor figures">{lineage.data.nodes.length} artifacts</span>}>
@@ -30,7 +30,9 @@ export function LineageCard({ path }: { path: string }) {
                   state: node.cached ? 'cached' : node.artifact === 'dataset' ? 'waiting' : 'succeeded',
                   lines: [[node.kind, node.method].filter(Boolean).join(': '), node.seconds ? duration(node.seconds) : ''],
                 }))}
-                onSelect={(name) => {
+                label="What this version was made from"
+                selected={unique.get(data.nodes.find((node) => node.root === root)?.id ?? '')}
+                onOpen={(name) => {
                   const node = data.nodes.find((n) => unique.get(n.id) === name);
                   if (node?.model) navigate(`/models/${encodeURIComponent(node.model)}/${node.version}`);
                 }}

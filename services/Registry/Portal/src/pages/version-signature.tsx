@@ -1,57 +1,85 @@
-import { send, useAction, useResource } from '../api/client';
-import type { Page } from '../api/types';
-import { Card, Digest, Facts } from '../parts/bits';
-import { Empty, ErrorBox, Loaded } from '../parts/states';
 import { useState } from 'react';
-
-type Told = Record<string, unknown>;
+import { send, useAction, useResource } from '../api/client';
+import type { Signatures, Verification, VersionDetails } from '../api/types';
+import { Ago, Card, Digest, Facts, Tag } from '../parts/bits';
+import { Empty, ErrorBox, Loaded } from '../parts/states';
+import { bytes, whole } from '../format';
 
 /** Who signed the manifest root, and checking every byte against it now. */
-export function SignatureCard({ path, root, onVerified }: { path: string; root: string; onVerified: () => void }) {
-  const signatures = useResource<Page<Told> | Told[]>(`${path}/signatures`);
-  const [outcome, setOutcome] = useState<Told>();
+export function SignatureCard({ path, version, onVerified }: { path: string; version: VersionDetails; onVerified: () => void }) {
+  const signatures = useResource<Signatures>(`${path}/signatures`);
+  const [outcome, setOutcome] = useState<Verification>();
   const action = useAction();
-  const verify = () =>
-    action.run(async () => {
-      setOutcome(await send<Told>('POST', `${path}/verify`));
+  const verify = () => {
+    setOutcome(undefined);
+    return action.run(async () => {
+      setOutcome(await send<Verification>('POST', `${path}/verify`));
+      signatures.reload();
       onVerified();
     });
+  };
   return (
-    <Card
-      title="Signatures"
-      aside={
-        <button disabled={action.busy} onClick={() => void verify()}>
-          {action.busy ? 'Reading every byte…' : 'Verify'}
-        </button>
-      }
-    >
-      <Facts facts={[['Signed text', <Digest key="root" value={root} length={20} />]]} />
-      {outcome && <FactList facts={outcome} />}
-      {action.error && <ErrorBox error={action.error} />}
-      <Loaded resource={signatures}>
-        {(answer) => {
-          const items = Array.isArray(answer) ? answer : answer.items;
-          return items.length === 0 ? (
-            <Empty title="Nobody has signed this version">
-              <code>espalier sign</code> signs its manifest root with a key that stays with you.
-            </Empty>
-          ) : (
-            <>
-              {items.map((signature, i) => (
-                <FactList key={i} facts={signature} />
-              ))}
-            </>
-          );
-        }}
-      </Loaded>
-    </Card>
+    <>
+      <Card
+        title="Verification"
+        aside={
+          <button disabled={action.busy} onClick={() => void verify()}>
+            {action.busy ? 'Reading every byte…' : 'Verify'}
+          </button>
+        }
+      >
+        {outcome ? <Outcome outcome={outcome} /> : !action.error && <p className="minor">Reads every file and tensor from the store again, compares each with its digest in the manifest, and every signature with the root.</p>}
+        {action.error && <ErrorBox error={action.error} />}
+        <Facts facts={[['Manifest root', <Digest key="root" value={version.root} length={24} />]]} />
+      </Card>
+      <Card title="Signatures">
+        <Loaded resource={signatures}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty title="Nobody has signed this version">
+                <code>
+                  espalier sign {version.model}@{version.version}
+                </code>{' '}
+                signs its root with a key that stays with you.
+              </Empty>
+            ) : (
+              <ul className="history" aria-label="Signatures">
+                {items.map((signature) => (
+                  <li key={signature['key-id'] + signature.value}>
+                    {signature['trusted-as'] ? <Tag tone="accent">{signature['trusted-as']}</Tag> : <Tag tone="warn">unknown key</Tag>}
+                    <span>
+                      {signature.algorithm}, key <Digest value={signature['key-id']} length={16} />
+                    </span>
+                    <span className="minor">
+                      {' '}
+                      handed in by {signature.signer}, <Ago time={signature.created} />
+                    </span>
+                    <details>
+                      <summary className="minor">Public key and signature</summary>
+                      <pre className="block">{`${signature['public-key'].trim()}\n\n${signature.value}`}</pre>
+                    </details>
+                  </li>
+                ))}
+              </ul>
+            )
+          }
+        </Loaded>
+      </Card>
+    </>
   );
 }
 
-const FactList = ({ facts }: { facts: Told }) => (
-  <Facts
-    facts={Object.entries(facts)
-      .filter(([, value]) => value !== null && typeof value !== 'object')
-      .map(([name, value]) => [name.replaceAll('-', ' '), String(value).length > 40 ? <Digest key={name} value={String(value)} length={24} /> : String(value)])}
-  />
-);
+/** What the verification found, in one sentence. */
+const Outcome = ({ outcome }: { outcome: Verification }) =>
+  outcome.ok ? (
+    <p className="notice succeeded" role="status">
+      Every byte is what the manifest says: {whole(outcome.checked)} files and tensors, {bytes(outcome.bytes)}.{' '}
+      {outcome.signatures === 0
+        ? 'Nobody has signed it.'
+        : `${outcome.signatures === 1 ? 'Its signature fits' : `All ${outcome.signatures} signatures fit`} the root; ${outcome.trusted === 0 ? 'none is by a key that is trusted here' : `${outcome.trusted} by a trusted key`}.`}
+    </p>
+  ) : (
+    <p className="notice failed" role="alert">
+      This version is not what it was: {outcome.problem}
+    </p>
+  );

@@ -1,9 +1,10 @@
-import { useState } from 'react';
 import { useResource, versionPath } from '../api/client';
+import { useRegistryNews } from '../api/events';
 import type { VersionDetails } from '../api/types';
 import { Bars } from '../charts/bars';
 import { Ago, Card, Digest, Facts, PageHead, Tabs, Tag } from '../parts/bits';
 import { Markdown } from '../parts/markdown';
+import { useMetricNames } from '../parts/metrics';
 import { Empty, Loaded } from '../parts/states';
 import { bytes, measure, short } from '../format';
 import { Link, navigate } from '../router';
@@ -28,6 +29,7 @@ type TabName = (typeof tabs)[number][0];
 export function VersionPage({ model, version, tab }: { model: string; version: string; tab: string }) {
   const path = versionPath(model, version);
   const details = useResource<VersionDetails>(path);
+  useRegistryNews(details.reload, model);
   const current = tabs.find(([name]) => name === tab)?.[0] ?? 'card';
   const show = (next: TabName) => navigate(`/models/${encodeURIComponent(model)}/${version}${next === 'card' ? '' : `?tab=${next}`}`, true);
   return (
@@ -35,6 +37,7 @@ export function VersionPage({ model, version, tab }: { model: string; version: s
       {(data) => (
         <>
           <PageHead
+            named={`${model}@${data.version}`}
             title={
               <>
                 <Link href={`/models/${encodeURIComponent(model)}`}>{model}</Link>
@@ -92,11 +95,11 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
     case 'files':
       return <Files data={data} path={path} />;
     case 'lineage':
-      return <LineageCard path={path} />;
+      return <LineageCard path={path} root={data.root} />;
     case 'genealogy':
       return <GenealogyCard path={path} shape={data.shape} />;
     case 'signature':
-      return <SignatureCard path={path} root={data.root} onVerified={reload} />;
+      return <SignatureCard path={path} version={data} onVerified={reload} />;
     case 'receipts':
       return <Receipts data={data} />;
   }
@@ -140,7 +143,7 @@ function Sizes({ data }: { data: VersionDetails }) {
           ['Experts', data.shape.experts > 0 ? `${data.shape['experts-per-token']} of ${data.shape.experts}` : undefined],
           ['From step', data.step],
           ['Imported from', data.origin],
-          ['Parents', data.parents.length > 0 ? data.parents.map((p, i) => <span key={i}>{p.relation} {p.model ? <Link href={`/models/${encodeURIComponent(p.model)}/${p.version}`}>{p.model}@{p.version}</Link> : <Digest value={p.root} length={8} />} </span>) : undefined],
+          ['Parents', data.parents.length > 0 ? data.parents.map((p, i) => <span key={i} className="parent">{p.relation} {p.model ? <Link href={`/models/${encodeURIComponent(p.model)}/${p.version}`}>{p.model}@{p.version}</Link> : <Digest value={p.root} length={8} />} </span>) : undefined],
         ]}
       />
     </Card>
@@ -148,11 +151,10 @@ function Sizes({ data }: { data: VersionDetails }) {
 }
 
 function Metrics({ data }: { data: VersionDetails }) {
-  const [text, setText] = useState('');
-  const names = Object.keys(data.metrics).filter((name) => name.includes(text)).sort();
+  const { names, control } = useMetricNames(Object.keys(data.metrics));
   if (Object.keys(data.metrics).length === 0) return <Card><Empty title="No metric was recorded">An <code>evaluate</code> step among the needs of the <code>register</code> step brings them.</Empty></Card>;
   return (
-    <Card aside={<input type="search" aria-label="Filter metrics" placeholder="filter" value={text} onChange={(event) => setText(event.target.value)} />} title="Metrics">
+    <Card aside={control} title="Metrics">
       <div className="scroll">
         <table>
           <thead>
@@ -169,7 +171,7 @@ function Metrics({ data }: { data: VersionDetails }) {
                 <tr key={name}>
                   <td>{name}</td>
                   <td className="number">{measure(metric.value)}</td>
-                  <td className="number minor">{metric.low !== undefined && metric.low !== null ? `${measure(metric.low)} – ${measure(metric.high!)}` : '–'}</td>
+                  <td className="number minor">{metric.low !== undefined && metric.low !== null ? `${measure(metric.low)} to ${measure(metric.high!)}` : '–'}</td>
                 </tr>
               );
             })}

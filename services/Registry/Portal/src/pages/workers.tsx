@@ -11,7 +11,7 @@ import { Link } from '../router';
 export function WorkersPage() {
   const status = useResource<PlatformStatus>('/api/v1/status');
   const soon = useSoon(status.reload, 200);
-  const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed', 'tick'], soon);
+  const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed', 'tick'], { take: soon });
   useEffect(() => {
     const timer = setInterval(status.reload, 3000);
     return () => clearInterval(timer);

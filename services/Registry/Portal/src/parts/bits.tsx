@@ -1,7 +1,8 @@
-import { type ReactNode, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useState } from 'react';
 import type { Connection } from '../api/events';
 import type { RunState, StepState } from '../api/types';
 import { moment, ago, useNow } from '../format';
+import { useTitle } from '../router';
 
 /** A state as a word with its colour; the dot of what runs breathes. */
 export const State = ({ state }: { state: RunState | StepState }) => (
@@ -13,7 +14,9 @@ export const State = ({ state }: { state: RunState | StepState }) => (
 
 export const Tag = ({ children, tone }: { children: ReactNode; tone?: 'accent' | 'warn' }) => <span className={`tag ${tone ?? ''}`}>{children}</span>;
 
-export function PageHead({ title, lead, children }: { title: ReactNode; lead?: ReactNode; children?: ReactNode }) {
+/** Title of a page; `named` is what the browser calls it where the title is more than text. */
+export function PageHead({ title, named, lead, children }: { title: ReactNode; named?: string; lead?: ReactNode; children?: ReactNode }) {
+  useTitle(named ?? String(title));
   return (
     <div className="page-head">
       <div>
@@ -90,14 +93,40 @@ export const Bar = ({ share, tone }: { share: number; tone?: string }) => (
   </span>
 );
 
+/** One tab stop; the arrow keys go from tab to tab. */
 export function Tabs<T extends string>({ tabs, value, onChange, label }: { tabs: readonly (readonly [T, string])[]; value: T; onChange: (tab: T) => void; label: string }) {
   return (
-    <div className="tabs" role="tablist" aria-label={label}>
+    <div className="tabs" role="tablist" aria-label={label} onKeyDown={walk}>
       {tabs.map(([tab, name]) => (
-        <button key={tab} role="tab" aria-selected={tab === value} onClick={() => onChange(tab)}>
+        <button key={tab} role="tab" aria-selected={tab === value} tabIndex={tab === value ? 0 : -1} onClick={() => onChange(tab)}>
           {name}
         </button>
       ))}
     </div>
   );
+}
+
+/** One of a few, side by side: one tab stop, arrow keys choose. */
+export function Segments<T extends string>({ options, value, onChange, label, className }: { options: readonly T[]; value: T; onChange: (option: T) => void; label: string; className?: string }) {
+  return (
+    <div className={`segments ${className ?? ''}`} role="radiogroup" aria-label={label} onKeyDown={walk}>
+      {options.map((option) => (
+        <button key={option} type="button" role="radio" aria-checked={option === value} tabIndex={option === value ? 0 : -1} onClick={() => onChange(option)}>
+          {option}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** Left and right choose the neighbour of what has the focus. */
+function walk(event: KeyboardEvent<HTMLElement>) {
+  const all = [...event.currentTarget.querySelectorAll<HTMLElement>('button')];
+  const at = all.indexOf(document.activeElement as HTMLElement);
+  const next = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+  if (at < 0 || next === undefined) return;
+  event.preventDefault();
+  const chosen = all[(next + all.length) % all.length];
+  chosen.focus();
+  chosen.click();
 }

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 
 // Markdown as elements, never as HTML: what is not known here is shown as the text that it is. No raw HTML, no images from
 // elsewhere, and links only to http, https and places of this portal.
@@ -82,6 +82,7 @@ function findEnd(lines: string[], from: number, isEnd: (line: string) => boolean
 function Table({ lines }: { lines: string[] }) {
   const cells = (line: string) => line.replace(/^\||\|\s*$/g, '').split('|').map((cell) => cell.trim());
   const [head, , ...rows] = lines;
+  const [isWhole, setIsWhole] = useState(rows.length <= longestTable);
   return (
     <div className="scroll">
       <table>
@@ -89,14 +90,21 @@ function Table({ lines }: { lines: string[] }) {
           <tr>{cells(head).map((cell, i) => <th key={i}>{inline(cell)}</th>)}</tr>
         </thead>
         <tbody>
-          {rows.map((row, i) => (
+          {(isWhole ? rows : rows.slice(0, longestTable)).map((row, i) => (
             <tr key={i}>{cells(row).map((cell, j) => <td key={j} className={/^[-+\d]/.test(cell) ? 'number' : ''}>{inline(cell)}</td>)}</tr>
           ))}
         </tbody>
       </table>
+      {!isWhole && (
+        <button className="quiet" onClick={() => setIsWhole(true)}>
+          All {rows.length} rows
+        </button>
+      )}
     </div>
   );
 }
+
+const longestTable = 16;
 
 const marks = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]*\]\([^)\s]*\))/;
 

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { Segments } from './bits';
 
 type Theme = 'auto' | 'light' | 'dark';
 const key = 'espalier-theme';
@@ -22,13 +23,5 @@ export function ThemeSwitch() {
     show(next);
     setTheme(next);
   };
-  return (
-    <div className="segments small" role="radiogroup" aria-label="Colours">
-      {(['auto', 'light', 'dark'] as const).map((each) => (
-        <button key={each} role="radio" aria-checked={theme === each} onClick={() => choose(each)}>
-          {each}
-        </button>
-      ))}
-    </div>
-  );
+  return <Segments className="small" label="Colours" options={['auto', 'light', 'dark']} value={theme} onChange={choose} />;
 }

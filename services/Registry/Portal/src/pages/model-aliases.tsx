@@ -1,0 +1,114 @@
+import { type FormEvent, useState } from 'react';
+import { type Resource, send, useAction } from '../api/client';
+import type { AliasMove, Model, Page } from '../api/types';
+import { Ago, Card, Tag } from '../parts/bits';
+import { Dialog } from '../parts/dialog';
+import { useMay } from '../parts/role';
+import { Empty, ErrorBox, Loaded } from '../parts/states';
+import { Link } from '../router';
+import { Paged } from './models';
+
+type Change = { alias: string; what: 'revert' | 'remove' };
+
+/** Where the aliases point, and every move they made. */
+export function AliasesCard({ path, model, moves, onChanged }: { path: string; model: Model; moves: Resource<Page<AliasMove>>; onChanged: () => void }) {
+  const mayPromote = useMay('promoter');
+  const [change, setChange] = useState<Change>();
+  const aliases = Object.entries(model.aliases);
+  return (
+    <Card title="Aliases">
+      {aliases.length > 0 && (
+        <ul className="history" aria-label="Aliases">
+          {aliases.map(([alias, version]) => (
+            <li key={alias} className="with-action">
+              <span>
+                <Tag tone="accent">{alias}</Tag> → <Link href={`/models/${encodeURIComponent(model.name)}/${version}`}>{version}</Link>
+              </span>
+              {mayPromote && (
+                <span>
+                  <button className="quiet" aria-label={`Put ${alias} back`} onClick={() => setChange({ alias, what: 'revert' })}>
+                    Put back
+                  </button>
+                  <button className="quiet" aria-label={`Remove ${alias}`} onClick={() => setChange({ alias, what: 'remove' })}>
+                    Remove
+                  </button>
+                </span>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Moves path={`${path}/aliases/moves`} moves={moves} />
+      {change && <ChangeDialog path={path} change={change} onClose={() => setChange(undefined)} onChanged={onChanged} />}
+    </Card>
+  );
+}
+
+function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>> }) {
+  return (
+    <Loaded resource={moves}>
+      {(first) =>
+        first.items.length === 0 ? (
+          <Empty title="No alias was ever moved">An alias is a name that moves, such as candidate or stable.</Empty>
+        ) : (
+          <>
+            <h3>Moves</h3>
+            <Paged first={first} path={path}>
+              {(items: AliasMove[]) => (
+                <ol className="history" aria-label="Moves of aliases">
+                  {items.map((move, i) => (
+                    <li key={i}>
+                      <Tag tone="accent">{move.alias}</Tag> {move.previous ? `${move.previous} → ` : ''}
+                      {move.kind === 'removed' ? 'removed' : move.version}
+                      {move.kind === 'reverted' && ' (put back)'}
+                      <span className="minor">
+                        {' '}
+                        {move.actor}, <Ago time={move['moved-at']} />
+                        {move.reason && <>: {move.reason}</>}
+                      </span>
+                    </li>
+                  ))}
+                </ol>
+              )}
+            </Paged>
+          </>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function ChangeDialog({ path, change, onClose, onChanged }: { path: string; change: Change; onClose: () => void; onChanged: () => void }) {
+  const [reason, setReason] = useState('');
+  const action = useAction();
+  const { alias, what } = change;
+  const at = `${path}/aliases/${encodeURIComponent(alias)}`;
+  const act = (event: FormEvent) => {
+    event.preventDefault();
+    void action.run(async () => {
+      await (what === 'revert' ? send('POST', `${at}/revert`, { reason }) : send('DELETE', `${at}?reason=${encodeURIComponent(reason)}`));
+      onChanged();
+      onClose();
+    });
+  };
+  return (
+    <Dialog title={what === 'revert' ? `Put ${alias} back?` : `Remove ${alias}?`} onClose={onClose}>
+      <form className="stack" onSubmit={act}>
+        <p>{what === 'revert' ? `${alias} points again to where it pointed before its last move.` : `Nothing is found by ${alias} any more. The version stays.`}</p>
+        <label>
+          Reason
+          <input value={reason} onChange={(event) => setReason(event.target.value)} placeholder="kept with the move" autoFocus />
+        </label>
+        {action.error && <ErrorBox error={action.error} />}
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Leave it
+          </button>
+          <button className={what === 'remove' ? 'danger' : 'primary'} disabled={action.busy}>
+            {what === 'revert' ? 'Put it back' : 'Remove it'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,142 @@
+import { type FormEvent, useState } from 'react';
+import { type ApiError, get, send, useAction, type Resource } from '../api/client';
+import type { Gate, Gates } from '../api/types';
+import { Ago, Card, Tag } from '../parts/bits';
+import { Dialog } from '../parts/dialog';
+import { useMay } from '../parts/role';
+import { Empty, ErrorBox, Loaded } from '../parts/states';
+
+const empty: Gate = { alias: '', rule: '', approvals: 0 };
+
+/** What guards the aliases of a model, what it said lately, and changing it. */
+export function GatesCard({ path, gates }: { path: string; gates: Resource<Gates> }) {
+  const mayChange = useMay('admin');
+  const [edited, setEdited] = useState<Gate>();
+  return (
+    <Card
+      title="Gates"
+      aside={mayChange && <button onClick={() => setEdited(empty)}>Add a gate</button>}
+    >
+      <Loaded resource={gates}>
+        {(data) => (
+          <>
+            {data.items.length === 0 ? (
+              <Empty title="Aliases move without a gate">
+                A gate is a rule over metrics, such as <code>loss &lt; 3.1</code>, a number of approvals, or both.
+              </Empty>
+            ) : (
+              <ul className="history" aria-label="Gates">
+                {data.items.map((gate) => (
+                  <li key={gate.alias} className="with-action">
+                    <span>
+                      <Tag tone="accent">{gate.alias}</Tag> <GateWords gate={gate} />
+                    </span>
+                    {mayChange && (
+                      <button className="quiet" aria-label={`Change the gate of ${gate.alias}`} onClick={() => setEdited(gate)}>
+                        Change
+                      </button>
+                    )}
+                  </li>
+                ))}
+              </ul>
+            )}
+            {data.decisions.length > 0 && (
+              <>
+                <h3>What they said</h3>
+                <ol className="history" aria-label="Decisions of gates">
+                  {data.decisions.slice(0, 8).map((decision, i) => (
+                    <li key={i}>
+                      <span className={`state ${decision.allowed ? 'succeeded' : 'failed'}`}>
+                        <i />
+                        {decision.allowed ? 'let through' : 'refused'}
+                      </span>{' '}
+                      {decision.version} as {decision.alias}
+                      <span className="minor">
+                        {' '}
+                        {decision.actor}, <Ago time={decision.at} />
+                        {decision.failed.length > 0 && <>: {decision.failed.join('; ')}</>}
+                      </span>
+                    </li>
+                  ))}
+                </ol>
+              </>
+            )}
+          </>
+        )}
+      </Loaded>
+      {edited && <GateDialog path={path} gate={edited} onClose={() => setEdited(undefined)} onSaved={gates.reload} />}
+    </Card>
+  );
+}
+
+/** A gate in words: its rule, its approvals. */
+export const GateWords = ({ gate }: { gate: Gate }) => (
+  <>
+    {gate.rule && <code>{gate.rule}</code>}
+    {gate.rule && gate.approvals > 0 && ' and '}
+    {gate.approvals > 0 && `${gate.approvals} approval${gate.approvals > 1 ? 's' : ''}`}
+    {!gate.rule && gate.approvals === 0 && <span className="minor">nobody may object</span>}
+  </>
+);
+
+function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate; onClose: () => void; onSaved: () => void }) {
+  const [alias, setAlias] = useState(gate.alias);
+  const [rule, setRule] = useState(gate.rule);
+  const [approvals, setApprovals] = useState(String(gate.approvals));
+  const action = useAction();
+  const isNew = gate.alias === '';
+  // The other gates as they are now: somebody else may have changed one since this page was read.
+  const replace = (next: Gate[]) =>
+    action.run(async () => {
+      const now = await get<Gates>(`${path}/gates`);
+      await send('PUT', `${path}/gates`, { items: [...now.items.filter((other) => other.alias !== gate.alias && next.every((mine) => mine.alias !== other.alias)), ...next] });
+      onSaved();
+      onClose();
+    });
+  const save = (event: FormEvent) => {
+    event.preventDefault();
+    void replace([{ alias, rule: rule.trim(), approvals: Number(approvals) || 0 }]);
+  };
+  return (
+    <Dialog title={isNew ? 'A gate before an alias' : `The gate of ${gate.alias}`} onClose={onClose}>
+      <form className="stack" onSubmit={save}>
+        <label>
+          Alias
+          <input value={alias} onChange={(event) => setAlias(event.target.value.trim())} required placeholder="stable" spellCheck={false} readOnly={!isNew} autoFocus={isNew} />
+        </label>
+        <label>
+          Rule
+          <input value={rule} onChange={(event) => setRule(event.target.value)} placeholder="loss < 3.1 and bytes <= current.bytes * 1.1" spellCheck={false} className="mono" autoFocus={!isNew} />
+        </label>
+        {action.error && <RuleMark rule={rule} error={action.error} />}
+        <p className="minor">
+          A condition on the version; <code>current</code> is the version that the alias points to. Empty asks for nothing.
+        </p>
+        <label>
+          Approvals
+          <input className="narrow" type="number" min={0} max={20} value={approvals} onChange={(event) => setApprovals(event.target.value)} />
+        </label>
+        {action.error && <ErrorBox error={action.error} />}
+        <div className="actions">
+          {!isNew && (
+            <button type="button" className="danger" disabled={action.busy} onClick={() => void replace([])}>
+              Take it away
+            </button>
+          )}
+          <button type="button" onClick={onClose}>
+            Leave it
+          </button>
+          <button className="primary" disabled={action.busy || alias === ''}>
+            Save the gate
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** The rule with a mark where the registry could not read on; it counts characters from 1. */
+function RuleMark({ rule, error }: { rule: string; error: ApiError }) {
+  const { position } = error.body;
+  return typeof position === 'number' && position >= 1 && position <= rule.length + 1 ? <pre className="rule-mark">{`${rule}\n${' '.repeat(position - 1)}^`}</pre> : null;
+}
