@@ -110,7 +110,8 @@ public sealed class BrowserSecurityTests(PortalSite site)
     [Fact]
     public async Task Session_AfterSignOut_IsOverForEveryPage()
     {
-        await using var visit = await site.VisitAsAsync("viewer");
+        await using var visit = await site.VisitAsync();
+        await visit.SignInAsync(site.KeyOf("viewer"));
         (await visit.CookiesAsync()).ShouldHaveSingleItem().HttpOnly.ShouldBeTrue();
         (await visit.Page.EvaluateAsync<string>("document.cookie")).ShouldBeEmpty();
 

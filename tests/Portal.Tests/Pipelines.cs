@@ -29,6 +29,47 @@ internal static class Pipelines
             with: { name: {{name}} }
         """.ReplaceLineEndings("\n");
 
+    /// <summary>One model and what more training makes of it, both measured by one evaluation, both registered: versions 1 and 2.</summary>
+    public static string Grown(string name, int seed) => $$"""
+        name: {{name}}
+        stages:
+          base:
+            uses: train
+            with:
+              model: { family: olmoe, layers: 2, hidden: 64, heads: 2, experts: 4, top-k: 2, expert-size: 64, vocabulary: bytes }
+              data: corpus:tiny
+              tokens: 4k
+              length: 128
+              batch: 4
+              learning-rate: 3e-3
+              balance: loss-free
+              seed: {{seed}}
+          more:
+            uses: train
+            needs: base
+            with: { data: corpus:tiny, tokens: 8k, length: 128, batch: 4, learning-rate: 3e-3, balance: loss-free, seed: {{seed}} }
+          scores:
+            uses: evaluate
+            needs: [base, more]
+            with: { tasks: [validation-loss, routing], data: corpus:tiny, length: 128 }
+          first:
+            uses: register
+            needs: [base, scores]
+            with: { name: {{name}} }
+          second:
+            uses: register
+            needs: [more, scores, first]
+            with: { name: {{name}} }
+        """.ReplaceLineEndings("\n");
+
+    /// <summary>Steps one behind the other, the first of which waits until its gate opens.</summary>
+    public static string Chain(string name, string gate, int length) => $$"""
+        name: {{name}}
+        stages:
+          s0: { uses: noop, with: { text: {{name}}, units: 1, gate: "{{gate}}" } }
+        {{string.Join('\n', Enumerable.Range(1, length - 1).Select(i => $"  s{i}: {{ uses: noop, needs: s{i - 1}, with: {{ text: {name}{i}, units: 1 }} }}"))}}
+        """.ReplaceLineEndings("\n");
+
     /// <summary>A step that waits until its gate opens.</summary>
     public static string Waiting(string name, string gate) => $$"""
         name: {{name}}

@@ -13,11 +13,13 @@ namespace Espalier.Portal.Tests;
 public sealed class PortalSite : IAsyncLifetime
 {
     private static readonly string[] Arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+    private const string Model = "orchard";
     private readonly Servers _servers = new();
     private readonly Dictionary<string, string> _keys = new() { ["admin"] = DistributedPlatform.Key };
+    private readonly Dictionary<string, string> _sessions = [];
     private DistributedPlatform _platform = null!;
     private ServiceProcess _registry = null!;
-    private Task<string>? _model;
+    private Task<Guid>? _model;
     private IPlaywright _playwright = null!;
 
     /// <summary>The browser.</summary>
@@ -63,14 +65,21 @@ public sealed class PortalSite : IAsyncLifetime
         return client;
     }
 
-    /// <summary>A browser of its own, not signed in.</summary>
-    public Task<PortalVisit> VisitAsync(bool isDark = false, int width = 1360, int height = 900) => PortalVisit.OpenAsync(this, isDark, width, height);
+    /// <summary>A browser profile of its own, not signed in.</summary>
+    public Task<PortalVisit> VisitAsync(bool isDark = false, int width = 1360, int height = 900) => PortalVisit.OpenAsync(this, null, isDark, width, height);
 
-    /// <summary>A browser of its own, signed in by a key of a role.</summary>
-    public async Task<PortalVisit> VisitAsAsync(string role, bool isDark = false, int width = 1360, int height = 900)
+    /// <summary>A browser profile of its own at a page, signed in by a key of a role: the first by typing it, the next with the same session.</summary>
+    public async Task<PortalVisit> VisitAsAsync(string role, string path = "/", bool isDark = false, int width = 1360, int height = 900)
     {
-        var visit = await VisitAsync(isDark, width, height);
-        await visit.SignInAsync(KeyOf(role));
+        if (!_sessions.TryGetValue(role, out var session))
+        {
+            await using var first = await VisitAsync();
+            await first.SignInAsync(KeyOf(role));
+            _sessions[role] = session = await first.SessionAsync();
+        }
+        var visit = await PortalVisit.OpenAsync(this, session, isDark, width, height);
+        await visit.Page.GotoAsync(path);
+        await visit.Page.GetByRole(AriaRole.Navigation).WaitForAsync();
         return visit;
     }
 
@@ -84,12 +93,23 @@ public sealed class PortalSite : IAsyncLifetime
     }
 
     /// <summary>The name of a model with two versions, made once: the second was trained for longer.</summary>
-    public Task<string> ModelAsync() => _model ??= MakeModelAsync();
+    public async Task<string> ModelAsync()
+    {
+        await ModelRunAsync();
+        return Model;
+    }
+
+    /// <summary>The run that made the model.</summary>
+    public Task<Guid> ModelRunAsync() => _model ??= MakeModelAsync();
+
+    /// <summary>The file in which the store keeps a blob.</summary>
+    public string BlobOf(string digest) =>
+        Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(Gate)!, "store"), digest[2..], SearchOption.AllDirectories).Single(path => Path.GetDirectoryName(path)!.EndsWith(digest[..2], StringComparison.Ordinal));
 
     /// <summary>Waits for the end of a run.</summary>
     public async Task EndAsync(Guid run)
     {
-        var ended = await _platform.EndAsync(run);
+        var ended = await _platform.EndAsync(run, TimeSpan.FromMinutes(5));
         ended.State.ShouldBe(RunState.Succeeded, string.Join('\n', ended.Steps.Select(s => $"{s.Name} {s.State} {s.Message}")));
     }
 
@@ -104,11 +124,11 @@ public sealed class PortalSite : IAsyncLifetime
         await _servers.DisposeAsync();
     }
 
-    private async Task<string> MakeModelAsync()
+    private async Task<Guid> MakeModelAsync()
     {
-        foreach (var tokens in new[] { "4k", "8k" })
-            await EndAsync(await SubmitAsync(Pipelines.Trained("orchard", 11, tokens)));
-        return "orchard";
+        var run = await SubmitAsync(Pipelines.Grown(Model, 11));
+        await EndAsync(run);
+        return run;
     }
 
     private async Task OpenBrowserAsync()

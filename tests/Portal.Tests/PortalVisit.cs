@@ -6,6 +6,9 @@ namespace Espalier.Portal.Tests;
 /// <summary>Somebody at the portal: one browser profile, one page. Every error of the page and every request elsewhere is kept.</summary>
 public sealed class PortalVisit : IAsyncDisposable
 {
+    /// <summary>Milliseconds until something that must come is given up: it never takes this long, but on a busy machine it may take long.</summary>
+    public const float Patience = 120_000;
+
     private readonly PortalSite _site;
     private readonly IBrowserContext _context;
     private readonly List<string> _errors = [];
@@ -21,15 +24,19 @@ public sealed class PortalVisit : IAsyncDisposable
     /// <summary>The cookies of the profile.</summary>
     public Task<IReadOnlyList<BrowserContextCookiesResult>> CookiesAsync() => _context.CookiesAsync();
 
-    internal static async Task<PortalVisit> OpenAsync(PortalSite site, bool isDark, int width, int height)
+    /// <summary>What the profile keeps: its session.</summary>
+    public Task<string> SessionAsync() => _context.StorageStateAsync();
+
+    internal static async Task<PortalVisit> OpenAsync(PortalSite site, string? session, bool isDark, int width, int height)
     {
         var context = await site.Browser.NewContextAsync(new()
         {
             BaseURL = site.Address.ToString(),
+            StorageState = session,
             ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
             ViewportSize = new() { Width = width, Height = height },
         });
-        context.SetDefaultTimeout(60_000);
+        context.SetDefaultTimeout(Patience);
         var visit = new PortalVisit(site, context, await context.NewPageAsync());
         visit.Page.PageError += (_, error) => visit._errors.Add($"script: {error}");
         visit.Page.Console += (_, message) =>
@@ -59,7 +66,7 @@ public sealed class PortalVisit : IAsyncDisposable
     {
         try
         {
-            await Assertions.Expect(Page).ToHaveURLAsync(new Regex(pattern), new() { Timeout = 60_000 });
+            await Assertions.Expect(Page).ToHaveURLAsync(new Regex(pattern), new() { Timeout = Patience });
         }
         catch (PlaywrightException e)
         {

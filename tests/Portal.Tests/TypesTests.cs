@@ -15,13 +15,20 @@ namespace Espalier.Portal.Tests;
 [Collection(PortalCollection.Name)]
 public sealed partial class TypesTests(PortalSite site)
 {
-    private static readonly IReadOnlyDictionary<string, Dictionary<string, bool>> Interfaces = Read();
+    private static readonly IReadOnlyDictionary<string, Dictionary<string, Read>> Interfaces = ReadInterfaces();
+    private static Task<JsonElement>? _document;
+
+    /// <summary>A property as the portal reads it.</summary>
+    private sealed record Read(string Type, bool IsOptional);
 
     public static TheoryData<string, string> Schemas => new()
     {
         { "Model", "ModelView" }, { "Version", "VersionView" }, { "VersionDetails", "VersionDetails" }, { "VersionFile", "FileView" }, { "Parent", "ParentView" },
         { "Lineage", "LineageGraph" }, { "LineageNode", "LineageVertex" }, { "AliasMove", "MoveView" }, { "Comparison", "VersionComparison" },
         { "LayerDifference", "LayerDifference" }, { "Interval", "Measure" }, { "Ancestor", "ExpertAncestor" }, { "Gates", "GatesView" }, { "Gate", "Gate" }, { "GateDecision", "GateDecision" },
+        { "Approvals", "ApprovalList" }, { "Approval", "Approval" }, { "Signatures", "SignatureList" }, { "Signature", "Signature" }, { "Verification", "Verification" },
+        { "ConfigDifference", "ConfigDifference" }, { "MetricDifference", "MetricDifference" }, { "ByteOverlap", "ByteOverlap" }, { "RowCosines", "RowCosines" },
+        { "Storage", "StorageView" }, { "StoredVersion", "StoredVersion" }, { "Collection", "CollectionReport" },
     };
 
     public static TheoryData<string, Type> Records => new()
@@ -36,13 +43,17 @@ public sealed partial class TypesTests(PortalSite site)
     [MemberData(nameof(Schemas))]
     public async Task Interface_OfTheRegistry_IsInTheOpenApiDocument(string name, string schema)
     {
-        using var client = site.Client("viewer");
-        var document = await client.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
-        var properties = Properties(document.GetProperty("components").GetProperty("schemas"), schema);
+        var document = await (_document ??= ReadDocumentAsync());
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        var properties = Properties(schemas, schema);
 
         Interfaces[name].Keys.Except(properties.Keys).ShouldBeEmpty();
         // What the portal takes for granted must always be there.
-        Interfaces[name].Where(p => p.Value && properties[p.Key] == false && !IsNullable(document, schema, p.Key)).Select(p => p.Key).ShouldBeEmpty();
+        Interfaces[name].Where(p => !p.Value.IsOptional && !properties[p.Key] && !IsNullable(document, schema, p.Key)).Select(p => p.Key).ShouldBeEmpty();
+        // A number is read as a number, a list as a list.
+        var described = schemas.GetProperty(schema).GetProperty("properties");
+        Interfaces[name].Where(p => KindOf(p.Value.Type) is { } kind && Kinds(schemas, described.GetProperty(p.Key)) is { Count: > 0 } kinds && !kinds.Contains(kind))
+            .Select(p => $"{p.Key} is read as {p.Value.Type}, and is {described.GetProperty(p.Key)}").ShouldBeEmpty();
     }
 
     [Theory]
@@ -52,6 +63,40 @@ public sealed partial class TypesTests(PortalSite site)
         var properties = record.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name));
 
         Interfaces[name].Keys.Except(properties).ShouldBeEmpty();
+    }
+
+    private async Task<JsonElement> ReadDocumentAsync()
+    {
+        using var client = site.Client("viewer");
+        return await client.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+    }
+
+    /// <summary>The kind of JSON value that a type of the portal is; null where any will do.</summary>
+    private static string? KindOf(string type) => type.Replace(" | null", "", StringComparison.Ordinal) switch
+    {
+        "unknown" => null,
+        "number" => "number",
+        "boolean" => "boolean",
+        "string" or "Role" or "RunState" or "StepState" => "string",
+        var text when text.StartsWith('\'') => "string",
+        var text when text.EndsWith("[]", StringComparison.Ordinal) => "array",
+        _ => "object",
+    };
+
+    /// <summary>The kinds of JSON value that a schema lets through; none where it says nothing.</summary>
+    private static HashSet<string> Kinds(JsonElement schemas, JsonElement schema)
+    {
+        var kinds = new HashSet<string>();
+        if (schema.TryGetProperty("$ref", out var reference))
+            kinds.UnionWith(Kinds(schemas, schemas.GetProperty(reference.GetString()!.Split('/')[^1])));
+        if (schema.TryGetProperty("oneOf", out var choices))
+            kinds.UnionWith(choices.EnumerateArray().SelectMany(choice => Kinds(schemas, choice)));
+        if (schema.TryGetProperty("type", out var type))
+            kinds.UnionWith(type.ValueKind == JsonValueKind.String ? [type.GetString()!] : type.EnumerateArray().Select(t => t.GetString()!));
+        if (schema.TryGetProperty("enum", out _))
+            kinds.Add("string");
+        kinds.Remove("null");
+        return [.. kinds.Select(kind => kind == "integer" ? "number" : kind)];
     }
 
     /// <summary>Names of a schema's properties, with those that it extends, and whether each is required.</summary>
@@ -66,18 +111,18 @@ public sealed partial class TypesTests(PortalSite site)
     private static bool IsNullable(JsonElement document, string schema, string property) =>
         !document.GetProperty("components").GetProperty("schemas").GetProperty(schema).GetProperty("properties").GetProperty(property).GetRawText().Contains("null", StringComparison.Ordinal);
 
-    /// <summary>Interfaces of the file: their properties, and whether each is taken for granted.</summary>
-    private static Dictionary<string, Dictionary<string, bool>> Read()
+    /// <summary>Interfaces of the file and their properties.</summary>
+    private static Dictionary<string, Dictionary<string, Read>> ReadInterfaces()
     {
         var text = File.ReadAllText(Repository.PathOf("services/Registry/Portal/src/api/types.ts"));
         return Interface().Matches(text).ToDictionary(
             m => m.Groups["name"].Value,
-            m => Property().Matches(m.Groups["body"].Value).ToDictionary(p => p.Groups["name"].Value, p => p.Groups["optional"].Length == 0));
+            m => Property().Matches(m.Groups["body"].Value).ToDictionary(p => p.Groups["name"].Value, p => new Read(p.Groups["type"].Value, p.Groups["optional"].Length > 0)));
     }
 
     [GeneratedRegex(@"export interface (?<name>\w+)[^{\n]*\{\n(?<body>(?:  .*\n)*)\}")]
     private static partial Regex Interface();
 
-    [GeneratedRegex(@"^  '?(?<name>[a-z][\w-]*)'?(?<optional>\??):", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^  '?(?<name>[a-z][\w-]*)'?(?<optional>\??): (?<type>.*);$", RegexOptions.Multiline)]
     private static partial Regex Property();
 }

@@ -74,12 +74,12 @@ const Outcome = ({ outcome }: { outcome: Verification }) =>
   outcome.ok ? (
     <p className="notice succeeded" role="status">
       Every byte is what the manifest says: {whole(outcome.checked)} files and tensors, {bytes(outcome.bytes)}.{' '}
-      {outcome.signatures === 0
-        ? 'Nobody has signed it.'
-        : `${outcome.signatures === 1 ? 'Its signature fits' : `All ${outcome.signatures} signatures fit`} the root; ${outcome.trusted === 0 ? 'none is by a key that is trusted here' : `${outcome.trusted} by a trusted key`}.`}
+      {outcome.signatures === 0 ? 'Nobody has signed it.' : `${fitting(outcome.signatures)} the root; ${outcome.trusted === 0 ? 'none is by a key that is trusted here' : `${outcome.trusted} by a trusted key`}.`}
     </p>
   ) : (
     <p className="notice failed" role="alert">
       This version is not what it was: {outcome.problem}
     </p>
   );
+
+const fitting = (count: number) => (count === 1 ? 'Its signature fits' : count === 2 ? 'Both signatures fit' : `All ${count} signatures fit`);
