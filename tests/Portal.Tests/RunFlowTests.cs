@@ -107,6 +107,36 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         visit.ShouldHaveNoErrors();
     }
 
+    /// <summary>A browser has six connections for one server: tabs in the background must not hold them.</summary>
+    [Fact]
+    public async Task Tab_ThatNobodySees_GivesItsConnectionBackAndComesBackWhole()
+    {
+        File.Delete(site.Gate);
+        var run = await site.SubmitAsync(Pipelines.Waiting("unseen", site.Gate));
+        await using var visit = await site.VisitAsAsync("submitter", "/runs");
+        var page = visit.Page;
+        await page.Clock.InstallAsync();
+        var (opened, closed) = (0, 0);
+        page.Request += (_, request) => opened += request.Url.EndsWith($"{run}/events", StringComparison.Ordinal) ? 1 : 0;
+        page.RequestFailed += (_, request) => closed += request.Url.EndsWith($"{run}/events", StringComparison.Ordinal) ? 1 : 0;
+        await page.GotoAsync($"/runs/{run}");
+        var running = page.Locator(".log").GetByText("running", new() { Exact = false });
+        await page.Locator("#step-half[data-state=running]").WaitForAsync();
+        await Assertions.Expect(running).ToHaveCountAsync(2, new() { Timeout = PortalVisit.Patience }); // of the run, and of its step
+
+        await HideAsync(page, true);
+        await page.Clock.FastForwardAsync(6000);
+        await UntilAsync(() => closed == 1);
+        await HideAsync(page, false);
+
+        await UntilAsync(() => opened == 2);
+        await page.Locator(".live.live").WaitForAsync();
+        await Assertions.Expect(running).ToHaveCountAsync(2, new() { Timeout = PortalVisit.Patience });
+        await File.WriteAllTextAsync(site.Gate, "open");
+        await page.Locator("h1 .state.succeeded").WaitForAsync();
+        visit.ShouldHaveNoErrors();
+    }
+
     /// <summary>What a finished run shows, read with the pointer and with the keyboard.</summary>
     [Fact]
     public async Task Charts_OfARun_AreReadAndZoomed()
@@ -220,6 +250,16 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         (await page.EvaluateAsync<string>("document.activeElement.textContent")).ShouldBe("To the content");
         await page.Keyboard.PressAsync("Enter");
         (await page.EvaluateAsync<string>("document.activeElement.id")).ShouldBe("content");
+    }
+
+    private static Task HideAsync(IPage page, bool isHidden) => page.EvaluateAsync(
+        "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }", isHidden);
+
+    private static async Task UntilAsync(Func<bool> isTrue)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(PortalVisit.Patience));
+        while (!isTrue())
+            await Task.Delay(20, limit.Token);
     }
 
     /// <summary>Counts the shapes that the first curve has while something runs.</summary>

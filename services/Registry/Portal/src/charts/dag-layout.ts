@@ -12,10 +12,10 @@ export interface DagLayout {
   edges: { from: string; to: string; path: string }[];
 }
 
-export const nodeSize = { width: 172, height: 54 };
+export const nodeSize = { width: 148, height: 54 };
 
 const lane = 10;
-const gap = { right: { along: 44, across: 16 }, down: { along: 26, across: 16 } };
+const gap = { right: { along: 32, across: 16 }, down: { along: 26, across: 16 } };
 const margin = 4;
 
 /** A node, or the lane of a long edge between two nodes of its column. */

@@ -82,10 +82,10 @@ export function Dag({ nodes, selected, onSelect, onOpen, label = 'Steps and what
             <rect className="plate" width={size.width} height={size.height} rx={7} />
             <rect className="stripe" x={5} y={10} width={3} height={size.height - 20} rx={1.5} />
             <text className="title" x={17} y={22}>
-              {cut(node.name, 20)}
+              {cut(node.name, 17)}
             </text>
             <text className="sub" x={17} y={40}>
-              {cut(node.lines[0], 14)}
+              {cut(node.lines[0], 17 - node.lines[1].length)}
             </text>
             <text className="sub end" x={size.width - 12} y={40} textAnchor="end">
               {node.lines[1]}

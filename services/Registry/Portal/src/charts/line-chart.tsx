@@ -57,7 +57,8 @@ export function LineChart({ series, xName, yName, height = 260 }: { series: Seri
     if (drag && Math.abs(toX(drag[1]) - toX(drag[0])) > 6) setRange([Math.min(...drag), Math.max(...drag)]);
     setDrag(null);
   };
-  const readings = cursor === null ? [] : visible.flatMap((s) => (s.points.length ? [{ name: s.name, point: nearest(s.points, cursor), index: series.findIndex((o) => o.name === s.name) }] : []));
+  const isIn = (s: Series) => cursor !== null && cursor >= s.points[0][0] - (x1 - x0) / 50 && cursor <= s.points[s.points.length - 1][0] + (x1 - x0) / 50;
+  const readings = cursor === null ? [] : visible.flatMap((s) => (s.points.length && isIn(s) ? [{ name: s.name, point: nearest(s.points, cursor), index: series.findIndex((o) => o.name === s.name) }] : []));
 
   return (
     <div className="chart" ref={box}>
