@@ -26,7 +26,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
     private static bool SupportsLayers(ModelConfig config) =>
         config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts
-        && config is { Experts: > 0, DenseLayers.Count: 0, SharedSize: 0, QueryKeyNorm: QueryKeyNorm.Whole, QueryKeyValueBias: false, OutputBias: false, Latent: null }
+        && config is { Experts: > 0, DenseLayers.Count: 0, SharedSize: 0, QueryKeyValueBias: false, OutputBias: false, Latent: null }
         && config is { ExpertGroups: 1, RoutedScale: 1, TernaryExperts: false, WindowedLayers.Count: 0 };
 
     /// <summary>Shapes and weights of one layer.</summary>
@@ -50,6 +50,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             Normalizes = config.NormalizeTopK ? 1 : 0,
             AddsResidual = 1,
             Index = layer.Position,
+            HeadNorm = config.QueryKeyNorm switch { QueryKeyNorm.Whole => 0, QueryKeyNorm.PerHead => 1, _ => 2 },
             Epsilon = config.NormEpsilon,
             InputNorm = At(layer.InputNorm),
             Query = At(layer.Attention.Query),

@@ -253,17 +253,17 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
         arguments.QueryGradient = GradientOf(layer.Attention.Query!);
         arguments.KeyGradient = GradientOf(layer.Attention.Key!);
         arguments.ValueGradient = GradientOf(layer.Attention.Value!);
-        arguments.QueryNormGradient = GradientOf(layer.Attention.QueryNorm!);
-        arguments.KeyNormGradient = GradientOf(layer.Attention.KeyNorm!);
+        arguments.QueryNormGradient = GradientOf(layer.Attention.QueryNorm);
+        arguments.KeyNormGradient = GradientOf(layer.Attention.KeyNorm);
         arguments.OutputGradient = GradientOf(layer.Attention.Output!);
         arguments.PostNormGradient = GradientOf(layer.PostNorm);
         arguments.RouterGradient = GradientOf(layer.Router!);
-        arguments.RouterBiasGradient = layer.RouterBias is null ? null : GradientOf(layer.RouterBias);
+        arguments.RouterBiasGradient = GradientOf(layer.RouterBias);
         arguments.GateUpGradient = GradientOf(layer.GateUp!);
         arguments.DownGradient = GradientOf(layer.Down!);
         return arguments;
     }
 
     // Gradients lie in the layout of the weights.
-    private float* GradientOf(Tensor weight) => FusedDecoder.At(decoder.Buffer.Gradients!) + weight.storage_offset();
+    private float* GradientOf(Tensor? weight) => weight is null ? null : FusedDecoder.At(decoder.Buffer.Gradients!) + weight.storage_offset();
 }

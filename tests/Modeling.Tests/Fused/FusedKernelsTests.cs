@@ -12,7 +12,7 @@ namespace Espalier.Modeling.Tests.Fused;
 /// </summary>
 public class FusedKernelsTests
 {
-    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
+    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "head-norm", "no-norm", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
 
     [Fact]
     public void Kernels_OnThisMachine_AreInUse()

@@ -17,6 +17,8 @@ internal static class FusedModels
             "sigmoid" => config with { ScoreFunction = ScoreFunction.Sigmoid, NormalizeTopK = true },
             "tied" => config with { TieEmbeddings = true },
             "grouped-query" => config with { KeyValueHeads = 2 },
+            "head-norm" => config with { QueryKeyNorm = QueryKeyNorm.PerHead, KeyValueHeads = 2, HeadSize = 12 },
+            "no-norm" => config with { QueryKeyNorm = QueryKeyNorm.None, KeyValueHeads = 2, NormalizeTopK = true },
             "wide-heads" => config with { HeadSize = 12, RopeTheta = 500 },
             "all-experts" => config with { ExpertsPerToken = 4 },
             "deep-products" => config with { HiddenSize = 276, HeadSize = 70, ExpertSize = 150, InitializerRange = 0.05 },

@@ -12,14 +12,14 @@ public static unsafe class FusedKernels
     public const string Variable = "ESPALIER_KERNELS";
 
     private const string Library = "espalier_kernels";
-    private const int Version = 2;
+    private const int Version = 3;
 
     private static readonly Lazy<string?> Found = new(Find);
 
     /// <summary>Whether the kernels can be used in this process.</summary>
     public static bool IsAvailable => Found.Value is not null;
 
-    /// <summary>Which arithmetic runs: <c>fused-2-avx2</c>, or <c>plain</c>. Part of the numerics class.</summary>
+    /// <summary>Which arithmetic runs: <c>fused-3-avx2</c>, or <c>plain</c>. Part of the numerics class.</summary>
     public static string Name => Found.Value ?? "plain";
 
     /// <summary>The address of the elements of a contiguous tensor in main memory; valid as long as the tensor.</summary>

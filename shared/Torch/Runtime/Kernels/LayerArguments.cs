@@ -14,6 +14,7 @@ public unsafe struct LayerArguments
     public long Tokens, Length, Hidden, Heads, KeyValueHeads, HeadSize, Experts, PerToken, Inner;
     public long IsSigmoid, Normalizes, AddsResidual, Index;
     public long Groups, GroupWidth;
+    public long HeadNorm;
     public double Epsilon;
 
     public float* InputNorm, Query, Key, Value, QueryNorm, KeyNorm, Output, PostNorm, Router, RouterBias, SelectionBias, GateUp, Down;

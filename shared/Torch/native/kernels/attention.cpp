@@ -1,4 +1,4 @@
-// x1 = norm(h); q, k, v = x1 W; q and k normed over all heads and rotated; causal softmax attention; h' = h + context Wo.
+// x1 = norm(h); q, k, v = x1 W; q and k normed (over all heads, head by head, or not at all) and rotated; causal softmax attention; h' = h + context Wo.
 // Scores exist for one block of queries of one head at a time; the backward pass computes them again from the kept
 // log-sum-exp (Dao et al., arXiv 2205.14135, without the online softmax: a block sees all its keys).
 #include "entry.h"
@@ -10,6 +10,7 @@ namespace EK_ISA {
 namespace {
 
 constexpr int64_t query_block = 48;
+constexpr int64_t norm_all = 0, norm_each = 1;
 
 struct Widths {
   int64_t query, key, all, rotated;
@@ -41,17 +42,26 @@ void rotate_back(float* d, const float* cosine, const float* sine, int64_t size)
   });
 }
 
+// Head h of a token's queries and keys, and the norm weight that it has when heads are normed one by one.
+const float* head_weight(const EkLayer& l, int64_t h) { return h < l.heads ? l.query_norm : l.key_norm; }
+
 void norm_and_rotate(const EkLayer& l) {
   Widths w(l);
   parallel(l.threads, ceil(l.tokens, norm_block), [&](int64_t block) {
     float* line = ek_scratch(slot_rows, w.rotated);
     for (int64_t t = block * norm_block; t < least(l.tokens, (block + 1) * norm_block); t++) {
       const float* from = l.projected + t * w.all;
-      norm_row(from, l.query_norm, w.query, l.epsilon, line);
-      norm_row(from + w.query, l.key_norm, w.key, l.epsilon, line + w.query);
+      if (l.head_norm == norm_all) {
+        norm_row(from, l.query_norm, w.query, l.epsilon, line);
+        norm_row(from + w.query, l.key_norm, w.key, l.epsilon, line + w.query);
+      } else if (l.head_norm == norm_each) {
+        for (int64_t h = 0; h < l.heads + l.kv_heads; h++)
+          norm_row(from + h * l.head_size, head_weight(l, h), l.head_size, l.epsilon, line + h * l.head_size);
+      }
+      const float* heads = l.head_norm == norm_all || l.head_norm == norm_each ? line : from;
       int64_t position = t % l.length * l.head_size;
       for (int64_t h = 0; h < l.heads + l.kv_heads; h++)
-        rotate(line + h * l.head_size, l.cosine + position, l.sine + position, l.head_size, l.rotated + t * w.rotated + h * l.head_size);
+        rotate(heads + h * l.head_size, l.cosine + position, l.sine + position, l.head_size, l.rotated + t * w.rotated + h * l.head_size);
     }
   });
 }
@@ -176,24 +186,33 @@ void attend_backward(const EkLayer& l) {
 void norm_and_rotate_backward(const EkLayer& l) {
   Widths w(l);
   int64_t blocks = ceil(l.tokens, norm_block);
-  float* partial = l.partial; // (blocks, N D + G D)
+  int64_t query = l.head_norm == norm_all ? w.query : l.head_norm == norm_each ? l.head_size : 0; // norm weights of the queries
+  int64_t key = l.head_norm == norm_all ? w.key : query;
+  float* partial = l.partial; // (blocks, query + key)
   parallel(l.threads, blocks, [&](int64_t block) {
-    float* dw = partial + block * w.rotated;
-    std::memset(dw, 0, static_cast<size_t>(w.rotated) * 4);
+    float* dw = partial + block * (query + key);
+    std::memset(dw, 0, static_cast<size_t>(query + key) * 4);
     for (int64_t t = block * norm_block; t < least(l.tokens, (block + 1) * norm_block); t++) {
       const float* x = l.projected + t * w.all;
       float* d = l.d_projected + t * w.all;
       int64_t position = t % l.length * l.head_size;
       for (int64_t h = 0; h < l.heads + l.kv_heads; h++)
         rotate_back(d + h * l.head_size, l.cosine + position, l.sine + position, l.head_size);
-      norm_row_backward<false>(x, l.query_norm, d, w.query, l.epsilon, d, dw);
-      norm_row_backward<false>(x + w.query, l.key_norm, d + w.query, w.key, l.epsilon, d + w.query, dw + w.query);
+      if (l.head_norm == norm_all) {
+        norm_row_backward<false>(x, l.query_norm, d, w.query, l.epsilon, d, dw);
+        norm_row_backward<false>(x + w.query, l.key_norm, d + w.query, w.key, l.epsilon, d + w.query, dw + w.query);
+      } else if (l.head_norm == norm_each) {
+        for (int64_t h = 0; h < l.heads + l.kv_heads; h++) {
+          float* own = d + h * l.head_size;
+          norm_row_backward<false>(x + h * l.head_size, head_weight(l, h), own, l.head_size, l.epsilon, own, h < l.heads ? dw : dw + query);
+        }
+      }
     }
   });
   for (int64_t block = 0; block < blocks; block++) {
-    const float* dw = partial + block * w.rotated;
-    for (int64_t i = 0; i < w.query; i++) l.d_query_norm[i] += dw[i];
-    for (int64_t i = 0; i < w.key; i++) l.d_key_norm[i] += dw[w.query + i];
+    const float* dw = partial + block * (query + key);
+    for (int64_t i = 0; i < query; i++) l.d_query_norm[i] += dw[i];
+    for (int64_t i = 0; i < key; i++) l.d_key_norm[i] += dw[query + i];
   }
 }
 

@@ -9,6 +9,7 @@ struct EkLayer {
   int64_t tokens, length, hidden, heads, kv_heads, head_size, experts, per_token, inner;
   int64_t is_sigmoid, normalizes, adds_residual, index;
   int64_t groups, group_width;  // sibling-exclusive routing; 0 when tokens choose freely
+  int64_t head_norm;            // norm of queries and keys: 0 over all heads, 1 head by head with one weight (D), 2 none
   double epsilon;
 
   // weights; router_bias (E), selection_bias (E), members (groups * group_width) and sizes (groups) may be null

@@ -46,7 +46,7 @@ const EkTable& table() {
 }  // namespace
 
 // Changes whenever a struct or the meaning of a function does; the C# side refuses another.
-EK_API int ek_version() { return 2; }
+EK_API int ek_version() { return 3; }
 EK_API const char* ek_name() { return table().name; }
 
 EK_API void ek_attention_forward(const EkLayer* layer) { table().attention_forward(*layer); }
