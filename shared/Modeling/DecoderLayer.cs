@@ -16,6 +16,7 @@ internal sealed record DecoderLayer(int Index)
     public Tensor? Down { get; init; }                   // (E, H, F)
     public MlpWeights? Shared { get; init; }
     public Tensor? SharedGate { get; init; }             // (1, H)
+    public MlpWeights? Mlp => Dense ?? Shared;           // what every token uses
     public SiblingTable? Siblings { get; init; }
     public int Position { get; set; } = Index;           // in the whole model, when this one is a part of it
 }

@@ -99,7 +99,7 @@ public sealed partial class MoeDecoder : IDisposable
 
     private (Tensor Hidden, RoutingTrace? Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
-        if (!Records(hidden) && Fused is { RunsLayers: true } fused)
+        if (!Records(hidden) && Fused is { RunsLayers: true } fused && fused.Shows(layer, observer))
             return fused.RunLayer(layer, hidden, observer);
         using var scope = NewDisposeScope();
         hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm), observer);

@@ -15,7 +15,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
     private readonly Arena _arena = new();
     private LayerArguments _scratch;
-    private (long Tokens, int PerToken) _shape;
+    private (long Tokens, int PerToken, bool Routes) _shape;
 
     /// <summary>Whether kernels exist for the head of such a model.</summary>
     public static bool Supports(ParameterBuffer buffer, ScalarType computeType) =>
@@ -26,8 +26,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
     private static bool SupportsLayers(ModelConfig config) =>
         config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts
-        && config is { Experts: > 0, DenseLayers.Count: 0, SharedSize: 0, QueryKeyValueBias: false, OutputBias: false, Latent: null }
-        && config is { ExpertGroups: 1, RoutedScale: 1, TernaryExperts: false, WindowedLayers.Count: 0 };
+        && config is { OutputBias: false, Latent: null, ExpertGroups: 1, TernaryExperts: false, WindowedLayers.Count: 0 };
 
     /// <summary>Shapes and weights of one layer.</summary>
     public LayerArguments Describe(DecoderLayer layer, long tokens, long length)
@@ -43,15 +42,16 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             Heads = config.Heads,
             KeyValueHeads = config.KeyValueHeads,
             HeadSize = config.HeadSize,
-            Experts = config.Experts,
-            PerToken = config.ExpertsPerToken,
-            Inner = config.ExpertSize,
+            Experts = layer.Dense is null ? config.Experts : 0,
+            PerToken = layer.Dense is null ? config.ExpertsPerToken : 0,
+            Inner = layer.Dense is null ? config.ExpertSize : 0,
             IsSigmoid = config.ScoreFunction == ScoreFunction.Sigmoid ? 1 : 0,
             Normalizes = config.NormalizeTopK ? 1 : 0,
             AddsResidual = 1,
             Index = layer.Position,
             HeadNorm = config.QueryKeyNorm switch { QueryKeyNorm.Whole => 0, QueryKeyNorm.PerHead => 1, _ => 2 },
             Epsilon = config.NormEpsilon,
+            RoutedScale = config.RoutedScale,
             InputNorm = At(layer.InputNorm),
             Query = At(layer.Attention.Query),
             Key = At(layer.Attention.Key),
@@ -67,8 +67,19 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             Down = At(layer.Down),
             Cosine = At(cosine),
             Sine = At(sine),
+            QueryBias = At(layer.Attention.QueryBias),
+            KeyBias = At(layer.Attention.KeyBias),
+            ValueBias = At(layer.Attention.ValueBias),
         };
-        if (config.SiblingExclusive)
+        if (layer.Mlp is { } mlp)
+        {
+            arguments.MlpInner = mlp.Down.shape[1];
+            arguments.MlpGate = At(mlp.Gate);
+            arguments.MlpUp = At(mlp.Up);
+            arguments.MlpDown = At(mlp.Down);
+            arguments.MlpScale = At(layer.SharedGate);
+        }
+        if (config.SiblingExclusive && layer.Dense is null)
         {
             arguments.Groups = layer.Siblings!.Count;
             arguments.GroupWidth = layer.Siblings.Width;
@@ -78,11 +89,14 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         return arguments;
     }
 
+    /// <summary>Whether an observer sees through the kernels all that it would see without: not what a gated shared expert computes.</summary>
+    public bool Shows(DecoderLayer layer, IMoeObserver? observer) => observer is null || layer.SharedGate is null;
+
     /// <summary>
     /// One layer without gradients on <paramref name="hidden"/> (B, S, H). The trace's tensors and the result belong to
-    /// the caller's scope.
+    /// the caller's scope; there is none for a layer without experts.
     /// </summary>
-    public (Tensor Hidden, RoutingTrace Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
+    public (Tensor Hidden, RoutingTrace? Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
@@ -92,6 +106,14 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         var arguments = Prepare(layer, tokens, hidden.shape[1]);
         var (context, attentionInput, input) = (Floats(tokens, (long)config.Heads * config.HeadSize), observer is null ? null : Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
         var (middle, result) = (Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
+        var (halves, product) = (Floats(tokens, 2 * arguments.MlpInner + 16), Floats(tokens, arguments.MlpInner));
+        arguments.MlpHalves = At(halves);
+        arguments.MlpProduct = At(product);
+        if (layer.Dense is { } dense)
+        {
+            RunDense(ref arguments);
+            return (result.view(hidden.shape).MoveToOuterDisposeScope(), null);
+        }
         var (logits, gates, selected) = (Floats(tokens, config.Experts), Floats(tokens, config.ExpertsPerToken), empty([tokens, config.ExpertsPerToken], dtype: int64));
         var (inner, outputs, sortedGates) = (Floats(pairs, config.ExpertSize), Floats(pairs, config.HiddenSize), Floats(pairs));
         var counts = new long[config.Experts];
@@ -125,6 +147,11 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
                 arguments.AddsResidual = 0;
             }
             FusedKernels.ExpertsCombine(&arguments);
+            if (layer.Shared is { } shared)
+            {
+                FusedKernels.MlpForward(&arguments);
+                observer?.OnMlp(new MlpTrace(layer.Index, shared.Prefix, input, product));
+            }
             if (observer is not null)
             {
                 observer.OnBlock(layer.Index, middle, result);
@@ -133,6 +160,23 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             foreach (var kept in (Tensor[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates])
                 kept.MoveToOuterDisposeScope();
             return (result.view(hidden.shape).MoveToOuterDisposeScope(), trace);
+        }
+
+        void RunDense(ref LayerArguments own)
+        {
+            own.Input = At(stream);
+            own.Context = At(context);
+            own.Middle = At(middle);
+            own.Result = At(result);
+            fixed (LayerArguments* all = &own)
+            {
+                all->Normed = At(attentionInput ?? input);
+                FusedKernels.AttentionForward(all);
+                observer?.OnAttention(new AttentionTrace(layer.Index, attentionInput!, context));
+                all->Normed = At(input);
+                FusedKernels.MlpForward(all);
+                observer?.OnMlp(new MlpTrace(layer.Index, dense.Prefix, input, product));
+            }
         }
     }
 
@@ -176,7 +220,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     public static long PartialLength(in LayerArguments l)
     {
         var rotated = (l.Heads + l.KeyValueHeads) * l.HeadSize;
-        var norms = Pieces(l.Tokens, 128) * Math.Max(l.Hidden, rotated);
+        var norms = Pieces(l.Tokens, 128) * Math.Max(l.Hidden, rotated + l.KeyValueHeads * l.HeadSize);
         return Math.Max(norms, Math.Max(Pieces(l.Tokens, 64) * (l.Experts + 2), Pieces(l.Inner, 64) * l.Tokens * l.PerToken));
     }
 
@@ -227,9 +271,10 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     private LayerArguments Prepare(DecoderLayer layer, long tokens, long length)
     {
         var arguments = Describe(layer, tokens, length);
-        if (_shape != (tokens, decoder.Config.ExpertsPerToken))
+        var shape = (tokens, decoder.Config.ExpertsPerToken, layer.Dense is null);
+        if (_shape != shape)
         {
-            _shape = (tokens, decoder.Config.ExpertsPerToken);
+            _shape = shape;
             _arena.Fill(() =>
             {
                 var widths = (Query: arguments.Heads * arguments.HeadSize, Key: arguments.KeyValueHeads * arguments.HeadSize);

@@ -15,6 +15,7 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
 {
     private readonly Arena _arena = new();
     private readonly LayerArguments[] _layers = new LayerArguments[layers.Count];
+    private readonly int[] _mixtures = [.. Enumerable.Range(0, layers.Count).Where(i => layers[i].Dense is null)];
     private EndArguments _ends;
     private float* _balance;
     private (long Tokens, long Length, int PerToken) _shape;
@@ -43,10 +44,15 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             for (var i = 0; i < layers.Count; i++)
             {
                 Run("attention forward", &layer[i], &FusedKernels.AttentionForward);
-                Run("router forward", &layer[i], &FusedKernels.RouterForward);
-                Run("experts forward", &layer[i], &FusedKernels.ExpertsForward);
-                Run("experts combine", &layer[i], &FusedKernels.ExpertsCombine);
-                for (var expert = 0; expert < decoder.Config.Experts; expert++)
+                if (layer[i].Experts > 0)
+                {
+                    Run("router forward", &layer[i], &FusedKernels.RouterForward);
+                    Run("experts forward", &layer[i], &FusedKernels.ExpertsForward);
+                    Run("experts combine", &layer[i], &FusedKernels.ExpertsCombine);
+                }
+                if (layer[i].MlpInner > 0)
+                    Run("shared expert or dense layer, forward", &layer[i], &FusedKernels.MlpForward);
+                for (var expert = 0; expert < layer[i].Experts; expert++)
                     counts[i][expert] += layer[i].Counts[expert];
             }
             ends->Stream = layer[layers.Count - 1].Result;
@@ -58,7 +64,10 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             var routerZ = RouterZ(settings, share);
             for (var i = layers.Count - 1; i >= 0; i--)
             {
-                Run("experts and router backward", &layer[i], &FusedKernels.ExpertsBackward);
+                if (layer[i].Experts > 0)
+                    Run("experts and router backward", &layer[i], &FusedKernels.ExpertsBackward);
+                else
+                    Run("dense layer backward", &layer[i], &FusedKernels.MlpBackward);
                 Run("attention backward", &layer[i], &FusedKernels.AttentionBackward);
             }
             Run("embedding backward", ends, &FusedKernels.EmbedBackward);
@@ -93,31 +102,32 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
     private double BalanceLoss(TrainerSettings settings, double share)
     {
         var experts = decoder.Config.Experts;
-        var rows = (double)_ends.Tokens * layers.Count;
+        var rows = (double)_ends.Tokens * _mixtures.Length;
         var loss = 0.0;
         for (var expert = 0; expert < experts; expert++)
         {
             var (fraction, probability) = (0.0, 0.0);
-            foreach (ref var layer in _layers.AsSpan())
+            foreach (var index in _mixtures)
             {
-                fraction += layer.Counts[expert] / rows;
-                probability += layer.ProbabilitySums[expert] / rows;
+                fraction += _layers[index].Counts[expert] / rows;
+                probability += _layers[index].ProbabilitySums[expert] / rows;
             }
             loss += fraction * probability * experts;
             _balance[expert] = (float)(settings.BalanceCoefficient * share * experts * fraction / rows);
         }
-        foreach (ref var layer in _layers.AsSpan())
-            layer.Balance = settings.Balance == BalanceMethod.Loss ? _balance : null;
+        foreach (var index in _mixtures)
+            _layers[index].Balance = settings.Balance == BalanceMethod.Loss ? _balance : null;
         return loss;
     }
 
     // See Losses.RouterZ.
     private double RouterZ(TrainerSettings settings, double share)
     {
-        var rows = (double)_ends.Tokens * layers.Count;
+        var rows = (double)_ends.Tokens * _mixtures.Length;
         var loss = 0.0;
-        foreach (ref var layer in _layers.AsSpan())
+        foreach (var index in _mixtures)
         {
+            ref var layer = ref _layers[index];
             loss += *layer.SquaredLogSumExp / rows;
             layer.ZScale = settings.RouterZCoefficient * share / rows;
         }
@@ -168,13 +178,14 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             _layers[i] = Gradients(fused.Describe(layers[i], tokens, length), layers[i]);
         var first = _layers[0];
         var (query, key) = (first.Heads * first.HeadSize, first.KeyValueHeads * first.HeadSize);
-        var (hidden, pairs, experts) = (first.Hidden, tokens * first.PerToken, first.Experts);
+        var (hidden, widest) = (first.Hidden, _layers.Max(layer => layer.MlpInner));
+        var pairs = tokens * _layers.Max(layer => layer.PerToken);
         var stream = _arena.Take<float>(tokens * hidden);
         var shared = new LayerArguments
         {
             Normed = _arena.Take<float>(tokens * hidden),
             Rotated = _arena.Take<float>(tokens * (query + key)),
-            InnerProduct = _arena.Take<float>(pairs * first.Inner),
+            InnerProduct = _arena.Take<float>(pairs * _layers.Max(layer => layer.Inner)),
             ExpertOutput = _arena.Take<float>(pairs * hidden),
             SortedGates = _arena.Take<float>(pairs),
             Gradient = _arena.Take<float>(tokens * hidden),
@@ -182,8 +193,11 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             ProjectedGradient = _arena.Take<float>(tokens * (query + 2 * key)),
             ContextGradient = _arena.Take<float>(tokens * query),
             GatesGradient = _arena.Take<float>(pairs),
-            LogitsGradient = _arena.Take<float>(tokens * experts),
-            Partial = _arena.Take<float>(FusedDecoder.PartialLength(first)),
+            LogitsGradient = _arena.Take<float>(tokens * decoder.Config.Experts),
+            MlpProduct = _arena.Take<float>(tokens * widest),
+            MlpProductGradient = _arena.Take<float>(tokens * widest),
+            MlpScoresGradient = _arena.Take<float>(tokens),
+            Partial = _arena.Take<float>(_layers.Max(layer => FusedDecoder.PartialLength(layer))),
         };
         foreach (ref var layer in _layers.AsSpan())
         {
@@ -193,18 +207,23 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
             layer.Context = _arena.Take<float>(tokens * query);
             layer.LogSumExp = _arena.Take<float>(tokens * layer.Heads);
             layer.Middle = _arena.Take<float>(tokens * hidden);
-            layer.Logits = _arena.Take<float>(tokens * experts);
-            layer.Gates = _arena.Take<float>(pairs);
-            layer.Selected = _arena.Take<long>(pairs);
-            layer.Order = _arena.Take<int>(pairs);
-            layer.SortedTokens = _arena.Take<int>(pairs);
-            layer.Counts = _arena.Take<long>(experts);
-            layer.Halves = _arena.Take<float>(pairs * (2 * layer.Inner + 16)); // rows a little apart, see experts.cpp
-            layer.ProbabilitySums = _arena.Take<float>(experts);
-            layer.SquaredLogSumExp = _arena.Take<double>(1);
+            if (layer.Experts > 0)
+            {
+                layer.Logits = _arena.Take<float>(tokens * layer.Experts);
+                layer.Gates = _arena.Take<float>(pairs);
+                layer.Selected = _arena.Take<long>(pairs);
+                layer.Order = _arena.Take<int>(pairs);
+                layer.SortedTokens = _arena.Take<int>(pairs);
+                layer.Counts = _arena.Take<long>(layer.Experts);
+                layer.Halves = _arena.Take<float>(pairs * (2 * layer.Inner + 16)); // rows a little apart, see experts.cpp
+                layer.ProbabilitySums = _arena.Take<float>(layer.Experts);
+                layer.SquaredLogSumExp = _arena.Take<double>(1);
+            }
+            if (layer.MlpInner > 0)
+                layer.MlpHalves = _arena.Take<float>(tokens * (2 * layer.MlpInner + 16));
             layer.Result = stream = _arena.Take<float>(tokens * hidden);
         }
-        _balance = _arena.Take<float>(experts);
+        _balance = _arena.Take<float>(decoder.Config.Experts);
         var rows = Math.Min(tokens, FusedDecoder.LogitRows(decoder.Config));
         _ends = new EndArguments
         {
@@ -244,6 +263,9 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
         layer.ContextGradient = shared.ContextGradient;
         layer.GatesGradient = shared.GatesGradient;
         layer.LogitsGradient = shared.LogitsGradient;
+        layer.MlpProduct = shared.MlpProduct;
+        layer.MlpProductGradient = shared.MlpProductGradient;
+        layer.MlpScoresGradient = shared.MlpScoresGradient;
         layer.Partial = shared.Partial;
     }
 
@@ -257,10 +279,17 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
         arguments.KeyNormGradient = GradientOf(layer.Attention.KeyNorm);
         arguments.OutputGradient = GradientOf(layer.Attention.Output!);
         arguments.PostNormGradient = GradientOf(layer.PostNorm);
-        arguments.RouterGradient = GradientOf(layer.Router!);
+        arguments.RouterGradient = GradientOf(layer.Router);
         arguments.RouterBiasGradient = GradientOf(layer.RouterBias);
-        arguments.GateUpGradient = GradientOf(layer.GateUp!);
-        arguments.DownGradient = GradientOf(layer.Down!);
+        arguments.GateUpGradient = GradientOf(layer.GateUp);
+        arguments.DownGradient = GradientOf(layer.Down);
+        arguments.QueryBiasGradient = GradientOf(layer.Attention.QueryBias);
+        arguments.KeyBiasGradient = GradientOf(layer.Attention.KeyBias);
+        arguments.ValueBiasGradient = GradientOf(layer.Attention.ValueBias);
+        arguments.MlpGateGradient = GradientOf(layer.Mlp?.Gate);
+        arguments.MlpUpGradient = GradientOf(layer.Mlp?.Up);
+        arguments.MlpDownGradient = GradientOf(layer.Mlp?.Down);
+        arguments.MlpScaleGradient = GradientOf(layer.SharedGate);
         return arguments;
     }
 

@@ -12,7 +12,7 @@ namespace Espalier.Modeling.Tests.Fused;
 /// </summary>
 public class FusedKernelsTests
 {
-    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "head-norm", "no-norm", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
+    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "head-norm", "no-norm", "shared", "dense-first", "scaled", "scaled-sigmoid", "dense", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
 
     [Fact]
     public void Kernels_OnThisMachine_AreInUse()
@@ -60,8 +60,8 @@ public class FusedKernelsTests
         var plain = trainer.Accumulate(FusedModels.Batch(variant), plainCounts, 0.5, observer: null);
 
         fused.Loss.ShouldBe(plain.Loss, 1e-5 * plain.Loss);
-        fused.Balance.ShouldBe(plain.Balance, 1e-5 * plain.Balance);
-        fused.RouterZ.ShouldBe(plain.RouterZ, 1e-5 * plain.RouterZ);
+        fused.Balance.ShouldBe(plain.Balance, 1e-5 * plain.Balance + 1e-12);
+        fused.RouterZ.ShouldBe(plain.RouterZ, 1e-5 * plain.RouterZ + 1e-12);
         fusedCounts.ShouldBe(plainCounts);
         foreach (var parameter in decoder.Parameters)
         {
@@ -70,13 +70,17 @@ public class FusedKernelsTests
         }
     }
 
-    [Fact]
-    public void Observer_Kernels_SeesWhatPlainShows()
+    [Theory]
+    [InlineData("biased")]
+    [InlineData("shared")]
+    [InlineData("dense-first")]
+    [InlineData("dense")]
+    public void Observer_Kernels_SeesWhatPlainShows(string variant)
     {
-        using var decoder = FusedModels.Create("biased");
+        using var decoder = FusedModels.Create(variant);
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var tokens = FusedModels.Batch("biased").narrow(1, 0, 21).contiguous();
+        var tokens = FusedModels.Batch(variant).narrow(1, 0, 21).contiguous();
         var (fused, plain) = (new RecordingObserver(), new RecordingObserver());
 
         var logits = decoder.Forward(tokens, fused).Logits;
@@ -141,6 +145,8 @@ public class FusedKernelsTests
             Keep($"{trace.Layer} expert {trace.Expert}", trace.Tokens.to(float32), trace.Gates, trace.Input, trace.Hidden, trace.Output);
             return trace.Expert == 1 ? trace.Output * 0.5 : trace.Output;
         }
+
+        public void OnMlp(MlpTrace trace) => Keep($"{trace.Layer} mlp {trace.Prefix}", trace.Input, trace.Hidden);
 
         public void OnBlock(int layer, Tensor residual, Tensor output) => Keep($"{layer} block", residual, output);
 

@@ -55,6 +55,8 @@ public static unsafe class FusedKernels
     [DllImport(Library, EntryPoint = "ek_experts_forward")] public static extern void ExpertsForward(LayerArguments* layer);
     [DllImport(Library, EntryPoint = "ek_experts_combine")] public static extern void ExpertsCombine(LayerArguments* layer);
     [DllImport(Library, EntryPoint = "ek_experts_backward")] public static extern void ExpertsBackward(LayerArguments* layer);
+    [DllImport(Library, EntryPoint = "ek_mlp_forward")] public static extern void MlpForward(LayerArguments* layer);
+    [DllImport(Library, EntryPoint = "ek_mlp_backward")] public static extern void MlpBackward(LayerArguments* layer);
     [DllImport(Library, EntryPoint = "ek_embed")] public static extern void Embed(EndArguments* ends);
     [DllImport(Library, EntryPoint = "ek_embed_backward")] public static extern void EmbedBackward(EndArguments* ends);
     [DllImport(Library, EntryPoint = "ek_head_forward")] public static extern void HeadForward(EndArguments* ends);

@@ -15,26 +15,30 @@ public unsafe struct LayerArguments
     public long IsSigmoid, Normalizes, AddsResidual, Index;
     public long Groups, GroupWidth;
     public long HeadNorm;
-    public double Epsilon;
+    public long MlpInner;
+    public double Epsilon, RoutedScale;
 
     public float* InputNorm, Query, Key, Value, QueryNorm, KeyNorm, Output, PostNorm, Router, RouterBias, SelectionBias, GateUp, Down;
+    public float* QueryBias, KeyBias, ValueBias;
+    public float* MlpGate, MlpUp, MlpDown, MlpScale;
     public long* Members, Sizes;
     public float* Cosine, Sine;
 
     public float* InputNormGradient, QueryGradient, KeyGradient, ValueGradient, QueryNormGradient, KeyNormGradient, OutputGradient, PostNormGradient, RouterGradient, RouterBiasGradient, GateUpGradient, DownGradient;
+    public float* QueryBiasGradient, KeyBiasGradient, ValueBiasGradient, MlpGateGradient, MlpUpGradient, MlpDownGradient, MlpScaleGradient;
 
     public float* Input, Projected, Context, LogSumExp, Middle, Logits, Gates;
     public long* Selected;
     public int* Order, SortedTokens;
     public long* Counts;
-    public float* Halves;
+    public float* Halves, MlpHalves;
 
     public float* Result, ProbabilitySums;
     public double* SquaredLogSumExp;
 
-    public float* Normed, Rotated, InnerProduct, ExpertOutput, SortedGates;
+    public float* Normed, Rotated, InnerProduct, ExpertOutput, SortedGates, MlpProduct;
 
-    public float* Gradient, NormedGradient, ProjectedGradient, ContextGradient, GatesGradient, LogitsGradient, Partial;
+    public float* Gradient, NormedGradient, ProjectedGradient, ContextGradient, GatesGradient, LogitsGradient, MlpProductGradient, MlpScoresGradient, Partial;
     public float* Balance;
     public double ZScale;
 }

@@ -216,6 +216,36 @@ void norm_and_rotate_backward(const EkLayer& l) {
   }
 }
 
+void start_with_biases(const EkLayer& l) {
+  Widths w(l);
+  parallel(l.threads, ceil(l.tokens, norm_block), [&](int64_t block) {
+    for (int64_t t = block * norm_block; t < least(l.tokens, (block + 1) * norm_block); t++) {
+      float* row = l.projected + t * w.all;
+      std::memcpy(row, l.query_bias, static_cast<size_t>(w.query) * 4);
+      std::memcpy(row + w.query, l.key_bias, static_cast<size_t>(w.key) * 4);
+      std::memcpy(row + w.query + w.key, l.value_bias, static_cast<size_t>(w.key) * 4);
+    }
+  });
+}
+
+// Sums of l.d_projected over the tokens, by blocks, added up in order.
+void biases_backward(const EkLayer& l) {
+  Widths w(l);
+  int64_t blocks = ceil(l.tokens, norm_block);
+  parallel(l.threads, blocks, [&](int64_t block) {
+    float* sums = l.partial + block * w.all;
+    std::memset(sums, 0, static_cast<size_t>(w.all) * 4);
+    for (int64_t t = block * norm_block; t < least(l.tokens, (block + 1) * norm_block); t++)
+      each(w.all, [&](int64_t i, int64_t n) { put(sums + i, take(sums + i, n) + take(l.d_projected + t * w.all + i, n), n); });
+  });
+  for (int64_t block = 0; block < blocks; block++) {
+    const float* sums = l.partial + block * w.all;
+    for (int64_t i = 0; i < w.query; i++) l.d_query_bias[i] += sums[i];
+    for (int64_t i = 0; i < w.key; i++) l.d_key_bias[i] += sums[w.query + i];
+    for (int64_t i = 0; i < w.key; i++) l.d_value_bias[i] += sums[w.query + w.key + i];
+  }
+}
+
 }  // namespace
 
 void norm_tokens(const EkLayer& l, const float* x, const float* weight) {
@@ -242,12 +272,14 @@ void attention_forward(const EkLayer& l) {
   Widths w(l);
   Rows x{l.normed, l.hidden, nullptr}, context{l.context, w.query, nullptr};
   norm_tokens(l, l.input, l.input_norm);
+  bool add = l.query_bias;
+  if (add) start_with_biases(l);
   if (is_stacked(l, l.query, l.key, l.value)) {
-    linear(l.threads, x, l.tokens, l.hidden, l.query, w.all, l.projected, w.all, false);
+    linear(l.threads, x, l.tokens, l.hidden, l.query, w.all, l.projected, w.all, add);
   } else {
-    linear(l.threads, x, l.tokens, l.hidden, l.query, w.query, l.projected, w.all, false);
-    linear(l.threads, x, l.tokens, l.hidden, l.key, w.key, l.projected + w.query, w.all, false);
-    linear(l.threads, x, l.tokens, l.hidden, l.value, w.key, l.projected + w.query + w.key, w.all, false);
+    linear(l.threads, x, l.tokens, l.hidden, l.query, w.query, l.projected, w.all, add);
+    linear(l.threads, x, l.tokens, l.hidden, l.key, w.key, l.projected + w.query, w.all, add);
+    linear(l.threads, x, l.tokens, l.hidden, l.value, w.key, l.projected + w.query + w.key, w.all, add);
   }
   norm_and_rotate(l);
   attend(l);
@@ -264,6 +296,7 @@ void attention_backward(const EkLayer& l) {
   norm_and_rotate(l);
   attend_backward(l);
   norm_and_rotate_backward(l);
+  if (l.query_bias) biases_backward(l);
   norm_tokens(l, l.input, l.input_norm);
   Rows dq{l.d_projected, w.all, nullptr}, dk{l.d_projected + w.query, w.all, nullptr}, dv{l.d_projected + w.query + w.key, w.all, nullptr};
   if (is_stacked(l, l.query, l.key, l.value) && is_stacked(l, l.d_query, l.d_key, l.d_value)) {

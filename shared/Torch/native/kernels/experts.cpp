@@ -182,6 +182,7 @@ void experts_backward(const EkLayer& l) {
     }
   });
   router_backward(l);
+  if (l.mlp_inner) mlp_gradients(l, true);
   norm_tokens_backward(l, l.middle, l.post_norm, l.d_post_norm);
 }
 

@@ -55,6 +55,8 @@ EK_API void ek_router_forward(const EkLayer* layer) { table().router_forward(*la
 EK_API void ek_experts_forward(const EkLayer* layer) { table().experts_forward(*layer); }
 EK_API void ek_experts_combine(const EkLayer* layer) { table().experts_combine(*layer); }
 EK_API void ek_experts_backward(const EkLayer* layer) { table().experts_backward(*layer); }
+EK_API void ek_mlp_forward(const EkLayer* layer) { table().mlp_forward(*layer); }
+EK_API void ek_mlp_backward(const EkLayer* layer) { table().mlp_backward(*layer); }
 EK_API void ek_embed(const EkEnds* ends) { table().embed(*ends); }
 EK_API void ek_embed_backward(const EkEnds* ends) { table().embed_backward(*ends); }
 EK_API void ek_head_forward(const EkEnds* ends) { table().head_forward(*ends); }

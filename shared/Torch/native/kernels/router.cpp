@@ -1,5 +1,5 @@
 // z = R x + b; s = softmax(z) or sigmoid(z); the K largest of s + beta, ties to the lower index; gates = s of those,
-// divided by their sum when the model normalises. Sibling-exclusive: the same over groups, whose logit is the largest of
+// divided by their sum when the model normalises, times the routed scale. Sibling-exclusive: the same over groups, whose logit is the largest of
 // their members; then member (position + layer) mod group size. Tokens are then sorted by expert, once.
 // Backward adds the gradients of the balance loss (through softmax) and of the z-loss to that of the gates.
 #include "entry.h"
@@ -68,6 +68,8 @@ void route_token(const EkLayer& l, int64_t t, float* s, float* choice, float* z)
   }
   if (l.normalizes)
     for (int64_t k = 0; k < l.per_token; k++) gates[k] /= total;
+  if (l.routed_scale != 1)
+    for (int64_t k = 0; k < l.per_token; k++) gates[k] *= static_cast<float>(l.routed_scale);
 }
 
 // A counting sort, stable: within an expert tokens ascend.
@@ -111,8 +113,9 @@ void token_backward(const EkLayer& l, int64_t t, const int32_t* group_of, float*
     pull += d_gates[k] * gates[k];
   }
   for (int64_t e = 0; e < n; e++) d[e] = 0;
+  float scale = static_cast<float>(l.routed_scale);
   for (int64_t k = 0; k < l.per_token; k++)
-    d[l.groups ? group_of[selected[k]] : selected[k]] += l.normalizes ? (d_gates[k] - pull) / total : d_gates[k];
+    d[l.groups ? group_of[selected[k]] : selected[k]] += l.normalizes ? (d_gates[k] * scale - pull) / total : d_gates[k] * scale;
   score_backward(l, s, n, d);
   for (int64_t e = 0; e < l.experts; e++) dz[e] = l.groups ? 0 : d[e];
   for (int64_t g = 0; g < l.groups; g++) {  // a maximum's gradient goes to all that reach it, in equal parts

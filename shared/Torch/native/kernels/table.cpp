@@ -18,6 +18,6 @@ void product(int64_t threads, const float* x, int64_t m, int64_t depth, const fl
 using namespace EK_ISA;
 
 const EkTable EK_NAME(EK_ISA) = {
-    EK_STRING(EK_ISA), attention_forward, attention_backward, router_forward, experts_forward, experts_combine, experts_backward,
+    EK_STRING(EK_ISA), attention_forward, attention_backward, router_forward, experts_forward, experts_combine, experts_backward, mlp_forward, mlp_backward,
     embed, embed_backward, head_forward, head_losses, sum_of_squares, adamw, product,
 };

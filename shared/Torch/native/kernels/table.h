@@ -10,6 +10,8 @@ struct EkTable {
   void (*experts_forward)(const EkLayer&);
   void (*experts_combine)(const EkLayer&);
   void (*experts_backward)(const EkLayer&);
+  void (*mlp_forward)(const EkLayer&);
+  void (*mlp_backward)(const EkLayer&);
   void (*embed)(const EkEnds&);
   void (*embed_backward)(const EkEnds&);
   void (*head_forward)(const EkEnds&);
