@@ -12,7 +12,7 @@ internal static class PeerScript
 
     /// <summary>The script, in the checkout that this program was built in.</summary>
     /// <exception cref="UserInputException">It is not there, or its Python has no PyTorch.</exception>
-    public static string Path { get; } = Find();
+    public static string Path => Find();
 
     private static string Find()
     {
