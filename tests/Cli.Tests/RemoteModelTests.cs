@@ -1,3 +1,7 @@
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Registry;
+using Espalier.Registry.Signing;
 using Espalier.Registry.Tests.Support;
 
 namespace Espalier.Cli.Tests;
@@ -51,6 +55,38 @@ public sealed class RemoteModelTests : IAsyncLifetime
         (await _cli.CallAsync(["export", "tiny", _cli.PathOf("out"), .. _remote])).ShouldBe(0, _cli.Error);
 
         (await File.ReadAllBytesAsync(_cli.PathOf("out/model.safetensors"))).ShouldBe(bytes);
+    }
+
+    [Fact]
+    public async Task Export_SignedBy_WritesOnlyWhatThatKeySigned()
+    {
+        (await _cli.CallAsync(["import", TinyModel.Write(_cli.PathOf("in")), "--name", "tiny", "--json", .. _remote])).ShouldBe(0, _cli.Error);
+        var version = (await _server.Registry.FindAsync("tiny", 1, default))!;
+        foreach (var name in new[] { "mine", "other" })
+            (await _cli.CallAsync("signing-key", "create", _cli.PathOf(name))).ShouldBe(0, _cli.Error);
+        using (var mine = SigningKey.Parse(await File.ReadAllTextAsync(_cli.PathOf("mine"))))
+            await _server.Get<Signatures>().AddAsync(version, mine.PublicPem, Convert.ToBase64String(mine.Sign(version.Root)), "tester", default);
+
+        (await _cli.CallAsync(["export", "tiny@1", _cli.PathOf("no"), "--signed-by", _cli.PathOf("other.pub"), .. _remote])).ShouldBe(ExitCodes.Failed);
+        _cli.Error.ShouldContain("is not signed by key");
+        Directory.Exists(_cli.PathOf("no")).ShouldBeFalse();
+        (await _cli.CallAsync(["export", "tiny@1", _cli.PathOf("yes"), "--signed-by", _cli.PathOf("mine.pub"), .. _remote])).ShouldBe(0, _cli.Error);
+    }
+
+    [Fact]
+    public async Task Export_SignatureThatDoesNotFit_WritesNothing()
+    {
+        (await _cli.CallAsync(["import", TinyModel.Write(_cli.PathOf("in")), "--name", "tiny", "--json", .. _remote])).ShouldBe(0, _cli.Error);
+        var version = (await _server.Registry.FindAsync("tiny", 1, default))!;
+        using var key = SigningKey.Create();
+        await _server.Get<Signatures>().AddAsync(version, key.PublicPem, Convert.ToBase64String(key.Sign(version.Root)), "tester", default);
+        await using (var connection = await _server.Get<RegistryDatabase>().OpenAsync(default))
+            await connection.ExecuteAsync("update registry_signature set signature = @other", new { other = Convert.ToBase64String(key.Sign(Digest.Of([1]))) });
+
+        (await _cli.CallAsync(["export", "tiny@1", _cli.PathOf("out"), .. _remote])).ShouldBe(ExitCodes.Failed);
+
+        _cli.Error.ShouldContain("does not fit tiny@1");
+        Directory.Exists(_cli.PathOf("out")).ShouldBeFalse();
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Espalier.Cli.Platform.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
+using Espalier.Registry.Signing;
 
 namespace Espalier.Cli.Commands;
 
@@ -18,18 +19,20 @@ internal static class ExportCommand
         var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
         var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from; goes on where it broke off." };
+        var signedBy = new Option<string?>("--signed-by") { Description = "Public key, PEM: only a version that this key signed is written." };
         var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
         var json = SharedOptions.Json();
-        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, server, key, json };
+        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, signedBy, server, key, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (Units.ReadSize(parsed.GetRequiredValue(shardSize), out var limit) is { } reason || limit < 1)
                 throw new UserInputException($"--shard-size must be {Units.ReadSize(parsed.GetRequiredValue(shardSize), out _) ?? "at least one byte"}.");
+            using var signer = parsed.GetValue(signedBy) is { } file ? SigningKeyCommand.Read(file) : null;
             var home = EspalierHome.OfThisProcess();
             var output = parsed.GetRequiredValue(directory);
             var root = parsed.GetValue(server) is { } address
-                ? await FetchAsync(terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, cancellationToken).ConfigureAwait(false)
-                : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, cancellationToken).ConfigureAwait(false);
+                ? await FetchAsync(terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
+                : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
             else
@@ -39,35 +42,33 @@ internal static class ExportCommand
         return command;
     }
 
-    private static async Task<Digest> FetchAsync(Terminal terminal, string server, string? key, string model, string output, CancellationToken cancellationToken)
+    private static async Task<Digest> FetchAsync(Terminal terminal, string server, string? key, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
     {
         using var client = new RegistryClient(server, key);
         using var progress = new ByteProgress(terminal, "fetching");
-        return await client.DownloadAsync(model, output, progress, cancellationToken).ConfigureAwait(false);
+        return await client.DownloadAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Digest> WriteAsync(Terminal terminal, EspalierHome home, string model, string output, long shardSize, CancellationToken cancellationToken)
+    private static async Task<Digest> WriteAsync(Terminal terminal, EspalierHome home, string model, string output, long shardSize, SigningKey? signer, CancellationToken cancellationToken)
     {
-        var root = await ResolveAsync(home, model, cancellationToken).ConfigureAwait(false);
+        var root = await ResolveAsync(home, model, signer, cancellationToken).ConfigureAwait(false);
         await home.OpenStore().VerifyAsync(root, cancellationToken).ConfigureAwait(false);
         using var progress = new ByteProgress(terminal, "exporting");
         await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
         return root;
     }
 
-    private static async Task<Digest> ResolveAsync(EspalierHome home, string model, CancellationToken cancellationToken)
+    private static async Task<Digest> ResolveAsync(EspalierHome home, string model, SigningKey? signer, CancellationToken cancellationToken)
     {
-        if (Digest.TryParse(model, out var digest))
-            return digest;
+        var isRoot = Digest.TryParse(model, out var root);
+        if (isRoot && signer is null)
+            return root;
         if (!home.Exists)
             throw new UserInputException($"There is no model '{model}': {home.Path} holds none yet.");
         await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-        var version = await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false);
-        foreach (var signature in await registry.Signatures.ListAsync(version.Root, cancellationToken).ConfigureAwait(false))
-        {
-            if (!Registry.Signing.Signatures.IsValid(version.Root, signature))
-                throw new InvalidDataException($"The signature of key {signature.KeyId} does not fit {version.Model}@{version.Version}; nothing was written.");
-        }
-        return version.Root;
+        if (!isRoot)
+            root = (await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false)).Root;
+        Signatures.Require(model, root, await registry.Signatures.ListAsync(root, cancellationToken).ConfigureAwait(false), signer);
+        return root;
     }
 }

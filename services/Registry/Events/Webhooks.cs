@@ -121,6 +121,13 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
         if (IPAddress.IsLoopback(ip) || ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any) || ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal || ip.IsIPv6Multicast)
             return true;
         var bytes = ip.GetAddressBytes();
+        // Addresses that stand for one of the older kind: ::a.b.c.d, 64:ff9b::a.b.c.d (translation), 2002:ab:cd:: (6to4); and the old site-local ones.
+        if (bytes.Length == 16)
+        {
+            return ip.IsIPv6SiteLocal || bytes.AsSpan(0, 12).IndexOfAnyExcept((byte)0) < 0 && IsPrivate(new IPAddress(bytes[12..]))
+                || bytes.AsSpan(0, 12) is [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0] && IsPrivate(new IPAddress(bytes[12..]))
+                || bytes.AsSpan(0, 2) is [0x20, 0x02] && IsPrivate(new IPAddress(bytes[2..6]));
+        }
         return bytes.Length == 4 && (bytes[0] is 0 or 10 or 127 || bytes[0] == 172 && bytes[1] is >= 16 and < 32 || bytes[0] == 192 && bytes[1] == 168 || bytes[0] == 169 && bytes[1] == 254 || bytes[0] == 100 && bytes[1] is >= 64 and < 128 || bytes[0] >= 224);
     }
 

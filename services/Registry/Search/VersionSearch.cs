@@ -11,11 +11,11 @@ namespace Espalier.Registry.Search;
 /// <summary>
 /// Finds versions. When few versions meet one of the conditions, they are read by its index and sorted. Otherwise a page is read
 /// along the index of its order, which finds it soon unless conditions and order are at odds with each other (the smallest models
-/// with the least loss); after a few thousand rows that did not fill it, everything is read once, and the best of it kept.
+/// with the least loss); after a thousand rows that did not fill it, everything is read once, and the best of it kept.
 /// </summary>
 public sealed class VersionSearch(RegistryDatabase database)
 {
-    private const int LongestWalk = 5000;
+    private const int LongestWalk = 1000;
     private const string VersionTable = "registry_version v";
 
     /// <summary>A page of versions that meet a query.</summary>
@@ -34,8 +34,8 @@ public sealed class VersionSearch(RegistryDatabase database)
     private static async Task<IReadOnlyList<SortedPlace>> ReadAsync(DbConnection connection, SearchNode? where, SearchSort sort, SortedPlace? after, int limit)
     {
         var picks = PicksOf(where);
-        if (await Picks.ChooseAsync(connection, [.. picks.Select(p => p(NewSql(connection)))]).ConfigureAwait(false) is { } pick)
-            return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit, picks[pick])).ConfigureAwait(false);
+        if (await Picks.ChooseAsync(connection, [.. picks.Select(p => p.Write(NewSql(connection)))]).ConfigureAwait(false) is { } pick)
+            return await RunAsync(connection, sql => Statement(sql, Without(where, picks[pick].Condition), sort, after, limit, picks[pick].Write)).ConfigureAwait(false);
         if (where is null)
             return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit)).ConfigureAwait(false);
         var ends = await RunAsync(connection, sql => Statement(sql, null, sort, after, 1, offset: LongestWalk - 1)).ConfigureAwait(false);
@@ -81,11 +81,16 @@ public sealed class VersionSearch(RegistryDatabase database)
     }
 
     /// <summary>The conditions of a query that must all be met and that an index answers.</summary>
-    private static IReadOnlyList<Func<SearchSql, Pick>> PicksOf(SearchNode? where)
+    private static IReadOnlyList<(Comparison Condition, Func<SearchSql, Pick> Write)> PicksOf(SearchNode? where)
     {
         var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
-        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(PickOf).OfType<Func<SearchSql, Pick>>()];
+        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(c => (c, PickOf(c))).Where(p => p.Item2 is not null).Select(p => (p.c, p.Item2!))];
     }
+
+    /// <summary>What else must be met when one condition is.</summary>
+    private static SearchNode? Without(SearchNode? where, Comparison condition) => where is Junction all && all.Operands.Where(o => !ReferenceEquals(o, condition)).ToList() is { Count: > 0 } rest
+        ? all with { Operands = rest }
+        : null;
 
     private static Func<SearchSql, Pick>? PickOf(Comparison comparison) => comparison.Field switch
     {

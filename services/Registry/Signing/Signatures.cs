@@ -79,6 +79,16 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
         return IsValid(key, root, signature.Value);
     }
 
+    /// <summary>Lets a version pass when every signature fits its root, and, where a key is named, one of them is by that key.</summary>
+    /// <exception cref="InvalidDataException">A signature does not fit, or the one that is asked for is missing.</exception>
+    public static void Require(string version, Digest root, IReadOnlyList<Signature> signatures, SigningKey? by)
+    {
+        if (signatures.FirstOrDefault(s => !IsValid(root, s)) is { } wrong)
+            throw new InvalidDataException($"The signature of key {wrong.KeyId} does not fit {version}; nothing was written.");
+        if (by is not null && !signatures.Any(s => IsValid(by, root, s.Value)))
+            throw new InvalidDataException($"{version} is not signed by key {by.Id}; nothing was written.");
+    }
+
     /// <summary>Trusts a public key.</summary>
     public async Task<TrustedKey> TrustAsync(string name, string publicKey, string actor, CancellationToken cancellationToken)
     {

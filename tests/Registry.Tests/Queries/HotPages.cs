@@ -25,6 +25,8 @@ public sealed class HotPages : TheoryData<string>
         "/api/v1/search?q=params.active < 2B and loss < 3.1 order by bytes",
         "/api/v1/search?q=loss < 2.01 order by created desc",
         "/api/v1/search?q=loss < 2.2 and accuracy < 2.2",
+        "/api/v1/search?q=model ~ 0000 and not (loss < 4.4) order by bytes",
+        "/api/v1/search?q=origin ~ nowhere",
         "/api/v1/search?q=order by loss",
         "/api/v1/search?q=loss > 2.1 order by bytes",
         "/api/v1/search?q=loss > 2.1 order by accuracy desc",

@@ -8,6 +8,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Registry.Api;
+using Espalier.Registry.Signing;
 
 namespace Espalier.Cli.Platform.Client;
 
@@ -55,12 +56,17 @@ internal sealed class RegistryClient : IDisposable
         return (await SendAsync<VersionView>(HttpMethod.Post, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions", JsonContent.Create(body, options: WireJson.Options), cancellationToken).ConfigureAwait(false), total);
     }
 
-    /// <summary>Fetches a version as a Hugging Face directory: files side by side, each going on where it broke off, every tensor compared with its digest.</summary>
-    public async Task<Digest> DownloadAsync(string reference, string directory, IProgress<(long, long)> progress, CancellationToken cancellationToken)
+    /// <summary>
+    /// Fetches a version as a Hugging Face directory: files side by side, each going on where it broke off, every tensor compared
+    /// with its digest, and signatures with the root.
+    /// </summary>
+    public async Task<Digest> DownloadAsync(string reference, string directory, SigningKey? signer, IProgress<(long, long)> progress, CancellationToken cancellationToken)
     {
         if (File.Exists(directory) || Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserInputException($"{directory}: the output exists and is not empty; choose another one, or remove it first.");
         var version = await FindAsync(reference, cancellationToken).ConfigureAwait(false);
+        var signatures = await SendAsync<SignatureList>(HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/signatures", null, cancellationToken).ConfigureAwait(false);
+        Signatures.Require($"{version.Model}@{version.Version}", version.Root, signatures.Items, signer);
         var partial = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)) + $".{version.Root.Short}.partial";
         Directory.CreateDirectory(partial);
         var (got, total) = (0L, version.Files.Sum(f => f.Size));

@@ -13,18 +13,25 @@ internal sealed partial class MlflowFilter
 {
     private const int LongestFilter = 2000;
     private readonly List<string> _conditions = [];
-    private readonly List<Pick> _picks = [];
+    private readonly List<(int Condition, Pick Pick)> _picks = [];
     private readonly bool _isSqlite;
 
     private MlflowFilter(bool isSqlite) => _isSqlite = isSqlite;
 
     /// <summary>A condition; <c>1 = 1</c> for an empty filter.</summary>
-    public string Sql => _conditions.Count == 0 ? "1 = 1" : string.Join(" and ", _conditions);
+    public string Sql => SqlBeside(null);
 
     public DynamicParameters Parameters { get; } = new();
 
     /// <summary>Those of its conditions on versions that an index answers.</summary>
-    public IReadOnlyList<Pick> Picks => _picks;
+    public IReadOnlyList<Pick> Picks => [.. _picks.Select(p => p.Pick)];
+
+    /// <summary>What else must be met by versions that a pick gives.</summary>
+    public string SqlBeside(int? pick)
+    {
+        var others = _conditions.Where((_, i) => pick is null || i != _picks[pick.Value].Condition).ToList();
+        return others.Count == 0 ? "1 = 1" : string.Join(" and ", others);
+    }
 
     /// <summary>Filters of models, on <c>registry_model m</c>.</summary>
     public static MlflowFilter OfModels(string? text) => Read(new MlflowFilter(false), text, new() { ["name"] = "m.name" }, isOfVersions: false);
@@ -71,7 +78,7 @@ internal sealed partial class MlflowFilter
         }
         _conditions.Add($"coalesce((select {value} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {tag}), false)");
         if (op == "=")
-            _picks.Add(new Pick($"select t.version_id from registry_tag t where t.tag = {tag} and {value} and t.version_id > 0", Parameters));
+            _picks.Add((_conditions.Count - 1, new Pick($"select t.version_id from registry_tag t where t.tag = {tag} and {value} and t.version_id > 0", Parameters)));
     }
 
     private void AddAttribute(string key, string op, List<string> values, Dictionary<string, string> attributes)
@@ -88,7 +95,7 @@ internal sealed partial class MlflowFilter
         // On SQLite a plus keeps the column's index out: which index is read is decided by counting.
         _conditions.Add(_isSqlite && column[0] == 'v' ? "+" + condition : condition);
         if (op is "=" or "IN" && column[0] == 'v')
-            _picks.Add(new Pick($"select v.id as version_id from registry_version v where {condition}", Parameters));
+            _picks.Add((_conditions.Count - 1, new Pick($"select v.id as version_id from registry_version v where {condition}", Parameters)));
     }
 
     private string Compare(string column, string op, IReadOnlyList<object> values) => op switch

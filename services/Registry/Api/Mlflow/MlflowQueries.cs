@@ -38,7 +38,7 @@ internal sealed class MlflowQueries(RegistryDatabase database)
         var first = await Picks.ChooseAsync(connection, filter.Picks).ConfigureAwait(false);
         var (with, picked) = first is { } pick ? ($"with picked as materialized ({filter.Picks[pick].Ids}) ", "picked p cross join registry_version v where v.id = p.version_id and") : ("", "registry_version v where");
         var rows = (await connection.QueryAsync<(long Id, string Key)>(
-            $"{with}select v.id, cast({order.Column} as text) from {picked} {filter.Sql}{(after is null ? "" : $" and ({order.Column}, v.id) {order.Next} (@key, @last)")} order by {order.Column} {order.Direction}, v.id {order.Direction} limit {limit + 1}",
+            $"{with}select v.id, cast({order.Column} as text) from {picked} {filter.SqlBeside(first)}{(after is null ? "" : $" and ({order.Column}, v.id) {order.Next} (@key, @last)")} order by {order.Column} {order.Direction}, v.id {order.Direction} limit {limit + 1}",
             filter.Parameters).ConfigureAwait(false)).AsList();
         var page = Cursor.Cut(rows, limit, r => order.Write(r.Key, $"{r.Id}"));
         return new(await VersionReader.ReadAsync(connection, [.. page.Items.Select(r => r.Id)]).ConfigureAwait(false), page.Next);
