@@ -19,6 +19,8 @@ public static class RegistryTags
         {
             if (tag.Length is 0 or > LongestName || tag.Any(char.IsControl))
                 throw new UserInputException($"A tag's name has 1 to {LongestName} characters and no control characters.");
+            if (value is null)
+                throw new UserInputException($"Tag '{tag}' has no value.");
             if (value.Length > LongestValue || value.Any(c => char.IsControl(c) && c is not ('\n' or '\t')))
                 throw new UserInputException($"The value of tag '{tag}' has {value.Length} characters; at most {LongestValue} are taken, and no control characters.");
         }

@@ -148,7 +148,9 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
     {
         try
         {
-            return await StoreUsage.NewBytesAsync(store, lineage[0].Root, lineage.Skip(1).Where(n => n.Kind == ArtifactKind.Checkpoint).Select(n => n.Root), cancellationToken).ConfigureAwait(false);
+            var added = await StoreUsage.NewBytesAsync(store, lineage[0].Root, lineage.Skip(1).Where(n => n.Kind == ArtifactKind.Checkpoint).Select(n => n.Root), cancellationToken).ConfigureAwait(false);
+            // Without its manifest, as its logical size is: a part is never more than the whole.
+            return added - await store.Blobs.FindLengthAsync(lineage[0].Root, cancellationToken).ConfigureAwait(false) ?? 0;
         }
         catch (MissingBlobException)
         {

@@ -34,6 +34,8 @@ public static class ModelsApi
     /// <summary>Maps the routes.</summary>
     public static IEndpointRouteBuilder MapModelsApi(this IEndpointRouteBuilder routes)
     {
+        if (routes is IApplicationBuilder app)
+            app.Use(next => http => UnreadableRequests.ExplainAsync(http, next));
         routes.MapOpenApi("/openapi/{documentName}.json");
         var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry").WithMetadata(new RequestSizeLimitAttribute(LongestBody));
         var (viewer, submitter, promoter, admin) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter), api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));

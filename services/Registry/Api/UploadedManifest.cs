@@ -12,6 +12,8 @@ internal static class UploadedManifest
     /// <exception cref="UserInputException">It is no checkpoint, contradicts itself, claims parents that are not here, or a blob is missing.</exception>
     public static async Task<ManifestRef> PublishAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
     {
+        if (!IsComplete(manifest))
+            throw new UserInputException("The manifest has an empty place: files, tensors, parents and experts are lists of whole entries.");
         if (manifest.Kind != ArtifactKind.Checkpoint || manifest.Version != 1)
             throw new UserInputException("Only manifests of checkpoints, version 1, can be uploaded.");
         CheckEntries(manifest);
@@ -23,6 +25,11 @@ internal static class UploadedManifest
         }
         return await artifacts.PublishAsync(manifest, cancellationToken).ConfigureAwait(false);
     }
+
+    // What was read from JSON may hold null wherever a type says that it does not.
+    private static bool IsComplete(Manifest? manifest) =>
+        manifest is { Files: { } files, Tensors: { } tensors, Parents: { } parents, Experts: { } experts }
+            && files.All(f => f?.Path is not null) && tensors.All(t => t is { Name: not null, DType: not null, Shape: not null }) && parents.All(p => p?.Relation is not null) && experts.All(e => e is not null);
 
     private static void CheckEntries(Manifest manifest)
     {

@@ -38,7 +38,7 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
     {
         Check(url);
         var kinds = events is null || events.Count == 0 ? RegistryEvents.Kinds : events;
-        if (kinds.FirstOrDefault(k => !RegistryEvents.Kinds.Contains(k)) is { } unknown)
+        if (kinds.Where(k => !RegistryEvents.Kinds.Contains(k)).ToList() is [var unknown, ..])
             throw new UserInputException($"There is no event '{unknown}': {string.Join(", ", RegistryEvents.Kinds)}.");
         var webhook = new Webhook(Guid.CreateVersion7().ToString("n"), url, kinds, model, actor, time.GetUtcNow());
         var secret = "whsec_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));

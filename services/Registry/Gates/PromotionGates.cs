@@ -39,6 +39,8 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
     {
         foreach (var gate in gates)
         {
+            if (gate?.Alias is null)
+                throw new UserInputException("Every gate names an alias: {\"alias\": \"champion\", \"rule\": \"loss < 3\", \"approvals\": 1}.");
             ModelRegistry.ValidateAlias(gate.Alias);
             PromotionRule.Parse(gate.Rule);
             if (gate.Approvals is < 0 or > MostApprovals)

@@ -40,6 +40,7 @@ const int VersionsEach = 50;
     ("MLflow: get version", r => $"/api/2.0/mlflow/model-versions/get?name={RegistrySeed.Model(r.Next(Models))}&version={r.Next(VersionsEach) + 1}"),
 ];
 Func<Task<long?>> scans = () => Task.FromResult<long?>(null);
+Func<TimeSpan> cpuOfServer = () => TimeSpan.Zero;
 if (which is "sqlite" or "both")
     await MeasureAsync("SQLite", null);
 if (which is "postgresql" or "both")
@@ -66,7 +67,8 @@ async Task MeasureAsync(string database, string? connection)
         if (connection is not null)
             await open.ExecuteAsync("vacuum analyze"); // what the server does by itself after a while
     }
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{database}: {Models * VersionsEach:N0} versions seeded in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s; {requests} requests each\n\n| page or query | p50 ms | p95 ms | max ms | rows read by scans of whole tables, of a request |\n|---|---|---|---|---|"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{database}: {Models * VersionsEach:N0} versions seeded in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s; {requests} requests each\n\n| page or query | p50 ms | p95 ms | max ms | CPU ms a request | rows of whole-table scans a request |\n|---|---|---|---|---|---|"));
+    cpuOfServer = connection is null ? () => TimeSpan.Zero : () => CpuOf(new NpgsqlConnectionStringBuilder(connection).Port);
     scans = connection is null ? () => Task.FromResult<long?>(null) : () => ScannedAsync(connection);
     using var http = server.Client();
     foreach (var (name, path) in pages)
@@ -79,7 +81,7 @@ async Task MeasurePageAsync(HttpClient http, string name, Func<Random, string> p
 {
     var random = new Random(1);
     var times = new List<double>();
-    var scanned = await scans();
+    var before = await UsedAsync();
     for (var i = -5; i < requests; i++)
     {
         var started = Stopwatch.GetTimestamp();
@@ -90,14 +92,14 @@ async Task MeasurePageAsync(HttpClient http, string name, Func<Random, string> p
         if (i >= 0)
             times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
-    Report(name, times, (await scans() - scanned) / (requests + 5));
+    Report(name, times, before, await UsedAsync(), requests + 5);
 }
 
 async Task MeasureDeepAsync(HttpClient http, string name, string path)
 {
     var times = new List<double>();
     string? cursor = null;
-    var scanned = await scans();
+    var before = await UsedAsync();
     for (var i = 0; i < requests; i++)
     {
         var started = Stopwatch.GetTimestamp();
@@ -105,7 +107,7 @@ async Task MeasureDeepAsync(HttpClient http, string name, string path)
         times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         cursor = JsonSerializer.Deserialize<JsonElement>(text).GetProperty("next").GetString();
     }
-    Report(name, times, (await scans() - scanned) / requests);
+    Report(name, times, before, await UsedAsync(), requests);
 }
 
 // What PostgreSQL says it read by sequential scans of tables that grow with versions; its sessions say so at their end.
@@ -117,8 +119,32 @@ async Task<long?> ScannedAsync(string connection)
     return await open.ExecuteScalarAsync<long>("select coalesce(sum(seq_tup_read), 0)::bigint from pg_stat_user_tables where relname in ('registry_version', 'registry_card', 'registry_fact', 'registry_tag', 'registry_alias_move', 'registry_artifact', 'registry_edge', 'registry_event', 'registry_storage')");
 }
 
-static void Report(string name, List<double> times, long? scanned)
+// Processor time does not depend on what else the machine does: that of this process, client and server in one, and that of the database server.
+async Task<(long? Scanned, TimeSpan Cpu)> UsedAsync()
+{
+    var scanned = await scans(); // ends the database's sessions, whose time is then added to the server's
+    return (scanned, Environment.CpuUsage.TotalTime + cpuOfServer());
+}
+
+static TimeSpan CpuOf(int port)
+{
+    foreach (var process in Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
+    {
+        try
+        {
+            if (File.ReadAllText(Path.Combine(process, "cmdline")).Contains($"/bin/postgres\0-D", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(process, "cmdline")).Contains($"\0-p\0{port}\0", StringComparison.Ordinal))
+                return TimeSpan.FromMilliseconds(10 * File.ReadAllText(Path.Combine(process, "stat")).Split(' ')[13..17].Sum(t => long.Parse(t, CultureInfo.InvariantCulture)));
+        }
+        catch (IOException)
+        {
+            // It ended meanwhile.
+        }
+    }
+    return TimeSpan.Zero;
+}
+
+static void Report(string name, List<double> times, (long? Scanned, TimeSpan Cpu) before, (long? Scanned, TimeSpan Cpu) after, int requests)
 {
     times.Sort();
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {times[times.Count / 2]:0.0} | {times[(int)(times.Count * 0.95)]:0.0} | {times[^1]:0.0} | {(scanned is null ? "see QueryPlanTests" : $"{scanned:N0}")} |"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {times[times.Count / 2]:0.0} | {times[(int)(times.Count * 0.95)]:0.0} | {times[^1]:0.0} | {(after.Cpu - before.Cpu).TotalMilliseconds / requests:0.0} | {(after.Scanned is null ? "-" : $"{(after.Scanned - before.Scanned) / requests:N0}")} |"));
 }

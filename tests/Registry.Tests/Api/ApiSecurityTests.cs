@@ -48,6 +48,34 @@ public sealed class ApiSecurityTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("PUT", "/api/v1/models/demo/gates", """{"items":[null]}""")]
+    [InlineData("PUT", "/api/v1/models/demo/gates", """{"items":[{"rule":"loss < 1"}]}""")]
+    [InlineData("PUT", "/api/v1/models/demo/aliases/a", """{"version":"1"}""")]
+    [InlineData("PUT", "/api/v1/models/demo/aliases/a", "{")]
+    [InlineData("PATCH", Version, """{"tags":[1]}""")]
+    [InlineData("PUT", Version + "/signatures", "{}")]
+    [InlineData("POST", "/api/v1/webhooks", """{"url":"https://example.org","events":[null]}""")]
+    [InlineData("POST", "/api/v1/blobs/missing", """{"digests":["zz"]}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", "null")]
+    [InlineData("POST", "/api/v1/models/demo/versions", """{"manifest":null}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", """{"manifest":{"kind":"checkpoint","files":null}}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", """{"manifest":{"kind":"checkpoint","files":[null]}}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", """{"manifest":{"kind":"checkpoint","tensors":[null],"experts":[null]}}""")]
+    [InlineData("POST", "/api/v1/models/demo/versions", """{"manifest":{"kind":"checkpoint"},"tags":{"a":null}}""")]
+    [InlineData("GET", "/api/v1/search?limit=x", "")]
+    public async Task Body_OfAnotherShape_IsRefusedWithAReason(string method, string path, string body)
+    {
+        using var admin = _server.Client();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body.Length == 0 ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+
+        using var answer = await admin.SendAsync(request);
+
+        ((int)answer.StatusCode).ShouldBeInRange(400, 422);
+        answer.Content.Headers.ContentType?.MediaType.ShouldBe("application/problem+json");
+        (await answer.Content.ReadAsStringAsync()).ShouldContain("\"detail\":\"");
+    }
+
+    [Theory]
     [InlineData("PUT", "/api/v1/models/demo/aliases/champion", RegistryServer.Submitter, """{"version":1}""")]
     [InlineData("DELETE", "/api/v1/models/demo/aliases/champion", RegistryServer.Submitter, "")]
     [InlineData("POST", "/api/v1/models/demo/aliases/champion/revert", RegistryServer.Submitter, "{}")]

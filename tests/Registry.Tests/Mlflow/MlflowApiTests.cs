@@ -181,6 +181,49 @@ public sealed class MlflowApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Version_OfARun_KeepsItsIdAsMlflowWritesIt()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        var run = Guid.NewGuid().ToString("N");
+
+        (await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex, run)).RunId.ShouldBe(run);
+
+        (await _client.SearchModelVersionsAsync($"run_id = '{run}'")).ModelVersions.ShouldHaveSingleItem().Version.ShouldBe("1");
+        (await FailsAsync(() => _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex, "my run"))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
+    }
+
+    [Fact]
+    public async Task Version_Deleted_IsGone()
+    {
+        await _client.CreateRegisteredModelAsync("moe");
+        await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex);
+
+        await _client.DeleteModelVersionAsync("moe", "1");
+
+        (await FailsAsync(() => _client.GetModelVersionAsync("moe", "1"))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+        (await _client.CreateModelVersionAsync("moe", _checkpoint.Root.Hex)).Version.ShouldBe("2");
+    }
+
+    [Theory]
+    [InlineData("POST", "registered-models/rename", "{}", "ENDPOINT_NOT_FOUND", 404)]
+    [InlineData("GET", "registered-models/create", "", "ENDPOINT_NOT_FOUND", 404)]
+    [InlineData("POST", "registered-models/create", "{bad", "MALFORMED_REQUEST", 400)]
+    [InlineData("POST", "registered-models/create", "[]", "INVALID_PARAMETER_VALUE", 400)]
+    [InlineData("POST", "registered-models/create", "{\"name\":{}}", "INVALID_PARAMETER_VALUE", 400)]
+    [InlineData("POST", "registered-models/create", "{\"name\":\"x\",\"tags\":[null]}", "INVALID_PARAMETER_VALUE", 400)]
+    [InlineData("POST", "registered-models/create", "{\"name\":\"x\",\"tags\":[{\"key\":1,\"value\":2}]}", "INVALID_PARAMETER_VALUE", 400)]
+    public async Task Request_ThatIsNone_HasACode(string method, string path, string body, string code, int status)
+    {
+        // curl's content type where none is given
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/api/2.0/mlflow/" + path) { Content = body.Length == 0 ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/x-www-form-urlencoded") };
+        using var answer = await _http.SendAsync(request);
+
+        var error = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(await answer.Content.ReadAsStringAsync());
+
+        (error.GetProperty("error_code").GetString(), (int)answer.StatusCode).ShouldBe((code, status));
+    }
+
+    [Fact]
     public async Task Search_OrderedByChange_GoesOnByPages()
     {
         foreach (var name in new[] { "c", "a", "b" })

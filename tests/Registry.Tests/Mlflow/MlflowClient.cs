@@ -43,6 +43,8 @@ internal sealed class MlflowClient(HttpClient http)
     public async Task<MlflowVersion> UpdateModelVersionAsync(string name, string version, string description) =>
         (await SendAsync<VersionAnswer>(HttpMethod.Patch, "model-versions/update", new { name, version, description })).ModelVersion;
 
+    public Task DeleteModelVersionAsync(string name, string version) => SendAsync<JsonElement>(HttpMethod.Delete, "model-versions/delete", new { name, version });
+
     public Task SetModelVersionTagAsync(string name, string version, string key, string value) => SendAsync<JsonElement>(HttpMethod.Post, "model-versions/set-tag", new { name, version, key, value });
 
     public async Task<string> GetModelVersionDownloadUriAsync(string name, string version) =>

@@ -18,7 +18,7 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
     public static void Map(IEndpointRouteBuilder routes)
     {
         var all = routes.MapGroup("/api/2.0/mlflow").AddEndpointFilter<MlflowErrorFilter>().WithTags("mlflow").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LongestBody));
-        var (viewer, submitter, promoter) = (all.MapGroupFor(ApiRole.Viewer), all.MapGroupFor(ApiRole.Submitter), all.MapGroupFor(ApiRole.Promoter));
+        var (viewer, submitter, promoter, admin) = (all.MapGroupFor(ApiRole.Viewer), all.MapGroupFor(ApiRole.Submitter), all.MapGroupFor(ApiRole.Promoter), all.MapGroupFor(ApiRole.Admin));
         Add(submitter, "POST", "registered-models/create", (api, r, http) => api.CreateModelAsync(r, http));
         Add(viewer, "GET", "registered-models/get", (api, r, http) => api.GetModelAsync(r.Require("name"), http));
         Add(viewer, "GET", "registered-models/search", (api, r, http) => api.SearchModelsAsync(r, http));
@@ -37,6 +37,8 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
         Add(submitter, "POST", "model-versions/set-tag", (api, r, http) => api.TagVersionAsync(r, r.Find("value") ?? "", http));
         Add(submitter, "DELETE", "model-versions/delete-tag", (api, r, http) => api.TagVersionAsync(r, null, http));
         Add(viewer, "GET", "model-versions/get-download-uri", (api, r, http) => api.DownloadUriAsync(r, http));
+        Add(admin, "DELETE", "model-versions/delete", (api, r, http) => api.DeleteVersionAsync(r, http));
+        viewer.Map("{**path}", object (HttpContext http) => throw new MlflowException("ENDPOINT_NOT_FOUND", StatusCodes.Status404NotFound, $"This registry has no {http.Request.Method} {http.Request.Path}."));
     }
 
     private static void Add(IEndpointRouteBuilder group, string method, string path, Handler handler) =>
@@ -124,7 +126,7 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
             {
                 // Every call makes a version, as in MLflow: the key is new each time.
                 Model = model.Name, Checkpoint = checkpoint, StepKey = Contracts.Digest.Of(Guid.CreateVersion7().ToByteArray()), Origin = source.Length > 200 ? source[..200] : source,
-                RunId = Guid.TryParse(request.Find("run_id"), out var run) ? run : Guid.Empty, Description = request.Find("description") ?? "", Tags = request.Tags(),
+                RunId = request.Run(), Description = request.Find("description") ?? "", Tags = request.Tags(),
             }, http.RequestAborted).ConfigureAwait(false);
         return new { model_version = MlflowViews.Of(version) };
     }
@@ -146,6 +148,13 @@ internal sealed class MlflowApi(ModelRegistry registry, ModelQueries models, Mlf
     {
         var version = await RequireAsync(request, http).ConfigureAwait(false);
         await registry.ChangeAsync(version.Model, version.Version, null, new Dictionary<string, string?> { [request.Require("key")] = value }, http.RequestAborted).ConfigureAwait(false);
+        return new { };
+    }
+
+    private async Task<object> DeleteVersionAsync(MlflowRequest request, HttpContext http)
+    {
+        var version = await RequireAsync(request, http).ConfigureAwait(false);
+        await registry.DeleteVersionAsync(version.Model, version.Version, http.RequestAborted).ConfigureAwait(false);
         return new { };
     }
 

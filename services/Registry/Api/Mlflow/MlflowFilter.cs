@@ -89,14 +89,18 @@ internal sealed partial class MlflowFilter
         var fits = isNumber ? op is not ("LIKE" or "ILIKE") : op is "=" or "!=" or "LIKE" or "ILIKE" or "IN";
         if (!fits || values.Any(v => IsText(v) == isNumber))
             throw MlflowException.Invalid(isNumber ? $"'{key}' is compared with a number." : $"'{key}' is compared with a text in quotes, by =, !=, LIKE, ILIKE or IN.");
-        // A version's source is shown with a scheme.
-        var found = values.Select(v => isNumber ? long.Parse(v, CultureInfo.InvariantCulture) : (object)(key == "source_path" && op is "=" or "!=" or "IN" && Unquote(v).StartsWith(MlflowSource.Scheme, StringComparison.Ordinal) ? Unquote(v)[MlflowSource.Scheme.Length..] : Unquote(v)));
-        var condition = Compare(column, op, [.. found]);
+        var condition = Compare(column, op, [.. values.Select(v => isNumber ? long.Parse(v, CultureInfo.InvariantCulture) : (object)AsStored(key, Unquote(v)))]);
         // On SQLite a plus keeps the column's index out: which index is read is decided by counting.
         _conditions.Add(_isSqlite && column[0] == 'v' ? "+" + condition : condition);
         if (op is "=" or "IN" && column[0] == 'v')
             _picks.Add((_conditions.Count - 1, new Pick($"select v.id as version_id from registry_version v where {condition}", Parameters)));
     }
+
+    /// <summary>Sources are shown with a scheme, and runs without hyphens.</summary>
+    private static string AsStored(string key, string value) =>
+        key == "source_path" && value.StartsWith(MlflowSource.Scheme, StringComparison.Ordinal) ? value[MlflowSource.Scheme.Length..]
+        : key == "run_id" && Guid.TryParse(value, out var run) ? run.ToString("D")
+        : value;
 
     private string Compare(string column, string op, IReadOnlyList<object> values) => op switch
     {

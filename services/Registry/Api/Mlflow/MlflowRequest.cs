@@ -54,10 +54,20 @@ internal sealed class MlflowRequest(JsonElement body, IQueryCollection query)
             return tags;
         foreach (var tag in list.EnumerateArray())
         {
-            if (tag.ValueKind != JsonValueKind.Object || !tag.TryGetProperty("key", out var key) || key.GetString() is not { Length: > 0 } name)
-                throw MlflowException.Invalid("Every tag is an object with 'key' and 'value'.");
-            tags[name] = tag.TryGetProperty("value", out var value) ? value.GetString() ?? "" : "";
+            if (tag.ValueKind != JsonValueKind.Object || TextOf(tag, "key") is not { Length: > 0 } name)
+                throw MlflowException.Invalid("Every tag is an object with 'key' and 'value', which are texts.");
+            tags[name] = TextOf(tag, "value") ?? "";
         }
         return tags;
     }
+
+    /// <summary>A run, which MLflow names by 32 hex digits; empty without one.</summary>
+    public Guid Run() => Find("run_id") is not { Length: > 0 } text ? Guid.Empty
+        : Guid.TryParse(text, out var run) ? run
+        : throw MlflowException.Invalid("Parameter 'run_id' must be 32 hex digits.");
+
+    private static string? TextOf(JsonElement tag, string name) =>
+        !tag.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
+        : value.ValueKind == JsonValueKind.String ? value.GetString()
+        : throw MlflowException.Invalid("Every tag is an object with 'key' and 'value', which are texts.");
 }

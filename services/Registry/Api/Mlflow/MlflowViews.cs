@@ -31,7 +31,7 @@ internal static class MlflowViews
         current_stage = "None",
         description = version.Description,
         source = SourceOf(version),
-        run_id = version.RunId == Guid.Empty ? "" : version.RunId.ToString("D"),
+        run_id = version.RunId == Guid.Empty ? "" : version.RunId.ToString("N"),
         status = "READY",
         status_message = "",
         tags = Tags(version.Tags),
