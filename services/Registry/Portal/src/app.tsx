@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { ApiError, get, send, whenSignedOut } from './api/client';
 import type { Role, Session } from './api/types';
 import { Boundary } from './parts/boundary';
@@ -101,6 +101,12 @@ function CurrentPage() {
 
 function Frame({ session, onSignOut, children }: { session: Session; onSignOut: () => void; children: ReactNode }) {
   const { path } = useAddress();
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // In a narrow window the pages stand in one line that scrolls.
+    const here = nav.current?.querySelector<HTMLElement>('[aria-current]');
+    if (here) nav.current!.scrollLeft = here.offsetLeft - (nav.current!.clientWidth - here.offsetWidth) / 2;
+  }, [path]);
   const isAt = (href: string) => path === href || path.startsWith(href + '/') || (path === '/' && href === '/runs');
   return (
     <>
@@ -112,7 +118,7 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
           <Icon name="brand" />
           Espalier
         </Link>
-        <nav aria-label="Pages">
+        <nav aria-label="Pages" ref={nav}>
           {places.map((place) => (
             <Link key={place.href} href={place.href} aria-current={isAt(place.href) ? 'page' : undefined}>
               <Icon name={place.icon} />
