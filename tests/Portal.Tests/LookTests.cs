@@ -53,13 +53,13 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
             await visit.Page.GotoAsync("/");
             await visit.Page.GetByLabel("API key").WaitForAsync();
             paints.Add(await visit.Page.EvaluateAsync<double>("performance.getEntriesByName('first-contentful-paint')[0].startTime"));
-            await visit.SignInAsync(site.KeyOf("viewer"));
+            await visit.TypeKeyAsync(site.KeyOf("viewer"));
             await visit.Page.Locator(".live.live").WaitForAsync();
             bytes = await visit.Page.EvaluateAsync<double>("[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((sum, e) => sum + e.transferSize, 0)");
         }
         output.WriteLine($"{bytes:N0} bytes over the network to the list of runs; first contentful paint after {string.Join(", ", paints.Select(p => $"{p:0}"))} ms");
 
-        bytes.ShouldBeLessThan(MostBytes);
+        bytes.ShouldBeInRange(20_000, MostBytes); // less would be the weight of a cache
         paints.Min().ShouldBeLessThan(MostMilliseconds);
     }
 

@@ -52,10 +52,16 @@ public sealed class PortalVisit : IAsyncDisposable
         return visit;
     }
 
-    /// <summary>Types a key at the door.</summary>
+    /// <summary>Goes to the door and types a key.</summary>
     public async Task SignInAsync(string key)
     {
         await Page.GotoAsync("/");
+        await TypeKeyAsync(key);
+    }
+
+    /// <summary>Types a key at the door.</summary>
+    public async Task TypeKeyAsync(string key)
+    {
         await Page.GetByLabel("API key").FillAsync(key);
         await Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await Page.GetByRole(AriaRole.Navigation).WaitForAsync();
