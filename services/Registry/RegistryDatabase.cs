@@ -13,7 +13,7 @@ public sealed class RegistryDatabase(RegistryOptions options)
     // Of a connection, not of the file: a cache of 32 MiB, and pages of the file mapped instead of copied. LIKE tells capitals apart, as it does on PostgreSQL.
     private const string Pragmas = "pragma journal_mode=wal; pragma foreign_keys=on; pragma busy_timeout=10000; pragma cache_size=-32768; pragma mmap_size=1073741824; pragma temp_store=memory; pragma case_sensitive_like=on";
 
-    // Statements here take milliseconds; compiling one to machine code first takes a hundred. Whoever names options of a session decides on that too.
+    // Statements here are short, and compiling them to machine code first does not pay. Whoever names options of a session decides on that too.
     private readonly string _postgres = options.IsPostgres && new NpgsqlConnectionStringBuilder(options.Database) is { Options: null or "" } settings
         ? new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Options = "-c jit=off" }.ConnectionString
         : options.Database;

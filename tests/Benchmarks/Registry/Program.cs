@@ -40,7 +40,6 @@ const int VersionsEach = 50;
     ("MLflow: get version", r => $"/api/2.0/mlflow/model-versions/get?name={RegistrySeed.Model(r.Next(Models))}&version={r.Next(VersionsEach) + 1}"),
 ];
 Func<Task<long?>> scans = () => Task.FromResult<long?>(null);
-Func<TimeSpan> cpuOfServer = () => TimeSpan.Zero;
 if (which is "sqlite" or "both")
     await MeasureAsync("SQLite", null);
 if (which is "postgresql" or "both")
@@ -68,7 +67,6 @@ async Task MeasureAsync(string database, string? connection)
             await open.ExecuteAsync("vacuum analyze"); // what the server does by itself after a while
     }
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{database}: {Models * VersionsEach:N0} versions seeded in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s; {requests} requests each\n\n| page or query | p50 ms | p95 ms | max ms | CPU ms a request | rows of whole-table scans a request |\n|---|---|---|---|---|---|"));
-    cpuOfServer = connection is null ? () => TimeSpan.Zero : () => CpuOf(new NpgsqlConnectionStringBuilder(connection).Port);
     scans = connection is null ? () => Task.FromResult<long?>(null) : () => ScannedAsync(connection);
     using var http = server.Client();
     foreach (var (name, path) in pages)
@@ -119,29 +117,8 @@ async Task<long?> ScannedAsync(string connection)
     return await open.ExecuteScalarAsync<long>("select coalesce(sum(seq_tup_read), 0)::bigint from pg_stat_user_tables where relname in ('registry_version', 'registry_card', 'registry_fact', 'registry_tag', 'registry_alias_move', 'registry_artifact', 'registry_edge', 'registry_event', 'registry_storage')");
 }
 
-// Processor time does not depend on what else the machine does: that of this process, client and server in one, and that of the database server.
-async Task<(long? Scanned, TimeSpan Cpu)> UsedAsync()
-{
-    var scanned = await scans(); // ends the database's sessions, whose time is then added to the server's
-    return (scanned, Environment.CpuUsage.TotalTime + cpuOfServer());
-}
-
-static TimeSpan CpuOf(int port)
-{
-    foreach (var process in Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
-    {
-        try
-        {
-            if (File.ReadAllText(Path.Combine(process, "cmdline")).Contains($"/bin/postgres\0-D", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(process, "cmdline")).Contains($"\0-p\0{port}\0", StringComparison.Ordinal))
-                return TimeSpan.FromMilliseconds(10 * File.ReadAllText(Path.Combine(process, "stat")).Split(' ')[13..17].Sum(t => long.Parse(t, CultureInfo.InvariantCulture)));
-        }
-        catch (IOException)
-        {
-            // It ended meanwhile.
-        }
-    }
-    return TimeSpan.Zero;
-}
+// Processor time depends little on what else the machine does: that of this process, which is client, server and SQLite in one.
+async Task<(long? Scanned, TimeSpan Cpu)> UsedAsync() => (await scans(), Environment.CpuUsage.TotalTime);
 
 static void Report(string name, List<double> times, (long? Scanned, TimeSpan Cpu) before, (long? Scanned, TimeSpan Cpu) after, int requests)
 {
