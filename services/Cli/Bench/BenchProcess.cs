@@ -26,9 +26,9 @@ internal sealed class BenchProcess : IDisposable
     /// <summary>The last line that the process wrote to standard error.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Starts ours.</summary>
-    public static BenchProcess Ours(BenchShape shape, BenchWorkKind kind) =>
-        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--shape", shape.Name, "--work", Name(kind)]);
+    /// <summary>Starts ours in one precision.</summary>
+    public static BenchProcess Ours(BenchShape shape, BenchWorkKind kind, string precision) =>
+        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--shape", shape.Name, "--work", Name(kind), "--precision", precision]);
 
     /// <summary>Starts the peer in one precision.</summary>
     public static BenchProcess Peer(BenchShape shape, BenchWorkKind kind, string precision) =>

@@ -22,10 +22,12 @@ internal static class BenchTables
         {
             table.AddRow(
                 r.Work == BenchWorkKind.Train ? "train" : "forward", r.Shape, Text($"{r.Ratio:0.00}x"), Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Text($"{r.RatioLimit:0.0}x"),
-                Text($"{r.TokensPerSecond:f0}"), Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"), Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
+                Text($"{r.TokensPerSecond:f0} {r.Mode}"), Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"), Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
                 Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : "", Text($"{r.MemoryRatio:0.00}"));
         }
         terminal.Write(table);
+        foreach (var r in results.Where(r => r.OtherMode is not null))
+            terminal.Output.WriteLine($"ours, other mode, {r.Shape} {r.Work}: {r.OtherMode}");
         foreach (var r in results.Where(r => r.PeerOtherMode is not null))
             terminal.Output.WriteLine($"peer, other mode, {r.Shape} {r.Work}: {r.PeerOtherMode}");
     }

@@ -25,10 +25,15 @@ internal sealed class BenchWork : IDisposable
     private readonly DecoderTrainer? _trainer;
     private int _step;
 
-    public BenchWork(BenchShape shape, BenchWorkKind kind)
+    /// <summary>Makes the model.</summary>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="kind">What a step is.</param>
+    /// <param name="isBf16">Computes in bfloat16 with float32 weights, as <c>precision: bf16</c> does.</param>
+    public BenchWork(BenchShape shape, BenchWorkKind kind, bool isBf16 = false)
     {
         (_shape, _kind) = (shape, kind);
         Decoder = MoeDecoder.Create(shape.Config, seed: 1);
+        Decoder.ComputeType = isBf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         if (kind == BenchWorkKind.Train)
         {
             _optimizer = new AdamW(Decoder.Buffer);

@@ -18,11 +18,11 @@ internal sealed record BenchTurn(IReadOnlyList<double> Seconds, double Loss, lon
 /// </summary>
 internal static class BenchWorker
 {
-    public static void Run(BenchShape shape, BenchWorkKind kind, TextReader input, TextWriter output)
+    public static void Run(BenchShape shape, BenchWorkKind kind, bool isBf16, TextReader input, TextWriter output)
     {
         TorchRuntime.Initialize();
         var start = Memory("VmRSS");
-        using var work = new BenchWork(shape, kind);
+        using var work = new BenchWork(shape, kind, isBf16);
         while (input.ReadLine() is { } line)
         {
             var steps = Enumerable.Range(0, int.Parse(line, CultureInfo.InvariantCulture)).Select(_ => work.Step()).ToList();

@@ -24,6 +24,12 @@ internal sealed record SpeedResult
 
     public double? PeerTokensPerSecond { get; init; }
 
+    /// <summary>Our faster mode, fp32 or bf16.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>What was seen of our other mode.</summary>
+    public string? OtherMode { get; init; }
+
     /// <summary>The peer's faster mode, fp32 or bf16.</summary>
     public string? PeerMode { get; init; }
 
@@ -65,18 +71,18 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, bool isAlon
 
     public async Task<SpeedResult> RunAsync(BenchShape shape, BenchWorkKind kind, CancellationToken cancellationToken)
     {
-        using var ours = BenchProcess.Ours(shape, kind);
-        var warm = await Answer(ours, "ours", 2, cancellationToken).ConfigureAwait(false);
-        var steps = Steps(warm);
+        var own = await BestAsync("ours", shape, precision => precision == "fp32" || HasBf16 ? BenchProcess.Ours(shape, kind, precision) : null, cancellationToken).ConfigureAwait(false);
+        using var ours = own.Process;
+        var steps = Steps(await Answer(ours, "ours", 1, cancellationToken).ConfigureAwait(false));
         if (isAlone)
         {
             var turns = new List<BenchTurn>();
             for (var pair = 0; pair < pairs; pair++)
                 turns.Add(await Answer(ours, "ours", steps, cancellationToken).ConfigureAwait(false));
-            return Result(shape, kind, turns);
+            return Result(shape, kind, turns) with { Mode = own.Mode, OtherMode = own.Other };
         }
 
-        var (peer, mode, other) = await BestPeerAsync(shape, kind, cancellationToken).ConfigureAwait(false);
+        var (peer, mode, other) = await BestAsync("peer", shape, precision => BenchProcess.Peer(shape, kind, precision), cancellationToken).ConfigureAwait(false);
         using (peer)
         {
             var peerSteps = Steps(await Answer(peer, "peer", 1, cancellationToken).ConfigureAwait(false));
@@ -96,6 +102,8 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, bool isAlon
                 RatioLow = ratios[0],
                 RatioHigh = ratios[^1],
                 Pairs = pairs,
+                Mode = own.Mode,
+                OtherMode = own.Other,
                 PeerTokensPerSecond = peerRate,
                 PeerMode = mode,
                 PeerOtherMode = other,
@@ -126,20 +134,25 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, bool isAlon
         };
     }
 
-    // The peer in fp32, unless one step in bf16 is faster; a mode that takes twice as long need not be waited for.
-    private async Task<(BenchProcess Peer, string Mode, string Other)> BestPeerAsync(BenchShape shape, BenchWorkKind kind, CancellationToken cancellationToken)
+    // Tensor operations in bf16 are emulated without these instructions, a hundred times slower.
+    private static bool HasBf16 => System.Runtime.Intrinsics.X86.Avx512BW.IsSupported;
+
+    // A side in fp32, unless one step in bf16 is faster; a mode that takes twice as long need not be waited for.
+    private static async Task<(BenchProcess Process, string Mode, string Other)> BestAsync(
+        string side, BenchShape shape, Func<string, BenchProcess?> start, CancellationToken cancellationToken)
     {
-        var fp32 = BenchProcess.Peer(shape, kind, "fp32");
-        await Answer(fp32, "peer", 1, cancellationToken).ConfigureAwait(false); // warm
-        var wide = await Answer(fp32, "peer", 1, cancellationToken).ConfigureAwait(false);
-        var bf16 = BenchProcess.Peer(shape, kind, "bf16");
+        var fp32 = start("fp32")!;
+        await Answer(fp32, side, 1, cancellationToken).ConfigureAwait(false); // warm
+        var wide = await Answer(fp32, side, 1, cancellationToken).ConfigureAwait(false);
+        if (start("bf16") is not { } bf16)
+            return (fp32, "fp32", "bf16: not tried, this processor has no such arithmetic");
         var limit = TimeSpan.FromSeconds(12 + 4 * wide.Seconds[0]);
         if (await bf16.RunAsync(1, limit, cancellationToken).ConfigureAwait(false) is null)
         {
             bf16.Dispose();
             return (fp32, "fp32", $"bf16: no step within {limit.TotalSeconds:f0} s");
         }
-        var half = await Answer(bf16, "peer", 1, cancellationToken).ConfigureAwait(false);
+        var half = await Answer(bf16, side, 1, cancellationToken).ConfigureAwait(false);
         var isFaster = half.Seconds[0] < wide.Seconds[0];
         (isFaster ? fp32 : bf16).Dispose();
         return isFaster

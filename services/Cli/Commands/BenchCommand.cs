@@ -95,12 +95,12 @@ internal static class BenchCommand
     // What a measured process runs; not for people.
     private static Command Worker()
     {
-        var (shape, work) = (Shape(), new Option<string>("--work") { DefaultValueFactory = _ => "train" });
-        var command = new Command("worker", "Measured process of the other commands.") { shape, work };
+        var (shape, work, precision) = (Shape(), new Option<string>("--work") { DefaultValueFactory = _ => "train" }, new Option<string>("--precision") { DefaultValueFactory = _ => "fp32" });
+        var command = new Command("worker", "Measured process of the other commands.") { shape, work, precision };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
-            BenchWorker.Run(Shapes(parsed.GetValue(shape))[0], parsed.GetValue(work) == "train" ? BenchWorkKind.Train : BenchWorkKind.Calibrate, Console.In, Console.Out);
+            BenchWorker.Run(Shapes(parsed.GetValue(shape))[0], parsed.GetValue(work) == "train" ? BenchWorkKind.Train : BenchWorkKind.Calibrate, parsed.GetValue(precision) == "bf16", Console.In, Console.Out);
             return ExitCodes.Done;
         });
         return command;

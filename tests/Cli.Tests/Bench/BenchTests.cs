@@ -30,7 +30,7 @@ public class BenchTests
     {
         using var output = new StringWriter();
 
-        BenchWorker.Run(BenchShape.All[0], BenchWorkKind.Train, new StringReader("1\n3\n"), output);
+        BenchWorker.Run(BenchShape.All[0], BenchWorkKind.Train, isBf16: false, new StringReader("1\n3\n"), output);
 
         var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
         turns.Select(t => t.Seconds.Count).ShouldBe([1, 3]);
