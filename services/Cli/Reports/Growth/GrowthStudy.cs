@@ -54,6 +54,7 @@ internal sealed class GrowthStudy
     private StudyRow Row(StudyArm arm) => new(
         arm, Gap(arm.First.Tokens),
         arm.First.Grown is null ? null : Closure(arm),
+        arm.First.Grown is null ? null : Control(Small, arm.First.Tokens) is { } small ? Estimate.Mean([.. Pairs(arm, small).Select(p => p.A.Loss - p.B.Loss)]) : null,
         arm.First.Grown is null ? null : Reference(arm) is { } reference ? Estimate.Mean([.. Pairs(arm, reference).Select(p => p.A.Loss - p.B.Loss)]) : null,
         arm.First.Grown is null ? null : Control(Large, arm.First.Tokens) is { } large ? Estimate.Mean([.. Pairs(arm, large).Select(p => 1 - p.A.Seconds / p.B.Seconds)]) : null,
         arm.First.Grown is null ? null : SavedSeconds(arm));
@@ -95,7 +96,8 @@ internal sealed class GrowthStudy
 /// <param name="Arm">The arm.</param>
 /// <param name="Gap">Small minus large at its tokens.</param>
 /// <param name="Closure">Share of that gap that it closes; null for controls.</param>
+/// <param name="AgainstSmall">Its loss less that of the small one after the same tokens; null for controls.</param>
 /// <param name="AgainstFirst">Its loss less that of the first grown arm with the same transition and budget; null for that one.</param>
 /// <param name="SavedShare">Share of the large control's seconds at the same tokens that it saves.</param>
 /// <param name="SavedSeconds">Seconds saved at equal loss; a lower bound when no large control reached that loss.</param>
-internal sealed record StudyRow(StudyArm Arm, Estimate? Gap, Estimate? Closure, Estimate? AgainstFirst, Estimate? SavedShare, (double Seconds, bool IsAtLeast)? SavedSeconds);
+internal sealed record StudyRow(StudyArm Arm, Estimate? Gap, Estimate? Closure, Estimate? AgainstSmall, Estimate? AgainstFirst, Estimate? SavedShare, (double Seconds, bool IsAtLeast)? SavedSeconds);

@@ -27,6 +27,7 @@ internal sealed record StudyArm(string Name, IReadOnlyList<StudyModel> Models)
 
     public double Operations => Models.Average(m => m.Operations);
 
-    /// <summary>Name of the line that the arm is a point of: arms that differ in the training budget alone share it.</summary>
-    public string Series(StudyArm smallest) => First.Grown ?? (First.Parameters > smallest.First.Parameters ? GrowthStudy.LargeName : GrowthStudy.SmallName);
+    /// <summary>Name of the line that the arm is a point of: grown arms whose names differ in the budget at their end alone share it.</summary>
+    public string Series(StudyArm smallest) => First.Grown is not null ? Name.TrimEnd([.. "0123456789"]).TrimEnd('-')
+        : First.Parameters > smallest.First.Parameters ? GrowthStudy.LargeName : GrowthStudy.SmallName;
 }

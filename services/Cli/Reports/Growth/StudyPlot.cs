@@ -8,7 +8,11 @@ internal static class StudyPlot
     private const double Width = 980, Height = 430, Top = 28, Bottom = 46, PanelWidth = 350, Legend = 800;
 
     private static readonly double[] Lefts = [58, 438];
-    private static readonly string[] Colors = ["#6b6b6b", "#1d2b26", "#1b7f5c", "#b4552d", "#3465a4", "#8b5aa8", "#a08a1e", "#c23b6b", "#4f8f8f", "#7a4b2a"];
+    private static readonly string[] Colors =
+    [
+        "#6b6b6b", "#1d2b26", "#1b7f5c", "#b4552d", "#3465a4", "#8b5aa8", "#a08a1e", "#c23b6b", "#4f8f8f", "#7a4b2a",
+        "#5fb89a", "#e39a75", "#7ea3d6", "#c3a3d9", "#d1c065", "#e58fb0", "#8fd0d0", "#b98d6e", "#9a9a9a", "#5a3d8a",
+    ];
 
     public static string Draw(GrowthStudy study)
     {

@@ -8,7 +8,7 @@ namespace Espalier.Cli.Reports.Growth;
 internal static class StudyTable
 {
     private static readonly string[] Columns =
-        ["arm", "grown at", "tokens", "held-out loss (seeds)", "gap closed (95 %)", "loss against the first grown arm", "training seconds", "seconds against large", "seconds saved at equal loss", "FLOPs"];
+        ["arm", "grown at", "tokens", "held-out loss (seeds)", "gap closed (95 %)", "loss against the small one", "loss against the first grown arm", "training seconds", "seconds against large", "seconds saved at equal loss", "FLOPs"];
 
     public static string Html(GrowthStudy study)
     {
@@ -64,6 +64,7 @@ internal static class StudyTable
         RunTable.Count(row.Arm.First.Tokens),
         string.Create(CultureInfo.InvariantCulture, $"{row.Arm.Loss:0.0000} ({row.Arm.Models.Min(m => m.Loss):0.000}-{row.Arm.Models.Max(m => m.Loss):0.000})"),
         row.Closure is not { } closure ? "-" : row.Gap is { Low: > 0 } ? $"{Share(closure.Value)} {Interval(closure, Share)}" : "no clear gap",
+        row.AgainstSmall is { } gained ? $"{Signed(gained.Value)} {Interval(gained, Signed)}" : "-",
         row.AgainstFirst is { } difference ? $"{Signed(difference.Value)} {Interval(difference, Signed)}" : "-",
         row.Arm.Seconds.ToString("0.0", CultureInfo.InvariantCulture),
         row.SavedShare is { } share ? $"{-share.Value:+0 %;-0 %;0 %}" : "-",
