@@ -43,6 +43,7 @@ public sealed class GrowthStudyTests
         row.Gap!.Value.Value.ShouldBe(0.2, 1e-9);
         row.Closure!.Value.Value.ShouldBe(0.75, 1e-5);
         row.Closure.Value.IsClear.ShouldBeTrue();
+        row.AgainstSmall!.Value.Value.ShouldBe(-0.15, 1e-5);
         row.SavedShare!.Value.Value.ShouldBe(1 - 23.0 / 26, 1e-9);
         study.Rows.Single(r => r.Arm.Name == "other-cpt").AgainstFirst!.Value.Value.ShouldBe(0.05, 1e-5);
         study.Smallest.Name.ShouldBe("small");
