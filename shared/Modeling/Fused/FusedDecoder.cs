@@ -15,7 +15,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
     private readonly Arena _arena = new();
     private LayerArguments _scratch;
-    private (long Tokens, int PerToken, bool Routes) _shape;
+    private (long Tokens, int PerToken) _shape;
 
     /// <summary>Whether kernels exist for the head of such a model.</summary>
     public static bool Supports(ParameterBuffer buffer, ScalarType computeType) =>
@@ -271,21 +271,24 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     private LayerArguments Prepare(DecoderLayer layer, long tokens, long length)
     {
         var arguments = Describe(layer, tokens, length);
-        var shape = (tokens, decoder.Config.ExpertsPerToken, layer.Dense is null);
+        var shape = (tokens, decoder.Config.ExpertsPerToken);
         if (_shape != shape)
         {
             _shape = shape;
+            // Enough for a layer of either kind, so that a model with both keeps it from layer to layer.
+            var any = arguments;
+            (any.Experts, any.PerToken, any.Inner) = (decoder.Config.Experts, decoder.Config.ExpertsPerToken, decoder.Config.ExpertSize);
             _arena.Fill(() =>
             {
                 var widths = (Query: arguments.Heads * arguments.HeadSize, Key: arguments.KeyValueHeads * arguments.HeadSize);
                 _scratch.Projected = _arena.Take<float>(tokens * (widths.Query + 2 * widths.Key));
                 _scratch.Rotated = _arena.Take<float>(tokens * (widths.Query + widths.Key));
                 _scratch.LogSumExp = _arena.Take<float>(tokens * arguments.Heads);
-                _scratch.Order = _arena.Take<int>(tokens * arguments.PerToken);
-                _scratch.SortedTokens = _arena.Take<int>(tokens * arguments.PerToken);
-                _scratch.ProbabilitySums = _arena.Take<float>(arguments.Experts);
+                _scratch.Order = _arena.Take<int>(tokens * any.PerToken);
+                _scratch.SortedTokens = _arena.Take<int>(tokens * any.PerToken);
+                _scratch.ProbabilitySums = _arena.Take<float>(any.Experts);
                 _scratch.SquaredLogSumExp = _arena.Take<double>(1);
-                _scratch.Partial = _arena.Take<float>(PartialLength(arguments));
+                _scratch.Partial = _arena.Take<float>(PartialLength(any));
             });
         }
         arguments.Projected = _scratch.Projected;

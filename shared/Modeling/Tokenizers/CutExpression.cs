@@ -11,7 +11,7 @@ namespace Espalier.Modeling.Tokenizers;
 /// </summary>
 internal sealed class CutExpression
 {
-    private const int LongestExpression = 1 << 16;
+    private const int LongestExpression = 1 << 14; // classes cost time by the square of their length
     private static readonly TimeSpan LongestMatch = TimeSpan.FromSeconds(10);
 
     // Case folding in the reference engine also takes U+017F to s. These are the groups that tokenizers use.
