@@ -1,10 +1,10 @@
-using System.Globalization;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
 using Espalier.SurgeryTests;
+using Espalier.Tests;
 
 namespace Espalier.Pruner.Tests;
 
@@ -24,12 +24,12 @@ public sealed class MemoryTests
         tiny.Cursor.Position = null;
         await DeepenAsync(tiny, config);
         GC.Collect();
-        ResetPeak();
-        var before = Read("VmRSS:");
+        ProcessMemory.ResetPeak();
+        var before = ProcessMemory.Now;
 
         await RunAsync(tiny);
 
-        var grown = Read("VmHWM:") - before;
+        var grown = ProcessMemory.Peak - before;
         tiny.Inputs[0].Artifact.SizeBytes.ShouldBeGreaterThan(2 * Cap);
         grown.ShouldBeLessThan(Cap);
     }
@@ -58,9 +58,4 @@ public sealed class MemoryTests
         var context = tiny.Context("""{"method":"heapr","ratio":0.25,"seed":1,"calibration":{"data":"file:words","samples":4,"length":16,"batch":2}}""");
         await new CalibrationRun(context, await tiny.OpenAsync(tiny.Inputs[0].Artifact), new Heapr(), CalibrationNeed.Gradients).RunAsync(context.ReadOptions<PruneOptions>(), default);
     }
-
-    private static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
-
-    private static long Read(string key) =>
-        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
 }

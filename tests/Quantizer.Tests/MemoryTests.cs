@@ -1,4 +1,3 @@
-using System.Globalization;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
@@ -24,12 +23,12 @@ public sealed class MemoryTests
         bench.Cursor.Clear();
         var deep = await DeepenAsync(bench, shallow, config);
         GC.Collect();
-        ResetPeak();
-        var before = Read("VmRSS:");
+        ProcessMemory.ResetPeak();
+        var before = ProcessMemory.Now;
 
         var result = await RunAsync(bench, deep);
 
-        var grown = Read("VmHWM:") - before;
+        var grown = ProcessMemory.Peak - before;
         deep.SizeBytes.ShouldBeGreaterThan(Cap + Cap / 4);
         result.Metrics["bytes"].ShouldBeLessThan(result.Metrics["bytes-before"] / 4);
         grown.ShouldBeLessThan(Cap);
@@ -61,9 +60,4 @@ public sealed class MemoryTests
             new StepInput("base", "model", model), new StepInput("bench", "calibration.data", data));
         return await new QuantizeStage().RunAsync(context, default);
     }
-
-    private static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
-
-    private static long Read(string key) =>
-        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
 }
