@@ -7,10 +7,10 @@ WORKDIR /src
 COPY . .
 
 FROM source AS build-cpu
-RUN dotnet publish services/Upcycler/Upcycler.csproj -c Release -p:Torch=TorchSharp-cpu -p:UseSystemIoHashingPackage=true -o /app
+RUN dotnet publish services/Upcycler/Upcycler.csproj -c Release -p:Torch=TorchSharp-cpu -o /app
 
 FROM source AS build-cuda
-RUN dotnet publish services/Upcycler/Upcycler.csproj -c Release -p:Torch=TorchSharp-cuda-linux -p:UseSystemIoHashingPackage=true -o /app
+RUN dotnet publish services/Upcycler/Upcycler.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS runtime
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 xz-utils && rm -rf /var/lib/apt/lists/*

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Espalier.Tests.Servers;
 
 namespace Espalier.CrashMatrix;
@@ -76,7 +77,7 @@ internal sealed partial class Site : IAsyncDisposable
         }
         else
         {
-            await Parallel.ForEachAsync(_container.GetBlobsAsync(), async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
+            await Parallel.ForEachAsync(_container.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, default), async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
         }
         Faults.Set(fault);
     }

@@ -149,7 +149,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<BlobReceipt> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(prefix: "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new BlobReceipt(digest, item.Properties.ContentLength ?? 0, IsNew: false);
     }
@@ -157,7 +157,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(prefix: "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new AgedBlob(digest, item.Properties.ContentLength ?? 0, item.Properties.LastModified ?? DateTimeOffset.MaxValue);
     }
@@ -223,7 +223,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<string> ListRecordsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(prefix: "records/" + prefix, cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "records/" + prefix, cancellationToken: cancellationToken).ConfigureAwait(false))
             yield return item.Name["records/".Length..];
     }
 
