@@ -2,8 +2,9 @@ using System.Runtime.Intrinsics.X86;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
+using Espalier.Stages;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

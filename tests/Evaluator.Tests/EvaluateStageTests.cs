@@ -4,7 +4,7 @@ using Espalier.Evaluator.Reports;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 using Espalier.Torch;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -6,7 +6,7 @@ using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 using Espalier.Torch;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -3,7 +3,7 @@ using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data.Sampling;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Torch;
 using TorchSharp;
 using static TorchSharp.torch;

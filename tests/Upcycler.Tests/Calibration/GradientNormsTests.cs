@@ -1,6 +1,6 @@
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Torch;
 using Espalier.Upcycler.Calibration;
 using TorchSharp;

@@ -3,7 +3,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Torch;
 
 namespace Espalier.Upcycler.Tests.Growth;
