@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Espalier.Contracts.FaultInjection;
 using Espalier.Contracts;
+using Espalier.FaultInjection;
 using Espalier.TestKit.Servers;
 using Espalier.TestKit.Services.Distributed;
 
