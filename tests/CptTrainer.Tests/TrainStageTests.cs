@@ -4,7 +4,6 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages;
-using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
