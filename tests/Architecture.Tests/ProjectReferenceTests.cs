@@ -10,14 +10,14 @@ public sealed class ProjectReferenceTests
     private static readonly Dictionary<string, string[]> AllowedShared = new()
     {
         ["Contracts"] = [],
-        ["Torch"] = [],
+        ["Kernels"] = [],
         ["System.IO.Hashing"] = [],
         ["Hosting"] = [],
-        ["Modeling"] = ["Torch"],
+        ["Modeling"] = ["Kernels"],
         ["Artifacts"] = ["Contracts", "System.IO.Hashing"],
         ["Pipelines"] = ["Contracts"],
         ["Messaging"] = ["Contracts"],
-        ["Stages"] = ["Contracts", "Messaging", "Artifacts", "Modeling", "Pipelines", "Torch", "Hosting"],
+        ["Stages"] = ["Contracts", "Messaging", "Artifacts", "Modeling", "Pipelines", "Hosting"],
     };
 
     public static TheoryData<string> SharedProjects() => Names("shared");
