@@ -6,8 +6,8 @@ using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
+using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
-using Espalier.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -3,8 +3,8 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
+using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
-using Espalier.Torch;
 
 namespace Espalier.Upcycler.Tests.Growth;
 
