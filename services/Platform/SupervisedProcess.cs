@@ -8,7 +8,8 @@ namespace Espalier.Platform;
 internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Action changed, Action<string> say)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(150);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30), StableAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(150);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
@@ -19,16 +20,17 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     /// <summary>How it is started.</summary>
     public ProcessPlan Plan { get; } = plan;
 
-    /// <summary>Ends when the process is ready for the first time; fails when it cannot be started.</summary>
+    /// <summary>Completes when the process is ready for the first time; fails when it cannot be started.</summary>
     public Task Ready => _ready.Task;
 
     /// <summary>Its state for other commands.</summary>
-    public ProcessState State => new() { Name = Plan.Name, Kind = Plan.Kind, Process = _process, Probe = Plan.Probe, Restarts = _restarts, Log = home.LogOf(Plan.Name) };
+    public ProcessState State =>
+        new() { Name = Plan.Name, Kind = Plan.Kind, Process = _process, Probe = Plan.Probe, Restarts = _restarts, Log = home.LogOf(Plan.Name) };
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the process and its supervision.</summary>
     public void Start() => _running = Task.Run(RunAsync);
 
-    /// <summary>Asks it to end, and ends it when it does not within the grace.</summary>
+    /// <summary>Asks the process to end, and kills it when it has not ended within the grace.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -51,7 +53,7 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
             _process = ProcessIdentity.Of(process.Id);
             changed();
             if (_stopping.IsCancellationRequested)
-                _process?.Signal(Plan.StopSignal); // the stop came while it started
+                _process?.Signal(Plan.StopSignal); // it was stopped while it started
             using var ended = new CancellationTokenSource();
             var waiting = WaitUntilReadyAsync(ended.Token);
             _ = EndIfItHangsAsync(waiting, _process, ended.Token);
@@ -66,7 +68,9 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
             say($"{Plan.Name} ended with {process.ExitCode} after {clock.Elapsed.TotalSeconds:0.0} s");
             if (process.ExitCode == ServiceHost.WrongSettings && !_ready.Task.IsCompleted)
             {
-                _ready.TrySetException(new InvalidOperationException($"{Plan.Name} refuses to start; the end of its log:{Environment.NewLine}{LogTail.Read(home.LogOf(Plan.Name), 10)}"));
+                _ready.TrySetException(
+                    new InvalidOperationException(
+                        $"{Plan.Name} refuses to start; the end of its log:{Environment.NewLine}{LogTail.Read(home.LogOf(Plan.Name), 10)}"));
                 break;
             }
             pause = clock.Elapsed > StableAfter ? FirstPause : pause;
@@ -78,10 +82,12 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
         changed();
     }
 
-    /// <summary>A process that never becomes ready is as good as dead; another start may go better.</summary>
+    /// <summary>A process that never becomes ready is killed, so that it is started again.</summary>
     private async Task EndIfItHangsAsync(Task ready, ProcessIdentity? process, CancellationToken ended)
     {
-        if (await Task.WhenAny(ready, Task.Delay(LongestStart, ended)).ConfigureAwait(false) == ready || ended.IsCancellationRequested || _stopping.IsCancellationRequested)
+        if (await Task.WhenAny(ready, Task.Delay(LongestStart, ended)).ConfigureAwait(false) == ready
+            || ended.IsCancellationRequested
+            || _stopping.IsCancellationRequested)
             return;
         say($"{Plan.Name} is not ready after {LongestStart.TotalSeconds:0} s and is started again");
         process?.KillGroup();
@@ -100,7 +106,7 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
             }
             catch (Exception e) when (e is System.Data.Common.DbException or IOException)
             {
-                // It listens before it lets anybody in.
+                // It listens before it accepts logins.
                 await Task.Delay(Look, ended).ConfigureAwait(false);
             }
         }

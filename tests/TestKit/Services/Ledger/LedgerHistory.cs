@@ -3,7 +3,7 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.TestKit.Services.Ledger;
 
-/// <summary>One random history.</summary>
+/// <summary>A random history of a ledger, with its invariants checked after every event.</summary>
 internal static class LedgerHistory
 {
     private const int Slots = 2;
@@ -79,7 +79,8 @@ internal static class LedgerHistory
         foreach (var step in view.Steps.Where(s => s.State is StepState.Ready or StepState.Running or StepState.Succeeded))
             step.Needs.ShouldAllBe(n => states[n] == StepState.Succeeded);
         (await ledger.CountAsync(
-            "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
+            "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on "
+                + "d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
             .ShouldBe(0);
         var running = view.Steps.Where(s => s.State == StepState.Running).ToList();
         foreach (var worker in await ledger.Workers.ListAsync(default))
@@ -91,7 +92,7 @@ internal static class LedgerHistory
         }
     }
 
-    /// <summary>Healthy workers take everything that is left.</summary>
+    /// <summary>Healthy workers finish everything that is left.</summary>
     private static async Task DrainAsync(LedgerFixture ledger, Guid run)
     {
         for (var i = 0; i < 200 && (await ledger.RunAsync(run)).State is RunState.Queued or RunState.Running; i++)
