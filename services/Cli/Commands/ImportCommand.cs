@@ -96,5 +96,5 @@ internal static class ImportCommand
 
     /// <summary>The same weights give the same key, so that importing them twice does not register a second version.</summary>
     private static Digest KeyOf(ManifestRef root) =>
-        StepKey.Compute(Kind, "1", "any", JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]);
+        new StageCode(Kind, "1", NumericsClasses.Any, new StageTraits()).KeyOf(JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]).ToDigest();
 }

@@ -31,7 +31,7 @@ internal static class Stages
 
     /// <summary>Kind and option schema of each stage, for the planner.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>
-        [.. stages.Select(s => StageDefinition.For(s.Kind, s.OptionsType))];
+        [.. stages.Select(s => s.Definition())];
 
     /// <summary>The stage of a kind.</summary>
     /// <exception cref="UserInputException">There is none.</exception>
