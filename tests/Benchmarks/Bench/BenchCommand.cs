@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli;
 using Espalier.Cli.Commands;
-using Espalier.Cli.Hosting;
+using Espalier.Platform;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 
