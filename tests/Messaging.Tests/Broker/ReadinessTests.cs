@@ -37,16 +37,8 @@ public sealed class ReadinessTests(PlatformBroker broker) : IClassFixture<Platfo
     {
         builder.Logging.ClearProviders();
         LogContext.ConfigureCurrentLogContext(Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
-        builder.Services.AddEspalierBus(Patient(), bus => bus.AddConsumer<Answering>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
+        builder.Services.AddEspalierBus(broker.OptionsOf("orchestrator"), bus => bus.AddConsumer<Answering>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
     });
-
-    /// <summary>This process is the test's: it must not end because the broker takes long to come back.</summary>
-    private MessagingOptions Patient()
-    {
-        var options = broker.OptionsOf("orchestrator");
-        options.DeafLimit = TimeSpan.FromMinutes(10);
-        return options;
-    }
 
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
     {
