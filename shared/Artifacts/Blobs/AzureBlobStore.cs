@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Azure;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -19,15 +18,15 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     private const int LargeBlockBytes = 32 << 20, ParallelLargeBlocks = 4;
     private const long LargeBytes = 256L << 20;
     private const string WriterKey = "writer", TouchedKey = "touched";
+    private static readonly TimeSpan IdentityLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(10); // a request for each put again would be too much
 
     /// <summary>The container.</summary>
     public Uri Location => new UriBuilder(container.Uri) { Query = "" }.Uri; // a query could carry a signature
 
     /// <summary>
-    /// Opens a container by connection string (made when missing), by a SAS URL of a container or an account, or by an URL
-    /// without a signature: then the identity of this process is used (managed identity, workload identity, or the one that
-    /// the variables AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET name).
+    /// Opens a container by connection string (made when missing), by a SAS URL of a container or an account, or by a URL
+    /// without a signature, which is opened with the <see cref="ProcessIdentity"/>.
     /// </summary>
     /// <param name="connection">Connection string or URL.</param>
     /// <param name="containerName">Name of the container, unless the URL names one.</param>
@@ -46,7 +45,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
             place.BlobContainerName = containerName;
         return new AzureBlobStore(
             place.Sas is null
-                ? new BlobContainerClient(place.ToUri(), new DefaultAzureCredential(), options)
+                ? new BlobContainerClient(place.ToUri(), new ProcessIdentity(url, IdentityLimit), options)
                 : new BlobContainerClient(place.ToUri(), options));
     }
 
