@@ -8,7 +8,7 @@ using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Artifacts.Tests.Blobs;
 
