@@ -76,7 +76,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     public void Dispose() => _shards.ForEach(s => s.Dispose());
 
     private SafetensorsFile Find(string name) =>
-        _shardOf.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no tensor '{Shown.Name(name)}'.");
+        _shardOf.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no tensor '{LogSafe.Name(name)}'.");
 
     private void OpenFiles()
     {
@@ -130,11 +130,11 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
             var file = Open(shard, resolved);
             var stray = file.Names.FirstOrDefault(n => index.Shards.GetValueOrDefault(n) != shard);
             if (stray is not null)
-                throw new UserInputException($"{file.FilePath}: tensor '{Shown.Name(stray)}' is here, but the index {(index.Shards.TryGetValue(stray, out var other) ? $"places it in {other}" : "does not list it")}.");
+                throw new UserInputException($"{file.FilePath}: tensor '{LogSafe.Name(stray)}' is here, but the index {(index.Shards.TryGetValue(stray, out var other) ? $"places it in {other}" : "does not list it")}.");
             Add(file);
         }
         if (index.Shards.FirstOrDefault(p => !_shardOf.ContainsKey(p.Key)) is { Key: not null } missing)
-            throw new UserInputException($"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{Shown.Name(missing.Key)}' here, but it is not.");
+            throw new UserInputException($"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{LogSafe.Name(missing.Key)}' here, but it is not.");
         if (index.TotalBytes is { } total && total != SizeBytes)
             throw new UserInputException($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}.");
     }
@@ -145,7 +145,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         var file = SafetensorsFile.Open(resolved);
         _shards.Add(file);
         if (file.Metadata.TryGetValue("format", out var format) && format is not ("pt" or "tf" or "flax" or "mlx" or "np"))
-            throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: format '{Shown.Name(format)}' is none of pt, tf, flax, mlx, np.");
+            throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: format '{LogSafe.Name(format)}' is none of pt, tf, flax, mlx, np.");
         return file;
     }
 

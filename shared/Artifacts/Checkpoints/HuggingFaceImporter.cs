@@ -116,7 +116,7 @@ public static class HuggingFaceImporter
         {
             var index = options.RequireFinite ? FiniteCheck.FirstNotFinite(tensor.DType, chunk) : -1;
             if (index >= 0)
-                throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(source.NameInFile(name))}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
+                throw new UserInputException($"{source.FileOf(name)}: tensor '{LogSafe.Name(source.NameInFile(name))}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
             advance(chunk.Length);
         }
     }

@@ -87,7 +87,7 @@ public sealed class SafetensorsFile : ITensorBytes, IDisposable
     public void Dispose() => _handle.Dispose();
 
     private SafetensorsEntry Find(string name) =>
-        _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"{FilePath} has no tensor '{Shown.Name(name)}'.");
+        _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"{FilePath} has no tensor '{LogSafe.Name(name)}'.");
 
     private static void ReadAt(SafeFileHandle handle, long offset, Span<byte> destination, string path)
     {

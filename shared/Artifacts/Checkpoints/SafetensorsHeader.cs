@@ -70,14 +70,14 @@ internal static class SafetensorsHeader
                 throw new UserInputException($"{file}: a tensor name of {reader.ValueSpan.Length} bytes; at most {MaxNameLength} are allowed.");
             var name = reader.GetString()!;
             if (!names.Add(name))
-                throw new UserInputException($"{file}: the header names '{Shown.Name(name)}' twice.");
+                throw new UserInputException($"{file}: the header names '{LogSafe.Name(name)}' twice.");
             if (name == MetadataKey)
             {
                 ReadMetadata(ref reader, file, metadata);
                 continue;
             }
             if (name.Length == 0 || HasControl(name))
-                throw new UserInputException($"{file}: '{Shown.Name(name)}' is not a usable tensor name: it is empty or has control characters.");
+                throw new UserInputException($"{file}: '{LogSafe.Name(name)}' is not a usable tensor name: it is empty or has control characters.");
             if (entries.Count == maxTensors)
                 throw new UserInputException($"{file}: more than {maxTensors} tensors in one file.");
             entries.Add(ReadTensor(ref reader, new Place(file, name)));
@@ -95,9 +95,9 @@ internal static class SafetensorsHeader
             var key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw new UserInputException($"{file}: {MetadataKey} must be an object of texts, but '{Shown.Name(key)}' is not a text.");
+                throw new UserInputException($"{file}: {MetadataKey} must be an object of texts, but '{LogSafe.Name(key)}' is not a text.");
             if (!metadata.TryAdd(key, reader.GetString()!))
-                throw new UserInputException($"{file}: {MetadataKey} names '{Shown.Name(key)}' twice.");
+                throw new UserInputException($"{file}: {MetadataKey} names '{LogSafe.Name(key)}' twice.");
         }
     }
 
@@ -137,7 +137,7 @@ internal static class SafetensorsHeader
         if (offsets[1] < offsets[0])
             throw new UserInputException($"{place}: data_offsets [{offsets[0]}, {offsets[1]}] end before they begin.");
         if (!TensorTypes.TryCountBytes(dtype, shape, out var bytes, out var problem))
-            throw new UserInputException($"{place}: {Shown.Name(problem)}.");
+            throw new UserInputException($"{place}: {LogSafe.Name(problem)}.");
         if (bytes != offsets[1] - offsets[0])
             throw new UserInputException($"{place}: {dtype} of shape [{string.Join(", ", shape)}] takes {bytes} bytes, but data_offsets [{offsets[0]}, {offsets[1]}] span {offsets[1] - offsets[0]}.");
         return new SafetensorsEntry(new TensorHeader(place.Tensor, dtype, shape, bytes), offsets[0]);
@@ -177,10 +177,10 @@ internal static class SafetensorsHeader
         foreach (var (header, begin) in entries)
         {
             if (begin != end)
-                throw new UserInputException($"{file}: tensor '{Shown.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at {end}: {(begin > end ? "a hole" : "an overlap")}.");
+                throw new UserInputException($"{file}: tensor '{LogSafe.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at {end}: {(begin > end ? "a hole" : "an overlap")}.");
             end = begin + header.SizeBytes; // both at most long.MaxValue / 2 in a file that passes the check below
             if (end < 0 || end > dataLength)
-                throw new UserInputException($"{file}: tensor '{Shown.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only {dataLength}. The file is truncated; fetch it again.");
+                throw new UserInputException($"{file}: tensor '{LogSafe.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only {dataLength}. The file is truncated; fetch it again.");
         }
         if (end != dataLength)
             throw new UserInputException($"{file}: {dataLength - end} bytes follow the last tensor, which no tensor owns.");
@@ -189,6 +189,6 @@ internal static class SafetensorsHeader
     /// <summary>Where a problem is, put into words only when there is one.</summary>
     private readonly record struct Place(string File, string Tensor)
     {
-        public override string ToString() => $"{File}: tensor '{Shown.Name(Tensor)}'";
+        public override string ToString() => $"{File}: tensor '{LogSafe.Name(Tensor)}'";
     }
 }
