@@ -114,8 +114,12 @@ internal sealed record Fault(string Text, string Role, string Point, int Hit, Fa
         var parts = text[(at + 1)..].Split(':');
         if (parts.Length is < 3 or > 4 || !FaultPoints.All.Contains(parts[0]) || !int.TryParse(parts[1], out var hit) || hit < 1
             || !Enum.TryParse<FaultAction>(parts[2], ignoreCase: true, out var action))
-            throw new FormatException($"{Faults.Variable}: '{text}' is no fault: expected [ROLE@]POINT:N:kill|abort|throw|delay|tear[:MILLISECONDS] with a point of {nameof(FaultPoints)}.");
-        return new Fault(text, at < 0 ? "" : text[..at], parts[0], hit, action, parts.Length > 3 ? int.Parse(parts[3], System.Globalization.CultureInfo.InvariantCulture) : DefaultDelay);
+            throw new FormatException(
+                $"{Faults.Variable}: '{text}' is not a fault: expected [ROLE@]POINT:N:kill|abort|throw|delay|tear[:MILLISECONDS] with a point "
+                    + $"of {nameof(FaultPoints)}.");
+        return new Fault(
+            text, at < 0 ? "" : text[..at], parts[0], hit, action,
+            parts.Length > 3 ? int.Parse(parts[3], System.Globalization.CultureInfo.InvariantCulture) : DefaultDelay);
     }
 }
 
@@ -146,7 +150,7 @@ internal sealed class FaultSource(IReadOnlyList<Fault> faults, string? folder, s
         return null;
     }
 
-    /// <summary>A new file starts the count anew.</summary>
+    /// <summary>A new file resets the count.</summary>
     private void Refresh(string path)
     {
         lock (_gate)
@@ -169,7 +173,12 @@ internal sealed class FaultSource(IReadOnlyList<Fault> faults, string? folder, s
     {
         lock (_gate)
         {
-            _log ??= new StreamWriter(Path.Combine(Directory.CreateDirectory(Path.Combine(path, "reached")).FullName, $"{role}.{Environment.ProcessId}.{_read.Ticks}"), append: true) { AutoFlush = true };
+            _log ??= new StreamWriter(
+                Path.Combine(Directory.CreateDirectory(Path.Combine(path, "reached")).FullName, $"{role}.{Environment.ProcessId}.{_read.Ticks}"),
+                append: true)
+            {
+                AutoFlush = true,
+            };
             _log.WriteLine($"{role}@{point}");
         }
     }

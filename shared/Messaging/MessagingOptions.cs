@@ -79,7 +79,9 @@ public sealed class MessagingOptions
         else if (Broker.UserInfo.Length > 0)
             yield return ("broker", "The address carries an account: put it into user-name and password, which are kept out of logs.");
         else if (UserName == "guest" && !IsLoopback(Broker.Host))
-            yield return ("user-name", $"The default account 'guest' is refused for '{Broker.Host}', which is not this machine: make an account of its own for this service.");
+            yield return (
+                "user-name",
+                $"The default account 'guest' is refused for '{Broker.Host}', which is not this machine: make an account of its own for this service.");
         if (CertificateAuthorityFile is not null && !File.Exists(CertificateAuthorityFile))
             yield return ("certificate-authority-file", $"'{CertificateAuthorityFile}' does not exist: expected a PEM file.");
     }

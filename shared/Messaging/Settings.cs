@@ -24,7 +24,10 @@ public static class Settings
             if (properties.TryGetValue(path.Split(':')[0], out var property))
                 values[path] = property.PropertyType.IsEnum ? Join(value) : value;
             else
-                problems.Add(new Problem($"{section}:{key}", 0, 0, $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
+                problems.Add(
+                    new Problem(
+                        $"{section}:{key}", 0, 0,
+                        $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
         }
         if (problems.Count > 0)
             throw new UserInputException(problems);

@@ -25,7 +25,7 @@ internal enum Blow
     /// <summary>SIGTERM of a service, as an operator does.</summary>
     TerminateService,
 
-    /// <summary>A service frozen for longer than its lease, then waked.</summary>
+    /// <summary>A service frozen for longer than its lease, then woken.</summary>
     FreezeService,
 
     /// <summary>The broker killed and started again.</summary>
@@ -53,7 +53,7 @@ internal enum Blow
 /// <param name="After">For the others: when, after the run was submitted.</param>
 internal sealed record CrashPoint(int Number, StoreKind Store, Blow Blow, string Target, string Fault, TimeSpan After)
 {
-    /// <summary>What people read.</summary>
+    /// <summary>The description in the report.</summary>
     public string What => Blow == Blow.Fault ? Fault : $"{Blow} {Target} after {After.TotalMilliseconds:0} ms";
 }
 

@@ -51,11 +51,13 @@ internal sealed class Matrix(Action<string> say)
             var state = await site.Ledger.WaitForEndAsync(run, Limit);
             var steps = await site.Ledger.StepsAsync(run);
             if (state != "succeeded")
-                throw new InvalidOperationException($"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
+                throw new InvalidOperationException(
+                    $"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
             _fastest = clock.Elapsed < _fastest ? clock.Elapsed : _fastest;
             var reference = new Reference(site.Faults.Units(), [.. steps.Select(Result)]);
             if (_reference is not null && !_reference.Results.SequenceEqual(reference.Results))
-                throw new InvalidOperationException($"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
+                throw new InvalidOperationException(
+                    $"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
             _reference = reference;
         }
         say($"undisturbed on {site.Store}: {_fastest.TotalSeconds:0.0} s, {_reference!.Results.Count} steps, {_reference.Units} units saved");

@@ -76,7 +76,13 @@ internal static class PointGenerator
         (from worker in Workers
          from blow in new[] { Blow.KillService, Blow.KillWork, Blow.TerminateService, Blow.FreezeService }
          select new CrashPoint(0, StoreKind.Files, blow, worker, "", default))
-        .Concat(new[] { Blow.KillService, Blow.TerminateService, Blow.FreezeService }.Select(b => new CrashPoint(0, StoreKind.Files, b, Orchestrator, "", default)));
+        .Concat(
+            new[]
+            {
+                Blow.KillService,
+                Blow.TerminateService,
+                Blow.FreezeService,
+            }.Select(b => new CrashPoint(0, StoreKind.Files, b, Orchestrator, "", default)));
 
     private static IEnumerable<CrashPoint> Servers() =>
     [

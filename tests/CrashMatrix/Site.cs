@@ -77,7 +77,9 @@ internal sealed partial class Site : IAsyncDisposable
         }
         else
         {
-            await Parallel.ForEachAsync(_container.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, default), async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
+            await Parallel.ForEachAsync(
+                _container.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, default),
+                async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
         }
         Faults.Set(fault);
     }

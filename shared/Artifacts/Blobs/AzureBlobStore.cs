@@ -148,7 +148,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<BlobReceipt> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new BlobReceipt(digest, item.Properties.ContentLength ?? 0, IsNew: false);
     }
@@ -156,7 +157,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new AgedBlob(digest, item.Properties.ContentLength ?? 0, item.Properties.LastModified ?? DateTimeOffset.MaxValue);
     }
@@ -222,7 +224,9 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<string> ListRecordsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "records/" + prefix, cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "records/" + prefix, cancellationToken: cancellationToken)
+                .ConfigureAwait(false))
             yield return item.Name["records/".Length..];
     }
 
@@ -240,7 +244,9 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         if (await IsKeptAsync(digest, length, cancellationToken).ConfigureAwait(false))
             return new BlobReceipt(digest, length, IsNew: false);
         content.Position = start;
-        return new BlobReceipt(digest, length, await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
+        return new BlobReceipt(
+            digest, length,
+            await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>Whether a blob is there whole; it is young then, so that no collection takes it away before it is named.</summary>
@@ -270,7 +276,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     }
 
     /// <summary>Cuts a stream into blocks, and fails before the commit when the bytes are not those that were hashed.</summary>
-    private static async IAsyncEnumerable<ReadOnlyMemory<byte>> Blocks(Stream content, Digest expected, int size, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<ReadOnlyMemory<byte>> Blocks(
+        Stream content, Digest expected, int size, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         while (true)
@@ -291,12 +298,17 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         var blob = BlobClient(digest);
         var writer = Guid.NewGuid(); // two writers of one blob must not mix their blocks
         var numbered = blocks.Select((block, number) => (Block: block, Number: number));
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = length >= LargeBytes ? ParallelLargeBlocks : ParallelBlocks, CancellationToken = cancellationToken };
+        var parallel = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = length >= LargeBytes ? ParallelLargeBlocks : ParallelBlocks,
+            CancellationToken = cancellationToken,
+        };
         var count = 0;
         await Parallel.ForEachAsync(numbered, parallel, async (part, token) =>
         {
             Interlocked.Increment(ref count);
-            await blob.StageBlockAsync(BlockId(writer, part.Number), BinaryData.FromBytes(part.Block).ToStream(), cancellationToken: token).ConfigureAwait(false);
+            await blob.StageBlockAsync(
+                BlockId(writer, part.Number), BinaryData.FromBytes(part.Block).ToStream(), cancellationToken: token).ConfigureAwait(false);
         }).ConfigureAwait(false);
         try
         {
@@ -326,7 +338,12 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         {
             Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
             Metadata = new Dictionary<string, string> { [WriterKey] = writer },
-            TransferOptions = new Azure.Storage.StorageTransferOptions { InitialTransferSize = BlockBytes, MaximumTransferSize = BlockBytes, MaximumConcurrency = ParallelBlocks },
+            TransferOptions = new Azure.Storage.StorageTransferOptions
+            {
+                InitialTransferSize = BlockBytes,
+                MaximumTransferSize = BlockBytes,
+                MaximumConcurrency = ParallelBlocks,
+            },
         };
         try
         {

@@ -211,7 +211,8 @@ public sealed class FileBlobStore : ICollectableBlobStore
     public Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken) => Task.FromResult(Touch(blob, _options.Time.GetUtcNow()));
 
     /// <inheritdoc/>
-    public Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken) => Task.Run(() => DeleteUnused(blob, unusedSince), cancellationToken);
+    public Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken) =>
+        Task.Run(() => DeleteUnused(blob, unusedSince), cancellationToken);
 
     /// <summary>Takes a blob away. For the owner of the whole store, who knows that nothing names it any more.</summary>
     public void Delete(Digest blob)
@@ -285,7 +286,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
                 File.Delete(temporary);
                 return false;
             }
-            // A file of another length is no blob: a disk lost part of it. Put the whole one in its place.
+            // A file of another length is not the blob: a disk lost part of it. Put the whole one in its place.
             // What counts is the look from before: another thread may have published the same bytes since.
             if (!existing.Exists || existing.Length == length)
                 return FileSystemCalls.PublishExclusive(temporary, path);
@@ -374,7 +375,10 @@ public sealed class FileBlobStore : ICollectableBlobStore
     }
 
     private IOException NoSpace(long length, Exception? cause) =>
-        new($"No space for {length} bytes in the store at {Root}: {new DriveInfo(Root).AvailableFreeSpace} bytes are free, of which {_options.ReservedBytes} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.", cause);
+        new(
+            $"No space for {length} bytes in the store at {Root}: {new DriveInfo(Root).AvailableFreeSpace} bytes are free, of which "
+                + $"{_options.ReservedBytes} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.",
+            cause);
 
     private SafeFileHandle Open(Digest blob)
     {

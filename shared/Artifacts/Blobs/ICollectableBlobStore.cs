@@ -11,7 +11,10 @@ public interface ICollectableBlobStore : IBlobStore
     /// <summary>Makes a blob young again, for somebody who will name it soon; false when it does not exist.</summary>
     Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken);
 
-    /// <summary>Deletes a blob unless it was put at or after <paramref name="unusedSince"/>; returns whether this call deleted it. Safe against a put at the same moment.</summary>
+    /// <summary>
+    /// Deletes a blob unless it was put at or after <paramref name="unusedSince"/>; returns whether this call deleted it.
+    /// Safe against a put at the same moment.
+    /// </summary>
     Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken);
 }
 

@@ -56,7 +56,8 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
             $"The store at {account} cannot be opened: this process has no identity. Give its host a managed identity; or set AZURE_TENANT_ID, "
             + $"AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or put a SAS URL or a connection string into {StoreOptions.Section}:location. {error.Message}", error),
         AuthenticationFailedException => new IOException(
-            $"The store at {account} was not opened: the identity of this process was refused. Check AZURE_CLIENT_ID and the host's identities. {error.Message}", error),
+            $"The store at {account} was not opened: the identity of this process was refused. Check AZURE_CLIENT_ID and the host's "
+                + $"identities. {error.Message}", error),
         _ => null,
     };
 }

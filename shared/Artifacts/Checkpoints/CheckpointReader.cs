@@ -20,7 +20,9 @@ public sealed class CheckpointReader : ITensorBytes
         Names = [.. _tensors.Keys.Order(StringComparer.Ordinal)];
         foreach (var tensor in manifest.Tensors)
             if (tensor.Offset < 0 || !TensorTypes.TryCountBytes(tensor.DType, tensor.Shape, out var bytes, out _) || bytes != tensor.SizeBytes)
-                throw new InvalidDataException($"The manifest {root.Short} contradicts itself about tensor '{LogSafe.Name(tensor.Name)}': {tensor.DType} of shape [{string.Join(", ", tensor.Shape)}] and {tensor.SizeBytes} bytes.");
+                throw new InvalidDataException(
+                    $"The manifest {root.Short} contradicts itself about tensor '{LogSafe.Name(tensor.Name)}': {tensor.DType} of shape "
+                        + $"[{string.Join(", ", tensor.Shape)}] and {tensor.SizeBytes} bytes.");
     }
 
     /// <summary>Digest of the manifest.</summary>

@@ -45,7 +45,9 @@ public sealed class SafetensorsFile : ITensorBytes, IDisposable
         if (!info.Exists)
             throw new UserInputException($"{path}: no such file.");
         if (info.Length < SafetensorsHeader.PrefixBytes) // before opening: a pipe or device, which could block, has length 0
-            throw new UserInputException($"{path}: {info.Length} bytes are too few for a safetensors file, whose first {SafetensorsHeader.PrefixBytes} bytes say how long its header is.");
+            throw new UserInputException(
+                $"{path}: {info.Length} bytes are too few for a safetensors file, whose first {SafetensorsHeader.PrefixBytes} bytes say how "
+                    + $"long its header is.");
         var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         try
         {

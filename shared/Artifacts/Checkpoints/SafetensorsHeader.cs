@@ -24,12 +24,15 @@ internal static class SafetensorsHeader
     public static int ReadLength(ReadOnlySpan<byte> prefix, long fileLength, string file)
     {
         if (fileLength < PrefixBytes)
-            throw new UserInputException($"{file}: {fileLength} bytes are too few for a safetensors file, whose first {PrefixBytes} bytes say how long its header is.");
+            throw new UserInputException(
+                $"{file}: {fileLength} bytes are too few for a safetensors file, whose first {PrefixBytes} bytes say how long its header is.");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > MaxBytes)
-            throw new UserInputException($"{file}: the header says it is {length} bytes long; at most {MaxBytes} are allowed. The file is damaged, or no safetensors file.");
+            throw new UserInputException(
+                $"{file}: the header says it is {length} bytes long; at most {MaxBytes} are allowed. The file is damaged, or no safetensors file.");
         if ((long)length > fileLength - PrefixBytes)
-            throw new UserInputException($"{file}: the header says it is {length} bytes long, but only {fileLength - PrefixBytes} bytes follow. The file is truncated; fetch it again.");
+            throw new UserInputException(
+                $"{file}: the header says it is {length} bytes long, but only {fileLength - PrefixBytes} bytes follow. The file is truncated; fetch it again.");
         return (int)length;
     }
 
@@ -39,7 +42,8 @@ internal static class SafetensorsHeader
     /// <param name="file">Name for messages.</param>
     /// <param name="metadata">The file's metadata, empty when it has none.</param>
     /// <param name="maxTensors">How many tensors one file may have.</param>
-    public static List<SafetensorsEntry> Parse(ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata, int maxTensors = MaxTensors)
+    public static List<SafetensorsEntry> Parse(
+        ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata, int maxTensors = MaxTensors)
     {
         if (!Utf8.IsValid(json))
             throw new UserInputException($"{file}: the header is not valid UTF-8.");
@@ -57,7 +61,8 @@ internal static class SafetensorsHeader
         return entries;
     }
 
-    private static void ReadObject(ReadOnlySpan<byte> json, string file, int maxTensors, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
+    private static void ReadObject(
+        ReadOnlySpan<byte> json, string file, int maxTensors, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
     {
         metadata = new(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -139,7 +144,9 @@ internal static class SafetensorsHeader
         if (!TensorTypes.TryCountBytes(dtype, shape, out var bytes, out var problem))
             throw new UserInputException($"{place}: {LogSafe.Name(problem)}.");
         if (bytes != offsets[1] - offsets[0])
-            throw new UserInputException($"{place}: {dtype} of shape [{string.Join(", ", shape)}] takes {bytes} bytes, but data_offsets [{offsets[0]}, {offsets[1]}] span {offsets[1] - offsets[0]}.");
+            throw new UserInputException(
+                $"{place}: {dtype} of shape [{string.Join(", ", shape)}] takes {bytes} bytes, but data_offsets [{offsets[0]}, {offsets[1]}] "
+                    + $"span {offsets[1] - offsets[0]}.");
         return new SafetensorsEntry(new TensorHeader(place.Tensor, dtype, shape, bytes), offsets[0]);
     }
 
@@ -177,10 +184,14 @@ internal static class SafetensorsHeader
         foreach (var (header, begin) in entries)
         {
             if (begin != end)
-                throw new UserInputException($"{file}: tensor '{LogSafe.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at {end}: {(begin > end ? "a hole" : "an overlap")}.");
+                throw new UserInputException(
+                    $"{file}: tensor '{LogSafe.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at "
+                        + $"{end}: {(begin > end ? "a hole" : "an overlap")}.");
             end = begin + header.SizeBytes; // both at most long.MaxValue / 2 in a file that passes the check below
             if (end < 0 || end > dataLength)
-                throw new UserInputException($"{file}: tensor '{LogSafe.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only {dataLength}. The file is truncated; fetch it again.");
+                throw new UserInputException(
+                    $"{file}: tensor '{LogSafe.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only "
+                        + $"{dataLength}. The file is truncated; fetch it again.");
         }
         if (end != dataLength)
             throw new UserInputException($"{file}: {dataLength - end} bytes follow the last tensor, which no tensor owns.");

@@ -67,7 +67,8 @@ public sealed class BrokerQueues(MessagingOptions options)
                 if (await channel.BasicGetAsync(queue, autoAck: false, cancellationToken).ConfigureAwait(false) is not { } message)
                     return done;
                 // Confirmed by the broker before it leaves the queue: twice at worst, never lost.
-                await channel.BasicPublishAsync(TargetOf(queue, message), "", mandatory: true, Fresh(message), message.Body, cancellationToken).ConfigureAwait(false);
+                await channel.BasicPublishAsync(
+                    TargetOf(queue, message), "", mandatory: true, Fresh(message), message.Body, cancellationToken).ConfigureAwait(false);
                 await channel.BasicAckAsync(message.DeliveryTag, multiple: false, cancellationToken).ConfigureAwait(false);
             }
             return count;
@@ -140,7 +141,9 @@ public sealed class BrokerQueues(MessagingOptions options)
         var reason = Header(message, "MT-Fault-Message") is { } fault
             ? $"{Header(message, "MT-Fault-ExceptionType")}: {fault}"
             : Header(message, "x-first-death-reason") ?? Header(message, "MT-Reason") ?? "";
-        return new StrandedMessage(Header(message, "MT-Fault-MessageType") ?? Header(message, "MT-MessageType") ?? "", reason, body.Length <= LongestBody ? body : body[..LongestBody]);
+        return new StrandedMessage(
+            Header(message, "MT-Fault-MessageType") ?? Header(message, "MT-MessageType") ?? "", reason,
+            body.Length <= LongestBody ? body : body[..LongestBody]);
     }
 
     private static string? Header(BasicGetResult message, string name) =>

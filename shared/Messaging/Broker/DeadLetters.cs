@@ -15,7 +15,11 @@ public static class DeadLetters
 
     private const int MostKept = 10_000;
 
-    internal static readonly IReadOnlyDictionary<string, object?> QueueArguments = new Dictionary<string, object?> { ["x-queue-type"] = "quorum", ["x-max-length"] = MostKept };
+    internal static readonly IReadOnlyDictionary<string, object?> QueueArguments = new Dictionary<string, object?>
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-max-length"] = MostKept,
+    };
 
     internal static readonly IReadOnlyDictionary<string, object?> BindingArguments =
         new Dictionary<string, object?> { ["x-match"] = "all-with-x", ["x-first-death-reason"] = "delivery_limit" };
@@ -31,8 +35,10 @@ public static class DeadLetters
             {
                 await channel.ExchangeDeclareAsync(Name, ExchangeType, durable: true, cancellationToken: cancellationToken).ConfigureAwait(false);
                 await channel.QueueDeclareAsync(
-                    Name, durable: true, exclusive: false, autoDelete: false, arguments: new Dictionary<string, object?>(QueueArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
-                await channel.QueueBindAsync(Name, Name, "", new Dictionary<string, object?>(BindingArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
+                    Name, durable: true, exclusive: false, autoDelete: false,
+                    arguments: new Dictionary<string, object?>(QueueArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
+                await channel.QueueBindAsync(
+                    Name, Name, "", new Dictionary<string, object?>(BindingArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -27,9 +27,14 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         await using var endpoint = IdentityEndpoint.Start();
         using var _ = Variables((EndpointVariable, endpoint.Address), (HeaderVariable, Secret));
         var name = AzuriteServer.NewContainerName();
-        using var trusting = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.GetCertHashString() == server.Certificate };
+        using var trusting = new HttpClientHandler
+        {
+            ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.GetCertHashString() == server.Certificate,
+        };
         var options = new BlobClientOptions { Transport = new HttpClientTransport(trusting) };
-        await new BlobContainerClient(server.ConnectionString.Replace("http", "https", StringComparison.Ordinal).Replace("Protocol=httpss", "Protocol=https", StringComparison.Ordinal), name, options).CreateAsync();
+        await new BlobContainerClient(
+            server.ConnectionString.Replace("http", "https", StringComparison.Ordinal).Replace("Protocol=httpss", "Protocol=https", StringComparison.Ordinal),
+            name, options).CreateAsync();
 
         var store = AzureBlobStore.Open($"https://127.0.0.1:{server.Port}/devstoreaccount1", name, options);
         var receipt = await store.PutAsync("hello"u8.ToArray(), CancellationToken.None);
@@ -45,7 +50,8 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), ("AZURE_POD_IDENTITY_AUTHORITY_HOST", $"http://127.0.0.1:{AzuriteServer.FreePort()}"));
         var store = AzureBlobStore.Open("https://127.0.0.1:1/account", "container");
 
-        var problem = await Should.ThrowAsync<UserInputException>(() => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)));
+        var problem = await Should.ThrowAsync<UserInputException>(
+            () => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)));
 
         problem.Message.ShouldContain("https://127.0.0.1:1/account");
         problem.Message.ShouldContain("AZURE_CLIENT_ID");
@@ -57,7 +63,8 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         await using var endpoint = IdentityEndpoint.Start();
         using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, endpoint.Address), (HeaderVariable, "of-another-host"));
 
-        var problem = await Should.ThrowAsync<IOException>(async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(60)).GetTokenAsync(Storage, default));
+        var problem = await Should.ThrowAsync<IOException>(
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(60)).GetTokenAsync(Storage, default));
 
         problem.Message.ShouldContain("was refused");
     }
@@ -69,7 +76,8 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         silent.Start();
         using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, $"http://{silent.LocalEndpoint}/token/"), (HeaderVariable, Secret));
 
-        var problem = await Should.ThrowAsync<IOException>(async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Storage, default));
+        var problem = await Should.ThrowAsync<IOException>(
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Storage, default));
 
         problem.Message.ShouldContain("did not answer within 2 s");
     }
@@ -147,7 +155,14 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         private static string Token(DateTimeOffset expires)
         {
             var from = DateTimeOffset.UtcNow.AddMinutes(-5).ToUnixTimeSeconds();
-            var claims = new { aud = "https://storage.azure.com", iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000000/", iat = from, nbf = from, exp = expires.ToUnixTimeSeconds() };
+            var claims = new
+            {
+                aud = "https://storage.azure.com",
+                iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
+                iat = from,
+                nbf = from,
+                exp = expires.ToUnixTimeSeconds(),
+            };
             return $"{Part(new { alg = "RS256", typ = "JWT" })}.{Part(claims)}.{Encode("unsigned"u8)}";
         }
 
