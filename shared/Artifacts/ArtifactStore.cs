@@ -48,7 +48,7 @@ public sealed class ArtifactStore(IBlobStore blobs)
         }
     }
 
-    /// <summary>Commits a step's result: the first caller wins, and everybody reads back what won.</summary>
+    /// <summary>Commits a step's result: the first caller wins, and every caller reads back the winner.</summary>
     public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
     {
         await Blobs.CreateRecordAsync(StepRecord(stepKey), CanonicalJson.Serialize(commit), cancellationToken).ConfigureAwait(false);

@@ -108,7 +108,7 @@ public sealed record StepAssignment
     /// <summary>Into how many parts to split what is held in memory at once; doubles with every attempt that ran out of memory.</summary>
     public int MemoryDivisor { get; init; } = 1;
 
-    /// <summary>The span that gave the step away, as a W3C trace parent; null when nobody collects traces.</summary>
+    /// <summary>The span that assigned the step, as a W3C trace parent; null when no traces are collected.</summary>
     public string? Trace { get; init; }
 }
 

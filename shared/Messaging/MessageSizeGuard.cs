@@ -38,5 +38,5 @@ internal sealed class MessageSizeGuard : ISendObserver, IPublishObserver
     }
 }
 
-/// <summary>A message is larger than messages may be.</summary>
+/// <summary>A message exceeds the size limit.</summary>
 public sealed class MessageTooLargeException(string message) : MassTransitException(message);

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration;
 namespace Espalier.Messaging;
 
 /// <summary>
-/// Reads a section of the configuration into an options class. Words may be joined or parted by dashes or underscores:
+/// Reads a section of the configuration into an options class. Words may be joined, or separated by dashes or underscores:
 /// <c>request-timeout</c> in a file is <c>ESPALIER__MESSAGING__REQUEST_TIMEOUT</c> in the environment.
 /// </summary>
 public static class Settings

@@ -1,6 +1,6 @@
 namespace Espalier.CrashMatrix;
 
-/// <summary>The folder by which faults reach the processes, and what they tell there.</summary>
+/// <summary>The folder through which faults reach the processes, and in which they record the points they reach.</summary>
 internal sealed class FaultFolder
 {
     public FaultFolder(string path)

@@ -6,7 +6,7 @@ using Espalier.Contracts;
 
 namespace Espalier.CrashMatrix;
 
-/// <summary>The report: lines for a terminal, one HTML file without anything to load.</summary>
+/// <summary>The report: lines for a terminal, one self-contained HTML file.</summary>
 internal static class MatrixReport
 {
     /// <summary>One point.</summary>
@@ -84,10 +84,10 @@ internal static class MatrixReport
 
     private static string FamilyOf(PointOutcome outcome) => outcome.Point switch
     {
-        { Blow: Blow.Fault, Target: PointGenerator.Orchestrator } p => $"orchestrator, {Action(p)} at a boundary",
-        { Blow: Blow.Fault } p when p.Fault.Contains("-work@", StringComparison.Ordinal) => $"work process, {Action(p)} at a boundary",
-        { Blow: Blow.Fault } p => $"worker, {Action(p)} at a boundary",
-        var p => $"{p.Blow}",
+        { Disruption: Disruption.Fault, Target: PointGenerator.Orchestrator } p => $"orchestrator, {Action(p)} at a boundary",
+        { Disruption: Disruption.Fault } p when p.Fault.Contains("-work@", StringComparison.Ordinal) => $"work process, {Action(p)} at a boundary",
+        { Disruption: Disruption.Fault } p => $"worker, {Action(p)} at a boundary",
+        var p => $"{p.Disruption}",
     };
 
     private static string Action(CrashPoint point) => point.Fault[(point.Fault.LastIndexOf(':') + 1)..];

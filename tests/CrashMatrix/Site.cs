@@ -84,7 +84,7 @@ internal sealed partial class Site : IAsyncDisposable
         Faults.Set(fault);
     }
 
-    /// <summary>Submits a pipeline, again and again until somebody has heard it; the same id, so that there is one run.</summary>
+    /// <summary>Submits a pipeline, again and again until the orchestrator accepts it; the same id, so that there is one run.</summary>
     public async Task<Guid> SubmitAsync(string yaml, TimeSpan limit)
     {
         var id = Guid.NewGuid();

@@ -249,7 +249,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
             await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
     }
 
-    /// <summary>Whether a blob is there whole; it is young then, so that no collection takes it away before it is named.</summary>
+    /// <summary>Whether a blob is stored whole; its age is reset then, so that no collection deletes it before a manifest names it.</summary>
     private async Task<bool> IsKeptAsync(Digest digest, long length, CancellationToken cancellationToken)
     {
         try
@@ -322,7 +322,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         }
         catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.InvalidBlockList)
         {
-            // Somebody else committed first, which throws away the blocks of everybody else.
+            // Another writer committed first, which discards everyone else's blocks.
             if (await FindLengthAsync(digest, cancellationToken).ConfigureAwait(false) == length)
                 return false;
             throw;
@@ -352,7 +352,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         }
         catch (RequestFailedException e) when (IsTaken(e))
         {
-            // A repeat of our own request, whose first answer got lost, looks like somebody else's blob.
+            // A repeat of our own request, whose first answer got lost, looks like another writer's blob.
             var properties = await blob.GetPropertiesAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
             return properties.Value.Metadata.TryGetValue(WriterKey, out var winner) && winner == writer;
         }

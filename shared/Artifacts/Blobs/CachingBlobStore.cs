@@ -165,7 +165,7 @@ public sealed class CachingBlobStore : ICollectableBlobStore
             return;
         lock (_evicting)
         {
-            // Counted afresh, since other processes add and evict as well.
+            // Counted again, since other processes add and evict as well.
             var files = _local.BlobFiles().OrderBy(f => f.LastWriteTimeUtc).ToList();
             var bytes = files.Sum(f => f.Length);
             foreach (var file in files.TakeWhile(_ => bytes > _capBytes))

@@ -253,7 +253,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return false; // somebody else deleted it
+            return false; // another process deleted it
         }
         if (File.GetLastWriteTimeUtc(aside) >= unusedSince.UtcDateTime)
         {
@@ -268,7 +268,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
     {
         var digest = Digest.Of(content);
         var existing = new FileInfo(BlobPath(digest));
-        // Whoever puts a blob that exists makes it young, so that no collection takes it away before it is named.
+        // Putting a blob that exists resets its age, so that no collection deletes it before a manifest names it.
         if (existing.Exists && existing.Length == content.Length && Touch(digest, _options.Time.GetUtcNow()))
             return new BlobReceipt(digest, content.Length, IsNew: false);
         return new BlobReceipt(digest, content.Length, PublishBlob(WriteTemporary(content, isReadOnly: true), digest, content.Length));
@@ -358,7 +358,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
         {
             RandomAccess.FlushToDisk(file);
         }
-        catch (IOException e) when (IsFull(e)) // some file systems find out only now
+        catch (IOException e) when (IsFull(e)) // some file systems report it only now
         {
             throw NoSpace(RandomAccess.GetLength(file), e);
         }
@@ -368,7 +368,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
 
     private void CheckSpace(long length)
     {
-        // What is small must not take the last of the disk either: a ledger beside the store has to tell what happened.
+        // Small blobs must not take the last of the disk either: a ledger beside the store has to record what happened.
         var reserved = length >= CopyBytes ? _options.ReservedBytes : _options.ReservedBytes / 16;
         if (reserved > 0 && new DriveInfo(Root).AvailableFreeSpace - reserved < length)
             throw NoSpace(length, null);

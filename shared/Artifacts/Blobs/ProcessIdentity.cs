@@ -46,7 +46,7 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
         return timed;
     }
 
-    /// <summary>A missing identity is the user's to mend; one that was refused, or an endpoint without an answer, may be well again soon.</summary>
+    /// <summary>A missing identity is for the user to fix; a refused one, or a silent endpoint, may recover and is worth a retry.</summary>
     private Exception? Translate(Exception error, CancellationToken cancellationToken) => error switch
     {
         OperationCanceledException when cancellationToken.IsCancellationRequested => null,

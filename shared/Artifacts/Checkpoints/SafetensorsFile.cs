@@ -5,8 +5,8 @@ namespace Espalier.Artifacts.Checkpoints;
 
 /// <summary>
 /// One safetensors file, open for reading. Opening reads and checks the header only; a tensor's bytes are read when they
-/// are asked for, by position. Positional reads instead of a memory map, because a map of a file that somebody truncates
-/// ends the process, while a short read is an error that can be told.
+/// are asked for, by position. Positional reads instead of a memory map, because a map of a file that is truncated meanwhile
+/// ends the process, while a short read is an ordinary error.
 /// </summary>
 public sealed class SafetensorsFile : ITensorBytes, IDisposable
 {

@@ -9,7 +9,7 @@ namespace Espalier.Artifacts.Checkpoints;
 internal readonly record struct SafetensorsEntry(TensorHeader Header, long Begin);
 
 /// <summary>
-/// Reads the JSON header of a safetensors file from a source that nobody trusts: sizes are bounded before memory is
+/// Reads the JSON header of a safetensors file from an untrusted source: sizes are bounded before memory is
 /// taken, arithmetic is checked, and the tensors must cover the data buffer exactly, without holes or overlaps.
 /// </summary>
 internal static class SafetensorsHeader

@@ -59,7 +59,7 @@ public static class BrokerDefinitions
 
     /// <summary>
     /// Configure covers what a client declares on its way: its own queues, and the exchanges that it sends to. Only the
-    /// orchestrator reads what services tell; nobody reads another one's hints or answers.
+    /// orchestrator reads what services report; no account reads another's hints or answers.
     /// </summary>
     private static JsonNode Rights(ServiceAccount account)
     {
@@ -78,7 +78,7 @@ public static class BrokerDefinitions
         var reads = $"{work}|{Faults}|{own}";
         if (account.Name == EndpointNames.Registry)
         {
-            // The registry answers the orchestrator's questions and tells what was registered.
+            // The registry answers the orchestrator's questions and publishes what was registered.
             sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{RegistryEvents}|{ServiceAccounts.Orchestrator}_bus_.*";
             reads += $"|{EndpointNames.Registry}|{Questions}";
         }

@@ -3,8 +3,8 @@ using RabbitMQ.Client;
 namespace Espalier.Messaging.Broker;
 
 /// <summary>
-/// Where a work hint goes that was delivered too often. Hints that merely expired come by here too and are dropped: the
-/// exchange looks at why a message left its queue.
+/// Where a work hint goes that was delivered too often. Hints that merely expired arrive here too and are dropped: the
+/// exchange routes by the reason for which a message left its queue.
 /// </summary>
 public static class DeadLetters
 {

@@ -8,7 +8,7 @@ using RabbitMQ.Client;
 
 namespace Espalier.Integration.Tests.Distributed;
 
-/// <summary>Messages that nobody can read.</summary>
+/// <summary>Messages that no consumer can read.</summary>
 [Collection(ServersCollection.Name)]
 public sealed class BadMessageTests(BrokerAndDatabase servers)
 {

@@ -5,7 +5,7 @@ namespace Espalier.Integration.Tests.Platform;
 
 /// <summary>
 /// Real file systems that are full or read-only: a namespace of its own in which the home, or its store, is mounted so. The
-/// run says what is wrong, and goes on where it stopped when the disk is well again, to the same bytes.
+/// run says what is wrong, and goes on where it stopped when the disk works again, to the same bytes.
 /// </summary>
 public sealed class SickDiskTests : IDisposable
 {

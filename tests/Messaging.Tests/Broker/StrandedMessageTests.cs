@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace Espalier.Messaging.Tests.Broker;
 
-/// <summary>What nobody can handle blocks nothing, says why, and can be sent again.</summary>
+/// <summary>A message that no consumer can handle blocks nothing, says why, and can be sent again.</summary>
 [Collection(BrokerCollection.Name)]
 public sealed class StrandedMessageTests(PlatformBroker broker)
 {
