@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cronos;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
 using FluentValidation;
@@ -56,28 +57,32 @@ internal sealed record WebhookTrigger : TriggerSettings
 /// <summary>Checks the five fields of a schedule.</summary>
 internal sealed class CronTriggerValidator : AbstractValidator<CronTrigger>
 {
-    private static readonly (string Name, int Min, int Max)[] Fields = [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7)];
+    private const int Fields = 5;
 
     public CronTriggerValidator() => RuleFor(trigger => trigger.Schedule).Custom((schedule, context) =>
     {
         var parts = schedule.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length != Fields.Length)
+        if (parts.Length != Fields)
             context.AddFailure($"a schedule has five fields (minute hour day month weekday); '{schedule}' has {parts.Length}");
-        foreach (var (part, field) in parts.Zip(Fields).Where(p => parts.Length == Fields.Length && !IsField(p.First, p.Second.Min, p.Second.Max)))
-            context.AddFailure($"'{part}' is no {field.Name}: write *, a number from {field.Min} to {field.Max}, a range a-b, a list a,b or a step */n");
+        else if (Problem(schedule) is { } problem)
+            context.AddFailure($"the schedule '{schedule}' cannot be read: {problem} Write *, a number, a range a-b, a list a,b or a step */n in each field");
+        else if (CronExpression.Parse(schedule).GetNextOccurrence(DateTime.UnixEpoch) is null)
+            context.AddFailure($"the schedule '{schedule}' never comes: no such month has that day");
     });
 
-    private static bool IsField(string text, int min, int max) => text.Split(',').All(part =>
+    /// <summary>What is wrong with a schedule, with the name of the field; null when nothing is.</summary>
+    private static string? Problem(string schedule)
     {
-        var step = part.Split('/');
-        if (step.Length > 2 || (step.Length == 2 && !IsNumber(step[1], 1, max)))
-            return false;
-        var range = step[0].Split('-');
-        return step[0] == "*" || (range.Length <= 2 && range.All(n => IsNumber(n, min, max)) && (range.Length == 1 || int.Parse(range[0]) <= int.Parse(range[1])));
-    });
-
-    private static bool IsNumber(string text, int min, int max) =>
-        text.Length is > 0 and <= 2 && text.All(char.IsAsciiDigit) && int.Parse(text) is var value && value >= min && value <= max;
+        try
+        {
+            CronExpression.Parse(schedule);
+            return null;
+        }
+        catch (CronFormatException e)
+        {
+            return e.Message.Replace("The given cron expression has an invalid format. ", "", StringComparison.Ordinal);
+        }
+    }
 }
 
 /// <summary>Reads the <c>on</c> block.</summary>
