@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Espalier.Hosting;
 using Espalier.Platform.Processes;
+using Polly;
+using Polly.Retry;
 
 namespace Espalier.Platform;
 
@@ -11,6 +13,15 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(150);
+
+    /// <summary>A server listens before it accepts logins.</summary>
+    private static readonly ResiliencePipeline UntilLoginsAreAccepted = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+    {
+        ShouldHandle = new PredicateBuilder().Handle<System.Data.Common.DbException>().Handle<IOException>(),
+        MaxRetryAttempts = int.MaxValue,
+        Delay = Look,
+    }).Build();
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
@@ -97,19 +108,8 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     {
         while (!await Probes.IsReadyAsync(Plan.Probe, ended).ConfigureAwait(false))
             await Task.Delay(Look, ended).ConfigureAwait(false);
-        while (Plan.OnReady is { } onReady)
-        {
-            try
-            {
-                await onReady(ended).ConfigureAwait(false);
-                break;
-            }
-            catch (Exception e) when (e is System.Data.Common.DbException or IOException)
-            {
-                // It listens before it accepts logins.
-                await Task.Delay(Look, ended).ConfigureAwait(false);
-            }
-        }
+        if (Plan.OnReady is { } onReady)
+            await UntilLoginsAreAccepted.ExecuteAsync(async token => await onReady(token).ConfigureAwait(false), ended).ConfigureAwait(false);
         say($"{Plan.Name} is ready");
         _ready.TrySetResult();
         changed();
