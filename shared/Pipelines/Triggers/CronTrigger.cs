@@ -26,11 +26,12 @@ internal sealed class CronTriggerValidator : AbstractValidator<CronTrigger>
         }
         try
         {
-            _ = CronExpression.Parse(schedule);
+            if (CronExpression.Parse(schedule).GetNextOccurrence(DateTime.UnixEpoch) is null)
+                context.AddFailure($"'{schedule}' is not a schedule: no such month has that day");
         }
         catch (CronFormatException exception)
         {
-            context.AddFailure($"'{schedule}' is not a schedule: {exception.Message}");
+            context.AddFailure($"'{schedule}' is not a schedule: {exception.Message} Write *, a number, a range a-b, a list a,b or a step */n in each field");
         }
     });
 }
