@@ -1,5 +1,7 @@
 using Espalier.Contracts;
+using Espalier.Evaluator.Tasks;
 using Espalier.Stages.Forecasts;
+using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;
 
@@ -22,7 +24,7 @@ internal sealed class EvaluateForecast : IStageForecast
             throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
         var length = options.Length ?? Math.Min(shortest, DefaultLength);
         var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
-        var atOnce = options.Tasks.Contains(EvaluateOptions.Agreement) ? 2 : 1;
+        var atOnce = options.Tasks.Select(task => MethodCatalog<IEvaluationTask>.Get(task, "tasks").ModelsAtOnce).DefaultIfEmpty(1).Max();
         return new StepForecast
         {
             NewBytes = ReportBytes,

@@ -5,21 +5,6 @@ namespace Espalier.Evaluator;
 /// <summary>Options of the stage <c>evaluate</c>.</summary>
 public sealed record EvaluateOptions
 {
-    /// <summary>Task: loss per token, perplexity, bits per byte.</summary>
-    public const string ValidationLoss = "validation-loss";
-
-    /// <summary>Task: multiple choice by likelihood.</summary>
-    public const string MultipleChoice = "multiple-choice";
-
-    /// <summary>Task: how tokens spread over experts.</summary>
-    public const string Routing = "routing";
-
-    /// <summary>Task: raw logits and expert choices of given tokens.</summary>
-    public const string Logits = "logits";
-
-    /// <summary>Task: divergence of the predictions from those of a reference model, and how often both choose the same token.</summary>
-    public const string Agreement = "agreement";
-
     /// <summary>Computing in 32 bits.</summary>
     public const string Float32 = "fp32";
 
@@ -32,8 +17,8 @@ public sealed record EvaluateOptions
 
     /// <summary>What to measure.</summary>
     /// <value>validation-loss</value>
-    [Option("What to measure.", Choices = [ValidationLoss, MultipleChoice, Routing, Agreement, Logits])]
-    public IReadOnlyList<string> Tasks { get; init; } = [ValidationLoss];
+    [Option("What to measure.", ChoicesOf = typeof(Evaluator.Tasks.IEvaluationTask))]
+    public IReadOnlyList<string> Tasks { get; init; } = [Evaluator.Tasks.ValidationLossTask.TaskName];
 
     /// <summary>Text that no model was trained on.</summary>
     [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.", Kind = OptionKind.Dataset, Inherit = true)]

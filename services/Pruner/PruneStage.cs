@@ -7,6 +7,7 @@ using Espalier.Pruner.Methods;
 using Espalier.Pruner.Selecting;
 using Espalier.Pruner.Slicing;
 using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Methods;
 using Espalier.Stages.Surgery;
 
@@ -37,7 +38,10 @@ public sealed class PruneStage : IStage
         var need = PruneRules.NeedOf(options, method);
         var all = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
         var sums = config.SparseLayers.Select(layer => all[layer]).ToList(); // from here on by place among the MoE layers
-        var scores = config.SparseLayers.Zip(sums, (layer, seen) => method.Score(seen, new ScoreRequest(layer, granularity, options.Seed, context.Options))).ToList();
+        var scores = config.SparseLayers.Zip(sums, (layer, seen) => Score(method, seen, new ScoreRequest(layer, granularity, options.Seed, context.Options)
+        {
+            Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
+        })).ToList();
         var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
         RefuseTooMany([.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))], granularity, count);
         var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
@@ -48,7 +52,7 @@ public sealed class PruneStage : IStage
             context.Artifacts, kept, width, context.Step.Key,
             done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
-        var report = new PruneReport(options, granularity, config, after.Config, kept) 
+        var report = new PruneReport(options, granularity, config, after.Config, kept)
         {
             Sums = need == CalibrationNeed.None ? [] : all,
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
@@ -66,6 +70,18 @@ public sealed class PruneStage : IStage
             Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = model, [OutputNames.Report] = reportRef },
             Metrics = metrics,
         };
+    }
+
+    private static double[] Score(IPruningMethod method, LayerSums sums, ScoreRequest request)
+    {
+        try
+        {
+            return method.Score(sums, request);
+        }
+        catch (InvalidModelException e)
+        {
+            throw new UserInputException($"The source model cannot be read: {e.Message}", e);
+        }
     }
 
     private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>

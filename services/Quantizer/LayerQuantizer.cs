@@ -27,14 +27,14 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
         return record;
     }
 
-    private (IReadOnlyList<PackedTensor> Packed, MatrixRecord Record) Quantize(string name, HessianCollector? collector)
+    private (IReadOnlyList<StoredTensor> Packed, MatrixRecord Record) Quantize(string name, HessianCollector? collector)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var stored = Read(name);
         var matrix = new MatrixToQuantize(name, stored.to(float32), stored.dtype, collector?.Find(name));
         var quantized = work.Method.Quantize(matrix, work.Scheme, context);
-        return (PackedMatrix.Pack(quantized, work.Scheme, stored.dtype), quantized.Record);
+        return (CodedTensors.Of(quantized, work, stored.dtype), quantized.Record);
     }
 
     private Tensor Read(string name)

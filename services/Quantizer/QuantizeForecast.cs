@@ -10,24 +10,24 @@ namespace Espalier.Quantizer;
 /// <summary>What quantizing comes to: codes, scales and zero points are new, what keeps its weights is there already.</summary>
 internal sealed class QuantizeForecast : IStageForecast
 {
-    private const long ShapeBytes = 16;
-
     public string Kind => StageKinds.Quantize;
 
     public StepForecast Forecast(StageOutline step)
     {
         var options = step.Read<QuantizeOptions>();
         var source = step.Model();
-        var (scheme, config) = (new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric), source.Config);
+        var config = source.Config;
+        var (format, scheme) = QuantizationWork.ReadScheme(options);
+        var quantization = scheme.In(format);
         if (config.Quantization is { } done)
             throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
         var targets = new TargetMatrices(config, options.Targets);
         targets.CheckFamily();
-        targets.Check(scheme);
+        targets.Check(scheme, format);
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
-        var packed = matrices.Sum(m => m.Count * PackedBytes(m.Rows, m.Columns, scheme, source.ElementBytes));
-        var quantized = ModelOutline.Of(config with { Quantization = new WeightQuantization(scheme.Bits, scheme.GroupSize, scheme.Symmetric) }, source.HasRouterBias, source.HasSelectionBias);
+        var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
+        var quantized = ModelOutline.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
         var isCalibrated = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method").Name != RoundToNearest.MethodName;
         return new StepForecast
@@ -62,13 +62,6 @@ internal sealed class QuantizeForecast : IStageForecast
         yield return (config.Layers, config.HiddenSize, (long)config.Heads * config.ValueSize);
 
         IEnumerable<(long, long, long)> Mlp(long count, long inner) => count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
-    }
-
-    private static long PackedBytes(long rows, long columns, QuantizationScheme scheme, int elementBytes)
-    {
-        var groups = scheme.Groups(columns);
-        var zeroPoints = scheme.Symmetric ? 0 : (rows * scheme.Bits + 31) / 32 * 4 * groups;
-        return rows * (columns * scheme.Bits / 8) + rows * groups * elementBytes + zeroPoints + ShapeBytes;
     }
 
     // A layer's weights, the stream of all text, what the block's experts saw of it, and one expert's Hessians in float64 with their factors.

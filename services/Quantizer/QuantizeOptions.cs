@@ -1,3 +1,4 @@
+using Espalier.Modeling.WeightFormats;
 using Espalier.Pipelines.Options;
 
 namespace Espalier.Quantizer;
@@ -38,6 +39,11 @@ public sealed record QuantizeOptions
     /// <value>true</value>
     [Option("Codes around zero, without zero points.")]
     public bool Symmetric { get; init; } = true;
+
+    /// <summary>How codes are stored.</summary>
+    /// <value>pack-quantized</value>
+    [Option("How codes are stored: pack-quantized is that of compressed-tensors.", ChoicesOf = typeof(IWeightFormat))]
+    public string Format { get; init; } = WeightFormat.Default;
 
     /// <summary>Which matrices get codes.</summary>
     /// <value>linear</value>

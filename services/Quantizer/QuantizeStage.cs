@@ -15,7 +15,7 @@ using Espalier.Torch;
 namespace Espalier.Quantizer;
 
 /// <summary>
-/// Stores a model's matrices in 4 or 8 bits. Works layer by layer: what a layer's inputs look like is measured behind the
+/// Stores a model's matrices as codes of few bits. Works layer by layer: what a layer's inputs look like is measured behind the
 /// layers that are quantized already, and the finished layer is a small checkpoint of its own that the cursor names, so a
 /// killed step loses at most one layer and memory is that of one layer.
 /// </summary>
@@ -112,8 +112,7 @@ public sealed class QuantizeStage : IStage
             writer.AddExisting(work.Source.Entry(name));
         foreach (var file in work.Source.Manifest.Files.Where(f => f.Path != QuantizationWork.ConfigFile))
             writer.AddExisting(file);
-        var config = QuantizationConfig.Write(work.QuantizedConfig, work.Targets, work.Method.ReordersColumns(context));
-        await writer.AddFileAsync(QuantizationWork.ConfigFile, config, cancellationToken).ConfigureAwait(false);
+        await writer.AddFileAsync(QuantizationWork.ConfigFile, work.FinalConfig(work.Method.ReordersColumns(context)).ToJson(), cancellationToken).ConfigureAwait(false);
         writer.AddParent(new Parent(work.Source.Root, "quantized", context.Step.Key));
         foreach (var data in context.Inputs.Where(i => i.Artifact.Kind == ArtifactKind.Dataset))
             writer.AddParent(new Parent(data.Artifact.Root, "data", context.Step.Key));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Evaluator.Reports;
+using Espalier.Evaluator.Routing;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
@@ -30,7 +31,7 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["validation-loss"],"length":16,"xz":false}""", ("model", model));
 
         result.Metrics["model.perplexity"].ShouldBe(258, 1e-3);
-        var loss = (await ReportAsync(result)).Models[0].ValidationLoss!;
+        var loss = (await ReportAsync(result)).Models[0].Section<LossReport>("validation-loss")!;
         result.Metrics["model.bits-per-byte"].ShouldBe(Math.Log2(258) * loss.Tokens / loss.Bytes, 1e-5);
         loss.Tokens.ShouldBe(loss.Bytes + loss.Documents); // bytes are tokens; every document has an end token
         loss.Domains!.Values.Sum(d => d.Tokens).ShouldBe(loss.Tokens);
@@ -82,12 +83,12 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["validation-loss","routing"],"length":32,"xz":false}""", ("model", model));
 
         var report = (await ReportAsync(result)).Models[0];
-        var tokens = report.ValidationLoss!.Tokens;
-        foreach (var layer in report.Routing!.Load)
+        var (tokens, routing) = (report.Section<LossReport>("validation-loss")!.Tokens, report.Section<RoutingResult>("routing")!);
+        foreach (var layer in routing.Load)
             layer.Sum().ShouldBe(2.0 * tokens);
-        report.Routing.LoadByDomain.Values.Sum(domain => domain[1].Sum()).ShouldBe(2.0 * tokens);
-        report.Routing.Layers.ShouldAllBe(l => l.CoActivation[0][0] == 1 && l.TokenEntropy > 0 && l.TokenEntropy <= Math.Log(4) + 1e-6);
-        result.Metrics["model.max-violation"].ShouldBe(report.Routing.Load.Max(l => l.Max() / l.Average() - 1), 1e-12);
+        routing.LoadByDomain.Values.Sum(domain => domain[1].Sum()).ShouldBe(2.0 * tokens);
+        routing.Layers.ShouldAllBe(l => l.CoActivation[0][0] == 1 && l.TokenEntropy > 0 && l.TokenEntropy <= Math.Log(4) + 1e-6);
+        result.Metrics["model.max-violation"].ShouldBe(routing.Load.Max(l => l.Max() / l.Average() - 1), 1e-12);
         result.Metrics["model.dead-experts"].ShouldBe(0);
     }
 
@@ -105,7 +106,7 @@ public sealed class EvaluateStageTests : IDisposable
 
         after.Metrics["model.accuracy"].ShouldBe(before.Metrics["model.accuracy"]);
         after.Metrics["model.gold-margin"].ShouldBe(before.Metrics["model.gold-margin"], 1e-6);
-        var report = (await ReportAsync(before)).Models[0].MultipleChoice!["questions"];
+        var report = (await ReportAsync(before)).Models[0].Section<Dictionary<string, ChoiceReport>>("multiple-choice")!["questions"];
         report.Chance.ShouldBe(0.25);
         report.StandardError!.Value.ShouldBe(Math.Sqrt(report.Accuracy * (1 - report.Accuracy) / 23), 1e-12);
     }
@@ -135,7 +136,7 @@ public sealed class EvaluateStageTests : IDisposable
         result.Metrics["other.top-1-agreement"].ShouldBeLessThan(0.9);
         result.Metrics["other.kl-divergence-low"].ShouldBeLessThan(result.Metrics["other.kl-divergence"]);
         result.Metrics.Keys.ShouldNotContain("source.kl-divergence");
-        var report = (await ReportAsync(result)).Models[0].Agreement!;
+        var report = (await ReportAsync(result)).Models[0].Section<AgreementReport>("agreement")!;
         report.Reference.ShouldBe("source");
         report.HighDivergence.ShouldBeGreaterThan(report.MedianDivergence);
         report.Domains!.Count.ShouldBe(2);
@@ -152,7 +153,7 @@ public sealed class EvaluateStageTests : IDisposable
         var tokens = randint(0, 256, [4, 25], dtype: int64, generator: new Generator(3));
         var targets = randint(0, 256, [100], dtype: int64, generator: new Generator(4));
 
-        var values = Evaluator.Tasks.AgreementPass.Compare(teacher, student, tokens, targets);
+        var values = Passes.AgreementPass.Compare(teacher, student, tokens, targets);
 
         var (p, q) = (Probabilities(teacher, tokens), Probabilities(student, tokens));
         var right = targets.data<long>().ToArray();

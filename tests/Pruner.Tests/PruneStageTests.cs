@@ -223,8 +223,8 @@ public sealed class PruneStageTests
 
     [Theory]
     [InlineData("{\"method\":\"heapr\",\"ratio\":0.3}", "add calibration")]
-    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "heapr or random")]
-    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or random")]
+    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "heapr or magnitude or random")]
+    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or magnitude or random")]
     [InlineData("{\"method\":\"random\",\"scope\":\"global\",\"ratio\":0.3}", "Use scope uniform")]
     [InlineData("{\"method\":\"random\",\"ratio\":0.75}", "Use at most 0.5")]
     [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, random")]

@@ -1,5 +1,5 @@
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Statistics;
-using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 
 namespace Espalier.Evaluator.Reports;

@@ -34,7 +34,7 @@ internal static class DatasetText
             items.AddRange(read.Take((int)Math.Min(most ?? int.MaxValue, int.MaxValue)).Select(item => new ChoiceItem(set, item.Id, item.Context, item.Choices, item.Answer)));
         }
         if (items.Count == 0)
-            throw new UserInputException($"The dataset has no multiple-choice items ({dataset.Properties.Source}): leave out the task '{EvaluateOptions.MultipleChoice}', or use a dataset that has multiple-choice/NAME.jsonl.");
+            throw new UserInputException($"The dataset has no multiple-choice items ({dataset.Properties.Source}): leave out the task '{Tasks.MultipleChoiceTask.TaskName}', or use a dataset that has multiple-choice/NAME.jsonl.");
         return items.Find(item => item.Choices.Count < 2 || item.Answer < 0 || item.Answer >= item.Choices.Count) is { } odd
             ? throw new UserInputException($"Multiple-choice item '{odd.Id}' of '{odd.Set}' has {odd.Choices.Count} choices and the answer {odd.Answer}.")
             : items;

@@ -1,3 +1,4 @@
+using Espalier.Modeling.WeightFormats;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,10 +30,11 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
                 if (!IsFloat(header.Type))
                     problems.Add($"tensor '{source.NameInFile(name)}' has element type {header.Type}; expected a floating-point type");
             }
-            else if (config.Quantization is { } quantization && Has(PackedWeights.PackedName(name)))
+            else if (config.Quantization is { } quantization && StoredMatrix.IsPacked(quantization, _names, name))
             {
-                known.UnionWith(PackedWeights.NamesOf(name, quantization));
-                problems.AddRange(PackedWeights.Check(source, _names, name, shape, quantization));
+                var parts = WeightFormat.Of(quantization.Format).Layout(name, shape[0], shape[1], quantization);
+                known.UnionWith(parts.Select(part => part.Name));
+                problems.AddRange(parts.Select(CheckPart).OfType<string>());
             }
             else
                 problems.Add($"tensor '{source.NameInFile(name)}' is missing");
@@ -59,10 +61,20 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
     public void Fill(string name, Tensor destination)
     {
         using var scope = NewDisposeScope();
-        var value = Has(name) ? source.Read(name) : PackedWeights.Read(source, name, config.Quantization!);
+        var value = Has(name) ? source.Read(name) : StoredMatrix.Expand(config.Quantization!, source, name);
         if (!value.isfinite().all().item<bool>())
             throw new InvalidModelException($"tensor '{source.NameInFile(name)}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
         destination.copy_(value);
+    }
+
+    private string? CheckPart(PackedTensor part)
+    {
+        if (!Has(part.Name))
+            return $"tensor '{source.NameInFile(part.Name)}' is missing";
+        var header = source.Describe(part.Name);
+        return !header.Shape.SequenceEqual(part.Shape)
+            ? $"tensor '{source.NameInFile(part.Name)}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", part.Shape)}]"
+            : part.Type is { } type && header.Type != type ? $"tensor '{source.NameInFile(part.Name)}' has element type {header.Type}; expected {type}" : null;
     }
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64;

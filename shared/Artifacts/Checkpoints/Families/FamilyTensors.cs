@@ -19,6 +19,7 @@ internal sealed class FamilyTensors : ITensorBytes
     public FamilyTensors(IReadOnlyList<TensorHeader> parts, string? family, bool stacks, ITensorBytes? source = null)
     {
         _source = source;
+        var naming = FamilyNames.Of(family);
         _parts = parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
         var layers = stacks
             ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>().GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
@@ -32,7 +33,7 @@ internal sealed class FamilyTensors : ITensorBytes
         {
             if (FamilyNames.FindExpert(name) is { } expert && _tensors.ContainsKey(expert.Prefix + "down_proj"))
                 continue;
-            var onDisk = stacks && family == "mixtral" ? name : FamilyNames.ToDisk(family, name); // stacked Mixtral files say mlp.gate
+            var onDisk = naming.ToDisk(name, stacks);
             _tensors.Add(onDisk, (header with { Name = onDisk }, [name]));
         }
         Names = [.. _tensors.Keys.Order(StringComparer.Ordinal)];

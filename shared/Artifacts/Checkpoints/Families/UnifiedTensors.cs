@@ -11,6 +11,7 @@ internal sealed class UnifiedTensors : ITensorBytes
 {
     private readonly HuggingFaceDirectory _source;
     private readonly FamilyFacts _facts;
+    private readonly TensorNaming _naming;
     private readonly Dictionary<string, (string Source, TensorHeader Header, long Offset)> _tensors = new(StringComparer.Ordinal);
 
     /// <exception cref="UserInputException">Two tensors mean the same, or a tensor of all experts has a shape that cannot be cut.</exception>
@@ -18,9 +19,10 @@ internal sealed class UnifiedTensors : ITensorBytes
     {
         _source = source;
         _facts = FamilyFacts.Read(source.ReadFile(SideFiles.Config));
+        _naming = FamilyNames.Of(_facts.Family);
         foreach (var name in source.Names)
         {
-            var stored = FamilyNames.ToStore(_facts.Family, name);
+            var stored = _naming.ToStore(name);
             if (FamilyNames.FindStacked(stored) is { } stacked)
                 Cut(name, stacked.Prefix, stacked.Part);
             else
@@ -36,7 +38,7 @@ internal sealed class UnifiedTensors : ITensorBytes
     public bool HasStackedExperts { get; private set; }
 
     /// <inheritdoc/>
-    public string NameInFile(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Source : FamilyNames.ToDisk(_facts.Family, name);
+    public string NameInFile(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Source : _naming.ToDisk(name);
 
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string name) => _source.FileOf(Find(name).Source);

@@ -6,7 +6,7 @@ using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using static TorchSharp.torch;
 
-namespace Espalier.Evaluator.Tasks;
+namespace Espalier.Evaluator.Passes;
 
 /// <summary>One model of the evaluation: its files are read at once, its weights only when a task needs them.</summary>
 internal sealed class ModelUnderTest : IDisposable

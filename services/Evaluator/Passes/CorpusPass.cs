@@ -1,31 +1,28 @@
 using System.Diagnostics;
 using Espalier.Evaluator.Routing;
 using Espalier.Evaluator.Texts;
-using Espalier.Stages;
+using Espalier.Evaluator.Tasks;
 using static TorchSharp.torch;
 
-namespace Espalier.Evaluator.Tasks;
+namespace Espalier.Evaluator.Passes;
 
 /// <summary>One pass over the held-out text: loss per document and, when asked for, routing.</summary>
 internal static class CorpusPass
 {
-    /// <summary>Scores every token once.</summary>
-    /// <param name="context">Takes progress.</param>
-    /// <param name="model">The model.</param>
-    /// <param name="text">The documents.</param>
-    /// <param name="options">Length, batch, tasks and seed.</param>
-    /// <param name="length">Tokens of a window.</param>
-    /// <param name="cancellationToken">Stops.</param>
-    public static CorpusResult Run(
-        StageContext context, ModelUnderTest model, HeldOutText text, EvaluateOptions options, int length, CancellationToken cancellationToken)
+    /// <summary>Scores every token once; the tasks that need it share one pass.</summary>
+    public static Task<CorpusResult> OfAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
+        measurement.KeepAsync("corpus", () => Run(measurement, cancellationToken), cancellationToken);
+
+    private static CorpusResult Run(ModelMeasurement measurement, CancellationToken cancellationToken)
     {
+        var (model, text, options) = (measurement.Model, measurement.Material.Text!, measurement.Options);
         var decoder = model.Decoder; // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
-        var batches = WindowBatch.Of(streams, length, options.Batch);
+        var batches = WindowBatch.Of(streams, measurement.Material.Length, options.Batch);
         var total = streams.Sum(stream => (long)stream.Tokens.Length);
         var losses = new double[text.Documents.Count];
         var tokens = new long[text.Documents.Count];
-        using var routing = options.Tasks.Contains(EvaluateOptions.Routing) && model.Config.IsMixture ? new RoutingCounter(model.Config, decoder.Device) : null;
+        using var routing = options.Tasks.Contains(RoutingTask.TaskName) && model.Config.IsMixture ? new RoutingCounter(model.Config, decoder.Device) : null;
 
         var clock = Stopwatch.StartNew();
         var done = 0L;
@@ -37,9 +34,9 @@ internal static class CorpusPass
             var scores = TokenLikelihood.Score(decoder, batch.Inputs(), batch.Targets(), routing);
             Attribute(batch, scores, losses, tokens);
             done += batch.Tokens;
-            context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");
+            measurement.Context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");
         }
-        context.Progress.Metric($"{model.Step}.tokens-per-second", done / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
+        measurement.Context.Progress.Metric($"{model.Step}.tokens-per-second", done / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
 
         var domainOfWindow = batches.SelectMany(batch => batch.Windows).Select(window => window.Stream.Domain).ToList();
         return new CorpusResult

@@ -4,7 +4,7 @@ using Espalier.Modeling;
 using Espalier.Stages;
 using static TorchSharp.torch;
 
-namespace Espalier.Evaluator.Tasks;
+namespace Espalier.Evaluator.Passes;
 
 /// <summary>
 /// How far a model strays from a reference on the same tokens, teacher-forced: per token t

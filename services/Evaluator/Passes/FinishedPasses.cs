@@ -2,7 +2,7 @@ using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Stages;
 
-namespace Espalier.Evaluator;
+namespace Espalier.Evaluator.Passes;
 
 /// <summary>Results that are finished, as blobs in the store; the step's cursor names them.</summary>
 internal sealed class FinishedPasses

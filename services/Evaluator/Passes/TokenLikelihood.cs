@@ -2,7 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using static TorchSharp.torch;
 
-namespace Espalier.Evaluator.Tasks;
+namespace Espalier.Evaluator.Passes;
 
 /// <summary>Negative log-likelihood of given tokens: log-softmax in float32, returned as doubles for sums in 64 bits.</summary>
 internal static class TokenLikelihood
