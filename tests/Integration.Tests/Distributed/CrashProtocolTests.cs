@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 
 namespace Espalier.Integration.Tests.Distributed;
 

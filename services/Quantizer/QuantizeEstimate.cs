@@ -2,17 +2,17 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Quantizer;
 
 /// <summary>What quantizing comes to: codes, scales and zero points are new, what keeps its weights is there already.</summary>
-internal sealed class QuantizeForecast : IStageForecast
+internal sealed class QuantizeEstimate : IStageEstimate
 {
     public string Kind => StageKinds.Quantize;
 
-    public StepForecast Forecast(StageOutline step)
+    public StepEstimate Estimate(EstimateRequest step)
     {
         var options = step.Read<QuantizeOptions>();
         var source = step.Model();
@@ -27,15 +27,15 @@ internal sealed class QuantizeForecast : IStageForecast
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
         var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
-        var quantized = ModelOutline.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
+        var quantized = ModelHeader.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
         var isCalibrated = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method").Name != RoundToNearest.MethodName;
-        return new StepForecast
+        return new StepEstimate
         {
             Model = quantized,
             NewBytes = packed + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
-            MemoryBytes = MemoryForecast.Process + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
+            MemoryBytes = MemoryEstimate.Process + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
             Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new CalibrationOptions(), config, matrices) : 0,
         };
     }
@@ -69,7 +69,7 @@ internal sealed class QuantizeForecast : IStageForecast
     {
         var stream = 4L * calibration.Samples * calibration.Length * config.HiddenSize;
         var widest = new[] { config.HiddenSize, config.ExpertSize, config.DenseSize, config.SharedSize, config.Heads * config.ValueSize }.Max();
-        return MemoryForecast.Layer(config) + 2 * stream + MemoryForecast.Forward(config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
+        return MemoryEstimate.Layer(config) + 2 * stream + MemoryEstimate.Forward(config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
     }
 
     // Two passes over the text, the second moments, and a column solver whose work grows with rows x columns^2.

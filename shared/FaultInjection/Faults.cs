@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 
-namespace Espalier.Contracts.FaultInjection;
+namespace Espalier.FaultInjection;
 
 /// <summary>
 /// Fails on purpose, for tests. Inert unless the environment variable <see cref="Variable"/> is set when the process starts:

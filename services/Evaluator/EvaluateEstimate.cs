@@ -1,19 +1,19 @@
 using Espalier.Contracts;
 using Espalier.Evaluator.Tasks;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;
 
 /// <summary>What evaluation comes to: a report, one model in memory at a time.</summary>
-internal sealed class EvaluateForecast : IStageForecast
+internal sealed class EvaluateEstimate : IStageEstimate
 {
     private const int DefaultLength = 1024;
     private const long ReportBytes = 64 << 10;
 
     public string Kind => StageKinds.Evaluate;
 
-    public StepForecast Forecast(StageOutline step)
+    public StepEstimate Estimate(EstimateRequest step)
     {
         var options = step.Read<EvaluateOptions>();
         var models = step.Models;
@@ -25,10 +25,10 @@ internal sealed class EvaluateForecast : IStageForecast
         var length = options.Length ?? Math.Min(shortest, DefaultLength);
         var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
         var atOnce = options.Tasks.Select(task => MethodCatalog<IEvaluationTask>.Get(task, "tasks").ModelsAtOnce).DefaultIfEmpty(1).Max();
-        return new StepForecast
+        return new StepEstimate
         {
             NewBytes = ReportBytes,
-            MemoryBytes = MemoryForecast.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryForecast.Forward(m.Config, (long)options.Batch * length, length)),
+            MemoryBytes = MemoryEstimate.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
             Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
         };
     }

@@ -3,14 +3,14 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
 using Espalier.Modeling.WeightFormats;
 
-namespace Espalier.Stages.Forecasts;
+namespace Espalier.Stages.Estimates;
 
 /// <summary>A model as far as headers tell: its configuration and which optional tensors it has.</summary>
 /// <param name="Config">Shape and conventions.</param>
 /// <param name="HasRouterBias">Whether routers have a learned logit bias.</param>
 /// <param name="HasSelectionBias">Whether routers have the selection bias of loss-free balancing.</param>
 /// <param name="SizeBytes">Bytes of its tensors.</param>
-public sealed record ModelOutline(ModelConfig Config, bool HasRouterBias, bool HasSelectionBias, long SizeBytes)
+public sealed record ModelHeader(ModelConfig Config, bool HasRouterBias, bool HasSelectionBias, long SizeBytes)
 {
     private const int ManifestBytesPerTensor = 240;
 
@@ -35,20 +35,20 @@ public sealed record ModelOutline(ModelConfig Config, bool HasRouterBias, bool H
         .. Config.BeyondFamily,
     ];
 
-    /// <summary>The outline of a plain model of a shape.</summary>
-    public static ModelOutline Of(ModelConfig config, bool hasRouterBias, bool hasSelectionBias)
+    /// <summary>The header of a plain model of a shape.</summary>
+    public static ModelHeader Of(ModelConfig config, bool hasRouterBias, bool hasSelectionBias)
     {
-        var outline = new ModelOutline(config, hasRouterBias, hasSelectionBias, 0);
+        var header = new ModelHeader(config, hasRouterBias, hasSelectionBias, 0);
         var biases = (long)config.SparseLayers.Count * config.Experts * ((hasRouterBias ? 4 : 0) + (hasSelectionBias ? 4 : 0));
-        return outline with { SizeBytes = config.TotalParameters * outline.ElementBytes + biases };
+        return header with { SizeBytes = config.TotalParameters * header.ElementBytes + biases };
     }
 
-    /// <summary>The outline of a stored model.</summary>
+    /// <summary>The header of a stored model.</summary>
     /// <exception cref="InvalidModelException">Its configuration cannot be used.</exception>
-    public static ModelOutline Of(CheckpointReader reader)
+    public static ModelHeader Of(CheckpointReader reader)
     {
         var (names, config) = (reader.Names.ToHashSet(), ModelConfig.Parse(reader.ReadFile("config.json")));
-        return new ModelOutline(
+        return new ModelHeader(
             config, Has(TensorNames.RouterBias), Has(TensorNames.SelectionBias), SizeOf(reader.Manifest));
 
         bool Has(Func<int, string> nameOf) => config.SparseLayers.Any(layer => names.Contains(nameOf(layer)));

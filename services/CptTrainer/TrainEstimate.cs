@@ -3,12 +3,12 @@ using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
 using Espalier.Modeling.Tokenizers;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 
 namespace Espalier.CptTrainer;
 
 /// <summary>What a training step comes to: all weights new, float32 weights, gradients and two moments in memory, 6 operations per weight and token.</summary>
-internal sealed class TrainForecast : IStageForecast
+internal sealed class TrainEstimate : IStageEstimate
 {
     private const int OptimizerBytes = 16;
     private const int StateBytes = 8;
@@ -17,7 +17,7 @@ internal sealed class TrainForecast : IStageForecast
 
     public string Kind => StageKinds.Train;
 
-    public StepForecast Forecast(StageOutline step)
+    public StepEstimate Estimate(EstimateRequest step)
     {
         var options = step.Read<TrainOptions>();
         var plan = TrainPlan.Of(options);
@@ -32,13 +32,13 @@ internal sealed class TrainForecast : IStageForecast
             ExpertsPerToken = start.TargetExpertsPerToken ?? start.ExpertsPerToken,
             TargetExpertsPerToken = null,
         };
-        var model = ModelOutline.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
+        var model = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
         var casts = options.Precision == Precision.Bf16 ? 2 : 0;
-        return new StepForecast
+        return new StepEstimate
         {
             Model = model,
             NewBytes = model.SizeBytes + model.ManifestBytes + StateBytes * config.TotalParameters,
-            MemoryBytes = MemoryForecast.Process + (OptimizerBytes + casts) * config.TotalParameters + MemoryForecast.Training(start, (long)options.Batch * options.Length, options.Length),
+            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
     }

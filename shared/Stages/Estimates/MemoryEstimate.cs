@@ -1,9 +1,9 @@
 using Espalier.Modeling;
 
-namespace Espalier.Stages.Forecasts;
+namespace Espalier.Stages.Estimates;
 
 /// <summary>Rough peak memory of work on a model, from its shape. Seen on small models; good to about a factor of 1.5.</summary>
-public static class MemoryForecast
+public static class MemoryEstimate
 {
     /// <summary>The runtime, the tensor engine and its buffers, before any model.</summary>
     public const long Process = 220L << 20;

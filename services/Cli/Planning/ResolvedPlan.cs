@@ -1,12 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Espalier.Pipelines.Planning;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 
 namespace Espalier.Cli.Planning;
 
 /// <summary>What would become of a step.</summary>
-public enum StepOutlook
+public enum StepDecision
 {
     /// <summary>Its result is in the store.</summary>
     Cached,
@@ -25,13 +25,13 @@ public enum StepOutlook
 }
 
 /// <summary>A pipeline before it runs.</summary>
-public sealed record PipelineForecast
+public sealed record ResolvedPlan
 {
     /// <summary>Name of the pipeline.</summary>
     public required string Name { get; init; }
 
     /// <summary>Steps in order.</summary>
-    public required IReadOnlyList<StepPlan> Steps { get; init; }
+    public required IReadOnlyList<ResolvedStep> Steps { get; init; }
 
     /// <summary>Bytes that the steps which run would add to the store.</summary>
     public long NewBytes => Steps.Sum(s => s.NewBytes ?? 0);
@@ -44,7 +44,7 @@ public sealed record PipelineForecast
 }
 
 /// <summary>One step before it runs.</summary>
-public sealed record StepPlan
+public sealed record ResolvedStep
 {
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
@@ -53,7 +53,8 @@ public sealed record StepPlan
     public required string Kind { get; init; }
 
     /// <summary>What would become of it.</summary>
-    public required StepOutlook Outlook { get; init; }
+    [JsonPropertyName("outlook")]
+    public required StepDecision Decision { get; init; }
 
     /// <summary>Why: for a step that runs, what differs from the nearest work that is known.</summary>
     public required string Reason { get; init; }
@@ -87,7 +88,7 @@ public sealed record StepPlan
 
     /// <summary>The model that comes out, for steps that read it.</summary>
     [JsonIgnore]
-    internal ModelOutline? Model { get; init; }
+    internal ModelHeader? Model { get; init; }
 }
 
 /// <summary>A model's shape in numbers.</summary>
@@ -123,8 +124,8 @@ public sealed record ModelShape
     /// <summary>What a reader of plain OLMoE directories would miss; empty when it can run the model.</summary>
     public required IReadOnlyList<string> BeyondPlain { get; init; }
 
-    /// <summary>The shape of an outline.</summary>
-    internal static ModelShape? Of(ModelOutline? model) => model is null ? null : new ModelShape
+    /// <summary>The shape of an header.</summary>
+    internal static ModelShape? Of(ModelHeader? model) => model is null ? null : new ModelShape
     {
         Layers = model.Config.Layers,
         HiddenSize = model.Config.HiddenSize,

@@ -1,4 +1,4 @@
-namespace Espalier.Contracts.FaultInjection;
+namespace Espalier.FaultInjection;
 
 /// <summary>
 /// Every place where a test can make this platform fail: each boundary at which a message leaves or arrives, and each at which

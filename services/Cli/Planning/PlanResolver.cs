@@ -7,81 +7,81 @@ using Espalier.Pipelines.Expressions;
 using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Planning;
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 
 namespace Espalier.Cli.Planning;
 
 /// <summary>
 /// Walks a plan in order and says of every step whether its result is in the store, why not, and what it comes to. Reads
 /// manifests and configurations, never a tensor. A step whose input is still to be made has no key yet; what it comes to
-/// follows from the forecast of its input.
+/// follows from the estimate of its input.
 /// </summary>
-internal sealed class PipelineForecaster(ArtifactStore? store, KnownWork known, IReadOnlyList<IStage> stages, IReadOnlyList<IStageForecast> forecasts, string numericsClass)
+internal sealed class PlanResolver(ArtifactStore? store, KnownWork known, IReadOnlyList<IStage> stages, IReadOnlyList<IStageEstimate> estimates, string numericsClass)
 {
-    private readonly Dictionary<string, StepPlan> _plans = [];
+    private readonly Dictionary<string, ResolvedStep> _plans = [];
     private readonly Dictionary<string, StepCommit> _commits = [];
-    private readonly Dictionary<Digest, ModelOutline?> _outlines = [];
+    private readonly Dictionary<Digest, ModelHeader?> _headers = [];
 
     /// <summary>Does it.</summary>
-    public async Task<PipelineForecast> ForecastAsync(PipelinePlan plan, CancellationToken cancellationToken)
+    public async Task<ResolvedPlan> ResolveAsync(PipelinePlan plan, CancellationToken cancellationToken)
     {
         foreach (var step in plan.Steps)
-            _plans[step.Name] = await ForecastAsync(step, cancellationToken).ConfigureAwait(false);
-        return new PipelineForecast { Name = plan.Name, Steps = [.. plan.Steps.Select(s => _plans[s.Name])] };
+            _plans[step.Name] = await ResolveAsync(step, cancellationToken).ConfigureAwait(false);
+        return new ResolvedPlan { Name = plan.Name, Steps = [.. plan.Steps.Select(s => _plans[s.Name])] };
     }
 
-    private async Task<StepPlan> ForecastAsync(PlannedStep step, CancellationToken cancellationToken)
+    private async Task<ResolvedStep> ResolveAsync(PlannedStep step, CancellationToken cancellationToken)
     {
-        var inputs = await OutlineAsync(step, cancellationToken).ConfigureAwait(false);
-        var outline = new StageOutline(step.Name, step.Options, inputs);
-        var plan = new StepPlan
+        var inputs = await ReadHeaderAsync(step, cancellationToken).ConfigureAwait(false);
+        var request = new EstimateRequest(step.Name, step.Options, inputs);
+        var plan = new ResolvedStep
         {
             Name = step.Name,
             Kind = step.Kind,
-            Outlook = StepOutlook.Runs,
+            Decision = StepDecision.Runs,
             Reason = "",
-            Before = ModelShape.Of(outline.FindModel()),
+            Before = ModelShape.Of(request.FindModel()),
             Options = step.Options,
             Inputs = step.Inputs,
             When = step.When,
         };
-        if (step.Needs.Select(n => _plans.GetValueOrDefault(n)).FirstOrDefault(n => n?.Outlook is StepOutlook.Refused or StepOutlook.Skipped) is { } gone)
-            return plan with { Outlook = StepOutlook.Skipped, Reason = $"needs '{gone.Name}', which is {(gone.Outlook == StepOutlook.Refused ? "refused" : "skipped")}" };
+        if (step.Needs.Select(n => _plans.GetValueOrDefault(n)).FirstOrDefault(n => n?.Decision is StepDecision.Refused or StepDecision.Skipped) is { } gone)
+            return plan with { Decision = StepDecision.Skipped, Reason = $"needs '{gone.Name}', which is {(gone.Decision == StepDecision.Refused ? "refused" : "skipped")}" };
         if (IsMet(step) is false)
-            return plan with { Outlook = StepOutlook.Skipped, Reason = $"its condition is false: {step.When}" };
+            return plan with { Decision = StepDecision.Skipped, Reason = $"its condition is false: {step.When}" };
 
         var (key, unmade) = KeyOf(step);
         if (unmade.Count == 0 && store is not null && await store.FindIntactStepAsync(key.ToDigest(), cancellationToken).ConfigureAwait(false) is { } commit)
         {
             _commits[step.Name] = commit;
-            var model = commit.Outputs.TryGetValue(OutputNames.Model, out var made) ? await OutlineAsync(made.Root, cancellationToken).ConfigureAwait(false) : null;
-            return plan with { Outlook = StepOutlook.Cached, Reason = "its result is in the store", Model = model, After = ModelShape.Of(model), NewBytes = 0, SharedBytes = commit.Outputs.Values.Sum(o => o.SizeBytes) };
+            var model = commit.Outputs.TryGetValue(OutputNames.Model, out var made) ? await ReadHeaderAsync(made.Root, cancellationToken).ConfigureAwait(false) : null;
+            return plan with { Decision = StepDecision.Cached, Reason = "its result is in the store", Model = model, After = ModelShape.Of(model), NewBytes = 0, SharedBytes = commit.Outputs.Values.Sum(o => o.SizeBytes) };
         }
-        return await RunsAsync(plan, step, outline, key, unmade, cancellationToken).ConfigureAwait(false);
+        return await RunsAsync(plan, step, request, key, unmade, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<StepPlan> RunsAsync(StepPlan plan, PlannedStep step, StageOutline outline, StepKey key, IReadOnlyList<string> unmade, CancellationToken cancellationToken)
+    private async Task<ResolvedStep> RunsAsync(ResolvedStep plan, PlannedStep step, EstimateRequest request, StepKey key, IReadOnlyList<string> unmade, CancellationToken cancellationToken)
     {
-        StepForecast? forecast;
+        StepEstimate? estimate;
         try
         {
-            forecast = Find(step.Kind)?.Forecast(outline);
+            estimate = Find(step.Kind)?.Estimate(request);
         }
         catch (Exception e) when (e is UserInputException or InvalidModelException)
         {
-            return plan with { Outlook = StepOutlook.Refused, Reason = e.Message };
+            return plan with { Decision = StepDecision.Refused, Reason = e.Message };
         }
         var nearest = known.Nearest(step.Name, key);
         return plan with
         {
-            Outlook = IsMet(step) is null ? StepOutlook.Conditional : StepOutlook.Runs,
+            Decision = IsMet(step) is null ? StepDecision.Conditional : StepDecision.Runs,
             Reason = Reason(nearest, key, unmade),
-            Model = forecast?.Model,
-            After = ModelShape.Of(forecast?.Model),
-            NewBytes = forecast?.NewBytes,
-            SharedBytes = forecast?.SharedBytes,
-            MemoryBytes = forecast?.MemoryBytes,
-            Seconds = nearest is { } like ? await ScaleAsync(like.Receipt, forecast, cancellationToken).ConfigureAwait(false) : null,
+            Model = estimate?.Model,
+            After = ModelShape.Of(estimate?.Model),
+            NewBytes = estimate?.NewBytes,
+            SharedBytes = estimate?.SharedBytes,
+            MemoryBytes = estimate?.MemoryBytes,
+            Seconds = nearest is { } like ? await ScaleAsync(like.Receipt, estimate, cancellationToken).ConfigureAwait(false) : null,
         };
     }
 
@@ -119,47 +119,47 @@ internal sealed class PipelineForecaster(ArtifactStore? store, KnownWork known, 
         return condition.Metrics.Any(m => !_commits.ContainsKey(m.Step)) ? null : condition.IsMet(name => _commits[name].Metrics);
     }
 
-    private async Task<IReadOnlyList<InputOutline>> OutlineAsync(PlannedStep step, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<EstimateInput>> ReadHeaderAsync(PlannedStep step, CancellationToken cancellationToken)
     {
-        var inputs = new List<InputOutline>();
+        var inputs = new List<EstimateInput>();
         foreach (var input in step.Inputs)
         {
             var model = input.Output != OutputNames.Model ? null
-                : input.Artifact is { } artifact ? await OutlineAsync(artifact.Root, cancellationToken).ConfigureAwait(false)
+                : input.Artifact is { } artifact ? await ReadHeaderAsync(artifact.Root, cancellationToken).ConfigureAwait(false)
                 : _plans.GetValueOrDefault(input.Step)?.Model;
-            inputs.Add(new InputOutline(input.As, input.Step, model));
+            inputs.Add(new EstimateInput(input.As, input.Step, model));
         }
         return inputs;
     }
 
-    private async Task<ModelOutline?> OutlineAsync(Digest root, CancellationToken cancellationToken)
+    private async Task<ModelHeader?> ReadHeaderAsync(Digest root, CancellationToken cancellationToken)
     {
-        if (_outlines.TryGetValue(root, out var outline))
-            return outline;
+        if (_headers.TryGetValue(root, out var header))
+            return header;
         try
         {
             var reader = await CheckpointReader.OpenAsync(store!, root, cancellationToken).ConfigureAwait(false);
-            outline = reader.Manifest.Kind == ArtifactKind.Checkpoint ? ModelOutline.Of(reader) : null;
+            header = reader.Manifest.Kind == ArtifactKind.Checkpoint ? ModelHeader.Of(reader) : null;
         }
         catch (Exception e) when (e is MissingBlobException or InvalidModelException)
         {
-            // Of an earlier run whose artifacts were swept, or not ours to forecast: there is nothing to compare with.
+            // Of an earlier run whose artifacts were swept, or not ours to estimate: there is nothing to compare with.
         }
-        return _outlines[root] = outline;
+        return _headers[root] = header;
     }
 
     /// <summary>The time that work took, times how much more arithmetic the planned work has.</summary>
-    private async Task<double> ScaleAsync(Stages.Worker.StepReceipt receipt, StepForecast? planned, CancellationToken cancellationToken)
+    private async Task<double> ScaleAsync(Stages.Worker.StepReceipt receipt, StepEstimate? planned, CancellationToken cancellationToken)
     {
         var seconds = receipt.Duration.TotalSeconds;
         if (planned is not { Operations: > 0 } || Find(receipt.Kind) is not { } stage)
             return seconds;
-        var inputs = new List<InputOutline>();
+        var inputs = new List<EstimateInput>();
         foreach (var input in receipt.Key!.Inputs)
-            inputs.Add(new InputOutline(input.As, input.Step, input.As is OutputNames.Model or "from" ? await OutlineAsync(input.Root, cancellationToken).ConfigureAwait(false) : null));
+            inputs.Add(new EstimateInput(input.As, input.Step, input.As is OutputNames.Model or "from" ? await ReadHeaderAsync(input.Root, cancellationToken).ConfigureAwait(false) : null));
         try
         {
-            var before = stage.Forecast(new StageOutline(receipt.Step, receipt.Key.Options, inputs)).Operations;
+            var before = stage.Estimate(new EstimateRequest(receipt.Step, receipt.Key.Options, inputs)).Operations;
             return before > 0 ? seconds * planned.Operations / before : seconds;
         }
         catch (UserInputException)
@@ -168,5 +168,5 @@ internal sealed class PipelineForecaster(ArtifactStore? store, KnownWork known, 
         }
     }
 
-    private IStageForecast? Find(string kind) => forecasts.FirstOrDefault(f => f.Kind == kind);
+    private IStageEstimate? Find(string kind) => estimates.FirstOrDefault(f => f.Kind == kind);
 }
