@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Pruner.Methods;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 using Espalier.Stages.Estimates;
 using Espalier.Stages.Methods;
 

@@ -4,7 +4,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 using Espalier.Pruner.Slicing;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;

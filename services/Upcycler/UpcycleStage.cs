@@ -11,7 +11,7 @@ using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 using TorchSharp;
 
 namespace Espalier.Upcycler;
@@ -111,7 +111,7 @@ public sealed class UpcycleStage : IStage
         LayerPlanner Planner(int layer)
         {
             var own = options.In(layer);
-            return new LayerPlanner(MethodCatalog<ISourceChoice>.Get(own.Method, "method"), metric, MethodCatalog<ISelection>.Get(own.Selection, "selection"), own);
+            return new LayerPlanner(MethodCatalog<IExpertSelection>.Get(own.Method, "method"), metric, MethodCatalog<ISlotSelection>.Get(own.Selection, "selection"), own);
         }
     }
 

@@ -227,7 +227,7 @@ public sealed class PruneStageTests
     [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or magnitude or random")]
     [InlineData("{\"method\":\"random\",\"scope\":\"global\",\"ratio\":0.3}", "Use scope uniform")]
     [InlineData("{\"method\":\"random\",\"ratio\":0.75}", "Use at most 0.5")]
-    [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, random")]
+    [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, magnitude, random")]
     public async Task Run_CombinationThatCannotWork_SaysWhatWould(string options, string remedy)
     {
         using var tiny = await TinyCheckpoint.CreateAsync();

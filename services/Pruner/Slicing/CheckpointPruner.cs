@@ -3,7 +3,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 using Espalier.Stages.Surgery;
 
 namespace Espalier.Pruner.Slicing;

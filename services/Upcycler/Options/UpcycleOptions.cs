@@ -35,7 +35,7 @@ public sealed record UpcycleOptions
 
     /// <summary>How slots are given to experts by score.</summary>
     /// <value>greedy</value>
-    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", ChoicesOf = typeof(Selections.ISelection))]
+    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", ChoicesOf = typeof(ExpertSelection.ISlotSelection))]
     public string Selection { get; init; } = "greedy";
 
     /// <summary>New slots that one expert may take before every other had its turn.</summary>

@@ -1,7 +1,7 @@
 using Espalier.Stages.Surgery;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Planning;
 
@@ -9,7 +9,7 @@ namespace Espalier.Upcycler.Planning;
 /// Plans a layer by log2(m) doublings, each of which scores again: a copy's weights are its source's, so its weight
 /// score is the same; a gradient score is shared by the copies.
 /// </summary>
-public sealed class LayerPlanner(ISourceChoice method, IUsefulnessMetric metric, ISelection selection, UpcycleOptions options)
+public sealed class LayerPlanner(IExpertSelection method, IUsefulnessMetric metric, ISlotSelection selection, UpcycleOptions options)
 {
     /// <summary>How many times as many experts, when the options do not say.</summary>
     public const int DefaultMultiplier = 2;

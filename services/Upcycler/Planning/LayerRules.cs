@@ -12,7 +12,7 @@ namespace Espalier.Upcycler.Planning;
 internal static class LayerRules
 {
     /// <summary>Whether the layer's experts are ranked.</summary>
-    public static bool NeedsScores(UpcycleOptions layer) => layer.Counts is null && MethodCatalog<ISourceChoice>.Get(layer.Method, "method").NeedsScores;
+    public static bool NeedsScores(UpcycleOptions layer) => layer.Counts is null && MethodCatalog<IExpertSelection>.Get(layer.Method, "method").NeedsScores;
 
     /// <summary>Problems of all layers, each once.</summary>
     public static IEnumerable<string> Check(UpcycleOptions options, ModelConfig config)

@@ -1,7 +1,7 @@
 using Espalier.Stages.Surgery;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 
-namespace Espalier.Upcycler.Tests.Selections;
+namespace Espalier.Upcycler.Tests.ExpertSelection;
 
 public sealed class GreedyTests
 {

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 
-namespace Espalier.Pruner.Selecting;
+namespace Espalier.Pruner.ExpertSelection;
 
 /// <summary>Turns scores into what stays. Equal scores: the lower index stays.</summary>
 public static class UnitSelection

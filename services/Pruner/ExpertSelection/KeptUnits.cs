@@ -1,4 +1,4 @@
-namespace Espalier.Pruner.Selecting;
+namespace Espalier.Pruner.ExpertSelection;
 
 /// <summary>What stays of one layer.</summary>
 /// <param name="Layer">Layer index.</param>

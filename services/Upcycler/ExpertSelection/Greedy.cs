@@ -1,12 +1,12 @@
 using Espalier.Stages.Surgery;
 
-namespace Espalier.Upcycler.Selections;
+namespace Espalier.Upcycler.ExpertSelection;
 
 /// <summary>
 /// Best first: each slot goes to the highest-scored expert below the cap; when all are at the cap, counting starts over.
 /// Equal scores: the lower index comes first. (Expert Upcycling, arXiv 2604.19835.)
 /// </summary>
-public sealed class Greedy : ISelection
+public sealed class Greedy : ISlotSelection
 {
     /// <inheritdoc/>
     public string Name => "greedy";

@@ -1,8 +1,8 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 
-namespace Espalier.Pruner.Tests.Selecting;
+namespace Espalier.Pruner.Tests.ExpertSelection;
 
 public sealed class UnitSelectionTests
 {

@@ -1,10 +1,10 @@
 using Espalier.Stages.Methods;
 using Espalier.Stages.Surgery;
 
-namespace Espalier.Upcycler.Selections;
+namespace Espalier.Upcycler.ExpertSelection;
 
 /// <summary>Gives new slots to experts by score.</summary>
-public interface ISelection : IStageMethod
+public interface ISlotSelection : IStageMethod
 {
     /// <summary>The source of each new slot, as an index into <paramref name="scores"/>.</summary>
     /// <param name="scores">Usefulness per expert; larger is more useful.</param>

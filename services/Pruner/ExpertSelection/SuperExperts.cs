@@ -1,6 +1,6 @@
 using Espalier.Pruner.Calibration;
 
-namespace Espalier.Pruner.Selecting;
+namespace Espalier.Pruner.ExpertSelection;
 
 /// <summary>
 /// Finds super experts (Super Experts, 2025): the few whose outputs make the massive activations that attention sinks rest

@@ -1,13 +1,13 @@
 using Espalier.Stages.Surgery;
 
-namespace Espalier.Upcycler.Selections;
+namespace Espalier.Upcycler.ExpertSelection;
 
 /// <summary>
 /// Draws without exceeding the cap: q = softmax(score / temperature) over the experts below the cap. Scores are
 /// standardised first (minus mean, over standard deviation): with raw norms of 10 to 100 the draw would be greedy, with
 /// raw squared gradients of 1e-6 uniform. <c>raw-scores</c> keeps them as they are. (arXiv 2604.19835.)
 /// </summary>
-public sealed class WeightedSampling : ISelection
+public sealed class WeightedSampling : ISlotSelection
 {
     private const double NoMass = 1e-30;
 

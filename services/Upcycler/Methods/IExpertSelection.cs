@@ -1,10 +1,10 @@
 using Espalier.Stages.Surgery;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Methods;
 
 /// <summary>Expert upcycling: decides which experts the new slots of one doubling are copied from.</summary>
-public interface ISourceChoice : IUpcycleMethod
+public interface IExpertSelection : IUpcycleMethod
 {
     /// <summary>Whether it ranks experts, and so needs a metric.</summary>
     bool NeedsScores { get; }
@@ -15,5 +15,5 @@ public interface ISourceChoice : IUpcycleMethod
     /// <param name="selection">The selection that the options name.</param>
     /// <param name="options">The layer's options.</param>
     /// <param name="random">Stream of this layer and doubling.</param>
-    int[] Choose(int experts, IReadOnlyList<double> scores, ISelection selection, UpcycleOptions options, KeyedRandom random);
+    int[] Choose(int experts, IReadOnlyList<double> scores, ISlotSelection selection, UpcycleOptions options, KeyedRandom random);
 }
