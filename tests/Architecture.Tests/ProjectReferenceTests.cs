@@ -10,16 +10,16 @@ public sealed class ProjectReferenceTests
     private static readonly Dictionary<string, string[]> AllowedShared = new()
     {
         ["Contracts"] = [],
-        ["Torch"] = [],
+        ["Kernels"] = [],
         // Beside the table of the design: one list of the boundaries at which tests stop a process. Contracts holds messages only,
         // and the artifact store, the workers and the orchestrator all reach such boundaries, so it is a leaf of its own.
         ["FaultInjection"] = [],
         ["Hosting"] = [],
-        ["Modeling"] = ["Torch"],
+        ["Modeling"] = ["Kernels"],
         ["Artifacts"] = ["Contracts", "FaultInjection"],
         ["Pipelines"] = ["Contracts"],
         ["Messaging"] = ["Contracts"],
-        ["Stages"] = ["Contracts", "FaultInjection", "Messaging", "Artifacts", "Modeling", "Pipelines", "Torch", "Hosting"],
+        ["Stages"] = ["Contracts", "FaultInjection", "Messaging", "Artifacts", "Modeling", "Pipelines", "Hosting"],
     };
 
     public static TheoryData<string> SharedProjects() => Names("shared");

@@ -6,7 +6,7 @@ using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
 using Espalier.Tests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Espalier.Modeling;
+using Espalier.Modeling.Runtime;
 using Espalier.Pipelines.Options;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
@@ -78,11 +79,11 @@ public sealed class MethodContractTests
         {
             var options = $$"""{"method":"{{name}}","granularity":"{{(granularity == Granularity.Expert ? "expert" : "neuron")}}","ratio":0.5,"seed":3,{{Calibration}}}""";
             var result = await RunAsync(tiny, options);
-            var before = Tensor.TotalCount;
+            var before = TorchRuntime.LiveTensorCount;
 
             var again = await RunAsync(tiny, options);
 
-            Tensor.TotalCount.ShouldBe(before);
+            TorchRuntime.LiveTensorCount.ShouldBe(before);
             again.Outputs["model"].ShouldBe(result.Outputs["model"]);
             var config = (await tiny.OpenAsync(result.Outputs["model"])).Config;
             config.Experts.ShouldBe(granularity == Granularity.Expert ? 2 : 4);

@@ -1,4 +1,5 @@
 using Espalier.Modeling;
+using Espalier.Modeling.Runtime;
 using Espalier.Modeling.WeightFormats;
 using Espalier.Pipelines.Options;
 using Espalier.Quantizer.Calibration;
@@ -98,15 +99,15 @@ public sealed class MethodContractTests : IDisposable
     {
         var (method, context) = (MethodCatalog<IQuantizationMethod>.Get(name, "method"), _bench.Context($$"""{"method":"{{name}}"}"""));
         var matrix = Matrix();
-        var before = Tensor.TotalCount;
+        var before = TorchRuntime.LiveTensorCount;
 
         var quantized = method.Quantize(matrix, new QuantizationScheme(4, 8, Symmetric: false), context);
 
-        Tensor.TotalCount.ShouldBe(before + 3);
+        TorchRuntime.LiveTensorCount.ShouldBe(before + 3);
         quantized.Codes.Dispose();
         quantized.Grid.Scales.Dispose();
         quantized.Grid.ZeroPoints!.Dispose();
-        Tensor.TotalCount.ShouldBe(before);
+        TorchRuntime.LiveTensorCount.ShouldBe(before);
     }
 
     [Theory]

@@ -7,7 +7,7 @@ using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Tests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -8,7 +8,7 @@ using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 using Espalier.Upcycler.ExpertSelection;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

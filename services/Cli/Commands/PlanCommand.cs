@@ -2,7 +2,7 @@ using System.CommandLine;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Planning;
 using Espalier.Cli.Terminals;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.Commands;
 

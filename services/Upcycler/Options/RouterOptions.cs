@@ -6,9 +6,9 @@ namespace Espalier.Upcycler;
 public sealed record RouterOptions
 {
     /// <summary>Name of the method.</summary>
-    /// <value>copy</value>
-    [Option("How the router gets its new rows.", ChoicesOf = typeof(Routers.IRouterExtension))]
-    public string Method { get; init; } = "copy";
+    /// <value>copy-noise, or copy when the stage's <c>preserve</c> is set</value>
+    [Option("How the router gets its new rows: copy-noise when left out, or copy with 'preserve'.", ChoicesOf = typeof(Routers.IRouterExtension))]
+    public string? Method { get; init; }
 
     /// <summary>Size of the noise.</summary>
     /// <value>copy-noise 0.01 and perturb-new-only 0.02 (times the spread of the weights), bias-only 0.001 (absolute, uniform), orthogonal 0.1</value>

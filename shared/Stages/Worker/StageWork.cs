@@ -1,7 +1,7 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.FaultInjection;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Stages.Worker;
 

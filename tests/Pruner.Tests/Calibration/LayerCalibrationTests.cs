@@ -4,7 +4,7 @@ using Espalier.Pruner.Methods;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data.Sampling;
 using Espalier.SurgeryTests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;

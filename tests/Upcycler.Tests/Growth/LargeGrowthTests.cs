@@ -4,7 +4,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.SurgeryTests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Upcycler.Tests.Growth;
 
