@@ -5,8 +5,8 @@ using Espalier.Evaluator.Routing;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
-using Espalier.Tests;
 using Espalier.Modeling.Runtime;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
