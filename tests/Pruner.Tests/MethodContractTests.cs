@@ -6,7 +6,7 @@ using Espalier.Pruner.Methods;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Methods;
 using Espalier.Stages.Surgery;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -6,7 +6,7 @@ using Espalier.Quantizer.Calibration;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages.Methods;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Cli.Tests.Extensions;
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Modeling;
 using Espalier.Modeling.WeightFormats;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Families;
 using TorchSharp;
 using static TorchSharp.torch;
 

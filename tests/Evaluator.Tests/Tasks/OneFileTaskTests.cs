@@ -5,7 +5,7 @@ using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Tasks;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Evaluator.Tests.Tasks;
 

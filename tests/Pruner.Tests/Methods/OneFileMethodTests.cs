@@ -3,7 +3,7 @@ using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using static TorchSharp.torch;
 
 namespace Espalier.Pruner.Tests.Methods;
