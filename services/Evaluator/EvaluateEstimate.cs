@@ -28,7 +28,8 @@ internal sealed class EvaluateEstimate : IStageEstimate
         return new StepEstimate
         {
             NewBytes = ReportBytes,
-            MemoryBytes = MemoryEstimate.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
+            MemoryBytes = MemoryEstimate.Process
+                + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
             Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
         };
     }

@@ -21,12 +21,14 @@ public sealed record EvaluateOptions
     public IReadOnlyList<string> Tasks { get; init; } = [Evaluator.Tasks.ValidationLossTask.TaskName];
 
     /// <summary>Text that no model was trained on.</summary>
-    [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.", Kind = OptionKind.Dataset, Inherit = true)]
+    [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.",
+        Kind = OptionKind.Dataset, Inherit = true)]
     public string? Data { get; init; }
 
     /// <summary>Which documents of the dataset.</summary>
     /// <value>held-out</value>
-    [Option("Which documents: held-out; validation, if results may not be looked at yet; all, for text that no model here was trained on.", Choices = ["held-out", "validation", "all"])]
+    [Option("Which documents: held-out; validation, if results may not be looked at yet; all, for text that no model here was trained on.",
+        Choices = ["held-out", "validation", "all"])]
     public string Split { get; init; } = "held-out";
 
     /// <summary>Tokens of a window.</summary>
@@ -39,15 +41,15 @@ public sealed record EvaluateOptions
     [Option("Windows that run at once; changes memory and speed.", Min = 1, Max = 4096)]
     public int Batch { get; init; } = 8;
 
-    /// <summary>Most documents.</summary>
+    /// <summary>Largest number of documents.</summary>
     [Option("Most documents, taken from the domains in turn.", Kind = OptionKind.Count, Min = 1)]
     public long? MaxDocuments { get; init; }
 
-    /// <summary>Most tokens.</summary>
+    /// <summary>Largest number of tokens.</summary>
     [Option("Most tokens, counted with the first model's tokenizer; the last document is cut.", Kind = OptionKind.Count, Min = 1)]
     public long? MaxTokens { get; init; }
 
-    /// <summary>Most multiple-choice items of each set.</summary>
+    /// <summary>Largest number of multiple-choice items of each set.</summary>
     [Option("Most multiple-choice items of each set.", Kind = OptionKind.Count, Min = 1)]
     public long? Items { get; init; }
 
@@ -62,7 +64,8 @@ public sealed record EvaluateOptions
 
     /// <summary>Model that the task agreement compares with.</summary>
     /// <value>the baseline, else the first model</value>
-    [Option("Step whose model the task agreement compares the others with, usually the one before compression; the baseline, else the first model, when left out.")]
+    [Option("Step whose model the task agreement compares the others with, usually the one before compression; "
+        + "the baseline, else the first model, when left out.")]
     public string? Reference { get; init; }
 
     /// <summary>Coverage of intervals.</summary>
@@ -70,7 +73,7 @@ public sealed record EvaluateOptions
     [Option("Confidence of the intervals.", Min = 0.5, Max = 0.9999)]
     public double Confidence { get; init; } = 0.95;
 
-    /// <summary>Bootstrap draws.</summary>
+    /// <summary>Number of bootstrap draws.</summary>
     /// <value>10000</value>
     [Option("Bootstrap draws behind the intervals.", Min = 100, Max = 1_000_000)]
     public int Resamples { get; init; } = 10_000;

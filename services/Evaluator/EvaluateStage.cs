@@ -11,7 +11,7 @@ namespace Espalier.Evaluator;
 
 /// <summary>
 /// Measures any number of models on the same text. Each (model, pass) result is stored as a blob that the cursor names, so a killed
-/// evaluation goes on with the next one; one model's weights are in memory at a time.
+/// evaluation resumes with the next one; one model's weights are in memory at a time.
 /// </summary>
 public sealed class EvaluateStage : IStage
 {
@@ -34,7 +34,8 @@ public sealed class EvaluateStage : IStage
         var xz = material.Text is { } corpus && options.Xz
             ? await XzCompressor.MeasureAsync(corpus, cancellationToken).ConfigureAwait(false)
             : null;
-        var reports = tasks.Select((task, t) => NamedReport.Of(task, new TaskResults(options, material, models, [.. found.Select(ofModel => ofModel[t])]))).ToList();
+        var reports = tasks.Select((task, t) => NamedReport.Of(task, new TaskResults(options, material, models, [.. found.Select(ofModel => ofModel[t])])))
+            .ToList();
         var report = EvaluationReport.Build(options, material, models, reports, xz);
         return new StageResult
         {
@@ -52,7 +53,8 @@ public sealed class EvaluateStage : IStage
 
     // What every task found, model by model.
     private static async Task<List<object?[]>> MeasureAsync(
-        StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models, EvaluationMaterial material, CancellationToken cancellationToken)
+        StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models,
+        EvaluationMaterial material, CancellationToken cancellationToken)
     {
         var finished = await FinishedPasses.LoadAsync(context, cancellationToken).ConfigureAwait(false);
         var found = new List<object?[]>(models.Count);
@@ -85,7 +87,8 @@ public sealed class EvaluateStage : IStage
         if (models.Count == 0)
             throw new UserInputException($"Step '{context.Step.Name}' needs a model: name the steps that make models in 'needs'.");
         if (options.Baseline is { } baseline && models.TrueForAll(model => model.Step != baseline))
-            throw new UserInputException($"'baseline' is '{baseline}'; the models of step '{context.Step.Name}' come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
+            throw new UserInputException(
+                $"'baseline' is '{baseline}'; the models of step '{context.Step.Name}' come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
         return models;
     }
 
@@ -102,7 +105,8 @@ public sealed class EvaluateStage : IStage
         {
             Length = length,
             Text = needsText
-                ? (await DatasetText.ReadAsync(dataset!, options.Split, cancellationToken).ConfigureAwait(false)).Take(options.MaxDocuments, options.MaxTokens, models[0].Tokenizer)
+                ? (await DatasetText.ReadAsync(dataset!, options.Split, cancellationToken).ConfigureAwait(false))
+                    .Take(options.MaxDocuments, options.MaxTokens, models[0].Tokenizer)
                 : null,
             Items = needsItems ? await DatasetText.ReadChoicesAsync(dataset!, options.Items, cancellationToken).ConfigureAwait(false) : null,
         };

@@ -59,7 +59,8 @@ public sealed class PruneStage : IStage
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
         if (metrics["unrouted-experts"] > 0)
-            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. More calibration samples give better scores.");
+            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. "
+                + "More calibration samples give better scores.");
         var reportRef = await SurgeryReport.PublishAsync(
             context.Artifacts,
             new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics), ["scores.json"] = ScoresJson(scores) },
@@ -84,7 +85,8 @@ public sealed class PruneStage : IStage
         }
     }
 
-    private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
+    private static IReadOnlyList<KeptUnits> Keep(
+        PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
         granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
         : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
         : UnitSelection.KeepNeurons(scores, config.Experts, count);
@@ -92,7 +94,8 @@ public sealed class PruneStage : IStage
     private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> superExperts, Granularity granularity, int count)
     {
         if (granularity == Granularity.Expert && superExperts.CountBy(e => e.Layer).FirstOrDefault(l => l.Value > count) is { Value: > 0 } layer)
-            throw new UserInputException($"protect-super-experts: layer {layer.Key} has {layer.Value} super experts, and only {count} experts would stay. Lower 'ratio'.");
+            throw new UserInputException(
+                $"protect-super-experts: layer {layer.Key} has {layer.Value} super experts, and only {count} experts would stay. Lower 'ratio'.");
     }
 
     // The widest expert, up to the next multiple: the others are filled up with zero neurons.

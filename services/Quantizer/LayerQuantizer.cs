@@ -43,7 +43,8 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
             throw new UserInputException($"The model lacks tensor '{name}', which its config.json calls for.");
         var stored = work.Weights.Read(name);
         if (stored.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16) || stored.dim() != 2)
-            throw new UserInputException($"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
+            throw new UserInputException(
+                $"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
         QuantizationWork.RefuseNonFinite(name, stored);
         return stored;
     }

@@ -76,7 +76,8 @@ internal sealed record QuantizationWork
     public static (IWeightFormat Format, QuantizationScheme Scheme) ReadScheme(QuantizeOptions options)
     {
         var format = WeightFormat.All.FirstOrDefault(format => format.Name == options.Format)
-            ?? throw new UserInputException($"Option 'format': there is no '{options.Format}'. Choose one of: {string.Join(", ", WeightFormat.All.Select(f => f.Name))}.");
+            ?? throw new UserInputException(
+                $"Option 'format': there is no '{options.Format}'. Choose one of: {string.Join(", ", WeightFormat.All.Select(f => f.Name))}.");
         if (!format.Bits.Contains(options.Bits))
             throw new UserInputException($"'bits' is {options.Bits}; weights are stored in {string.Join(" or ", format.Bits)} bits.");
         if (options.GroupSize is 0 or 1)

@@ -35,7 +35,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
             Model = quantized,
             NewBytes = packed + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
-            MemoryBytes = MemoryEstimate.Process + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
+            MemoryBytes = MemoryEstimate.Process
+                + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
             Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new CalibrationOptions(), config, matrices) : 0,
         };
     }
@@ -61,7 +62,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
         }
         yield return (config.Layers, config.HiddenSize, (long)config.Heads * config.ValueSize);
 
-        IEnumerable<(long, long, long)> Mlp(long count, long inner) => count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
+        IEnumerable<(long, long, long)> Mlp(long count, long inner) =>
+            count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
     }
 
     // A layer's weights, the stream of all text, what the block's experts saw of it, and one expert's Hessians in float64 with their factors.
@@ -69,7 +71,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
     {
         var stream = 4L * calibration.Samples * calibration.Length * config.HiddenSize;
         var widest = new[] { config.HiddenSize, config.ExpertSize, config.DenseSize, config.SharedSize, config.Heads * config.ValueSize }.Max();
-        return MemoryEstimate.Layer(config) + 2 * stream + MemoryEstimate.Forward(config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
+        return MemoryEstimate.Layer(config) + 2 * stream + MemoryEstimate.Forward(
+            config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
     }
 
     // Two passes over the text, the second moments, and a column solver whose work grows with rows x columns^2.

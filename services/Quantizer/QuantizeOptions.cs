@@ -22,7 +22,8 @@ public sealed record QuantizeOptions
 
     /// <summary>How codes are chosen.</summary>
     /// <value>rtn</value>
-    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.", ChoicesOf = typeof(Methods.IQuantizationMethod))]
+    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.",
+        ChoicesOf = typeof(Methods.IQuantizationMethod))]
     public string Method { get; init; } = "rtn";
 
     /// <summary>Bits of a code.</summary>
@@ -47,7 +48,8 @@ public sealed record QuantizeOptions
 
     /// <summary>Which matrices get codes.</summary>
     /// <value>linear</value>
-    [Option("linear: attention projections, experts, shared experts and dense layers; experts: routed experts only. Router, norms, embedding and head stay as they are.")]
+    [Option("linear: attention projections, experts, shared experts and dense layers; experts: routed experts only. "
+        + "Router, norms, embedding and head stay as they are.")]
     public QuantizationTargets Targets { get; init; } = QuantizationTargets.Linear;
 
     /// <summary>Share of matrices that may fall back to rounding.</summary>

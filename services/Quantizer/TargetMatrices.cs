@@ -57,7 +57,8 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
             ? $"The nearest group-size that fits every matrix is {fitting[0]}; -1 gives one scale per output channel."
             : $"No group-size fits {scheme.Bits} bits: input widths must be multiples of {multiple}.";
         throw new UserInputException(
-            $"group-size {scheme.GroupSize} at {scheme.Bits} bits does not fit {string.Join(" and ", misfits.Select(m => $"the {m.Columns} input columns of {m.What}"))}. {remedy}");
+            $"group-size {scheme.GroupSize} at {scheme.Bits} bits does not fit "
+                + $"{string.Join(" and ", misfits.Select(m => $"the {m.Columns} input columns of {m.What}"))}. {remedy}");
 
         bool Fits(QuantizationScheme candidate, long columns) => candidate.Fits(columns) && columns % multiple == 0;
     }
@@ -70,7 +71,8 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
 
     // Latent attention: the projections out of the latent vectors keep their weights.
     private IEnumerable<string> Expansions(int layer) => config.Latent is not { } latent ? []
-        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "").Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "")
+            .Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
 
     // A dense layer's MLP, or the shared expert.
     private IEnumerable<string> EveryTokensMlp(int layer) =>
@@ -87,6 +89,7 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
             ? [("q_proj, k_proj and v_proj", config.HiddenSize), ("o_proj", (long)config.Heads * config.ValueSize)]
             : Array.Empty<(string, long)>(),
         .. targets == QuantizationTargets.Linear && config.DenseSize > 0 ? [("down_proj of dense layers", config.DenseSize)] : Array.Empty<(string, long)>(),
-        .. targets == QuantizationTargets.Linear && config.SharedSize > 0 ? [("down_proj of the shared expert", config.SharedSize)] : Array.Empty<(string, long)>(),
+        .. targets == QuantizationTargets.Linear && config.SharedSize > 0 ? [("down_proj of the shared expert", config.SharedSize)]
+            : Array.Empty<(string, long)>(),
     ];
 }

@@ -140,12 +140,14 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
 
     /// <summary>A list of texts, or null when the key is absent or holds something else.</summary>
     public IReadOnlyList<string>? Texts(string key) =>
-        root[key] is JsonArray list && list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.String) ? [.. list.Select(v => v!.GetValue<string>())] : null;
+        root[key] is JsonArray list && list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.String)
+            ? [.. list.Select(v => v!.GetValue<string>())] : null;
 
     /// <summary>Distinct whole numbers from 0 to below a limit, ascending.</summary>
     public List<int> Integers(string key, int limit)
     {
-        var numbers = (root[key] as JsonArray ?? [null]).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < limit ? (int)n : -1).Distinct().Order().ToList();
+        var numbers = (root[key] as JsonArray ?? [null]).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < limit ? (int)n : -1)
+            .Distinct().Order().ToList();
         if (numbers.Remove(-1))
             Problem(key, limit == int.MaxValue ? "must list layers, from 0" : $"must list layers from 0 to {limit - 1}");
         return numbers;
@@ -159,7 +161,8 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
         var table = new List<IReadOnlyList<int>>();
         foreach (var row in root[key] as JsonArray ?? [])
         {
-            var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1).ToList();
+            var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1)
+                .ToList();
             if (hasRow(table.Count) ? values.Count != columns || values.Contains(-1) || values.Distinct().Count() != values.Max() + 1 : values.Count > 0)
                 Problem(key, hasRow(table.Count)
                     ? $"layer {table.Count} must list the group of each of the {columns} experts, numbered from 0 without gaps"
@@ -207,7 +210,8 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
         {
             Kind = (RopeScalingKind)kind,
             Factor = Number("factor", 1, 1e-6, 1e6),
-            OriginalPositions = Has("original_max_position_embeddings") && kind != (int)RopeScalingKind.Dynamic ? Count("original_max_position_embeddings", 1, 1 << 26) : positions,
+            OriginalPositions = Has("original_max_position_embeddings") && kind != (int)RopeScalingKind.Dynamic
+                ? Count("original_max_position_embeddings", 1, 1 << 26) : positions,
             LowFrequencyFactor = Number("low_freq_factor", 1, 1e-6, 1e6),
             HighFrequencyFactor = Number("high_freq_factor", 4, 1e-6, 1e6),
             BetaFast = Number("beta_fast", 32, 1e-6, 1e6),
@@ -234,7 +238,8 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
         var format = WeightFormat.All.FirstOrDefault(format => format.Describes(entry.Root));
         if (format is null)
         {
-            entry.Problem("format", $"is '{entry.Text("quant_method", "")}/{entry.Text("format", "")}'; supported: {string.Join(", ", WeightFormat.All.Select(Spelling))}");
+            entry.Problem("format", $"is '{entry.Text("quant_method", "")}/{entry.Text("format", "")}'; supported: "
+                + $"{string.Join(", ", WeightFormat.All.Select(Spelling))}");
             return null;
         }
         return format.Read(entry) is { } read ? read with { Format = format.Name } : null;

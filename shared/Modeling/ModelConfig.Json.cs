@@ -17,7 +17,8 @@ public sealed partial record ModelConfig
         var name = new ConfigKeys(root, problems: problems).Text("model_type", null) ?? ModelFamily.Default;
         if (ModelFamily.Find(name) is not { } family)
         {
-            problems.Add($"config.json: 'model_type' is '{name}', which is not supported; supported: {string.Join(", ", ModelFamily.All.Select(f => f.Name))}.");
+            problems.Add($"config.json: 'model_type' is '{name}', which is not supported; supported: "
+                + $"{string.Join(", ", ModelFamily.All.Select(f => f.Name))}.");
             family = ModelFamily.Of(ModelFamily.Default);
         }
         root = KeySpelling.ToCommon(root, family);
@@ -77,7 +78,8 @@ public sealed partial record ModelConfig
             KeyValueHeads = keyValueHeads,
             QueryKeyValueBias = platform?.Flag("query-key-value-bias", bias) ?? bias,
             OutputBias = platform?.Flag("output-bias", bias && family.BiasReachesOutput) ?? (bias && family.BiasReachesOutput),
-            QueryKeyNorm = platform is not null && platform.Has("query-key-norm") ? (QueryKeyNorm)platform.Choice("query-key-norm", QueryKeyNorms) : family.QueryKeyNorm,
+            QueryKeyNorm = platform is not null && platform.Has("query-key-norm")
+                ? (QueryKeyNorm)platform.Choice("query-key-norm", QueryKeyNorms) : family.QueryKeyNorm,
         };
         if (family.IsLatent)
             return ReadLatent(config, family, keys);
@@ -95,7 +97,8 @@ public sealed partial record ModelConfig
         if (config.KeyValueHeads != config.Heads)
             keys.Problem("num_key_value_heads", $"is {config.KeyValueHeads}; latent attention has as many as num_attention_heads, {config.Heads}");
         var latent = new LatentAttention(
-            keys.Has("q_lora_rank") ? keys.Count("q_lora_rank", 1, 1 << 20) : null, keys.Count("kv_lora_rank", 1, 1 << 20), keys.Count("qk_nope_head_dim", 1, 1 << 14),
+            keys.Has("q_lora_rank") ? keys.Count("q_lora_rank", 1, 1 << 20) : null, keys.Count("kv_lora_rank", 1, 1 << 20),
+            keys.Count("qk_nope_head_dim", 1, 1 << 14),
             keys.Count("qk_rope_head_dim", 2, 1 << 14), keys.Count("v_head_dim", 1, 1 << 14), !family.HasInterleaveKey || keys.Flag("rope_interleave", true));
         if (latent.RotarySize % 2 != 0)
             keys.Problem("qk_rope_head_dim", $"is {latent.RotarySize}; rotary embedding needs an even width per head");
@@ -119,7 +122,9 @@ public sealed partial record ModelConfig
         else if (family.FirstWindowedLayer is { } first)
             layers.RemoveRange(0, Math.Min(config.Layers, keys.Has("max_window_layers") ? keys.Count("max_window_layers", 0, 1 << 16) : first));
         else if (isFlagged)
-            keys.Problem("use_sliding_window", "is true without layer_types, which would say which layers; readers of this family disagree. Add layer_types, or set use_sliding_window to false");
+            keys.Problem("use_sliding_window",
+                "is true without layer_types, which would say which layers; readers of this family disagree. "
+                + "Add layer_types, or set use_sliding_window to false");
         return config with { SlidingWindow = window, WindowedLayers = layers };
     }
 
@@ -132,7 +137,8 @@ public sealed partial record ModelConfig
             keys.Problem("num_experts_per_tok", $"is {perToken}, more than the {experts} experts");
         config = ReadGroups(config with { Experts = experts, ExpertsPerToken = perToken }, family, keys);
 
-        var normalizes = family.HasNormalizeKey ? keys.Flag("norm_topk_prob", family.NormalizesTopK) : platform?.Flag("norm-topk-prob", family.NormalizesTopK) ?? family.NormalizesTopK;
+        var normalizes = family.HasNormalizeKey ? keys.Flag("norm_topk_prob", family.NormalizesTopK)
+            : platform?.Flag("norm-topk-prob", family.NormalizesTopK) ?? family.NormalizesTopK;
         if (perToken == 1 && family.KeepsSingleGate)
             normalizes = false;
         var scale = family.RoutedScale is { } known ? keys.Number("routed_scaling_factor", known, 0, 1e6) : platform?.Number("routed-scale", 1, 0, 1e6) ?? 1;
@@ -147,7 +153,8 @@ public sealed partial record ModelConfig
             RoutedScale = scale,
             TernaryExperts = platform?.Flag("ternary-experts", false) ?? false,
             ExpertSize = keys.Count(family.ExpertSizeKey, 1, 1 << 20),
-            TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token") ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
+            TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token")
+                ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
         }, family, keys, platform);
         config = ReadShared(config, family, keys, platform);
 
@@ -180,9 +187,11 @@ public sealed partial record ModelConfig
         else if (chosen > groups)
             keys.Problem("topk_group", $"is {chosen}, more than the {groups} groups of n_group");
         else if (config.ExpertsPerToken > config.Experts / groups * chosen)
-            keys.Problem("num_experts_per_tok", $"is {config.ExpertsPerToken}, more than the {config.Experts / groups * chosen} experts of topk_group {chosen} groups");
+            keys.Problem("num_experts_per_tok",
+                $"is {config.ExpertsPerToken}, more than the {config.Experts / groups * chosen} experts of topk_group {chosen} groups");
         else if (config.Experts / groups < family.GroupScoreMembers)
-            keys.Problem("n_group", $"is {groups}, which leaves {config.Experts / groups} in a group; a group's score is the sum of its best {family.GroupScoreMembers}");
+            keys.Problem("n_group", $"is {groups}, which leaves {config.Experts / groups} in a group; "
+                + $"a group's score is the sum of its best {family.GroupScoreMembers}");
         return config with { ExpertGroups = groups, ChosenGroups = chosen, GroupScoreMembers = family.GroupScoreMembers };
     }
 
@@ -204,7 +213,9 @@ public sealed partial record ModelConfig
             dense = [.. Enumerable.Range(0, config.Layers).Where(layer => layer < first || layer % Math.Max(frequency, 1) != 0)];
         }
         if (dense.Count == config.Layers)
-            keys.Problem("num_hidden_layers", $"is {config.Layers}, and all of them are dense: no layer is left for experts. Lower first_k_dense_replace, decoder_sparse_step or mlp_only_layers, or use the dense family");
+            keys.Problem("num_hidden_layers",
+                $"is {config.Layers}, and all of them are dense: no layer is left for experts. Lower first_k_dense_replace, decoder_sparse_step or "
+                + "mlp_only_layers, or use the dense family");
         var size = dense.Count == 0 ? 0
             : family.ExpertSizeKey == "intermediate_size" ? platform?.Count("dense-size", 1, 1 << 20) ?? 0 : keys.Count("intermediate_size", 1, 1 << 20);
         var extra = family.HasPredictionLayers && keys.Has("num_nextn_predict_layers") ? keys.Count("num_nextn_predict_layers", 0, 64) : 0;
@@ -214,7 +225,8 @@ public sealed partial record ModelConfig
     private static ModelConfig ReadShared(ModelConfig config, ModelFamily family, ConfigKeys keys, ConfigKeys? platform)
     {
         if (platform is not null && platform.Has("shared-size"))
-            return config with { SharedSize = platform.Count("shared-size", 0, 1 << 24), SharedGate = platform.Flag("shared-gate", family.HasGatedSharedExpert) };
+            return config with { SharedSize = platform.Count("shared-size", 0, 1 << 24),
+                SharedGate = platform.Flag("shared-gate", family.HasGatedSharedExpert) };
         if (family.HasGatedSharedExpert)
             return config with { SharedSize = keys.Count("shared_expert_intermediate_size", 1, 1 << 24), SharedGate = true };
         if (family.SharedExperts is not { } known)

@@ -92,7 +92,8 @@ public sealed partial record ModelConfig
         if (family.HasClipKey || ClipQkv is not null)
             root["clip_qkv"] = ClipQkv;
         if (root["layer_types"] is not null && WindowedLayers.Count > 0)
-            root["layer_types"] = new JsonArray([.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
+            root["layer_types"] = new JsonArray(
+                [.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
         if (Latent is { } latent)
         {
             root["q_lora_rank"] = latent.QueryRank;

@@ -233,7 +233,8 @@ public sealed partial record ModelConfig
         var (query, width) = ((long)Heads * HeadSize, (long)HiddenSize);
         var queries = latent.QueryRank is { } rank ? rank * (width + query + 1) + (QueryKeyValueBias ? rank : 0) : width * query;
         var keys = (latent.KeyValueRank + (long)latent.RotarySize) * (width + (QueryKeyValueBias ? 1 : 0)) + latent.KeyValueRank;
-        return queries + keys + latent.KeyValueRank * (long)Heads * (latent.PlainSize + latent.ValueSize) + width * Heads * latent.ValueSize + (OutputBias ? width : 0);
+        return queries + keys + latent.KeyValueRank * (long)Heads * (latent.PlainSize + latent.ValueSize)
+            + width * Heads * latent.ValueSize + (OutputBias ? width : 0);
     }
 
     /// <summary>A model small enough for unit tests: 2 layers, 4 experts, width 32.</summary>

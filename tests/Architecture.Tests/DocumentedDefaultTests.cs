@@ -72,7 +72,8 @@ public sealed partial class DocumentedDefaultTests
     }
 
     private static string Number(string text) =>
-        double.TryParse(text.Replace("_", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+        double.TryParse(text.Replace("_", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal),
+            NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
             ? number.ToString("R", CultureInfo.InvariantCulture)
             : text;
 

@@ -45,7 +45,8 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["logits"],"tokens":[[1,5,39]]}""", ("model", model));
 
         (await _bench.OpenAsync(result.Outputs[OutputNames.Report])).HasFile("logits.safetensors").ShouldBeTrue();
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("model", model)))).Message.ShouldContain("at least 256 embedding rows");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("model", model)))).Message.ShouldContain(
+            "at least 256 embedding rows");
     }
 
     [Fact]
@@ -55,7 +56,8 @@ public sealed class EvaluateStageTests : IDisposable
 
         var losses = new List<double>();
         foreach (var (length, batch) in new[] { (2, 7), (16, 3), (128, 1) })
-            losses.Add((await RunAsync($$"""{"tasks":["validation-loss"],"length":{{length}},"batch":{{batch}},"xz":false}""", ("model", model))).Metrics["model.loss"]);
+            losses.Add((await RunAsync($$"""{"tasks":["validation-loss"],"length":{{length}},"batch":{{batch}},"xz":false}""",
+                ("model", model))).Metrics["model.loss"]);
 
         losses.ShouldAllBe(loss => Math.Abs(loss - losses[0]) < 1e-5);
     }
@@ -65,14 +67,16 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var (a, b) = (await _bench.ModelAsync(Tiny, seed: 1), await _bench.ModelAsync(Tiny, seed: 2));
 
-        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"baseline":"base","resamples":500,"xz":false}""", ("base", a), ("grown", b), ("copy", a));
+        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"baseline":"base","resamples":500,"xz":false}""",
+            ("base", a), ("grown", b), ("copy", a));
 
         result.Metrics["grown.loss-difference"].ShouldBe(result.Metrics["grown.loss"] - result.Metrics["base.loss"], 1e-12);
         result.Metrics["copy.loss-difference"].ShouldBe(0);
         result.Metrics["copy.loss-difference-high"].ShouldBe(0);
         result.Metrics["base.loss-low"].ShouldBeLessThan(result.Metrics["base.loss"]);
         result.Metrics["base.loss-high"].ShouldBeGreaterThan(result.Metrics["base.loss"]);
-        (await ReportAsync(result)).Comparisons.Select(c => (c.First, c.Second)).ShouldBe([("grown", "base"), ("copy", "base"), ("copy", "grown")], ignoreOrder: true);
+        (await ReportAsync(result)).Comparisons.Select(c => (c.First, c.Second))
+            .ShouldBe([("grown", "base"), ("copy", "base"), ("copy", "grown")], ignoreOrder: true);
     }
 
     [Fact]
@@ -128,7 +132,8 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var (a, b) = (await _bench.ModelAsync(Tiny, edit: Sharpen), await _bench.ModelAsync(Tiny, seed: 2, edit: Sharpen));
 
-        var result = await RunAsync("""{"tasks":["agreement"],"reference":"source","length":16,"resamples":200,"xz":false}""", ("other", b), ("source", a), ("copy", a));
+        var result = await RunAsync("""{"tasks":["agreement"],"reference":"source","length":16,"resamples":200,"xz":false}""",
+            ("other", b), ("source", a), ("copy", a));
 
         result.Metrics["copy.kl-divergence"].ShouldBe(0, 1e-9);
         result.Metrics["copy.top-1-agreement"].ShouldBe(1);
@@ -176,8 +181,10 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var model = await _bench.ModelAsync(Tiny);
 
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"]}""", ("model", model)))).Message.ShouldContain("at least two models");
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"],"reference":"nobody"}""", ("a", model), ("b", model)))).Message.ShouldContain("'a', 'b'");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"]}""", ("model", model)))).Message.ShouldContain(
+            "at least two models");
+        (await Should.ThrowAsync<UserInputException>(() =>
+            RunAsync("""{"tasks":["agreement"],"reference":"nobody"}""", ("a", model), ("b", model)))).Message.ShouldContain("'a', 'b'");
     }
 
     [Fact]

@@ -58,7 +58,8 @@ public sealed class PruneStageTests
         using var tiny = await TinyCheckpoint.CreateAsync();
         await tiny.AddCalibrationAsync();
 
-        var result = await RunAsync(tiny, Heapr.Replace("\"seed\"", "\"scope\":\"global\",\"weighting\":\"total\",\"variant\":\"exact\",\"multiple-of\":1,\"seed\"", StringComparison.Ordinal));
+        var result = await RunAsync(tiny, Heapr.Replace(
+            "\"seed\"", "\"scope\":\"global\",\"weighting\":\"total\",\"variant\":\"exact\",\"multiple-of\":1,\"seed\"", StringComparison.Ordinal));
 
         var layers = (await tiny.ReportAsync(result)).GetProperty("layers");
         var kept = layers.EnumerateArray().SelectMany(l => l.GetProperty("kept-neurons").EnumerateArray().Select(n => n.GetArrayLength())).ToList();
@@ -136,7 +137,8 @@ public sealed class PruneStageTests
             layers[0].GetProperty("kept-experts").EnumerateArray().Select(e => e.GetInt32()).ShouldContain(2);
             result.Metrics["super-experts"].ShouldBe(1);
         }
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync(tiny, Heapr.Replace("\"seed\"", "\"protect-super-experts\":true,\"seed\"", StringComparison.Ordinal)))).Message.ShouldContain("Use scope global");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync(
+            tiny, Heapr.Replace("\"seed\"", "\"protect-super-experts\":true,\"seed\"", StringComparison.Ordinal)))).Message.ShouldContain("Use scope global");
     }
 
     [Fact]

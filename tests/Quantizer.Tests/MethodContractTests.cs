@@ -66,7 +66,8 @@ public sealed class MethodContractTests : IDisposable
         {
             own.Description!.ShouldEndWith(".", Case.Sensitive, option);
             if (own.Max is { } most)
-                Should.Throw<Contracts.UserInputException>(() => OptionReader.Parse(schema, $$"""{"method":"{{name}}","{{option}}":{{most + 1}}}""", "test")).Message.ShouldContain(option);
+                Should.Throw<Contracts.UserInputException>(() =>
+                    OptionReader.Parse(schema, $$"""{"method":"{{name}}","{{option}}":{{most + 1}}}""", "test")).Message.ShouldContain(option);
         }
     }
 
@@ -129,7 +130,8 @@ public sealed class MethodContractTests : IDisposable
             layout.Select(part => part.SizeBytes(4)).ShouldBe(tensors.Select(t => (long)t.bytes.Length));
             var stored = layout.Zip(tensors).ToDictionary(pair => pair.First.Name, pair => pair.Second);
             var unpacked = format.Unpack("a.b.weight", part => stored[part], quantization);
-            (unpacked - quantized.Grid.Dequantize(quantized.Codes)).abs().max().item<float>().ShouldBe(0, $"{name}: {quantization}"); // bytes may differ: -0 is stored as 0
+            // bytes may differ: -0 is stored as 0
+            (unpacked - quantized.Grid.Dequantize(quantized.Codes)).abs().max().item<float>().ShouldBe(0, $"{name}: {quantization}");
         }
     }
 
@@ -148,7 +150,8 @@ public sealed class MethodContractTests : IDisposable
     }
 
     private static IEnumerable<WeightQuantization> Kinds(IWeightFormat format) =>
-        (from bits in format.Bits from groupSize in new[] { -1, 8 } from symmetric in new[] { true, false } select new WeightQuantization(bits, groupSize, symmetric) { Format = format.Name })
+        (from bits in format.Bits from groupSize in new[] { -1, 8 } from symmetric in new[] { true, false }
+            select new WeightQuantization(bits, groupSize, symmetric) { Format = format.Name })
         .Where(kind => format.Refuse(kind) is null);
 
     // Inputs of unequal spread, so that methods that look at them have something to gain.

@@ -42,7 +42,8 @@ public sealed class MethodContractTests
     [Fact]
     public void Every_Method_IsExplained()
     {
-        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All, .. MethodCatalog<ISlotSelection>.All, .. MethodCatalog<IRouterExtension>.All, .. MethodCatalog<IExpertDuplication>.All];
+        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All,
+            .. MethodCatalog<ISlotSelection>.All, .. MethodCatalog<IRouterExtension>.All, .. MethodCatalog<IExpertDuplication>.All];
 
         all.ShouldAllBe(m => m.Summary.Length > 20 && m.Summary.EndsWith('.'));
         all.ShouldAllBe(m => m.Name.All(c => char.IsAsciiLetterLower(c) || c == '-'));
@@ -106,7 +107,8 @@ public sealed class MethodContractTests
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
         if (method.Settings.Contains("noise") && !method.AddsBias)
-            Should.Throw<UserInputException>(() => method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router"))).Message.ShouldContain("Use bias-only");
+            Should.Throw<UserInputException>(() =>
+                method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router"))).Message.ShouldContain("Use bias-only");
         else
             method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router")).Rows.ShouldAllBe(v => float.IsFinite(v));
     }
@@ -117,7 +119,8 @@ public sealed class MethodContractTests
     {
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
-        var (a, b) = (method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")), method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")));
+        var (a, b) = (method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")),
+            method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")));
 
         a.Rows.ShouldBe(b.Rows);
         a.Bias.ShouldBe(b.Bias);

@@ -19,10 +19,12 @@ internal static class AgreementPass
 
     /// <summary>Compares on every token once.</summary>
     public static AgreementResult Run(
-        StageContext context, ModelUnderTest reference, ModelUnderTest model, HeldOutText text, EvaluateOptions options, int length, CancellationToken cancellationToken)
+        StageContext context, ModelUnderTest reference, ModelUnderTest model, HeldOutText text, EvaluateOptions options,
+        int length, CancellationToken cancellationToken)
     {
         if (reference.Tokenizer.Digest != model.Tokenizer.Digest || reference.Config.VocabularySize != model.Config.VocabularySize)
-            throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, so their predictions cannot be compared token by token. Leave the task agreement out, or name another 'reference'.");
+            throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, so their predictions cannot be "
+                + "compared token by token. Leave the task agreement out, or name another 'reference'.");
         var (teacher, student) = (reference.Decoder, model.Decoder); // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, length, options.Batch);
@@ -48,7 +50,8 @@ internal static class AgreementPass
     }
 
     /// <summary>Compares both models on one batch.</summary>
-    /// <returns>(tokens, <see cref="AgreementResult.Columns"/>): divergence, same first choice, share of the likeliest in common, whether the teacher is right, whether the student is.</returns>
+    /// <returns>(tokens, <see cref="AgreementResult.Columns"/>): divergence, same first choice, share of the likeliest in common, whether the
+    /// teacher is right, whether the student is.</returns>
     internal static double[] Compare(MoeDecoder teacher, MoeDecoder student, Tensor inputs, Tensor targets)
     {
         var (first, second) = (Stream(teacher, inputs), Stream(student, inputs)); // (n, H) each

@@ -20,7 +20,8 @@ internal sealed class FinishedPasses
     public static async Task<FinishedPasses> LoadAsync(StageContext context, CancellationToken cancellationToken)
     {
         var position = await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false);
-        return new FinishedPasses(context, position is null ? new(StringComparer.Ordinal) : JsonSerializer.Deserialize<SortedDictionary<string, Digest>>(position, WireJson.Options)!);
+        return new FinishedPasses(context, position is null ? new(StringComparer.Ordinal)
+            : JsonSerializer.Deserialize<SortedDictionary<string, Digest>>(position, WireJson.Options)!);
     }
 
     /// <summary>A result that is there already, or that <paramref name="run"/> makes now.</summary>
@@ -29,7 +30,8 @@ internal sealed class FinishedPasses
         if (_blobs.TryGetValue(name, out var blob))
             return await ReadAsync<T>(blob, cancellationToken).ConfigureAwait(false);
         var result = run();
-        var receipt = await _context.Artifacts.Blobs.PutAsync(JsonSerializer.SerializeToUtf8Bytes(result, WireJson.Options), cancellationToken).ConfigureAwait(false);
+        var receipt = await _context.Artifacts.Blobs.PutAsync(JsonSerializer.SerializeToUtf8Bytes(result, WireJson.Options), cancellationToken)
+            .ConfigureAwait(false);
         _blobs[name] = receipt.Digest;
         await _context.Cursor.SaveAsync(JsonSerializer.SerializeToUtf8Bytes(_blobs, WireJson.Options), cancellationToken).ConfigureAwait(false);
         return result;

@@ -3,16 +3,17 @@ using Espalier.Stages;
 namespace Espalier.Evaluator.Passes;
 
 /// <summary>One model's turn: what tasks measure it with.</summary>
-/// <param name="context">Takes progress.</param>
+/// <param name="context">Receives progress.</param>
 /// <param name="options">The stage's options.</param>
 /// <param name="material">What to measure on.</param>
 /// <param name="models">All models of the step.</param>
 /// <param name="model">The one whose turn it is.</param>
 /// <param name="finished">Passes that are done.</param>
 internal sealed class ModelMeasurement(
-    StageContext context, EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelUnderTest> models, ModelUnderTest model, FinishedPasses finished)
+    StageContext context, EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelUnderTest> models,
+    ModelUnderTest model, FinishedPasses finished)
 {
-    /// <summary>Takes progress.</summary>
+    /// <summary>Receives progress.</summary>
     public StageContext Context { get; } = context;
 
     /// <summary>The stage's options.</summary>
@@ -27,6 +28,7 @@ internal sealed class ModelMeasurement(
     /// <summary>The model whose turn it is.</summary>
     public ModelUnderTest Model { get; } = model;
 
-    /// <summary>A pass's result, stored when it is there: tasks that name the same pass share it, and a killed step goes on behind it.</summary>
-    public Task<T> KeepAsync<T>(string pass, Func<T> run, CancellationToken cancellationToken) => finished.GetAsync($"{Model.Step}/{pass}", run, cancellationToken);
+    /// <summary>A pass's result, stored once it is there: tasks that name the same pass share it, and a killed step resumes after it.</summary>
+    public Task<T> KeepAsync<T>(string pass, Func<T> run, CancellationToken cancellationToken) =>
+        finished.GetAsync($"{Model.Step}/{pass}", run, cancellationToken);
 }

@@ -38,7 +38,8 @@ internal sealed class ModelUnderTest : IDisposable
     public ModelConfig Config { get; }
 
     /// <summary>Its tokenizer, loaded at the first call: ids that are given need none.</summary>
-    public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () => TokenizerFiles.Load(name => _reader.HasFile(name) ? _reader.ReadFile(name) : null, Config.VocabularySize, Config.EosTokenId));
+    public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () =>
+        TokenizerFiles.Load(name => _reader.HasFile(name) ? _reader.ReadFile(name) : null, Config.VocabularySize, Config.EosTokenId));
 
     /// <summary>Digest of its tokenizer; null when it has none that can be used.</summary>
     public string? TokenizerDigest

@@ -24,6 +24,7 @@ internal static class TokenLikelihood
         var scores = losses.data<double>().ToArray();
         return Array.TrueForAll(scores, double.IsFinite)
             ? scores
-            : throw new UserInputException("The model's probabilities are not finite: its activations overflow. Evaluate it with 'precision: fp32', or check how it was trained.");
+            : throw new UserInputException(
+                "The model's probabilities are not finite: its activations overflow. Evaluate it with 'precision: fp32', or check how it was trained.");
     }
 }

@@ -66,7 +66,7 @@ public sealed record ModelReport
     /// <summary>Digest of its manifest.</summary>
     public required Digest Root { get; init; }
 
-    /// <summary>All weights.</summary>
+    /// <summary>Number of weights.</summary>
     public required long TotalParameters { get; init; }
 
     /// <summary>Weights that one token uses.</summary>

@@ -15,7 +15,9 @@ public sealed record ModelComparison
     /// <summary>Step of the second model.</summary>
     public required string Second { get; init; }
 
-    /// <summary>What each task found: <c>loss</c> (left out when the tokenizers differ), <c>bits-per-byte</c>, <c>accuracy</c>, <c>mc-nemar-p</c>, ...</summary>
+    /// <summary>
+    /// What each task found: <c>loss</c> (left out when the tokenizers differ), <c>bits-per-byte</c>, <c>accuracy</c>, <c>mc-nemar-p</c>, ...
+    /// </summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement> Entries { get; init; } = [];
 

@@ -13,9 +13,11 @@ internal static class ReportWriter
 
     /// <summary>Stores <c>report.json</c> and the files of the tasks, in a folder per step when there are several models.</summary>
     public static async Task<ManifestRef> WriteAsync(
-        StageContext context, EvaluationReport report, IReadOnlyList<ModelUnderTest> models, IReadOnlyList<NamedReport> reports, CancellationToken cancellationToken)
+        StageContext context, EvaluationReport report, IReadOnlyList<ModelUnderTest> models,
+        IReadOnlyList<NamedReport> reports, CancellationToken cancellationToken)
     {
-        var files = new List<FileEntry> { await StoreAsync(context, ReportFile, JsonSerializer.SerializeToUtf8Bytes(report, WireJson.Indented), cancellationToken).ConfigureAwait(false) };
+        var files = new List<FileEntry> { await StoreAsync(
+            context, ReportFile, JsonSerializer.SerializeToUtf8Bytes(report, WireJson.Indented), cancellationToken).ConfigureAwait(false) };
         for (var model = 0; model < models.Count; model++)
         {
             foreach (var (name, bytes) in reports.SelectMany(r => r.Sections[model]?.Files ?? new Dictionary<string, byte[]>()))

@@ -26,9 +26,11 @@ internal sealed class AgreementTask : IEvaluationTask
     public void Check(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models)
     {
         if (models.Count < 2)
-            throw new UserInputException("The task 'agreement' compares models with a reference: name at least two models, the reference first or in 'reference'.");
+            throw new UserInputException(
+                "The task 'agreement' compares models with a reference: name at least two models, the reference first or in 'reference'.");
         if (FindReference(options, models) is null)
-            throw new UserInputException($"'reference' is '{ReferenceName(options, models)}'; the models come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
+            throw new UserInputException(
+                $"'reference' is '{ReferenceName(options, models)}'; the models come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
     }
 
     /// <inheritdoc/>
@@ -39,14 +41,16 @@ internal sealed class AgreementTask : IEvaluationTask
             return null;
         return await measurement.KeepAsync(
             TaskName,
-            () => AgreementPass.Run(measurement.Context, reference, model, measurement.Material.Text!, measurement.Options, measurement.Material.Length, cancellationToken),
+            () => AgreementPass.Run(measurement.Context, reference, model, measurement.Material.Text!,
+                measurement.Options, measurement.Material.Length, cancellationToken),
             cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public ITaskReport Report(TaskResults results) => new Divergences(results);
 
-    private static string ReferenceName(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models) => options.Reference ?? options.Baseline ?? models[0].Step;
+    private static string ReferenceName(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models) =>
+        options.Reference ?? options.Baseline ?? models[0].Step;
 
     private static ModelUnderTest? FindReference(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models) =>
         models.FirstOrDefault(model => model.Step == ReferenceName(options, models));

@@ -28,9 +28,11 @@ internal sealed class LogitsTask : IEvaluationTask
         {
             var strangers = tokens.SelectMany(row => row).Where(id => id < 0 || id >= model.Config.VocabularySize).ToList();
             if (strangers.Count > 0)
-                throw new UserInputException($"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
+                throw new UserInputException(
+                    $"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
             if (tokens[0].Count > model.Config.MaxPositions)
-                throw new UserInputException($"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
+                throw new UserInputException(
+                    $"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
         }
     }
 
@@ -68,6 +70,7 @@ internal sealed class LogitsTask : IEvaluationTask
 
     private sealed class LogitFiles(TaskResults results) : ITaskReport
     {
-        public ModelSection OfModel(int model) => new(null, new MetricTable()) { Files = new Dictionary<string, byte[]> { [File] = results.Of<byte[]>(model)! } };
+        public ModelSection OfModel(int model) =>
+            new(null, new MetricTable()) { Files = new Dictionary<string, byte[]> { [File] = results.Of<byte[]>(model)! } };
     }
 }

@@ -68,7 +68,8 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
         if (scored < 1)
             throw new UserInputException($"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} is empty.");
         if (scored > maxPositions)
-            throw new UserInputException($"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} has {scored} tokens, more than the {maxPositions} positions of the model.");
+            throw new UserInputException(
+                $"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} has {scored} tokens, more than the {maxPositions} positions of the model.");
         // With a context the end token in front is not needed; without one it is what the first token is conditioned on.
         if (start > 0)
             tokens = tokens[1..];

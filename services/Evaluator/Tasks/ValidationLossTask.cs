@@ -24,7 +24,8 @@ internal sealed class ValidationLossTask : IEvaluationTask
         await CorpusPass.OfAsync(measurement, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public ITaskReport Report(TaskResults results) => new Losses(results, LossEstimates.Of(results.Material.Text!, results.All<CorpusResult>(), results.Options));
+    public ITaskReport Report(TaskResults results) =>
+        new Losses(results, LossEstimates.Of(results.Material.Text!, results.All<CorpusResult>(), results.Options));
 
     private sealed class Losses(TaskResults results, LossEstimates estimates) : ITaskReport
     {

@@ -38,6 +38,7 @@ public static class SuperExperts
     /// <param name="kept">Experts that must stay whole.</param>
     public static IReadOnlyList<double[]> Protect(IReadOnlyList<double[]> scores, int experts, IReadOnlyCollection<(int Layer, int Expert)> kept) =>
     [
-        .. scores.Select((layer, index) => layer.Select((score, unit) => kept.Contains((index, unit / (layer.Length / experts))) ? double.PositiveInfinity : score).ToArray()),
+        .. scores.Select((layer, index) =>
+            layer.Select((score, unit) => kept.Contains((index, unit / (layer.Length / experts))) ? double.PositiveInfinity : score).ToArray()),
     ];
 }

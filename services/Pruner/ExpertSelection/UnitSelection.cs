@@ -16,7 +16,8 @@ public static class UnitSelection
                 $"ratio: {ratio} of {config.Experts} experts is less than one. Use at least {1.0 / config.Experts:0.####}, or granularity neuron.");
         if (kept < config.ExpertsPerToken)
             throw new UserInputException(
-                $"ratio: {ratio} would leave {kept} of {config.Experts} experts, but each token uses {config.ExpertsPerToken}. Use at most {1 - (double)config.ExpertsPerToken / config.Experts:0.####}.");
+                $"ratio: {ratio} would leave {kept} of {config.Experts} experts, but each token uses {config.ExpertsPerToken}. "
+                    + $"Use at most {1 - (double)config.ExpertsPerToken / config.Experts:0.####}.");
         return kept;
     }
 

@@ -65,5 +65,6 @@ public sealed record ScoreRequest(int Layer, Granularity Granularity, long Seed,
     public T Read<T>() where T : new() => ReadOptions<T>(Options);
 
     /// <summary>A method's own options, from all of them.</summary>
-    public static T ReadOptions<T>(JsonElement options) where T : new() => options.ValueKind == JsonValueKind.Object ? options.Deserialize<T>(WireJson.Options)! : new T();
+    public static T ReadOptions<T>(JsonElement options) where T : new() =>
+        options.ValueKind == JsonValueKind.Object ? options.Deserialize<T>(WireJson.Options)! : new T();
 }

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Espalier.Pruner.Methods;
 
-/// <summary>The weights of one layer for methods that look at them: read when they are asked for, one tensor at a time, expanded when they are stored packed.</summary>
+/// <summary>
+/// The weights of one layer for methods that look at them: read when they are asked for, one tensor at a time, expanded when they are stored
+/// packed.
+/// </summary>
 /// <param name="config">Configuration of the model.</param>
 /// <param name="source">The stored tensors.</param>
 /// <param name="layer">Index of the layer.</param>

@@ -17,7 +17,8 @@ public static class DenseFamilies
     public static void RequireDense(ModelConfig source, string method)
     {
         if (source.DenseSize == 0 || source.IsMixture)
-            throw new UserInputException($"method: {method} makes experts of dense feed-forward layers, and this model has experts already. Use method copy or utility for more of them, or split for finer ones.");
+            throw new UserInputException($"method: {method} makes experts of dense feed-forward layers, and this model has experts already. "
+                + "Use method copy or utility for more of them, or split for finer ones.");
         RequirePlain(source, method);
     }
 

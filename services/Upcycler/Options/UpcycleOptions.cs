@@ -69,7 +69,8 @@ public sealed record UpcycleOptions
 
     /// <summary>What becomes of the optimizer's moments.</summary>
     /// <value>reset</value>
-    [Option("What becomes of the optimizer's moments; all but reset need the source's trainer-state among the inputs. Train with optimizer-state: continue to use them.")]
+    [Option("What becomes of the optimizer's moments; all but reset need the source's trainer-state among the inputs. Train with optimizer-state: "
+        + "continue to use them.")]
     public OptimizerStatePolicy OptimizerState { get; init; } = OptimizerStatePolicy.Reset;
 
     /// <summary>Whether the grown model starts as exactly the source's function, and how.</summary>

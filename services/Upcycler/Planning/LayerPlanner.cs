@@ -15,7 +15,8 @@ public sealed class LayerPlanner(IExpertSelection method, IUsefulnessMetric metr
     public const int DefaultMultiplier = 2;
 
     /// <summary>Experts after growth by these options.</summary>
-    public static int Experts(int experts, UpcycleOptions options) => options.In(0).Counts is { } counts ? counts.Sum() : experts * (options.Multiplier ?? DefaultMultiplier);
+    public static int Experts(int experts, UpcycleOptions options) =>
+        options.In(0).Counts is { } counts ? counts.Sum() : experts * (options.Multiplier ?? DefaultMultiplier);
 
     /// <summary>The plan of one layer.</summary>
     /// <param name="layer">Layer index, part of the key of every random draw.</param>
@@ -49,7 +50,8 @@ public sealed class LayerPlanner(IExpertSelection method, IUsefulnessMetric metr
     // One step, whatever the counts are: first a second expert of every source that has more than one, then a third, ...
     private static LayerPlan ByCounts(int layer, IReadOnlyList<int> counts, int groups)
     {
-        int[] order = [.. from round in Enumerable.Range(1, counts.Max()) from source in Enumerable.Range(0, counts.Count) where counts[source] > round select source];
+        int[] order = [.. from round in Enumerable.Range(1, counts.Max()) from source in Enumerable.Range(0, counts.Count)
+            where counts[source] > round select source];
         return new LayerPlan(layer, [.. Enumerable.Range(0, counts.Count), .. order], [new Doubling([], order)], groups);
     }
 

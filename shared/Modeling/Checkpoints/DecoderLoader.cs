@@ -26,7 +26,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
                 known.Add(name);
                 var header = source.Describe(name);
                 if (!header.Shape.SequenceEqual(shape))
-                    problems.Add($"tensor '{source.NameInFile(name)}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
+                    problems.Add($"tensor '{source.NameInFile(name)}' has shape [{string.Join(", ", header.Shape)}]; "
+                        + $"config.json calls for [{string.Join(", ", shape)}]");
                 if (!IsFloat(header.Type))
                     problems.Add($"tensor '{source.NameInFile(name)}' has element type {header.Type}; expected a floating-point type");
             }
@@ -49,7 +50,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         }
         for (var layer = config.Layers; layer < config.Layers + config.ExtraLayers; layer++)
             known.UnionWith(_names.Where(name => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
-        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal).Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
+        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal)
+            .Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
         problems = [.. problems.Distinct()]; // one tensor of all experts may be wrong for each of them
         if (problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, problems.Take(MaximumListed))

@@ -29,14 +29,16 @@ internal static class FamilyCatalog
     {
         var own = typeof(FamilyCatalog).Assembly;
         var resources = AppDomain.CurrentDomain.GetAssemblies().Where(assembly => assembly != own && !assembly.IsDynamic).Prepend(own)
-            .SelectMany(assembly => assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)), (assembly, name) => (assembly, name))
+            .SelectMany(assembly => assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)), (assembly, name) =>
+                (assembly, name))
             .DistinctBy(resource => resource.name); // the artifact store carries the same files
         var families = new SortedDictionary<string, ModelFamily>(StringComparer.Ordinal);
         foreach (var (assembly, name) in resources)
         {
             var family = Read(assembly, name);
             if (name != $"{Prefix}{family.Name}.json")
-                throw new InvalidOperationException($"{assembly.GetName().Name}: the family file '{name}' describes '{family.Name}'; a family's file has its name.");
+                throw new InvalidOperationException(
+                    $"{assembly.GetName().Name}: the family file '{name}' describes '{family.Name}'; a family's file has its name.");
             families.Add(family.Name, family);
         }
         return families;

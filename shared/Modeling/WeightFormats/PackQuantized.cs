@@ -93,7 +93,8 @@ public sealed class PackQuantized : IWeightFormat
             new(PackedName(weight), [rows, PackedWeights.WordsPerRow(columns, quantization.Bits)], ScalarType.Int32),
             new(ScaleName(weight), [rows, groups], null),
             new(ShapeName(weight), [2], ScalarType.Int64),
-            .. quantization.Symmetric ? [] : new PackedTensor[] { new(ZeroPointName(weight), [PackedWeights.WordsPerRow(rows, quantization.Bits), groups], ScalarType.Int32) },
+            .. quantization.Symmetric ? []
+                : new PackedTensor[] { new(ZeroPointName(weight), [PackedWeights.WordsPerRow(rows, quantization.Bits), groups], ScalarType.Int32) },
         ];
     }
 
@@ -117,7 +118,8 @@ public sealed class PackQuantized : IWeightFormat
         var stored = read(ShapeName(weight)).to(int64).data<long>().ToArray();
         var packed = read(PackedName(weight));
         if (stored[0] != packed.shape[0] || PackedWeights.WordsPerRow(stored[1], quantization.Bits) != packed.shape[1])
-            throw new InvalidModelException($"tensor '{ShapeName(weight)}' says [{stored[0]}, {stored[1]}], which does not fit the packed words [{packed.shape[0]}, {packed.shape[1]}].");
+            throw new InvalidModelException(
+                $"tensor '{ShapeName(weight)}' says [{stored[0]}, {stored[1]}], which does not fit the packed words [{packed.shape[0]}, {packed.shape[1]}].");
         var zeroPoint = quantization.Symmetric
             ? null
             : PackedWeights.Unpack(read(ZeroPointName(weight)).transpose(0, 1), stored[0], quantization.Bits).transpose(0, 1);

@@ -1,6 +1,8 @@
 namespace Espalier.Modeling.WeightFormats;
 
-/// <summary>Every weight format, by name: those of this assembly, and those of assemblies that reference it and are loaded when the first is asked for.</summary>
+/// <summary>
+/// Every weight format, by name: those of this assembly, and those of assemblies that reference it and are loaded when the first is asked for.
+/// </summary>
 public static class WeightFormat
 {
     /// <summary>The format that is written unless another is named.</summary>
@@ -20,8 +22,10 @@ public static class WeightFormat
     {
         var own = typeof(WeightFormat).Assembly;
         var formats = new SortedDictionary<string, IWeightFormat>(StringComparer.Ordinal);
-        var assemblies = AppDomain.CurrentDomain.GetAssemblies().Where(assembly => !assembly.IsDynamic && assembly.GetReferencedAssemblies().Any(r => r.Name == own.GetName().Name));
-        foreach (var type in assemblies.Prepend(own).Distinct().SelectMany(assembly => assembly.GetTypes()).Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IWeightFormat))))
+        var assemblies = AppDomain.CurrentDomain.GetAssemblies()
+            .Where(assembly => !assembly.IsDynamic && assembly.GetReferencedAssemblies().Any(r => r.Name == own.GetName().Name));
+        foreach (var type in assemblies.Prepend(own).Distinct().SelectMany(assembly => assembly.GetTypes())
+            .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IWeightFormat))))
         {
             var format = (IWeightFormat)Activator.CreateInstance(type, nonPublic: true)!;
             if (!formats.TryAdd(format.Name, format))

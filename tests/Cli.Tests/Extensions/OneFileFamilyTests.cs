@@ -38,7 +38,8 @@ public sealed class OneFileFamilyTests : IDisposable
     [Fact]
     public async Task Grow_ThenImportAndExport_KeepsTheFamilysNamesAndKeys()
     {
-        (await _cli.CallAsync("stage", "upcycle", "--input", Write(), "--output", _cli.PathOf("grown"), "--with", """{"method":"copy","multiplier":2,"seed":1}""")).ShouldBe(0, _cli.Error);
+        (await _cli.CallAsync("stage", "upcycle", "--input", Write(), "--output", _cli.PathOf("grown"), "--with",
+            """{"method":"copy","multiplier":2,"seed":1}""")).ShouldBe(0, _cli.Error);
 
         FamilyModel.Read(_cli.PathOf("grown")).Keys.ShouldContain("transformer.h.2.moe.15.wd.weight");
         var config = JsonNode.Parse(File.ReadAllText(_cli.PathOf("grown/config.json")))!.AsObject();
@@ -63,7 +64,8 @@ public sealed class OneFileFamilyTests : IDisposable
 
     private async Task<byte[]> LogitsAsync(string model, string output)
     {
-        (await _cli.CallAsync("stage", "evaluate", "--input", model, "--output", _cli.PathOf(output), "--with", """{"tasks":["logits"],"tokens":[[1,5,9,200,17,3,250,81]]}"""))
+        (await _cli.CallAsync("stage", "evaluate", "--input", model, "--output", _cli.PathOf(output), "--with",
+            """{"tasks":["logits"],"tokens":[[1,5,9,200,17,3,250,81]]}"""))
             .ShouldBe(0, _cli.Error);
         return File.ReadAllBytes(Directory.EnumerateFiles(_cli.PathOf(output), "logits.safetensors", SearchOption.AllDirectories).Single());
     }
@@ -83,7 +85,8 @@ public sealed class OneFileFamilyTests : IDisposable
     {
         var model = FamilyModel.Create("qwen3-moe");
         var folder = model.Write(_cli.PathOf("model"));
-        FamilyModel.WriteFile(Path.Combine(folder, "model.safetensors"), model.Tensors("F32").ToDictionary(tensor => OwnName(tensor.Key), tensor => tensor.Value));
+        FamilyModel.WriteFile(Path.Combine(folder, "model.safetensors"), model.Tensors("F32")
+            .ToDictionary(tensor => OwnName(tensor.Key), tensor => tensor.Value));
         var config = model.Config.Select(entry => KeyValuePair.Create(OwnKey(entry.Key), entry.Value?.DeepClone())).ToDictionary();
         config["model_type"] = "nestling";
         config["architectures"] = new JsonArray("NestlingForCausalLM");
@@ -103,7 +106,8 @@ public sealed class OneFileFamilyTests : IDisposable
     // Written again by hand, so that the description is checked by another hand.
     private static string OwnName(string name)
     {
-        name = name.Replace("model.embed_tokens.", "transformer.wte.", StringComparison.Ordinal).Replace("model.norm.", "transformer.ln_f.", StringComparison.Ordinal)
+        name = name.Replace("model.embed_tokens.", "transformer.wte.", StringComparison.Ordinal)
+            .Replace("model.norm.", "transformer.ln_f.", StringComparison.Ordinal)
             .Replace("lm_head.", "head.", StringComparison.Ordinal).Replace("model.layers.", "transformer.h.", StringComparison.Ordinal)
             .Replace(".self_attn.", ".attn.", StringComparison.Ordinal).Replace(".mlp.gate.", ".moe.router.", StringComparison.Ordinal);
         return Regex.Replace(name, @"\.mlp\.experts\.(\d+)\.(g|u|d)[a-z]+_proj\.", ".moe.$1.w$2.");

@@ -8,13 +8,17 @@ using static TorchSharp.torch;
 
 namespace Espalier.Cli.Tests.Extensions;
 
-/// <summary>A new weight format is one file: this one holds it, a model is quantized with it, loaded, grown, imported and exported; nothing else knows it.</summary>
+/// <summary>
+/// A new weight format is one file: this one holds it, a model is quantized with it, loaded, grown, imported and exported; nothing else knows
+/// it.
+/// </summary>
 public sealed class OneFileFormatTests : IDisposable
 {
     private readonly CliRun _cli = new();
     private readonly string _text;
 
-    public OneFileFormatTests() => _text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 60).Select(i => $"Paragraph {i}: {i * 7} is seven times {i}.")));
+    public OneFileFormatTests() =>
+        _text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 60).Select(i => $"Paragraph {i}: {i * 7} is seven times {i}.")));
 
     public void Dispose() => _cli.Dispose();
 
@@ -40,7 +44,8 @@ public sealed class OneFileFormatTests : IDisposable
     {
         await QuantizeAsync(FamilyModel.Create("qwen3-moe").Write(_cli.PathOf("model")), "int8-rows", "out");
 
-        (await _cli.CallAsync("stage", "upcycle", "--input", _cli.PathOf("out"), "--output", _cli.PathOf("grown"), "--with", """{"method":"copy","multiplier":2,"seed":1}""")).ShouldBe(0, _cli.Error);
+        (await _cli.CallAsync("stage", "upcycle", "--input", _cli.PathOf("out"), "--output", _cli.PathOf("grown"),
+            "--with", """{"method":"copy","multiplier":2,"seed":1}""")).ShouldBe(0, _cli.Error);
         (await _cli.CallAsync("import", _cli.PathOf("grown"), "--name", "grown")).ShouldBe(0, _cli.Error);
         (await _cli.CallAsync("export", "grown@1", _cli.PathOf("back"))).ShouldBe(0, _cli.Error);
 
@@ -58,7 +63,8 @@ public sealed class OneFileFormatTests : IDisposable
     {
         var model = FamilyModel.Create("mixtral").Write(_cli.PathOf("model"));
 
-        (await _cli.CallAsync("stage", "quantize", "--input", model, "--output", _cli.PathOf("out"), "--with", $$"""{"format":"int8-rows",{{options}}}""")).ShouldBe(ExitCodes.BadInput);
+        (await _cli.CallAsync("stage", "quantize", "--input", model, "--output", _cli.PathOf("out"), "--with", $$"""{"format":"int8-rows",{{options}}}"""))
+            .ShouldBe(ExitCodes.BadInput);
 
         _cli.Error.ShouldContain(expected);
     }
@@ -77,13 +83,15 @@ public sealed class OneFileFormatTests : IDisposable
     }
 
     private async Task QuantizeAsync(string model, string format, string output) => (await _cli.CallAsync(
-        "stage", "quantize", "--input", model, "--output", _cli.PathOf(output), "--with", $$"""{"method":"rtn","format":"{{format}}","bits":8,"group-size":-1}""")).ShouldBe(0, _cli.Error);
+        "stage", "quantize", "--input", model, "--output", _cli.PathOf(output), "--with",
+        $$"""{"method":"rtn","format":"{{format}}","bits":8,"group-size":-1}""")).ShouldBe(0, _cli.Error);
 
     private async Task<double> LossAsync(string model)
     {
         (await _cli.CallAsync(
             "stage", "evaluate", "--input", _cli.PathOf(model), "--output", _cli.PathOf($"{model}-scores"), "--with",
-            $$"""{"tasks":["validation-loss"],"data":"file:{{_text}}","split":"all","max-tokens":400,"length":32,"xz":false,"resamples":100}""", "--json")).ShouldBe(0, _cli.Error);
+            $$"""{"tasks":["validation-loss"],"data":"file:{{_text}}","split":"all","max-tokens":400,"length":32,"xz":false,"resamples":100}""", "--json"))
+                .ShouldBe(0, _cli.Error);
         return _cli.Json.GetProperty("report").GetProperty("models")[0].GetProperty("validation-loss").GetProperty("loss").GetProperty("value").GetDouble();
     }
 }

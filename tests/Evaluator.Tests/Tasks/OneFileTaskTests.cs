@@ -28,7 +28,8 @@ public sealed class OneFileTaskTests : IDisposable
         result.Metrics["small.used-tokens"].ShouldBe(3); // a, b, c
         result.Metrics["large.used-tokens-per-layer"].ShouldBe(1);
         result.Metrics["large.used-tokens-per-layer-difference"].ShouldBe(1 - 1.5);
-        var report = JsonSerializer.Deserialize<EvaluationReport>((await _bench.OpenAsync(result.Outputs[OutputNames.Report])).ReadFile("report.json"), WireJson.Options)!;
+        var report = JsonSerializer.Deserialize<EvaluationReport>(
+            (await _bench.OpenAsync(result.Outputs[OutputNames.Report])).ReadFile("report.json"), WireJson.Options)!;
         report.Models[1].Section<VocabularyUse.Found>("vocabulary-use")!.Tokens.ShouldBe(3);
         report.Comparisons.ShouldHaveSingleItem().Entries["used-tokens-per-layer"].GetDouble().ShouldBe(-0.5);
     }
@@ -85,7 +86,8 @@ internal sealed class VocabularyUse : IEvaluationTask
         {
             var difference = results.Of<Found>(first)!.PerLayer - results.Of<Found>(second)!.PerLayer;
             return new PairSection(
-                new Dictionary<string, object?> { ["used-tokens-per-layer"] = difference }, new MetricTable { { "used-tokens-per-layer-difference", difference } });
+                new Dictionary<string, object?> { ["used-tokens-per-layer"] = difference },
+                new MetricTable { { "used-tokens-per-layer-difference", difference } });
         }
     }
 }

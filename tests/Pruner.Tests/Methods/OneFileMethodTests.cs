@@ -14,7 +14,8 @@ public sealed class OneFileMethodTests
     [Fact]
     public async Task Run_OwnMethod_DropsTheExpertsOfLeastWeight()
     {
-        using var tiny = await TinyCheckpoint.CreateAsync(change: (name, values) => name.Contains(".experts.2.", StringComparison.Ordinal) ? [.. values.Select(v => v / 100)] : values);
+        using var tiny = await TinyCheckpoint.CreateAsync(change: (name, values) =>
+            name.Contains(".experts.2.", StringComparison.Ordinal) ? [.. values.Select(v => v / 100)] : values);
 
         var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"magnitude","ratio":0.25}"""), default);
 
@@ -42,7 +43,8 @@ public sealed class OneFileMethodTests
 
         schema.Properties!["method"].Choices!.ShouldContain("magnitude");
         schema.Methods!["magnitude"].Properties!["power"].Max.ShouldBe(8);
-        Should.Throw<UserInputException>(() => OptionReader.Parse(schema, """{"method":"magnitude","ratio":0.5,"power":9}""", "test")).Message.ShouldContain("power");
+        Should.Throw<UserInputException>(() =>
+            OptionReader.Parse(schema, """{"method":"magnitude","ratio":0.5,"power":9}""", "test")).Message.ShouldContain("power");
     }
 
     private static async Task<JsonElement> ScoresAsync(TinyCheckpoint tiny, string options) =>

@@ -13,7 +13,8 @@ internal static class FamilyConfig
     public static byte[] ToDisk(byte[] config)
     {
         var naming = FamilyNames.Of(FamilyFacts.Read(config).Family);
-        if (JsonNode.Parse(config.AsSpan().StartsWith("\uFEFF"u8) ? config.AsSpan(3) : config) is not JsonObject root || root["quantization_config"] is not JsonObject quantization)
+        if (JsonNode.Parse(config.AsSpan().StartsWith("\uFEFF"u8) ? config.AsSpan(3) : config) is not JsonObject root
+            || root["quantization_config"] is not JsonObject quantization)
             return config;
         var changed = false;
         foreach (var modules in quantization.Select(entry => entry.Value).OfType<JsonArray>())

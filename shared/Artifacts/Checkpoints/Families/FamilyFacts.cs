@@ -16,10 +16,13 @@ internal sealed record FamilyFacts(string? Family, long? Hidden, long? Experts)
         return new FamilyFacts(
             family,
             Number(root, FamilyNames.KeyOf(family, "hidden_size")),
-            FamilyNames.ExpertsKeys.Select(key => FamilyNames.KeyOf(family, key)).Select(key => Number(root, key)).FirstOrDefault(number => number is not null));
+            FamilyNames.ExpertsKeys.Select(key => FamilyNames.KeyOf(family, key)).Select(key => Number(root, key))
+                .FirstOrDefault(number => number is not null));
     }
 
-    private static JsonElement? Find(JsonElement root, string key) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) ? value : null;
+    private static JsonElement? Find(JsonElement root, string key) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) ? value : null;
 
-    private static long? Number(JsonElement root, string key) => Find(root, key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
+    private static long? Number(JsonElement root, string key) =>
+        Find(root, key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
 }

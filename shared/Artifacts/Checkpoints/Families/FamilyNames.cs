@@ -50,9 +50,11 @@ internal static partial class FamilyNames
     {
         var own = typeof(FamilyNames).Assembly;
         return AppDomain.CurrentDomain.GetAssemblies().Where(assembly => assembly != own && !assembly.IsDynamic).Prepend(own)
-            .SelectMany(assembly => assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)), (assembly, name) => (assembly, name))
+            .SelectMany(assembly => assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)), (assembly, name) =>
+                (assembly, name))
             .DistinctBy(resource => resource.name) // the decoder's project carries the same files
-            .ToDictionary(resource => resource.name[Prefix.Length..^".json".Length], resource => Read(resource.assembly, resource.name), StringComparer.Ordinal);
+            .ToDictionary(resource => resource.name[Prefix.Length..^".json".Length], resource =>
+                Read(resource.assembly, resource.name), StringComparer.Ordinal);
     }
 
     private static FamilyFile Read(Assembly assembly, string name)

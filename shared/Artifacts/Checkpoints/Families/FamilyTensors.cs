@@ -22,11 +22,13 @@ internal sealed class FamilyTensors : ITensorBytes
         var naming = FamilyNames.Of(family);
         _parts = parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
         var layers = stacks
-            ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>().GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
+            ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>()
+                .GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
             : [];
         foreach (var (prefix, experts) in layers)
         {
-            if (!TryStack(prefix + "gate_up_proj", Parts(prefix, experts, GateUp), experts, 2) || !TryStack(prefix + "down_proj", Parts(prefix, experts, ["down_proj"]), experts, 1))
+            if (!TryStack(prefix + "gate_up_proj", Parts(prefix, experts, GateUp), experts, 2)
+                || !TryStack(prefix + "down_proj", Parts(prefix, experts, ["down_proj"]), experts, 1))
                 _tensors.Remove(prefix + "gate_up_proj");
         }
         foreach (var (name, header) in _parts)
@@ -82,7 +84,8 @@ internal sealed class FamilyTensors : ITensorBytes
         var headers = parts.ConvertAll(part => _parts[part]);
         if (headers.Exists(h => h.DType != headers[0].DType || h.Shape.Count != 2 || !h.Shape.SequenceEqual(headers[0].Shape)))
             return false;
-        _tensors[name] = (new TensorHeader(name, headers[0].DType, [experts, headers[0].Shape[0] * perExpert, headers[0].Shape[1]], headers.Sum(h => h.SizeBytes)), parts);
+        _tensors[name] = (new TensorHeader(
+            name, headers[0].DType, [experts, headers[0].Shape[0] * perExpert, headers[0].Shape[1]], headers.Sum(h => h.SizeBytes)), parts);
         return true;
     }
 }

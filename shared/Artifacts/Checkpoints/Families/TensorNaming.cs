@@ -19,7 +19,8 @@ internal sealed partial class TensorNaming
     /// <param name="readAlso">Template on disk to template in the store, for spellings that are read and never written.</param>
     /// <exception cref="FormatException">The two templates of a pair have different numbers.</exception>
     public TensorNaming(
-        IReadOnlyDictionary<string, string> names, IReadOnlyDictionary<string, string>? stackedNames = null, IReadOnlyDictionary<string, string>? readAlso = null)
+        IReadOnlyDictionary<string, string> names, IReadOnlyDictionary<string, string>? stackedNames = null,
+        IReadOnlyDictionary<string, string>? readAlso = null)
     {
         _toDisk = [.. names.Select(pair => Rule.Of(pair.Key, pair.Value))];
         _toStackedDisk = stackedNames is null ? _toDisk : [.. stackedNames.Select(pair => Rule.Of(pair.Key, pair.Value))];
@@ -64,7 +65,8 @@ internal sealed partial class TensorNaming
             if (!Numbers(from).SequenceEqual(Numbers(to)))
                 throw new FormatException($"The tensor names '{from}' and '{to}' must have the same numbers, each once.");
             var pattern = EscapedNumber().Replace(Regex.Escape(from), "(?<$1>[0-9]{1,6})");
-            return new Rule(new Regex($@"^{pattern}(?=\.|$)", RegexOptions.CultureInvariant), Number().Replace(to.Replace("$", "$$", StringComparison.Ordinal), "$${$1}"));
+            return new Rule(new Regex($@"^{pattern}(?=\.|$)", RegexOptions.CultureInvariant), Number()
+                .Replace(to.Replace("$", "$$", StringComparison.Ordinal), "$${$1}"));
         }
 
         private static IEnumerable<string> Numbers(string template) => Number().Matches(template).Select(match => match.Value).Order(StringComparer.Ordinal);
