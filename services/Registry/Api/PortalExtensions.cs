@@ -18,23 +18,22 @@ public static class PortalExtensions
             options.Validate();
             return options;
         })
-        .AddSingleton<PortalSessions>().AddSingleton<WrongKeys>().AddSingleton<PortalForwarder>().AddSingleton<PortalFiles>()
-        .AddSingleton<OidcProvider>().AddSingleton<OidcSignIn>();
+        .AddHttpForwarder()
+        .AddPortalAuthentication().AddSingleton<OrchestratorForwarder>().AddSingleton<PortalFiles>()
+        .AddKeyedSingleton(PortalSessionApi.SignInLimit, (provider, _) => new WrongKeyLimiter(provider.GetRequiredService<PortalOptions>().WrongKeysPerMinute));
 
     /// <summary>Maps the portal. Other endpoints may be mapped before and after.</summary>
     /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
     public static void MapPortal(this WebApplication app)
     {
-        _ = app.Services.GetRequiredService<PortalOptions>();
+        var options = app.Services.GetRequiredService<PortalOptions>();
         app.Use(next => context => PortalHeaders.SetAsync(context, next));
-        app.UseMiddleware<PortalSessionCookie>();
+        app.UsePortalAuthentication(options);
         app.Use(TakeNoBodyAsJson);
         app.UseRouting(); // after what changes the request
         app.MapPortalSession();
-        var oidc = app.Services.GetRequiredService<OidcSignIn>();
-        app.MapGet("/api/v1/session/oidc", oidc.BeginAsync).ExcludeFromDescription();
-        app.MapGet("/api/v1/session/oidc/callback", oidc.EndAsync).ExcludeFromDescription();
-        var forwarder = app.Services.GetRequiredService<PortalForwarder>();
+        app.MapGet(OidcSignIn.Path, OidcSignIn.BeginAsync).ExcludeFromDescription();
+        var forwarder = app.Services.GetRequiredService<OrchestratorForwarder>();
         foreach (var part in Forwarded)
         {
             var group = app.MapGroup($"/api/v1/{part}").MapGroupFor(ApiRole.Viewer);

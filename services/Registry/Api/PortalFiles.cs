@@ -90,10 +90,3 @@ internal sealed class PortalFiles
 
     private sealed record PortalFile(string Type, string Tag, byte[] Bytes, IReadOnlyDictionary<string, byte[]> Encodings);
 }
-
-/// <summary>Log messages of the portal.</summary>
-internal static partial class PortalLog
-{
-    [LoggerMessage(31, LogLevel.Warning, "The web portal is not built: {Folder} is missing")]
-    public static partial void NotBuilt(ILogger logger, string folder);
-}

@@ -32,6 +32,10 @@ public sealed class PortalOptions
     /// <summary>Sign-in by an OpenID Connect provider.</summary>
     public OidcOptions Oidc { get; set; } = new();
 
+    /// <summary>Whether browsers may send our cookies over http: never, when they reach the portal by https.</summary>
+    internal CookieSecurePolicy CookieSecurity =>
+        Address.StartsWith("https:", StringComparison.OrdinalIgnoreCase) ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
