@@ -1,19 +1,20 @@
 # The evaluator service. Build from the repository root, for CPU or for NVIDIA GPUs:
 #   docker build -f docker/evaluator.Dockerfile --target cpu  -t espalier/evaluator:cpu .
 #   docker build -f docker/evaluator.Dockerfile --target cuda -t espalier/evaluator:cuda .
-# Both use the TorchSharp packages, which bring LibTorch (and, for cuda, the CUDA libraries) with them.
+# The packages bring LibTorch (and, for cuda, the CUDA libraries) with them; the fused kernels are compiled here.
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
+RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 
 FROM source AS build-cpu
-RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -p:Torch=TorchSharp-cpu -o /app
+RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -o /app
 
 FROM source AS build-cuda
 RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS runtime
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 xz-utils && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends xz-utils && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 USER $APP_UID
 EXPOSE 8080

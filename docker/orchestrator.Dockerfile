@@ -3,7 +3,7 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /src
 COPY . .
-RUN dotnet publish services/Orchestrator/Orchestrator.csproj -c Release -p:Torch=TorchSharp-cpu -o /app
+RUN dotnet publish services/Orchestrator/Orchestrator.csproj -c Release -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app

@@ -9,7 +9,7 @@ FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /src
 COPY . .
 COPY --from=portal /src/services/Registry/wwwroot services/Registry/wwwroot
-RUN dotnet publish services/Registry/Registry.csproj -c Release -p:Torch=TorchSharp-cpu -p:BuildPortal=false -o /app
+RUN dotnet publish services/Registry/Registry.csproj -c Release -p:BuildPortal=false -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app

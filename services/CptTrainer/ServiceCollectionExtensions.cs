@@ -1,6 +1,6 @@
 using Espalier.Stages;
 using Espalier.Stages.Data;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.CptTrainer;
@@ -14,7 +14,7 @@ public static class ServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
-        services.AddSingleton<IStageForecast, TrainForecast>();
+        services.AddSingleton<IStageEstimate, TrainEstimate>();
         return services;
     }
 }

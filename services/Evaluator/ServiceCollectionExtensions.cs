@@ -1,5 +1,5 @@
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Evaluator;
@@ -8,5 +8,5 @@ namespace Espalier.Evaluator;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
-    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageForecast, EvaluateForecast>();
+    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageEstimate, EvaluateEstimate>();
 }

@@ -1,5 +1,5 @@
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Pruner;
@@ -8,5 +8,5 @@ namespace Espalier.Pruner;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>prune</c>.</summary>
-    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>().AddSingleton<IStageForecast, PruneForecast>();
+    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>().AddSingleton<IStageEstimate, PruneEstimate>();
 }

@@ -10,7 +10,7 @@ using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Methods;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Quantizer;
 

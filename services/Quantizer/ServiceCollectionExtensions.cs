@@ -1,5 +1,5 @@
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Quantizer;
@@ -8,5 +8,5 @@ namespace Espalier.Quantizer;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
-    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageForecast, QuantizeForecast>();
+    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageEstimate, QuantizeEstimate>();
 }

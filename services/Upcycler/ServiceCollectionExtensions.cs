@@ -1,5 +1,5 @@
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Upcycler;
@@ -8,5 +8,5 @@ namespace Espalier.Upcycler;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>upcycle</c>.</summary>
-    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageForecast, UpcycleForecast>();
+    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageEstimate, UpcycleEstimate>();
 }

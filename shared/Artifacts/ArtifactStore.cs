@@ -2,7 +2,7 @@ using System.Text.Json;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 
 namespace Espalier.Artifacts;
 

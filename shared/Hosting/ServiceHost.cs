@@ -17,6 +17,9 @@ public static class ServiceHost
     /// <summary>Prefix of environment variables that are settings: <c>ESPALIER__MESSAGING__BROKER</c>.</summary>
     public const string EnvironmentPrefix = "ESPALIER__";
 
+    /// <summary>Exit code of a service that refuses its settings; starting it again would not help.</summary>
+    public const int WrongSettings = 2;
+
     /// <summary>
     /// Configuration from files, environment (<see cref="EnvironmentPrefix"/>) and arguments; JSON log lines without secrets;
     /// <c>/healthz</c> (the process answers) and <c>/readyz</c> (it can do its work); telemetry when an address is configured;
@@ -37,7 +40,7 @@ public static class ServiceHost
         catch (Exception e)
         {
             await Console.Error.WriteLineAsync($"{name} cannot start, a setting is wrong: {e.Message}").ConfigureAwait(false);
-            return 2;
+            return WrongSettings;
         }
         await using (app.ConfigureAwait(false))
         {

@@ -10,23 +10,20 @@ namespace Espalier.Modeling;
 /// </summary>
 public sealed partial class MoeDecoder
 {
-    private readonly Dictionary<long, Tensor> _masks = []; // (S, S) of 0 and -infinity by window, 0 for none
+    private readonly Dictionary<long, Tensor> _masks = []; // (S, S) of 0 and -infinity by window
 
     private Tensor Attention(DecoderLayer layer, Tensor x, IMoeObserver? observer)
     {
         var (batch, length, weights) = (x.shape[0], x.shape[1], layer.Attention);
         var (query, key, value) = Config.Latent is { } latent ? LatentHeads(weights, latent, x) : PlainHeads(weights, x); // (B, nH, S, D), ..., (B, nH, S, dv)
 
-        var scale = (float)((Config.Latent is null ? 1 : Config.RopeScaling?.LatentSoftmaxFactor ?? 1) / Math.Sqrt(Config.HeadSize));
-        var mask = CausalMask(length, Config.WindowedLayers.Contains(layer.Index) ? Config.SlidingWindow!.Value : 0);
-        var scores = baddbmm(mask, Stack(query), Stack(key).transpose(1, 2), beta: 1, alpha: scale); // (B nH, S, S)
-        var shares = softmax(scores, -1, float32).to(ComputeType);
-        var context = bmm(shares, Stack(value)).view(batch, Config.Heads, length, Config.ValueSize);
+        if (Config.Latent is not null && Config.RopeScaling is { } scaling)
+            query = query * scaling.LatentSoftmaxFactor;
+        var window = Config.WindowedLayers.Contains(layer.Index) ? Config.SlidingWindow!.Value : 0;
+        var context = scaled_dot_product_attention(query, key, value, window == 0 ? null : WindowMask(length, window), is_casual: window == 0); // (B, nH, S, dv)
         var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH dv)
         observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
         return linear(merged, Cast(weights.Output), Cast(weights.OutputBias));               // (B, S, H)
-
-        Tensor Stack(Tensor perHead) => perHead.reshape(batch * Config.Heads, length, -1);
     }
 
     private (Tensor Query, Tensor Key, Tensor Value) PlainHeads(AttentionWeights weights, Tensor x)
@@ -75,17 +72,16 @@ public sealed partial class MoeDecoder
         return repeats == 1 ? x : x.repeat_interleave(repeats, 1);
     }
 
-    // Query i sees keys j <= i, and j > i - window when there is one.
-    private Tensor CausalMask(long length, long window)
+    // Query i sees keys i - window < j <= i.
+    private Tensor WindowMask(long length, long window)
     {
         if (_masks.TryGetValue(window, out var mask) && mask.shape[0] == length && mask.dtype == ComputeType)
             return mask;
         mask?.Dispose();
         using var untracked = no_grad();
         using var scope = NewDisposeScope();
-        mask = full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).triu_(1);
-        if (window > 0)
-            mask = mask + full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).tril_(-window);
+        mask = full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).triu_(1)
+            + full(length, length, double.NegativeInfinity, dtype: ComputeType, device: Device).tril_(-window);
         return _masks[window] = mask.DetachFromDisposeScope();
     }
 }

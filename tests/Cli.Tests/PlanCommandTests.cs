@@ -36,7 +36,7 @@ public sealed class PlanCommandTests : IDisposable
         var steps = await PlanAsync();
 
         steps.Values.Select(s => s.GetProperty("reason").GetString()).Take(1).ShouldBe(["never ran"]);
-        Outlooks(steps).ShouldBe("data-text=runs base=runs grown=runs slim=runs int4=runs scores=runs release=conditional");
+        Decisions(steps).ShouldBe("data-text=runs base=runs grown=runs slim=runs int4=runs scores=runs release=conditional");
         var base_ = steps["base"].GetProperty("after");
         base_.GetProperty("total-parameters").GetInt64().ShouldBe(257 * 32 * 2 + 2 * (4 * 32 * 32 + 2 * 32 + 2 * 32 + 4 * 32 + 4 * 3 * 32 * 32) + 32);
         steps["grown"].GetProperty("before").GetProperty("experts").GetInt32().ShouldBe(4);
@@ -48,19 +48,19 @@ public sealed class PlanCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Plan_AfterARun_EverythingIsCachedAndWasForetold()
+    public async Task Plan_AfterARun_EverythingIsCachedAsEstimated()
     {
         var before = await PlanAsync();
         (await _cli.CallAsync("run", _file, "--json")).ShouldBe(0, _cli.Error);
 
         var after = await PlanAsync();
 
-        Outlooks(after).ShouldBe("data-text=cached base=cached grown=cached slim=cached int4=cached scores=cached release=cached");
+        Decisions(after).ShouldBe("data-text=cached base=cached grown=cached slim=cached int4=cached scores=cached release=cached");
         foreach (var step in new[] { "base", "grown", "slim", "int4" })
         {
-            var (foretold, made) = (before[step].GetProperty("after"), after[step].GetProperty("after"));
+            var (estimated, made) = (before[step].GetProperty("after"), after[step].GetProperty("after"));
             foreach (var fact in new[] { "experts", "expert-size", "total-parameters", "active-parameters", "size-bytes" })
-                foretold.GetProperty(fact).GetInt64().ShouldBe(made.GetProperty(fact).GetInt64(), $"{step} {fact}");
+                estimated.GetProperty(fact).GetInt64().ShouldBe(made.GetProperty(fact).GetInt64(), $"{step} {fact}");
         }
     }
 
@@ -71,7 +71,7 @@ public sealed class PlanCommandTests : IDisposable
 
         var steps = await PlanAsync("--param", "ratio=0.5");
 
-        Outlooks(steps).ShouldBe("data-text=cached base=cached grown=cached slim=runs int4=runs scores=runs release=conditional");
+        Decisions(steps).ShouldBe("data-text=cached base=cached grown=cached slim=runs int4=runs scores=runs release=conditional");
         steps["slim"].GetProperty("reason").GetString().ShouldBe("options.ratio: 0.25 before, 0.5 now");
         steps["int4"].GetProperty("reason").GetString().ShouldBe("reads what 'slim' will make");
         steps["slim"].GetProperty("seconds").GetDouble().ShouldBeGreaterThan(0);
@@ -100,6 +100,6 @@ public sealed class PlanCommandTests : IDisposable
         return _cli.Json.GetProperty("steps").EnumerateArray().ToDictionary(s => s.GetProperty("name").GetString()!);
     }
 
-    private static string Outlooks(Dictionary<string, JsonElement> steps) =>
+    private static string Decisions(Dictionary<string, JsonElement> steps) =>
         string.Join(' ', steps.Select(s => $"{s.Key}={s.Value.GetProperty("outlook").GetString()}"));
 }

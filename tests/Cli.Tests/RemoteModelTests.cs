@@ -1,8 +1,8 @@
 using Dapper;
 using Espalier.Contracts;
-using Espalier.Registry;
 using Espalier.Registry.Signing;
-using Espalier.Registry.Tests.Support;
+using Espalier.Registry;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Cli.Tests;
 

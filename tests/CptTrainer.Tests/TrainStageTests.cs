@@ -2,8 +2,8 @@ using System.Runtime.Intrinsics.X86;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
+using Espalier.Stages;
 using TorchSharp;
 using static TorchSharp.torch;
 

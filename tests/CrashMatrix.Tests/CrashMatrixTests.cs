@@ -1,4 +1,4 @@
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Xunit.Abstractions;
 
 namespace Espalier.CrashMatrix.Tests;

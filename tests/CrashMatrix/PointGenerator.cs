@@ -1,5 +1,5 @@
-using Espalier.Contracts.FaultInjection;
-using static Espalier.Contracts.FaultInjection.FaultPoints;
+using Espalier.FaultInjection;
+using static Espalier.FaultInjection.FaultPoints;
 
 namespace Espalier.CrashMatrix;
 

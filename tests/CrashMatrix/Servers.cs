@@ -1,4 +1,4 @@
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.CrashMatrix;
 

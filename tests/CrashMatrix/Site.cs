@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.CrashMatrix;
 

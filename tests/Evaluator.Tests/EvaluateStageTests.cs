@@ -4,8 +4,8 @@ using Espalier.Evaluator.Reports;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Data;
-using Espalier.Tests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Modeling.Tests;
 

@@ -1,7 +1,8 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Espalier.Contracts;
-using Espalier.Integration.Tests.Distributed;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
 using Microsoft.Playwright;
 
 namespace Espalier.Portal.Tests;
@@ -14,7 +15,7 @@ public sealed class PortalSite : IAsyncLifetime
 {
     private static readonly string[] Arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
     private const string Model = "orchard";
-    private readonly Servers _servers = new();
+    private readonly BrokerAndDatabase _servers = new();
     private readonly Dictionary<string, string> _keys = new() { ["admin"] = DistributedPlatform.Key };
     private readonly Dictionary<string, string> _sessions = [];
     private DistributedPlatform _platform = null!;
@@ -47,7 +48,7 @@ public sealed class PortalSite : IAsyncLifetime
         _platform = await DistributedPlatform.StartAsync(_servers);
         var starting = _platform.StartWorkerAsync(
             "services/Registry", ("registry:database", await _servers.Database.NewDatabaseAsync()), ("portal:orchestrator", _platform.Orchestrator.Address.ToString()), ("portal:wrong-keys-per-minute", "5"));
-        await Task.WhenAll(starting, _platform.StartWorkerAsync("services/CptTrainer"), _platform.StartWorkerAsync("services/Evaluator"), _platform.StartWorkerAsync("tests/NoopService"), browser);
+        await Task.WhenAll(starting, _platform.StartWorkerAsync("services/CptTrainer"), _platform.StartWorkerAsync("services/Evaluator"), _platform.StartWorkerAsync("tests/TestKit/NoopService"), browser);
         _registry = await starting;
         await _platform.StagesAsync("train", "evaluate", "register", "noop");
         foreach (var role in new[] { "viewer", "submitter", "promoter" })

@@ -3,11 +3,11 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Espalier.Contracts;
-using Espalier.Integration.Tests.Distributed;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Registry.Api;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Portal.Tests;
 

@@ -3,8 +3,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
-using Espalier.SurgeryTests;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Pruner.Tests;
 

@@ -3,7 +3,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Tests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Quantizer.Tests;
 

@@ -6,8 +6,8 @@ using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
-using Espalier.Tests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -8,7 +8,7 @@ using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 using Espalier.Upcycler.Selections;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -3,7 +3,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Surgery;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests;
 

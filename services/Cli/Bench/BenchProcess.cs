@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Torch;
 using TorchSharp;
 
 namespace Espalier.Cli.Bench;
@@ -16,8 +15,6 @@ internal sealed class BenchProcess : IDisposable
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["OMP_NUM_THREADS"] = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
-        if (BlasKernelChoice.Current is { } kernel)
-            start.Environment[BlasKernelChoice.Variable] = kernel;
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, e) => LastError = string.IsNullOrWhiteSpace(e.Data) ? LastError : e.Data;
         _process.BeginErrorReadLine();

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.Bench;
 

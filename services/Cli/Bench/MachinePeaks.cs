@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using Espalier.Torch;
-using Espalier.Torch.Kernels;
+using Espalier.Kernels;
+using Espalier.Modeling.Fused;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,7 +31,7 @@ internal sealed record MachinePeaks(double Fp32Gflops, double BlasGflops, double
         var kernel = 0.0;
         if (FusedKernels.IsAvailable)
         {
-            var (a, b, c) = ((nint)FusedKernels.Address<float>(x), (nint)FusedKernels.Address<float>(weights), (nint)FusedKernels.Address<float>(result));
+            var (a, b, c) = ((nint)TensorMemory.Address<float>(x), (nint)TensorMemory.Address<float>(weights), (nint)TensorMemory.Address<float>(result));
             kernel = Flops / Best(25, () => FusedKernels.Product(get_num_threads(), (float*)a, Rows, Depth, (float*)b, Columns, (float*)c));
         }
         var (half, halfWeights) = (x.to(bfloat16), weights.to(bfloat16));

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform;
 using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;

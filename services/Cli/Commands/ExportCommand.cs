@@ -2,7 +2,7 @@ using System.CommandLine;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Planning;
 using Espalier.Cli.Terminals;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.Commands;
 
@@ -27,21 +27,21 @@ internal static class PlanCommand
         {
             var home = EspalierHome.OfThisProcess();
             var pipeline = await PipelineText.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
-            var forecast = await ForecastAsync(home, pipeline, cancellationToken).ConfigureAwait(false);
+            var estimate = await ResolveAsync(home, pipeline, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(forecast);
+                terminal.WriteJson(estimate);
             else
-                PlanTable.Write(terminal, forecast);
-            return forecast.Steps.Any(s => s.Outlook == StepOutlook.Refused) ? ExitCodes.BadInput : ExitCodes.Done;
+                PlanTable.Write(terminal, estimate);
+            return estimate.Steps.Any(s => s.Decision == StepDecision.Refused) ? ExitCodes.BadInput : ExitCodes.Done;
         });
         return command;
     }
 
-    private static async Task<PipelineForecast> ForecastAsync(EspalierHome home, PipelineText pipeline, CancellationToken cancellationToken)
+    private static async Task<ResolvedPlan> ResolveAsync(EspalierHome home, PipelineText pipeline, CancellationToken cancellationToken)
     {
         var store = Directory.Exists(home.StoreFolder) ? home.OpenStore() : null; // planning leaves nothing behind
         var known = store is null ? new KnownWork([]) : await KnownWork.ReadAsync(store, cancellationToken).ConfigureAwait(false);
-        return await new PipelineForecaster(store, known, Hosting.Stages.All(home), Hosting.Stages.Forecasts(home), TorchRuntime.NumericsClass)
-            .ForecastAsync(pipeline.Plan, cancellationToken).ConfigureAwait(false);
+        return await new PlanResolver(store, known, Hosting.Stages.All(home), Hosting.Stages.Estimates(home), TorchRuntime.NumericsClass)
+            .ResolveAsync(pipeline.Plan, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;

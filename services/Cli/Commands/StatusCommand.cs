@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform;
-using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform;
 using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
@@ -9,9 +8,12 @@ namespace Espalier.Cli.Commands;
 /// <summary>What <c>espalier up</c> leaves running in the background.</summary>
 internal static class SuperviseCommand
 {
+    /// <summary>What it is called by.</summary>
+    public const string Name = "supervise";
+
     public static Command Create(Terminal terminal)
     {
-        var command = new Command("supervise", "Run the platform of this home until SIGTERM; started by espalier up.") { Hidden = true };
+        var command = new Command(Name, "Run the platform of this home until SIGTERM; started by espalier up.") { Hidden = true };
         command.SetAction(async (_, cancellationToken) =>
         {
             await new Supervisor(EspalierHome.OfThisProcess(), Say).RunAsync(cancellationToken).ConfigureAwait(false);

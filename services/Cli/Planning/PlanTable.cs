@@ -3,10 +3,10 @@ using Spectre.Console;
 
 namespace Espalier.Cli.Planning;
 
-/// <summary>Draws a forecast.</summary>
+/// <summary>Draws a estimate.</summary>
 internal static class PlanTable
 {
-    public static void Write(Terminal terminal, PipelineForecast plan)
+    public static void Write(Terminal terminal, ResolvedPlan plan)
     {
         var table = new Table().RoundedBorder()
             .AddColumn("step").AddColumn("outlook").AddColumn("model").AddColumn(new TableColumn("parameters").RightAligned()).AddColumn(new TableColumn("active").RightAligned())
@@ -14,38 +14,38 @@ internal static class PlanTable
         foreach (var step in plan.Steps)
         {
             table.AddRow(
-                $"{step.Name}\n[grey]{step.Kind}[/]", Outlook(step), Markup.Escape(Change(step, s => $"{s.Experts} x {s.ExpertSize}, top {s.ExpertsPerToken}")),
+                $"{step.Name}\n[grey]{step.Kind}[/]", Decision(step), Markup.Escape(Change(step, s => $"{s.Experts} x {s.ExpertSize}, top {s.ExpertsPerToken}")),
                 Change(step, s => Amounts.Count(s.TotalParameters)), Change(step, s => Amounts.Count(s.ActiveParameters)),
                 Bytes(step.NewBytes), Bytes(step.SharedBytes), Bytes(step.MemoryBytes), step.Seconds is { } seconds ? Amounts.Time(TimeSpan.FromSeconds(seconds)) : "");
         }
-        terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps, {plan.Steps.Count(s => s.Outlook == StepOutlook.Cached)} cached");
+        terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps, {plan.Steps.Count(s => s.Decision == StepDecision.Cached)} cached");
         terminal.Write(table);
-        foreach (var step in plan.Steps.Where(s => s.Outlook != StepOutlook.Cached))
-            terminal.Output.WriteLine($"  {step.Name} {Verb(step.Outlook)}: {step.Reason}{(step.When is { } when && step.Outlook == StepOutlook.Conditional ? $"; only when {when}" : "")}");
+        foreach (var step in plan.Steps.Where(s => s.Decision != StepDecision.Cached))
+            terminal.Output.WriteLine($"  {step.Name} {Verb(step.Decision)}: {step.Reason}{(step.When is { } when && step.Decision == StepDecision.Conditional ? $"; only when {when}" : "")}");
         foreach (var step in plan.Steps.Where(s => s.After?.BeyondPlain.Count > 0 && s.Before?.BeyondPlain.SequenceEqual(s.After.BeyondPlain) != true))
             terminal.Output.WriteLine($"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
-        var timed = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional && s.Seconds is not null);
-        var running = plan.Steps.Count(s => s.Outlook is StepOutlook.Runs or StepOutlook.Conditional);
+        var timed = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional && s.Seconds is not null);
+        var running = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional);
         terminal.Output.WriteLine($"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{(timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "")}.");
     }
 
-    private static string Outlook(StepPlan step) => step.Outlook switch
+    private static string Decision(ResolvedStep step) => step.Decision switch
     {
-        StepOutlook.Cached => "[blue]cached[/]",
-        StepOutlook.Runs => "runs",
-        StepOutlook.Conditional => "runs if",
-        StepOutlook.Skipped => "[grey]skipped[/]",
+        StepDecision.Cached => "[blue]cached[/]",
+        StepDecision.Runs => "runs",
+        StepDecision.Conditional => "runs if",
+        StepDecision.Skipped => "[grey]skipped[/]",
         _ => "[red]refused[/]",
     };
 
-    private static string Verb(StepOutlook outlook) => outlook switch
+    private static string Verb(StepDecision decision) => decision switch
     {
-        StepOutlook.Refused => "is refused",
-        StepOutlook.Skipped => "is skipped",
+        StepDecision.Refused => "is refused",
+        StepDecision.Skipped => "is skipped",
         _ => "runs",
     };
 
-    private static string Change(StepPlan step, Func<ModelShape, string> text) => (step.Before, step.After) switch
+    private static string Change(ResolvedStep step, Func<ModelShape, string> text) => (step.Before, step.After) switch
     {
         (null, null) => "",
         ({ } before, null) => text(before),

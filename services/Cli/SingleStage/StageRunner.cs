@@ -15,7 +15,7 @@ using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Data;
 using Espalier.Stages.Worker;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.SingleStage;
 

@@ -8,7 +8,7 @@ using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.Verification;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
 using Espalier.Stages.Worker;

@@ -1,5 +1,5 @@
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using MassTransit;

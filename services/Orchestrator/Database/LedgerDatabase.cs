@@ -1,6 +1,6 @@
 using System.Data.Common;
 using Dapper;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 
 namespace Espalier.Orchestrator.Database;
 

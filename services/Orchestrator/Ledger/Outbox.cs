@@ -1,5 +1,5 @@
 using Dapper;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Microsoft.Win32.SafeHandles;
 
 namespace Espalier.Artifacts.Blobs;

@@ -1,4 +1,4 @@
-using Espalier.Torch.Kernels;
+using Espalier.Kernels;
 
 namespace Espalier.Modeling.Fused;
 

@@ -1,4 +1,4 @@
-using Espalier.Torch.Kernels;
+using Espalier.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -83,8 +83,8 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         {
             arguments.Groups = layer.Siblings!.Count;
             arguments.GroupWidth = layer.Siblings.Width;
-            arguments.Members = FusedKernels.Address<long>(layer.Siblings.Members);
-            arguments.Sizes = FusedKernels.Address<long>(layer.Siblings.Sizes);
+            arguments.Members = TensorMemory.Address<long>(layer.Siblings.Members);
+            arguments.Sizes = TensorMemory.Address<long>(layer.Siblings.Sizes);
         }
         return arguments;
     }
@@ -125,7 +125,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             arguments.Result = At(result);
             arguments.Logits = At(logits);
             arguments.Gates = At(gates);
-            arguments.Selected = FusedKernels.Address<long>(selected);
+            arguments.Selected = TensorMemory.Address<long>(selected);
             arguments.InnerProduct = At(inner);
             arguments.ExpertOutput = At(outputs);
             arguments.SortedGates = At(sortedGates);
@@ -204,7 +204,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         var (normed, logits, losses) = (Floats(tokens, decoder.Config.HiddenSize), Floats(most, decoder.Config.VocabularySize), Floats(tokens));
         var arguments = Ends(tokens, stream, normed, logits, finalNorm, head);
         arguments.Rows = most;
-        arguments.Targets = FusedKernels.Address<long>(expected);
+        arguments.Targets = TensorMemory.Address<long>(expected);
         arguments.Losses = At(losses);
         FusedKernels.HeadLosses(&arguments);
         return losses.MoveToOuterDisposeScope();
@@ -224,7 +224,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         return Math.Max(norms, Math.Max(Pieces(l.Tokens, 64) * (l.Experts + 2), Pieces(l.Inner, 64) * l.Tokens * l.PerToken));
     }
 
-    internal static float* At(Tensor? tensor) => tensor is null ? null : FusedKernels.Address<float>(tensor);
+    internal static float* At(Tensor? tensor) => tensor is null ? null : TensorMemory.Address<float>(tensor);
 
     private EndArguments Ends(long tokens, Tensor stream, Tensor normed, Tensor logits, Tensor finalNorm, Tensor head) => new()
     {

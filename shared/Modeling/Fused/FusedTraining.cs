@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Espalier.Modeling.Training;
-using Espalier.Torch.Kernels;
+using Espalier.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,7 +33,7 @@ internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fuse
         var tokens = sequences * length;
         var source = batch.contiguous();
         Prepare(tokens, length);
-        Split(new ReadOnlySpan<long>(FusedKernels.Address<long>(source), (int)source.numel()), (int)length);
+        Split(new ReadOnlySpan<long>(TensorMemory.Address<long>(source), (int)source.numel()), (int)length);
         if (!ReferenceEquals(source, batch))
             source.Dispose();
 

@@ -1,4 +1,5 @@
-using Espalier.Torch.Kernels;
+using Espalier.Kernels;
+using Espalier.Modeling.Fused;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,7 +95,7 @@ public sealed class AdamW : IDisposable
     private unsafe double FusedStep(double learningRate, double gradientClip)
     {
         var (count, threads) = (_buffer.Values.numel(), get_num_threads());
-        var gradients = FusedKernels.Address<float>(_buffer.Gradients!);
+        var gradients = TensorMemory.Address<float>(_buffer.Gradients!);
         var norm = Math.Sqrt(FusedKernels.SumOfSquares(threads, gradients, count));
         if (!double.IsFinite(norm))
             throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
@@ -106,10 +107,10 @@ public sealed class AdamW : IDisposable
                 Threads = threads,
                 Count = length,
                 Decayed = Math.Clamp(_buffer.DecayedLength - first, 0, length),
-                Weights = FusedKernels.Address<float>(_buffer.Values) + first,
+                Weights = TensorMemory.Address<float>(_buffer.Values) + first,
                 Gradients = gradients + first,
-                First = FusedKernels.Address<float>(FirstMoment) + first,
-                Second = FusedKernels.Address<float>(SecondMoment) + first,
+                First = TensorMemory.Address<float>(FirstMoment) + first,
+                Second = TensorMemory.Address<float>(SecondMoment) + first,
                 Beta1 = Beta1,
                 Beta2 = Beta2,
                 Epsilon = Epsilon,

@@ -1,6 +1,6 @@
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 
 namespace Espalier.Stages.Worker;
 

@@ -1,7 +1,7 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
-using Espalier.Torch;
+using Espalier.FaultInjection;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Stages.Worker;
 

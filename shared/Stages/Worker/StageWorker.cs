@@ -1,6 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 using Espalier.Messaging;
 using MassTransit;
 using Microsoft.Extensions.Hosting;

@@ -1,4 +1,4 @@
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 
 namespace Espalier.Stages.Worker;
 

@@ -4,7 +4,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Tests.Checkpoints;
 using Espalier.Contracts;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Artifacts.Tests.Blobs;
 

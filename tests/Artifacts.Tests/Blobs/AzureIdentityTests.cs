@@ -6,7 +6,7 @@ using System.Text.Json;
 using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using Espalier.Artifacts.Blobs;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Artifacts.Tests.Blobs;
 

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using Espalier.Registry;
-using Espalier.Registry.Tests.Support;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Registry;
 using Npgsql;
 
 // A registry of 100,000 versions (2,000 models of 50): every page and query over HTTP, on SQLite and on PostgreSQL.

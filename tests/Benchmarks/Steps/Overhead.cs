@@ -1,7 +1,7 @@
 using System.Globalization;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Orchestrator.Tests.Embedded;
+using Espalier.TestKit.Services.Embedded;
 
 namespace Espalier.Benchmarks.Steps;
 

@@ -1,10 +1,10 @@
 using Espalier.Messaging;
 using Espalier.NoopService;
 using Espalier.Orchestrator;
-using Espalier.Orchestrator.Tests.Embedded;
+using Espalier.TestKit.Services.Embedded;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Benchmarks.Steps;

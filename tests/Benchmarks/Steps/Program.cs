@@ -1,5 +1,4 @@
 using Espalier.Benchmarks.Steps;
-using Espalier.Tests.Servers;
 
 // Usage: Steps [overhead] [throughput] [scale] [--steps 10000] [--runs 1000]
 // overhead    time of one step that does nothing, 40 in a row; from submission to the first start; a raw round trip beside it

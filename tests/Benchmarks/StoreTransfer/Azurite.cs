@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using Espalier.Cli.Platform.Servers;
+using Espalier.Platform.Servers;
 
 namespace Espalier.Benchmarks.StoreTransfer;
 

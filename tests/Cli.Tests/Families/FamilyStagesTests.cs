@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Cli.Tests.Families;
 

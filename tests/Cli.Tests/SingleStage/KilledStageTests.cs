@@ -3,6 +3,7 @@ using Espalier.Cli.Hosting;
 using Espalier.Cli.Progress;
 using Espalier.Cli.SingleStage;
 using Espalier.Contracts;
+using Espalier.Platform;
 
 namespace Espalier.Cli.Tests.SingleStage;
 

@@ -3,8 +3,8 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
-using Espalier.Tests;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Models;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Evaluator.Tests.Families;
 

@@ -2,13 +2,15 @@ using System.Diagnostics;
 using System.Text;
 using Espalier.Contracts;
 using Espalier.Messaging;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
 using RabbitMQ.Client;
 
 namespace Espalier.Integration.Tests.Distributed;
 
 /// <summary>Messages that nobody can read.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class BadMessageTests(Servers servers)
+public sealed class BadMessageTests(BrokerAndDatabase servers)
 {
     [Fact]
     public async Task Message_MalformedOrOfAnUnknownType_IsSetAsideWithItsReasonAndBlocksNothing()

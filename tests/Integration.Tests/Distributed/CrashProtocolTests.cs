@@ -1,12 +1,14 @@
 using System.Diagnostics;
 using Espalier.Contracts;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
 
 namespace Espalier.Integration.Tests.Distributed;
 
 /// <summary>What the attempt protocol promises when something dies; single cases of what the crash matrix samples.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class CrashProtocolTests(Servers servers)
+public sealed class CrashProtocolTests(BrokerAndDatabase servers)
 {
     [Fact]
     public async Task Kill_OneOfTwoOrchestrators_TheOtherGoesOn()
@@ -70,7 +72,7 @@ public sealed class CrashProtocolTests(Servers servers)
         await using var platform = await DistributedPlatform.StartAsync(servers);
         platform.Environment[Faults.Variable] = $"noop-work@{FaultPoints.CursorSave}:6:delay:600000";
         platform.Environment[Faults.RoleVariable] = "noop";
-        var worker = await platform.StartWorkerAsync("tests/NoopService", ("worker:stop-grace", "00:00:01"));
+        var worker = await platform.StartWorkerAsync("tests/TestKit/NoopService", ("worker:stop-grace", "00:00:01"));
         var run = await platform.SubmitAsync("name: stubborn\nstages:\n  a: { uses: noop, with: { text: stubborn, units: 10 } }\n");
         await platform.WaitAsync(run, v => v.Steps[0].Done == 5);
 

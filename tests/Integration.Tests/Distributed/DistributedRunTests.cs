@@ -1,16 +1,18 @@
 using Espalier.Contracts;
 using Espalier.NoopService;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Orchestrator.Tests.Embedded;
-using Espalier.Stages;
 using Espalier.Stages.Worker;
+using Espalier.Stages;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
+using Espalier.TestKit.Services.Embedded;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Integration.Tests.Distributed;
 
 /// <summary>Services as separate processes over a real RabbitMQ and a real PostgreSQL.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class DistributedRunTests(Servers servers)
+public sealed class DistributedRunTests(BrokerAndDatabase servers)
 {
     private const string Pipeline = """
         name: distributed

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Integration.Tests.Distributed;
 

@@ -2,12 +2,14 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
 
 namespace Espalier.Integration.Tests.Distributed;
 
 /// <summary>The whole platform as it is deployed: every service a process, RabbitMQ, PostgreSQL, one store.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class RealServicesTests(Servers servers)
+public sealed class RealServicesTests(BrokerAndDatabase servers)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 

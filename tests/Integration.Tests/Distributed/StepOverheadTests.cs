@@ -3,9 +3,10 @@ using Espalier.Contracts;
 using Espalier.Messaging;
 using Espalier.NoopService;
 using Espalier.Orchestrator;
-using Espalier.Orchestrator.Tests.Embedded;
-using Espalier.Stages;
 using Espalier.Stages.Worker;
+using Espalier.Stages;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Embedded;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit.Abstractions;
 
@@ -13,7 +14,7 @@ namespace Espalier.Integration.Tests.Distributed;
 
 /// <summary>Time of one step that does nothing: 40 in a row. Prints medians; asserts only that every step ran.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class StepOverheadTests(Servers servers, ITestOutputHelper output)
+public sealed class StepOverheadTests(BrokerAndDatabase servers, ITestOutputHelper output)
 {
     private const int Steps = 40;
 

@@ -1,15 +1,16 @@
 using Espalier.Contracts;
 using Espalier.Integration.Tests.Distributed;
-using Espalier.Orchestrator;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Orchestrator.Tests.Ledger;
+using Espalier.Orchestrator;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Integration.Tests.Ledger;
 
 /// <summary>The ledger's promises on a real PostgreSQL, where transactions do run at the same time.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class PostgresLedgerTests(Servers servers)
+public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
 {
     [Theory]
     [InlineData(11)]

@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Espalier.Integration.Tests.Distributed;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Integration.Tests.Platform;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Net;
-using System.Text;
 using System.Text.Json;
+using System.Text;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Integration.Tests.Platform;
 
@@ -199,7 +200,7 @@ public sealed class UpTests : IAsyncLifetime
     private static async Task KillAsync(Dictionary<string, (int Pid, bool Ready)> processes, params string[] names)
     {
         foreach (var name in names)
-            await Espalier.Tests.Servers.ServerProcess.RunAsync("kill", "-9", $"{processes[name].Pid}");
+            await Espalier.TestKit.Servers.ServerProcess.RunAsync("kill", "-9", $"{processes[name].Pid}");
     }
 
     /// <summary>Waits until every process is ready again, the killed ones under new ids.</summary>

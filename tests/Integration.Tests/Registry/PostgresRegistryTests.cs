@@ -1,12 +1,13 @@
 using Espalier.Contracts;
 using Espalier.Integration.Tests.Distributed;
 using Espalier.Registry;
+using Espalier.TestKit.Servers;
 
 namespace Espalier.Integration.Tests.Registry;
 
 /// <summary>The registry's promises on a real PostgreSQL, where transactions do run at the same time.</summary>
 [Collection(ServersCollection.Name)]
-public sealed class PostgresRegistryTests(Servers servers)
+public sealed class PostgresRegistryTests(BrokerAndDatabase servers)
 {
     [Fact]
     public async Task Register_SameStepTwice_MakesOneVersionWithItsMetrics()

@@ -1,6 +1,6 @@
 using Espalier.Modeling.Training;
-using Espalier.Torch;
-using Espalier.Torch.Kernels;
+using Espalier.Modeling.Runtime;
+using Espalier.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,7 +18,7 @@ public class FusedKernelsTests
     public void Kernels_OnThisMachine_AreInUse()
     {
         FusedKernels.IsAvailable.ShouldBeTrue();
-        TorchRuntime.NumericsClass.ShouldContain($"kernels={FusedKernels.Name}");
+        TorchRuntime.NumericsClass.ShouldContain($"kernels={KernelLibrary.Current.InstructionSet}-");
     }
 
     [Theory, MemberData(nameof(Variants))]

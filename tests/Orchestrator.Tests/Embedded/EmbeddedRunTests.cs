@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Stages.Worker;
+using Espalier.TestKit.Services.Embedded;
 
 namespace Espalier.Orchestrator.Tests.Embedded;
 

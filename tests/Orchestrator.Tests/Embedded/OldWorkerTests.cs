@@ -1,10 +1,11 @@
 using System.Text.Json;
-using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Messaging;
-using Espalier.Stages;
 using Espalier.Stages.Worker;
+using Espalier.Stages;
+using Espalier.TestKit.Services.Embedded;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,14 +1,15 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
+using System.Net;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Hosting;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Stages;
 using Espalier.Stages.Worker;
+using Espalier.Stages;
+using Espalier.TestKit.Services.Embedded;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

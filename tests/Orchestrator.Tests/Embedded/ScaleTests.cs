@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.TestKit.Services.Embedded;
 
 namespace Espalier.Orchestrator.Tests.Embedded;
 

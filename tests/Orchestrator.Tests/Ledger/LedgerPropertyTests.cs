@@ -1,3 +1,5 @@
+using Espalier.TestKit.Services.Ledger;
+
 namespace Espalier.Orchestrator.Tests.Ledger;
 
 /// <summary>Random histories with duplicates, stale fences, lost workers, cancels and resumes: the ledger's promises hold after every event.</summary>

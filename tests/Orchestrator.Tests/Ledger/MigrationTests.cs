@@ -1,4 +1,5 @@
 using Espalier.Orchestrator.Database;
+using Espalier.TestKit.Services.Ledger;
 using Microsoft.Data.Sqlite;
 
 namespace Espalier.Orchestrator.Tests.Ledger;

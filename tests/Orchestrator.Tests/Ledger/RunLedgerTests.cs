@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
+using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;
 

@@ -1,6 +1,6 @@
 using Espalier.Modeling;
 using Espalier.Quantizer.Calibration;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

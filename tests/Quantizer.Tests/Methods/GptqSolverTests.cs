@@ -1,6 +1,6 @@
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

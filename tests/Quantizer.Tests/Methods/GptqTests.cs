@@ -1,7 +1,7 @@
 using Espalier.Quantizer.Calibration;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

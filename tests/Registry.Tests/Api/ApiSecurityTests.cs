@@ -1,10 +1,11 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Net;
 using System.Text;
 using Espalier.Hosting.Authentication;
 using Espalier.Registry.Api;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 using Microsoft.AspNetCore.Routing;
 
 namespace Espalier.Registry.Tests.Api;

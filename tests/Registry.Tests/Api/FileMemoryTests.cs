@@ -1,5 +1,6 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Api;
 

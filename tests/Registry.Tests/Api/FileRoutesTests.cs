@@ -1,7 +1,8 @@
-using System.Net;
 using System.Net.Http.Headers;
+using System.Net;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Api;
 

@@ -1,12 +1,13 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net;
 using System.Text.Json.Nodes;
-using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Manifests;
+using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Api;
 

@@ -3,6 +3,7 @@ using Espalier.Contracts;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Search;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Gates;
 

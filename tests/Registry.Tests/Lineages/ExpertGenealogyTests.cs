@@ -1,7 +1,8 @@
-using Espalier.Artifacts;
 using Espalier.Artifacts.Manifests;
+using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Lineages;
 

@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Mlflow;
 

@@ -2,7 +2,7 @@ using System.Data.Common;
 using Dapper;
 using Espalier.Registry.Queries;
 using Espalier.Registry.Search;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 using Microsoft.Data.Sqlite;
 
 namespace Espalier.Registry.Tests.Queries;

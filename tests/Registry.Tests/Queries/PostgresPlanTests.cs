@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Dapper;
 using Espalier.Registry.Tests.Support;
-using Espalier.Tests.Servers;
+using Espalier.TestKit.Servers;
 using Npgsql;
 
 namespace Espalier.Registry.Tests.Queries;

@@ -2,6 +2,7 @@ using System.Net;
 using Espalier.Contracts;
 using Espalier.Registry.Search;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Search;
 

@@ -1,9 +1,10 @@
-using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Manifests;
+using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry.Storage;
 using Espalier.Registry.Tests.Support;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Storage;
 

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Dapper;
+using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Support;
 

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Stages.Surgery;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Calibration;
 

@@ -1,7 +1,7 @@
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
-using Espalier.SurgeryTests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
+using Espalier.TestKit.Models;
 using Espalier.Upcycler.Calibration;
 using TorchSharp;
 using static TorchSharp.torch;

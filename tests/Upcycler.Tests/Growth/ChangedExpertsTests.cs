@@ -4,7 +4,7 @@ using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
 using Espalier.Stages.Methods;
 using Espalier.Stages.Surgery;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Upcycler.Duplication;
 
 namespace Espalier.Upcycler.Tests.Growth;

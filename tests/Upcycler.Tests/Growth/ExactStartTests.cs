@@ -1,6 +1,6 @@
 using Espalier.Modeling;
 using Espalier.Stages.Checkpoints;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Routers;
 using TorchSharp;

@@ -3,8 +3,8 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.SurgeryTests;
-using Espalier.Torch;
+using Espalier.Modeling.Runtime;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Growth;
 

@@ -1,7 +1,7 @@
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages.Checkpoints;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

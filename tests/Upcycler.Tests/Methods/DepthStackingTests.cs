@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using Espalier.Upcycler.Methods.Models;
 
 namespace Espalier.Upcycler.Tests.Methods;

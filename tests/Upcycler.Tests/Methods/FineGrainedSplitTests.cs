@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Methods;
 

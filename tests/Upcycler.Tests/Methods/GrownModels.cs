@@ -3,7 +3,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Stages.Checkpoints;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pipelines.Options;
-using Espalier.SurgeryTests;
+using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Planning;
 

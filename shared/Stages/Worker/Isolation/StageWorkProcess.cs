@@ -1,6 +1,7 @@
 using Espalier.Artifacts;
 using Espalier.Hosting;
 using Espalier.Messaging;
+using Espalier.Modeling.Runtime;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,6 +18,7 @@ internal static class StageWorkProcess
     /// <summary>Takes orders until standard input ends.</summary>
     public static async Task<int> RunAsync(string[] args, Action<IServiceCollection> stages)
     {
+        TorchRuntime.Prepare(); // before the first tensor
         using var channel = WorkChannel.Open();
         using var host = Build(args, stages);
         await using var telemetry = (await Telemetry.StartAsync(host.Services).ConfigureAwait(false)).ConfigureAwait(false);

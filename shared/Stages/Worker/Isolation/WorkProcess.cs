@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
-using Espalier.Contracts.FaultInjection;
+using Espalier.FaultInjection;
 
 namespace Espalier.Stages.Worker.Isolation;
 

@@ -1,7 +1,7 @@
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
-using Espalier.Tests.Families;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Artifacts.Tests.Checkpoints.Families;
 

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Espalier.Cli.Hosting;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Api;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Cli.Client;
+
+/// <summary>Talks to an orchestrator over HTTP.</summary>
+internal sealed class PlatformClient : IDisposable
+{
+    private const string ServerVariable = "ESPALIER_SERVER", KeyVariable = "ESPALIER_KEY";
+    private const int MostRuns = 1000;
+    private readonly HttpClient _http;
+
+    private PlatformClient(Uri server, string key)
+    {
+        _http = new HttpClient { BaseAddress = server };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+    }
+
+    /// <summary>The server that is named: by option, by <c>ESPALIER_SERVER</c> and <c>ESPALIER_KEY</c>, or the platform that runs in this home; null when there is none.</summary>
+    /// <exception cref="UserInputException">The address or the key is missing or wrong.</exception>
+    public static PlatformClient? Find(string? server, string? key, EspalierHome home)
+    {
+        server ??= Environment.GetEnvironmentVariable(ServerVariable) is { Length: > 0 } named ? named : null;
+        key ??= Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } secret ? secret : null;
+        var local = PlatformControl.Read(home);
+        if (server is null)
+            return local is null ? null : new PlatformClient(new Uri(local.Orchestrator), key ?? local.Key);
+        if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+            throw new UserInputException($"'{server}' is no address of a server: expected one such as http://127.0.0.1:8080.");
+        key ??= local is not null && new Uri(local.Orchestrator) == address ? local.Key : null;
+        return new PlatformClient(address, key ?? throw new UserInputException($"{server} needs a key: give --key, or set {KeyVariable}."));
+    }
+
+    /// <inheritdoc cref="Find"/>
+    public static PlatformClient Open(string? server, string? key, EspalierHome home) =>
+        Find(server, key, home) ?? throw new UserInputException($"No platform runs in {home.Path}: start one with espalier up, or name one with --server URL --key KEY.");
+
+    /// <summary>Starts a run.</summary>
+    public async Task<Guid> SubmitAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    {
+        // The id is chosen here, so that a repeat after a lost answer starts no second run.
+        var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
+        var path = $"/api/v1/runs?id={Guid.CreateVersion7()}&file={Uri.EscapeDataString(file)}{query}";
+        return (await SendAsync<RunAccepted>(HttpMethod.Post, path, cancellationToken, pipeline).ConfigureAwait(false)).RunId;
+    }
+
+    /// <summary>A run with its steps.</summary>
+    public Task<RunView> FindAsync(Guid run, CancellationToken cancellationToken) => GetAsync<RunView>($"/api/v1/runs/{run}", cancellationToken);
+
+    /// <summary>The run that a text names: its id, or the first digits of it.</summary>
+    /// <exception cref="UserInputException">There is none, or there are several.</exception>
+    public async Task<Guid> FindIdAsync(string text, CancellationToken cancellationToken)
+    {
+        if (Guid.TryParse(text, out var id))
+            return id;
+        return RunIds.Choose(text, (await ListAsync(cancellationToken).ConfigureAwait(false)).Select(r => r.RunId));
+    }
+
+    /// <summary>The newest runs.</summary>
+    public Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellationToken) => GetAsync<IReadOnlyList<RunView>>($"/api/v1/runs?limit={MostRuns}", cancellationToken);
+
+    /// <summary>Asks a run to stop.</summary>
+    public Task<RunStateChanged> CancelAsync(Guid run, CancellationToken cancellationToken) => SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/cancel", cancellationToken);
+
+    /// <summary>Goes on with a failed or cancelled run.</summary>
+    public Task<RunStateChanged> ResumeAsync(Guid run, CancellationToken cancellationToken) => SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/resume", cancellationToken);
+
+    /// <summary>Lines of a run's log.</summary>
+    public Task<IReadOnlyList<RunLogLine>> LogAsync(Guid run, string? step, long after, CancellationToken cancellationToken) =>
+        GetAsync<IReadOnlyList<RunLogLine>>($"/api/v1/runs/{run}/log?after={after}{(step is null ? "" : $"&step={Uri.EscapeDataString(step)}")}", cancellationToken);
+
+    /// <summary>Anything that a GET answers.</summary>
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, cancellationToken);
+
+    /// <summary>A run's events from a position on, until the run or the connection ends.</summary>
+    public async IAsyncEnumerable<SseItem<string>> EventsAsync(Guid run, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
+        if (after is not null)
+            request.Headers.Add("Last-Event-ID", after);
+        using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        if (!answer.IsSuccessStatusCode)
+            await RefuseAsync(answer, cancellationToken).ConfigureAwait(false);
+        var stream = await answer.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellationToken).ConfigureAwait(false))
+                yield return item;
+        }
+    }
+
+    /// <summary>Sends a request and reads the answer.</summary>
+    /// <exception cref="UserInputException">The server refuses it; with its reason.</exception>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, CancellationToken cancellationToken, string? body = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : new StringContent(body) };
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new PlatformUnreachableException($"{_http.BaseAddress} does not answer: {e.Message}. Is it up? espalier status", e);
+        }
+        using (answer)
+        {
+            if (!answer.IsSuccessStatusCode)
+                await RefuseAsync(answer, cancellationToken).ConfigureAwait(false);
+            return (await answer.Content.ReadFromJsonAsync<T>(WireJson.Options, cancellationToken).ConfigureAwait(false))!;
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static async Task RefuseAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+        var body = text.StartsWith('{') ? JsonSerializer.Deserialize<JsonElement>(text) : default;
+        if (answer.StatusCode == HttpStatusCode.UnprocessableEntity && body.ValueKind == JsonValueKind.Object && body.TryGetProperty("problems", out _))
+            throw new UserInputException(body.Deserialize<RunRejected>(WireJson.Options)!.Problems);
+        var reason = body.ValueKind == JsonValueKind.Object && body.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
+        if (answer.StatusCode >= HttpStatusCode.InternalServerError)
+            throw new PlatformUnreachableException(reason ?? $"The server answers {(int)answer.StatusCode}; see espalier logs orchestrator.");
+        throw new UserInputException(reason ?? $"The server answers {(int)answer.StatusCode} {answer.ReasonPhrase}.");
+    }
+}
+
+/// <summary>The platform cannot be asked now.</summary>
+internal sealed class PlatformUnreachableException(string message, Exception? innerException = null) : Exception(message, innerException);
+
+/// <summary>Run ids as people write them.</summary>
+internal static class RunIds
+{
+    /// <summary>The one run whose id begins with the text.</summary>
+    /// <exception cref="UserInputException">There is none, or there are several.</exception>
+    public static Guid Choose(string text, IEnumerable<Guid> runs)
+    {
+        if (Guid.TryParse(text, out var id))
+            return id;
+        var wanted = text.Replace("-", "", StringComparison.Ordinal);
+        var found = runs.Where(r => r.ToString("N").StartsWith(wanted, StringComparison.OrdinalIgnoreCase)).ToList();
+        return found switch
+        {
+            [var one] => one,
+            [] => throw new UserInputException($"There is no run '{text}'; see espalier runs."),
+            _ => throw new UserInputException($"'{text}' begins the id of {found.Count} runs; give more digits."),
+        };
+    }
+}

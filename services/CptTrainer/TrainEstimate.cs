@@ -1,0 +1,45 @@
+using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
+using Espalier.CptTrainer.Training;
+using Espalier.Modeling.Tokenizers;
+using Espalier.Modeling.Training;
+using Espalier.Stages.Estimates;
+
+namespace Espalier.CptTrainer;
+
+/// <summary>What a training step comes to: all weights new, float32 weights, gradients and two moments in memory, 6 operations per weight and token.</summary>
+internal sealed class TrainEstimate : IStageEstimate
+{
+    private const int OptimizerBytes = 16;
+    private const int StateBytes = 8;
+    private const int OperationsPerWeight = 6;
+    private static readonly ByteTokenizer Bytes = new();
+
+    public string Kind => StageKinds.Train;
+
+    public StepEstimate Estimate(EstimateRequest step)
+    {
+        var options = step.Read<TrainOptions>();
+        var plan = TrainPlan.Of(options);
+        var source = step.FindModel();
+        var start = source?.Config ?? (options.Model ?? throw new UserInputException($"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from.")).ToConfig(options.Model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
+        if (options.Length > start.MaxPositions)
+            throw new UserInputException($"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
+        var config = start with
+        {
+            Quantization = null,
+            SiblingExclusive = start.SiblingExclusive && options.ReleaseSiblings >= 1,
+            ExpertsPerToken = start.TargetExpertsPerToken ?? start.ExpertsPerToken,
+            TargetExpertsPerToken = null,
+        };
+        var model = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
+        var casts = options.Precision == Precision.Bf16 ? 2 : 0;
+        return new StepEstimate
+        {
+            Model = model,
+            NewBytes = model.SizeBytes + model.ManifestBytes + StateBytes * config.TotalParameters,
+            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
+            Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
+        };
+    }
+}

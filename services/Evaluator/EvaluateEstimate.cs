@@ -1,0 +1,33 @@
+using Espalier.Contracts;
+using Espalier.Stages.Estimates;
+
+namespace Espalier.Evaluator;
+
+/// <summary>What evaluation comes to: a report, one model in memory at a time.</summary>
+internal sealed class EvaluateEstimate : IStageEstimate
+{
+    private const int DefaultLength = 1024;
+    private const long ReportBytes = 64 << 10;
+
+    public string Kind => StageKinds.Evaluate;
+
+    public StepEstimate Estimate(EstimateRequest step)
+    {
+        var options = step.Read<EvaluateOptions>();
+        var models = step.Models;
+        if (models.Count == 0)
+            throw new UserInputException($"Step '{step.Name}' has no model to evaluate: name the steps that make them in 'needs'.");
+        var shortest = models.Min(m => m.Config.MaxPositions);
+        if (options.Length > shortest)
+            throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
+        var length = options.Length ?? Math.Min(shortest, DefaultLength);
+        var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
+        var atOnce = options.Tasks.Contains(EvaluateOptions.Agreement) ? 2 : 1;
+        return new StepEstimate
+        {
+            NewBytes = ReportBytes,
+            MemoryBytes = MemoryEstimate.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
+            Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
+        };
+    }
+}

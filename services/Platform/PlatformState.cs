@@ -1,0 +1,50 @@
+using Espalier.Platform.Processes;
+
+namespace Espalier.Platform;
+
+/// <summary>What the supervisor runs, as it writes it down for other commands.</summary>
+public sealed record PlatformState
+{
+    /// <summary>Who looks after the processes.</summary>
+    public required ProcessIdentity Supervisor { get; init; }
+
+    /// <summary>Whether everything was ready once.</summary>
+    public bool IsReady { get; init; }
+
+    /// <summary>Why the start was given up.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>Address of the orchestrator.</summary>
+    public required string Orchestrator { get; init; }
+
+    /// <summary>Address of the registry.</summary>
+    public required string Registry { get; init; }
+
+    /// <summary>The administrator's key.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>Everything that was started.</summary>
+    public IReadOnlyList<ProcessState> Processes { get; init; } = [];
+}
+
+/// <summary>One process.</summary>
+public sealed record ProcessState
+{
+    /// <summary>Unique name, such as <c>upcycler-1</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary><c>server</c>, <c>service</c> or <c>worker</c>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The running process; null while it waits to be started again.</summary>
+    public ProcessIdentity? Process { get; init; }
+
+    /// <summary>Where readiness is asked for: <c>http://…/readyz</c> or <c>tcp://host:port</c>.</summary>
+    public required string Probe { get; init; }
+
+    /// <summary>How often it was started again.</summary>
+    public int Restarts { get; init; }
+
+    /// <summary>Its output.</summary>
+    public required string Log { get; init; }
+}

@@ -1,0 +1,20 @@
+namespace Espalier.Platform;
+
+/// <summary>What the user asked <c>espalier up</c> for.</summary>
+public sealed record WantedPlatform
+{
+    /// <summary>Blobs in an Azurite of the platform.</summary>
+    public const string AzuriteStore = "azurite";
+
+    /// <summary>Blobs in the home's file store.</summary>
+    public const string FileStore = "file";
+
+    /// <summary>Number of processes by service; one where nothing is said.</summary>
+    public IReadOnlyDictionary<string, int> Workers { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Which store, when none is configured.</summary>
+    public string Store { get; init; } = AzuriteStore;
+
+    /// <summary>Processes of a service.</summary>
+    public int CountOf(string service) => Workers.GetValueOrDefault(service, 1);
+}

@@ -1,0 +1,47 @@
+using Espalier.Contracts;
+using Espalier.Pruner.Methods;
+using Espalier.Pruner.Selecting;
+using Espalier.Stages.Estimates;
+using Espalier.Stages.Methods;
+
+namespace Espalier.Pruner;
+
+/// <summary>What pruning comes to: cut experts are new, whole ones are there already.</summary>
+internal sealed class PruneEstimate : IStageEstimate
+{
+    public string Kind => StageKinds.Prune;
+
+    public StepEstimate Estimate(EstimateRequest step)
+    {
+        var options = step.Read<PruneOptions>();
+        var method = MethodCatalog<IPruningMethod>.Get(options.Method, "method");
+        var source = step.Model();
+        var granularity = PruneRules.Check(options, method, source.Config);
+        var isExpert = granularity == Granularity.Expert;
+        var after = isExpert
+            ? source.Config with { Experts = UnitSelection.CountExperts(source.Config, options.Ratio) }
+            : source.Config with { ExpertSize = options.Scope == PruneScope.Global ? source.Config.ExpertSize : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf) };
+        var pruned = ModelHeader.Of(after, source.HasRouterBias, source.HasSelectionBias);
+        var experts = (long)after.SparseLayers.Count * after.Experts * pruned.ExpertBytes;
+        var fresh = options.Ratio == 0 ? 0 : isExpert ? pruned.RouterBytes : experts;
+        return new StepEstimate
+        {
+            Model = pruned,
+            NewBytes = fresh + pruned.ManifestBytes,
+            SharedBytes = pruned.SizeBytes - fresh,
+            MemoryBytes = MemoryEstimate.Process + CalibrationBytes(options, method, source),
+            Operations = method.Need == CalibrationNeed.None || options.Calibration is null ? 0
+                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * options.Calibration.Samples * options.Calibration.Length,
+        };
+    }
+
+    // One layer of weights, the activations of one batch with their gradients, or the head.
+    private static long CalibrationBytes(PruneOptions options, IPruningMethod method, ModelHeader source)
+    {
+        if (method.Need == CalibrationNeed.None || options.Calibration is not { } calibration)
+            return 3 * source.ExpertBytes;
+        var tokens = (long)calibration.Batch * calibration.Length;
+        var head = 8L * source.Config.VocabularySize * source.Config.HiddenSize;
+        return Math.Max(MemoryEstimate.Layer(source.Config), head) + 2 * MemoryEstimate.Forward(source.Config, tokens, calibration.Length);
+    }
+}

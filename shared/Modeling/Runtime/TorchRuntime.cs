@@ -1,0 +1,84 @@
+using System.Globalization;
+using Espalier.Kernels;
+using TorchSharp;
+
+namespace Espalier.Modeling.Runtime;
+
+/// <summary>
+/// What the tensor engine of this process is: facts that decide whether two runs can give the same bytes, and the
+/// few settings that must be made before the first tensor.
+/// </summary>
+public static class TorchRuntime
+{
+    private static readonly Lazy<bool> Prepared = new(ApplyChoices);
+    private static readonly Lazy<bool> Loaded = new(Load);
+
+    /// <summary>The engine and its versions, for example <c>torchsharp-0.107.0;libtorch-2.10.0</c>.</summary>
+    public static string EngineVersion
+    {
+        get
+        {
+            Initialize();
+            return $"torchsharp-{typeof(torch).Assembly.GetName().Version!.ToString(3)};libtorch-{torch.__version__}";
+        }
+    }
+
+    /// <summary>Threads that one operation may use.</summary>
+    public static int Threads
+    {
+        get
+        {
+            Initialize();
+            return torch.get_num_threads();
+        }
+    }
+
+    /// <summary>Tensors that exist now, in all threads.</summary>
+    public static long LiveTensorCount => torch.Tensor.TotalCount;
+
+    /// <summary>
+    /// Names everything that may change the last bit of a result: TorchSharp and LibTorch, device type, processor and
+    /// vector instructions, fused kernels, number of threads.
+    /// </summary>
+    public static string NumericsClass
+    {
+        get
+        {
+            Initialize();
+            var device = torch.cuda.is_available() ? "cuda" : "cpu";
+            return string.Create(CultureInfo.InvariantCulture, $"{EngineVersion};{device};{VectorUnits.Name};kernels={KernelLibrary.Current};threads={torch.get_num_threads()}");
+        }
+    }
+
+    /// <summary>
+    /// Chooses threads and allocator, at no cost: native libraries read these choices once, when they are loaded, so every
+    /// process that will use tensors calls this first.
+    /// </summary>
+    public static void Prepare() => _ = Prepared.Value;
+
+    /// <summary>Prepares and loads the engine, which takes about half a second the first time.</summary>
+    /// <param name="threads">Threads that one operation may use; null leaves <see cref="ThreadChoice"/>.</param>
+    public static void Initialize(int? threads = null)
+    {
+        _ = Loaded.Value;
+        if (threads is { } count)
+            torch.set_num_threads(count);
+    }
+
+    /// <summary>Gives memory that freed tensors left behind back to the operating system: for the end of a long piece of work.</summary>
+    public static void ReleaseFreeMemory() => AllocatorChoice.Trim();
+
+    private static bool ApplyChoices()
+    {
+        ThreadChoice.Apply();
+        AllocatorChoice.Apply();
+        return true;
+    }
+
+    private static bool Load()
+    {
+        Prepare();
+        torch.InitializeDeviceType(DeviceType.CPU);
+        return true;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Text;
+using System.Text.Json;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Artifacts.Manifests;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Stages.Checkpoints;
+using Espalier.Stages.Data;
+using static TorchSharp.torch;
+
+namespace Espalier.TestKit.Models;
+
+/// <summary>A throw-away store with tiny models and datasets in it, to run a real stage on.</summary>
+public sealed class StageBench : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-bench-");
+
+    public StageBench() => Store = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false }));
+
+    public ArtifactStore Store { get; }
+
+    public MemoryCursor Cursor { get; } = new();
+
+    /// <summary>A model of random weights; <paramref name="edit"/> may change each before it is stored.</summary>
+    public async Task<ManifestRef> ModelAsync(ModelConfig config, long seed = 1, Action<string, Tensor>? edit = null)
+    {
+        using var writer = new CheckpointWriter(Store);
+        foreach (var (name, dtype, shape, bytes) in Weights(config, seed, edit))
+            await writer.AddTensorAsync(name, dtype, shape, bytes, default);
+        await writer.AddFileAsync("config.json", config.ToJson(), default);
+        return await writer.CommitAsync(default);
+    }
+
+    /// <summary>A dataset with one file per (split, domain).</summary>
+    public async Task<ManifestRef> DatasetAsync(
+        IReadOnlyDictionary<string, IReadOnlyList<string>> texts, IReadOnlyDictionary<string, IReadOnlyList<MultipleChoiceItem>>? choices = null)
+    {
+        var files = new List<FileEntry>();
+        foreach (var (path, documents) in texts)
+            files.Add(await FileAsync($"{path}.jsonl", documents.Select((text, i) => new Document($"{path}-{i}", text))));
+        foreach (var (name, items) in choices ?? new Dictionary<string, IReadOnlyList<MultipleChoiceItem>>())
+            files.Add(await FileAsync($"multiple-choice/{name}.jsonl", items));
+        var properties = new DatasetProperties
+        {
+            Source = "file",
+            Domains = texts.GroupBy(t => t.Key.Split('/')[1]).ToDictionary(
+                domain => domain.Key,
+                domain => new DomainProperties
+                {
+                    Splits = domain.ToDictionary(d => d.Key.Split('/')[0], d => new SplitSize(d.Value.Count, d.Value.Sum(t => Encoding.UTF8.GetByteCount(t)))),
+                }),
+        };
+        return await Store.PublishAsync(
+            new Manifest
+            {
+                Kind = ArtifactKind.Dataset,
+                Files = [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)],
+                Properties = JsonSerializer.SerializeToNode(properties, WireJson.Options)!.AsObject(),
+            },
+            default);
+    }
+
+    public StageContext Context(string options, params StepInput[] inputs) => new()
+    {
+        Step = new StepAddress(Guid.Empty, "bench", Digest.Of(Encoding.UTF8.GetBytes(options))),
+        Options = JsonDocument.Parse(options).RootElement,
+        Inputs = inputs,
+        Artifacts = Store,
+        Cursor = Cursor,
+        Progress = new SilentProgress(),
+        Cache = _folder.CreateSubdirectory("cache"),
+    };
+
+    public Task<CheckpointReader> OpenAsync(ManifestRef artifact) => CheckpointReader.OpenAsync(Store, artifact, default);
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static List<(string Name, string DType, long[] Shape, byte[] Bytes)> Weights(ModelConfig config, long seed, Action<string, Tensor>? edit)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = MoeDecoder.Create(config, seed);
+        var weights = new List<(string, string, long[], byte[])>();
+        foreach (var (name, value) in decoder.ExportWeights())
+        {
+            edit?.Invoke(name, value);
+            var stored = value.to(ElementTypes.FromConfig(config.WeightType)).contiguous();
+            weights.Add((name, ElementTypes.NameOf(stored.dtype), stored.shape, stored.bytes.ToArray()));
+        }
+        return weights;
+    }
+
+    private async Task<FileEntry> FileAsync<T>(string path, IEnumerable<T> lines)
+    {
+        var text = string.Concat(lines.Select(line => JsonSerializer.Serialize(line, WireJson.Options) + "\n"));
+        var receipt = await Store.Blobs.PutAsync(Encoding.UTF8.GetBytes(text), default);
+        return new FileEntry(path, receipt.Digest, receipt.SizeBytes);
+    }
+
+    private sealed class SilentProgress : IStageProgress
+    {
+        public void Report(string phase, long done, long total, string unit)
+        {
+        }
+
+        public void Metric(string name, double value)
+        {
+        }
+
+        public void Log(string message)
+        {
+        }
+    }
+}
+
+/// <summary>A cursor in memory; it can stop the step right after a save, as a kill would.</summary>
+public sealed class MemoryCursor : IStageCursor
+{
+    private byte[]? _position;
+
+    /// <summary>Saves until the step is stopped; 0 never stops it.</summary>
+    public int StopAfter { get; set; }
+
+    public int Saves { get; private set; }
+
+    public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult(_position);
+
+    public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
+    {
+        _position = position.ToArray();
+        return ++Saves == StopAfter ? throw new KilledException() : Task.CompletedTask;
+    }
+
+    public void Clear() => _position = null;
+}
+
+public sealed class KilledException : Exception;

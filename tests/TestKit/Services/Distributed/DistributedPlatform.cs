@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.TestKit.Servers;
+using Npgsql;
+
+namespace Espalier.TestKit.Services.Distributed;
+
+/// <summary>Orchestrator and workers as processes over RabbitMQ and PostgreSQL, with a file store in a temporary folder.</summary>
+public sealed class DistributedPlatform : IAsyncDisposable
+{
+    /// <summary>The administrator's key.</summary>
+    public const string Key = "esp_test_0123456789abcdef";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-");
+    private readonly Dictionary<string, string> _common;
+    private readonly List<ServiceProcess> _services = [];
+    private readonly string _database;
+    private HttpClient _client = null!;
+
+    private DistributedPlatform(BrokerAndDatabase servers, string database, bool withDefaultTimes)
+    {
+        _workerTimes = withDefaultTimes ? [] : new() { ["worker:heartbeat-interval"] = "00:00:01", ["worker:poll-interval"] = "00:00:02" };
+        _orchestratorTimes = withDefaultTimes ? [] : new() { ["orchestrator:lease"] = "00:00:06", ["orchestrator:sweep-interval"] = "00:00:00.2" };
+        _database = database;
+        _common = new()
+        {
+            ["messaging:transport"] = "rabbit-mq",
+            ["messaging:broker"] = servers.Broker.Address.ToString(),
+            ["store:location"] = $"file:{Path.Combine(_folder.FullName, "store")}",
+        };
+        Artifacts = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store")));
+    }
+
+    public ArtifactStore Artifacts { get; }
+
+    /// <summary>The file that steps with a gate wait for.</summary>
+    public string Gate => Path.Combine(_folder.FullName, "gate");
+
+    public ServiceProcess Orchestrator { get; private set; } = null!;
+
+    /// <summary>The last of what every process has logged.</summary>
+    public string Log => string.Join('\n', _services.Select(s => s.Log).Select(l => l.Length <= 3000 ? l : l[^3000..]));
+
+    /// <summary>Environment of the services that are started from now on, such as faults.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>Settings of workers that tests shorten; empty means the defaults of production.</summary>
+    private readonly Dictionary<string, string> _workerTimes;
+
+    private readonly Dictionary<string, string> _orchestratorTimes;
+
+    public static async Task<DistributedPlatform> StartAsync(BrokerAndDatabase servers, bool withDefaultTimes = false)
+    {
+        var platform = new DistributedPlatform(servers, await servers.Database.NewDatabaseAsync(), withDefaultTimes);
+        await platform.StartOrchestratorAsync();
+        return platform;
+    }
+
+    public async Task StartOrchestratorAsync()
+    {
+        Orchestrator = await StartAsync("services/Orchestrator", new()
+        {
+            ["orchestrator:provider"] = "postgre-sql",
+            ["orchestrator:connection"] = _database,
+            ["orchestrator-api:key"] = Key,
+        }, [.. _orchestratorTimes.Select(t => (t.Key, t.Value))]);
+        _client = new HttpClient { BaseAddress = Orchestrator.Address };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+    }
+
+    public void OpenGate() => File.WriteAllText(Gate, "open");
+
+    public Task<ServiceProcess> StartWorkerAsync() => StartWorkerAsync("tests/TestKit/NoopService");
+
+    /// <summary>Starts the stage service of a project.</summary>
+    public Task<ServiceProcess> StartWorkerAsync(string project, params (string Setting, string Value)[] settings) => StartAsync(project, new()
+    {
+        ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
+    }, [.. _workerTimes.Select(t => (t.Key, t.Value)), .. settings]);
+
+    /// <summary>Waits until the orchestrator has heard of every stage kind.</summary>
+    public async Task StagesAsync(params string[] kinds)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var source = NpgsqlDataSource.Create(_database);
+        while (true)
+        {
+            await using var command = source.CreateCommand("select count(distinct kind) from stage where kind = any($1)");
+            command.Parameters.AddWithValue(kinds);
+            if (await command.ExecuteScalarAsync(limit.Token) is long heard && heard == kinds.Length)
+                return;
+            await Task.Delay(50, limit.Token);
+        }
+    }
+
+    public async Task<Guid> SubmitAsync(string yaml)
+    {
+        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(yaml));
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
+    }
+
+    public async Task CancelAsync(Guid run)
+    {
+        using var answer = await _client.PostAsync($"/api/v1/runs/{run}/cancel", null);
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+    }
+
+    public async Task<RunView> FindAsync(Guid run) => (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
+
+    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until, TimeSpan? limit = null)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var view = await FindAsync(run);
+            if (until(view))
+                return view;
+            if (clock.Elapsed > (limit ?? TimeSpan.FromSeconds(100)))
+                throw new TimeoutException($"{view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{Log}");
+            await Task.Delay(20);
+        }
+    }
+
+    public Task<RunView> EndAsync(Guid run, TimeSpan? limit = null) =>
+        WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled, limit);
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        foreach (var service in _services)
+            await service.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<ServiceProcess> StartAsync(string project, Dictionary<string, string> settings, params (string Setting, string Value)[] more)
+    {
+        var all = _common.Concat(settings).Concat(more.Select(m => KeyValuePair.Create(m.Setting, m.Value)));
+        var service = await ServiceProcess.StartAsync(project, all.ToDictionary(), new Dictionary<string, string>(Environment));
+        lock (_services)
+            _services.Add(service);
+        return service;
+    }
+}

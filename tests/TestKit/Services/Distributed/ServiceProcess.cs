@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Espalier.TestKit.Servers;
+
+namespace Espalier.TestKit.Services.Distributed;
+
+/// <summary>One of our services as a process of its own: <c>dotnet Espalier.NAME.dll</c>.</summary>
+public sealed class ServiceProcess : IAsyncDisposable
+{
+    private const string Listening = "Now listening on: ";
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(100);
+    private readonly ServerProcess _process;
+    private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServiceProcess(ServerProcess process)
+    {
+        _process = process;
+        _process.LineWritten += Take;
+    }
+
+    /// <summary>Where it answers.</summary>
+    public Uri Address => _address.Task.Result;
+
+    /// <summary>What it has logged.</summary>
+    public string Log => _process.Output;
+
+    /// <summary>Starts a service and waits until it is ready.</summary>
+    /// <param name="project">Folder of its project, such as <c>services/Pruner</c>.</param>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="environment">Its environment, beside that of the tests.</param>
+    public static async Task<ServiceProcess> StartAsync(
+        string project, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var path = Repository.Assembly(project);
+        var service = new ServiceProcess(ServerProcess.Start(
+            "KILL", environment ?? new Dictionary<string, string>(), ["dotnet", path, .. settings.Select(s => $"--{s.Key}={s.Value}")]));
+        try
+        {
+            await service.WaitUntilReadyAsync();
+            return service;
+        }
+        catch (Exception e) when (e is TimeoutException or TaskCanceledException)
+        {
+            var log = service.Log;
+            await service.DisposeAsync();
+            throw new InvalidOperationException($"{project} is not ready:\n{log}", e);
+        }
+    }
+
+    /// <summary>Ends it at once, as a crash does.</summary>
+    public async Task KillAsync()
+    {
+        await _process.SignalAsync("KILL");
+        await _process.WaitForExitAsync(StartLimit);
+    }
+
+    /// <summary>Asks it to end, as an operator does.</summary>
+    public async Task<int> TerminateAsync()
+    {
+        await _process.SignalAsync("TERM");
+        return await _process.WaitForExitAsync(StartLimit);
+    }
+
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    private async Task WaitUntilReadyAsync()
+    {
+        await _address.Task.WaitAsync(StartLimit);
+        using var limit = new CancellationTokenSource(StartLimit);
+        using var client = new HttpClient { BaseAddress = Address };
+        while (true)
+        {
+            using var answer = await client.GetAsync("/readyz", limit.Token);
+            if (answer.IsSuccessStatusCode)
+                return;
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    private void Take(string line)
+    {
+        if (_address.Task.IsCompleted || !line.StartsWith('{') || !line.Contains(Listening, StringComparison.Ordinal))
+            return;
+        var message = JsonDocument.Parse(line).RootElement.GetProperty("message").GetString()!;
+        _address.TrySetResult(new Uri(message[(message.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..]));
+    }
+}
