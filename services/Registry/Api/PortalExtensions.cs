@@ -4,7 +4,7 @@ using Espalier.Registry.Api.Oidc;
 
 namespace Espalier.Registry.Api;
 
-/// <summary>The web portal: its files, its sessions, and the way through to the orchestrator.</summary>
+/// <summary>The web portal: its files, its sessions, and the forwarding to the orchestrator.</summary>
 public static class PortalExtensions
 {
     private const long LongestBody = 2 << 20;
@@ -29,7 +29,7 @@ public static class PortalExtensions
         var options = app.Services.GetRequiredService<PortalOptions>();
         app.Use(next => context => PortalHeaders.SetAsync(context, next));
         app.UsePortalAuthentication(options);
-        app.Use(TakeNoBodyAsJson);
+        app.Use(TreatEmptyBodyAsJson);
         app.UseRouting(); // after what changes the request
         app.MapPortalSession();
         app.MapGet(OidcSignIn.Path, OidcSignIn.BeginAsync).ExcludeFromDescription();
@@ -42,7 +42,7 @@ public static class PortalExtensions
         }
         app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
         var files = app.Services.GetRequiredService<PortalFiles>();
-        // What the API does not take, such as a body without its content type, is no page of the portal either.
+        // What the API does not accept, such as a body without its content type, must not be answered with a page of the portal.
         app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpContext context) => TypedResults.Problem(
             $"There is no {context.Request.Method} {context.Request.Path} for the content type '{context.Request.ContentType}': see /openapi/v1.json.", statusCode: HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsDelete(context.Request.Method)
                 ? StatusCodes.Status404NotFound
@@ -50,8 +50,8 @@ public static class PortalExtensions
         app.MapFallback("{**path}", files.ServeAsync);
     }
 
-    /// <summary>Without a body there is no content type, and routing would pass by every route whose body may be left out.</summary>
-    private static Task TakeNoBodyAsJson(HttpContext context, RequestDelegate next)
+    /// <summary>A request without a body has no content type, and routing would skip every route with an optional body.</summary>
+    private static Task TreatEmptyBodyAsJson(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
         if (request.ContentType is null && request.ContentLength is null or 0 && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && request.Path.StartsWithSegments("/api"))

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Espalier.Portal.Tests.Server;
 
-/// <summary>The way through to the orchestrator.</summary>
+/// <summary>Forwarding to the orchestrator.</summary>
 public sealed class OrchestratorForwarderTests
 {
     [Fact]
@@ -39,7 +39,7 @@ public sealed class OrchestratorForwarderTests
         using var stream = await client.GetStreamAsync("/api/v1/runs/1/events");
         using var reader = new StreamReader(stream);
 
-        // The second event is not sent before the first was read: a buffer on the way would hold both back for ever.
+        // The second event is not sent before the first was read: a buffer on the way would hold both back forever.
         (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe("data: first");
         goOn.SetResult();
         (await reader.ReadToEndAsync()).ShouldContain("data: second");
