@@ -28,6 +28,9 @@ public sealed class TrainStage(TimeProvider time) : IStage
     public Type OptionsType => typeof(TrainOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<TrainOptions>();

@@ -21,6 +21,13 @@ public sealed class EvaluateStage : IStage
     public Type OptionsType => typeof(EvaluateOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Report],
+        InputNamesMatter = true, // the names of metrics carry them
+    };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<EvaluateOptions>();

@@ -22,6 +22,9 @@ public sealed class PruneStage : IStage
     public Type OptionsType => typeof(PruneOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.Report] };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<PruneOptions>();

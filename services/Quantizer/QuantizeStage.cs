@@ -31,6 +31,9 @@ public sealed class QuantizeStage : IStage
     public Type OptionsType => typeof(QuantizeOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.Report] };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var source = await CheckpointReader.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);

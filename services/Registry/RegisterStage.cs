@@ -40,6 +40,14 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
     public Type OptionsType => typeof(RegisterOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [], // an effect: later steps read the model from where it was made
+        InputNamesMatter = true, // the names of metrics carry them
+        DependsOnNumerics = false,
+    };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<RegisterOptions>();

@@ -28,6 +28,9 @@ public sealed class UpcycleStage : IStage
     public Type OptionsType => typeof(UpcycleOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<UpcycleOptions>();

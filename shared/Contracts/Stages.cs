@@ -17,6 +17,9 @@ public sealed record StageAdvertised
     /// <summary>The stage's option schema (see the Pipelines project), as JSON.</summary>
     public required JsonElement Schema { get; init; }
 
+    /// <summary>What the stage says of itself; null from workers that are older than this member.</summary>
+    public StageTraits? Traits { get; init; }
+
     /// <summary>Device class that the worker runs it on: <c>cpu</c> or <c>cuda</c>.</summary>
     public string Device { get; init; } = "cpu";
 

@@ -14,6 +14,9 @@ public interface IStage
     /// <summary>The record its options deserialize into; the schema is generated from it (see Pipelines.Options).</summary>
     Type OptionsType { get; }
 
+    /// <summary>What planning has to know: outputs, what belongs to the step key, whether the result depends on numerics.</summary>
+    StageTraits Traits { get; }
+
     /// <summary>Does the work.</summary>
     /// <exception cref="UserInputException">The input is wrong; never tried again.</exception>
     Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken);

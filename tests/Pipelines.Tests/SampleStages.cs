@@ -8,13 +8,21 @@ namespace Espalier.Pipelines.Tests;
 /// <summary>Options records as a service would have them.</summary>
 internal static class SampleStages
 {
+    public static StageTraits Dataset { get; } = new() { Outputs = [OutputNames.Data], Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint" }, DependsOnNumerics = false };
+
+    public static StageTraits Train { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
+
+    public static StageTraits Prune { get; } = new();
+
+    public static StageTraits Evaluate { get; } = new() { Outputs = [OutputNames.Report], InputNamesMatter = true };
+
     public static IReadOnlyCollection<StageDefinition> All { get; } =
     [
-        StageDefinition.For(StageKinds.Dataset, typeof(DatasetOptions)),
-        StageDefinition.For(StageKinds.Train, typeof(TrainOptions)),
-        StageDefinition.For(StageKinds.Prune, typeof(PruneOptions)),
-        StageDefinition.For(StageKinds.Evaluate, typeof(EvaluateOptions)),
-        StageDefinition.For(StageKinds.Register, typeof(RegisterOptions)),
+        StageDefinition.For(StageKinds.Dataset, typeof(DatasetOptions), Dataset),
+        StageDefinition.For(StageKinds.Train, typeof(TrainOptions), Train),
+        StageDefinition.For(StageKinds.Prune, typeof(PruneOptions), Prune),
+        StageDefinition.For(StageKinds.Evaluate, typeof(EvaluateOptions), Evaluate),
+        StageDefinition.For(StageKinds.Register, typeof(RegisterOptions), new StageTraits { Outputs = [], InputNamesMatter = true }),
     ];
 }
 

@@ -70,5 +70,5 @@ internal static class ImportCommand
 
     /// <summary>The same weights are the same import, so that a repeat makes no second version.</summary>
     private static Digest KeyOf(ManifestRef root) =>
-        StepKey.Compute(Kind, "1", "any", JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]);
+        new StageCode(Kind, "1", NumericsClasses.Any, new StageTraits()).KeyOf(JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]).ToDigest();
 }

@@ -31,7 +31,7 @@ internal static class Stages
 
     /// <summary>What the planner needs of them.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>
-        [.. stages.Select(s => StageDefinition.For(s.Kind, s.OptionsType))];
+        [.. stages.Select(s => s.Definition())];
 
     /// <summary>The stage of a kind.</summary>
     /// <exception cref="UserInputException">There is none.</exception>

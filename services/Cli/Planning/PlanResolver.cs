@@ -107,7 +107,7 @@ internal sealed class PlanResolver(ArtifactStore? store, KnownWork known, IReadO
             inputs.Add(new StepInput(input.Step, input.As, artifact ?? new ManifestRef(ArtifactKind.Report, Digest.Of([]), 0)));
         }
         var stage = stages.First(s => s.Kind == step.Kind);
-        return (StepKey.Of(step.Kind, StageVersion.Of(stage.GetType()), numericsClass, step.Options, inputs), unmade);
+        return (stage.CodeOn(() => numericsClass).KeyOf(step.Options, inputs), unmade);
     }
 
     /// <summary>Whether the condition is met; null when it asks for metrics that do not exist yet.</summary>

@@ -27,7 +27,6 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
 {
     private const int NoSpace = 28;
     private const int QuotaExceeded = 122;
-    private const string NoNumerics = "any"; // datasets are text: asking would load the tensor engine
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
     /// <summary>Does it.</summary>
@@ -43,7 +42,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
             var inputs = await ReferenceAsync(references, board, cancellationToken).ConfigureAwait(false);
             inputs.AddRange(await AddOptionsAsync(board, cancellationToken).ConfigureAwait(false));
             var options = request.Options.ToElement();
-            key = StepKey.Compute(request.Stage.Kind, _version, TorchRuntime.NumericsClass, options, inputs);
+            key = request.Stage.CodeOn(() => TorchRuntime.NumericsClass).KeyOf(options, inputs).ToDigest();
             var progress = new BoardProgress(board, request.Stage.Kind, TimeProvider.System);
             var result = await FindAsync(work, store, key.Value, board, cancellationToken).ConfigureAwait(false)
                 ?? await RunStageAsync(new StageContext
@@ -151,9 +150,9 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         var stage = Hosting.Stages.Find(request.All, StageKinds.Dataset);
         var source = DatasetSource.Locate(text, request.BaseDirectory);
-        var options = DatasetSource.OptionsOf(source, StageDefinition.For(stage.Kind, stage.OptionsType), DatasetBuilder.Fingerprint);
+        var options = DatasetSource.OptionsOf(source, stage.Definition(), DatasetBuilder.Fingerprint);
         var store = home.OpenStore();
-        var key = StepKey.Compute(stage.Kind, StageVersion.Of(stage.GetType()), NoNumerics, options, []);
+        var key = stage.CodeOn(() => TorchRuntime.NumericsClass).KeyOf(options, []).ToDigest();
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);
         if (commit is null || !await store.Blobs.ExistsAsync(commit.Outputs[OutputNames.Data].Root, cancellationToken).ConfigureAwait(false))
         {

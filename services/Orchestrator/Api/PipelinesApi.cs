@@ -3,7 +3,6 @@ using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
-using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Api;
@@ -64,7 +63,7 @@ internal static class PipelinesApi
             var stage = await stages.FindLiveAsync(step.Kind, step.Device, cancellationToken).ConfigureAwait(false);
             var key = stage is null || Inputs(step, made) is not { } inputs
                 ? null
-                : (Digest?)StepKey.Compute(step.Kind, stage.Version, stage.NumericsClass, step.Options, inputs);
+                : (Digest?)stage.Code.KeyOf(step.Options, inputs).ToDigest();
             var commit = key is { } known ? await artifacts.FindIntactStepAsync(known, cancellationToken).ConfigureAwait(false) : null;
             if (commit is not null)
                 made[step.Name] = commit.Outputs;

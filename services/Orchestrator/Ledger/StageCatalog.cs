@@ -1,6 +1,7 @@
 using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
+using Espalier.Pipelines.Keys;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -22,11 +23,15 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
     {
         await database.WriteAsync(transaction => transaction.ExecuteAsync(
             """
-            insert into stage (kind, device, version, numerics_class, schema, first_seen_at, advertised_at)
-            values (@Kind, @Device, @Version, @NumericsClass, @schema, @Now, @Now)
-            on conflict (kind, device, version, numerics_class) do update set schema = excluded.schema, advertised_at = excluded.advertised_at
+            insert into stage (kind, device, version, numerics_class, schema, traits, first_seen_at, advertised_at)
+            values (@Kind, @Device, @Version, @NumericsClass, @schema, @traits, @Now, @Now)
+            on conflict (kind, device, version, numerics_class) do update set schema = excluded.schema, traits = excluded.traits, advertised_at = excluded.advertised_at
             """,
-            new { stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(), transaction.Now }), cancellationToken).ConfigureAwait(false);
+            new
+            {
+                stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(),
+                traits = stage.Traits is null ? null : Json.Write(stage.Traits), transaction.Now,
+            }), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
     }
 
@@ -34,7 +39,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
     public Task<StageRow?> FindLiveAsync(string kind, string device, CancellationToken cancellationToken) =>
         database.ReadAsync(connection => connection.QueryFirstOrDefaultAsync<StageRow>(
             """
-            select kind, version, numerics_class from stage
+            select kind, version, numerics_class, traits from stage
              where kind = @kind and device = @device and advertised_at > @alive
              order by first_seen_at desc, version, numerics_class limit 1
             """,
@@ -54,6 +59,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
                     Version = r.Version,
                     NumericsClass = r.NumericsClass,
                     Schema = Json.Read<System.Text.Json.JsonElement>(r.Schema),
+                    Traits = r.Code.Traits,
                 }),
             ];
         }, cancellationToken);
@@ -67,5 +73,10 @@ internal sealed class StageRow
     public string Version { get; init; } = "";
     public string NumericsClass { get; init; } = "";
     public string Schema { get; init; } = "";
+    public string? Traits { get; init; }
+
+    /// <summary>The code for step keys.</summary>
+    public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : Json.Read<StageTraits>(Traits)!);
+
     public string Offer => StageCatalog.Offer(Kind, Version, NumericsClass);
 }

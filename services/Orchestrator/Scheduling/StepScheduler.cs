@@ -3,7 +3,6 @@ using Espalier.Contracts;
 using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Expressions;
-using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Scheduling;
@@ -71,7 +70,7 @@ internal sealed class StepScheduler(
             return;
 
         Faults.Reach(FaultPoints.StepPrepare);
-        var key = StepKey.Compute(step.Kind, stage.Version, stage.NumericsClass, plan.Options, inputs);
+        var key = stage.Code.KeyOf(plan.Options, inputs).ToDigest();
         if (await artifacts.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } commit)
             await preparations.CachedAsync(step, key, inputs, commit.Outputs, commit.Metrics, cancellationToken).ConfigureAwait(false);
         else

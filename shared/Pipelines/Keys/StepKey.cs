@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
-using Espalier.Pipelines.Options;
 
 namespace Espalier.Pipelines.Keys;
 
@@ -29,42 +28,12 @@ public sealed record StepKey
     /// <summary>The digest of the canonical JSON.</summary>
     public Digest ToDigest() => CanonicalJson.DigestOf(this);
 
-    /// <summary>The key of a step whose inputs are known.</summary>
-    public static StepKey Of(string kind, string stageVersion, string numericsClass, JsonElement options, IEnumerable<StepInput> inputs) => new()
-    {
-        Kind = kind,
-        StageVersion = stageVersion,
-        NumericsClass = numericsClass,
-        Options = kind == StageKinds.Dataset ? WithoutFolder(options) : options,
-        Inputs = [.. inputs.Select(i => new StepKeyInput(i.Output, NamesMatter(kind) ? i.Step : "", i.Artifact.Root))],
-    };
-
-    /// <summary>The digest of <see cref="Of"/>.</summary>
-    public static Digest Compute(string kind, string stageVersion, string numericsClass, JsonElement options, IEnumerable<StepInput> inputs) =>
-        Of(kind, stageVersion, numericsClass, options, inputs).ToDigest();
-
     /// <summary>Why two keys differ: the first field that does, with both values; null when they are equal.</summary>
     public static string? Explain(StepKey before, StepKey after) => Compare(before, after).Select(d => d.ToString()).FirstOrDefault();
 
     /// <summary>Every field in which two keys differ, in the order of the record.</summary>
     public static IReadOnlyList<KeyDifference> Compare(StepKey before, StepKey after) =>
         [.. Differences("", JsonSerializer.SerializeToNode(before, WireJson.Options), JsonSerializer.SerializeToNode(after, WireJson.Options))];
-
-    /// <summary>Metrics of these kinds carry the names of the steps that made the models, so the names are part of the work.</summary>
-    private static bool NamesMatter(string kind) => kind is StageKinds.Evaluate or StageKinds.Register;
-
-    /// <summary>The user's own files are known by their fingerprint; only their name, not their folder, shows in the dataset.</summary>
-    private static JsonElement WithoutFolder(JsonElement options)
-    {
-        if (options.ValueKind != JsonValueKind.Object || !options.TryGetProperty("fingerprint", out _) || !options.TryGetProperty("source", out var source))
-            return options;
-        var text = source.GetString() ?? "";
-        if (text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
-            return options;
-        var values = JsonObject.Create(options)!;
-        values["source"] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
-        return JsonSerializer.SerializeToElement(values);
-    }
 
     private static IEnumerable<KeyDifference> Differences(string path, JsonNode? before, JsonNode? after) => (before, after) switch
     {

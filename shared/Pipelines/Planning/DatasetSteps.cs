@@ -5,7 +5,7 @@ using Espalier.Pipelines.Text;
 namespace Espalier.Pipelines.Planning;
 
 /// <summary>
-/// Adds one <c>dataset</c> step for every distinct source that options name. Its options are <c>source</c> and, for the user's
+/// Adds one step that makes a dataset for every distinct source that options name. Its options are <c>source</c> and, for the user's
 /// own files, <c>fingerprint</c>; the rest are the stage's defaults.
 /// </summary>
 internal sealed class DatasetSteps(PlanningContext context, string baseDirectory, ICollection<string> takenNames, ProblemList problems)
@@ -20,8 +20,11 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
         var source = Locate(option);
         if (source is null)
             return null;
-        if (!_steps.TryGetValue(source, out var step))
-            _steps[source] = step = Create(source, option);
+        if (_steps.TryGetValue(source, out var known))
+            return known.Name;
+        if (Create(source, option) is not { } step)
+            return null;
+        _steps.Add(source, step);
         return step.Name;
     }
 
@@ -38,16 +41,20 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
         }
     }
 
-    private StepDraft Create(string source, ArtifactOption option)
+    private StepDraft? Create(string source, ArtifactOption option)
     {
-        var stage = context.Stages.FirstOrDefault(s => s.Kind == StageKinds.Dataset);
+        if (context.Stages.FirstOrDefault(s => s.MakesDatasets) is not { } stage)
+        {
+            problems.Add(option.Line, option.Column, $"'{option.Path}': no stage that makes datasets is offered");
+            return null;
+        }
         var node = new PlacedNode { Kind = NodeKind.Map, Line = option.Line, Column = option.Column };
         return new StepDraft
         {
             Name = NameFor(source),
             Block = "",
             Place = new PlacedEntry("", option.Line, option.Column, node),
-            Envelope = new StageEnvelope { Uses = StageKinds.Dataset },
+            Envelope = new StageEnvelope { Uses = stage.Kind },
             Stage = stage,
             Body = node,
             Options = DatasetSource.ReadOptions(source, stage, context.Fingerprint, node, problems),

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
+using Espalier.Pipelines.Triggers;
 using FluentValidation;
 
 namespace Espalier.Pipelines.Planning;
@@ -30,13 +31,13 @@ internal static partial class StepNames
     private static partial Regex Kebab();
 }
 
-/// <summary>Reads the outline of a pipeline file.</summary>
+/// <summary>Reads the structure of a pipeline file.</summary>
 internal static class PipelineFileReader
 {
     private static readonly string[] Keys = ["name", "params", "stages", "on"];
     private static readonly OptionSchema Header = OptionSchema.For(typeof(PipelineHeader));
 
-    public static PipelineFile Read(PlacedNode root, IReadOnlyDictionary<string, string> parameters, ProblemList problems)
+    public static PipelineFile Read(PlacedNode root, IReadOnlyDictionary<string, string> parameters, IReadOnlyCollection<TriggerKind> triggers, ProblemList problems)
     {
         if (root.Kind != NodeKind.Map)
         {
@@ -51,7 +52,7 @@ internal static class PipelineFileReader
             Name = OptionReader.Read(Header, head, problems, typeof(PipelineHeader)).Values["name"]?.GetValue<string>() ?? "",
             Parameters = ReadParameters(root, parameters, problems),
             Stages = ReadStages(root, problems),
-            Triggers = TriggerReader.Read(root.Find("on"), problems),
+            Triggers = new TriggerReader(triggers, problems).Read(root.Find("on")),
         };
     }
 

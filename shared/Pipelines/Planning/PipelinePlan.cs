@@ -85,6 +85,11 @@ public sealed record PlannedInput
     public ManifestRef? Artifact { get; init; }
 }
 
+/// <summary>One entry under <c>on</c>: what starts the pipeline by itself.</summary>
+/// <param name="Event">Name of a <see cref="Triggers.TriggerKind"/>.</param>
+/// <param name="Settings">Filters and guards, normalised.</param>
+public sealed record PlannedTrigger(string Event, JsonElement Settings);
+
 /// <summary>How often a step is tried.</summary>
 public sealed record RetryPolicy
 {

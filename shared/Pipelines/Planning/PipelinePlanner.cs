@@ -16,7 +16,7 @@ public static class PipelinePlanner
     public static PipelinePlan Plan(string yaml, string fileName, IReadOnlyDictionary<string, string> parameters, PlanningContext context)
     {
         var problems = new ProblemList(fileName);
-        var file = PipelineFileReader.Read(YamlSource.Parse(yaml, fileName), parameters, problems);
+        var file = PipelineFileReader.Read(YamlSource.Parse(yaml, fileName), parameters, context.Triggers, problems);
         var steps = new StepReader(file, context, problems).ReadAll();
         var baseDirectory = context.BaseDirectory ?? Path.GetDirectoryName(Path.GetFullPath(fileName)) ?? ".";
         var datasets = new DatasetSteps(context, baseDirectory, [.. steps.Select(s => s.Name), .. file.Stages.Select(s => s.Name)], problems);

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Pipelines.Triggers;
 
 namespace Espalier.Pipelines.Planning;
 
@@ -7,6 +8,10 @@ public sealed record PlanningContext
 {
     /// <summary>The stage kinds there are.</summary>
     public required IReadOnlyCollection<StageDefinition> Stages { get; init; }
+
+    /// <summary>The kinds of triggers that <c>on</c> may name.</summary>
+    /// <value><see cref="TriggerKind.BuiltIn"/></value>
+    public IReadOnlyCollection<TriggerKind> Triggers { get; init; } = TriggerKind.BuiltIn;
 
     /// <summary>Folder that <c>file:</c> and <c>dir:</c> paths start from.</summary>
     /// <value>the folder of the pipeline file</value>

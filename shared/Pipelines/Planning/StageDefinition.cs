@@ -15,23 +15,17 @@ public sealed record StageDefinition
     /// <summary>The options record, when its code is in this process: its validators then run while planning.</summary>
     public Type? OptionsType { get; init; }
 
-    /// <summary>What its steps make, the main output first.</summary>
-    public IReadOnlyList<string> Outputs => OutputsOf(Kind);
+    /// <summary>What the stage says of itself.</summary>
+    public StageTraits Traits { get; init; } = new();
+
+    /// <summary>Whether its steps make datasets, so that a source named in an option becomes a step of this kind.</summary>
+    public bool MakesDatasets => Traits.Outputs is [OutputNames.Data, ..];
 
     /// <summary>From an options record in this process.</summary>
-    public static StageDefinition For(string kind, Type optionsType) =>
-        new() { Kind = kind, Schema = OptionSchema.For(optionsType), OptionsType = optionsType };
+    public static StageDefinition For(string kind, Type optionsType, StageTraits? traits = null) =>
+        new() { Kind = kind, Schema = OptionSchema.For(optionsType), OptionsType = optionsType, Traits = traits ?? new StageTraits() };
 
     /// <summary>From what a worker advertised.</summary>
     public static StageDefinition From(StageAdvertised stage) =>
-        new() { Kind = stage.Kind, Schema = OptionSchema.FromJson(stage.Schema) };
-
-    private static IReadOnlyList<string> OutputsOf(string kind) => kind switch
-    {
-        StageKinds.Dataset => [OutputNames.Data],
-        StageKinds.Train or StageKinds.Upcycle => [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
-        StageKinds.Evaluate => [OutputNames.Report],
-        StageKinds.Register => [],
-        _ => [OutputNames.Model, OutputNames.Report],
-    };
+        new() { Kind = stage.Kind, Schema = OptionSchema.FromJson(stage.Schema), Traits = stage.Traits ?? new StageTraits() };
 }

@@ -45,8 +45,8 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         if (FindOne(step, name, option) is not { } source || source.Stage is null)
             return;
         IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.TrainerState];
-        if (!source.Stage.Outputs.Contains(output))
-            problems.Add(option.Line, option.Column, $"step '{source.Name}' ({source.Stage.Kind}) has no output '{output}': {NearestWord.Hint(output, [.. source.Stage.Outputs])}");
+        if (!source.Stage.Traits.Outputs.Contains(output))
+            problems.Add(option.Line, option.Column, $"step '{source.Name}' ({source.Stage.Kind}) has no output '{output}': {NearestWord.Hint(output, [.. source.Stage.Traits.Outputs])}");
         else if (!wanted.Contains(output))
             problems.Add(option.Line, option.Column, $"'{option.Path}' takes a {wanted[0]}, and '{output}' of step '{source.Name}' is none");
         else
@@ -78,7 +78,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             problems.Add(need, $"'needs' names the unknown step '{need.Text}': {NearestWord.Hint(need.Text, StepNamesFor(need.Text))}");
         foreach (var source in sources)
         {
-            if (!step.Inputs.Any(i => i.Step == source.Name) && source.Stage is { Outputs: [var output, ..] })
+            if (!step.Inputs.Any(i => i.Step == source.Name) && source.Stage is { Traits.Outputs: [var output, ..] })
                 step.Inputs.Add(new PlannedInput { Step = source.Name, Output = output, As = output });
             step.AddNeed(source.Name);
         }
@@ -91,7 +91,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             return;
         foreach (var model in step.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact is null).ToList())
         {
-            if (_byName[model.Step].Stage?.Outputs.Contains(OutputNames.TrainerState) == true)
+            if (_byName[model.Step].Stage?.Traits.Outputs.Contains(OutputNames.TrainerState) == true)
                 step.Inputs.Add(new PlannedInput { Step = model.Step, Output = OutputNames.TrainerState, As = OutputNames.TrainerState });
         }
     }

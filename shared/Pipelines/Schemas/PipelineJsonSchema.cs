@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
+using Espalier.Pipelines.Triggers;
 
 namespace Espalier.Pipelines.Schemas;
 
@@ -16,7 +17,9 @@ public static class PipelineJsonSchema
     private const string Reference = @"\$\{[^}]+\}";
 
     /// <summary>The schema of pipelines over these stage kinds.</summary>
-    public static JsonObject Generate(IEnumerable<StageDefinition> stages)
+    /// <param name="stages">The stage kinds.</param>
+    /// <param name="triggers">The kinds of triggers; null for <see cref="TriggerKind.BuiltIn"/>.</param>
+    public static JsonObject Generate(IEnumerable<StageDefinition> stages, IEnumerable<TriggerKind>? triggers = null)
     {
         var all = stages.OrderBy(s => s.Kind, StringComparer.Ordinal).ToList();
         return new JsonObject
@@ -30,7 +33,13 @@ public static class PipelineJsonSchema
             {
                 ["name"] = new JsonObject { ["type"] = "string", ["description"] = "The pipeline's name." },
                 ["params"] = new JsonObject { ["type"] = "object", ["description"] = "Values used as ${name}; replaced with --param name=value." },
-                ["on"] = new JsonObject { ["type"] = "object", ["description"] = "Events that start the pipeline by itself." },
+                ["on"] = new JsonObject
+                {
+                    ["type"] = "object",
+                    ["description"] = "Events that start the pipeline by itself.",
+                    ["additionalProperties"] = false,
+                    ["properties"] = new JsonObject((triggers ?? TriggerKind.BuiltIn).Select(t => KeyValuePair.Create(t.Event, (JsonNode?)Trigger(t)))),
+                },
                 ["stages"] = new JsonObject
                 {
                     ["type"] = "object",
@@ -39,6 +48,14 @@ public static class PipelineJsonSchema
                 },
             },
         };
+    }
+
+    private static JsonObject Trigger(TriggerKind kind)
+    {
+        var settings = Object(kind.Schema);
+        var result = kind.ShortForm is null ? settings : Either(new JsonObject { ["type"] = "string" }, settings);
+        result["description"] = kind.Description;
+        return result;
     }
 
     private static JsonObject Step(List<StageDefinition> stages)

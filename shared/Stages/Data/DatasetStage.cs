@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Planning;
 using Espalier.Stages.Data.Packages;
 
 namespace Espalier.Stages.Data;
@@ -34,6 +35,14 @@ public sealed class DatasetStage(PackageCache packages) : IStage
 
     /// <inheritdoc/>
     public Type OptionsType => typeof(DatasetOptions);
+
+    /// <inheritdoc/>
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Data],
+        Fingerprints = new Dictionary<string, string> { [DatasetSource.SourceOption] = DatasetSource.FingerprintOption },
+        DependsOnNumerics = false, // text is cleaned and split without a tensor
+    };
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)

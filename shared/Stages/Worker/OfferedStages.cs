@@ -37,14 +37,10 @@ internal sealed class OfferedStages
 
     /// <summary>What the worker says it has when it claims; loads the tensor library the first time.</summary>
     public IReadOnlyList<StageOffer> Offers() =>
-        _offers ??= [.. Kinds.Select(k => new StageOffer(k, StageVersion.Of(_stages[k].GetType()), _numerics.Value))];
+        _offers ??= [.. Kinds.Select(k => CodeOf(_stages[k])).Select(c => new StageOffer(c.Kind, c.Version, c.NumericsClass))];
 
     /// <summary>What an assigned step depends on, in full.</summary>
-    public StepKey KeyOf(StepAssignment assignment)
-    {
-        var offer = Offers().First(o => o.Kind == assignment.Kind);
-        return StepKey.Of(assignment.Kind, offer.Version, offer.NumericsClass, assignment.Options, assignment.Inputs);
-    }
+    public StepKey KeyOf(StepAssignment assignment) => CodeOf(_stages[assignment.Kind]).KeyOf(assignment.Options, assignment.Inputs);
 
     /// <summary>What the worker announces.</summary>
     public IReadOnlyList<StageAdvertised> Advertise() =>
@@ -55,8 +51,11 @@ internal sealed class OfferedStages
             Version = o.Version,
             NumericsClass = o.NumericsClass,
             Schema = OptionSchema.For(_stages[o.Kind].OptionsType).ToJson(),
+            Traits = _stages[o.Kind].Traits,
             Device = _options.Device,
             Worker = _options.Name,
         }),
     ];
+
+    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics.Value);
 }

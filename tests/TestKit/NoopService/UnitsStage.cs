@@ -38,6 +38,9 @@ public sealed class UnitsStage : IStage
     public Type OptionsType => typeof(UnitsOptions);
 
     /// <inheritdoc/>
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model] };
+
+    /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<UnitsOptions>();

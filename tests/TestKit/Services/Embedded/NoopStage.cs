@@ -26,6 +26,8 @@ public sealed class NoopStage(NoopHooks hooks) : IStage
 
     public Type OptionsType => typeof(NoopOptions);
 
+    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model] };
+
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<NoopOptions>();

@@ -1,0 +1,31 @@
+namespace Espalier.Contracts;
+
+/// <summary>What a stage says of itself, so that nobody who plans has to know its kind.</summary>
+public sealed record StageTraits
+{
+    /// <summary>What its steps make (<see cref="OutputNames"/>), the main output first; empty when later steps read nothing of it.</summary>
+    /// <value>model, report</value>
+    public IReadOnlyList<string> Outputs { get; init; } = [OutputNames.Model, OutputNames.Report];
+
+    /// <summary>Whether the names of the steps that made its inputs show in the result, and so belong to the key.</summary>
+    /// <value>false</value>
+    public bool InputNamesMatter { get; init; }
+
+    /// <summary>
+    /// Options that name the user's own files by path, each with the option that holds the digest of their content. Where there
+    /// is such a digest, the name of the file or folder is in the key, and the folder that it lies in is not.
+    /// </summary>
+    /// <value>none</value>
+    public IReadOnlyDictionary<string, string> Fingerprints { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether the last bits of the result depend on the machine's arithmetic: tensor library, device, kernels, threads.</summary>
+    /// <value>true</value>
+    public bool DependsOnNumerics { get; init; } = true;
+}
+
+/// <summary>Names of numerics classes.</summary>
+public static class NumericsClasses
+{
+    /// <summary>The class of stages whose result is the same on every machine (<see cref="StageTraits.DependsOnNumerics"/>).</summary>
+    public const string Any = "any";
+}

@@ -1,0 +1,42 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Pipelines.Keys;
+
+/// <summary>The code that computes a stage kind: what the keys of all its steps have in common.</summary>
+/// <param name="Kind">Stage kind.</param>
+/// <param name="Version">Digest of the code (<see cref="StageVersion"/>).</param>
+/// <param name="NumericsClass">Library, device and kernels that results depend on; <see cref="NumericsClasses.Any"/> where they do not.</param>
+/// <param name="Traits">What goes into the keys.</param>
+public sealed record StageCode(string Kind, string Version, string NumericsClass, StageTraits Traits)
+{
+    /// <summary>What a step with these options and inputs depends on.</summary>
+    public StepKey KeyOf(JsonElement options, IEnumerable<StepInput> inputs) => new()
+    {
+        Kind = Kind,
+        StageVersion = Version,
+        NumericsClass = NumericsClass,
+        Options = WithoutFolders(options),
+        Inputs = [.. inputs.Select(i => new StepKeyInput(i.Output, Traits.InputNamesMatter ? i.Step : "", i.Artifact.Root))],
+    };
+
+    private JsonElement WithoutFolders(JsonElement options)
+    {
+        if (options.ValueKind != JsonValueKind.Object)
+            return options;
+        JsonObject? values = null;
+        foreach (var (option, fingerprint) in Traits.Fingerprints)
+        {
+            if (!options.TryGetProperty(fingerprint, out _) || !options.TryGetProperty(option, out var source))
+                continue;
+            var text = source.GetString() ?? "";
+            if (text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
+                continue;
+            values ??= JsonObject.Create(options)!;
+            values[option] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
+        }
+        return values is null ? options : JsonSerializer.SerializeToElement(values);
+    }
+}

@@ -1,0 +1,10 @@
+using Espalier.Pipelines.Options;
+
+namespace Espalier.Pipelines.Triggers;
+
+[Trigger("model.registered", "A version of a model is registered.")]
+internal sealed record ModelRegisteredTrigger : TriggerSettings
+{
+    [Option("Model that must match; * stands for any text.")]
+    public string Model { get; init; } = "*";
+}

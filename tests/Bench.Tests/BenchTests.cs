@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Espalier.Bench;
+using Espalier.Contracts;
+
+namespace Espalier.Bench.Tests;
+
+public class BenchTests
+{
+    [Fact]
+    public void Shapes_Base_HasThePublishedSize()
+    {
+        var shape = BenchShape.All.Single(s => s.Name == "base");
+
+        (shape.Config.TotalParameters / 1e6).ShouldBe(214, 1);
+        shape.Tokens.ShouldBe(2048);
+    }
+
+    [Fact]
+    public void StepFlops_Tiny_CountsEveryProductThreeTimes()
+    {
+        var shape = BenchShape.All.Single(s => s.Name == "tiny");
+
+        // per token and layer: projections 4 H^2, experts 3 K H F, router E H, attention H S; then the head
+        var perToken = 4 * (4 * 128 * 128 + 3 * 2 * 128 * 256 + 8 * 128 + 128 * 128) + 128 * 256;
+        shape.StepFlops.ShouldBe(3.0 * 2 * perToken * 2048);
+    }
+
+    [Fact]
+    public void Worker_AskedForSteps_AnswersWithTimesMemoryAndAFallingLoss()
+    {
+        using var output = new StringWriter();
+
+        BenchWorker.Run(() => new BenchWork(BenchShape.All[0], BenchWorkKind.Train), new StringReader("1\n3\n"), output);
+
+        var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
+        turns.Select(t => t.Seconds.Count).ShouldBe([1, 3]);
+        turns[0].Loss.ShouldBe(Math.Log(256), 0.3);
+        turns[1].StepBytes.ShouldBeGreaterThan(4 * 4 * BenchShape.All[0].Config.TotalParameters); // weights, gradients, moments
+    }
+
+    [Fact]
+    public void GrowthCost_OfTwoResults_ComparesAddedTimeWithTraffic()
+    {
+        var peaks = new MachinePeaks(200, 190, 200, 2, MemoryGigabytes: 20) { NumericsClass = "test" };
+        var added = 28.0 * (Parameters("small-64") - Parameters("small")) / 20e9;
+
+        var cost = GrowthCost.Of(Result("small", seconds: 0.5), Result("small-64", seconds: 0.5 + 1.5 * added), peaks);
+
+        cost.Ratio.ShouldBe(1.5, 1e-6);
+    }
+
+    private static long Parameters(string shape) => BenchShape.All.Single(s => s.Name == shape).Config.TotalParameters;
+
+    private static SpeedResult Result(string shape, double seconds) => new()
+    {
+        Shape = shape,
+        Work = BenchWorkKind.Train,
+        Parameters = Parameters(shape),
+        TokensPerSecond = 2048 / seconds,
+        GemmShare = 0.5,
+        PeakBytes = 1,
+    };
+}

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Stages.Data;
+using Espalier.Stages.Worker;
+
+namespace Espalier.Stages.Tests;
+
+/// <summary>What a worker says of its stages, and the keys that follow.</summary>
+public sealed class OfferedStagesTests
+{
+    [Fact]
+    public void KeyOf_DatasetOnAnotherThreadCount_IsTheSame()
+    {
+        var (few, many) = (Offered("torch;cpu;threads=1"), Offered("torch;cpu;threads=64"));
+
+        few.KeyOf(Assignment(StageKinds.Dataset)).ToDigest().ShouldBe(many.KeyOf(Assignment(StageKinds.Dataset)).ToDigest(), "text is the same on every machine");
+        few.Offers().Single(o => o.Kind == StageKinds.Dataset).ShouldBe(many.Offers().Single(o => o.Kind == StageKinds.Dataset), "either worker may make it");
+        few.KeyOf(Assignment("arithmetic")).ToDigest().ShouldNotBe(many.KeyOf(Assignment("arithmetic")).ToDigest());
+    }
+
+    [Fact]
+    public void Advertise_Stages_SayWhatTheyAreLike()
+    {
+        var stages = Offered("torch").Advertise().ToDictionary(s => s.Kind);
+
+        stages[StageKinds.Dataset].Traits!.Outputs.ShouldBe([OutputNames.Data]);
+        stages[StageKinds.Dataset].NumericsClass.ShouldBe(NumericsClasses.Any);
+        stages["arithmetic"].Traits!.DependsOnNumerics.ShouldBeTrue();
+        stages["arithmetic"].NumericsClass.ShouldBe("torch");
+    }
+
+    private static OfferedStages Offered(string numerics) => new([new DatasetStage(), new Arithmetic()], new StageWorkerOptions(), new Numerics(numerics));
+
+    private static StepAssignment Assignment(string kind) => new()
+    {
+        Step = new StepAddress(Guid.Empty, "a", Digest.Of("a"u8)),
+        Kind = kind,
+        Fence = 1,
+        Lease = TimeSpan.FromSeconds(15),
+        Options = JsonSerializer.SerializeToElement(new { source = "corpus:general" }),
+        Inputs = [],
+        Device = "cpu",
+    };
+
+    private sealed record Options
+    {
+        [Option("Nothing.")]
+        public int Seed { get; init; }
+    }
+
+    private sealed class Arithmetic : IStage
+    {
+        public string Kind => "arithmetic";
+
+        public Type OptionsType => typeof(Options);
+
+        public StageTraits Traits { get; } = new();
+
+        public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    private sealed class Numerics(string value) : INumericsClass
+    {
+        public string Value => value;
+    }
+}
