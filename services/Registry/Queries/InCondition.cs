@@ -6,17 +6,17 @@ using Npgsql;
 namespace Espalier.Registry.Queries;
 
 /// <summary>
-/// Conditions over lists. However long the list is, the statement keeps its text: what is known of a statement (its plan, the
-/// code that reads its rows) is kept by its text.
+/// A condition "column in list". The text of the statement does not depend on the length of the list, so prepared plans and
+/// Dapper's row readers, which are cached by that text, are reused.
 /// </summary>
-internal static class Lists
+internal static class InCondition
 {
     /// <summary>A column has one of the values of a list parameter: an array on PostgreSQL, JSON on SQLite.</summary>
-    public static string In(DbConnection connection, string column, string list) =>
+    public static string Sql(DbConnection connection, string column, string list) =>
         connection is NpgsqlConnection ? $"{column} = any(@{list})" : $"{column} in (select value from json_each(@{list}))";
 
-    /// <summary>The parameter for <see cref="In"/>.</summary>
-    public static DynamicParameters Of<T>(DbConnection connection, string list, IReadOnlyCollection<T> values)
+    /// <summary>The parameter for <see cref="Sql"/>.</summary>
+    public static DynamicParameters Parameter<T>(DbConnection connection, string list, IReadOnlyCollection<T> values)
     {
         var parameters = new DynamicParameters();
         parameters.Add(list, connection is NpgsqlConnection ? values.ToArray() : JsonSerializer.Serialize(values));

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Espalier.Portal.Tests.Server;
 
-/// <summary>The way through to the orchestrator.</summary>
-public sealed class PortalForwarderTests
+/// <summary>Forwarding to the orchestrator.</summary>
+public sealed class OrchestratorForwarderTests
 {
     [Fact]
     public async Task Get_WithoutAKey_IsRefusedBeforeTheOrchestratorHearsOfIt()
@@ -39,10 +39,55 @@ public sealed class PortalForwarderTests
         using var stream = await client.GetStreamAsync("/api/v1/runs/1/events");
         using var reader = new StreamReader(stream);
 
-        // The second event is not sent before the first was read: a buffer on the way would hold both back for ever.
+        // The second event is not sent before the first was read: a buffer on the way would hold both back forever.
         (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe("data: first");
         goOn.SetResult();
         (await reader.ReadToEndAsync()).ShouldContain("data: second");
+    }
+
+    /// <summary>A run that waits for a worker has no events: its stream must open all the same.</summary>
+    [Fact]
+    public async Task Get_EventsBeforeTheFirst_BeginAtOnce()
+    {
+        var goOn = new TaskCompletionSource();
+        await using var host = await PortalHost.StartAsync(orchestrator => orchestrator.MapGet("/api/v1/runs/{id}/events", async (HttpContext context) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.Body.FlushAsync();
+            await goOn.Task;
+        }));
+        using var client = Authorized(host);
+
+        using var answer = await client.GetAsync("/api/v1/runs/1/events", HttpCompletionOption.ResponseHeadersRead).WaitAsync(TimeSpan.FromSeconds(30));
+
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
+        goOn.SetResult();
+    }
+
+    [Fact]
+    public async Task Headers_OtherThanTheNamedOnes_DoNotPass()
+    {
+        var heard = new List<string>();
+        await using var host = await PortalHost.StartAsync(orchestrator => orchestrator.MapGet("/api/v1/runs", (HttpContext context) =>
+        {
+            heard.AddRange(context.Request.Headers.Keys);
+            context.Response.Headers["Set-Cookie"] = "a=b";
+            context.Response.Headers["X-Secret"] = "1";
+            context.Response.Headers.ETag = "\"1\"";
+            return "ok";
+        }));
+        using var client = Authorized(host);
+        client.DefaultRequestHeaders.Add("Cookie", "espalier-session=x");
+        client.DefaultRequestHeaders.Add("X-Other", "1");
+        client.DefaultRequestHeaders.Add("Last-Event-ID", "7");
+
+        using var answer = await client.GetAsync("/api/v1/runs");
+
+        heard.ShouldContain("Last-Event-ID");
+        heard.ShouldBeSubsetOf(["Authorization", "Accept", "Content-Type", "Content-Length", "Last-Event-ID", "traceparent", "Host"]);
+        answer.Headers.ETag!.Tag.ShouldBe("\"1\"");
+        answer.Headers.Contains("Set-Cookie").ShouldBeFalse();
+        answer.Headers.Contains("X-Secret").ShouldBeFalse();
     }
 
     [Fact]

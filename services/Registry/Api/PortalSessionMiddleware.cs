@@ -4,22 +4,19 @@ using Microsoft.Extensions.Primitives;
 namespace Espalier.Registry.Api;
 
 /// <summary>
-/// Turns the session cookie of a request into the key that it stands for, so that everything behind sees an ordinary
+/// Replaces the session of a request by the key that it stands for, so that everything behind sees an ordinary
 /// <c>Authorization</c> header. A request that changes something counts only when the portal's own script sent it: another site
 /// can neither set the header <see cref="Header"/> nor have our origin.
 /// </summary>
-internal sealed class PortalSessionCookie(RequestDelegate next, PortalSessions sessions)
+internal sealed class PortalSessionMiddleware(RequestDelegate next)
 {
-    /// <summary>Name of the cookie.</summary>
-    public const string Name = "espalier-session";
-
     /// <summary>Header that every request of the portal carries.</summary>
     public const string Header = "X-Espalier-Request";
 
     public async Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (StringValues.IsNullOrEmpty(request.Headers.Authorization) && request.Cookies.TryGetValue(Name, out var id) && sessions.Find(id) is { } session)
+        if (StringValues.IsNullOrEmpty(request.Headers.Authorization) && PortalSession.Of(context) is { } session)
         {
             if (!IsSafe(request.Method) && !IsOwn(request))
             {
@@ -29,7 +26,7 @@ internal sealed class PortalSessionCookie(RequestDelegate next, PortalSessions s
                 return;
             }
             request.Headers.Authorization = $"Bearer {session.Key}";
-            context.Items[typeof(PortalSession)] = session;
+            context.Features.Set(session);
             if (session.Name.Length > 0)
                 context.Features.Set(new ApiPerson(session.Name));
         }
@@ -41,17 +38,6 @@ internal sealed class PortalSessionCookie(RequestDelegate next, PortalSessions s
         request.Headers[Header] == "1"
         && Uri.TryCreate(request.Headers.Origin, UriKind.Absolute, out var origin)
         && string.Equals(origin.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>How the cookie is set: no script reads it, no other site sends it.</summary>
-    public static CookieOptions Options(HttpRequest request, TimeSpan? age) => new()
-    {
-        HttpOnly = true,
-        SameSite = SameSiteMode.Strict,
-        Secure = request.IsHttps,
-        Path = "/",
-        MaxAge = age,
-        IsEssential = true,
-    };
 
     private static bool IsSafe(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
 }
