@@ -1,9 +1,9 @@
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 
 namespace Espalier.CptTrainer;
 

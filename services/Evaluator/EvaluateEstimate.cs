@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Evaluator.Tasks;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;

@@ -4,7 +4,7 @@ using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 using Espalier.Stages;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;

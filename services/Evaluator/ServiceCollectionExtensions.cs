@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Evaluator;
@@ -9,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
     public static IServiceCollection AddEvaluator(this IServiceCollection services) =>
-        services.AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageEstimate, EvaluateEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageEstimate, EvaluateEstimate>();
 }

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Pruner.Methods;
 using Espalier.Pruner.ExpertSelection;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Pruner;

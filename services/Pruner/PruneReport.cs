@@ -3,7 +3,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.ExpertSelection;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner;
 

@@ -7,9 +7,9 @@ using Espalier.Pruner.Methods;
 using Espalier.Pruner.ExpertSelection;
 using Espalier.Pruner.Slicing;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner;
 

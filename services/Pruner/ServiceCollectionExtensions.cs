@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Pruner;
@@ -9,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>prune</c>.</summary>
     public static IServiceCollection AddPruner(this IServiceCollection services) =>
-        services.AddSingleton<IStage, PruneStage>().AddSingleton<IStageEstimate, PruneEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, PruneStage>().AddSingleton<IStageEstimate, PruneEstimate>();
 }

@@ -1,6 +1,6 @@
 using Espalier.Modeling.WeightFormats;
 using Espalier.Quantizer.Methods;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 

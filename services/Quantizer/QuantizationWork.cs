@@ -7,7 +7,7 @@ using Espalier.Modeling.WeightFormats;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
 using static TorchSharp.torch;
 

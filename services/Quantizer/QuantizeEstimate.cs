@@ -2,7 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Quantizer;

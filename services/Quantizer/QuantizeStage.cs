@@ -8,8 +8,9 @@ using Espalier.Quantizer.Calibration;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
+using Espalier.Tokenizers;
 using Espalier.Modeling.Runtime;
 
 namespace Espalier.Quantizer;
@@ -43,7 +44,7 @@ public sealed class QuantizeStage : IStage
             var parts = await QuantizeLayersAsync(context, work, cancellationToken).ConfigureAwait(false);
             return await AssembleAsync(context, work, parts, cancellationToken).ConfigureAwait(false);
         }
-        catch (InvalidModelException e)
+        catch (Exception e) when (e is InvalidModelException or InvalidTokenizerException)
         {
             throw new UserInputException($"The model of step '{context.Step.Name}' cannot be quantized: {e.Message}", e);
         }

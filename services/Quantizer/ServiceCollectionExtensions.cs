@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Quantizer;
@@ -9,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
     public static IServiceCollection AddQuantizer(this IServiceCollection services) =>
-        services.AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageEstimate, QuantizeEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageEstimate, QuantizeEstimate>();
 }

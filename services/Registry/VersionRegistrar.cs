@@ -3,7 +3,6 @@ using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
-using Espalier.Modeling;
 using Espalier.Registry.Cards;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
@@ -57,7 +56,7 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         {
             Model = registration.Model,
             Checkpoint = registration.Checkpoint,
-            Shape = ShapeOf(reader),
+            Shape = StoredShape.Of(reader),
             Lineage = lineage,
             Names = await queries.NamesOfAsync([.. lineage.Select(n => n.Root)], cancellationToken).ConfigureAwait(false),
             Datasets = await DatasetsOfAsync(store, lineage, cancellationToken).ConfigureAwait(false),
@@ -87,25 +86,6 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
                 Tags = registration.Tags,
             },
             cancellationToken).ConfigureAwait(false);
-    }
-
-    private static ModelShape ShapeOf(CheckpointReader reader)
-    {
-        var stored = reader.Manifest.Tensors.Sum(t => t.Shape.Aggregate(1L, (product, extent) => product * extent));
-        try
-        {
-            var config = ModelConfig.Parse(reader.ReadFile("config.json"));
-            return new ModelShape
-            {
-                Family = config.Family, TotalParameters = config.TotalParameters, ActiveParameters = config.ActiveParameters,
-                Layers = config.Layers, Experts = config.Experts, ExpertsPerToken = config.ExpertsPerToken,
-            };
-        }
-        catch (Exception e) when (e is InvalidModelException or KeyNotFoundException)
-        {
-            // A family that the decoder does not run can be kept all the same; its weights are counted as they lie.
-            return new ModelShape { TotalParameters = stored, ActiveParameters = stored };
-        }
     }
 
     private static string? LicenceOf(CheckpointReader reader)

@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Upcycler;
@@ -9,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>upcycle</c>.</summary>
     public static IServiceCollection AddUpcycler(this IServiceCollection services) =>
-        services.AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageEstimate, UpcycleEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageEstimate, UpcycleEstimate>();
 }

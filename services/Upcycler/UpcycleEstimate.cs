@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Growth;

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics.X86;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages;
 using TorchSharp;
 using static TorchSharp.torch;

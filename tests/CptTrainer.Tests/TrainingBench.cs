@@ -8,8 +8,8 @@ using Espalier.CptTrainer;
 using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets;
 
 namespace Espalier.CptTrainer.Tests;
 

@@ -4,7 +4,7 @@ using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Routing;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using TorchSharp;
@@ -202,7 +202,7 @@ public sealed class EvaluateStageTests : IDisposable
         var stored = await _bench.OpenAsync(model);
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        using var decoder = MoeDecoder.Load(Tiny, new Stages.Checkpoints.StoredWeights(stored));
+        using var decoder = MoeDecoder.Load(Tiny, new Surgery.Checkpoints.StoredWeights(stored));
         var expected = decoder.Forward(tensor(new long[,] { { 1, 5, 9 }, { 7, 7, 7 } })).Logits;
         var bytes = new byte[2 * 3 * 258 * 4];
         tensors.Read("logits", bytes);

@@ -1,8 +1,8 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -5,7 +5,7 @@ using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using TorchSharp;

@@ -1,6 +1,6 @@
 using Espalier.Pipelines.Options;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Contracts;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Methods;

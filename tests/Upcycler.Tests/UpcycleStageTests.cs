@@ -2,7 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests;

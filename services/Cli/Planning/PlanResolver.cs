@@ -7,7 +7,7 @@ using Espalier.Pipelines.Expressions;
 using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Planning;
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 
 namespace Espalier.Cli.Planning;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Espalier.Pipelines.Planning;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 
 namespace Espalier.Cli.Planning;
 

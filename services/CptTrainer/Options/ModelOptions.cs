@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Pipelines.Options;
 
 namespace Espalier.CptTrainer.Options;

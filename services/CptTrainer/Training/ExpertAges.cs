@@ -3,7 +3,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using static TorchSharp.torch;
 
 namespace Espalier.CptTrainer.Training;

@@ -2,11 +2,11 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data;
-using Espalier.Stages.Data.Tokens;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets;
+using Espalier.Datasets.Tokens;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -77,7 +77,7 @@ public sealed class StartingPoint : IDisposable
         ITokenizer tokenizer;
         if (model.TrainedVocabulary() is { } size)
         {
-            tokenizer = await LearntVocabulary.OpenAsync(dataset, size, VocabularyBytes, context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+            tokenizer = await LearntVocabulary.OpenAsync(dataset, size, VocabularyBytes, context.Cache, context.Progress.Log, cancellationToken).ConfigureAwait(false);
         }
         else
             tokenizer = new ByteTokenizer();
@@ -91,9 +91,9 @@ public sealed class StartingPoint : IDisposable
         var config = DecoderFiles.ReadConfig(reader, name);
         try
         {
-            return (config, reader, TokenizerFiles.Load(path => reader.HasFile(path) ? reader.ReadFile(path) : null, config.VocabularySize, config.EosTokenId));
+            return (config, reader, StoredTokenizer.Load(reader, config));
         }
-        catch (InvalidModelException e)
+        catch (InvalidTokenizerException e)
         {
             throw new UserInputException($"The {name} cannot be trained: {e.Message}", e);
         }

@@ -1,9 +1,9 @@
 using Espalier.CptTrainer.Options;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Stages;
-using Espalier.Stages.Data;
-using Espalier.Stages.Data.Sampling;
-using Espalier.Stages.Data.Tokens;
+using Espalier.Datasets;
+using Espalier.Datasets.Sampling;
+using Espalier.Datasets.Tokens;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +26,7 @@ public sealed class TrainingData : IDisposable
     public static async Task<TrainingData> OpenAsync(
         StageContext context, TrainOptions options, TextDataset dataset, ITokenizer tokenizer, Device device, CancellationToken cancellationToken)
     {
-        var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+        var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         try
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);

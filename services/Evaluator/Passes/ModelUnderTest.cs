@@ -1,9 +1,9 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Passes;
@@ -39,7 +39,7 @@ internal sealed class ModelUnderTest : IDisposable
 
     /// <summary>Its tokenizer, loaded at the first call: ids that are given need none.</summary>
     public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () =>
-        TokenizerFiles.Load(name => _reader.HasFile(name) ? _reader.ReadFile(name) : null, Config.VocabularySize, Config.EosTokenId));
+        StoredTokenizer.Load(_reader, Config));
 
     /// <summary>Digest of its tokenizer; null when it has none that can be used.</summary>
     public string? TokenizerDigest
@@ -87,7 +87,7 @@ internal sealed class ModelUnderTest : IDisposable
         {
             return load();
         }
-        catch (InvalidModelException e)
+        catch (Exception e) when (e is InvalidModelException or InvalidTokenizerException)
         {
             throw new UserInputException($"The model of '{step}' cannot be evaluated: {e.Message}", e);
         }

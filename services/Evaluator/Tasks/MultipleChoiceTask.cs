@@ -4,7 +4,7 @@ using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Statistics;
 using Espalier.Evaluator.Texts;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Tasks;

@@ -1,5 +1,5 @@
 using Espalier.Contracts;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 
 namespace Espalier.Evaluator.Texts;
 

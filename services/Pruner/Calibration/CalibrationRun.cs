@@ -5,9 +5,9 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data.Sampling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets.Sampling;
+using Espalier.Surgery;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -51,7 +51,7 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
         var calibration = options.Calibration!;
         var tokens = await CalibrationSet.LoadAsync(
             context.Artifacts, context.Dataset("calibration.data"), source.LoadTokenizer(), calibration.Samples, calibration.Length, options.Seed,
-            context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+            context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         if (calibration.Length > _config.MaxPositions)
             throw new UserInputException($"'calibration.length' is {calibration.Length}, longer than the {_config.MaxPositions} positions of the model.");
         _batches = new CalibrationBatches(tokens, calibration.Batch);

@@ -4,7 +4,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.ExpertSelection;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner.Slicing;
 

@@ -1,8 +1,9 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
+using Espalier.Artifacts.Checkpoints;
 
 namespace Espalier.Upcycler.Growth;
 

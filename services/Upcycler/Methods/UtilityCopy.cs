@@ -1,5 +1,5 @@
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Methods;

@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.ExpertSelection;

@@ -46,7 +46,7 @@ public sealed record RouterWeights(int Layer, int Width, float[] Rows, float[]? 
     }
 
     /// <summary>Adds normal noise to the rows from <paramref name="first"/> on, in place.</summary>
-    internal RouterWeights WithNoise(int first, double size, Espalier.Stages.Surgery.KeyedRandom random)
+    internal RouterWeights WithNoise(int first, double size, Espalier.Surgery.KeyedRandom random)
     {
         for (var i = first * Width; i < Rows.Length; i++)
             Rows[i] = (float)(Rows[i] + size * random.NextNormal());

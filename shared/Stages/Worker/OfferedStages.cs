@@ -4,22 +4,15 @@ using Espalier.Pipelines.Options;
 
 namespace Espalier.Stages.Worker;
 
-/// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
-public interface INumericsClass
-{
-    /// <summary>The class; asking may load the tensor library.</summary>
-    string Value { get; }
-}
-
 /// <summary>The stages that this process offers.</summary>
 internal sealed class OfferedStages
 {
     private readonly StageWorkerOptions _options;
-    private readonly INumericsClass _numerics;
+    private readonly INumericsClass? _numerics;
     private readonly Dictionary<string, IStage> _stages;
     private IReadOnlyList<StageOffer>? _offers;
 
-    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass numerics)
+    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass? numerics = null)
     {
         _options = options;
         _numerics = numerics;
@@ -57,5 +50,5 @@ internal sealed class OfferedStages
         }),
     ];
 
-    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics.Value);
+    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics?.Value ?? NumericsClasses.Any);
 }

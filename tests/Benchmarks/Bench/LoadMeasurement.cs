@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.TestKit.Families;
 

@@ -1,5 +1,5 @@
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Routers;

@@ -54,11 +54,11 @@ public sealed class LargeGrowthTests
 
     private static byte[] Random(string name, long[] shape)
     {
-        var random = new Stages.Surgery.KeyedRandom(1, 0, name);
+        var random = new Surgery.KeyedRandom(1, 0, name);
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
         for (var i = 0; i < values.Length; i++)
             values[i] = (float)random.NextSymmetric(1);
-        return Stages.Surgery.FloatBytes.FromFloats("BF16", values);
+        return Artifacts.Checkpoints.FloatBytes.FromFloats("BF16", values);
     }
 
     private static IEnumerable<(string Name, long[] Shape)> Others(ModelConfig c)

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Routers;
 
 namespace Espalier.Upcycler.Tests.Routers;

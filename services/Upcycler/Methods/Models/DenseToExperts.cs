@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Growth;
 using TorchSharp;

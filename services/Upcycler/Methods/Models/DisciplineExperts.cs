@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Growth;
 
 namespace Espalier.Upcycler.Methods.Models;
