@@ -15,6 +15,7 @@ public sealed class ProjectReferenceTests
         // and the artifact store, the workers and the orchestrator all reach such boundaries, so it is a leaf of its own.
         ["FaultInjection"] = [],
         ["Hosting"] = [],
+        ["Database"] = ["Contracts"],
         ["Modeling"] = ["Kernels"],
         ["Artifacts"] = ["Contracts", "FaultInjection"],
         ["Pipelines"] = ["Contracts"],

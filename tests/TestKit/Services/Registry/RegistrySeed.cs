@@ -43,7 +43,7 @@ public static class RegistrySeed
         await InsertAsync(connection, "registry_artifact", ["root", "kind", "step_key", "run_id", "step", "stage", "method", "seconds"],
             Enumerable.Range(0, count).Select(i => new object[] { Root(i).Hex, "checkpoint", Digest.Of(BitConverter.GetBytes(-i - 1)).Hex, Guid.Empty.ToString("D"), "cpt", "train", "", 12.5 }));
         await InsertAsync(connection, "registry_edge", ["child", "parent", "relation"], Enumerable.Range(models, count - models).Select(i => new object[] { Root(i).Hex, Root(i - models).Hex, "trained" }));
-        await InsertAsync(connection, "registry_event", ["id", "kind", "model", "body", "created_at", "published"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, "model.registered", Model(i % models), "{}", Time(i), 1 }));
+        await InsertAsync(connection, "registry_event", ["id", "kind", "model", "body", "created_at"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, "model.registered", Model(i % models), "{}", Time(i) }));
         await InsertAsync(connection, "registry_storage", ["version_id", "logical", "frees"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, 1_000_000L, Spread(i, 20) * 1000L }));
         await InsertAsync(connection, "registry_storage_total", ["only_row", "logical", "physical", "unreferenced", "versions", "made_at"], [[1, count * 1_000_000L, count * 400_000L, 0L, (long)count, Time(count)]]);
         await using var command = connection.CreateCommand();
