@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 using Espalier.Stages.Surgery;
 
 namespace Espalier.Pruner;

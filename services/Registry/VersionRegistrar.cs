@@ -10,7 +10,7 @@ using Espalier.Registry.Queries;
 
 namespace Espalier.Registry;
 
-/// <summary>What somebody who registers a checkpoint says; the rest is read from the store.</summary>
+/// <summary>What a caller states when registering a checkpoint; the rest is read from the store.</summary>
 public sealed record Registration
 {
     /// <summary>Model name.</summary>
@@ -45,7 +45,7 @@ public sealed record Registration
 public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries queries, TimeProvider time)
 {
     /// <summary>Reads the checkpoint's configuration, ancestry and receipts, writes its card and registers it.</summary>
-    /// <exception cref="UserInputException">The artifact is no checkpoint, or a name is wrong.</exception>
+    /// <exception cref="UserInputException">The artifact is not a checkpoint, or a name is wrong.</exception>
     public async Task<(ModelVersion Version, bool IsNew)> RegisterAsync(ArtifactStore store, Registration registration, CancellationToken cancellationToken)
     {
         ModelRegistry.ValidateName(registration.Model, "model name");
@@ -154,7 +154,7 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         }
         catch (MissingBlobException)
         {
-            return 0; // an ancestor vanished in between: nobody can say what is new
+            return 0; // an ancestor vanished in between: how much is new is unknown
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
     /// <summary>Sums per layer; without calibration they are empty.</summary>
     public async Task<IReadOnlyList<LayerSums>> RunAsync(PruneOptions options, CancellationToken cancellationToken)
     {
-        var sums = Enumerable.Range(0, _config.Layers).Select(_ => new LayerSums(_config.Experts, _config.ExpertSize)).ToList();
+        var sums = Enumerable.Range(0, _config.Layers).Select(_ => new LayerSums(_config.Experts, _config.ExpertSize, method.Sums(context.Options))).ToList();
         if (need == CalibrationNeed.None || options.Ratio == 0)
             return sums;
         var position = await RestoreAsync(sums, cancellationToken).ConfigureAwait(false);

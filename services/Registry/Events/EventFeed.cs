@@ -2,7 +2,7 @@ using Dapper;
 
 namespace Espalier.Registry.Events;
 
-/// <summary>Reads events as they come, for everybody who follows them.</summary>
+/// <summary>Reads events as they are recorded, for event streams.</summary>
 public sealed class EventFeed(RegistryDatabase database)
 {
     private const int Batch = 200;

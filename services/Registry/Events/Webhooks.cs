@@ -6,7 +6,7 @@ using Espalier.Registry.Queries;
 
 namespace Espalier.Registry.Events;
 
-/// <summary>An address that is told about events.</summary>
+/// <summary>An address that events are sent to.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Url">Where deliveries go.</param>
 /// <param name="Events">Kinds of events.</param>

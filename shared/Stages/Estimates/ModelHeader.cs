@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
+using Espalier.Modeling.WeightFormats;
 
 namespace Espalier.Stages.Estimates;
 
@@ -29,7 +30,8 @@ public sealed record ModelHeader(ModelConfig Config, bool HasRouterBias, bool Ha
     public IReadOnlyList<string> BeyondPlain =>
     [
         .. HasRouterBias ? ["router bias"] : Array.Empty<string>(),
-        .. HasSelectionBias && Config.Family != "deepseek_v3" ? ["selection bias"] : Array.Empty<string>(),
+        .. HasSelectionBias && !ModelFamily.Of(Config.Family).HasSelectionBias ? ["selection bias"] : Array.Empty<string>(),
+        .. Config.Quantization is { } packed && !WeightFormat.Of(packed.Format).IsPublished ? [$"weights stored as {packed.Format}"] : Array.Empty<string>(),
         .. Config.BeyondFamily,
     ];
 
