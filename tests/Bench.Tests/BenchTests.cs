@@ -32,7 +32,8 @@ public class BenchTests
 
         BenchWorker.Run(() => new BenchWork(BenchShape.All[0], BenchWorkKind.Train), new StringReader("1\n3\n"), output);
 
-        var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
+        var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
         turns.Select(t => t.Seconds.Count).ShouldBe([1, 3]);
         turns[0].Loss.ShouldBe(Math.Log(256), 0.3);
         turns[1].StepBytes.ShouldBeGreaterThan(4 * 4 * BenchShape.All[0].Config.TotalParameters); // weights, gradients, moments
@@ -47,6 +48,19 @@ public class BenchTests
         var cost = GrowthCost.Of(Result("small", seconds: 0.5), Result("small-64", seconds: 0.5 + 1.5 * added), peaks);
 
         cost.Ratio.ShouldBe(1.5, 1e-6);
+    }
+
+    [Fact]
+    public void Markdown_OfAResult_HasOneRowForItAndNamesThePeer()
+    {
+        var peaks = new MachinePeaks(200, 190, 200, 2, MemoryGigabytes: 20) { NumericsClass = "test" };
+        var result = Result("small", seconds: 0.5) with { Ratio = 1.5, Peer = "libtorch-2.10.0", PeerTokensPerSecond = 2731, PeerMode = "fp32" };
+
+        var lines = BenchMarkdown.Of(peaks, [result], growth: null, load: null).Split('\n');
+
+        var row = lines.Single(l => l.StartsWith("| small", StringComparison.Ordinal));
+        row.ShouldContain("| libtorch-2.10.0 | 2,731 fp32 |");
+        row.Count(c => c == '|').ShouldBe(lines.Single(l => l.StartsWith("|---", StringComparison.Ordinal)).Count(c => c == '|'));
     }
 
     private static long Parameters(string shape) => BenchShape.All.Single(s => s.Name == shape).Config.TotalParameters;
