@@ -22,9 +22,12 @@ internal sealed class TrainEstimate : IStageEstimate
         var options = step.Read<TrainOptions>();
         var plan = TrainPlan.Of(options);
         var source = step.FindModel();
-        var start = source?.Config ?? (options.Model ?? throw new UserInputException($"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from.")).ToConfig(options.Model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
+        var model = options.Model ?? (source is not null ? null : throw new UserInputException(
+            $"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from."));
+        var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
         if (options.Length > start.MaxPositions)
-            throw new UserInputException($"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
+            throw new UserInputException(
+                $"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
         var config = start with
         {
             Quantization = null,
@@ -38,7 +41,8 @@ internal sealed class TrainEstimate : IStageEstimate
         {
             Model = model,
             NewBytes = model.SizeBytes + model.ManifestBytes + StateBytes * config.TotalParameters,
-            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
+            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
+                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
     }
