@@ -35,12 +35,12 @@ internal sealed class TrainEstimate : IStageEstimate
             ExpertsPerToken = start.TargetExpertsPerToken ?? start.ExpertsPerToken,
             TargetExpertsPerToken = null,
         };
-        var model = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
+        var trained = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
         var casts = options.Precision == Precision.Bf16 ? 2 : 0;
         return new StepEstimate
         {
-            Model = model,
-            NewBytes = model.SizeBytes + model.ManifestBytes + StateBytes * config.TotalParameters,
+            Model = trained,
+            NewBytes = trained.SizeBytes + trained.ManifestBytes + StateBytes * config.TotalParameters,
             MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
                 + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
