@@ -35,6 +35,7 @@ internal sealed class OrchestratorForwarder : IDisposable
             context.UseDefaultForwarders = false; // no X-Forwarded-*
             context.CopyResponseTrailers = false;
             context.AddRequestHeadersAllowed(RequestHeaders).AddResponseHeadersAllowed(ResponseHeaders);
+            context.AddResponseTransform(BeginEventsAsync);
         });
     }
 
@@ -49,13 +50,29 @@ internal sealed class OrchestratorForwarder : IDisposable
         var error = await _forwarder.SendAsync(context, _orchestrator, _client, Request, _headers).ConfigureAwait(false);
         if (error == ForwarderError.None || context.Response.HasStarted)
             return;
-        if (context.GetForwarderErrorFeature()?.Exception is BadHttpRequestException refused)
+        if (Refusal(context.GetForwarderErrorFeature()?.Exception) is { } refused)
             await RefuseAsync(context, refused.Message, refused.StatusCode).ConfigureAwait(false);
         else
             await RefuseAsync(context, "The orchestrator does not answer; try again in a moment.").ConfigureAwait(false);
     }
 
     public void Dispose() => _client.Dispose();
+
+    // A stream of events may have none for a long time; without this its headers would wait for the first.
+    private static async ValueTask BeginEventsAsync(ResponseTransformContext context)
+    {
+        if (context.ProxyResponse?.Content.Headers.ContentType?.MediaType == "text/event-stream")
+            await context.HttpContext.Response.StartAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The server's own refusal of the request, such as a body that is too large, among the errors of forwarding it.</summary>
+    private static BadHttpRequestException? Refusal(Exception? error) => error switch
+    {
+        BadHttpRequestException refused => refused,
+        AggregateException several => several.Flatten().InnerExceptions.Select(Refusal).FirstOrDefault(refused => refused is not null),
+        null => null,
+        _ => Refusal(error.InnerException),
+    };
 
     private static Task RefuseAsync(HttpContext context, string reason, int status = StatusCodes.Status503ServiceUnavailable) =>
         TypedResults.Problem(reason, statusCode: status).ExecuteAsync(context);

@@ -266,6 +266,7 @@ public sealed class StepLedgerTests : IDisposable
     [Fact]
     public async Task Sweep_DamagedRun_IsPassedOverAndTheOthersAreSwept()
     {
+        await _ledger.AdvertiseAsync();
         var damaged = await _ledger.SubmitAsync("a");
         var sound = await _ledger.SubmitAsync("a");
         await _ledger.PrepareAsync();

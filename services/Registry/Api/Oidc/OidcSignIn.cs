@@ -23,6 +23,7 @@ internal static class OidcSignIn
     /// <summary>Where the identity provider sends the browser back to.</summary>
     public const string CallbackPath = Path + "/callback";
 
+    private static readonly string[] Algorithms = [SecurityAlgorithms.RsaSha256, SecurityAlgorithms.EcdsaSha256];
     private const int SmallestRsaKeyBits = 2048, LongestName = 100, LongestAnswerBytes = 1 << 20;
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(2), AnswerLimit = TimeSpan.FromSeconds(10), SignInLimit = TimeSpan.FromMinutes(10);
 
@@ -74,7 +75,7 @@ internal static class OidcSignIn
             IssuerValidator = (actual, _, _) => actual == issuer ? actual : throw new SecurityTokenInvalidIssuerException($"The token's issuer is not '{issuer}'.") { InvalidIssuer = actual },
             ValidAudience = portal.Oidc.ClientId,
             ClockSkew = ClockSkew,
-            ValidAlgorithms = [SecurityAlgorithms.RsaSha256, SecurityAlgorithms.EcdsaSha256],
+            ValidAlgorithms = Algorithms,
             ValidateIssuerSigningKey = true,
             IssuerSigningKeyValidator = (key, _, _) => key is not (RsaSecurityKey or X509SecurityKey or JsonWebKey { Kty: "RSA" }) || key.KeySize >= SmallestRsaKeyBits,
         };
@@ -91,6 +92,9 @@ internal static class OidcSignIn
         },
         OnTokenValidated = context =>
         {
+            // In the code flow the package takes unsigned tokens, as the specification allows; here every token must be signed.
+            if (string.IsNullOrEmpty(context.SecurityToken.RawSignature) || !Algorithms.Contains(context.SecurityToken.Header.Alg))
+                context.Fail(new SecurityTokenInvalidSignatureException("The token is not signed with an algorithm that is accepted here."));
             // The package checks azp where it is; OpenID Connect Core 3.1.3.7 wants it in a token for several audiences.
             if (context.SecurityToken.Audiences.Skip(1).Any() && string.IsNullOrEmpty(context.SecurityToken.Payload.Azp))
                 context.Fail(new SecurityTokenInvalidAudienceException("The token is for several audiences and has no azp."));
