@@ -14,7 +14,7 @@ public static class ServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
-        services.AddSingleton<IStageEstimate, TrainEstimate>();
+        services.AddStageEstimate<TrainEstimate>();
         return services;
     }
 }

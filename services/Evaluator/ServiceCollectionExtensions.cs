@@ -8,5 +8,5 @@ namespace Espalier.Evaluator;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
-    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageEstimate, EvaluateEstimate>();
+    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddStageEstimate<EvaluateEstimate>();
 }

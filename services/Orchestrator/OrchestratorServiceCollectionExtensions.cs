@@ -27,7 +27,7 @@ public static class OrchestratorServiceCollectionExtensions
             ? new PostgresLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>())
             : new SqliteLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
-        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>();
+        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>().AddSingleton<PlanResolution>();
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();

@@ -8,5 +8,5 @@ namespace Espalier.Pruner;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>prune</c>.</summary>
-    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>().AddSingleton<IStageEstimate, PruneEstimate>();
+    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>().AddStageEstimate<PruneEstimate>();
 }

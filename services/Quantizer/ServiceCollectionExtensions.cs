@@ -8,5 +8,5 @@ namespace Espalier.Quantizer;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
-    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageEstimate, QuantizeEstimate>();
+    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddStageEstimate<QuantizeEstimate>();
 }

@@ -8,5 +8,5 @@ namespace Espalier.Upcycler;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>upcycle</c>.</summary>
-    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageEstimate, UpcycleEstimate>();
+    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>();
 }

@@ -6,8 +6,8 @@ namespace Espalier.Upcycler;
 public sealed record RouterOptions
 {
     /// <summary>Name of the method.</summary>
-    /// <value>copy</value>
-    [Option("How the router gets its new rows.", ChoicesOf = typeof(Routers.IRouterExtension))]
+    /// <value>copy; where the whole block is left out, what <see cref="UpcycleOptions.Router"/> says</value>
+    [Option("How the router gets its new rows; copy when the block is given without it.", ChoicesOf = typeof(Routers.IRouterExtension))]
     public string Method { get; init; } = "copy";
 
     /// <summary>Size of the noise.</summary>
