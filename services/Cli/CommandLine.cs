@@ -26,9 +26,12 @@ internal static class CommandLine
         """;
 
     /// <summary>Runs one command.</summary>
-    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken) => RunAsync(Create(terminal), args, terminal, cancellationToken);
+
+    /// <summary>Runs one command of <paramref name="root"/>.</summary>
+    public static async Task<int> RunAsync(RootCommand root, string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
-        var parsed = Create(terminal).Parse(args);
+        var parsed = root.Parse(args);
         var isJson = args.Contains(SharedOptions.JsonName);
         if (parsed.Errors.Count > 0)
             return Refuse(terminal, isJson, [.. parsed.Errors.Select(e => new Problem("command line", 0, 0, e.Message))]);
@@ -84,7 +87,6 @@ internal static class CommandLine
         PromoteCommand.Create(terminal),
         GcCommand.Create(terminal),
         DoctorCommand.Create(terminal),
-        BenchCommand.Create(terminal),
     };
 
     private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems)

@@ -1,27 +1,33 @@
 using Espalier.Messaging;
 using Espalier.Messaging.Broker;
+using Polly;
+using Polly.Retry;
 
 namespace Espalier.Orchestrator;
 
-/// <summary>Makes sure that there is a place for hints that were delivered too often, whoever set the broker up. Tries until the broker answers.</summary>
+/// <summary>Makes sure that there is a place for hints that were delivered too often, whoever set the broker up.</summary>
 internal sealed class DeadLetterQueue(MessagingOptions messaging, TimeProvider time, ILogger<DeadLetterQueue> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (messaging.Transport == MessagingTransport.RabbitMq && !stoppingToken.IsCancellationRequested)
+        if (messaging.Transport != MessagingTransport.RabbitMq)
+            return;
+        var retry = new RetryStrategyOptions
         {
-            try
+            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is not null && !stoppingToken.IsCancellationRequested),
+            MaxRetryAttempts = int.MaxValue,
+            Delay = Pause,
+            UseJitter = true,
+            OnRetry = attempt =>
             {
-                await DeadLetters.EnsureAsync(messaging, stoppingToken).ConfigureAwait(false);
-                return;
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                OrchestratorLog.LoopFailed(logger, nameof(DeadLetterQueue), e);
-                await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
+                OrchestratorLog.LoopFailed(logger, nameof(DeadLetterQueue), attempt.Outcome.Exception!);
+                return ValueTask.CompletedTask;
+            },
+        };
+        var untilItAnswers = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(retry).Build();
+        await untilItAnswers.ExecuteAsync(
+            async token => await DeadLetters.EnsureAsync(messaging, token).ConfigureAwait(false), stoppingToken).ConfigureAwait(false);
     }
 }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Espalier.Hosting;
 using Espalier.Platform.Processes;
+using Polly;
+using Polly.Retry;
 
 namespace Espalier.Platform;
 
@@ -10,6 +12,15 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30), StableAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(150);
+
+    /// <summary>A server listens before it lets anybody in.</summary>
+    private static readonly ResiliencePipeline UntilItLetsUsIn = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+    {
+        ShouldHandle = new PredicateBuilder().Handle<System.Data.Common.DbException>().Handle<IOException>(),
+        MaxRetryAttempts = int.MaxValue,
+        Delay = Look,
+    }).Build();
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
@@ -91,19 +102,8 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     {
         while (!await Probes.IsReadyAsync(Plan.Probe, ended).ConfigureAwait(false))
             await Task.Delay(Look, ended).ConfigureAwait(false);
-        while (Plan.OnReady is { } onReady)
-        {
-            try
-            {
-                await onReady(ended).ConfigureAwait(false);
-                break;
-            }
-            catch (Exception e) when (e is System.Data.Common.DbException or IOException)
-            {
-                // It listens before it lets anybody in.
-                await Task.Delay(Look, ended).ConfigureAwait(false);
-            }
-        }
+        if (Plan.OnReady is { } onReady)
+            await UntilItLetsUsIn.ExecuteAsync(async token => await onReady(token).ConfigureAwait(false), ended).ConfigureAwait(false);
         say($"{Plan.Name} is ready");
         _ready.TrySetResult();
         changed();

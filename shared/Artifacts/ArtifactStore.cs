@@ -25,13 +25,13 @@ public sealed class ArtifactStore(IBlobStore blobs)
 
     /// <summary>Reads a manifest and checks that the bytes match its root.</summary>
     /// <exception cref="MissingBlobException">The store has no such manifest.</exception>
-    /// <exception cref="InvalidDataException">The blob is damaged, or is no manifest.</exception>
+    /// <exception cref="InvalidDataException">The blob is damaged, or is not a manifest.</exception>
     public async Task<Manifest> ReadAsync(Digest root, CancellationToken cancellationToken)
     {
         var length = await Blobs.FindLengthAsync(root, cancellationToken).ConfigureAwait(false)
             ?? throw new MissingBlobException(root, $"The store has no artifact {root.Hex}.");
         if (length > MaxManifestBytes)
-            throw new InvalidDataException($"{root.Short} is no manifest: {length} bytes; manifests have at most {MaxManifestBytes}.");
+            throw new InvalidDataException($"{root.Short} is not a manifest: {length} bytes; manifests have at most {MaxManifestBytes}.");
         var bytes = new byte[length];
         var stream = await Blobs.OpenReadAsync(root, 0, length, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
@@ -44,11 +44,11 @@ public sealed class ArtifactStore(IBlobStore blobs)
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{root.Short} is no manifest: {e.Message}", e);
+            throw new InvalidDataException($"{root.Short} is not a manifest: {e.Message}", e);
         }
     }
 
-    /// <summary>Commits a step's result: the first caller wins, and everybody reads back what won.</summary>
+    /// <summary>Commits a step's result: the first caller wins, and every caller reads back the winner.</summary>
     public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
     {
         await Blobs.CreateRecordAsync(StepRecord(stepKey), CanonicalJson.Serialize(commit), cancellationToken).ConfigureAwait(false);

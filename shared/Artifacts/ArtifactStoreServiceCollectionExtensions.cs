@@ -39,12 +39,18 @@ public static class ArtifactStoreServiceCollectionExtensions
             || options.Location.StartsWith("http://", StringComparison.Ordinal);
         // The location may hold a key or a signature, so it is not repeated.
         if (!isFile && !isAzure || options.Location == FilePrefix)
-            throw new UserInputException($"{StoreOptions.Section}:location must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL that is opened with the identity of the process.");
+            throw new UserInputException(
+                $"{StoreOptions.Section}:location must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL "
+                    + $"that is opened with the identity of the process.");
         // An identity's token goes over TLS only.
         if (options.Location.StartsWith("http://", StringComparison.Ordinal) && !options.Location.Contains("sig=", StringComparison.Ordinal))
-            throw new UserInputException($"{StoreOptions.Section}:location is an http URL without a signature: use https, which is opened with the identity of the process, or a SAS URL.");
+            throw new UserInputException(
+                $"{StoreOptions.Section}:location is an http URL without a signature: use https, which is opened with the identity of the "
+                    + $"process, or a SAS URL.");
         if (isAzure && !IsContainerName(options.Container))
-            throw new UserInputException($"{StoreOptions.Section}:container '{options.Container}' is no container name: 3 to 63 lower-case letters, digits and single dashes, beginning and ending with a letter or digit.");
+            throw new UserInputException(
+                $"{StoreOptions.Section}:container '{options.Container}' is not a container name: 3 to 63 lower-case letters, digits and "
+                    + $"single dashes, beginning and ending with a letter or digit.");
         if (options.CacheBytes < 0)
             throw new UserInputException($"{StoreOptions.Section}:cache-bytes is {options.CacheBytes}; it must not be negative.");
     }

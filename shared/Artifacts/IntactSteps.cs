@@ -25,7 +25,10 @@ public static class IntactSteps
         return commit;
     }
 
-    /// <summary>Whether a manifest and every blob that it names exist in full length. A blob that was cut off is stored anew when the work is done again.</summary>
+    /// <summary>
+    /// Whether a manifest and every blob that it names exist in full length. A blob that was cut off is stored again when
+    /// the work is done again.
+    /// </summary>
     public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
     {
         var blobs = new Dictionary<Digest, long>();

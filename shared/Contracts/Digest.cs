@@ -23,7 +23,7 @@ public readonly record struct Digest : IComparable<Digest>
     /// <summary>Whether this is <c>default</c>, which names nothing.</summary>
     public bool IsEmpty => _hex is null;
 
-    /// <summary>The first 12 hex digits, for people.</summary>
+    /// <summary>The first 12 hex digits, for messages and tables.</summary>
     public string Short => Hex[..12];
 
     /// <summary>The digest of some bytes.</summary>

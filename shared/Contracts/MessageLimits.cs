@@ -1,6 +1,9 @@
 namespace Espalier.Contracts;
 
-/// <summary>How large the parts of a message may be, so that no message is larger than <see cref="MostBytes"/>. What is larger travels by the artifact store.</summary>
+/// <summary>
+/// How large the parts of a message may be, so that no message is larger than <see cref="MostBytes"/>. What is larger
+/// travels by the artifact store.
+/// </summary>
 public static class MessageLimits
 {
     /// <summary>Bytes of a message as JSON.</summary>
@@ -15,7 +18,7 @@ public static class MessageLimits
     /// <summary>Outputs and metrics together in a <see cref="StepFinished"/>.</summary>
     public const int MostEntries = 128;
 
-    /// <summary>Characters of a text for people.</summary>
+    /// <summary>Characters of a text that is shown, such as a failure message.</summary>
     public const int LongestText = 4000;
 
     /// <summary>Characters of one line of a step's log.</summary>

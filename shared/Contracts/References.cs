@@ -9,7 +9,7 @@ public enum ArtifactKind
     /// <summary>Cleaned text, split into train and held-out documents.</summary>
     Dataset,
 
-    /// <summary>Results for people and gates: JSON and HTML files.</summary>
+    /// <summary>Results that readers and gates look at: JSON and HTML files.</summary>
     Report,
 
     /// <summary>Optimizer moments, step counter, random state and data cursor of a training run.</summary>

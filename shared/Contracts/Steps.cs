@@ -108,7 +108,7 @@ public sealed record StepAssignment
     /// <summary>Into how many parts to split what is held in memory at once; doubles with every attempt that ran out of memory.</summary>
     public int MemoryDivisor { get; init; } = 1;
 
-    /// <summary>The span that gave the step away, as a W3C trace parent; null when nobody collects traces.</summary>
+    /// <summary>The span that assigned the step, as a W3C trace parent; null when no traces are collected.</summary>
     public string? Trace { get; init; }
 }
 
@@ -150,7 +150,7 @@ public sealed record StepProgress
     /// <summary>The attempt's fencing number.</summary>
     public required int Fence { get; init; }
 
-    /// <summary>What the worker does now, for people: <c>training</c>, <c>layer 3 of 8</c>.</summary>
+    /// <summary>What the worker does now, as it is shown: <c>training</c>, <c>layer 3 of 8</c>.</summary>
     public string Phase { get; init; } = "";
 
     /// <summary>Units done.</summary>
@@ -168,7 +168,10 @@ public sealed record StepProgress
     /// <summary>Lines that the stage wrote since the last progress, oldest first.</summary>
     public IReadOnlyList<string> Log { get; init; } = [];
 
-    /// <summary>Newest load of each expert by layer, in percent of a fair share; null when the step routes nothing or has too many experts for a message.</summary>
+    /// <summary>
+    /// Newest load of each expert by layer, in percent of a fair share; null when the step routes nothing or has too many
+    /// experts for a message.
+    /// </summary>
     public IReadOnlyList<IReadOnlyList<int>>? ExpertLoad { get; init; }
 }
 
@@ -215,7 +218,7 @@ public sealed record StepFailed
     /// <summary>What kind of failure; <c>null</c> when the attempt was cancelled or released on purpose.</summary>
     public FailureClass? Failure { get; init; }
 
-    /// <summary>What went wrong and what to do, for people.</summary>
+    /// <summary>What went wrong and what to do, as it is shown.</summary>
     public required string Message { get; init; }
 }
 

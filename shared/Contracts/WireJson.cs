@@ -10,7 +10,7 @@ public static class WireJson
     /// <summary>The shared, read-only options.</summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: false);
 
-    /// <summary>The same, indented, for people.</summary>
+    /// <summary>The same, indented, for files and terminals.</summary>
     public static JsonSerializerOptions Indented { get; } = Create(indented: true);
 
     private static JsonSerializerOptions Create(bool indented)

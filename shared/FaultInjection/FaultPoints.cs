@@ -51,7 +51,7 @@ public static class FaultPoints
     /// <summary>Orchestrator: every statement of a transaction is done, the commit is not.</summary>
     public const string LedgerCommit = "ledger-commit";
 
-    /// <summary>Orchestrator: a transaction is committed, whoever waits for it does not know.</summary>
+    /// <summary>Orchestrator: a transaction is committed, its caller does not know yet.</summary>
     public const string LedgerCommitted = "ledger-committed";
 
     /// <summary>Worker: a hint arrived.</summary>

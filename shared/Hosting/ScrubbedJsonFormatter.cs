@@ -56,7 +56,8 @@ public static class LoggingBuilderExtensions
     {
         logging.ClearProviders();
         logging.Services.AddSingleton(_ => new SecretScrubber(configuration));
-        logging.Services.AddSingleton<ConsoleFormatter>(p => new ScrubbedJsonFormatter(p.GetRequiredService<SecretScrubber>(), p.GetService<TimeProvider>() ?? TimeProvider.System));
+        logging.Services.AddSingleton<ConsoleFormatter>(
+            p => new ScrubbedJsonFormatter(p.GetRequiredService<SecretScrubber>(), p.GetService<TimeProvider>() ?? TimeProvider.System));
         logging.AddConsole(console => console.FormatterName = ScrubbedJsonFormatter.FormatterName);
         // Whoever asks for readiness reads the answer; a line for every question says nothing new.
         logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);

@@ -51,6 +51,8 @@ public sealed partial class SecretScrubber
     [GeneratedRegex(@"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@:""]{1,200}(?::[^\s/@""]{0,200})?@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex CredentialInAddress();
 
-    [GeneratedRegex(@"\b((?:password|pwd|accountkey|sharedaccesssignature|sig|api[-_]?key)\s*=\s*)([^;&\s""]{1,2000})", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"\b((?:password|pwd|accountkey|sharedaccesssignature|sig|api[-_]?key)\s*=\s*)([^;&\s""]{1,2000})",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex CredentialInPair();
 }

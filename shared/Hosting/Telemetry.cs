@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using OpenTelemetry;
+using Npgsql;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -16,15 +15,10 @@ namespace Espalier.Hosting;
 public static class Telemetry
 {
     private const int HttpPort = 4318;
-    private const int MetricsMilliseconds = 10_000, FlushMilliseconds = 2000;
+    private const int MetricsMilliseconds = 10_000;
 
-    /// <summary>Sources of spans: ours, and those of the libraries that carry our messages and statements.</summary>
-    private static readonly string[] Sources = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore"];
-
-    private static readonly string[] Meters = ["Espalier.*", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "System.Runtime"];
-
-    /// <summary>Adds the exporters.</summary>
-    /// <exception cref="ArgumentException">The endpoint is no address, or the protocol is unknown.</exception>
+    /// <summary>Collects from this process, from a host's start to its end.</summary>
+    /// <exception cref="ArgumentException">The endpoint is not an address, or the protocol is unknown.</exception>
     public static IServiceCollection AddTelemetry(this IServiceCollection services, string service, IConfiguration configuration)
     {
         if (configuration["telemetry:endpoint"] is not { Length: > 0 } text)
@@ -38,61 +32,32 @@ public static class Telemetry
             "grpc" => false,
             var other => throw new ArgumentException($"telemetry:protocol is '{other}': expected grpc or http."),
         };
-        services.AddSingleton(_ => new Exporters(service, endpoint, isHttp));
-        return services.AddHostedService(provider => provider.GetRequiredService<Exporters>());
-    }
-
-    /// <summary>For a process without a running host: begins to collect. Disposing the result sends the rest.</summary>
-    public static async Task<IAsyncDisposable> StartAsync(IServiceProvider services)
-    {
-        var exporters = services.GetService<Exporters>();
-        if (exporters is not null)
-            await exporters.StartAsync(CancellationToken.None).ConfigureAwait(false);
-        return new Running(exporters);
-    }
-
-    private sealed class Running(Exporters? exporters) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync() => await (exporters?.StopAsync(CancellationToken.None) ?? Task.CompletedTask).ConfigureAwait(false);
-    }
-
-    private sealed class Exporters(string service, Uri endpoint, bool isHttp) : IHostedService, IDisposable
-    {
-        private TracerProvider? _traces;
-        private MeterProvider? _metrics;
-
-        public Task StartAsync(CancellationToken cancellationToken)
-        {
-            var resource = ResourceBuilder.CreateDefault().AddService($"espalier-{service}");
-            _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Sources)
-                .AddOtlpExporter(o => Set(o, "v1/traces")).Build();
-            _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Meters)
-                .AddOtlpExporter((o, reader) =>
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService($"espalier-{service}"))
+            .WithTracing(traces => traces
+                .AddSource("Espalier.*", "MassTransit").AddAspNetCoreInstrumentation().AddNpgsql()
+                .AddOtlpExporter(exporter => SetAddress(exporter, "v1/traces")))
+            .WithMetrics(metrics => metrics
+                .AddMeter("Espalier.*", "MassTransit", "System.Runtime").AddAspNetCoreInstrumentation().AddNpgsqlInstrumentation()
+                .AddOtlpExporter((exporter, reader) =>
                 {
-                    Set(o, "v1/metrics");
+                    SetAddress(exporter, "v1/metrics");
                     reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = MetricsMilliseconds;
-                }).Build();
-            return Task.CompletedTask;
-        }
+                }));
+        return services;
 
-        public Task StopAsync(CancellationToken cancellationToken)
+        // Over gRPC the path is part of the protocol; over HTTP it is ours to name.
+        void SetAddress(OtlpExporterOptions exporter, string path)
         {
-            _traces?.ForceFlush(FlushMilliseconds);
-            _metrics?.ForceFlush(FlushMilliseconds);
-            return Task.CompletedTask;
+            exporter.Protocol = isHttp ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
+            exporter.Endpoint = isHttp ? new Uri(endpoint.AbsoluteUri.TrimEnd('/') + "/" + path) : endpoint;
         }
+    }
 
-        public void Dispose()
-        {
-            _traces?.Dispose();
-            _metrics?.Dispose();
-        }
-
-        /// <summary>Over gRPC the path is part of the protocol; over HTTP it is ours to name.</summary>
-        private void Set(OtlpExporterOptions options, string path)
-        {
-            options.Protocol = isHttp ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
-            options.Endpoint = isHttp ? new Uri(endpoint.AbsoluteUri.TrimEnd('/') + "/" + path) : endpoint;
-        }
+    /// <summary>For a process whose host is built but never started: begins to collect. Disposing the services sends the rest.</summary>
+    public static void Start(IServiceProvider services)
+    {
+        services.GetService<TracerProvider>();
+        services.GetService<MeterProvider>();
     }
 }

@@ -30,10 +30,13 @@ internal sealed class MessageSizeGuard : ISendObserver, IPublishObserver
         if (typeof(T).Namespace != typeof(MessageLimits).Namespace)
             return Task.CompletedTask;
         return context.Serializer.GetMessageBody(context).GetBytes().Length is var bytes && bytes > MessageLimits.MostBytes + EnvelopeBytes
-            ? Task.FromException(new MessageTooLargeException($"A message {typeof(T).Name} of {bytes} bytes is not sent: {MessageLimits.MostBytes} is the most. What is larger belongs in the artifact store."))
+            ? Task.FromException(
+                new MessageTooLargeException(
+                    $"A message {typeof(T).Name} of {bytes} bytes is not sent: {MessageLimits.MostBytes} is the most. What is larger "
+                        + $"belongs in the artifact store."))
             : Task.CompletedTask;
     }
 }
 
-/// <summary>A message is larger than messages may be.</summary>
+/// <summary>A message exceeds the size limit.</summary>
 public sealed class MessageTooLargeException(string message) : MassTransitException(message);

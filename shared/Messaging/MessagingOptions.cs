@@ -44,12 +44,6 @@ public sealed class MessagingOptions
     /// <value>10 minutes; 1 second to 10 minutes</value>
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>
-    /// How long an endpoint may be deaf to a broker that answers before the process ends, to be started anew by its supervisor.
-    /// </summary>
-    /// <value>12 seconds; 1 second to 1 hour</value>
-    public TimeSpan DeafLimit { get; set; } = TimeSpan.FromSeconds(12);
-
     /// <summary>Deliveries of one work hint before the broker gives it up.</summary>
     /// <value>5; 1 to 100</value>
     public int DeliveryLimit { get; set; } = 5;
@@ -75,8 +69,6 @@ public sealed class MessagingOptions
             yield return ("start-timeout", start);
         if (Range(HintLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) is { } hint)
             yield return ("hint-lifetime", hint);
-        if (Range(DeafLimit, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) is { } deaf)
-            yield return ("deaf-limit", deaf);
         if (Range(DeliveryLimit, 1, 100) is { } limit)
             yield return ("delivery-limit", limit);
         if (Transport != MessagingTransport.RabbitMq)
@@ -87,7 +79,9 @@ public sealed class MessagingOptions
         else if (Broker.UserInfo.Length > 0)
             yield return ("broker", "The address carries an account: put it into user-name and password, which are kept out of logs.");
         else if (UserName == "guest" && !IsLoopback(Broker.Host))
-            yield return ("user-name", $"The default account 'guest' is refused for '{Broker.Host}', which is not this machine: make an account of its own for this service.");
+            yield return (
+                "user-name",
+                $"The default account 'guest' is refused for '{Broker.Host}', which is not this machine: make an account of its own for this service.");
         if (CertificateAuthorityFile is not null && !File.Exists(CertificateAuthorityFile))
             yield return ("certificate-authority-file", $"'{CertificateAuthorityFile}' does not exist: expected a PEM file.");
     }

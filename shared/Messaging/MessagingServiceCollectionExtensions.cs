@@ -1,6 +1,5 @@
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.Messaging;
 
@@ -29,7 +28,7 @@ public static class MessagingServiceCollectionExtensions
         });
         services.AddSendObserver<MessageSizeGuard>();
         services.AddPublishObserver<MessageSizeGuard>();
-        services.AddMassTransit(bus =>
+        return services.AddMassTransit(bus =>
         {
             bus.DisableUsageTelemetry();
             bus.SetKebabCaseEndpointNameFormatter();
@@ -44,8 +43,5 @@ public static class MessagingServiceCollectionExtensions
                     transport.ConfigureEndpoints(context);
                 });
         });
-        // After the bus, so that it starts after it and stops before it.
-        services.TryAddSingleton(TimeProvider.System);
-        return services.AddHostedService<Broker.BusGuardian>();
     }
 }

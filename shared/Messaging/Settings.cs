@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration;
 namespace Espalier.Messaging;
 
 /// <summary>
-/// Reads a section of the configuration into an options class. Words may be joined or parted by dashes or underscores:
+/// Reads a section of the configuration into an options class. Words may be joined, or separated by dashes or underscores:
 /// <c>request-timeout</c> in a file is <c>ESPALIER__MESSAGING__REQUEST_TIMEOUT</c> in the environment.
 /// </summary>
 public static class Settings
@@ -24,7 +24,10 @@ public static class Settings
             if (properties.TryGetValue(path.Split(':')[0], out var property))
                 values[path] = property.PropertyType.IsEnum ? Join(value) : value;
             else
-                problems.Add(new Problem($"{section}:{key}", 0, 0, $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
+                problems.Add(
+                    new Problem(
+                        $"{section}:{key}", 0, 0,
+                        $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
         }
         if (problems.Count > 0)
             throw new UserInputException(problems);

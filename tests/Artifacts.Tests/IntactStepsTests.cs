@@ -70,7 +70,7 @@ public sealed class IntactStepsTests : IDisposable
         File.Delete(BlobPath(root));
         File.WriteAllText(BlobPath(root), "{}");
 
-        (await Should.ThrowAsync<InvalidDataException>(() => _store.ReadAsync(text.Digest, default))).Message.ShouldContain("is no manifest");
+        (await Should.ThrowAsync<InvalidDataException>(() => _store.ReadAsync(text.Digest, default))).Message.ShouldContain("is not a manifest");
         (await Should.ThrowAsync<InvalidDataException>(() => _store.ReadAsync(root, default))).Message.ShouldContain("damaged");
     }
 
@@ -83,7 +83,8 @@ public sealed class IntactStepsTests : IDisposable
     public async Task CheckpointReader_ManifestContradictsItself_IsRefused(string dtype, long extent, long offset, long size)
     {
         var blob = (await _store.Blobs.PutAsync(new byte[16], default)).Digest;
-        var root = await _store.PublishAsync(new Manifest { Kind = ArtifactKind.Checkpoint, Tensors = [new("w", dtype, [extent], blob, offset, size)] }, default);
+        var root = await _store.PublishAsync(
+            new Manifest { Kind = ArtifactKind.Checkpoint, Tensors = [new("w", dtype, [extent], blob, offset, size)] }, default);
 
         (await Should.ThrowAsync<InvalidDataException>(() => CheckpointReader.OpenAsync(_store, root, default))).Message.ShouldContain("tensor 'w'");
     }
@@ -106,7 +107,9 @@ public sealed class IntactStepsTests : IDisposable
         await writer.AddFileAsync("config.json", "{}"u8.ToArray(), default);
         var root = await writer.CommitAsync(default);
         var key = Digest.Of("key"u8);
-        await _store.CommitStepAsync(key, new StepCommit { Outputs = new Dictionary<string, ManifestRef> { ["model"] = root }, Metrics = new Dictionary<string, double>() }, default);
+        await _store.CommitStepAsync(
+            key, new StepCommit { Outputs = new Dictionary<string, ManifestRef> { ["model"] = root }, Metrics = new Dictionary<string, double>() },
+            default);
         return (key, root.Root);
     }
 

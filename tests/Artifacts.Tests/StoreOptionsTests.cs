@@ -27,7 +27,8 @@ public sealed class StoreOptionsTests : IDisposable
     [InlineData("/var/store")]
     [InlineData("s3://bucket")]
     public void AddArtifactStore_UnknownLocation_IsRefused(string location) =>
-        Should.Throw<UserInputException>(() => new ServiceCollection().AddArtifactStore(new StoreOptions { Location = location })).Message.ShouldContain("store:location must be");
+        Should.Throw<UserInputException>(() => new ServiceCollection().AddArtifactStore(new StoreOptions { Location = location })).Message
+            .ShouldContain("store:location must be");
 
     [Theory]
     [InlineData("k")]
@@ -35,5 +36,7 @@ public sealed class StoreOptionsTests : IDisposable
     [InlineData("a--b")]
     [InlineData("-ab")]
     public void AddArtifactStore_BadContainer_IsRefused(string container) =>
-        Should.Throw<UserInputException>(() => new ServiceCollection().AddArtifactStore(new StoreOptions { Location = "UseDevelopmentStorage=true", Container = container })).Message.ShouldContain($"'{container}'");
+        Should.Throw<UserInputException>(
+            () => new ServiceCollection().AddArtifactStore(new StoreOptions { Location = "UseDevelopmentStorage=true", Container = container })).Message
+            .ShouldContain($"'{container}'");
 }

@@ -41,7 +41,13 @@ public sealed class MessageLimitsTests
                     ExpertLoad = [.. Enumerable.Repeat<IReadOnlyList<int>>([51_200], MessageLimits.MostLoadCells)],
                 }
             },
-            { "failed", new StepFailed { Step = step, Fence = 1, Worker = Text(80), Failure = FailureClass.Poison, Message = Text(MessageLimits.LongestText) } },
+            {
+                "failed",
+                new StepFailed
+                {
+                    Step = step, Fence = 1, Worker = Text(80), Failure = FailureClass.Poison, Message = Text(MessageLimits.LongestText),
+                }
+            },
             { "rejected", new RunRejected([.. Enumerable.Repeat(new Problem(Text(100), int.MaxValue, int.MaxValue, Text(300)), MessageLimits.MostProblems)]) },
             { "step-state", new StepStateChanged(Guid.Empty, Text(64), StepState.Failed, int.MaxValue, Text(MessageLimits.LongestText)) },
             { "run-state", new RunStateChanged(Guid.Empty, Text(64), RunState.Failed, Text(MessageLimits.LongestText)) },
@@ -62,5 +68,6 @@ public sealed class MessageLimitsTests
 
     private static string Text(int length) => string.Concat(Enumerable.Repeat(Worst, length / 2 + 1))[..length];
 
-    private static Dictionary<string, double> Names(int count) => Enumerable.Range(0, count).ToDictionary(i => $"{new string('m', 64)}.multiple-choice.accuracy-{i}", i => i / 3.0);
+    private static Dictionary<string, double> Names(int count) =>
+        Enumerable.Range(0, count).ToDictionary(i => $"{new string('m', 64)}.multiple-choice.accuracy-{i}", i => i / 3.0);
 }

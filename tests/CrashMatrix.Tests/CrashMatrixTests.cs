@@ -31,7 +31,7 @@ public sealed class CrashMatrixTests(ITestOutputHelper output)
     {
         PointGenerator.Generate(200, 5).ShouldBe(PointGenerator.Generate(200, 5));
         PointGenerator.Generate(200, 5).ShouldNotBe(PointGenerator.Generate(200, 6));
-        PointGenerator.Generate(25, Seed).Select(p => p.Blow).Distinct().Count().ShouldBeGreaterThan(4, "a sample holds some of each family");
+        PointGenerator.Generate(25, Seed).Select(p => p.Disruption).Distinct().Count().ShouldBeGreaterThan(4, "a sample holds some of each family");
     }
 
     [Fact]
@@ -39,7 +39,10 @@ public sealed class CrashMatrixTests(ITestOutputHelper output)
     {
         string[] onlyOnFailure = [FaultPoints.FailureReceived, FaultPoints.FailureSend, FaultPoints.OfferReceived, FaultPoints.HeartbeatSend];
 
-        var covered = PointGenerator.Generate(2000, Seed).Where(p => p.Blow == Blow.Fault).Select(p => p.Fault.Split('@')[1].Split(':')[0]).Distinct();
+        var covered = PointGenerator.Generate(2000, Seed)
+            .Where(p => p.Disruption == Disruption.Fault)
+            .Select(p => p.Fault.Split('@')[1].Split(':')[0])
+            .Distinct();
 
         FaultPoints.All.Except(onlyOnFailure).ShouldBe(covered, ignoreOrder: true);
     }

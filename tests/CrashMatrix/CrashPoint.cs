@@ -11,7 +11,7 @@ internal enum StoreKind
 }
 
 /// <summary>What happens to the platform.</summary>
-internal enum Blow
+internal enum Disruption
 {
     /// <summary>A fault inside a process, at a named boundary.</summary>
     Fault,
@@ -25,7 +25,7 @@ internal enum Blow
     /// <summary>SIGTERM of a service, as an operator does.</summary>
     TerminateService,
 
-    /// <summary>A service frozen for longer than its lease, then waked.</summary>
+    /// <summary>A service frozen for longer than its lease, then woken.</summary>
     FreezeService,
 
     /// <summary>The broker killed and started again.</summary>
@@ -47,14 +47,14 @@ internal enum Blow
 /// <summary>One row of the matrix.</summary>
 /// <param name="Number">From 1.</param>
 /// <param name="Store">Where artifacts lie.</param>
-/// <param name="Blow">What happens.</param>
+/// <param name="Disruption">What happens.</param>
 /// <param name="Target">To which service; for servers, which.</param>
-/// <param name="Fault">For <see cref="CrashMatrix.Blow.Fault"/>: <c>ROLE@POINT:N:ACTION</c>.</param>
+/// <param name="Fault">For <see cref="CrashMatrix.Disruption.Fault"/>: <c>ROLE@POINT:N:ACTION</c>.</param>
 /// <param name="After">For the others: when, after the run was submitted.</param>
-internal sealed record CrashPoint(int Number, StoreKind Store, Blow Blow, string Target, string Fault, TimeSpan After)
+internal sealed record CrashPoint(int Number, StoreKind Store, Disruption Disruption, string Target, string Fault, TimeSpan After)
 {
-    /// <summary>What people read.</summary>
-    public string What => Blow == Blow.Fault ? Fault : $"{Blow} {Target} after {After.TotalMilliseconds:0} ms";
+    /// <summary>The description in the report.</summary>
+    public string What => Disruption == Disruption.Fault ? Fault : $"{Disruption} {Target} after {After.TotalMilliseconds:0} ms";
 }
 
 /// <summary>How a point went.</summary>

@@ -1,6 +1,6 @@
 namespace Espalier.CrashMatrix;
 
-/// <summary>The folder by which faults reach the processes, and what they tell there.</summary>
+/// <summary>The folder through which faults reach the processes, and in which they record the points they reach.</summary>
 internal sealed class FaultFolder
 {
     public FaultFolder(string path)
@@ -18,7 +18,7 @@ internal sealed class FaultFolder
 
     private string Fired => System.IO.Path.Combine(Path, "fired");
 
-    /// <summary>Sets the faults of the next run; every process counts anew.</summary>
+    /// <summary>Sets the faults of the next run; every process counts from zero again.</summary>
     public void Set(string faults)
     {
         foreach (var folder in new[] { Reached, Fired }.Where(Directory.Exists))

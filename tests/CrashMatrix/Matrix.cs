@@ -22,40 +22,42 @@ internal sealed class Matrix(Action<string> say)
         foreach (var group in points.GroupBy(p => p.Store).OrderBy(g => g.Key))
         {
             await using var site = await Site.StartAsync(group.Key, servers);
-            await ReferAsync(site);
+            await MeasureReferenceAsync(site);
             foreach (var point in group)
             {
                 var outcome = await RunAsync(site, point);
                 // The point lies further on than this run went: take the first time instead.
-                if (!outcome.Struck && point.Blow == Blow.Fault)
+                if (!outcome.Struck && point.Disruption == Disruption.Fault)
                     outcome = await RunAsync(site, point with { Fault = System.Text.RegularExpressions.Regex.Replace(point.Fault, @":\d+:", ":1:") });
                 outcomes.Add(outcome);
                 say(MatrixReport.Line(outcome));
                 if (!outcome.IsGood)
                     say(site.Logs());
             }
-            Note(site);
+            RecordReached(site);
         }
         return outcomes;
     }
 
     /// <summary>Undisturbed runs: the first warms the services up, the second is what the others are compared with.</summary>
-    private async Task ReferAsync(Site site)
+    private async Task MeasureReferenceAsync(Site site)
     {
         for (var i = 0; i < 3; i++)
         {
-            Note(site);
+            RecordReached(site);
             await site.ResetAsync("");
             var clock = Stopwatch.StartNew();
             var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, $"{site.Store}-reference-{i}".ToLowerInvariant()), Limit);
             var state = await site.Ledger.WaitForEndAsync(run, Limit);
             var steps = await site.Ledger.StepsAsync(run);
             if (state != "succeeded")
-                throw new InvalidOperationException($"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
+                throw new InvalidOperationException(
+                    $"The undisturbed run ended as {state}: {string.Join("; ", steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{site.Logs()}");
             _fastest = clock.Elapsed < _fastest ? clock.Elapsed : _fastest;
             var reference = new Reference(site.Faults.Units(), [.. steps.Select(Result)]);
             if (_reference is not null && !_reference.Results.SequenceEqual(reference.Results))
-                throw new InvalidOperationException($"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
+                throw new InvalidOperationException(
+                    $"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
             _reference = reference;
         }
         say($"undisturbed on {site.Store}: {_fastest.TotalSeconds:0.0} s, {_reference!.Results.Count} steps, {_reference.Units} units saved");
@@ -64,15 +66,15 @@ internal sealed class Matrix(Action<string> say)
     private async Task<PointOutcome> RunAsync(Site site, CrashPoint point)
     {
         var model = $"point-{point.Store}-{point.Number}-{Guid.NewGuid().ToString("n")[..4]}".ToLowerInvariant();
-        Note(site);
-        await site.ResetAsync(point.Blow == Blow.Fault ? point.Fault : "");
+        RecordReached(site);
+        await site.ResetAsync(point.Disruption == Disruption.Fault ? point.Fault : "");
         var clock = Stopwatch.StartNew();
-        var striking = point.Blow == Blow.Fault ? Task.FromResult(true) : StrikeLaterAsync(site, point);
+        var striking = point.Disruption == Disruption.Fault ? Task.FromResult(true) : ApplyLaterAsync(site, point);
         var run = await site.SubmitAsync(MicroPipeline.Write(site.TextFile, model), Limit);
         var state = await site.Ledger.WaitForEndAsync(run, Limit);
         var duration = clock.Elapsed;
         _fastest = duration < _fastest ? duration : _fastest;
-        var struck = await striking && (point.Blow != Blow.Fault || site.Faults.HasFired);
+        var struck = await striking && (point.Disruption != Disruption.Fault || site.Faults.HasFired);
         var outcome = await CheckAsync(site, point, run, state, model, duration, struck);
         // A run that hangs must not stand in the way of the next point.
         if (!SiteLedger.IsEnd(state))
@@ -83,11 +85,11 @@ internal sealed class Matrix(Action<string> say)
         return outcome;
     }
 
-    private async Task<bool> StrikeLaterAsync(Site site, CrashPoint point)
+    private async Task<bool> ApplyLaterAsync(Site site, CrashPoint point)
     {
         // The generated time is a share of a nominal run of 2.5 s.
         await Task.Delay(point.After * (_fastest.TotalSeconds / 2.5) * 0.9);
-        return await Striker.StrikeAsync(site, point);
+        return await Disruptor.ApplyAsync(site, point);
     }
 
     private async Task<PointOutcome> CheckAsync(Site site, CrashPoint point, Guid run, string state, string model, TimeSpan duration, bool struck)
@@ -113,7 +115,7 @@ internal sealed class Matrix(Action<string> say)
         return new PointOutcome(point, struck, duration, extraAttempts, extraUnits, complaints);
     }
 
-    private void Note(Site site) => _reached.UnionWith(site.Faults.Count().Keys.Select(k => k.Split('@')[1]));
+    private void RecordReached(Site site) => _reached.UnionWith(site.Faults.Count().Keys.Select(k => k.Split('@')[1]));
 
     private static string Result(LedgerStep step) => $"{step.Name} {step.State} {step.Outputs}";
 

@@ -8,7 +8,11 @@ internal static class MicroPipeline
     /// <summary>A text that looks a little like language, the same every time.</summary>
     public static string Text()
     {
-        string[] words = ["the", "old", "tree", "grows", "along", "a", "wall", "and", "bears", "fruit", "where", "sun", "falls", "each", "branch", "is", "tied", "with", "care"];
+        string[] words =
+        [
+            "the", "old", "tree", "grows", "along", "a", "wall", "and", "bears", "fruit", "where", "sun", "falls", "each", "branch", "is", "tied",
+            "with", "care",
+        ];
         var random = new Random(1);
         var text = new StringBuilder();
         for (var paragraph = 0; paragraph < 60; paragraph++)
@@ -31,7 +35,8 @@ internal static class MicroPipeline
               base:
                 uses: train
                 {{Again}}
-                with: { model: { family: olmoe, layers: 2, hidden: 32, heads: 2, experts: 4, top-k: 2, expert-size: 32, vocabulary: bytes }, data: "${text}", tokens: 2k, length: 32, batch: 4, checkpoint-steps: 2, seed: 7 }
+                with: { model: { family: olmoe, layers: 2, hidden: 32, heads: 2, experts: 4, top-k: 2, expert-size: 32, vocabulary: bytes },
+                        data: "${text}", tokens: 2k, length: 32, batch: 4, checkpoint-steps: 2, seed: 7 }
               grown:
                 uses: upcycle
                 {{Again}}

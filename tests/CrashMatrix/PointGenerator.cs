@@ -74,22 +74,33 @@ internal static class PointGenerator
 
     private static IEnumerable<CrashPoint> Kills() =>
         (from worker in Workers
-         from blow in new[] { Blow.KillService, Blow.KillWork, Blow.TerminateService, Blow.FreezeService }
-         select new CrashPoint(0, StoreKind.Files, blow, worker, "", default))
-        .Concat(new[] { Blow.KillService, Blow.TerminateService, Blow.FreezeService }.Select(b => new CrashPoint(0, StoreKind.Files, b, Orchestrator, "", default)));
+         from disruption in new[] { Disruption.KillService, Disruption.KillWork, Disruption.TerminateService, Disruption.FreezeService }
+         select new CrashPoint(0, StoreKind.Files, disruption, worker, "", default))
+        .Concat(
+            new[]
+            {
+                Disruption.KillService,
+                Disruption.TerminateService,
+                Disruption.FreezeService,
+            }.Select(b => new CrashPoint(0, StoreKind.Files, b, Orchestrator, "", default)));
 
     private static IEnumerable<CrashPoint> Servers() =>
     [
-        new(0, StoreKind.Files, Blow.RestartBroker, "RabbitMQ", "", default),
-        new(0, StoreKind.Files, Blow.RestartDatabase, "PostgreSQL", "", default),
-        new(0, StoreKind.Files, Blow.RestartDatabase, "PostgreSQL", "", default),
+        new(0, StoreKind.Files, Disruption.RestartBroker, "RabbitMQ", "", default),
+        new(0, StoreKind.Files, Disruption.RestartDatabase, "PostgreSQL", "", default),
+        new(0, StoreKind.Files, Disruption.RestartDatabase, "PostgreSQL", "", default),
     ];
 
     private static IEnumerable<CrashPoint> Stores() =>
-        new[] { Blow.StoreAway, Blow.StoreSilent, Blow.StoreSlow }.Select(b => new CrashPoint(0, StoreKind.Azurite, b, "Azurite", "", default));
+        new[]
+        {
+            Disruption.StoreAway,
+            Disruption.StoreSilent,
+            Disruption.StoreSlow,
+        }.Select(b => new CrashPoint(0, StoreKind.Azurite, b, "Azurite", "", default));
 
     private static CrashPoint Fault(string role, string point, string action) =>
-        new(0, StoreKind.Files, Blow.Fault, role.Replace("-work", "", StringComparison.Ordinal), $"{role}@{point}:0:{action}", default);
+        new(0, StoreKind.Files, Disruption.Fault, role.Replace("-work", "", StringComparison.Ordinal), $"{role}@{point}:0:{action}", default);
 
     private static CrashPoint Vary(CrashPoint point, Random random)
     {

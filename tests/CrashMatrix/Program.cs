@@ -5,7 +5,9 @@ using Espalier.CrashMatrix;
 var points = int.Parse(Option("--points") ?? "200", CultureInfo.InvariantCulture);
 var seed = int.Parse(Option("--seed") ?? "1", CultureInfo.InvariantCulture);
 var html = Option("--html") ?? "crash-matrix.html";
-var chosen = PointGenerator.Generate(points, seed).Where(p => Option("--only") is not { } text || p.What.Contains(text, StringComparison.OrdinalIgnoreCase)).ToList();
+var chosen = PointGenerator.Generate(points, seed)
+    .Where(p => Option("--only") is not { } text || p.What.Contains(text, StringComparison.OrdinalIgnoreCase))
+    .ToList();
 
 var outcomes = await new Matrix(Console.WriteLine).RunAsync(chosen);
 foreach (var line in MatrixReport.Summary(outcomes))

@@ -77,12 +77,14 @@ internal sealed partial class Site : IAsyncDisposable
         }
         else
         {
-            await Parallel.ForEachAsync(_container.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, default), async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
+            await Parallel.ForEachAsync(
+                _container.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, default),
+                async (blob, token) => await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: token));
         }
         Faults.Set(fault);
     }
 
-    /// <summary>Submits a pipeline, again and again until somebody has heard it; the same id, so that there is one run.</summary>
+    /// <summary>Submits a pipeline, again and again until the orchestrator accepts it; the same id, so that there is one run.</summary>
     public async Task<Guid> SubmitAsync(string yaml, TimeSpan limit)
     {
         var id = Guid.NewGuid();

@@ -20,7 +20,8 @@ internal sealed class SiteLedger(string ledger, string registry)
     public async Task WaitForStagesAsync(string[] kinds)
     {
         var clock = Stopwatch.StartNew();
-        while (await QueryAsync(ledger, "select count(distinct kind) from stage where kind = any($1)", r => r.GetInt64(0), (object)kinds) is not [var heard] || heard < kinds.Length)
+        while (await QueryAsync(ledger, "select count(distinct kind) from stage where kind = any($1)", r => r.GetInt64(0), (object)kinds) is not [var heard]
+            || heard < kinds.Length)
         {
             if (clock.Elapsed > TimeSpan.FromSeconds(180))
                 throw new TimeoutException("Not every stage is offered.");

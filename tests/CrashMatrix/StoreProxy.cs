@@ -4,8 +4,8 @@ using System.Net.Sockets;
 
 namespace Espalier.CrashMatrix;
 
-/// <summary>How the way to the store is.</summary>
-internal enum StoreWeather
+/// <summary>How the connection to the store behaves.</summary>
+internal enum StoreCondition
 {
     /// <summary>Everything passes.</summary>
     Clear,
@@ -20,7 +20,7 @@ internal enum StoreWeather
     Slow,
 }
 
-/// <summary>A TCP proxy in front of the store, with weather.</summary>
+/// <summary>A TCP proxy in front of the store that cuts, holds or delays connections.</summary>
 internal sealed class StoreProxy : IAsyncDisposable
 {
     private const int Chunk = 16 << 10;
@@ -30,7 +30,7 @@ internal sealed class StoreProxy : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<TcpClient, bool> _open = new();
     private readonly Task _accepting;
-    private volatile StoreWeather _weather;
+    private volatile StoreCondition _condition;
 
     /// <summary>Starts a proxy to a port of this machine.</summary>
     public StoreProxy(int target)
@@ -43,11 +43,11 @@ internal sealed class StoreProxy : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <summary>Changes the weather.</summary>
-    public void Set(StoreWeather weather)
+    /// <summary>Changes the condition.</summary>
+    public void Set(StoreCondition condition)
     {
-        _weather = weather;
-        if (weather == StoreWeather.Away)
+        _condition = condition;
+        if (condition == StoreCondition.Away)
         {
             foreach (var client in _open.Keys)
                 client.Close();
@@ -71,7 +71,7 @@ internal sealed class StoreProxy : IAsyncDisposable
             while (true)
             {
                 var client = await _listener.AcceptTcpClientAsync(_stopping.Token);
-                if (_weather == StoreWeather.Away)
+                if (_condition == StoreCondition.Away)
                     client.Close();
                 else
                     _ = ServeAsync(client);
@@ -109,9 +109,9 @@ internal sealed class StoreProxy : IAsyncDisposable
         var (source, target) = (from.GetStream(), to.GetStream());
         for (int read; (read = await source.ReadAsync(buffer, _stopping.Token)) > 0;)
         {
-            while (_weather == StoreWeather.Silent)
+            while (_condition == StoreCondition.Silent)
                 await Task.Delay(20, _stopping.Token);
-            if (_weather == StoreWeather.Slow)
+            if (_condition == StoreCondition.Slow)
                 await Task.Delay(Late, _stopping.Token);
             await target.WriteAsync(buffer.AsMemory(0, read), _stopping.Token);
         }

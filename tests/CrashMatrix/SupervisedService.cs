@@ -23,7 +23,13 @@ internal sealed class SupervisedService : IAsyncDisposable
         Address = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}");
         _client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(5) };
         _command = ["dotnet", Repository.Assembly(project), $"--http:url={Address.OriginalString}", .. settings.Select(s => $"--{s.Key}={s.Value}")];
-        _environment = new() { ["ESPALIER_FAULT"] = $"watch:{faults}", ["ESPALIER_FAULT_ROLE"] = name, ["DOTNET_gcServer"] = "0", ["DOTNET_DbgEnableMiniDump"] = "0" };
+        _environment = new()
+        {
+            ["ESPALIER_FAULT"] = $"watch:{faults}",
+            ["ESPALIER_FAULT_ROLE"] = name,
+            ["DOTNET_gcServer"] = "0",
+            ["DOTNET_DbgEnableMiniDump"] = "0",
+        };
         _process = Start();
         _supervising = SuperviseAsync();
     }
@@ -60,7 +66,8 @@ internal sealed class SupervisedService : IAsyncDisposable
             try
             {
                 var parts = (await File.ReadAllTextAsync(Path.Combine(folder, "stat"))).Split(") ")[^1].Split(' ');
-                if (parts[1] != $"{parent}" || !(await File.ReadAllTextAsync(Path.Combine(folder, "cmdline"))).Contains("work-process", StringComparison.Ordinal))
+                if (parts[1] != $"{parent}"
+                    || !(await File.ReadAllTextAsync(Path.Combine(folder, "cmdline"))).Contains("work-process", StringComparison.Ordinal))
                     continue;
                 using var process = Process.GetProcessById(int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture));
                 process.Kill();

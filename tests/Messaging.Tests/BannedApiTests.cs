@@ -4,7 +4,10 @@ public sealed class BannedApiTests
 {
     /// <summary>On a broker without the delayed-exchange plugin these close the whole connection; delays live in the outbox.</summary>
     private static readonly string[] Banned =
-        ["UseDelayed" + "MessageScheduler", "AddDelayed" + "MessageScheduler", "UseDelayed" + "Redelivery", "UseScheduled" + "Redelivery", "SchedulePublish(", "ScheduleSend("];
+        [
+            "UseDelayed" + "MessageScheduler", "AddDelayed" + "MessageScheduler", "UseDelayed" + "Redelivery", "UseScheduled" + "Redelivery",
+            "SchedulePublish(", "ScheduleSend(",
+        ];
 
     [Fact]
     public void Sources_DelayedScheduler_IsNeverUsed()

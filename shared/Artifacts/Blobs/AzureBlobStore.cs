@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Azure;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -19,15 +18,15 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     private const int LargeBlockBytes = 32 << 20, ParallelLargeBlocks = 4;
     private const long LargeBytes = 256L << 20;
     private const string WriterKey = "writer", TouchedKey = "touched";
+    private static readonly TimeSpan IdentityLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(10); // a request for each put again would be too much
 
     /// <summary>The container.</summary>
     public Uri Location => new UriBuilder(container.Uri) { Query = "" }.Uri; // a query could carry a signature
 
     /// <summary>
-    /// Opens a container by connection string (made when missing), by a SAS URL of a container or an account, or by an URL
-    /// without a signature: then the identity of this process is used (managed identity, workload identity, or the one that
-    /// the variables AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET name).
+    /// Opens a container by connection string (made when missing), by a SAS URL of a container or an account, or by a URL
+    /// without a signature, which is opened with the <see cref="ProcessIdentity"/>.
     /// </summary>
     /// <param name="connection">Connection string or URL.</param>
     /// <param name="containerName">Name of the container, unless the URL names one.</param>
@@ -46,7 +45,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
             place.BlobContainerName = containerName;
         return new AzureBlobStore(
             place.Sas is null
-                ? new BlobContainerClient(place.ToUri(), new DefaultAzureCredential(), options)
+                ? new BlobContainerClient(place.ToUri(), new ProcessIdentity(url, IdentityLimit), options)
                 : new BlobContainerClient(place.ToUri(), options));
     }
 
@@ -149,7 +148,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<BlobReceipt> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new BlobReceipt(digest, item.Properties.ContentLength ?? 0, IsNew: false);
     }
@@ -157,7 +157,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobs/", cancellationToken: cancellationToken).ConfigureAwait(false))
             if (Digest.TryParse(item.Name["blobs/".Length..].Replace("/", "", StringComparison.Ordinal), out var digest))
                 yield return new AgedBlob(digest, item.Properties.ContentLength ?? 0, item.Properties.LastModified ?? DateTimeOffset.MaxValue);
     }
@@ -223,7 +224,9 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     /// <inheritdoc/>
     public async IAsyncEnumerable<string> ListRecordsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "records/" + prefix, cancellationToken: cancellationToken).ConfigureAwait(false))
+        await foreach (
+            var item in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, "records/" + prefix, cancellationToken: cancellationToken)
+                .ConfigureAwait(false))
             yield return item.Name["records/".Length..];
     }
 
@@ -241,10 +244,12 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         if (await IsKeptAsync(digest, length, cancellationToken).ConfigureAwait(false))
             return new BlobReceipt(digest, length, IsNew: false);
         content.Position = start;
-        return new BlobReceipt(digest, length, await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
+        return new BlobReceipt(
+            digest, length,
+            await StageAndCommitAsync(digest, Blocks(content, digest, BlockSize(length), cancellationToken), length, cancellationToken).ConfigureAwait(false));
     }
 
-    /// <summary>Whether a blob is there whole; it is young then, so that no collection takes it away before it is named.</summary>
+    /// <summary>Whether a blob is stored whole; its age is reset then, so that no collection deletes it before a manifest names it.</summary>
     private async Task<bool> IsKeptAsync(Digest digest, long length, CancellationToken cancellationToken)
     {
         try
@@ -271,7 +276,8 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
     }
 
     /// <summary>Cuts a stream into blocks, and fails before the commit when the bytes are not those that were hashed.</summary>
-    private static async IAsyncEnumerable<ReadOnlyMemory<byte>> Blocks(Stream content, Digest expected, int size, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<ReadOnlyMemory<byte>> Blocks(
+        Stream content, Digest expected, int size, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         while (true)
@@ -292,12 +298,17 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         var blob = BlobClient(digest);
         var writer = Guid.NewGuid(); // two writers of one blob must not mix their blocks
         var numbered = blocks.Select((block, number) => (Block: block, Number: number));
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = length >= LargeBytes ? ParallelLargeBlocks : ParallelBlocks, CancellationToken = cancellationToken };
+        var parallel = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = length >= LargeBytes ? ParallelLargeBlocks : ParallelBlocks,
+            CancellationToken = cancellationToken,
+        };
         var count = 0;
         await Parallel.ForEachAsync(numbered, parallel, async (part, token) =>
         {
             Interlocked.Increment(ref count);
-            await blob.StageBlockAsync(BlockId(writer, part.Number), BinaryData.FromBytes(part.Block).ToStream(), cancellationToken: token).ConfigureAwait(false);
+            await blob.StageBlockAsync(
+                BlockId(writer, part.Number), BinaryData.FromBytes(part.Block).ToStream(), cancellationToken: token).ConfigureAwait(false);
         }).ConfigureAwait(false);
         try
         {
@@ -311,7 +322,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         }
         catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.InvalidBlockList)
         {
-            // Somebody else committed first, which throws away the blocks of everybody else.
+            // Another writer committed first, which discards everyone else's blocks.
             if (await FindLengthAsync(digest, cancellationToken).ConfigureAwait(false) == length)
                 return false;
             throw;
@@ -327,7 +338,12 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         {
             Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
             Metadata = new Dictionary<string, string> { [WriterKey] = writer },
-            TransferOptions = new Azure.Storage.StorageTransferOptions { InitialTransferSize = BlockBytes, MaximumTransferSize = BlockBytes, MaximumConcurrency = ParallelBlocks },
+            TransferOptions = new Azure.Storage.StorageTransferOptions
+            {
+                InitialTransferSize = BlockBytes,
+                MaximumTransferSize = BlockBytes,
+                MaximumConcurrency = ParallelBlocks,
+            },
         };
         try
         {
@@ -336,7 +352,7 @@ public sealed class AzureBlobStore(BlobContainerClient container) : ICollectable
         }
         catch (RequestFailedException e) when (IsTaken(e))
         {
-            // A repeat of our own request, whose first answer got lost, looks like somebody else's blob.
+            // A repeat of our own request, whose first answer got lost, looks like another writer's blob.
             var properties = await blob.GetPropertiesAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
             return properties.Value.Metadata.TryGetValue(WriterKey, out var winner) && winner == writer;
         }

@@ -102,13 +102,16 @@ public sealed class CachingBlobStore : ICollectableBlobStore
         return isDeleted;
     }
 
-    private ICollectableBlobStore Collectable => _remote as ICollectableBlobStore ?? throw new NotSupportedException($"{_remote.GetType().Name} cannot forget blobs.");
+    private ICollectableBlobStore Collectable =>
+        _remote as ICollectableBlobStore ?? throw new NotSupportedException($"{_remote.GetType().Name} cannot forget blobs.");
 
     /// <inheritdoc/>
-    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => _remote.CreateRecordAsync(name, content, cancellationToken);
+    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        _remote.CreateRecordAsync(name, content, cancellationToken);
 
     /// <inheritdoc/>
-    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => _remote.WriteRecordAsync(name, content, cancellationToken);
+    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        _remote.WriteRecordAsync(name, content, cancellationToken);
 
     /// <inheritdoc/>
     public Task<byte[]?> ReadRecordAsync(string name, CancellationToken cancellationToken) => _remote.ReadRecordAsync(name, cancellationToken);
@@ -150,7 +153,8 @@ public sealed class CachingBlobStore : ICollectableBlobStore
             var receipt = await _local.PutAsync(stream, CancellationToken.None).ConfigureAwait(false);
             Account(receipt);
             if (receipt.Digest != blob)
-                throw new InvalidDataException($"The blob {blob.Hex} is damaged in the store behind the cache: its bytes have the digest {receipt.Digest.Hex}.");
+                throw new InvalidDataException(
+                    $"The blob {blob.Hex} is damaged in the store behind the cache: its bytes have the digest {receipt.Digest.Hex}.");
         }
     }
 
@@ -161,7 +165,7 @@ public sealed class CachingBlobStore : ICollectableBlobStore
             return;
         lock (_evicting)
         {
-            // Counted afresh, since other processes add and evict as well.
+            // Counted again, since other processes add and evict as well.
             var files = _local.BlobFiles().OrderBy(f => f.LastWriteTimeUtc).ToList();
             var bytes = files.Sum(f => f.Length);
             foreach (var file in files.TakeWhile(_ => bytes > _capBytes))

@@ -211,7 +211,8 @@ public sealed class FileBlobStore : ICollectableBlobStore
     public Task<bool> TouchAsync(Digest blob, CancellationToken cancellationToken) => Task.FromResult(Touch(blob, _options.Time.GetUtcNow()));
 
     /// <inheritdoc/>
-    public Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken) => Task.Run(() => DeleteUnused(blob, unusedSince), cancellationToken);
+    public Task<bool> DeleteAsync(Digest blob, DateTimeOffset unusedSince, CancellationToken cancellationToken) =>
+        Task.Run(() => DeleteUnused(blob, unusedSince), cancellationToken);
 
     /// <summary>Takes a blob away. For the owner of the whole store, who knows that nothing names it any more.</summary>
     public void Delete(Digest blob)
@@ -252,7 +253,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return false; // somebody else deleted it
+            return false; // another process deleted it
         }
         if (File.GetLastWriteTimeUtc(aside) >= unusedSince.UtcDateTime)
         {
@@ -267,7 +268,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
     {
         var digest = Digest.Of(content);
         var existing = new FileInfo(BlobPath(digest));
-        // Whoever puts a blob that exists makes it young, so that no collection takes it away before it is named.
+        // Putting a blob that exists resets its age, so that no collection deletes it before a manifest names it.
         if (existing.Exists && existing.Length == content.Length && Touch(digest, _options.Time.GetUtcNow()))
             return new BlobReceipt(digest, content.Length, IsNew: false);
         return new BlobReceipt(digest, content.Length, PublishBlob(WriteTemporary(content, isReadOnly: true), digest, content.Length));
@@ -285,7 +286,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
                 File.Delete(temporary);
                 return false;
             }
-            // A file of another length is no blob: a disk lost part of it. Put the whole one in its place.
+            // A file of another length is not the blob: a disk lost part of it. Put the whole one in its place.
             // What counts is the look from before: another thread may have published the same bytes since.
             if (!existing.Exists || existing.Length == length)
                 return FileSystemCalls.PublishExclusive(temporary, path);
@@ -357,7 +358,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
         {
             RandomAccess.FlushToDisk(file);
         }
-        catch (IOException e) when (IsFull(e)) // some file systems find out only now
+        catch (IOException e) when (IsFull(e)) // some file systems report it only now
         {
             throw NoSpace(RandomAccess.GetLength(file), e);
         }
@@ -367,14 +368,17 @@ public sealed class FileBlobStore : ICollectableBlobStore
 
     private void CheckSpace(long length)
     {
-        // What is small must not take the last of the disk either: a ledger beside the store has to tell what happened.
+        // Small blobs must not take the last of the disk either: a ledger beside the store has to record what happened.
         var reserved = length >= CopyBytes ? _options.ReservedBytes : _options.ReservedBytes / 16;
         if (reserved > 0 && new DriveInfo(Root).AvailableFreeSpace - reserved < length)
             throw NoSpace(length, null);
     }
 
     private IOException NoSpace(long length, Exception? cause) =>
-        new($"No space for {length} bytes in the store at {Root}: {new DriveInfo(Root).AvailableFreeSpace} bytes are free, of which {_options.ReservedBytes} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.", cause);
+        new(
+            $"No space for {length} bytes in the store at {Root}: {new DriveInfo(Root).AvailableFreeSpace} bytes are free, of which "
+                + $"{_options.ReservedBytes} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.",
+            cause);
 
     private SafeFileHandle Open(Digest blob)
     {

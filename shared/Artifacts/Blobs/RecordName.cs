@@ -11,7 +11,8 @@ internal static class RecordName
     {
         if (!IsValid(name))
             throw new ArgumentException(
-                $"'{name}' cannot name a record: expected folder/name of letters, digits, '-', '_' and '.', no part starting with '.', at most {MaxLength} characters.", nameof(name));
+                $"'{name}' cannot name a record: expected folder/name of letters, digits, '-', '_' and '.', no part starting with '.', at "
+                    + $"most {MaxLength} characters.", nameof(name));
         return name;
     }
 

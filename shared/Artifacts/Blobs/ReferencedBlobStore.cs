@@ -25,7 +25,8 @@ public sealed class ReferencedBlobStore(IBlobStore inner) : IBlobStore, IDisposa
         foreach (var (path, before) in _files)
         {
             if (StateOf(path) != before)
-                throw new UserInputException($"{path} was changed while it was in use, so the result would fit neither version. Nothing was written; start again.");
+                throw new UserInputException(
+                    $"{path} was changed while it was in use, so the result would fit neither version. Nothing was written; start again.");
         }
     }
 
@@ -69,10 +70,12 @@ public sealed class ReferencedBlobStore(IBlobStore inner) : IBlobStore, IDisposa
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.CreateRecordAsync(name, content, cancellationToken);
+    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        inner.CreateRecordAsync(name, content, cancellationToken);
 
     /// <inheritdoc/>
-    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.WriteRecordAsync(name, content, cancellationToken);
+    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        inner.WriteRecordAsync(name, content, cancellationToken);
 
     /// <inheritdoc/>
     public Task<byte[]?> ReadRecordAsync(string name, CancellationToken cancellationToken) => inner.ReadRecordAsync(name, cancellationToken);

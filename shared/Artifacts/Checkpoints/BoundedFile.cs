@@ -2,7 +2,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
 
-/// <summary>Reads small files that somebody else wrote, up to a size.</summary>
+/// <summary>Reads small untrusted files, up to a size.</summary>
 internal static class BoundedFile
 {
     public static byte[] Read(string path, long maxBytes)

@@ -20,7 +20,9 @@ public sealed class CheckpointReader : ITensorBytes
         Names = [.. _tensors.Keys.Order(StringComparer.Ordinal)];
         foreach (var tensor in manifest.Tensors)
             if (tensor.Offset < 0 || !TensorTypes.TryCountBytes(tensor.DType, tensor.Shape, out var bytes, out _) || bytes != tensor.SizeBytes)
-                throw new InvalidDataException($"The manifest {root.Short} contradicts itself about tensor '{Shown.Name(tensor.Name)}': {tensor.DType} of shape [{string.Join(", ", tensor.Shape)}] and {tensor.SizeBytes} bytes.");
+                throw new InvalidDataException(
+                    $"The manifest {root.Short} contradicts itself about tensor '{LogSafe.Name(tensor.Name)}': {tensor.DType} of shape "
+                        + $"[{string.Join(", ", tensor.Shape)}] and {tensor.SizeBytes} bytes.");
     }
 
     /// <summary>Digest of the manifest.</summary>
@@ -58,7 +60,7 @@ public sealed class CheckpointReader : ITensorBytes
     /// <summary>The manifest's entry of a tensor, for <see cref="CheckpointWriter.AddExisting(TensorEntry, string?)"/>.</summary>
     /// <exception cref="KeyNotFoundException">No such tensor.</exception>
     public TensorEntry Entry(string name) =>
-        _tensors.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"The artifact {Root.Short} has no tensor '{Shown.Name(name)}'.");
+        _tensors.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"The artifact {Root.Short} has no tensor '{LogSafe.Name(name)}'.");
 
     /// <summary>The manifest's entry of a tensor, or null.</summary>
     public TensorEntry? Find(string name) => _tensors.GetValueOrDefault(name);
@@ -90,7 +92,7 @@ public sealed class CheckpointReader : ITensorBytes
         var index = new Dictionary<string, T>(StringComparer.Ordinal);
         foreach (var entry in entries)
             if (!index.TryAdd(key(entry), entry))
-                throw new InvalidDataException($"The manifest {root.Short} lists '{Shown.Name(key(entry))}' twice.");
+                throw new InvalidDataException($"The manifest {root.Short} lists '{LogSafe.Name(key(entry))}' twice.");
         return index;
     }
 }

@@ -7,7 +7,8 @@ namespace Espalier.Artifacts.Checkpoints;
 
 /// <summary>
 /// Builds one checkpoint (or trainer state) in a store, tensor by tensor, and publishes its manifest last. The manifest is a
-/// function of names and bytes alone: neither the order of calls nor the way a tensor came in (<see cref="AddTensorAsync(string, string, IReadOnlyList{long}, ReadOnlyMemory{byte}, CancellationToken)"/>
+/// function of names and bytes alone: neither the order of calls nor the way a tensor came in (<see
+/// cref="AddTensorAsync(string, string, IReadOnlyList{long}, ReadOnlyMemory{byte}, CancellationToken)"/>
 /// or <see cref="AddExisting"/>) changes its root. Adding is safe from several threads at once.
 /// </summary>
 public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = ArtifactKind.Checkpoint) : IDisposable
@@ -72,7 +73,10 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
         _stored[name] = Entry(header, receipt.Digest, 0);
     }
 
-    /// <summary>Adds a tensor that is in the store already, under its own or another name. No bytes move, unless only part of a pack of small tensors stays the same.</summary>
+    /// <summary>
+    /// Adds a tensor that is in the store already, under its own or another name. No bytes move, unless only part of a pack
+    /// of small tensors stays the same.
+    /// </summary>
     public void AddExisting(TensorEntry entry, string? newName = null)
     {
         var header = Register(newName ?? entry.Name, entry.DType, entry.Shape);

@@ -33,7 +33,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     public long SizeBytes => _shards.Sum(s => s.SizeBytes);
 
     /// <summary>Opens a directory.</summary>
-    /// <exception cref="UserInputException">It is no such directory, or breaks a rule of the layout; the text names file and tensor.</exception>
+    /// <exception cref="UserInputException">It is not such a directory, or breaks a rule of the layout; the text names file and tensor.</exception>
     public static HuggingFaceDirectory Open(string path)
     {
         if (!Directory.Exists(path))
@@ -58,7 +58,9 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     /// <summary>Reads a file beside the weights.</summary>
     /// <exception cref="KeyNotFoundException">No such file.</exception>
     public byte[] ReadFile(string name) =>
-        BoundedFile.Read(_files.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'."), SideFiles.LimitOf(name));
+        BoundedFile.Read(
+            _files.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'."),
+            SideFiles.LimitOf(name));
 
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string tensor) => Find(tensor).FilePath;
@@ -76,7 +78,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     public void Dispose() => _shards.ForEach(s => s.Dispose());
 
     private SafetensorsFile Find(string name) =>
-        _shardOf.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no tensor '{Shown.Name(name)}'.");
+        _shardOf.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no tensor '{LogSafe.Name(name)}'.");
 
     private void OpenFiles()
     {
@@ -85,7 +87,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
             _files.Add(name, Resolve(name) ?? throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: a link to nothing."));
         IgnoredFiles = [.. names.Where(n => !SideFiles.IsTaken(n) && !n.EndsWith(".safetensors", StringComparison.Ordinal) && n != ShardIndex.FileName)];
         if (!HasFile(SideFiles.Config))
-            throw new UserInputException($"{DirectoryPath}: no {SideFiles.Config}, so this is no model directory.");
+            throw new UserInputException($"{DirectoryPath}: no {SideFiles.Config}, so this is not a model directory.");
         CheckConfig();
     }
 
@@ -126,15 +128,20 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         foreach (var shard in shards)
         {
             var resolved = Resolve(shard)
-                ?? throw new UserInputException($"{Path.Combine(DirectoryPath, shard)}: no such file, but the index places {index.Shards.Values.Count(s => s == shard)} tensors there. Fetch the missing shard.");
+                ?? throw new UserInputException(
+                    $"{Path.Combine(DirectoryPath, shard)}: no such file, but the index places {index.Shards.Values.Count(s => s == shard)} "
+                        + $"tensors there. Fetch the missing shard.");
             var file = Open(shard, resolved);
             var stray = file.Names.FirstOrDefault(n => index.Shards.GetValueOrDefault(n) != shard);
             if (stray is not null)
-                throw new UserInputException($"{file.FilePath}: tensor '{Shown.Name(stray)}' is here, but the index {(index.Shards.TryGetValue(stray, out var other) ? $"places it in {other}" : "does not list it")}.");
+                throw new UserInputException(
+                    $"{file.FilePath}: tensor '{LogSafe.Name(stray)}' is here, but the index "
+                        + $"{(index.Shards.TryGetValue(stray, out var other) ? $"places it in {other}" : "does not list it")}.");
             Add(file);
         }
         if (index.Shards.FirstOrDefault(p => !_shardOf.ContainsKey(p.Key)) is { Key: not null } missing)
-            throw new UserInputException($"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{Shown.Name(missing.Key)}' here, but it is not.");
+            throw new UserInputException(
+                $"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{LogSafe.Name(missing.Key)}' here, but it is not.");
         if (index.TotalBytes is { } total && total != SizeBytes)
             throw new UserInputException($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}.");
     }
@@ -145,7 +152,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         var file = SafetensorsFile.Open(resolved);
         _shards.Add(file);
         if (file.Metadata.TryGetValue("format", out var format) && format is not ("pt" or "tf" or "flax" or "mlx" or "np"))
-            throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: format '{Shown.Name(format)}' is none of pt, tf, flax, mlx, np.");
+            throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: format '{LogSafe.Name(format)}' is none of pt, tf, flax, mlx, np.");
         return file;
     }
 
@@ -165,7 +172,9 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
             return path;
         var folder = FileSystemCalls.RealPath(DirectoryPath)!;
         // The hub's own cache keeps snapshots/REVISION/FILE as links to blobs/ETAG of the same repository.
-        var hubBlobs = Path.GetFileName(Path.GetDirectoryName(folder)) == "snapshots" ? Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(folder))!, "blobs") : folder;
+        var hubBlobs = Path.GetFileName(Path.GetDirectoryName(folder)) == "snapshots"
+            ? Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(folder))!, "blobs")
+            : folder;
         var target = Path.GetDirectoryName(real);
         return target == folder || target == hubBlobs
             ? real
@@ -177,7 +186,8 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         var pickles = IgnoredFiles.Where(SideFiles.IsPickle).ToList();
         return new UserInputException(
             pickles.Count > 0
-                ? $"{DirectoryPath}: only pickled weights ({string.Join(", ", pickles.Take(3))}). A pickle can run code when it is opened, so none is ever read; convert the model to safetensors first."
+                ? $"{DirectoryPath}: only pickled weights ({string.Join(", ", pickles.Take(3))}). A pickle can run code when it is opened, "
+                    + $"so none is ever read; convert the model to safetensors first."
                 : $"{DirectoryPath}: neither {SingleFile} nor {ShardIndex.FileName}, so there are no weights.");
     }
 }

@@ -45,15 +45,21 @@ public sealed class ExportOptions
 /// <summary>Writes a stored checkpoint as a Hugging Face directory: whole or not at all.</summary>
 public static class HuggingFaceExporter
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, IndentSize = 2, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        IndentSize = 2,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Exports a checkpoint.</summary>
-    /// <exception cref="UserInputException">The output exists and is not an empty directory, or the artifact is no checkpoint.</exception>
+    /// <exception cref="UserInputException">The output exists and is not an empty directory, or the artifact is not a checkpoint.</exception>
     public static Task ExportAsync(ArtifactStore store, ManifestRef artifact, string directory, ExportOptions? options, CancellationToken cancellationToken) =>
         ExportAsync(store, artifact.Root, directory, options, cancellationToken);
 
     /// <summary>Exports a checkpoint. Files are written into a temporary directory beside the output, which is renamed at the end.</summary>
-    /// <exception cref="UserInputException">The output exists and is not an empty directory, or the artifact is no checkpoint.</exception>
+    /// <exception cref="UserInputException">The output exists and is not an empty directory, or the artifact is not a checkpoint.</exception>
     public static async Task ExportAsync(ArtifactStore store, Digest root, string directory, ExportOptions? options, CancellationToken cancellationToken)
     {
         options ??= new ExportOptions();
@@ -148,7 +154,8 @@ public static class HuggingFaceExporter
         {
             var file = ShardName(i, shards.Count);
             await SafetensorsWriter.WriteAsync(
-                Path.Combine(directory, file), tensors, shards[i].Select(t => t.Name), progress: done => options.Progress?.Report((finished + done, total)), cancellationToken: cancellationToken)
+                Path.Combine(directory, file), tensors, shards[i].Select(t => t.Name), progress: done =>
+                    options.Progress?.Report((finished + done, total)), cancellationToken: cancellationToken)
                 .ConfigureAwait(false);
             finished += shards[i].Sum(t => t.SizeBytes);
             shards[i].ForEach(t => map.Add(t.Name, file));

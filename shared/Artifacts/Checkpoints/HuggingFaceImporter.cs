@@ -24,7 +24,7 @@ public sealed class ImportOptions
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
 
-    /// <summary>Gets a line for people about every file that was left out.</summary>
+    /// <summary>Gets a line about every file that was left out.</summary>
     public Action<string>? Note { get; init; }
 }
 
@@ -67,10 +67,12 @@ public static class HuggingFaceImporter
     /// <param name="options">How it behaves.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="UserInputException">The directory breaks a rule of its formats; nothing is published then.</exception>
-    public static Task<ManifestRef> ReferenceAsync(ReferencedBlobStore references, string directory, ImportOptions options, CancellationToken cancellationToken) =>
+    public static Task<ManifestRef> ReferenceAsync(
+        ReferencedBlobStore references, string directory, ImportOptions options, CancellationToken cancellationToken) =>
         ImportAsync(new ArtifactStore(references), references.Open(directory), references, options, cancellationToken);
 
-    private static async Task<ManifestRef> ImportAsync(ArtifactStore store, HuggingFaceDirectory source, ReferencedBlobStore? references, ImportOptions options, CancellationToken cancellationToken)
+    private static async Task<ManifestRef> ImportAsync(
+        ArtifactStore store, HuggingFaceDirectory source, ReferencedBlobStore? references, ImportOptions options, CancellationToken cancellationToken)
     {
         var tensors = new UnifiedTensors(source);
         options.Check?.Invoke(tensors, source.ReadFile(SideFiles.Config));
@@ -78,20 +80,26 @@ public static class HuggingFaceImporter
         if (tensors.HasStackedExperts)
             writer.SetProperties(new JsonObject { [LayoutProperty] = StackedLayout });
         foreach (var file in source.IgnoredFiles)
-            options.Note?.Invoke($"{Path.Combine(source.DirectoryPath, file)}: {(SideFiles.IsPickle(file) ? "pickled data, never read." : "not part of a checkpoint, left out.")}");
+            options.Note?.Invoke(
+                Path.Combine(source.DirectoryPath, file)
+                    + (SideFiles.IsPickle(file) ? ": pickled data, never read." : ": not part of a checkpoint, left out."));
         foreach (var file in source.Files)
             await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
         long done = 0;
         await Parallel.ForEachAsync(
             tensors.Names,
             new ParallelOptions { MaxDegreeOfParallelism = ParallelTensors, CancellationToken = cancellationToken },
-            async (name, token) => await AddAsync(writer, tensors, references, name, options, bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
+            async (name, token) =>
+                await AddAsync(
+                    writer, tensors, references, name, options,
+                    bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
             .ConfigureAwait(false);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task AddAsync(
-        CheckpointWriter writer, UnifiedTensors source, ReferencedBlobStore? references, string name, ImportOptions options, Action<long> advance, CancellationToken cancellationToken)
+        CheckpointWriter writer, UnifiedTensors source, ReferencedBlobStore? references, string name, ImportOptions options,
+        Action<long> advance, CancellationToken cancellationToken)
     {
         var tensor = source.Describe(name);
         if (references is not null && tensor.SizeBytes >= TensorPacking.SmallBytes)
@@ -116,7 +124,10 @@ public static class HuggingFaceImporter
         {
             var index = options.RequireFinite ? FiniteCheck.FirstNotFinite(tensor.DType, chunk) : -1;
             if (index >= 0)
-                throw new UserInputException($"{source.FileOf(name)}: tensor '{Shown.Name(source.NameInFile(name))}' ({tensor.DType}, shape [{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element {FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
+                throw new UserInputException(
+                    $"{source.FileOf(name)}: tensor '{LogSafe.Name(source.NameInFile(name))}' ({tensor.DType}, shape "
+                        + $"[{string.Join(", ", tensor.Shape)}]) holds NaN or infinity, first at element "
+                        + $"{FirstElement(tensor, position) + index}. The weights are broken; use another checkpoint.");
             advance(chunk.Length);
         }
     }

@@ -42,7 +42,8 @@ public static class TensorBytesExtensions
     internal static void CheckRange(TensorHeader tensor, long offset, int length)
     {
         if (offset < 0 || offset > tensor.SizeBytes - length)
-            throw new ArgumentOutOfRangeException(nameof(offset), $"Bytes {offset} to {offset + length} lie outside '{tensor.Name}', which has {tensor.SizeBytes}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"Bytes {offset} to {offset + length} lie outside '{tensor.Name}', which has {tensor.SizeBytes}.");
     }
 
     internal static void CheckWhole(TensorHeader tensor, long length)

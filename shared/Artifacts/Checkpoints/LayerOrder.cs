@@ -11,7 +11,9 @@ internal static class LayerOrder
         var right = b.Split('.');
         for (var i = 0; i < Math.Min(left.Length, right.Length); i++)
         {
-            var order = int.TryParse(left[i], out var x) && int.TryParse(right[i], out var y) && x != y ? x.CompareTo(y) : string.CompareOrdinal(left[i], right[i]);
+            var order = int.TryParse(left[i], out var x) && int.TryParse(right[i], out var y) && x != y
+                ? x.CompareTo(y)
+                : string.CompareOrdinal(left[i], right[i]);
             if (order != 0)
                 return order;
         }

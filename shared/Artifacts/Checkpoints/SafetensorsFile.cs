@@ -5,8 +5,8 @@ namespace Espalier.Artifacts.Checkpoints;
 
 /// <summary>
 /// One safetensors file, open for reading. Opening reads and checks the header only; a tensor's bytes are read when they
-/// are asked for, by position. Positional reads instead of a memory map, because a map of a file that somebody truncates
-/// ends the process, while a short read is an error that can be told.
+/// are asked for, by position. Positional reads instead of a memory map, because a map of a file that is truncated meanwhile
+/// ends the process, while a short read is an ordinary error.
 /// </summary>
 public sealed class SafetensorsFile : ITensorBytes, IDisposable
 {
@@ -45,7 +45,9 @@ public sealed class SafetensorsFile : ITensorBytes, IDisposable
         if (!info.Exists)
             throw new UserInputException($"{path}: no such file.");
         if (info.Length < SafetensorsHeader.PrefixBytes) // before opening: a pipe or device, which could block, has length 0
-            throw new UserInputException($"{path}: {info.Length} bytes are too few for a safetensors file, whose first {SafetensorsHeader.PrefixBytes} bytes say how long its header is.");
+            throw new UserInputException(
+                $"{path}: {info.Length} bytes are too few for a safetensors file, whose first {SafetensorsHeader.PrefixBytes} bytes say how "
+                    + $"long its header is.");
         var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         try
         {
@@ -87,7 +89,7 @@ public sealed class SafetensorsFile : ITensorBytes, IDisposable
     public void Dispose() => _handle.Dispose();
 
     private SafetensorsEntry Find(string name) =>
-        _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"{FilePath} has no tensor '{Shown.Name(name)}'.");
+        _entries.TryGetValue(name, out var entry) ? entry : throw new KeyNotFoundException($"{FilePath} has no tensor '{LogSafe.Name(name)}'.");
 
     private static void ReadAt(SafeFileHandle handle, long offset, Span<byte> destination, string path)
     {

@@ -9,7 +9,7 @@ namespace Espalier.Artifacts.Checkpoints;
 internal readonly record struct SafetensorsEntry(TensorHeader Header, long Begin);
 
 /// <summary>
-/// Reads the JSON header of a safetensors file from a source that nobody trusts: sizes are bounded before memory is
+/// Reads the JSON header of a safetensors file from an untrusted source: sizes are bounded before memory is
 /// taken, arithmetic is checked, and the tensors must cover the data buffer exactly, without holes or overlaps.
 /// </summary>
 internal static class SafetensorsHeader
@@ -24,12 +24,15 @@ internal static class SafetensorsHeader
     public static int ReadLength(ReadOnlySpan<byte> prefix, long fileLength, string file)
     {
         if (fileLength < PrefixBytes)
-            throw new UserInputException($"{file}: {fileLength} bytes are too few for a safetensors file, whose first {PrefixBytes} bytes say how long its header is.");
+            throw new UserInputException(
+                $"{file}: {fileLength} bytes are too few for a safetensors file, whose first {PrefixBytes} bytes say how long its header is.");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > MaxBytes)
-            throw new UserInputException($"{file}: the header says it is {length} bytes long; at most {MaxBytes} are allowed. The file is damaged, or no safetensors file.");
+            throw new UserInputException(
+                $"{file}: the header says it is {length} bytes long; at most {MaxBytes} are allowed. The file is damaged, or no safetensors file.");
         if ((long)length > fileLength - PrefixBytes)
-            throw new UserInputException($"{file}: the header says it is {length} bytes long, but only {fileLength - PrefixBytes} bytes follow. The file is truncated; fetch it again.");
+            throw new UserInputException(
+                $"{file}: the header says it is {length} bytes long, but only {fileLength - PrefixBytes} bytes follow. The file is truncated; fetch it again.");
         return (int)length;
     }
 
@@ -39,7 +42,8 @@ internal static class SafetensorsHeader
     /// <param name="file">Name for messages.</param>
     /// <param name="metadata">The file's metadata, empty when it has none.</param>
     /// <param name="maxTensors">How many tensors one file may have.</param>
-    public static List<SafetensorsEntry> Parse(ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata, int maxTensors = MaxTensors)
+    public static List<SafetensorsEntry> Parse(
+        ReadOnlySpan<byte> json, long dataLength, string file, out Dictionary<string, string> metadata, int maxTensors = MaxTensors)
     {
         if (!Utf8.IsValid(json))
             throw new UserInputException($"{file}: the header is not valid UTF-8.");
@@ -57,7 +61,8 @@ internal static class SafetensorsHeader
         return entries;
     }
 
-    private static void ReadObject(ReadOnlySpan<byte> json, string file, int maxTensors, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
+    private static void ReadObject(
+        ReadOnlySpan<byte> json, string file, int maxTensors, List<SafetensorsEntry> entries, out Dictionary<string, string> metadata)
     {
         metadata = new(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -70,14 +75,14 @@ internal static class SafetensorsHeader
                 throw new UserInputException($"{file}: a tensor name of {reader.ValueSpan.Length} bytes; at most {MaxNameLength} are allowed.");
             var name = reader.GetString()!;
             if (!names.Add(name))
-                throw new UserInputException($"{file}: the header names '{Shown.Name(name)}' twice.");
+                throw new UserInputException($"{file}: the header names '{LogSafe.Name(name)}' twice.");
             if (name == MetadataKey)
             {
                 ReadMetadata(ref reader, file, metadata);
                 continue;
             }
             if (name.Length == 0 || HasControl(name))
-                throw new UserInputException($"{file}: '{Shown.Name(name)}' is not a usable tensor name: it is empty or has control characters.");
+                throw new UserInputException($"{file}: '{LogSafe.Name(name)}' is not a usable tensor name: it is empty or has control characters.");
             if (entries.Count == maxTensors)
                 throw new UserInputException($"{file}: more than {maxTensors} tensors in one file.");
             entries.Add(ReadTensor(ref reader, new Place(file, name)));
@@ -95,9 +100,9 @@ internal static class SafetensorsHeader
             var key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw new UserInputException($"{file}: {MetadataKey} must be an object of texts, but '{Shown.Name(key)}' is not a text.");
+                throw new UserInputException($"{file}: {MetadataKey} must be an object of texts, but '{LogSafe.Name(key)}' is not a text.");
             if (!metadata.TryAdd(key, reader.GetString()!))
-                throw new UserInputException($"{file}: {MetadataKey} names '{Shown.Name(key)}' twice.");
+                throw new UserInputException($"{file}: {MetadataKey} names '{LogSafe.Name(key)}' twice.");
         }
     }
 
@@ -137,9 +142,11 @@ internal static class SafetensorsHeader
         if (offsets[1] < offsets[0])
             throw new UserInputException($"{place}: data_offsets [{offsets[0]}, {offsets[1]}] end before they begin.");
         if (!TensorTypes.TryCountBytes(dtype, shape, out var bytes, out var problem))
-            throw new UserInputException($"{place}: {Shown.Name(problem)}.");
+            throw new UserInputException($"{place}: {LogSafe.Name(problem)}.");
         if (bytes != offsets[1] - offsets[0])
-            throw new UserInputException($"{place}: {dtype} of shape [{string.Join(", ", shape)}] takes {bytes} bytes, but data_offsets [{offsets[0]}, {offsets[1]}] span {offsets[1] - offsets[0]}.");
+            throw new UserInputException(
+                $"{place}: {dtype} of shape [{string.Join(", ", shape)}] takes {bytes} bytes, but data_offsets [{offsets[0]}, {offsets[1]}] "
+                    + $"span {offsets[1] - offsets[0]}.");
         return new SafetensorsEntry(new TensorHeader(place.Tensor, dtype, shape, bytes), offsets[0]);
     }
 
@@ -177,10 +184,14 @@ internal static class SafetensorsHeader
         foreach (var (header, begin) in entries)
         {
             if (begin != end)
-                throw new UserInputException($"{file}: tensor '{Shown.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at {end}: {(begin > end ? "a hole" : "an overlap")}.");
+                throw new UserInputException(
+                    $"{file}: tensor '{LogSafe.Name(header.Name)}' starts at byte {begin} of the data, but the tensor before it ends at "
+                        + $"{end}: {(begin > end ? "a hole" : "an overlap")}.");
             end = begin + header.SizeBytes; // both at most long.MaxValue / 2 in a file that passes the check below
             if (end < 0 || end > dataLength)
-                throw new UserInputException($"{file}: tensor '{Shown.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only {dataLength}. The file is truncated; fetch it again.");
+                throw new UserInputException(
+                    $"{file}: tensor '{LogSafe.Name(header.Name)}' ends at byte {(ulong)end} of the data, but the file has only "
+                        + $"{dataLength}. The file is truncated; fetch it again.");
         }
         if (end != dataLength)
             throw new UserInputException($"{file}: {dataLength - end} bytes follow the last tensor, which no tensor owns.");
@@ -189,6 +200,6 @@ internal static class SafetensorsHeader
     /// <summary>Where a problem is, put into words only when there is one.</summary>
     private readonly record struct Place(string File, string Tensor)
     {
-        public override string ToString() => $"{File}: tensor '{Shown.Name(Tensor)}'";
+        public override string ToString() => $"{File}: tensor '{LogSafe.Name(Tensor)}'";
     }
 }

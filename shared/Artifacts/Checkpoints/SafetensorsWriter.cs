@@ -38,7 +38,9 @@ public static class SafetensorsWriter
         long offset = 0;
         foreach (var tensor in layout)
         {
-            AppendText(json, tensor.Name).Append(CultureInfo.InvariantCulture, $":{{\"dtype\":\"{tensor.DType}\",\"shape\":[{string.Join(',', tensor.Shape)}],\"data_offsets\":[{offset},{offset + tensor.SizeBytes}]}},");
+            AppendText(json, tensor.Name).Append(
+                CultureInfo.InvariantCulture,
+                $":{{\"dtype\":\"{tensor.DType}\",\"shape\":[{string.Join(',', tensor.Shape)}],\"data_offsets\":[{offset},{offset + tensor.SizeBytes}]}},");
             offset += tensor.SizeBytes;
         }
         if (json[^1] == ',')
@@ -50,12 +52,16 @@ public static class SafetensorsWriter
         text.CopyTo(header, SafetensorsHeader.PrefixBytes);
         var length = header.Length - SafetensorsHeader.PrefixBytes;
         if (length > SafetensorsHeader.MaxBytes)
-            throw new InvalidOperationException($"The header of {layout.Count} tensors takes {length} bytes; readers accept {SafetensorsHeader.MaxBytes}. Use more shards.");
+            throw new InvalidOperationException(
+                $"The header of {layout.Count} tensors takes {length} bytes; readers accept {SafetensorsHeader.MaxBytes}. Use more shards.");
         BinaryPrimitives.WriteInt64LittleEndian(header, length);
         return header;
     }
 
-    /// <summary>Writes a file: to a temporary file beside it, flushed to disk, then renamed over <paramref name="path"/>. Memory is bounded by a small buffer.</summary>
+    /// <summary>
+    /// Writes a file: to a temporary file beside it, flushed to disk, then renamed over <paramref name="path"/>. Memory is
+    /// bounded by a small buffer.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="source">Where the bytes come from.</param>
     /// <param name="names">Which tensors; null takes all.</param>
@@ -87,7 +93,8 @@ public static class SafetensorsWriter
         }
     }
 
-    private static async Task WriteDataAsync(Stream file, ITensorBytes source, IReadOnlyList<TensorHeader> layout, Action<long>? progress, CancellationToken cancellationToken)
+    private static async Task WriteDataAsync(
+        Stream file, ITensorBytes source, IReadOnlyList<TensorHeader> layout, Action<long>? progress, CancellationToken cancellationToken)
     {
         var largest = layout.Count == 0 ? 0 : layout.Max(t => t.SizeBytes);
         var buffer = new byte[Math.Min(ChunkBytes, largest)];

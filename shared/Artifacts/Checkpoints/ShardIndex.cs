@@ -39,12 +39,13 @@ internal sealed partial class ShardIndex
         var shards = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var entry in map.EnumerateObject())
         {
-            var place = $"{path}: tensor '{Shown.Name(entry.Name)}'";
+            var place = $"{path}: tensor '{LogSafe.Name(entry.Name)}'";
             if (entry.Value.ValueKind != JsonValueKind.String)
                 throw new UserInputException($"{place} is not mapped to a file name.");
             var shard = entry.Value.GetString()!;
             if (!IsBareName(shard))
-                throw new UserInputException($"{place} is mapped to '{Shown.Name(shard)}'; a shard must be a .safetensors file in the same folder, named without a path.");
+                throw new UserInputException(
+                    $"{place} is mapped to '{LogSafe.Name(shard)}'; a shard must be a .safetensors file in the same folder, named without a path.");
             if (!shards.TryAdd(entry.Name, shard))
                 throw new UserInputException($"{place} is mapped twice.");
         }
@@ -72,13 +73,16 @@ internal sealed partial class ShardIndex
             return;
         var families = numbered.Select(m => (Stem: m.Groups["stem"].Value, Total: m.Groups["total"].Value)).Distinct().ToList();
         if (families.Count > 1 || numbered.Count != shards.Count)
-            throw new UserInputException($"{path}: shards of different series are mixed: {string.Join(", ", shards.Order(StringComparer.Ordinal).Take(5).Select(Shown.Name))}.");
+            throw new UserInputException(
+                $"{path}: shards of different series are mixed: {string.Join(", ", shards.Order(StringComparer.Ordinal).Take(5).Select(LogSafe.Name))}.");
         var total = int.Parse(families[0].Total, CultureInfo.InvariantCulture);
         var present = numbered.Select(m => int.Parse(m.Groups["number"].Value, CultureInfo.InvariantCulture)).ToHashSet();
         if (present.Any(n => n < 1 || n > total))
             throw new UserInputException($"{path}: a shard is numbered {present.First(n => n < 1 || n > total)} of {total}.");
         if (present.Count != total)
-            throw new UserInputException($"{path}: {present.Count} of {total} shards are mapped; the first one missing is number {Enumerable.Range(1, total).First(n => !present.Contains(n))}.");
+            throw new UserInputException(
+                $"{path}: {present.Count} of {total} shards are mapped; the first one missing is number "
+                    + $"{Enumerable.Range(1, total).First(n => !present.Contains(n))}.");
     }
 
     [GeneratedRegex(@"^(?<stem>.+)-(?<number>[0-9]{5})-of-(?<total>[0-9]{5})\.safetensors$", RegexOptions.ExplicitCapture)]

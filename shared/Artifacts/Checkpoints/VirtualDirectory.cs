@@ -76,7 +76,9 @@ public sealed class VirtualDirectory
     public static VirtualDirectory Of(Manifest manifest, byte[]? config = null, long shardBytes = ShardBytes)
     {
         var directory = LayOut(manifest, config, shardBytes);
-        return config is not null && FamilyConfig.ToDisk(config) is var onDisk && !ReferenceEquals(onDisk, config) ? directory.With(SideFiles.Config, onDisk) : directory;
+        return config is not null && FamilyConfig.ToDisk(config) is var onDisk && !ReferenceEquals(onDisk, config)
+            ? directory.With(SideFiles.Config, onDisk)
+            : directory;
     }
 
     private static VirtualDirectory LayOut(Manifest manifest, byte[]? config, long shardBytes)
@@ -86,7 +88,9 @@ public sealed class VirtualDirectory
             return new VirtualDirectory(files);
         var entries = manifest.Tensors.ToDictionary(t => t.Name, StringComparer.Ordinal);
         var tensors = new FamilyTensors(
-            [.. entries.Values.Select(t => new TensorHeader(t.Name, t.DType, t.Shape, t.SizeBytes))], config is null ? null : FamilyFacts.Read(config).Family, HuggingFaceExporter.IsStacked(manifest));
+            [.. entries.Values.Select(t => new TensorHeader(t.Name, t.DType, t.Shape, t.SizeBytes))],
+            config is null ? null : FamilyFacts.Read(config).Family,
+            HuggingFaceExporter.IsStacked(manifest));
         var headers = tensors.Names.Order(LayerOrder.Comparer).Select(tensors.Describe);
         var shards = HuggingFaceExporter.Split(headers, shardBytes);
         var map = new SortedDictionary<string, string>(StringComparer.Ordinal);

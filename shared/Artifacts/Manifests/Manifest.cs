@@ -48,7 +48,8 @@ public sealed record TensorEntry(string Name, string DType, IReadOnlyList<long> 
 
 /// <summary>One artifact this one was made from.</summary>
 /// <param name="Manifest">Its root.</param>
-/// <param name="Relation">How: <c>trained</c>, <c>upcycled</c>, <c>pruned</c>, <c>quantized</c>, <c>data</c>, <c>tokenizer</c>, <c>evaluated</c>, <c>imported</c>.</param>
+/// <param name="Relation">How: <c>trained</c>, <c>upcycled</c>, <c>pruned</c>, <c>quantized</c>, <c>data</c>,
+/// <c>tokenizer</c>, <c>evaluated</c>, <c>imported</c>.</param>
 /// <param name="StepKey">The step that did it, or null for an import.</param>
 public sealed record Parent(Digest Manifest, string Relation, Digest? StepKey);
 

@@ -14,7 +14,10 @@ internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var key = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header) && header is { Scheme: "Bearer", Parameter: { Length: > 0 and <= LongestKey } given } ? given : null;
+        var key = AuthenticationHeaderValue.TryParse(http.Request.Headers.Authorization, out var header)
+            && header is { Scheme: "Bearer", Parameter: { Length: > 0 and <= LongestKey } given }
+            ? given
+            : null;
         var guesses = http.RequestServices.GetService<KeyGuesses>();
         if (key is not null && guesses?.MustWait(http.Connection.RemoteIpAddress, key) == true)
         {
@@ -24,7 +27,9 @@ internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
         ApiCaller? caller;
         try
         {
-            caller = key is null ? null : await http.RequestServices.GetRequiredService<IApiKeys>().FindCallerAsync(key, http.RequestAborted).ConfigureAwait(false);
+            caller = key is null
+                ? null
+                : await http.RequestServices.GetRequiredService<IApiKeys>().FindCallerAsync(key, http.RequestAborted).ConfigureAwait(false);
         }
         catch (ApiKeysUnavailableException e)
         {
@@ -36,7 +41,8 @@ internal sealed class ApiKeyFilter(ApiRole atLeast) : IEndpointFilter
             return TypedResults.Problem("A key is needed: Authorization: Bearer KEY.", statusCode: StatusCodes.Status401Unauthorized);
         http.Features.Set(http.Features.Get<ApiPerson>() is { } person ? caller with { Name = person.Name } : caller);
         return caller.Role < atLeast
-            ? TypedResults.Problem($"The key's role '{Name(caller.Role)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
+            ? TypedResults.Problem(
+                $"The key's role '{Name(caller.Role)}' is not enough: this needs '{Name(atLeast)}'.", statusCode: StatusCodes.Status403Forbidden)
             : await next(context).ConfigureAwait(false);
     }
 

@@ -2,10 +2,10 @@ using RabbitMQ.Client;
 
 namespace Espalier.Messaging.Broker;
 
-/// <summary>A connection of its own for looking after queues, with the account and the trust of the options.</summary>
+/// <summary>A separate connection for queue maintenance, with the account and the certificate authority of the options.</summary>
 internal static class BrokerConnection
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     public static Task<IConnection> OpenAsync(MessagingOptions options, CancellationToken cancellationToken)
     {
@@ -17,9 +17,9 @@ internal static class BrokerConnection
             UserName = options.UserName,
             Password = options.Password,
             AutomaticRecoveryEnabled = false,
-            RequestedConnectionTimeout = Patience,
-            ContinuationTimeout = Patience,
-            ClientProvidedName = $"{options.UserName} looks after queues",
+            RequestedConnectionTimeout = Timeout,
+            ContinuationTimeout = Timeout,
+            ClientProvidedName = $"{options.UserName} queue maintenance",
         };
         if (BrokerTrust.UsesTls(options.Broker))
         {

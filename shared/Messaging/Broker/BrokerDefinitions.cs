@@ -19,7 +19,11 @@ public static class BrokerDefinitions
     private const string Questions = $@"Espalier\.Contracts:{nameof(FindModel)}";
     private const string RegistryEvents = $@"Espalier\.Contracts:({nameof(ModelRegistered)}|{nameof(AliasMoved)})";
     private const string Faults = "MassTransit:.*";
-    private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Layout = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Writes the file.</summary>
     /// <param name="passwords">By account; an account without one cannot log in.</param>
@@ -35,7 +39,8 @@ public static class BrokerDefinitions
         }),
         ["queues"] = new JsonArray(new JsonObject
         {
-            ["name"] = DeadLetters.Name, ["vhost"] = VirtualHost, ["durable"] = true, ["auto_delete"] = false, ["arguments"] = Arguments(DeadLetters.QueueArguments),
+            ["name"] = DeadLetters.Name, ["vhost"] = VirtualHost, ["durable"] = true, ["auto_delete"] = false,
+            ["arguments"] = Arguments(DeadLetters.QueueArguments),
         }),
         ["bindings"] = new JsonArray(new JsonObject
         {
@@ -54,14 +59,17 @@ public static class BrokerDefinitions
 
     /// <summary>
     /// Configure covers what a client declares on its way: its own queues, and the exchanges that it sends to. Only the
-    /// orchestrator reads what services tell; nobody reads another one's hints or answers.
+    /// orchestrator reads what services report; no account reads another's hints or answers.
     /// </summary>
     private static JsonNode Rights(ServiceAccount account)
     {
         if (account.Name == ServiceAccounts.Orchestrator)
         {
-            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|estimates-.*|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
-            return Permission(account.Name, Both, Both, $@"orchestrator(-events)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
+            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|estimates-.*|{DeadLetters.Name}"
+                + $@"|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
+            return Permission(
+                account.Name, Both, Both,
+                $@"orchestrator(-events)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
         }
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
         var work = $"work-{kinds}-(cpu|cuda)|estimates-{kinds}";
@@ -71,7 +79,7 @@ public static class BrokerDefinitions
         var reads = $"{work}|{Faults}|{own}";
         if (account.Name == EndpointNames.Registry)
         {
-            // The registry answers the orchestrator's questions and tells what was registered.
+            // The registry answers the orchestrator's questions and publishes what was registered.
             sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{RegistryEvents}";
             reads += $"|{EndpointNames.Registry}|{Questions}";
         }

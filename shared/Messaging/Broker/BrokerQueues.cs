@@ -4,10 +4,10 @@ using RabbitMQ.Client.Exceptions;
 
 namespace Espalier.Messaging.Broker;
 
-/// <summary>A queue as it is now.</summary>
+/// <summary>The state of one queue at one moment.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Ready">Messages that wait.</param>
-/// <param name="Consumers">Who listens.</param>
+/// <param name="Ready">Messages waiting for delivery.</param>
+/// <param name="Consumers">Number of consumers.</param>
 public sealed record QueueState(string Name, long Ready, long Consumers);
 
 /// <summary>A message that nobody could handle.</summary>
@@ -16,19 +16,18 @@ public sealed record QueueState(string Name, long Ready, long Consumers);
 /// <param name="Body">Its text, cut short.</param>
 public sealed record StrandedMessage(string MessageType, string Reason, string Body);
 
-/// <summary>Looks after the broker's queues over the messaging protocol itself; no management plugin is needed.</summary>
+/// <summary>Inspects and replays the broker's queues over the messaging protocol itself; no management plugin is needed.</summary>
 public sealed class BrokerQueues(MessagingOptions options)
 {
     private const int LongestBody = 4000;
     private const string FaultHeaders = "MT-Fault-";
     private static readonly string[] Devices = ["cpu", "cuda"];
 
-    /// <summary>Whether there is a broker; the in-memory bus has nothing to look after.</summary>
+    /// <summary>Whether there is a broker; the in-memory bus has no queues to inspect.</summary>
     public bool HasBroker => options.Transport == MessagingTransport.RabbitMq;
 
     /// <summary>Every queue that the platform may have made, of those that exist.</summary>
     /// <param name="kinds">Stage kinds, beside the built-in ones.</param>
-    /// <param name="cancellationToken">Stops it.</param>
     public async Task<IReadOnlyList<QueueState>> ListAsync(IEnumerable<string> kinds, CancellationToken cancellationToken)
     {
         if (!HasBroker)
@@ -57,7 +56,7 @@ public sealed class BrokerQueues(MessagingOptions options)
             return messages;
         }, cancellationToken);
 
-    /// <summary>Sends the messages of an error, skipped or dead-letter queue to where they were meant for; returns how many.</summary>
+    /// <summary>Sends the messages of an error, skipped or dead-letter queue to the queues they were meant for; returns how many.</summary>
     public Task<int> ReplayAsync(string queue, CancellationToken cancellationToken) =>
         OnChannelAsync(async channel =>
         {
@@ -67,7 +66,8 @@ public sealed class BrokerQueues(MessagingOptions options)
                 if (await channel.BasicGetAsync(queue, autoAck: false, cancellationToken).ConfigureAwait(false) is not { } message)
                     return done;
                 // Confirmed by the broker before it leaves the queue: twice at worst, never lost.
-                await channel.BasicPublishAsync(TargetOf(queue, message), "", mandatory: true, Fresh(message), message.Body, cancellationToken).ConfigureAwait(false);
+                await channel.BasicPublishAsync(
+                    TargetOf(queue, message), "", mandatory: true, Fresh(message), message.Body, cancellationToken).ConfigureAwait(false);
                 await channel.BasicAckAsync(message.DeliveryTag, multiple: false, cancellationToken).ConfigureAwait(false);
             }
             return count;
@@ -123,7 +123,7 @@ public sealed class BrokerQueues(MessagingOptions options)
         return queue[..queue.LastIndexOf('_')];
     }
 
-    /// <summary>As it was before it failed, and without the time limit that is long over.</summary>
+    /// <summary>The properties from before it failed, without the time-to-live, which has long passed.</summary>
     private static BasicProperties Fresh(BasicGetResult message)
     {
         var properties = new BasicProperties(message.BasicProperties);
@@ -140,7 +140,9 @@ public sealed class BrokerQueues(MessagingOptions options)
         var reason = Header(message, "MT-Fault-Message") is { } fault
             ? $"{Header(message, "MT-Fault-ExceptionType")}: {fault}"
             : Header(message, "x-first-death-reason") ?? Header(message, "MT-Reason") ?? "";
-        return new StrandedMessage(Header(message, "MT-Fault-MessageType") ?? Header(message, "MT-MessageType") ?? "", reason, body.Length <= LongestBody ? body : body[..LongestBody]);
+        return new StrandedMessage(
+            Header(message, "MT-Fault-MessageType") ?? Header(message, "MT-MessageType") ?? "", reason,
+            body.Length <= LongestBody ? body : body[..LongestBody]);
     }
 
     private static string? Header(BasicGetResult message, string name) =>

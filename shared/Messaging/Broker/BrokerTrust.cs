@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Espalier.Messaging.Broker;
 
-/// <summary>What the broker's address says, and whose certificates are believed.</summary>
+/// <summary>Host, port and virtual host of the broker's address, and which certificates are trusted.</summary>
 internal static class BrokerTrust
 {
     public static bool UsesTls(Uri broker) => broker.Scheme is "amqps" or "rabbitmqs";
@@ -13,7 +13,7 @@ internal static class BrokerTrust
     /// <summary>The path of the address without its slash; none means the default host.</summary>
     public static string VirtualHostOf(Uri broker) => Uri.UnescapeDataString(broker.AbsolutePath.TrimStart('/')) is { Length: > 0 } name ? name : "/";
 
-    /// <summary>Trusts the authority that the options name and nobody else; null leaves the choice to the system.</summary>
+    /// <summary>Trusts the authority that the options name and no other; null leaves the choice to the system.</summary>
     public static RemoteCertificateValidationCallback? Validation(MessagingOptions options)
     {
         if (options.CertificateAuthorityFile is null)

@@ -3,8 +3,8 @@ using RabbitMQ.Client;
 namespace Espalier.Messaging.Broker;
 
 /// <summary>
-/// Where a work hint goes that was delivered too often. Hints that merely expired come by here too and are dropped: the
-/// exchange looks at why a message left its queue.
+/// Where a work hint goes that was delivered too often. Hints that merely expired arrive here too and are dropped: the
+/// exchange routes by the reason for which a message left its queue.
 /// </summary>
 public static class DeadLetters
 {
@@ -15,7 +15,11 @@ public static class DeadLetters
 
     private const int MostKept = 10_000;
 
-    internal static readonly IReadOnlyDictionary<string, object?> QueueArguments = new Dictionary<string, object?> { ["x-queue-type"] = "quorum", ["x-max-length"] = MostKept };
+    internal static readonly IReadOnlyDictionary<string, object?> QueueArguments = new Dictionary<string, object?>
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-max-length"] = MostKept,
+    };
 
     internal static readonly IReadOnlyDictionary<string, object?> BindingArguments =
         new Dictionary<string, object?> { ["x-match"] = "all-with-x", ["x-first-death-reason"] = "delivery_limit" };
@@ -31,8 +35,10 @@ public static class DeadLetters
             {
                 await channel.ExchangeDeclareAsync(Name, ExchangeType, durable: true, cancellationToken: cancellationToken).ConfigureAwait(false);
                 await channel.QueueDeclareAsync(
-                    Name, durable: true, exclusive: false, autoDelete: false, arguments: new Dictionary<string, object?>(QueueArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
-                await channel.QueueBindAsync(Name, Name, "", new Dictionary<string, object?>(BindingArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
+                    Name, durable: true, exclusive: false, autoDelete: false,
+                    arguments: new Dictionary<string, object?>(QueueArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
+                await channel.QueueBindAsync(
+                    Name, Name, "", new Dictionary<string, object?>(BindingArguments), cancellationToken: cancellationToken).ConfigureAwait(false);
             }
         }
     }

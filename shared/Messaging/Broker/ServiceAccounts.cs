@@ -10,7 +10,7 @@ public sealed record ServiceAccount(string Name, IReadOnlyList<string> Kinds);
 /// <summary>The services of the platform.</summary>
 public static class ServiceAccounts
 {
-    /// <summary>The service that everybody asks.</summary>
+    /// <summary>The service that every other sends requests to.</summary>
     public const string Orchestrator = "orchestrator";
 
     /// <summary>Every service, the orchestrator first.</summary>

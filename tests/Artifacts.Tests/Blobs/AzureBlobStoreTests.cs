@@ -31,7 +31,8 @@ public sealed class AzureBlobStoreTests : BlobStoreContract
     [Fact]
     public async Task Open_BySasUrl_ReadsAndWrites()
     {
-        var sas = new BlobContainerClient(_server.ConnectionString, _container).GenerateSasUri(BlobContainerSasPermissions.All, DateTimeOffset.UtcNow.AddHours(1));
+        var sas = new BlobContainerClient(_server.ConnectionString, _container).GenerateSasUri(
+            BlobContainerSasPermissions.All, DateTimeOffset.UtcNow.AddHours(1));
         var bySas = AzureBlobStore.Open(sas.ToString(), "unused");
 
         var receipt = await bySas.PutAsync(Bytes(1, 10), default);

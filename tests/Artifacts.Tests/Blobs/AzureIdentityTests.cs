@@ -3,9 +3,11 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using Azure.Core;
 using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using Espalier.Artifacts.Blobs;
+using Espalier.Contracts;
 using Espalier.TestKit.Servers;
 
 namespace Espalier.Artifacts.Tests.Blobs;
@@ -17,79 +19,157 @@ namespace Espalier.Artifacts.Tests.Blobs;
 public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) : IClassFixture<AzureIdentityTests.SecureAzurite>
 {
     private const string EndpointVariable = "IDENTITY_ENDPOINT", HeaderVariable = "IDENTITY_HEADER", Secret = "of-this-host";
+    private static readonly TokenRequestContext Storage = new(["https://storage.azure.com/.default"]);
 
     [Fact]
     public async Task Open_UrlWithoutSignature_UsesTheIdentityOfTheProcess()
     {
-        var asked = 0;
-        using var listener = new HttpListener();
-        var endpoint = $"http://127.0.0.1:{AzuriteServer.FreePort()}/token/";
-        listener.Prefixes.Add(endpoint);
-        listener.Start();
-        var answering = AnswerAsync(listener, () => asked++);
-        Environment.SetEnvironmentVariable(EndpointVariable, endpoint);
-        Environment.SetEnvironmentVariable(HeaderVariable, Secret);
-        try
+        await using var endpoint = IdentityEndpoint.Start();
+        using var _ = Variables((EndpointVariable, endpoint.Address), (HeaderVariable, Secret));
+        var name = AzuriteServer.NewContainerName();
+        using var trusting = new HttpClientHandler
         {
-            var name = AzuriteServer.NewContainerName();
-            using var trusting = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.GetCertHashString() == server.Certificate };
-            var options = new BlobClientOptions { Transport = new HttpClientTransport(trusting) };
-            await new BlobContainerClient(server.ConnectionString.Replace("http", "https", StringComparison.Ordinal).Replace("Protocol=httpss", "Protocol=https", StringComparison.Ordinal), name, options).CreateAsync();
+            ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.GetCertHashString() == server.Certificate,
+        };
+        var options = new BlobClientOptions { Transport = new HttpClientTransport(trusting) };
+        await new BlobContainerClient(
+            server.ConnectionString.Replace("http", "https", StringComparison.Ordinal).Replace("Protocol=httpss", "Protocol=https", StringComparison.Ordinal),
+            name, options).CreateAsync();
 
-            var store = AzureBlobStore.Open($"https://127.0.0.1:{server.Port}/devstoreaccount1", name, options);
-            var receipt = await store.PutAsync("hello"u8.ToArray(), CancellationToken.None);
+        var store = AzureBlobStore.Open($"https://127.0.0.1:{server.Port}/devstoreaccount1", name, options);
+        var receipt = await store.PutAsync("hello"u8.ToArray(), CancellationToken.None);
 
-            receipt.IsNew.ShouldBeTrue();
-            (await store.ExistsAsync(receipt.Digest, CancellationToken.None)).ShouldBeTrue();
-            asked.ShouldBe(1, "one token serves until it expires");
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable(EndpointVariable, null);
-            Environment.SetEnvironmentVariable(HeaderVariable, null);
-            listener.Stop();
-            await answering;
-        }
+        receipt.IsNew.ShouldBeTrue();
+        (await store.ExistsAsync(receipt.Digest, CancellationToken.None)).ShouldBeTrue();
+        endpoint.Asked.ShouldBe(1, "one token serves until it expires");
     }
 
-    /// <summary>As the identity endpoint of an Azure host answers.</summary>
-    private static async Task AnswerAsync(HttpListener listener, Action count)
+    [Fact]
+    public async Task Open_NoIdentity_SaysWhatToDoWithinSeconds()
     {
-        while (true)
+        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), ("AZURE_POD_IDENTITY_AUTHORITY_HOST", $"http://127.0.0.1:{AzuriteServer.FreePort()}"));
+        var store = AzureBlobStore.Open("https://127.0.0.1:1/account", "container");
+
+        var problem = await Should.ThrowAsync<UserInputException>(
+            () => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)));
+
+        problem.Message.ShouldContain("https://127.0.0.1:1/account");
+        problem.Message.ShouldContain("AZURE_CLIENT_ID");
+    }
+
+    [Fact]
+    public async Task GetToken_IdentityIsRefused_SaysSo()
+    {
+        await using var endpoint = IdentityEndpoint.Start();
+        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, endpoint.Address), (HeaderVariable, "of-another-host"));
+
+        var problem = await Should.ThrowAsync<IOException>(
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(60)).GetTokenAsync(Storage, default));
+
+        problem.Message.ShouldContain("was refused");
+    }
+
+    [Fact]
+    public async Task GetToken_EndpointNeverAnswers_EndsAtTheLimit()
+    {
+        using var silent = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, $"http://{silent.LocalEndpoint}/token/"), (HeaderVariable, Secret));
+
+        var problem = await Should.ThrowAsync<IOException>(
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Storage, default));
+
+        problem.Message.ShouldContain("did not answer within 2 s");
+    }
+
+    /// <summary>Sets environment variables until it is disposed.</summary>
+    private static Restored Variables(params (string Name, string Value)[] variables)
+    {
+        foreach (var (name, value) in variables)
+            Environment.SetEnvironmentVariable(name, value);
+        return new Restored([.. variables.Select(v => v.Name)]);
+    }
+
+    private sealed class Restored(string[] names) : IDisposable
+    {
+        public void Dispose()
         {
-            HttpListenerContext context;
-            try
-            {
-                context = await listener.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-            var isRight = context.Request.Headers["X-IDENTITY-HEADER"] == Secret && context.Request.QueryString["resource"] == "https://storage.azure.com";
-            context.Response.StatusCode = isRight ? 200 : 400;
-            context.Response.ContentType = "application/json";
-            count();
-            var expires = DateTimeOffset.UtcNow.AddHours(2);
-            await context.Response.OutputStream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new
-            {
-                access_token = Token(expires), expires_on = $"{expires.ToUnixTimeSeconds()}", resource = "https://storage.azure.com", token_type = "Bearer",
-            }));
-            context.Response.Close();
+            foreach (var name in names)
+                Environment.SetEnvironmentVariable(name, null);
         }
     }
 
-    /// <summary>A token as the emulator wants it: it checks issuer, audience and times, and cannot check a signature.</summary>
-    private static string Token(DateTimeOffset expires)
+    /// <summary>Answers as the identity endpoint of an Azure host does.</summary>
+    private sealed class IdentityEndpoint : IAsyncDisposable
     {
-        var from = DateTimeOffset.UtcNow.AddMinutes(-5).ToUnixTimeSeconds();
-        var claims = new { aud = "https://storage.azure.com", iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000000/", iat = from, nbf = from, exp = expires.ToUnixTimeSeconds() };
-        return $"{Part(new { alg = "RS256", typ = "JWT" })}.{Part(claims)}.{Encode("unsigned"u8)}";
+        private readonly HttpListener _listener = new();
+        private Task _answering = Task.CompletedTask;
+
+        public string Address { get; } = $"http://127.0.0.1:{AzuriteServer.FreePort()}/token/";
+
+        public int Asked { get; private set; }
+
+        public static IdentityEndpoint Start()
+        {
+            var endpoint = new IdentityEndpoint();
+            endpoint._listener.Prefixes.Add(endpoint.Address);
+            endpoint._listener.Start();
+            endpoint._answering = endpoint.AnswerAsync();
+            return endpoint;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Stop();
+            await _answering;
+            _listener.Close();
+        }
+
+        private async Task AnswerAsync()
+        {
+            while (true)
+            {
+                HttpListenerContext context;
+                try
+                {
+                    context = await _listener.GetContextAsync();
+                }
+                catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+                {
+                    return;
+                }
+                Asked++;
+                var isRight = context.Request.Headers["X-IDENTITY-HEADER"] == Secret && context.Request.QueryString["resource"] == "https://storage.azure.com";
+                context.Response.StatusCode = isRight ? 200 : 400;
+                context.Response.ContentType = "application/json";
+                var expires = DateTimeOffset.UtcNow.AddHours(2);
+                await context.Response.OutputStream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new
+                {
+                    access_token = Token(expires), expires_on = $"{expires.ToUnixTimeSeconds()}", resource = "https://storage.azure.com", token_type = "Bearer",
+                }));
+                context.Response.Close();
+            }
+        }
+
+        /// <summary>A token as the emulator wants it: it checks issuer, audience and times, and cannot check a signature.</summary>
+        private static string Token(DateTimeOffset expires)
+        {
+            var from = DateTimeOffset.UtcNow.AddMinutes(-5).ToUnixTimeSeconds();
+            var claims = new
+            {
+                aud = "https://storage.azure.com",
+                iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
+                iat = from,
+                nbf = from,
+                exp = expires.ToUnixTimeSeconds(),
+            };
+            return $"{Part(new { alg = "RS256", typ = "JWT" })}.{Part(claims)}.{Encode("unsigned"u8)}";
+        }
+
+        private static string Part(object value) => Encode(JsonSerializer.SerializeToUtf8Bytes(value));
+
+        private static string Encode(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
     }
-
-    private static string Part(object value) => Encode(JsonSerializer.SerializeToUtf8Bytes(value));
-
-    private static string Encode(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 
     /// <summary>Azurite with a certificate of its own and OAuth.</summary>
     public sealed class SecureAzurite : AzuriteServer

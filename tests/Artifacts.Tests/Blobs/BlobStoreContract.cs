@@ -156,7 +156,13 @@ public abstract class BlobStoreContract
     {
         var artifacts = new ArtifactStore(Store);
         var key = Digest.Of("step"u8);
-        var first = new StepCommit { Outputs = new Dictionary<string, ManifestRef> { ["model"] = new(ArtifactKind.Checkpoint, Digest.Of("a"u8), 5) }, Metrics = new Dictionary<string, double> { ["loss"] = 1.5 } };
+        var first = new StepCommit
+        {
+            Outputs = new Dictionary<string,
+            ManifestRef> { ["model"] = new(ArtifactKind.Checkpoint, Digest.Of("a"u8), 5) },
+            Metrics = new Dictionary<string,
+            double> { ["loss"] = 1.5 },
+        };
         var second = first with { Metrics = new Dictionary<string, double> { ["loss"] = 2 } };
 
         (await artifacts.FindStepAsync(key, default)).ShouldBeNull();

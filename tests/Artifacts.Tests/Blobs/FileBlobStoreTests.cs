@@ -104,7 +104,8 @@ public sealed class FileBlobStoreTests : BlobStoreContract, IDisposable
         const int Rounds = 300;
         Directory.CreateDirectory(_folder["records/race"]);
         File.WriteAllText(_folder["other"], "other");
-        using var other = Process.Start(new ProcessStartInfo("sh", ["-c", $"won=0; for i in $(seq {Rounds}); do ln other records/race/$i 2>/dev/null && won=$((won+1)); done; echo $won"])
+        using var other = Process.Start(new ProcessStartInfo(
+            "sh", ["-c", $"won=0; for i in $(seq {Rounds}); do ln other records/race/$i 2>/dev/null && won=$((won+1)); done; echo $won"])
         {
             WorkingDirectory = _folder.Path, RedirectStandardOutput = true,
         })!;

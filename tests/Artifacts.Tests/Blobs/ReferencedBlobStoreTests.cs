@@ -32,7 +32,7 @@ public sealed class ReferencedBlobStoreTests : IDisposable
 
         var referenced = await HuggingFaceImporter.ReferenceAsync(_references, path, new ImportOptions(), default);
 
-        referenced.ShouldBe(imported, "how the bytes are kept is no part of what they are");
+        referenced.ShouldBe(imported, "how the bytes are kept is not part of what they are");
         _references.ReferencedBytes.ShouldBe(2 * 4 * LargeFloats);
         (await StoredBytesAsync()).ShouldBeLessThan(10_000);
         var reader = await CheckpointReader.OpenAsync(new ArtifactStore(_references), referenced, default);

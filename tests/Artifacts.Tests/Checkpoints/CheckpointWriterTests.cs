@@ -246,5 +246,6 @@ public sealed class CheckpointWriterTests : IDisposable
     }
 
     private static byte[] Bytes(int seed, int length, string name = "") =>
-        [.. Enumerable.Range(0, length).Select(i => (byte)((i * 31) + (seed * 17) + (name.Length == 0 ? 0 : Digest.Of(System.Text.Encoding.UTF8.GetBytes(name)).Hex[i % 64])))];
+        [.. Enumerable.Range(0, length).Select(
+            i => (byte)((i * 31) + (seed * 17) + (name.Length == 0 ? 0 : Digest.Of(System.Text.Encoding.UTF8.GetBytes(name)).Hex[i % 64])))];
 }

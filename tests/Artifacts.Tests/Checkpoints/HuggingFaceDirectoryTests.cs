@@ -124,9 +124,12 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     {
         var path = await ShardedAsync();
         var tensors = ModelDirectories.Tensors();
-        await SafetensorsWriter.WriteAsync(Path.Combine(path, ModelDirectories.ShardName(2, 3)), tensors, ["model.layers.0.weight", "model.layers.1.weight", "model.layers.4.weight"]);
+        await SafetensorsWriter.WriteAsync(
+            Path.Combine(path, ModelDirectories.ShardName(2, 3)), tensors,
+            ["model.layers.0.weight", "model.layers.1.weight", "model.layers.4.weight"]);
 
-        Refusal(path).ShouldContain("model-00002-of-00003.safetensors: tensor 'model.layers.0.weight' is here, but the index places it in model-00001-of-00003.safetensors");
+        Refusal(path).ShouldContain(
+            "model-00002-of-00003.safetensors: tensor 'model.layers.0.weight' is here, but the index places it in model-00001-of-00003.safetensors");
     }
 
     [Fact]
@@ -186,7 +189,8 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
         File.WriteAllText(_folder["p/config.json"], "{}");
         File.WriteAllText(_folder["p/pytorch_model-00001-of-00002.bin"], "x");
 
-        Refusal(_folder["p"]).ShouldContain("only pickled weights (pytorch_model-00001-of-00002.bin). A pickle can run code when it is opened, so none is ever read; convert");
+        Refusal(_folder["p"]).ShouldContain(
+            "only pickled weights (pytorch_model-00001-of-00002.bin). A pickle can run code when it is opened, so none is ever read; convert");
     }
 
     [Theory]
@@ -219,7 +223,7 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     {
         Refusal(_folder["none"]).ShouldContain("no such directory");
         Directory.CreateDirectory(_folder["empty"]);
-        Refusal(_folder["empty"]).ShouldContain("no config.json, so this is no model directory");
+        Refusal(_folder["empty"]).ShouldContain("no config.json, so this is not a model directory");
         var path = await ModelDirectories.WriteSingleAsync(_folder["nw"], ModelDirectories.Tensors());
         File.Delete(Path.Combine(path, "model.safetensors"));
         Refusal(path).ShouldContain("there are no weights");
@@ -229,7 +233,8 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     public async Task Open_ForeignFormat_IsRefused()
     {
         var path = await ModelDirectories.WriteSingleAsync(_folder["f"], ModelDirectories.Tensors());
-        await SafetensorsWriter.WriteAsync(Path.Combine(path, "model.safetensors"), ModelDirectories.Tensors(), metadata: new Dictionary<string, string> { ["format"] = "zip" });
+        await SafetensorsWriter.WriteAsync(
+            Path.Combine(path, "model.safetensors"), ModelDirectories.Tensors(), metadata: new Dictionary<string, string> { ["format"] = "zip" });
 
         Refusal(path).ShouldContain("format 'zip' is none of");
     }

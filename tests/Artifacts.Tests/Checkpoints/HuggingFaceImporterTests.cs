@@ -86,8 +86,12 @@ public sealed class HuggingFaceImporterTests : IDisposable
         File.WriteAllText(_folder["file"], "mine");
         Directory.CreateDirectory(_folder["vacant"]);
 
-        (await Should.ThrowAsync<UserInputException>(() => HuggingFaceExporter.ExportAsync(_store, root, _folder["full"], null, default))).Message.ShouldContain("not empty");
-        (await Should.ThrowAsync<UserInputException>(() => HuggingFaceExporter.ExportAsync(_store, root, _folder["file"], null, default))).Message.ShouldContain("a file of this name exists");
+        (
+            await Should.ThrowAsync<UserInputException>(() => HuggingFaceExporter.ExportAsync(_store, root, _folder["full"], null, default)))
+                .Message.ShouldContain("not empty");
+        (
+            await Should.ThrowAsync<UserInputException>(() => HuggingFaceExporter.ExportAsync(_store, root, _folder["file"], null, default)))
+                .Message.ShouldContain("a file of this name exists");
         await HuggingFaceExporter.ExportAsync(_store, root, _folder["vacant"] + "/", null, default);
 
         Directory.GetFileSystemEntries(_folder["full"]).ShouldBe([_folder["full/mine.txt"]]);

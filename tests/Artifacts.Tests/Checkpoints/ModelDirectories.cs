@@ -44,5 +44,7 @@ internal static class ModelDirectories
     public static void WriteIndex(string path, IReadOnlyDictionary<string, string> map, long? total = null) =>
         File.WriteAllText(
             Path.Combine(path, "model.safetensors.index.json"),
-            total is null ? JsonSerializer.Serialize(new { weight_map = map }) : JsonSerializer.Serialize(new { metadata = new { total_size = total }, weight_map = map }));
+            total is null
+                ? JsonSerializer.Serialize(new { weight_map = map })
+                : JsonSerializer.Serialize(new { metadata = new { total_size = total }, weight_map = map }));
 }

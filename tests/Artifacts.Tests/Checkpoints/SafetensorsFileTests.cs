@@ -15,7 +15,9 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void Open_OldFileOrderedByName_ReadsUnalignedTensors()
     {
-        var path = Write("""{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"F32","shape":[],"data_offsets":[3,7]}}""", [1, 2, 3, 0, 0, 128, 63]);
+        var path = Write(
+            """{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"F32","shape":[],"data_offsets":[3,7]}}""",
+            [1, 2, 3, 0, 0, 128, 63]);
 
         using var file = SafetensorsFile.Open(path);
 
@@ -27,7 +29,9 @@ public sealed class SafetensorsFileTests : IDisposable
     [Theory]
     [InlineData(" \n\t{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}\r\n  ")]
     [InlineData("""{"a":{"dtype":"U8","note":{"deep":[1,[2]]},"shape":[1],"data_offsets":[0,1]}}""")]
-    [InlineData("""{"z":{"dtype":"F32","shape":[0,9],"data_offsets":[0,0]},"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},"y":{"dtype":"I64","shape":[0],"data_offsets":[1,1]}}""")]
+    [InlineData(
+        """{"z":{"dtype":"F32","shape":[0,9],"data_offsets":[0,0]},"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}"""
+            + ""","y":{"dtype":"I64","shape":[0],"data_offsets":[1,1]}}""")]
     [InlineData("""{"../../etc/passwd":{"dtype":"BOOL","shape":[1,1],"data_offsets":[0,1]},"__metadata__":{"format":"pt"}}""")]
     public void Open_UnusualButLegalHeader_IsAccepted(string header)
     {
@@ -41,7 +45,8 @@ public sealed class SafetensorsFileTests : IDisposable
         // header, bytes of data, what the message must say
         { """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 3, "truncated" },
         { """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 5, "1 bytes follow the last tensor" },
-        { """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""", 5, "tensor 'b' starts at byte 3 of the data, but the tensor before it ends at 2: a hole" },
+        { """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""", 5,
+            "tensor 'b' starts at byte 3 of the data, but the tensor before it ends at 2: a hole" },
         { """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}""", 3, "an overlap" },
         { """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "an overlap" },
         { """{"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}}""", 4, "a hole" },
@@ -157,7 +162,8 @@ public sealed class SafetensorsFileTests : IDisposable
         var json = Encoding.UTF8.GetBytes(string.Concat(entries) + "}");
 
         SafetensorsHeader.Parse(json, 0, "f", out _, maxTensors: 101).Count.ShouldBe(101);
-        Should.Throw<UserInputException>(() => SafetensorsHeader.Parse(json, 0, "f", out _, maxTensors: 100)).Message.ShouldBe("f: more than 100 tensors in one file.");
+        Should.Throw<UserInputException>(() => SafetensorsHeader.Parse(json, 0, "f", out _, maxTensors: 100)).Message
+            .ShouldBe("f: more than 100 tensors in one file.");
     }
 
     [Fact]
@@ -170,7 +176,8 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         const long Tensor = 4L << 30;
         var path = Write(
-            $$"""{"a":{"dtype":"U8","shape":[{{Tensor}}],"data_offsets":[0,{{Tensor}}]},"b":{"dtype":"U8","shape":[64],"data_offsets":[{{Tensor}},{{Tensor + 64}}]},"c":{"dtype":"F32","shape":[2,1073741824],"data_offsets":[{{Tensor + 64}},{{(3 * Tensor) + 64}}]} }""", []);
+            $$"""{"a":{"dtype":"U8","shape":[{{Tensor}}],"data_offsets":[0,{{Tensor}}]},"b":{"dtype":"U8","shape":[64],"data_offsets":[{{Tensor}},{{Tensor + 64}}]}"""
+                + $$""","c":{"dtype":"F32","shape":[2,1073741824],"data_offsets":[{{Tensor + 64}},{{(3 * Tensor) + 64}}]} }""", []);
         using (var stream = File.OpenWrite(path))
         {
             stream.Seek(Tensor, SeekOrigin.End);
@@ -214,7 +221,8 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void ReadRange_OutsideTensor_IsRefused()
     {
-        using var file = SafetensorsFile.Open(Write("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", new byte[8]));
+        using var file = SafetensorsFile.Open(
+            Write("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", new byte[8]));
 
         Should.Throw<ArgumentOutOfRangeException>(() => file.ReadRange("a", 1, new byte[4]));
         Should.Throw<ArgumentException>(() => file.Read("a", new byte[3]));

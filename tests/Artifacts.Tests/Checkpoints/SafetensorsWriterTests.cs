@@ -19,7 +19,8 @@ public sealed class SafetensorsWriterTests : IDisposable
 
         await SafetensorsWriter.WriteAsync(_folder["x.safetensors"], tensors);
 
-        const string Json = """{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"BF16","shape":[3],"data_offsets":[8,14]}}""";
+        const string Json = """{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"""
+            + ""","a":{"dtype":"BF16","shape":[3],"data_offsets":[8,14]}}""";
         Json.Length.ShouldBe(140);
         byte[] expected = [144, 0, 0, 0, 0, 0, 0, 0, .. Encoding.UTF8.GetBytes(Json + "    "), 11, 12, 13, 14, 15, 16, 17, 18, 1, 2, 3, 4, 5, 6];
         expected.Length.ShouldBe(166);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The peer of `espalier bench`: the same model, batch and tokens in eager PyTorch (see train_peer.py for the model).
+"""The peer of `espalier bench`: the same model, batch and tokens in eager PyTorch (the model is in eager_model.py).
 
 Reads a number of steps from standard input, line by line; answers each with one line of JSON: seconds of every step, the
 last loss, peak memory of the process and its memory before the model was made.
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from train_peer import Model
+from eager_model import Model
 
 
 def memory(field):

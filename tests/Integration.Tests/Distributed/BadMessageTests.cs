@@ -8,7 +8,7 @@ using RabbitMQ.Client;
 
 namespace Espalier.Integration.Tests.Distributed;
 
-/// <summary>Messages that nobody can read.</summary>
+/// <summary>Messages that no consumer can read.</summary>
 [Collection(ServersCollection.Name)]
 public sealed class BadMessageTests(BrokerAndDatabase servers)
 {
@@ -27,13 +27,20 @@ public sealed class BadMessageTests(BrokerAndDatabase servers)
         var ended = await platform.EndAsync(await platform.SubmitAsync("name: calm\nstages:\n  a: { uses: noop, with: { text: z } }\n"));
 
         ended.State.ShouldBe(RunState.Succeeded, platform.Log);
-        var reasons = new[] { await TakeAsync(channel, $"{EndpointNames.Orchestrator}_error"), await TakeAsync(channel, $"{EndpointNames.Orchestrator}_error") };
+        var reasons = new[]
+        {
+            await TakeAsync(channel, $"{EndpointNames.Orchestrator}_error"),
+            await TakeAsync(channel, $"{EndpointNames.Orchestrator}_error"),
+        };
         reasons.ShouldAllBe(r => r.Length > 10);
         await TakeAsync(channel, $"{EndpointNames.Orchestrator}_skipped");
     }
 
     private static async Task PublishAsync(IChannel channel, string body) => await channel.BasicPublishAsync(
-        EndpointNames.Orchestrator, "", mandatory: false, new BasicProperties { ContentType = "application/vnd.masstransit+json" }, Encoding.UTF8.GetBytes(body));
+        EndpointNames.Orchestrator, "", mandatory: false, new BasicProperties
+        {
+            ContentType = "application/vnd.masstransit+json",
+        }, Encoding.UTF8.GetBytes(body));
 
     /// <summary>Waits for a message; why it is there.</summary>
     private static async Task<string> TakeAsync(IChannel channel, string queue)

@@ -107,5 +107,6 @@ public sealed class DistributedRunTests(BrokerAndDatabase servers)
     private static Task<EmbeddedPlatform> StartEmbeddedAsync() => EmbeddedPlatform.StartAsync(services: services => services
         .AddSingleton<INumericsClass, FixedNumerics>().AddSingleton<IStage, UnitsStage>());
 
-    private static IEnumerable<string> Roots(RunView run) => run.Steps.Select(s => $"{s.Name} {s.State} {string.Join(',', s.Outputs.Values.Select(o => o.Root.Hex))}");
+    private static IEnumerable<string> Roots(RunView run) =>
+        run.Steps.Select(s => $"{s.Name} {s.State} {string.Join(',', s.Outputs.Values.Select(o => o.Root.Hex))}");
 }

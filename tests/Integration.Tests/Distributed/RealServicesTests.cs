@@ -45,7 +45,11 @@ public sealed class RealServicesTests(BrokerAndDatabase servers)
         using var client = new HttpClient { BaseAddress = registry.Address };
         (await client.GetAsync("/api/v1/models")).StatusCode.ShouldBe(System.Net.HttpStatusCode.Unauthorized);
         client.DefaultRequestHeaders.Authorization = new("Bearer", DistributedPlatform.Key);
-        (await client.GetFromJsonAsync<JsonElement>("/api/v1/models")).GetProperty("items").EnumerateArray().Select(m => m.GetProperty("name").GetString()).ShouldBe(["tiny-demo"]);
+        (await client.GetFromJsonAsync<JsonElement>("/api/v1/models"))
+            .GetProperty("items")
+            .EnumerateArray()
+            .Select(m => m.GetProperty("name").GetString())
+            .ShouldBe(["tiny-demo"]);
         var versions = await client.GetFromJsonAsync<JsonElement>("/api/v1/models/tiny-demo/versions");
 
         var version = versions.GetProperty("items").EnumerateArray().ShouldHaveSingleItem();
@@ -53,9 +57,14 @@ public sealed class RealServicesTests(BrokerAndDatabase servers)
         version.GetProperty("aliases").EnumerateArray().Select(a => a.GetString()).ShouldBe(["candidate"]);
         version.GetProperty("run").GetGuid().ShouldBe(run.RunId);
         version.GetProperty("root").GetString()!.ShouldEndWith(run.Steps.Single(s => s.Name == "int4").Outputs[OutputNames.Model].Root.Hex);
-        version.GetProperty("metrics").GetProperty("loss").GetProperty("value").GetDouble().ShouldBe(run.Steps.Single(s => s.Name == "scores").Metrics["int4.loss"]);
+        version.GetProperty("metrics")
+            .GetProperty("loss")
+            .GetProperty("value")
+            .GetDouble()
+            .ShouldBe(run.Steps.Single(s => s.Name == "scores").Metrics["int4.loss"]);
     }
 
     private static IEnumerable<string> Roots(IEnumerable<(string Name, StepState State, IReadOnlyDictionary<string, ManifestRef> Outputs)> steps) => steps
-        .Select(s => $"{s.Name} {s.State} {string.Join(", ", s.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value.Root.Hex}"))}");
+        .Select(
+            s => $"{s.Name} {s.State} {string.Join(", ", s.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value.Root.Hex}"))}");
 }

@@ -13,7 +13,8 @@ internal sealed class CliProcess(string home, IReadOnlyDictionary<string, string
     {
         var result = Path.GetTempFileName();
         var variables = environment.Append(new("ESPALIER_HOME", home)).Append(new("RESULT", result)).ToDictionary();
-        await using var process = ServerProcess.Start("KILL", variables, ["sh", "-c", OutputToFile, "cli", "dotnet", Repository.Assembly("services/Cli"), .. arguments]);
+        await using var process = ServerProcess.Start(
+            "KILL", variables, ["sh", "-c", OutputToFile, "cli", "dotnet", Repository.Assembly("services/Cli"), .. arguments]);
         var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(6));
         var output = await File.ReadAllTextAsync(result);
         File.Delete(result);

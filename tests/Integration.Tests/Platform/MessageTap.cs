@@ -14,7 +14,14 @@ internal sealed class MessageTap(IConnection connection, IChannel channel, strin
 
     public static async Task<MessageTap> OpenAsync(int port, string password)
     {
-        var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = port, VirtualHost = "espalier", UserName = "orchestrator", Password = password }.CreateConnectionAsync();
+        var connection = await new ConnectionFactory
+        {
+            HostName = "127.0.0.1",
+            Port = port,
+            VirtualHost = "espalier",
+            UserName = "orchestrator",
+            Password = password,
+        }.CreateConnectionAsync();
         var channel = await connection.CreateChannelAsync();
         var queue = (await channel.QueueDeclareAsync("orchestrator_bus_tap", durable: false, exclusive: true, autoDelete: true)).QueueName;
         foreach (var exchange in Exchanges)
@@ -30,7 +37,12 @@ internal sealed class MessageTap(IConnection connection, IChannel channel, strin
     {
         var messages = new List<string>();
         while (await channel.BasicGetAsync(queue, autoAck: true) is { } message)
-            messages.Add(Encoding.UTF8.GetString(message.Body.Span) + string.Concat((message.BasicProperties.Headers ?? new Dictionary<string, object?>()).Select(h => $"{h.Key}={(h.Value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : h.Value)}")));
+            messages.Add(
+                Encoding.UTF8.GetString(message.Body.Span) + string
+                    .Concat(
+                        (
+                            message.BasicProperties.Headers ?? new Dictionary<string,
+                            object?>()).Select(h => $"{h.Key}={(h.Value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : h.Value)}")));
         return messages;
     }
 

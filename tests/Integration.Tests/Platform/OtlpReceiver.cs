@@ -55,7 +55,12 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         foreach (var resource in Fields(body, 1))
         {
-            var service = Fields(resource, 1).SelectMany(r => Fields(r, 1)).Where(a => Text(a, 1) == "service.name").SelectMany(a => Fields(a, 2)).Select(v => Text(v, 1)).FirstOrDefault("");
+            var service = Fields(resource, 1)
+                .SelectMany(r => Fields(r, 1))
+                .Where(a => Text(a, 1) == "service.name")
+                .SelectMany(a => Fields(a, 2))
+                .Select(v => Text(v, 1))
+                .FirstOrDefault("");
             foreach (var span in Fields(resource, 2).SelectMany(s => Fields(s, 2)))
                 Spans.Add(new ReceivedSpan(service, Hex(span, 1), Hex(span, 2), Hex(span, 4), Text(span, 5)));
         }

@@ -5,7 +5,7 @@ namespace Espalier.Integration.Tests.Platform;
 
 /// <summary>
 /// Real file systems that are full or read-only: a namespace of its own in which the home, or its store, is mounted so. The
-/// run says what is wrong, and goes on where it stopped when the disk is well again, to the same bytes.
+/// run says what is wrong, and goes on where it stopped when the disk works again, to the same bytes.
 /// </summary>
 public sealed class SickDiskTests : IDisposable
 {
@@ -14,7 +14,8 @@ public sealed class SickDiskTests : IDisposable
         stages:
           base:
             uses: train
-            with: { model: { family: olmoe, layers: 2, hidden: 64, heads: 2, experts: 8, top-k: 2, expert-size: 128, vocabulary: bytes }, data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: 3 }
+            with: { model: { family: olmoe, layers: 2, hidden: 64, heads: 2, experts: 8, top-k: 2, expert-size: 128, vocabulary: bytes },
+                    data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: 3 }
           grown: { uses: upcycle, needs: base, with: { method: copy, multiplier: 2, seed: 3 } }
           release: { uses: register, needs: grown, with: { name: small } }
         """;
@@ -27,14 +28,17 @@ public sealed class SickDiskTests : IDisposable
     // The checkpoint with its optimizer state needs more than 3 MB; later there is room.
     [InlineData("mount -t tmpfs -o size=3m tmpfs \"$ESPALIER_HOME\"", "mount -o remount,size=200m \"$ESPALIER_HOME\"", "space")]
     [InlineData(
-        "mkdir -p \"$ESPALIER_HOME/store\" && mount --bind \"$ESPALIER_HOME/store\" \"$ESPALIER_HOME/store\" && mount -o remount,bind,ro \"$ESPALIER_HOME/store\"",
+        "mkdir -p \"$ESPALIER_HOME/store\" && mount --bind \"$ESPALIER_HOME/store\" \"$ESPALIER_HOME/store\" "
+            + "&& mount -o remount,bind,ro \"$ESPALIER_HOME/store\"",
         "mount -o remount,bind,rw \"$ESPALIER_HOME/store\"",
         "ead-only")]
     public async Task Run_OnASickDisk_SaysWhatIsWrongAndGoesOnLater(string sicken, string heal, string word)
     {
         var file = Path.Combine(_folder.FullName, "small.yaml");
         await File.WriteAllTextAsync(file, Pipeline);
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "text.txt"), string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}.")));
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder.FullName, "text.txt"),
+            string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}.")));
         var well = new CliProcess(Path.Combine(_folder.FullName, "well"), new Dictionary<string, string>());
         var expected = JsonSerializer.Deserialize<JsonElement>((await well.CallAsync(0, "run", file, "--json")).TrimEnd());
 
@@ -50,7 +54,8 @@ public sealed class SickDiskTests : IDisposable
             "$@" run {file} --json > {home}-healed.json 2> {home}-healed.txt
             """;
         var variables = new Dictionary<string, string> { ["ESPALIER_HOME"] = home };
-        await using var process = ServerProcess.Start("KILL", variables, ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", "dotnet", Repository.Assembly("services/Cli")]);
+        await using var process = ServerProcess.Start(
+            "KILL", variables, ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", "dotnet", Repository.Assembly("services/Cli")]);
         var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(5));
 
         var told = string.Join('\n', Directory.EnumerateFiles(_folder.FullName, "home-*").Select(f => $"{Path.GetFileName(f)}:\n{File.ReadAllText(f)}"));

@@ -18,7 +18,8 @@ public sealed class UpTests : IAsyncLifetime
         stages:
           base:
             uses: train
-            with: { model: { family: olmoe, layers: 1, hidden: 16, heads: 2, experts: 2, top-k: 1, expert-size: 8, vocabulary: bytes }, data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: 3 }
+            with: { model: { family: olmoe, layers: 1, hidden: 16, heads: 2, experts: 2, top-k: 1, expert-size: 8, vocabulary: bytes },
+                    data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: 3 }
           grown: { uses: upcycle, needs: base, with: { method: copy, multiplier: 2, seed: 3 } }
           scores: { uses: evaluate, needs: [base, grown], with: { tasks: [validation-loss], data: "file:text.txt", length: 32, xz: false } }
           release: { uses: register, needs: [grown, scores], with: { name: small, alias: candidate } }
@@ -41,7 +42,11 @@ public sealed class UpTests : IAsyncLifetime
             ["ESPALIER__TELEMETRY__PROTOCOL"] = "http",
         });
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "small.yaml"), Pipeline);
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "text.txt"), string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder.FullName, "text.txt"),
+            string.Join(
+                "\n\n",
+                Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
     }
 
     public async Task DisposeAsync()
@@ -59,10 +64,18 @@ public sealed class UpTests : IAsyncLifetime
         await using var tap = await MessageTap.OpenAsync(Port("rabbitmq"), Setting("secrets", "broker-orchestrator"));
         var processes = await ProcessesAsync();
         processes.Values.ShouldAllBe(p => p.Ready);
-        processes.Keys.ShouldBe(["epmd", "rabbitmq", "postgresql", "azurite", "orchestrator", "registry", "cpt-trainer-1", "upcycler-1", "upcycler-2", "pruner-1", "quantizer-1", "evaluator-1"], ignoreOrder: true);
+        processes.Keys.ShouldBe(
+            [
+                "epmd", "rabbitmq", "postgresql", "azurite", "orchestrator", "registry", "cpt-trainer-1", "upcycler-1", "upcycler-2", "pruner-1",
+                "quantizer-1", "evaluator-1",
+            ],
+            ignoreOrder: true);
 
         var run = (await _cli.AskAsync("submit", Path.Combine(_folder.FullName, "small.yaml"), "--json")).GetProperty("run").GetGuid();
-        var lines = (await _cli.CallAsync(0, "watch", $"{run}", "--json")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonSerializer.Deserialize<JsonElement>(l)).ToList();
+        var lines = (await _cli.CallAsync(0, "watch", $"{run}", "--json"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => JsonSerializer.Deserialize<JsonElement>(l))
+            .ToList();
         await CheckOutcomeAsync(run, lines);
         await CheckRolesAsync(up);
         CheckTrace(run, lines);
@@ -81,7 +94,16 @@ public sealed class UpTests : IAsyncLifetime
         await _cli.CallAsync(0, "down");
         last.Values.ShouldAllBe(p => !Directory.Exists($"/proc/{p.Pid}"));
         (await _cli.AskAsync("status", "--json")).GetProperty("processes").GetArrayLength().ShouldBe(0);
-        foreach (var metric in new[] { "espalier.step.attempts", "espalier.step.duration", "espalier.step.output", "espalier.queue.depth", "espalier.outbox.depth", "espalier.stage.duration" })
+        foreach (
+            var metric in new[]
+            {
+                "espalier.step.attempts",
+                "espalier.step.duration",
+                "espalier.step.output",
+                "espalier.queue.depth",
+                "espalier.outbox.depth",
+                "espalier.stage.duration",
+            })
             _telemetry.Metrics.ShouldContainKey(metric);
     }
 
@@ -92,7 +114,8 @@ public sealed class UpTests : IAsyncLifetime
         var outcome = lines[^1];
         (outcome.GetProperty("run").GetGuid(), outcome.GetProperty("state").GetString()).ShouldBe((run, "succeeded"));
         var alone = new CliProcess(Path.Combine(_folder.FullName, "alone"), new Dictionary<string, string>());
-        var embedded = JsonSerializer.Deserialize<JsonElement>((await alone.CallAsync(0, "run", Path.Combine(_folder.FullName, "small.yaml"), "--json")).TrimEnd());
+        var embedded = JsonSerializer.Deserialize<JsonElement>(
+            (await alone.CallAsync(0, "run", Path.Combine(_folder.FullName, "small.yaml"), "--json")).TrimEnd());
         Roots(outcome).ShouldBe(Roots(embedded));
         outcome.GetProperty("steps").EnumerateObject().ShouldAllBe(s => s.Value.GetProperty("attempts").GetInt32() == 1);
     }
@@ -118,7 +141,8 @@ public sealed class UpTests : IAsyncLifetime
             return answer.StatusCode;
         }
 
-        foreach (var url in new[] { $"{orchestrator}/api/v1/runs", $"{orchestrator}/api/v1/status", $"{orchestrator}/api/v1/queues", $"{registry}/api/v1/models" })
+        foreach (
+            var url in new[] { $"{orchestrator}/api/v1/runs", $"{orchestrator}/api/v1/status", $"{orchestrator}/api/v1/queues", $"{registry}/api/v1/models" })
         {
             (await StatusAsync(HttpMethod.Get, url, null)).ShouldBe(HttpStatusCode.Unauthorized, url);
             (await StatusAsync(HttpMethod.Get, url, viewer)).ShouldBe(HttpStatusCode.OK, url);
@@ -126,7 +150,9 @@ public sealed class UpTests : IAsyncLifetime
         (await StatusAsync(HttpMethod.Post, $"{orchestrator}/api/v1/runs", viewer)).ShouldBe(HttpStatusCode.Forbidden);
         (await StatusAsync(HttpMethod.Get, $"{orchestrator}/api/v1/keys", viewer)).ShouldBe(HttpStatusCode.Forbidden);
         (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best", viewer, Best)).ShouldBe(HttpStatusCode.Forbidden);
-        (await StatusAsync(HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best", up.GetProperty("key").GetString(), Best)).ShouldBe(HttpStatusCode.OK);
+        (
+            await StatusAsync(
+                HttpMethod.Put, $"{registry}/api/v1/models/small/aliases/best", up.GetProperty("key").GetString(), Best)).ShouldBe(HttpStatusCode.OK);
         await _cli.CallAsync(0, "keys", "revoke", "eve");
         (await StatusAsync(HttpMethod.Get, $"{orchestrator}/api/v1/runs", viewer)).ShouldBe(HttpStatusCode.Unauthorized);
         (await _cli.CallAsync(0, "keys", "list")).ShouldNotContain("eve");
@@ -138,7 +164,9 @@ public sealed class UpTests : IAsyncLifetime
         async Task<string> WriteAsync(string alias)
         {
             var file = Path.Combine(_folder.FullName, $"{alias}.yaml");
-            await File.WriteAllTextAsync(file, $"name: named\nstages:\n  wider: {{ uses: upcycle, with: {{ from: 'model:small@{alias}', method: copy, multiplier: 2, seed: 4 }} }}\n");
+            await File.WriteAllTextAsync(
+                file,
+                $"name: named\nstages:\n  wider: {{ uses: upcycle, with: {{ from: 'model:small@{alias}', method: copy, multiplier: 2, seed: 4 }} }}\n");
             return file;
         }
 
@@ -161,7 +189,11 @@ public sealed class UpTests : IAsyncLifetime
         trace.ShouldContain(s => s.Name == "run submit" && s.Span == root[2]);
         foreach (var name in StepSpans)
             trace.Count(s => s.Name == name).ShouldBe(5, $"{name} of run {run}: four steps and the dataset");
-        trace.Select(s => s.Service).Distinct().ShouldBe(["espalier-orchestrator", "espalier-cpt-trainer", "espalier-upcycler", "espalier-evaluator", "espalier-registry", "espalier-work-process"], ignoreOrder: true);
+        trace.Select(s => s.Service)
+            .Distinct()
+            .ShouldBe(
+                ["espalier-orchestrator", "espalier-cpt-trainer", "espalier-upcycler", "espalier-evaluator", "espalier-registry", "espalier-work-process"],
+                ignoreOrder: true);
         var known = trace.Select(s => s.Span).ToHashSet();
         trace.Where(s => StepSpans.Contains(s.Name)).ShouldAllBe(s => known.Contains(s.Parent));
     }
@@ -195,7 +227,9 @@ public sealed class UpTests : IAsyncLifetime
 
     private async Task<Dictionary<string, (int Pid, bool Ready)>> ProcessesAsync() =>
         (await _cli.AskAsync("status", "--json")).GetProperty("processes").EnumerateArray()
-            .ToDictionary(p => p.GetProperty("name").GetString()!, p => (p.GetProperty("pid").ValueKind == JsonValueKind.Number ? p.GetProperty("pid").GetInt32() : 0, p.GetProperty("ready").GetBoolean()));
+            .ToDictionary(
+                p => p.GetProperty("name").GetString()!,
+                p => (p.GetProperty("pid").ValueKind == JsonValueKind.Number ? p.GetProperty("pid").GetInt32() : 0, p.GetProperty("ready").GetBoolean()));
 
     private static async Task KillAsync(Dictionary<string, (int Pid, bool Ready)> processes, params string[] names)
     {

@@ -23,7 +23,15 @@ public sealed class AccountTests(PlatformBroker broker)
             await using var worker = await TestService.StartWorkerAsync(broker.OptionsOf(account.Name), heard, [.. account.Kinds]);
 
             (await worker.ClaimAsync(account.Name)).ShouldBeTrue();
-            await worker.Bus.Publish(new StageAdvertised { Kind = account.Kinds[0], Version = "1", NumericsClass = "any", Schema = JsonSerializer.SerializeToElement(1), Worker = account.Name });
+            await worker.Bus.Publish(
+                new StageAdvertised
+                {
+                    Kind = account.Kinds[0],
+                    Version = "1",
+                    NumericsClass = "any",
+                    Schema = JsonSerializer.SerializeToElement(1),
+                    Worker = account.Name,
+                });
             foreach (var kind in account.Kinds)
             {
                 var queue = await orchestrator.Bus.GetSendEndpoint(EndpointNames.AddressOf(EndpointNames.Work(kind, "cpu")));
@@ -84,7 +92,14 @@ public sealed class AccountTests(PlatformBroker broker)
     public async Task Login_DefaultAccountOrWrongPassword_IsRefused(string user, string password)
     {
         var options = broker.OptionsOf("orchestrator");
-        var factory = new ConnectionFactory { HostName = options.Broker.Host, Port = options.Broker.Port, VirtualHost = BrokerDefinitions.VirtualHost, UserName = user, Password = password };
+        var factory = new ConnectionFactory
+        {
+            HostName = options.Broker.Host,
+            Port = options.Broker.Port,
+            VirtualHost = BrokerDefinitions.VirtualHost,
+            UserName = user,
+            Password = password,
+        };
 
         await Should.ThrowAsync<BrokerUnreachableException>(() => factory.CreateConnectionAsync());
     }
@@ -92,7 +107,14 @@ public sealed class AccountTests(PlatformBroker broker)
     private async Task RefusedAsync(string service, Func<IChannel, Task> attempt)
     {
         var options = broker.OptionsOf(service);
-        var factory = new ConnectionFactory { HostName = options.Broker.Host, Port = options.Broker.Port, VirtualHost = BrokerDefinitions.VirtualHost, UserName = service, Password = options.Password };
+        var factory = new ConnectionFactory
+        {
+            HostName = options.Broker.Host,
+            Port = options.Broker.Port,
+            VirtualHost = BrokerDefinitions.VirtualHost,
+            UserName = service,
+            Password = options.Password,
+        };
         await using var connection = await factory.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
 

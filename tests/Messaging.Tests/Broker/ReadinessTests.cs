@@ -28,7 +28,8 @@ public sealed class ReadinessTests(PlatformBroker broker) : IClassFixture<Platfo
 
         await broker.StartAsync();
         await Heard.UntilAsync(async () => await StatusAsync(client, "/readyz") == HttpStatusCode.OK);
-        var requests = app.Services.GetRequiredService<IBus>().CreateRequestClient<ClaimStep>(EndpointNames.AddressOf(EndpointNames.Orchestrator), TimeSpan.FromSeconds(20));
+        var requests = app.Services.GetRequiredService<IBus>()
+            .CreateRequestClient<ClaimStep>(EndpointNames.AddressOf(EndpointNames.Orchestrator), TimeSpan.FromSeconds(20));
         (await requests.GetResponse<NoStep>(new ClaimStep { Worker = "w", Kinds = [], Devices = [] })).ShouldNotBeNull();
         await app.StopAsync();
     }
@@ -37,16 +38,9 @@ public sealed class ReadinessTests(PlatformBroker broker) : IClassFixture<Platfo
     {
         builder.Logging.ClearProviders();
         LogContext.ConfigureCurrentLogContext(Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
-        builder.Services.AddEspalierBus(Patient(), bus => bus.AddConsumer<Answering>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
+        builder.Services.AddEspalierBus(
+            broker.OptionsOf("orchestrator"), bus => bus.AddConsumer<Answering>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
     });
-
-    /// <summary>This process is the test's: it must not end because the broker takes long to come back.</summary>
-    private MessagingOptions Patient()
-    {
-        var options = broker.OptionsOf("orchestrator");
-        options.DeafLimit = TimeSpan.FromMinutes(10);
-        return options;
-    }
 
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
     {

@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace Espalier.Messaging.Tests.Broker;
 
-/// <summary>What nobody can handle blocks nothing, says why, and can be sent again.</summary>
+/// <summary>A message that no consumer can handle blocks nothing, says why, and can be sent again.</summary>
 [Collection(BrokerCollection.Name)]
 public sealed class StrandedMessageTests(PlatformBroker broker)
 {
@@ -66,7 +66,8 @@ public sealed class StrandedMessageTests(PlatformBroker broker)
 
         await endpoint.Send(new StepReady { Kind = "train", Device = "cpu" });
         await endpoint.Send(new ClaimStep { Worker = "poison", Kinds = [], Devices = [] });
-        await channel.BasicPublishAsync("orchestrator", "", false, new BasicProperties { ContentType = "application/vnd.masstransit+json" }, "{ not json"u8.ToArray());
+        await channel.BasicPublishAsync(
+            "orchestrator", "", false, new BasicProperties { ContentType = "application/vnd.masstransit+json" }, "{ not json"u8.ToArray());
 
         (await worker.ClaimAsync("evaluator")).ShouldBeTrue();
         await Heard.UntilAsync(async () => await DepthAsync("orchestrator_skipped") == 1 && await DepthAsync("orchestrator_error") == 2);
@@ -86,6 +87,13 @@ public sealed class StrandedMessageTests(PlatformBroker broker)
     private Task<IConnection> ConnectAsync(string service)
     {
         var options = broker.OptionsOf(service);
-        return new ConnectionFactory { HostName = options.Broker.Host, Port = options.Broker.Port, VirtualHost = BrokerDefinitions.VirtualHost, UserName = service, Password = options.Password }.CreateConnectionAsync();
+        return new ConnectionFactory
+        {
+            HostName = options.Broker.Host,
+            Port = options.Broker.Port,
+            VirtualHost = BrokerDefinitions.VirtualHost,
+            UserName = service,
+            Password = options.Password,
+        }.CreateConnectionAsync();
     }
 }

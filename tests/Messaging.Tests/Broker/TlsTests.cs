@@ -11,7 +11,9 @@ public sealed class TlsTests(PlatformBroker broker)
         await using var worker = await TestService.StartWorkerAsync(broker.TlsOptionsOf("pruner", broker.Authority), heard, "prune");
 
         (await worker.ClaimAsync("pruner")).ShouldBeTrue();
-        (await new Messaging.Broker.BrokerQueues(broker.TlsOptionsOf("orchestrator", broker.Authority)).ListAsync([], default)).ShouldContain(q => q.Name == "orchestrator");
+        (
+            await new Messaging.Broker.BrokerQueues(broker.TlsOptionsOf("orchestrator", broker.Authority)).ListAsync([], default)).ShouldContain(q =>
+                q.Name == "orchestrator");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;
 

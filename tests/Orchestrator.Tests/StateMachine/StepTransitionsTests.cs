@@ -1,3 +1,4 @@
+using CsCheck;
 using Espalier.Contracts;
 using Espalier.Orchestrator.StateMachine;
 
@@ -54,30 +55,19 @@ public sealed class StepTransitionsTests
         reached.ShouldBe(Enum.GetValues<StepState>(), ignoreOrder: true);
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void Next_RandomOrdersWithDuplicates_OnlyAClaimStartsAndOnlyAStartFinishes(int seed)
-    {
-        var random = new Random(seed);
-        var events = Enum.GetValues<StepEvent>();
-        for (var walk = 0; walk < 500; walk++)
+    [Fact]
+    public void Next_RandomOrdersWithDuplicates_OnlyAClaimStartsAndOnlyAStartFinishes() =>
+        Gen.Select(Gen.Enum<StepEvent>(), Gen.Int[1, 2]).Array[1, 60].Sample(walk =>
         {
             var state = StepState.Waiting;
-            for (var i = 0; i < 60; i++)
+            foreach (var happened in walk.SelectMany(item => Enumerable.Repeat(item.Item1, item.Item2)))
             {
-                var happened = events[random.Next(events.Length)];
-                for (var times = random.Next(1, 3); times > 0; times--)
-                {
-                    var next = StepTransitions.Next(state, happened) ?? state;
-                    if (next == StepState.Running && state != StepState.Running)
-                        (state, happened).ShouldBe((StepState.Ready, StepEvent.Claimed));
-                    if (next == StepState.Succeeded && state != StepState.Succeeded)
-                        (state, happened).ShouldBe((StepState.Running, StepEvent.Finished));
-                    state = next;
-                }
+                var next = StepTransitions.Next(state, happened) ?? state;
+                if (next == StepState.Running && state != StepState.Running)
+                    (state, happened).ShouldBe((StepState.Ready, StepEvent.Claimed));
+                if (next == StepState.Succeeded && state != StepState.Succeeded)
+                    (state, happened).ShouldBe((StepState.Running, StepEvent.Finished));
+                state = next;
             }
-        }
-    }
+        }, iter: 3000);
 }

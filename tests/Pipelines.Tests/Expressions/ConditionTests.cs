@@ -1,4 +1,5 @@
 using System.Globalization;
+using CsCheck;
 using Espalier.Contracts;
 using Espalier.Pipelines.Expressions;
 
@@ -67,26 +68,20 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public void Parse_RandomArithmetic_AgreesWithDirectEvaluation()
-    {
-        var random = new Random(7);
-        for (var i = 0; i < 500; i++)
+    public void Parse_RandomArithmetic_AgreesWithDirectEvaluation() =>
+        Gen.Select(Sum, Gen.Int[-1, 1]).Sample((sum, offset) =>
         {
-            var (text, value) = Sum(random, 3);
-            var bound = value + (random.Next(3) - 1);
+            var bound = sum.Value + offset;
 
-            Condition.Parse($"{text} <= {Write(bound)}").IsMet(Metrics.GetValueOrDefault).ShouldBe(value <= bound, text);
-        }
-    }
+            Condition.Parse($"{sum.Text} <= {Write(bound)}").IsMet(Metrics.GetValueOrDefault).ShouldBe(sum.Value <= bound, sum.Text);
+        }, iter: 1000);
 
     [Fact]
     public void Parse_RandomText_EitherParsesOrNamesAColumn()
     {
         string[] words = ["base.loss", "1", "(", ")", "<", ">=", "and", "or", "not", "+", "-", "*", ",", "min", "abs", "true", "=", "$"];
-        var random = new Random(11);
-        for (var i = 0; i < 3000; i++)
+        Gen.OneOf<string>(words).Array[1, 8].Select(text => string.Join(' ', text)).Sample(text =>
         {
-            var text = string.Join(' ', Enumerable.Range(0, random.Next(1, 9)).Select(_ => words[random.Next(words.Length)]));
             try
             {
                 Condition.Parse(text).Text.ShouldBe(text);
@@ -95,33 +90,21 @@ public sealed class ConditionTests
             {
                 problem.Column.ShouldBeInRange(1, text.Length + 1, text);
             }
-        }
+        }, iter: 5000);
     }
 
-    /// <summary>Sums of products over small integers: exact in floating point, whatever the order.</summary>
-    private static (string Text, double Value) Sum(Random random, int depth)
+    /// <summary>Sums of products over small integers: exact in floating point, whatever the order. Three levels keep the text below its limit.</summary>
+    private static readonly Gen<(string Text, double Value)> Sum = Gen.Recursive<(string Text, double Value)>((depth, sum) =>
     {
-        var (left, a) = Product(random, depth);
-        if (random.Next(3) == 0)
-            return (left, a);
-        var (right, b) = Product(random, depth);
-        return random.Next(2) == 0 ? ($"{left} + {right}", a + b) : ($"{left} - {right}", a - b);
-    }
-
-    private static (string Text, double Value) Product(Random random, int depth)
-    {
-        var (left, a) = Value(random, depth);
-        var (right, b) = Value(random, depth);
-        return random.Next(2) == 0 ? (left, a) : ($"{left} * {right}", a * b);
-    }
-
-    private static (string Text, double Value) Value(Random random, int depth)
-    {
-        if (depth == 0 || random.Next(2) == 0)
-            return random.Next(6) == 0 ? ("base.loss", 3) : random.Next(5) is var n && random.Next(4) == 0 ? ($"-{n}", -n) : ($"{n}", n);
-        var (inner, value) = Sum(random, depth - 1);
-        return ($"({inner})", value);
-    }
+        var number = Gen.Frequency<(string Text, double Value)>((1, Gen.Const(("base.loss", 3.0))), (5, Gen.Int[-4, 4].Select(n => ($"{n}", (double)n))));
+        var value = depth >= 2 ? number : Gen.Frequency<(string Text, double Value)>((1, number), (1, sum.Select(s => ($"({s.Text})", s.Value))));
+        var product = Gen.Frequency<(string Text, double Value)>(
+            (1, value), (1, Gen.Select(value, value, (a, b) => ($"{a.Text} * {b.Text}", a.Value * b.Value))));
+        return Gen.Frequency<(string Text, double Value)>(
+            (1, product),
+            (1, Gen.Select(product, product, (a, b) => ($"{a.Text} + {b.Text}", a.Value + b.Value))),
+            (1, Gen.Select(product, product, (a, b) => ($"{a.Text} - {b.Text}", a.Value - b.Value))));
+    });
 
     private static string Write(double value) => value.ToString(CultureInfo.InvariantCulture);
 }

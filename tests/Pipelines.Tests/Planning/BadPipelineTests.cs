@@ -41,6 +41,9 @@ public sealed class BadPipelineTests
         { "name: a\nstages:\n" + Base + "  c: { uses: prune, needs: base, matrix: { r: [0.1, 0-1] } }", ["p.yaml:4:3: two steps would be called 'c-0-1': rename the step, or make the values of its matrix differ in letters and digits"] },
         { "name: a\nstages:\n  t: { uses: train, with: { data: file:nowhere.txt, tokens: 1 } }", ["p.yaml:3:35: 'data': there is no file /base/nowhere.txt; relative paths start from /base"] },
         { "name: a\nstages:\n  t: { uses: train, with: { data: corpus:x, from: model:demo@stable, tokens: 1 } }", ["p.yaml:3:51: 'from': registered models cannot be used here"] },
+        { "name: a\non: { cron: '61 * * * *' }\nstages:\n" + Base, ["p.yaml:2:13: the schedule '61 * * * *' cannot be read: Minutes: Value must be a number between 0 and 59 (all inclusive). Write *, a number, a range a-b, a list a,b or a step */n in each field"] },
+        { "name: a\non: { cron: '0 3 * * funday' }\nstages:\n" + Base, ["p.yaml:2:13: the schedule '0 3 * * funday' cannot be read: Days of week: Value must be a number between 0 and 7 (all inclusive). Write *, a number, a range a-b, a list a,b or a step */n in each field"] },
+        { "name: a\non: { cron: '0 3 30 2 *' }\nstages:\n" + Base, ["p.yaml:2:13: the schedule '0 3 30 2 *' never comes: no such month has that day"] },
         { "name: a\non: { model.registred: {}, cron: '61 * * *', alias.moved: { alia: x } }\nstages:\n" + Base, ["p.yaml:2:7: unknown event 'model.registred': did you mean 'model.registered'?", "p.yaml:2:34: a schedule has five fields (minute hour day month weekday); '61 * * *' has 4", "p.yaml:2:61: unknown option 'alia': did you mean 'alias'?"] },
     };
 

@@ -60,12 +60,12 @@ internal sealed class UnifiedTensors : ITensorBytes
     }
 
     private (string Source, TensorHeader Header, long Offset) Find(string name) =>
-        _tensors.TryGetValue(name, out var tensor) ? tensor : throw new KeyNotFoundException($"{_source.DirectoryPath} has no tensor '{Shown.Name(name)}'.");
+        _tensors.TryGetValue(name, out var tensor) ? tensor : throw new KeyNotFoundException($"{_source.DirectoryPath} has no tensor '{LogSafe.Name(name)}'.");
 
     private void Add(string source, string stored, TensorHeader header, long offset)
     {
         if (!_tensors.TryAdd(stored, (source, header, offset)))
-            throw new UserInputException($"{_source.FileOf(source)}: tensor '{Shown.Name(source)}' is there a second time, in '{Shown.Name(_tensors[stored].Source)}'. Remove one of the two layouts.");
+            throw new UserInputException($"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' is there a second time, in '{LogSafe.Name(_tensors[stored].Source)}'. Remove one of the two layouts.");
     }
 
     private void Cut(string source, string prefix, string part)
@@ -75,7 +75,7 @@ internal sealed class UnifiedTensors : ITensorBytes
         var (experts, hidden) = (_facts.Experts, _facts.Hidden);
         var shape = whole.Shape;
         if (shape.Count != 3 || shape.Any(extent => extent < 1) || experts is { } e && shape[0] != e || isBoth && shape[1] % 2 != 0 || hidden is { } h && shape[isBoth ? 2 : 1] != h)
-            throw new UserInputException($"{_source.FileOf(source)}: tensor '{Shown.Name(source)}' has shape [{string.Join(", ", shape)}]; all experts in one tensor have shape "
+            throw new UserInputException($"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' has shape [{string.Join(", ", shape)}]; all experts in one tensor have shape "
                 + (isBoth ? $"[{Text(experts, "experts")}, 2 x expert width, {Text(hidden, "hidden size")}]" : $"[{Text(experts, "experts")}, {Text(hidden, "hidden size")}, expert width]")
                 + " in this family. A transposed file must be transposed back.");
         HasStackedExperts = true;

@@ -12,7 +12,7 @@ namespace Espalier.Stages.Worker.Isolation;
 /// <summary>The program as a work process: stages and the store, but no bus and no HTTP.</summary>
 internal static class StageWorkProcess
 {
-    /// <summary>First argument that makes a stage service a work process. Not for people.</summary>
+    /// <summary>First argument that makes a stage service a work process; only a worker passes it.</summary>
     public const string Verb = "work-process";
 
     /// <summary>Takes orders until standard input ends.</summary>
@@ -21,7 +21,7 @@ internal static class StageWorkProcess
         TorchRuntime.Prepare(); // before the first tensor
         using var channel = WorkChannel.Open();
         using var host = Build(args, stages);
-        await using var telemetry = (await Telemetry.StartAsync(host.Services).ConfigureAwait(false)).ConfigureAwait(false);
+        Telemetry.Start(host.Services);
         var runner = host.Services.GetRequiredService<InProcessStageRunner>();
         while (await channel.NextAssignmentAsync().ConfigureAwait(false) is { } assignment)
             await new WorkAttempt(assignment, runner, channel, host.Services.GetRequiredService<TimeProvider>()).RunAsync().ConfigureAwait(false);

@@ -1,24 +1,30 @@
+using CsCheck;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.TestKit.Services.Ledger;
 
-/// <summary>One random history.</summary>
+/// <summary>One event of a history. What the two numbers choose (a step, a worker, a failure, seconds) depends on what is there by then.</summary>
+internal sealed record LedgerEvent(int Kind, int Which, int How);
+
+/// <summary>A history of events, with duplicates and stale fences, that the ledger has to survive.</summary>
 internal static class LedgerHistory
 {
     private const int Slots = 2;
 
-    public static async Task RunAsync(LedgerFixture ledger, int seed)
+    public static Gen<LedgerEvent[]> Generate { get; } =
+        Gen.Select(Gen.Int[0, 9], Gen.Int[0, 999], Gen.Int[0, 999], (kind, which, how) => new LedgerEvent(kind, which, how)).Array[1, 200];
+
+    public static async Task RunAsync(LedgerFixture ledger, IEnumerable<LedgerEvent> events)
     {
-        var random = new Random(seed);
         await ledger.AdvertiseAsync();
         var run = await ledger.SubmitAsync("a", "b: a", "c: a", "d: b c", "e", "f: e d");
         var seen = new List<StepRow>();
         var fences = new Dictionary<string, int>();
 
-        for (var i = 0; i < 150; i++)
+        foreach (var item in events)
         {
-            await HappenAsync(ledger, random, run, seen, fences);
+            await HappenAsync(ledger, item, run, seen, fences);
             await CheckAsync(ledger, run);
         }
         await ledger.Runs.ResumeAsync(run, default);
@@ -29,16 +35,16 @@ internal static class LedgerHistory
         ended.Steps.ShouldAllBe(s => s.State != StepState.Running && s.State != StepState.Ready && s.State != StepState.Waiting);
     }
 
-    private static async Task HappenAsync(LedgerFixture ledger, Random random, Guid run, List<StepRow> seen, Dictionary<string, int> fences)
+    private static async Task HappenAsync(LedgerFixture ledger, LedgerEvent item, Guid run, List<StepRow> seen, Dictionary<string, int> fences)
     {
-        var any = seen.Count > 0 ? seen[random.Next(seen.Count)] : null;
-        switch (random.Next(10))
+        var any = seen.Count > 0 ? seen[item.Which % seen.Count] : null;
+        switch (item.Kind)
         {
             case 0 or 1:
                 await ledger.PrepareAsync();
                 break;
             case 2 or 3:
-                if (await ledger.ClaimAsync($"w{random.Next(3)}", slots: Slots) is { } claimed)
+                if (await ledger.ClaimAsync($"w{item.Which % 3}", slots: Slots) is { } claimed)
                 {
                     claimed.Attempt.ShouldBeGreaterThan(fences.GetValueOrDefault(claimed.Name), "a fence is used once");
                     fences[claimed.Name] = claimed.Attempt;
@@ -50,17 +56,17 @@ internal static class LedgerHistory
                 break;
             case 5 when any is not null:
                 FailureClass?[] classes = [FailureClass.Transient, FailureClass.Resource, FailureClass.Poison, FailureClass.User, null];
-                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[random.Next(classes.Length)]), default);
+                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[item.How % classes.Length]), default);
                 break;
             case 6 when any is not null:
                 await ledger.Steps.RenewAsync(LedgerFixture.Beat(any), default);
                 break;
             case 7:
-                ledger.Clock.Advance(TimeSpan.FromSeconds(random.Next(20)));
+                ledger.Clock.Advance(TimeSpan.FromSeconds(item.How % 20));
                 await ledger.AdvertiseAsync();
                 await ledger.Sweep.RunAsync(default);
                 break;
-            case 8 when random.Next(5) == 0:
+            case 8 when item.How % 5 == 0:
                 await ledger.Runs.CancelAsync(new CancelRun(run, "test"), default);
                 break;
             case 9:

@@ -2,9 +2,9 @@ using System.Globalization;
 using Espalier.Cli.Terminals;
 using Spectre.Console;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
-/// <summary>Measurements for people.</summary>
+/// <summary>Measurements as text.</summary>
 internal static class BenchTables
 {
     public static void Write(Terminal terminal, MachinePeaks peaks)
@@ -16,13 +16,13 @@ internal static class BenchTables
     public static void Write(Terminal terminal, IReadOnlyList<SpeedResult> results)
     {
         var table = new Table().RoundedBorder();
-        foreach (var heading in (string[])["work", "shape", "ratio", "spread", "limit", "tokens/s", "peer", "GEMM share", "GB moved", "of copy rate", "peak memory", "peer's", "memory ratio"])
+        foreach (var heading in (string[])["work", "shape", "ratio", "spread", "limit", "tokens/s", "peer", "peer tokens/s", "GEMM share", "GB moved", "of copy rate", "peak memory", "peer's", "memory ratio"])
             table.AddColumn(new TableColumn(heading).NoWrap());
         foreach (var r in results)
         {
             table.AddRow(
                 r.Work == BenchWorkKind.Train ? "train" : "forward", r.Shape, Text($"{r.Ratio:0.00}x"), Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Text($"{r.RatioLimit:0.0}x"),
-                Text($"{r.TokensPerSecond:f0} {r.Mode}"), Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"), Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
+                Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? "", Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"), Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
                 Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : "", Text($"{r.MemoryRatio:0.00}"));
         }
         terminal.Write(table);
@@ -30,6 +30,8 @@ internal static class BenchTables
             terminal.Output.WriteLine($"ours, other mode, {r.Shape} {r.Work}: {r.OtherMode}");
         foreach (var r in results.Where(r => r.PeerOtherMode is not null))
             terminal.Output.WriteLine($"peer, other mode, {r.Shape} {r.Work}: {r.PeerOtherMode}");
+        foreach (var r in results.Where(r => r.OtherPeers is not null))
+            terminal.Output.WriteLine($"slower peers, {r.Shape} {r.Work}: {r.OtherPeers}");
     }
 
     public static void Write(Terminal terminal, GrowthCost cost) => terminal.Output.WriteLine(Text(

@@ -1,41 +1,42 @@
 namespace Espalier.CrashMatrix;
 
 /// <summary>Does to the platform what a point says.</summary>
-internal static class Striker
+internal static class Disruptor
 {
     private static readonly TimeSpan Away = TimeSpan.FromSeconds(3);
 
-    /// <summary>Strikes, and mends what needs somebody to mend it. False when there was nothing to strike.</summary>
-    public static async Task<bool> StrikeAsync(Site site, CrashPoint point)
+    /// <summary>Applies it, and restores what does not come back by itself. False when there was nothing to disrupt.</summary>
+    public static async Task<bool> ApplyAsync(Site site, CrashPoint point)
     {
-        switch (point.Blow)
+        switch (point.Disruption)
         {
-            case Blow.KillService:
+            case Disruption.KillService:
                 await site.Services[point.Target].SignalAsync("KILL");
                 return true;
-            case Blow.TerminateService:
+            case Disruption.TerminateService:
                 await site.Services[point.Target].SignalAsync("TERM");
                 return true;
-            case Blow.KillWork:
+            case Disruption.KillWork:
                 return await KillWorkAsync(site, point.Target);
-            case Blow.FreezeService:
+            case Disruption.FreezeService:
                 await site.Services[point.Target].SignalAsync("STOP");
                 await Task.Delay(Site.Lease * 1.5);
                 await site.Services[point.Target].SignalAsync("CONT");
                 return true;
-            case Blow.RestartBroker:
+            case Disruption.RestartBroker:
                 await site.Servers.Broker.CrashAsync();
                 await site.Servers.Broker.StartAsync();
                 return true;
-            case Blow.RestartDatabase:
+            case Disruption.RestartDatabase:
                 await site.Servers.Database.CrashAsync();
                 await Task.Delay(TimeSpan.FromMilliseconds(500));
                 await site.Servers.Database.StartAsync();
                 return true;
-            case Blow.StoreAway or Blow.StoreSilent or Blow.StoreSlow:
-                site.Proxy!.Set(point.Blow switch { Blow.StoreAway => StoreWeather.Away, Blow.StoreSilent => StoreWeather.Silent, _ => StoreWeather.Slow });
+            case Disruption.StoreAway or Disruption.StoreSilent or Disruption.StoreSlow:
+                site.Proxy!.Set(
+                    point.Disruption switch { Disruption.StoreAway => StoreCondition.Away, Disruption.StoreSilent => StoreCondition.Silent, _ => StoreCondition.Slow });
                 await Task.Delay(Away);
-                site.Proxy.Set(StoreWeather.Clear);
+                site.Proxy.Set(StoreCondition.Clear);
                 return true;
             default:
                 return true;

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using Espalier.Cli.Bench;
+using Espalier.Bench;
 using Espalier.Contracts;
 
-namespace Espalier.Cli.Tests.Bench;
+namespace Espalier.Bench.Tests;
 
 public class BenchTests
 {
@@ -30,7 +30,7 @@ public class BenchTests
     {
         using var output = new StringWriter();
 
-        BenchWorker.Run(BenchShape.All[0], BenchWorkKind.Train, isBf16: false, new StringReader("1\n3\n"), output);
+        BenchWorker.Run(() => new BenchWork(BenchShape.All[0], BenchWorkKind.Train), new StringReader("1\n3\n"), output);
 
         var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
         turns.Select(t => t.Seconds.Count).ShouldBe([1, 3]);

@@ -1,4 +1,4 @@
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>Where the time of a training step goes.</summary>
 /// <param name="StepSeconds">One step, on average.</param>

@@ -1,7 +1,7 @@
 namespace Espalier.Artifacts.Checkpoints;
 
 /// <summary>Names from untrusted files as they may appear in a message: short, and without control characters.</summary>
-internal static class Shown
+internal static class LogSafe
 {
     private const int MaxLength = 120;
 

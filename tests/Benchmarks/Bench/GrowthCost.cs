@@ -1,4 +1,4 @@
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>
 /// What a step of <c>small</c> costs more after growth from 8 to 64 experts at the same number per token: the arithmetic

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Modeling.Runtime;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>One answer of a measured process: seconds of each step, the last loss, and memory of the process so far.</summary>
 internal sealed record BenchTurn(IReadOnlyList<double> Seconds, double Loss, long PeakBytes, long StartBytes, long ActivationBytes)
@@ -18,15 +18,21 @@ internal sealed record BenchTurn(IReadOnlyList<double> Seconds, double Loss, lon
 /// </summary>
 internal static class BenchWorker
 {
-    public static void Run(BenchShape shape, BenchWorkKind kind, bool isBf16, TextReader input, TextWriter output)
+    /// <summary>Name of our side of a measurement.</summary>
+    public const string OwnSide = "ours";
+
+    /// <summary>Name of the peer in plain TorchSharp.</summary>
+    public const string EagerSide = "eager";
+
+    public static void Run(Func<IMeasuredWork> make, TextReader input, TextWriter output)
     {
         TorchRuntime.Initialize();
         var start = Memory("VmRSS");
-        using var work = new BenchWork(shape, kind, isBf16);
+        using var work = make();
         while (input.ReadLine() is { } line)
         {
             var steps = Enumerable.Range(0, int.Parse(line, CultureInfo.InvariantCulture)).Select(_ => work.Step()).ToList();
-            var turn = new BenchTurn([.. steps.Select(s => s.Seconds)], steps[^1].Loss, Memory("VmHWM"), start, work.Decoder.TrainingBytes);
+            var turn = new BenchTurn([.. steps.Select(s => s.Seconds)], steps[^1].Loss, Memory("VmHWM"), start, work.ActivationBytes);
             output.WriteLine(JsonSerializer.Serialize(turn, WireJson.Options));
             output.Flush();
         }

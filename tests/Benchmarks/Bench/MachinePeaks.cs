@@ -5,7 +5,7 @@ using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>What this machine can do, measured now: the roof that every rate is held against.</summary>
 /// <param name="Fp32Gflops">Best fp32 product, of the BLAS and of our kernel.</param>

@@ -1,6 +1,6 @@
 using Espalier.Modeling;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>A model and batch whose speed is measured.</summary>
 /// <param name="Name">Kebab-case.</param>

@@ -1,15 +1,16 @@
 using System.CommandLine;
-using Espalier.Cli.Bench;
-using Espalier.Cli.Hosting;
+using Espalier.Cli;
+using Espalier.Cli.Commands;
+using Espalier.Platform;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Bench;
 
-/// <summary><c>espalier bench</c>: speed of this machine, ours beside plain PyTorch.</summary>
+/// <summary><c>espalier bench</c>: speed of this machine, ours beside peers.</summary>
 internal static class BenchCommand
 {
-    public static Command Create(Terminal terminal) => new("bench", "Measure speed on this machine, ours beside the same model in plain PyTorch (Debian package python3-torch).\n\n  espalier bench train --shape tiny\n  espalier bench all --json")
+    public static Command Create(Terminal terminal) => new("bench", "Measure speed on this machine, ours beside the same model in eager LibTorch and, where python3-torch is installed, in Debian's PyTorch; the faster counts.\n\n  espalier bench train --shape tiny\n  espalier bench all --json")
     {
         Speed(terminal, "train", "A training step: forward, backward, clipping, AdamW.", BenchWorkKind.Train),
         Speed(terminal, "calibrate", "A forward pass down to each token's loss, as evaluation and calibration run it.", BenchWorkKind.Calibrate),
@@ -92,24 +93,29 @@ internal static class BenchCommand
         return command;
     }
 
-    // What a measured process runs; not for people.
+    // Started by SpeedComparison.
     private static Command Worker()
     {
-        var (shape, work, precision) = (Shape(), new Option<string>("--work") { DefaultValueFactory = _ => "train" }, new Option<string>("--precision") { DefaultValueFactory = _ => "fp32" });
-        var command = new Command("worker", "Measured process of the other commands.") { shape, work, precision };
+        var (shape, side, work, precision) = (Shape(), Text("--side", BenchWorker.OwnSide), Text("--work", "train"), Text("--precision", "fp32"));
+        var command = new Command("worker", "Measured process of the other commands.") { shape, side, work, precision };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
-            BenchWorker.Run(Shapes(parsed.GetValue(shape))[0], parsed.GetValue(work) == "train" ? BenchWorkKind.Train : BenchWorkKind.Calibrate, parsed.GetValue(precision) == "bf16", Console.In, Console.Out);
+            var (model, isBf16) = (Shapes(parsed.GetValue(shape))[0], parsed.GetValue(precision) == "bf16");
+            var kind = parsed.GetValue(work) == "train" ? BenchWorkKind.Train : BenchWorkKind.Calibrate;
+            BenchWorker.Run(() => parsed.GetValue(side) == BenchWorker.EagerSide ? new EagerWork(model, kind, isBf16) : new BenchWork(model, kind, isBf16), Console.In, Console.Out);
             return ExitCodes.Done;
         });
         return command;
+
+        static Option<string> Text(string name, string value) => new(name) { DefaultValueFactory = _ => value };
     }
 
     private static async Task<IReadOnlyList<SpeedResult>> CompareAsync(
         Terminal terminal, MachinePeaks peaks, IReadOnlyList<BenchShape> shapes, IReadOnlyList<BenchWorkKind> kinds, int pairs, bool isAlone, CancellationToken cancellationToken)
     {
-        var comparison = new SpeedComparison(peaks, pairs, isAlone, terminal.Say);
+        var peers = isAlone ? [] : await Peer.FindAsync(cancellationToken).ConfigureAwait(false);
+        var comparison = new SpeedComparison(peaks, pairs, peers, terminal.Say);
         var results = new List<SpeedResult>();
         foreach (var kind in kinds)
         {
@@ -153,7 +159,7 @@ internal static class BenchCommand
 
     private static Option<int> Pairs() => new("--pairs") { Description = "Turns of each side.", DefaultValueFactory = _ => 5 };
 
-    private static Option<bool> Alone() => new("--alone") { Description = "Measure ours only, without PyTorch." };
+    private static Option<bool> Alone() => new("--alone") { Description = "Measure ours only, without a peer." };
 
     /// <summary>The JSON of a comparison.</summary>
     /// <param name="Machine">Peaks of the machine.</param>

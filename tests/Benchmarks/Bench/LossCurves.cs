@@ -3,7 +3,7 @@ using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using static TorchSharp.torch;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>Training with fused kernels beside training with plain tensor operations: same weights, same tokens.</summary>
 /// <param name="Steps">Optimizer steps.</param>

@@ -1,14 +1,7 @@
 #!/usr/bin/env python3
-"""Training speed of the quickstart's model in plain PyTorch, for comparison with `espalier stage train`.
-
-An OLMoE decoder written the way common model libraries write it: one module per projection, a loop over experts that
-looks up its tokens, index_add_ into the result, torch.optim.AdamW. Random tokens: speed does not depend on them.
-Needs only PyTorch (Debian: python3-torch). Export the same OPENBLAS_CORETYPE that `espalier doctor` prints.
+"""An OLMoE decoder written the way common model libraries write it: one module per projection, a loop over experts that
+looks up its tokens, index_add_ into the result. Needs only PyTorch (Debian: python3-torch).
 """
-import argparse
-import statistics
-import time
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -124,53 +117,3 @@ class Model(nn.Module):
             x, logits = layer(x, self.cos, self.sin, self.mask)
             routers.append(logits)
         return self.lm_head(self.norm(x)), routers
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--layers", type=int, default=4)
-    p.add_argument("--hidden", type=int, default=128)
-    p.add_argument("--heads", type=int, default=4)
-    p.add_argument("--experts", type=int, default=8)
-    p.add_argument("--top-k", type=int, default=2)
-    p.add_argument("--expert-size", type=int, default=256)
-    p.add_argument("--vocabulary", type=int, default=2048)
-    p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--length", type=int, default=128)
-    p.add_argument("--steps", type=int, default=20)
-    p.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    p.add_argument("--threads", type=int, default=0)
-    a = p.parse_args()
-    if a.threads:
-        torch.set_num_threads(a.threads)
-    torch.manual_seed(1)
-    model = Model(a)
-    for w in model.parameters():
-        if w.dim() > 1:
-            nn.init.normal_(w, std=0.02)
-    decay = [w for w in model.parameters() if w.dim() > 1]
-    rest = [w for w in model.parameters() if w.dim() <= 1]
-    groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95))
-    times = []
-    for step in range(a.steps + 3):
-        tokens = torch.randint(0, a.vocabulary, (a.batch, a.length + 1))
-        begin = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16"):
-            logits, routers = model(tokens[:, :-1])
-            loss = F.cross_entropy(logits.float().reshape(-1, a.vocabulary), tokens[:, 1:].reshape(-1))
-            loss = loss + 1e-3 * torch.stack([r.float().logsumexp(-1).square().mean() for r in routers]).mean()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        loss.item()
-        if step >= 3:
-            times.append(time.perf_counter() - begin)
-    rate = a.batch * a.length / statistics.median(times)
-    parameters = sum(w.numel() for w in model.parameters())
-    print(f"peer precision={a.precision} threads={torch.get_num_threads()} parameters={parameters} tokens-per-second={rate:.0f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,17 +4,19 @@ using System.Text.Json;
 using Espalier.Contracts;
 using TorchSharp;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
-/// <summary>One of the two measured processes: ours, or the peer's script.</summary>
+/// <summary>One of the measured processes: ours or a peer.</summary>
 internal sealed class BenchProcess : IDisposable
 {
     private readonly Process _process;
 
-    private BenchProcess(string program, IEnumerable<string> arguments)
+    private BenchProcess(string program, IEnumerable<string> arguments, params (string Name, string? Value)[] environment)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["OMP_NUM_THREADS"] = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
+        foreach (var (name, value) in environment.Where(e => e.Value is not null))
+            start.Environment[name] = value;
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, e) => LastError = string.IsNullOrWhiteSpace(e.Data) ? LastError : e.Data;
         _process.BeginErrorReadLine();
@@ -23,13 +25,13 @@ internal sealed class BenchProcess : IDisposable
     /// <summary>The last line that the process wrote to standard error.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Starts ours in one precision.</summary>
-    public static BenchProcess Ours(BenchShape shape, BenchWorkKind kind, string precision) =>
-        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--shape", shape.Name, "--work", Name(kind), "--precision", precision]);
+    /// <summary>Starts a side that this program measures itself.</summary>
+    public static BenchProcess Own(string side, BenchShape shape, BenchWorkKind kind, string precision) =>
+        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--side", side, "--shape", shape.Name, "--work", Name(kind), "--precision", precision]);
 
-    /// <summary>Starts the peer in one precision.</summary>
-    public static BenchProcess Peer(BenchShape shape, BenchWorkKind kind, string precision) =>
-        new(PeerScript.Python, [PeerScript.Path, "--work", Name(kind), "--precision", precision, .. Describe(shape)]);
+    /// <summary>Starts the script for Debian's PyTorch.</summary>
+    public static BenchProcess Script(BenchShape shape, BenchWorkKind kind, string precision) =>
+        new(PeerScript.Python, [PeerScript.Path, "--work", Name(kind), "--precision", precision, .. Describe(shape)], ("OPENBLAS_CORETYPE", PeerScript.BlasKernel));
 
     /// <summary>Runs steps and waits for the answer; null when it does not come in time or the process ended.</summary>
     public async Task<BenchTurn?> RunAsync(int steps, TimeSpan limit, CancellationToken cancellationToken)
@@ -58,7 +60,7 @@ internal sealed class BenchProcess : IDisposable
 
     private static string Name(BenchWorkKind kind) => kind == BenchWorkKind.Train ? "train" : "calibrate";
 
-    // A program that is not its own host (dotnet Espalier.Cli.dll) names the assembly first.
+    // A program that is not its own host (dotnet Espalier.Bench.dll) names the assembly first.
     private static IEnumerable<string> OwnAssembly() =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(BenchProcess).Assembly.Location] : [];
 

@@ -6,7 +6,7 @@ using Espalier.Stages.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>Opening a checkpoint of 2 GB and reading one layer of it.</summary>
 /// <param name="CheckpointBytes">Size of the directory's weights.</param>

@@ -4,7 +4,7 @@ using Espalier.Modeling.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Espalier.Cli.Bench;
+namespace Espalier.Bench;
 
 /// <summary>What is timed.</summary>
 internal enum BenchWorkKind
@@ -17,7 +17,7 @@ internal enum BenchWorkKind
 }
 
 /// <summary>Our side of a measurement: a model of a shape, and steps on it.</summary>
-internal sealed class BenchWork : IDisposable
+internal sealed class BenchWork : IMeasuredWork
 {
     private readonly BenchShape _shape;
     private readonly BenchWorkKind _kind;
@@ -44,7 +44,10 @@ internal sealed class BenchWork : IDisposable
     /// <summary>The model.</summary>
     public MoeDecoder Decoder { get; }
 
-    /// <summary>Runs one step and returns how long it took and the loss.</summary>
+    /// <inheritdoc/>
+    public long ActivationBytes => Decoder.TrainingBytes;
+
+    /// <inheritdoc/>
     public (double Seconds, double Loss) Step()
     {
         using var scope = NewDisposeScope();

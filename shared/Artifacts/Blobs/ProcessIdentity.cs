@@ -1,0 +1,63 @@
+using Azure.Core;
+using Azure.Identity;
+using Espalier.Contracts;
+
+namespace Espalier.Artifacts.Blobs;
+
+/// <summary>
+/// The identity of this process for a storage account: managed identity, workload identity, or the one that the variables
+/// AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET name. An identity that is missing or refused is an error that
+/// says what to do, within <paramref name="limit"/> even if the host's identity endpoint takes connections and never answers.
+/// </summary>
+internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCredential
+{
+    private readonly DefaultAzureCredential _credential = new();
+
+    public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken)
+    {
+        using var timed = Timed(cancellationToken);
+        try
+        {
+            return _credential.GetToken(requestContext, timed.Token);
+        }
+        catch (Exception e) when (Translate(e, cancellationToken) is { } problem)
+        {
+            throw problem;
+        }
+    }
+
+    public override async ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken)
+    {
+        using var timed = Timed(cancellationToken);
+        try
+        {
+            return await _credential.GetTokenAsync(requestContext, timed.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (Translate(e, cancellationToken) is { } problem)
+        {
+            throw problem;
+        }
+    }
+
+    private CancellationTokenSource Timed(CancellationToken cancellationToken)
+    {
+        var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timed.CancelAfter(limit);
+        return timed;
+    }
+
+    /// <summary>A missing identity is for the user to fix; a refused one, or a silent endpoint, may recover and is worth a retry.</summary>
+    private Exception? Translate(Exception error, CancellationToken cancellationToken) => error switch
+    {
+        OperationCanceledException when cancellationToken.IsCancellationRequested => null,
+        OperationCanceledException => new IOException(
+            $"The store at {account} was not opened: the identity endpoint of this host did not answer within {limit.TotalSeconds:0} s.", error),
+        CredentialUnavailableException => new UserInputException(
+            $"The store at {account} cannot be opened: this process has no identity. Give its host a managed identity; or set AZURE_TENANT_ID, "
+            + $"AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or put a SAS URL or a connection string into {StoreOptions.Section}:location. {error.Message}", error),
+        AuthenticationFailedException => new IOException(
+            $"The store at {account} was not opened: the identity of this process was refused. Check AZURE_CLIENT_ID and the host's "
+                + $"identities. {error.Message}", error),
+        _ => null,
+    };
+}
