@@ -1,6 +1,6 @@
 namespace Espalier.Cli;
 
-/// <summary>What the process answers to the shell.</summary>
+/// <summary>Exit codes of the process.</summary>
 internal static class ExitCodes
 {
     public const int Done = 0;

@@ -20,7 +20,7 @@ public sealed class EspalierHome(string path)
 
     public string DatabaseFile => System.IO.Path.Combine(Path, "espalier.db");
 
-    /// <summary>Whether anything was kept here yet.</summary>
+    /// <summary>Whether anything is kept here yet.</summary>
     public bool Exists => File.Exists(DatabaseFile);
 
     public string Connection => $"Data Source={DatabaseFile}";
@@ -28,8 +28,8 @@ public sealed class EspalierHome(string path)
     public static EspalierHome OfThisProcess() =>
         new(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path ? path : ".espalier");
 
-    /// <summary>Makes the folder.</summary>
-    /// <exception cref="UserInputException">It cannot be made.</exception>
+    /// <summary>Creates the folder.</summary>
+    /// <exception cref="UserInputException">It cannot be created.</exception>
     public EspalierHome Create()
     {
         try
@@ -43,8 +43,8 @@ public sealed class EspalierHome(string path)
         return this;
     }
 
-    /// <summary>Keeps other processes from running work here until it is disposed: two orchestrators would share one ledger.</summary>
-    /// <exception cref="UserInputException">Another process works here.</exception>
+    /// <summary>Keeps other processes from running work here until it is disposed: two orchestrators must not share a ledger.</summary>
+    /// <exception cref="UserInputException">Another process is at work here.</exception>
     public IDisposable Claim()
     {
         try

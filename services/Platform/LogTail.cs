@@ -5,7 +5,7 @@ public static class LogTail
 {
     private const int MostBytes = 256 * 1024;
 
-    /// <summary>Its last lines; empty when there is no file.</summary>
+    /// <summary>The last lines of a file; empty when it does not exist.</summary>
     public static string Read(string path, int lines)
     {
         if (!File.Exists(path))

@@ -11,18 +11,18 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100), StopLimit = TimeSpan.FromSeconds(90), LeftoverGrace = TimeSpan.FromSeconds(10);
     private readonly PlatformHome _folders = new(home);
 
-    /// <summary>What runs, or null when nothing was started.</summary>
+    /// <summary>What is running, or null when nothing was started.</summary>
     public PlatformState? Read() => Read(home);
 
-    /// <summary>What runs in a home, or null when nothing was started.</summary>
+    /// <summary>What is running in a home, or null when nothing was started.</summary>
     public static PlatformState? Read(EspalierHome home) => PrivateFile.Read<PlatformState>(new PlatformHome(home).StateFile);
 
-    /// <summary>Starts everything in the background and waits until it is ready; finds it ready when it runs already.</summary>
+    /// <summary>Starts everything in the background and waits until it is ready; does nothing when it is running already.</summary>
     /// <param name="wanted">What to run.</param>
     /// <param name="supervisor">Program and arguments of a process that runs <see cref="Supervisor"/> in this home.</param>
     /// <param name="limit">How long the start may take.</param>
     /// <param name="cancellationToken">Gives up and stops what was started.</param>
-    /// <exception cref="UserInputException">It cannot be started; with the reason.</exception>
+    /// <exception cref="UserInputException">It cannot be started; the message is the reason.</exception>
     public async Task<PlatformState> UpAsync(WantedPlatform wanted, IReadOnlyList<string> supervisor, TimeSpan limit, CancellationToken cancellationToken)
     {
         if (Read() is { Failure: null, Supervisor.IsAlive: true } running)
@@ -35,8 +35,10 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
         await InstallAsync(wanted, cancellationToken).ConfigureAwait(false);
         PrivateFile.Write(_folders.WantedFile, wanted);
         File.Delete(_folders.StateFile);
-        using var process = DetachedProcess.Start(supervisor, new Dictionary<string, string> { ["ESPALIER_HOME"] = home.Path }, _folders.LogOf("supervisor"), _folders.Path);
-        var started = ProcessIdentity.Of(process.Id) ?? throw new InvalidOperationException($"The supervisor ended at once:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 10)}");
+        using var process = DetachedProcess.Start(
+            supervisor, new Dictionary<string, string> { ["ESPALIER_HOME"] = home.Path }, _folders.LogOf("supervisor"), _folders.Path);
+        var started = ProcessIdentity.Of(process.Id)
+            ?? throw new InvalidOperationException($"The supervisor ended at once:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 10)}");
         try
         {
             return await WaitAsync(started, limit, cancellationToken).ConfigureAwait(false);
@@ -48,8 +50,8 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
         }
     }
 
-    /// <summary>Stops everything; also what a supervisor that was killed left behind. Processes that are not ours stay.</summary>
-    /// <returns>Whether anything ran.</returns>
+    /// <summary>Stops everything, including what a killed supervisor left behind; never a process that is not ours.</summary>
+    /// <returns>Whether anything was running.</returns>
     public async Task<bool> DownAsync(CancellationToken cancellationToken)
     {
         if (Read() is not { } state)
@@ -63,7 +65,7 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
                 state.Supervisor.KillGroup();
             await Task.Delay(Look, cancellationToken).ConfigureAwait(false);
         }
-        // The file may have changed until the supervisor ended.
+        // The supervisor may have written the file until it ended.
         await EndLeftoversAsync(Read() ?? state, cancellationToken).ConfigureAwait(false);
         File.Delete(_folders.StateFile);
         return ran;
@@ -103,14 +105,17 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
                     say($"starting {process.Name}");
             }
             if (!supervisor.IsAlive)
-                throw new InvalidOperationException($"The supervisor ended; the end of {_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 10)}");
+                throw new InvalidOperationException(
+                    $"The supervisor ended; the end of {_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 10)}");
             if (clock.Elapsed > limit)
-                throw new InvalidOperationException($"Not ready within {limit.TotalSeconds:0} s; the end of {_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 15)}");
+                throw new InvalidOperationException(
+                    $"Not ready within {limit.TotalSeconds:0} s; the end of "
+                    + $"{_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 15)}");
             await Task.Delay(Look, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    /// <summary>In the foreground, so that its messages are seen and Ctrl-C reaches it.</summary>
+    /// <summary>In the foreground, so that messages are visible and Ctrl-C works.</summary>
     private async Task InstallAsync(WantedPlatform wanted, CancellationToken cancellationToken)
     {
         var servers = PlatformPlan.Create(home, new PlatformSettings(), wanted).Servers;

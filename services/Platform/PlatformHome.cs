@@ -1,13 +1,13 @@
 
 namespace Espalier.Platform;
 
-/// <summary>Where the platform of a home keeps its things: <c>$ESPALIER_HOME/platform</c>.</summary>
+/// <summary>Where the platform of a home keeps its files: <c>$ESPALIER_HOME/platform</c>.</summary>
 public sealed class PlatformHome(EspalierHome home)
 {
     /// <summary>Full path.</summary>
     public string Path { get; } = System.IO.Path.Combine(home.Path, "platform");
 
-    /// <summary>What runs now, for other commands.</summary>
+    /// <summary>What is running now, for other commands.</summary>
     public string StateFile => System.IO.Path.Combine(Path, "state.json");
 
     /// <summary>Ports and credentials, kept from one start to the next.</summary>
@@ -28,7 +28,7 @@ public sealed class PlatformHome(EspalierHome home)
     /// <summary>Log file of a process.</summary>
     public string LogOf(string process) => System.IO.Path.Combine(LogFolder, $"{process}.log");
 
-    /// <summary>Makes the folder; only its owner may look inside the files that matter.</summary>
+    /// <summary>Creates the folder. Files with credentials are readable by their owner only.</summary>
     public PlatformHome Create()
     {
         home.Create();

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Configuration;
 namespace Espalier.Platform;
 
 /// <summary>
-/// Everything that has to run: servers that are not configured elsewhere, the orchestrator, the registry, the workers; with
-/// the settings that make them find each other. Settings of the environment win and reach every service as they are.
+/// Everything that has to run: servers that are not configured to run elsewhere, the orchestrator, the registry and the
+/// workers, with the settings by which they find each other. Settings from the environment win and reach every service.
 /// </summary>
 internal sealed class PlatformPlan
 {
@@ -48,7 +48,7 @@ internal sealed class PlatformPlan
     /// <summary>Our own processes.</summary>
     public IReadOnlyList<ProcessPlan> Services { get; }
 
-    /// <summary>Makes the plan for a home.</summary>
+    /// <summary>The plan for a home.</summary>
     public static PlatformPlan Create(EspalierHome home, PlatformSettings settings, WantedPlatform wanted) =>
         new(home, new PlatformHome(home), settings, wanted, new ConfigurationBuilder().AddEnvironmentVariables(ServiceHost.EnvironmentPrefix).Build());
 
@@ -72,7 +72,7 @@ internal sealed class PlatformPlan
         }
     }
 
-    /// <summary>Settings as environment variables: arguments could be read by every user of the machine.</summary>
+    /// <summary>Settings go by environment variables: every user of the machine can read arguments.</summary>
     private Dictionary<string, string> SettingsOf(string service, string address)
     {
         var settings = new Dictionary<string, string> { ["HTTP__URL"] = address, ["MESSAGING__TRANSPORT"] = "rabbit-mq" };
@@ -105,7 +105,7 @@ internal sealed class PlatformPlan
 
     private static string DotNet => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
 
-    /// <summary>The services are built into the folder of the command line, which hosts them all.</summary>
+    /// <summary>The services lie beside the program that starts them: the command line's output holds them all.</summary>
     private static string AssemblyOf(string service) =>
         Path.Combine(AppContext.BaseDirectory, $"Espalier.{string.Concat(service.Split('-').Select(w => char.ToUpperInvariant(w[0]) + w[1..]))}.dll");
 }

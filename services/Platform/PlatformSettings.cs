@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 
 namespace Espalier.Platform;
 
-/// <summary>Ports and credentials that were made up for a home. They are kept, so that addresses and keys survive a restart.</summary>
+/// <summary>Generated ports and credentials of a home, kept so that addresses and keys survive a restart.</summary>
 internal sealed record PlatformSettings
 {
     /// <summary>Port of each server and service by name.</summary>
@@ -26,7 +26,7 @@ internal sealed record PlatformSettings
         return port;
     }
 
-    /// <summary>The secret of a name, made at the first question: 256 random bits in hexadecimal.</summary>
+    /// <summary>The secret of a name, generated on first use: 256 random bits in hexadecimal.</summary>
     public string Secret(string name)
     {
         if (!Secrets.TryGetValue(name, out var secret))

@@ -2,16 +2,16 @@ using Espalier.Platform.Processes;
 
 namespace Espalier.Platform;
 
-/// <summary>What the supervisor runs, as it writes it down for other commands.</summary>
+/// <summary>What the supervisor runs, as it records it for other commands.</summary>
 public sealed record PlatformState
 {
-    /// <summary>Who looks after the processes.</summary>
+    /// <summary>The supervisor's process.</summary>
     public required ProcessIdentity Supervisor { get; init; }
 
     /// <summary>Whether everything was ready once.</summary>
     public bool IsReady { get; init; }
 
-    /// <summary>Why the start was given up.</summary>
+    /// <summary>Why the start failed.</summary>
     public string? Failure { get; init; }
 
     /// <summary>Address of the orchestrator.</summary>
@@ -23,11 +23,11 @@ public sealed record PlatformState
     /// <summary>The administrator's key.</summary>
     public required string Key { get; init; }
 
-    /// <summary>Everything that was started.</summary>
+    /// <summary>Every process that was started.</summary>
     public IReadOnlyList<ProcessState> Processes { get; init; } = [];
 }
 
-/// <summary>One process.</summary>
+/// <summary>The state of one process.</summary>
 public sealed record ProcessState
 {
     /// <summary>Unique name, such as <c>upcycler-1</c>.</summary>
@@ -39,12 +39,12 @@ public sealed record ProcessState
     /// <summary>The running process; null while it waits to be started again.</summary>
     public ProcessIdentity? Process { get; init; }
 
-    /// <summary>Where readiness is asked for: <c>http://…/readyz</c> or <c>tcp://host:port</c>.</summary>
+    /// <summary>Where readiness is probed: <c>http://…/readyz</c> or <c>tcp://host:port</c>.</summary>
     public required string Probe { get; init; }
 
     /// <summary>How often it was started again.</summary>
     public int Restarts { get; init; }
 
-    /// <summary>Its output.</summary>
+    /// <summary>File with its output.</summary>
     public required string Log { get; init; }
 }

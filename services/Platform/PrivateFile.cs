@@ -3,7 +3,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Platform;
 
-/// <summary>JSON files that only their owner can read, replaced whole.</summary>
+/// <summary>Files that only their owner can read, replaced atomically.</summary>
 internal static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -2,13 +2,13 @@ using System.Net.Sockets;
 
 namespace Espalier.Platform;
 
-/// <summary>Asks processes whether they are ready.</summary>
+/// <summary>Readiness probes of processes.</summary>
 public static class Probes
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private static readonly HttpClient Client = new() { Timeout = Patience };
 
-    /// <summary>Whether a port answers, or a readiness page says yes.</summary>
+    /// <summary>Whether a port accepts connections (<c>tcp://host:port</c>) or a page answers with success (<c>http://…</c>).</summary>
     public static async Task<bool> IsReadyAsync(string probe, CancellationToken cancellationToken)
     {
         var address = new Uri(probe);

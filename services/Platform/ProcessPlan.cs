@@ -2,7 +2,7 @@ using Espalier.Platform.Processes;
 
 namespace Espalier.Platform;
 
-/// <summary>What kind of process.</summary>
+/// <summary>Kinds of process.</summary>
 internal static class ProcessKinds
 {
     public const string Server = "server";
@@ -10,7 +10,7 @@ internal static class ProcessKinds
     public const string Worker = "worker";
 }
 
-/// <summary>How one process is started, asked and stopped.</summary>
+/// <summary>How one process is started, probed and stopped.</summary>
 internal sealed record ProcessPlan
 {
     /// <summary>Unique name.</summary>
@@ -28,12 +28,12 @@ internal sealed record ProcessPlan
     /// <summary>Working folder; null is the platform's.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Where readiness is asked for.</summary>
+    /// <summary>Where readiness is probed; see <see cref="Probes"/>.</summary>
     public required string Probe { get; init; }
 
-    /// <summary>What is done every time it has become ready after a start, such as making accounts; must bear repetition.</summary>
+    /// <summary>Runs whenever it becomes ready after a start, for example to create databases; must be idempotent.</summary>
     public Func<CancellationToken, Task>? OnReady { get; init; }
 
-    /// <summary>Asks it to end in an orderly way.</summary>
+    /// <summary>Asks it to shut down in order.</summary>
     public PlatformSignal StopSignal { get; init; } = PlatformSignal.Terminate;
 }

@@ -10,11 +10,12 @@ namespace Espalier.Platform;
 internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Action changed, Action<string> say)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(150);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30), StableAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200), LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(150);
 
-    /// <summary>A server listens before it lets anybody in.</summary>
-    private static readonly ResiliencePipeline UntilItLetsUsIn = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+    /// <summary>A server listens before it accepts logins.</summary>
+    private static readonly ResiliencePipeline UntilLoginsAreAccepted = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
     {
         ShouldHandle = new PredicateBuilder().Handle<System.Data.Common.DbException>().Handle<IOException>(),
         MaxRetryAttempts = int.MaxValue,
@@ -30,16 +31,17 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
     /// <summary>How it is started.</summary>
     public ProcessPlan Plan { get; } = plan;
 
-    /// <summary>Ends when the process is ready for the first time; fails when it cannot be started.</summary>
+    /// <summary>Completes when the process is ready for the first time; fails when it cannot be started.</summary>
     public Task Ready => _ready.Task;
 
     /// <summary>Its state for other commands.</summary>
-    public ProcessState State => new() { Name = Plan.Name, Kind = Plan.Kind, Process = _process, Probe = Plan.Probe, Restarts = _restarts, Log = home.LogOf(Plan.Name) };
+    public ProcessState State =>
+        new() { Name = Plan.Name, Kind = Plan.Kind, Process = _process, Probe = Plan.Probe, Restarts = _restarts, Log = home.LogOf(Plan.Name) };
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the process and its supervision.</summary>
     public void Start() => _running = Task.Run(RunAsync);
 
-    /// <summary>Asks it to end, and ends it when it does not within the grace.</summary>
+    /// <summary>Asks the process to end, and kills it when it has not ended within the grace.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -62,7 +64,7 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
             _process = ProcessIdentity.Of(process.Id);
             changed();
             if (_stopping.IsCancellationRequested)
-                _process?.Signal(Plan.StopSignal); // the stop came while it started
+                _process?.Signal(Plan.StopSignal); // it was stopped while it started
             using var ended = new CancellationTokenSource();
             var waiting = WaitUntilReadyAsync(ended.Token);
             _ = EndIfItHangsAsync(waiting, _process, ended.Token);
@@ -77,7 +79,9 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
             say($"{Plan.Name} ended with {process.ExitCode} after {clock.Elapsed.TotalSeconds:0.0} s");
             if (process.ExitCode == ServiceHost.WrongSettings && !_ready.Task.IsCompleted)
             {
-                _ready.TrySetException(new InvalidOperationException($"{Plan.Name} refuses to start; the end of its log:{Environment.NewLine}{LogTail.Read(home.LogOf(Plan.Name), 10)}"));
+                _ready.TrySetException(
+                    new InvalidOperationException(
+                        $"{Plan.Name} refuses to start; the end of its log:{Environment.NewLine}{LogTail.Read(home.LogOf(Plan.Name), 10)}"));
                 break;
             }
             pause = clock.Elapsed > StableAfter ? FirstPause : pause;
@@ -89,10 +93,12 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
         changed();
     }
 
-    /// <summary>A process that never becomes ready is as good as dead; another start may go better.</summary>
+    /// <summary>A process that never becomes ready is killed, so that it is started again.</summary>
     private async Task EndIfItHangsAsync(Task ready, ProcessIdentity? process, CancellationToken ended)
     {
-        if (await Task.WhenAny(ready, Task.Delay(LongestStart, ended)).ConfigureAwait(false) == ready || ended.IsCancellationRequested || _stopping.IsCancellationRequested)
+        if (await Task.WhenAny(ready, Task.Delay(LongestStart, ended)).ConfigureAwait(false) == ready
+            || ended.IsCancellationRequested
+            || _stopping.IsCancellationRequested)
             return;
         say($"{Plan.Name} is not ready after {LongestStart.TotalSeconds:0} s and is started again");
         process?.KillGroup();
@@ -103,7 +109,7 @@ internal sealed class SupervisedProcess(ProcessPlan plan, PlatformHome home, Act
         while (!await Probes.IsReadyAsync(Plan.Probe, ended).ConfigureAwait(false))
             await Task.Delay(Look, ended).ConfigureAwait(false);
         if (Plan.OnReady is { } onReady)
-            await UntilItLetsUsIn.ExecuteAsync(async token => await onReady(token).ConfigureAwait(false), ended).ConfigureAwait(false);
+            await UntilLoginsAreAccepted.ExecuteAsync(async token => await onReady(token).ConfigureAwait(false), ended).ConfigureAwait(false);
         say($"{Plan.Name} is ready");
         _ready.TrySetResult();
         changed();

@@ -4,8 +4,8 @@ using Espalier.Contracts;
 namespace Espalier.Platform;
 
 /// <summary>
-/// Runs the platform of a home until it is told to stop: servers first, then services; starts again what ends; writes down
-/// what runs. One at a time works in a home.
+/// Runs the platform of a home until it is stopped: servers first, then services. Restarts what ends and records what is
+/// running. A home has one supervisor at a time.
 /// </summary>
 public sealed class Supervisor(EspalierHome home, Action<string> say)
 {
@@ -73,7 +73,7 @@ public sealed class Supervisor(EspalierHome home, Action<string> say)
     {
         say("stopping");
         await Task.WhenAll(_services.Select(s => s.StopAsync(StopServices))).ConfigureAwait(false);
-        // The broker still asks the name server while it stops.
+        // The broker still needs the name server while it stops.
         await Task.WhenAll(_servers.Where(s => s.Plan.Name != "epmd").Select(s => s.StopAsync(StopServers))).ConfigureAwait(false);
         await Task.WhenAll(_servers.Select(s => s.StopAsync(StopServers))).ConfigureAwait(false);
     }

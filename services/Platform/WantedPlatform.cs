@@ -9,7 +9,7 @@ public sealed record WantedPlatform
     /// <summary>Blobs in the home's file store.</summary>
     public const string FileStore = "file";
 
-    /// <summary>Number of processes by service; one where nothing is said.</summary>
+    /// <summary>Number of processes by service; 1 for services that are not listed.</summary>
     public IReadOnlyDictionary<string, int> Workers { get; init; } = new Dictionary<string, int>();
 
     /// <summary>Which store, when none is configured.</summary>

@@ -32,7 +32,10 @@ public class BenchTests
 
         BenchWorker.Run(() => new BenchWork(BenchShape.All[0], BenchWorkKind.Train), new StringReader("1\n3\n"), output);
 
-        var turns = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!).ToList();
+        var turns = output.ToString()
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options)!)
+            .ToList();
         turns.Select(t => t.Seconds.Count).ShouldBe([1, 3]);
         turns[0].Loss.ShouldBe(Math.Log(256), 0.3);
         turns[1].StepBytes.ShouldBeGreaterThan(4 * 4 * BenchShape.All[0].Config.TotalParameters); // weights, gradients, moments

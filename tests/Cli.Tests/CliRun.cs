@@ -5,7 +5,7 @@ using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Tests;
 
-/// <summary>Calls the command line in this process, with a home of its own.</summary>
+/// <summary>Runs the command line in this process, with its own home.</summary>
 internal sealed class CliRun : IDisposable
 {
     private readonly string? _homeBefore = Environment.GetEnvironmentVariable("ESPALIER_HOME");

@@ -80,7 +80,12 @@ public sealed class CommandLineTests : IDisposable
     {
         (await _cli.CallAsync("schema")).ShouldBe(0);
 
-        var uses = _cli.Json.GetProperty("properties").GetProperty("stages").GetProperty("additionalProperties").GetProperty("properties").GetProperty("uses").GetProperty("enum");
+        var uses = _cli.Json.GetProperty("properties")
+            .GetProperty("stages")
+            .GetProperty("additionalProperties")
+            .GetProperty("properties")
+            .GetProperty("uses")
+            .GetProperty("enum");
         uses.EnumerateArray().Select(u => u.GetString()).ShouldBe(["dataset", "evaluate", "prune", "quantize", "register", "train", "upcycle"]);
     }
 

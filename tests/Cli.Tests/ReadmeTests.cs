@@ -28,7 +28,9 @@ public sealed partial class ReadmeTests : IDisposable
     public async Task StageCommand_OnADirectory_Works(string kind, string options)
     {
         var model = TinyModel.Write(_cli.PathOf("in"), hidden: 32, width: 64);
-        var text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 600).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that word {i % 17} comes next.")));
+        var text = _cli.Write(
+            "text.txt",
+            string.Join("\n\n", Enumerable.Range(0, 600).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that word {i % 17} comes next.")));
         // A million tokens would be a minute of training; everything else is as printed.
         var given = options.Replace("file:text.txt", "file:" + text, StringComparison.Ordinal).Replace("\"1M\"", "\"8k\"", StringComparison.Ordinal);
 

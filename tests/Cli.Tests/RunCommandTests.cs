@@ -23,7 +23,11 @@ public sealed class RunCommandTests : IDisposable
 
     public RunCommandTests()
     {
-        _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
+        _cli.Write(
+            "text.txt",
+            string.Join(
+                "\n\n",
+                Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
         _file = _cli.Write("small.yaml", Pipeline);
     }
 

@@ -12,7 +12,11 @@ public sealed class StageCommandTests : IDisposable
     public StageCommandTests()
     {
         _model = TinyModel.Write(_cli.PathOf("in"));
-        _text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 400).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that the word number {i % 17} comes next.")));
+        _text = _cli.Write(
+            "text.txt",
+            string.Join(
+                "\n\n",
+                Enumerable.Range(0, 400).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that the word number {i % 17} comes next.")));
     }
 
     public void Dispose() => _cli.Dispose();
@@ -30,12 +34,17 @@ public sealed class StageCommandTests : IDisposable
 
     [Fact]
     public async Task Upcycle_SpellingOfScripts_IsAccepted() =>
-        (await StageAsync("upcycle", """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "upcycle",
+            """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}"""))
+            .ShouldBe(0, _cli.Error);
 
     [Fact]
     public async Task Prune_Heapr_NarrowsExperts()
     {
-        (await StageAsync("prune", Calibrated("""{"method":"heapr","ratio":0.25,"multiple-of":2,"calibration":{CALIBRATION},"seed":1}"""))).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "prune",
+            Calibrated("""{"method":"heapr","ratio":0.25,"multiple-of":2,"calibration":{CALIBRATION},"seed":1}"""))).ShouldBe(0, _cli.Error);
 
         Config().GetProperty("intermediate_size").GetInt32().ShouldBe(6);
     }
@@ -43,7 +52,9 @@ public sealed class StageCommandTests : IDisposable
     [Fact]
     public async Task Quantize_Gptq_MakesItSmaller()
     {
-        (await StageAsync("quantize", Calibrated("""{"method":"gptq","bits":4,"group-size":8,"symmetric":true,"calibration":{CALIBRATION},"seed":1}"""))).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "quantize",
+            Calibrated("""{"method":"gptq","bits":4,"group-size":8,"symmetric":true,"calibration":{CALIBRATION},"seed":1}"""))).ShouldBe(0, _cli.Error);
 
         var changes = _cli.Json.GetProperty("changes");
         changes.GetProperty("bytes").GetInt64().ShouldBeLessThan(changes.GetProperty("bytes-before").GetInt64());
@@ -61,7 +72,10 @@ public sealed class StageCommandTests : IDisposable
     [Fact]
     public async Task Train_SpellingOfScripts_LowersTheLoss()
     {
-        (await StageAsync("train", $$"""{"data":"file:{{_text}}","tokens":"20k","length":64,"batch":8,"learning-rate":3e-3,"schedule":"wsd","balance":"loss-free","precision":"fp32","seed":1}""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "train",
+            $$"""{"data":"file:{{_text}}","tokens":"20k","length":64,"batch":8,"learning-rate":3e-3,"schedule":"wsd","balance":"loss-free","precision":"fp32","seed":1}"""))
+            .ShouldBe(0, _cli.Error);
 
         var history = _cli.Json.GetProperty("report").GetProperty("history").EnumerateArray().Select(h => h.GetProperty("loss").GetDouble()).ToList();
         history[^1].ShouldBeLessThan(history[0] - 0.5);
@@ -94,9 +108,11 @@ public sealed class StageCommandTests : IDisposable
     [Fact]
     public async Task Stage_OutputCannotBeMade_IsRefusedBeforeTheWork()
     {
-        (await _cli.CallAsync("stage", "upcycle", "--input", _model, "--output", Path.Combine(_text, "out"), "--with", """{"method":"copy"}""")).ShouldBe(ExitCodes.BadInput);
+        (await _cli.CallAsync(
+            "stage", "upcycle", "--input", _model, "--output", Path.Combine(_text, "out"), "--with",
+            """{"method":"copy"}""")).ShouldBe(ExitCodes.BadInput);
 
-        _cli.Error.ShouldContain("text.txt is no folder");
+        _cli.Error.ShouldContain("text.txt is not a folder");
         Directory.Exists(_cli.PathOf("home/work")).ShouldBeFalse();
     }
 
@@ -123,9 +139,11 @@ public sealed class StageCommandTests : IDisposable
         LeftOvers().ShouldBeEmpty();
     }
 
-    private Task<int> StageAsync(string kind, string with) => _cli.CallAsync("stage", kind, "--input", _model, "--output", _cli.PathOf("out"), "--with", with, "--json");
+    private Task<int> StageAsync(string kind, string with) =>
+        _cli.CallAsync("stage", kind, "--input", _model, "--output", _cli.PathOf("out"), "--with", with, "--json");
 
-    private string Calibrated(string options) => options.Replace("{CALIBRATION}", $$"""{"data":"file:{{_text}}","samples":16,"length":32}""", StringComparison.Ordinal);
+    private string Calibrated(string options) =>
+        options.Replace("{CALIBRATION}", $$"""{"data":"file:{{_text}}","samples":16,"length":32}""", StringComparison.Ordinal);
 
     private JsonElement Config() => JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(_cli.PathOf("out/config.json")));
 

@@ -41,7 +41,10 @@ public sealed class VerifyCommandTests : IDisposable
 
         var again = _cli.Json.GetProperty("rerun");
         again.GetProperty("equal").GetBoolean().ShouldBeFalse();
-        again.GetProperty("different").EnumerateArray().Select(d => d.GetString()).ShouldBe(["model.layers.0.mlp.gate.weight", "model.layers.1.mlp.gate.weight"]);
+        again.GetProperty("different")
+            .EnumerateArray()
+            .Select(d => d.GetString())
+            .ShouldBe(["model.layers.0.mlp.gate.weight", "model.layers.1.mlp.gate.weight"]);
     }
 
     [Fact]

@@ -33,8 +33,12 @@ internal static class Disruptor
                 await site.Servers.Database.StartAsync();
                 return true;
             case Disruption.StoreAway or Disruption.StoreSilent or Disruption.StoreSlow:
-                site.Proxy!.Set(
-                    point.Disruption switch { Disruption.StoreAway => StoreCondition.Away, Disruption.StoreSilent => StoreCondition.Silent, _ => StoreCondition.Slow });
+                site.Proxy!.Set(point.Disruption switch
+                {
+                    Disruption.StoreAway => StoreCondition.Away,
+                    Disruption.StoreSilent => StoreCondition.Silent,
+                    _ => StoreCondition.Slow,
+                });
                 await Task.Delay(Away);
                 site.Proxy.Set(StoreCondition.Clear);
                 return true;

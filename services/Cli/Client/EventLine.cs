@@ -4,7 +4,7 @@ using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Client;
 
-/// <summary>An event of a run as one line of JSON: its body, and in front what kind of event it is.</summary>
+/// <summary>An event of a run as one line of JSON: its body, preceded by its type.</summary>
 internal static class EventLine
 {
     public static void Write(Terminal terminal, SseItem<string> item)

@@ -11,7 +11,7 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Cli.Client;
 
-/// <summary>Talks to an orchestrator over HTTP.</summary>
+/// <summary>The orchestrator's HTTP API.</summary>
 internal sealed class PlatformClient : IDisposable
 {
     private const string ServerVariable = "ESPALIER_SERVER", KeyVariable = "ESPALIER_KEY";
@@ -27,7 +27,10 @@ internal sealed class PlatformClient : IDisposable
     /// <summary>Where it is.</summary>
     public Uri Address => _http.BaseAddress!;
 
-    /// <summary>The server that is named: by option, by <c>ESPALIER_SERVER</c> and <c>ESPALIER_KEY</c>, or the platform that runs in this home; null when there is none.</summary>
+    /// <summary>
+    /// The server given by option or by <c>ESPALIER_SERVER</c> and <c>ESPALIER_KEY</c>, else the platform that runs in this
+    /// home; null when there is neither.
+    /// </summary>
     /// <exception cref="UserInputException">The address or the key is missing or wrong.</exception>
     public static PlatformClient? Find(string? server, string? key, EspalierHome home)
     {
@@ -37,19 +40,20 @@ internal sealed class PlatformClient : IDisposable
         if (server is null)
             return local is null ? null : new PlatformClient(new Uri(local.Orchestrator), key ?? local.Key);
         if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-            throw new UserInputException($"'{server}' is no address of a server: expected one such as http://127.0.0.1:8080.");
+            throw new UserInputException($"'{server}' is not the address of a server: expected one such as http://127.0.0.1:8080.");
         key ??= local is not null && new Uri(local.Orchestrator) == address ? local.Key : null;
         return new PlatformClient(address, key ?? throw new UserInputException($"{server} needs a key: give --key, or set {KeyVariable}."));
     }
 
     /// <inheritdoc cref="Find"/>
     public static PlatformClient Open(string? server, string? key, EspalierHome home) =>
-        Find(server, key, home) ?? throw new UserInputException($"No platform runs in {home.Path}: start one with espalier up, or name one with --server URL --key KEY.");
+        Find(server, key, home)
+            ?? throw new UserInputException($"No platform runs in {home.Path}: start one with espalier up, or name one with --server URL --key KEY.");
 
     /// <summary>Starts a run.</summary>
     public async Task<Guid> SubmitAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
     {
-        // The id is chosen here, so that a repeat after a lost answer starts no second run.
+        // The id is chosen here, so that a retry after a lost answer does not start a second run.
         var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
         var path = $"/api/v1/runs?id={Guid.CreateVersion7()}&file={Uri.EscapeDataString(file)}{query}";
         return (await SendAsync<RunAccepted>(HttpMethod.Post, path, cancellationToken, pipeline).ConfigureAwait(false)).RunId;
@@ -65,7 +69,7 @@ internal sealed class PlatformClient : IDisposable
     /// <summary>A run with its steps.</summary>
     public Task<RunView> FindAsync(Guid run, CancellationToken cancellationToken) => GetAsync<RunView>($"/api/v1/runs/{run}", cancellationToken);
 
-    /// <summary>The run that a text names: its id, or the first digits of it.</summary>
+    /// <summary>The run with this id, or with an id that begins so.</summary>
     /// <exception cref="UserInputException">There is none, or there are several.</exception>
     public async Task<Guid> FindIdAsync(string text, CancellationToken cancellationToken)
     {
@@ -75,22 +79,26 @@ internal sealed class PlatformClient : IDisposable
     }
 
     /// <summary>The newest runs.</summary>
-    public Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellationToken) => GetAsync<IReadOnlyList<RunView>>($"/api/v1/runs?limit={MostRuns}", cancellationToken);
+    public Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellationToken) =>
+        GetAsync<IReadOnlyList<RunView>>($"/api/v1/runs?limit={MostRuns}", cancellationToken);
 
     /// <summary>Asks a run to stop.</summary>
-    public Task<RunStateChanged> CancelAsync(Guid run, CancellationToken cancellationToken) => SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/cancel", cancellationToken);
+    public Task<RunStateChanged> CancelAsync(Guid run, CancellationToken cancellationToken) =>
+        SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/cancel", cancellationToken);
 
     /// <summary>Goes on with a failed or cancelled run.</summary>
-    public Task<RunStateChanged> ResumeAsync(Guid run, CancellationToken cancellationToken) => SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/resume", cancellationToken);
+    public Task<RunStateChanged> ResumeAsync(Guid run, CancellationToken cancellationToken) =>
+        SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/resume", cancellationToken);
 
     /// <summary>Lines of a run's log.</summary>
     public Task<IReadOnlyList<RunLogLine>> LogAsync(Guid run, string? step, long after, CancellationToken cancellationToken) =>
-        GetAsync<IReadOnlyList<RunLogLine>>($"/api/v1/runs/{run}/log?after={after}{(step is null ? "" : $"&step={Uri.EscapeDataString(step)}")}", cancellationToken);
+        GetAsync<IReadOnlyList<RunLogLine>>(
+            $"/api/v1/runs/{run}/log?after={after}{(step is null ? "" : $"&step={Uri.EscapeDataString(step)}")}", cancellationToken);
 
-    /// <summary>Anything that a GET answers.</summary>
+    /// <summary>Reads a resource.</summary>
     public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, cancellationToken);
 
-    /// <summary>A run's events from a position on, until the run or the connection ends.</summary>
+    /// <summary>A run's events after a position, until the run or the connection ends.</summary>
     public async IAsyncEnumerable<SseItem<string>> EventsAsync(Guid run, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
@@ -108,7 +116,7 @@ internal sealed class PlatformClient : IDisposable
     }
 
     /// <summary>Sends a request and reads the answer.</summary>
-    /// <exception cref="UserInputException">The server refuses it; with its reason.</exception>
+    /// <exception cref="UserInputException">The server refuses it; the message is its reason.</exception>
     public async Task<T> SendAsync<T>(HttpMethod method, string path, CancellationToken cancellationToken, string? body = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : new StringContent(body) };
@@ -144,25 +152,5 @@ internal sealed class PlatformClient : IDisposable
     }
 }
 
-/// <summary>The platform cannot be asked now.</summary>
+/// <summary>The platform does not answer.</summary>
 internal sealed class PlatformUnreachableException(string message, Exception? innerException = null) : Exception(message, innerException);
-
-/// <summary>Run ids as people write them.</summary>
-internal static class RunIds
-{
-    /// <summary>The one run whose id begins with the text.</summary>
-    /// <exception cref="UserInputException">There is none, or there are several.</exception>
-    public static Guid Choose(string text, IEnumerable<Guid> runs)
-    {
-        if (Guid.TryParse(text, out var id))
-            return id;
-        var wanted = text.Replace("-", "", StringComparison.Ordinal);
-        var found = runs.Where(r => r.ToString("N").StartsWith(wanted, StringComparison.OrdinalIgnoreCase)).ToList();
-        return found switch
-        {
-            [var one] => one,
-            [] => throw new UserInputException($"There is no run '{text}'; see espalier runs."),
-            _ => throw new UserInputException($"'{text}' begins the id of {found.Count} runs; give more digits."),
-        };
-    }
-}

@@ -21,25 +21,34 @@ internal sealed class RegistryClient : IDisposable
     public RegistryClient(string server, string? key)
     {
         if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-            throw new UserInputException($"'{server}' is no address of a registry: expected one such as http://127.0.0.1:8080.");
-        key ??= Environment.GetEnvironmentVariable("ESPALIER_KEY") is { Length: > 0 } secret ? secret : throw new UserInputException($"{server} needs a key: give --key, or set ESPALIER_KEY.");
+            throw new UserInputException($"'{server}' is not the address of a registry: expected one such as http://127.0.0.1:8080.");
+        key ??= Environment.GetEnvironmentVariable("ESPALIER_KEY") is { Length: > 0 } secret
+            ? secret
+            : throw new UserInputException($"{server} needs a key: give --key, or set ESPALIER_KEY.");
         _http = new HttpClient { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
 
     /// <summary>Sends a stored checkpoint: the blobs that the registry lacks, then the manifest.</summary>
-    public async Task<(VersionView Version, long Sent)> UploadAsync(ArtifactStore store, Digest root, string name, string origin, IProgress<(long, long)> progress, CancellationToken cancellationToken)
+    public async Task<(VersionView Version, long Sent)> UploadAsync(
+        ArtifactStore store, Digest root, string name, string origin, IProgress<(long, long)> progress, CancellationToken cancellationToken)
     {
         var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);
         var blobs = manifest.Files.Select(f => f.Blob).Concat(manifest.Tensors.Select(t => t.Blob)).Distinct().ToList();
         var missing = new List<Digest>();
         foreach (var part in blobs.Chunk(AskedAtOnce))
-            missing.AddRange((await SendAsync<MissingBlobs>(HttpMethod.Post, "/api/v1/blobs/missing", JsonContent.Create(new BlobDigests(part), options: WireJson.Options), cancellationToken).ConfigureAwait(false)).Missing);
+        {
+            var answer = await SendAsync<MissingBlobs>(
+                HttpMethod.Post, "/api/v1/blobs/missing", JsonContent.Create(new BlobDigests(part), options: WireJson.Options),
+                cancellationToken).ConfigureAwait(false);
+            missing.AddRange(answer.Missing);
+        }
         var lengths = new Dictionary<Digest, long>();
         foreach (var blob in missing)
             lengths[blob] = await store.Blobs.FindLengthAsync(blob, cancellationToken).ConfigureAwait(false) ?? 0;
         var (sent, total) = (0L, lengths.Values.Sum());
-        await Parallel.ForEachAsync(missing, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (blob, token) =>
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(missing, parallel, async (blob, token) =>
         {
             var stream = await store.Blobs.OpenReadAsync(blob, 0, null, token).ConfigureAwait(false);
             await using (stream.ConfigureAwait(false))
@@ -53,25 +62,34 @@ internal sealed class RegistryClient : IDisposable
         }).ConfigureAwait(false);
         // Ancestors stay here: the registry could not check what it does not have.
         var body = new { Manifest = manifest with { Parents = [], Experts = [] }, Origin = origin };
-        return (await SendAsync<VersionView>(HttpMethod.Post, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions", JsonContent.Create(body, options: WireJson.Options), cancellationToken).ConfigureAwait(false), total);
+        var version = await SendAsync<VersionView>(
+            HttpMethod.Post, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions", JsonContent.Create(body, options: WireJson.Options),
+            cancellationToken).ConfigureAwait(false);
+        return (version, total);
     }
 
     /// <summary>
-    /// Fetches a version as a Hugging Face directory: files side by side, each going on where it broke off, every tensor compared
-    /// with its digest, and signatures with the root.
+    /// Fetches a version as a Hugging Face directory: files in parallel, each resumed where it broke off; every tensor is checked
+    /// against its digest, and signatures against the root.
     /// </summary>
-    public async Task<Digest> DownloadAsync(string reference, string directory, SigningKey? signer, IProgress<(long, long)> progress, CancellationToken cancellationToken)
+    public async Task<Digest> DownloadAsync(
+        string reference, string directory, SigningKey? signer, IProgress<(long, long)> progress, CancellationToken cancellationToken)
     {
         if (File.Exists(directory) || Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserInputException($"{directory}: the output exists and is not empty; choose another one, or remove it first.");
         var version = await FindAsync(reference, cancellationToken).ConfigureAwait(false);
-        var signatures = await SendAsync<SignatureList>(HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/signatures", null, cancellationToken).ConfigureAwait(false);
+        var signatures = await SendAsync<SignatureList>(
+            HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/signatures", null,
+            cancellationToken).ConfigureAwait(false);
         Signatures.Require($"{version.Model}@{version.Version}", version.Root, signatures.Items, signer);
         var partial = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)) + $".{version.Root.Short}.partial";
         Directory.CreateDirectory(partial);
         var (got, total) = (0L, version.Files.Sum(f => f.Size));
-        await Parallel.ForEachAsync(version.Files, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (file, token) =>
-            await DownloadAsync(version, file, Path.Combine(partial, EntryPath.Check(file.Path)), bytes => progress.Report((Interlocked.Add(ref got, bytes), total)), token).ConfigureAwait(false)).ConfigureAwait(false);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(version.Files, parallel, async (file, token) =>
+            await DownloadAsync(
+                version, file, Path.Combine(partial, EntryPath.Check(file.Path)), bytes => progress.Report((Interlocked.Add(ref got, bytes), total)),
+                token).ConfigureAwait(false)).ConfigureAwait(false);
         await VerifyAsync(version, partial, cancellationToken).ConfigureAwait(false);
         if (Directory.Exists(directory))
             Directory.Delete(directory);
@@ -87,10 +105,15 @@ internal sealed class RegistryClient : IDisposable
         var (name, label) = at < 0 ? (reference, "latest") : (reference[..at], reference[(at + 1)..]);
         if (!int.TryParse(label, out var number))
         {
-            var model = await SendAsync<ModelView>(HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(name)}", null, cancellationToken).ConfigureAwait(false);
-            number = label == "latest" ? model.Latest : model.Aliases.TryGetValue(label, out var version) ? version : throw new UserInputException($"'{name}' has no alias '{label}': there are {string.Join(", ", model.Aliases.Keys)}.");
+            var model = await SendAsync<ModelView>(
+                HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(name)}", null, cancellationToken).ConfigureAwait(false);
+            if (label == "latest")
+                number = model.Latest;
+            else if (!model.Aliases.TryGetValue(label, out number))
+                throw new UserInputException($"'{name}' has no alias '{label}': there are {string.Join(", ", model.Aliases.Keys)}.");
         }
-        return await SendAsync<VersionDetails>(HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions/{number}", null, cancellationToken).ConfigureAwait(false);
+        return await SendAsync<VersionDetails>(
+            HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions/{number}", null, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task DownloadAsync(VersionDetails version, FileView file, string path, Action<long> advance, CancellationToken cancellationToken)
@@ -103,7 +126,9 @@ internal sealed class RegistryClient : IDisposable
         advance(output.Position);
         if (output.Position == file.Size)
             return;
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/files/{string.Join('/', file.Path.Split('/').Select(Uri.EscapeDataString))}");
+        var escaped = string.Join('/', file.Path.Split('/').Select(Uri.EscapeDataString));
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, $"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/files/{escaped}");
         if (output.Position > 0)
         {
             request.Headers.Range = new RangeHeaderValue(output.Position, null);
@@ -113,7 +138,7 @@ internal sealed class RegistryClient : IDisposable
         await CheckAsync(answer, cancellationToken).ConfigureAwait(false);
         if (answer.StatusCode == HttpStatusCode.OK && output.Position > 0)
         {
-            advance(-output.Position); // another file by now: from the beginning
+            advance(-output.Position); // the file has changed meanwhile: from the beginning
             output.SetLength(0);
         }
         var input = await answer.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
@@ -127,13 +152,15 @@ internal sealed class RegistryClient : IDisposable
             }
         }
         if (output.Length != file.Size)
-            throw new IOException($"{file.Path}: the connection ended after {output.Length} of {file.Size} bytes; the same command goes on from there.");
+            throw new IOException($"{file.Path}: the connection ended after {output.Length} of {file.Size} bytes; the same command resumes from there.");
     }
 
-    /// <summary>The manifest is what the root says, and the files hold what the manifest says.</summary>
+    /// <summary>Checks the manifest against the root and the files against the manifest.</summary>
     private async Task VerifyAsync(VersionDetails version, string directory, CancellationToken cancellationToken)
     {
-        var bytes = await _http.GetByteArrayAsync(new Uri($"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/manifest", UriKind.Relative), cancellationToken).ConfigureAwait(false);
+        var bytes = await _http.GetByteArrayAsync(
+            new Uri($"/api/v1/models/{Uri.EscapeDataString(version.Model)}/versions/{version.Version}/manifest", UriKind.Relative),
+            cancellationToken).ConfigureAwait(false);
         if (Digest.Of(bytes) != version.Root)
             throw new InvalidDataException($"The manifest is not the one with the root {version.Root.Hex}; nothing was written.");
         var manifest = JsonSerializer.Deserialize<Manifest>(bytes, WireJson.Options)!;

@@ -8,7 +8,7 @@ using Espalier.Orchestrator.Ledger;
 namespace Espalier.Cli.Client;
 
 /// <summary>
-/// Follows a run over HTTP to its end. When the connection breaks, or the orchestrator is started again, it goes on behind the
+/// Follows a run over HTTP to its end. When the connection breaks, or the orchestrator is started again, it resumes after the
 /// last event that it saw.
 /// </summary>
 internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<string> say)
@@ -16,7 +16,7 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
     private const string Progress = "step-progress", StateChange = "step-state-changed";
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500), Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Hands over every event until the run ends.</summary>
+    /// <summary>Passes on every event until the run ends.</summary>
     public async Task<RunView> WatchAsync(Func<SseItem<string>, CancellationToken, Task> take, CancellationToken cancellationToken)
     {
         string? last = null;
@@ -52,7 +52,7 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
             return Task.CompletedTask;
         }, cancellationToken);
 
-    /// <summary>Shows every change. The ledger is the truth; a state event only says that it is time to look.</summary>
+    /// <summary>Shows every change. The ledger is the truth; a state event only says that it is time to read it.</summary>
     public async Task<RunView> WatchAsync(IStepBoard board, CancellationToken cancellationToken)
     {
         var changes = new StepChanges();

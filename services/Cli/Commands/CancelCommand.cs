@@ -11,7 +11,8 @@ internal static class CancelCommand
         var server = new ServerOptions();
         var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("cancel", "Stop a run: running steps save their positions, so that espalier resume goes on from there.") { run, json });
+        var command = server.AddTo(
+            new Command("cancel", "Stop a run: running steps save their positions, so that espalier resume continues from there.") { run, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);

@@ -10,7 +10,11 @@ internal static class DownCommand
     public static Command Create(Terminal terminal)
     {
         var json = SharedOptions.Json();
-        var command = new Command("down", "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash.") { json };
+        var command = new Command(
+            "down", "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash.")
+        {
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var ran = await new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).DownAsync(cancellationToken).ConfigureAwait(false);

@@ -18,11 +18,23 @@ internal static class ExportCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
         var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
-        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from; goes on where it broke off." };
+        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from; resumes where it broke off." };
         var signedBy = new Option<string?>("--signed-by") { Description = "Public key, PEM: only a version that this key signed is written." };
         var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
         var json = SharedOptions.Json();
-        var command = new Command("export", "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n  espalier export olmoe@3 out/olmoe --shard-size 2GB") { model, directory, shardSize, signedBy, server, key, json };
+        var command = new Command(
+            "export",
+            "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n"
+                + "  espalier export olmoe@3 out/olmoe --shard-size 2GB")
+        {
+            model,
+            directory,
+            shardSize,
+            signedBy,
+            server,
+            key,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (Units.ReadSize(parsed.GetRequiredValue(shardSize), out var limit) is { } reason || limit < 1)
@@ -31,7 +43,8 @@ internal static class ExportCommand
             var home = EspalierHome.OfThisProcess();
             var output = parsed.GetRequiredValue(directory);
             var root = parsed.GetValue(server) is { } address
-                ? await FetchAsync(terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
+                ? await FetchAsync(
+                    terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
                 : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
@@ -42,19 +55,23 @@ internal static class ExportCommand
         return command;
     }
 
-    private static async Task<Digest> FetchAsync(Terminal terminal, string server, string? key, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
+    private static async Task<Digest> FetchAsync(
+        Terminal terminal, string server, string? key, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
     {
         using var client = new RegistryClient(server, key);
         using var progress = new ByteProgress(terminal, "fetching");
         return await client.DownloadAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Digest> WriteAsync(Terminal terminal, EspalierHome home, string model, string output, long shardSize, SigningKey? signer, CancellationToken cancellationToken)
+    private static async Task<Digest> WriteAsync(
+        Terminal terminal, EspalierHome home, string model, string output, long shardSize, SigningKey? signer, CancellationToken cancellationToken)
     {
         var root = await ResolveAsync(home, model, signer, cancellationToken).ConfigureAwait(false);
         await home.OpenStore().VerifyAsync(root, cancellationToken).ConfigureAwait(false);
         using var progress = new ByteProgress(terminal, "exporting");
-        await HuggingFaceExporter.ExportAsync(home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
+        await HuggingFaceExporter.ExportAsync(
+            home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress },
+            cancellationToken).ConfigureAwait(false);
         return root;
     }
 

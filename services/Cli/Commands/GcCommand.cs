@@ -13,12 +13,20 @@ internal static class GcCommand
     public static Command Create(Terminal terminal)
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would happen." };
-        var grace = new Option<string>("--grace") { Description = "Age under which nothing is touched, and how long a blob stays condemned.", DefaultValueFactory = _ => "24h" };
-        var cacheAge = new Option<string?>("--cache-age") { Description = "Also give up results of steps that are older and that no version needs, such as 30d." };
+        var grace = new Option<string>("--grace")
+        {
+            Description = "Age under which nothing is touched, and how long a blob stays condemned.",
+            DefaultValueFactory = _ => "24h",
+        };
+        var cacheAge = new Option<string?>("--cache-age")
+        {
+            Description = "Also give up results of steps that are older and that no version needs, such as 30d.",
+        };
         var json = SharedOptions.Json();
         var command = new Command(
             "gc",
-            "Delete blobs that no version, no kept result and no saved position needs. The first call condemns them, a later one, after the grace, deletes what is still unneeded.\n\n  espalier gc --dry-run\n  espalier gc --grace 24h --cache-age 30d")
+            "Delete blobs that no version, no kept result and no saved position needs. The first call condemns them, a later one, after the "
+                + "grace, deletes what is still unneeded.\n\n  espalier gc --dry-run\n  espalier gc --grace 24h --cache-age 30d")
         { dryRun, grace, cacheAge, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -31,7 +39,7 @@ internal static class GcCommand
                 Grace = Length("--grace", parsed.GetRequiredValue(grace)),
                 CacheAge = parsed.GetValue(cacheAge) is { } age ? Length("--cache-age", age) : null,
             };
-            // A run that works here names what it puts only at its end.
+            // A run in progress references its blobs only when it ends.
             using var claim = options.DryRun ? null : home.Claim();
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var report = await registry.Collector.CollectAsync(options, cancellationToken).ConfigureAwait(false);

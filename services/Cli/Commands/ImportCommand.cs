@@ -25,7 +25,18 @@ internal static class ImportCommand
         var server = new Option<string?>("--server") { Description = "Address of a registry to send it to; only what that lacks is sent." };
         var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
         var json = SharedOptions.Json();
-        var command = new Command("import", "Store a Hugging Face directory and register it. Weights that are stored already cost nothing.\n\n  espalier import ~/models/OLMoE-1B-7B --name olmoe --alias base") { directory, name, alias, server, key, json };
+        var command = new Command(
+            "import",
+            "Store a Hugging Face directory and register it. Weights that are stored already cost nothing.\n\n"
+                + "  espalier import ~/models/OLMoE-1B-7B --name olmoe --alias base")
+        {
+            directory,
+            name,
+            alias,
+            server,
+            key,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess().Create();
@@ -33,16 +44,27 @@ internal static class ImportCommand
             var source = parsed.GetRequiredValue(directory);
             var root = await ImportAsync(terminal, store, source, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(server) is { } address)
-                return await SendAsync(terminal, address, parsed.GetValue(key), store, root, parsed.GetRequiredValue(name), OriginOf(source), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+                return await SendAsync(
+                    terminal, address, parsed.GetValue(key), store, root, parsed.GetRequiredValue(name), OriginOf(source), parsed.GetValue(json),
+                    cancellationToken).ConfigureAwait(false);
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var (version, isNew) = await registry.Registrar.RegisterAsync(
-                store, new Registration { Model = parsed.GetRequiredValue(name), Checkpoint = root, StepKey = KeyOf(root), Origin = OriginOf(source) }, cancellationToken).ConfigureAwait(false);
+                store, new Registration
+                {
+                    Model = parsed.GetRequiredValue(name),
+                    Checkpoint = root,
+                    StepKey = KeyOf(root),
+                    Origin = OriginOf(source),
+                }, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(alias) is { } word)
-                await registry.Models.MoveAliasAsync(version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}", cancellationToken).ConfigureAwait(false);
+                await registry.Models.MoveAliasAsync(
+                    version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}",
+                    cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { version.Model, version.Version, root.Root, root.SizeBytes, IsNew = isNew });
             else
-                terminal.Output.WriteLine($"{version.Model}@{version.Version}{(isNew ? "" : " (was registered before)")}  {root.Root.Short}  {root.SizeBytes:N0} bytes");
+                terminal.Output.WriteLine(
+                    $"{version.Model}@{version.Version}{(isNew ? "" : " (was registered before)")}  {root.Root.Short}  {root.SizeBytes:N0} bytes");
             return ExitCodes.Done;
         });
         return command;
@@ -50,7 +72,9 @@ internal static class ImportCommand
 
     private static string OriginOf(string source) => $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}";
 
-    private static async Task<int> SendAsync(Terminal terminal, string server, string? key, ArtifactStore store, ManifestRef root, string name, string origin, bool isJson, CancellationToken cancellationToken)
+    private static async Task<int> SendAsync(
+        Terminal terminal, string server, string? key, ArtifactStore store, ManifestRef root, string name, string origin, bool isJson,
+        CancellationToken cancellationToken)
     {
         using var client = new RegistryClient(server, key);
         using var progress = new ByteProgress(terminal, "sending");
@@ -65,10 +89,12 @@ internal static class ImportCommand
     private static async Task<ManifestRef> ImportAsync(Terminal terminal, ArtifactStore store, string directory, CancellationToken cancellationToken)
     {
         using var progress = new ByteProgress(terminal, "importing");
-        return await HuggingFaceImporter.ImportAsync(store, directory, new ImportOptions { Progress = progress, Note = terminal.Say, Check = ModelCheck.Of(directory) }, cancellationToken).ConfigureAwait(false);
+        return await HuggingFaceImporter.ImportAsync(
+            store, directory, new ImportOptions { Progress = progress, Note = terminal.Say, Check = ModelCheck.Of(directory) },
+            cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The same weights are the same import, so that a repeat makes no second version.</summary>
+    /// <summary>The same weights give the same key, so that importing them twice does not register a second version.</summary>
     private static Digest KeyOf(ManifestRef root) =>
         new StageCode(Kind, "1", NumericsClasses.Any, new StageTraits()).KeyOf(JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]).ToDigest();
 }

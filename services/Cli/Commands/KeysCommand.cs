@@ -9,7 +9,10 @@ namespace Espalier.Cli.Commands;
 internal static class KeysCommand
 {
     public static Command Create(Terminal terminal) =>
-        new("keys", "Make, list and take away API keys of the platform. Only digests of keys are kept.\n\n  espalier keys create --name ci --role submitter\n  espalier keys list\n  espalier keys revoke ci")
+        new(
+            "keys",
+            "Create, list and revoke API keys of the platform. Only digests of keys are kept.\n\n"
+                + "  espalier keys create --name ci --role submitter\n  espalier keys list\n  espalier keys revoke ci")
         {
             Make(terminal), List(terminal), Revoke(terminal),
         };
@@ -18,14 +21,20 @@ internal static class KeysCommand
     {
         var server = new ServerOptions();
         var name = new Option<string>("--name") { Description = "Whose key it is.", Required = true };
-        var role = new Option<string>("--role") { Description = "viewer (reads), submitter (and runs), promoter (and moves aliases), admin (everything).", DefaultValueFactory = _ => "viewer" };
+        var role = new Option<string>("--role")
+        {
+            Description = "viewer (reads), submitter (and runs), promoter (and moves aliases), admin (everything).",
+            DefaultValueFactory = _ => "viewer",
+        };
         role.AcceptOnlyFromAmong([.. Enum.GetValues<ApiRole>().Select(Terminal.Word)]);
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("create", "Make a key and print it; it cannot be shown again.") { name, role, json });
+        var command = server.AddTo(new Command("create", "Create a key and print it; it cannot be shown again.") { name, role, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var made = await client.SendAsync<NewKey>(HttpMethod.Post, $"/api/v1/keys?name={Uri.EscapeDataString(parsed.GetRequiredValue(name))}&role={parsed.GetRequiredValue(role)}", cancellationToken).ConfigureAwait(false);
+            var made = await client.SendAsync<NewKey>(
+                HttpMethod.Post, $"/api/v1/keys?name={Uri.EscapeDataString(parsed.GetRequiredValue(name))}&role={parsed.GetRequiredValue(role)}",
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(made);
             else
@@ -56,17 +65,19 @@ internal static class KeysCommand
     private static Command Revoke(Terminal terminal)
     {
         var server = new ServerOptions();
-        var key = new Argument<string>("KEY") { Description = "Id or name; a name takes away every key that has it." };
+        var key = new Argument<string>("KEY") { Description = "Id or name; a name revokes every key that has it." };
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("revoke", "Take keys away. The orchestrator refuses them at once, the registry within 15 seconds.") { key, json });
+        var command = server.AddTo(
+            new Command("revoke", "Revoke keys. The orchestrator refuses them at once, the registry within 15 seconds.") { key, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var revoked = await client.SendAsync<Revoked>(HttpMethod.Delete, $"/api/v1/keys/{Uri.EscapeDataString(parsed.GetRequiredValue(key))}", cancellationToken).ConfigureAwait(false);
+            var revoked = await client.SendAsync<Revoked>(
+                HttpMethod.Delete, $"/api/v1/keys/{Uri.EscapeDataString(parsed.GetRequiredValue(key))}", cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(revoked);
             else
-                terminal.Output.WriteLine($"{revoked.Count} key(s) taken away");
+                terminal.Output.WriteLine($"{revoked.Count} key(s) revoked");
             return ExitCodes.Done;
         });
         return command;

@@ -5,7 +5,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier logs</c>: of a process of this machine, or of a step wherever it runs.</summary>
+/// <summary><c>espalier logs</c>: the log of a process on this machine, or of a step wherever it runs.</summary>
 internal static class LogsCommand
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(300);
@@ -13,11 +13,16 @@ internal static class LogsCommand
     public static Command Create(Terminal terminal)
     {
         var server = new ServerOptions();
-        var names = new Argument<string[]>("NAME") { Description = "Nothing: the supervisor. A process: its log. RUN, or RUN STEP: the log of a run or of one step.", Arity = new ArgumentArity(0, 2) };
+        var names = new Argument<string[]>("NAME")
+        {
+            Description = "Nothing: the supervisor. A process: its log. RUN, or RUN STEP: the log of a run or of one step.",
+            Arity = new ArgumentArity(0, 2),
+        };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on until Ctrl-C, or until the run ends." };
         var lines = new Option<int>("--lines", "-n") { Description = "Lines of a process's log to begin with.", DefaultValueFactory = _ => 50 };
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("logs", "Show logs.\n\n  espalier logs orchestrator -f\n  espalier logs 0199c2f4 base") { names, follow, lines, json });
+        var command = server.AddTo(
+            new Command("logs", "Show logs.\n\n  espalier logs orchestrator -f\n  espalier logs 0199c2f4 base") { names, follow, lines, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = new PlatformHome(EspalierHome.OfThisProcess());
@@ -56,14 +61,15 @@ internal static class LogsCommand
         }
     }
 
-    private static async Task ShowRunAsync(Terminal terminal, ServerOptions server, ParseResult parsed, string[] name, bool follow, bool isJson, CancellationToken cancellationToken)
+    private static async Task ShowRunAsync(
+        Terminal terminal, ServerOptions server, ParseResult parsed, string[] name, bool follow, bool isJson, CancellationToken cancellationToken)
     {
         using var client = server.Open(parsed);
         var run = await client.FindIdAsync(name[0], cancellationToken).ConfigureAwait(false);
         var after = 0L;
         while (true)
         {
-            // Asked before the log is read: whatever ended the run is then in what is read.
+            // Read before the log, so that the log then holds whatever ended the run.
             var state = (await client.FindAsync(run, cancellationToken).ConfigureAwait(false)).State;
             var lines = await client.LogAsync(run, name.ElementAtOrDefault(1), after, cancellationToken).ConfigureAwait(false);
             foreach (var line in lines)

@@ -15,7 +15,11 @@ internal static class ModelsCommand
     {
         var name = new Argument<string?>("NAME") { Description = "Only this model.", Arity = ArgumentArity.ZeroOrOne };
         var json = SharedOptions.Json();
-        var command = new Command("models", "List registered models, newest version first.\n\n  espalier models\n  espalier models quickstart --json") { name, json };
+        var command = new Command("models", "List registered models, newest version first.\n\n  espalier models\n  espalier models quickstart --json")
+        {
+            name,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var versions = await ListAsync(EspalierHome.OfThisProcess(), parsed.GetValue(name), cancellationToken).ConfigureAwait(false);
@@ -40,7 +44,15 @@ internal static class ModelsCommand
 
     private static Table Draw(IReadOnlyList<ModelVersion> versions)
     {
-        var table = new Table().RoundedBorder().AddColumn("model").AddColumn("version").AddColumn("aliases").AddColumn("bytes").AddColumn("held-out loss").AddColumn("root").AddColumn("registered");
+        var table = new Table()
+            .RoundedBorder()
+            .AddColumn("model")
+            .AddColumn("version")
+            .AddColumn("aliases")
+            .AddColumn("bytes")
+            .AddColumn("held-out loss")
+            .AddColumn("root")
+            .AddColumn("registered");
         foreach (var version in versions)
         {
             table.AddRow(

@@ -9,12 +9,12 @@ namespace Espalier.Cli.Commands;
 /// <param name="Path">As the user wrote it.</param>
 /// <param name="Text">Its text.</param>
 /// <param name="Parameters">Values from the command line.</param>
-/// <param name="Plan">What it comes to.</param>
-/// <param name="Models">Registered models at the time.</param>
+/// <param name="Plan">Its steps.</param>
+/// <param name="Models">Models registered when it was read.</param>
 internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionary<string, string> Parameters, PipelinePlan Plan, RegisteredModels Models)
 {
-    /// <summary>Reads a file and plans it with the code of every stage at hand, so that their validators run too.</summary>
-    /// <exception cref="UserInputException">With every problem.</exception>
+    /// <summary>Reads a file and plans it with every stage's own validators.</summary>
+    /// <exception cref="UserInputException">It is wrong; with every problem.</exception>
     public static async Task<PipelineText> ReadAsync(string path, string[] parameters, EspalierHome home, CancellationToken cancellationToken)
     {
         var text = SharedOptions.ReadFile(path);

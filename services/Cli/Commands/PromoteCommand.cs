@@ -17,11 +17,23 @@ internal static class PromoteCommand
         var revert = new Option<bool>("--revert") { Description = "Point the alias to where it pointed before its last move." };
         var reason = new Option<string>("--reason") { Description = "Why, for the record.", DefaultValueFactory = _ => "" };
         var json = SharedOptions.Json();
-        var command = new Command("promote", "Move an alias, past its gate, or put it back.\n\n  espalier promote quickstart@3 champion --reason 'lower loss'\n  espalier promote quickstart@champion --revert") { model, alias, revert, reason, json };
+        var command = new Command(
+            "promote",
+            "Move an alias, past its gate, or put it back.\n\n  espalier promote quickstart@3 champion --reason 'lower loss'\n"
+                + "  espalier promote quickstart@champion --revert")
+        {
+            model,
+            alias,
+            revert,
+            reason,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
-            var move = await MoveAsync(registry.Models, parsed.GetRequiredValue(model), parsed.GetValue(alias), parsed.GetValue(revert), parsed.GetRequiredValue(reason), cancellationToken).ConfigureAwait(false);
+            var move = await MoveAsync(
+                registry.Models, parsed.GetRequiredValue(model), parsed.GetValue(alias), parsed.GetValue(revert), parsed.GetRequiredValue(reason),
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { move.Alias, move.Version, move.Previous, move.Actor, move.Reason, move.Kind });
             else
@@ -31,7 +43,8 @@ internal static class PromoteCommand
         return command;
     }
 
-    private static async Task<AliasMove> MoveAsync(ModelRegistry models, string reference, string? alias, bool revert, string reason, CancellationToken cancellationToken)
+    private static async Task<AliasMove> MoveAsync(
+        ModelRegistry models, string reference, string? alias, bool revert, string reason, CancellationToken cancellationToken)
     {
         if (revert)
         {
@@ -43,7 +56,9 @@ internal static class PromoteCommand
         var version = await models.ResolveAsync(reference, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await models.MoveAliasAsync(version.Model, alias ?? throw new UserInputException("Which alias? espalier promote NAME@VERSION ALIAS"), version.Version, Environment.UserName, reason, cancellationToken).ConfigureAwait(false);
+            return await models.MoveAliasAsync(
+                version.Model, alias ?? throw new UserInputException("Which alias? espalier promote NAME@VERSION ALIAS"), version.Version,
+                Environment.UserName, reason, cancellationToken).ConfigureAwait(false);
         }
         catch (GateRefusedException e)
         {

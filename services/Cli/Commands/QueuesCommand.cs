@@ -4,12 +4,16 @@ using Espalier.Messaging.Broker;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier queues</c>: the broker's queues, and what nobody could handle.</summary>
+/// <summary><c>espalier queues</c>: the broker's queues, and what no service could handle.</summary>
 internal static class QueuesCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var command = new Command("queues", "Look after the broker's queues: messages that nobody could handle wait in queues that end with _error or _skipped, hints that were delivered too often in dead-letters.\n\n  espalier queues list\n  espalier queues show orchestrator_error\n  espalier queues replay orchestrator_error")
+        var command = new Command(
+            "queues",
+            "Handle the broker's queues: messages that no service could handle wait in queues that end with _error or _skipped, hints that "
+                + "were delivered too often in dead-letters.\n\n  espalier queues list\n  espalier queues show orchestrator_error\n"
+                    + "  espalier queues replay orchestrator_error")
         {
             List(terminal), Show(terminal), Replay(terminal),
         };
@@ -44,7 +48,9 @@ internal static class QueuesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var messages = await client.GetAsync<IReadOnlyList<StrandedMessage>>($"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/messages?limit={parsed.GetValue(limit)}", cancellationToken).ConfigureAwait(false);
+            var messages = await client.GetAsync<IReadOnlyList<StrandedMessage>>(
+                $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/messages?limit={parsed.GetValue(limit)}",
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Messages = messages });
             foreach (var message in parsed.GetValue(json) ? [] : messages)
@@ -59,11 +65,14 @@ internal static class QueuesCommand
         var server = new ServerOptions();
         var queue = Queue();
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("replay", "Send the messages of a queue to where they were meant for, once the cause is mended.") { queue, json });
+        var command = server.AddTo(
+            new Command("replay", "Send the messages of a queue to their original destination again, once the cause is fixed.") { queue, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var replayed = await client.SendAsync<Replayed>(HttpMethod.Post, $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/replay", cancellationToken).ConfigureAwait(false);
+            var replayed = await client.SendAsync<Replayed>(
+                HttpMethod.Post, $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/replay",
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(replayed);
             else

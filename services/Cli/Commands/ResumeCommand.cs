@@ -5,7 +5,7 @@ using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier resume RUN</c>: goes on with a failed or cancelled run.</summary>
+/// <summary><c>espalier resume RUN</c>: continues a failed or cancelled run.</summary>
 internal static class ResumeCommand
 {
     public static Command Create(Terminal terminal)
@@ -14,13 +14,24 @@ internal static class ResumeCommand
         var server = new ServerOptions();
         var detach = new Option<bool>("--detach") { Description = "On a platform: return at once instead of watching." };
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("resume", "Go on with a failed or cancelled run, from the positions its steps saved: on the platform that is up, else in this process.\n\n  espalier runs\n  espalier resume 0199c2f4") { run, detach, json });
+        var command = server.AddTo(
+            new Command(
+                "resume",
+                "Continue a failed or cancelled run from the positions that its steps saved: on the platform that is up, else in this "
+                    + "process.\n\n  espalier runs\n  espalier resume 0199c2f4")
+            {
+                run,
+                detach,
+                json,
+            });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using (var client = server.Find(parsed))
             {
                 if (client is not null)
-                    return await ResumeThereAsync(terminal, client, parsed.GetRequiredValue(run), parsed.GetValue(json), parsed.GetValue(detach), cancellationToken).ConfigureAwait(false);
+                    return await ResumeThereAsync(
+                        terminal, client, parsed.GetRequiredValue(run), parsed.GetValue(json), parsed.GetValue(detach),
+                        cancellationToken).ConfigureAwait(false);
             }
             var home = EspalierHome.OfThisProcess();
             var models = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
@@ -38,7 +49,8 @@ internal static class ResumeCommand
     private static async Task<Guid> FindAsync(EmbeddedHost host, string text, CancellationToken cancellationToken) =>
         RunIds.Choose(text, (await host.Runs.ListAsync(RunsCommand.Most, cancellationToken).ConfigureAwait(false)).Select(r => r.RunId));
 
-    private static async Task<int> ResumeThereAsync(Terminal terminal, PlatformClient client, string text, bool isJson, bool detach, CancellationToken cancellationToken)
+    private static async Task<int> ResumeThereAsync(
+        Terminal terminal, PlatformClient client, string text, bool isJson, bool detach, CancellationToken cancellationToken)
     {
         var run = await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false);
         var state = await client.ResumeAsync(run, cancellationToken).ConfigureAwait(false);

@@ -17,7 +17,7 @@ internal static class RunCommand
             "run",
             """
             Run a pipeline in this process: no broker, no database server. Steps whose result is stored already take no time.
-            Ctrl-C saves the position of every running step; running the same file again goes on from there.
+            Ctrl-C saves the position of every running step; running the same file again resumes from there.
 
               espalier run pipelines/tiny.yaml
               espalier run pipelines/quickstart.yaml --param tokens=1M --param seed=3
@@ -26,7 +26,8 @@ internal static class RunCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            var pipeline = await PipelineText.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
+            var pipeline = await PipelineText.ReadAsync(
+                parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
             var host = await EmbeddedHost.StartAsync(home, pipeline.Models, parsed.GetValue(fresh), cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {

@@ -8,27 +8,42 @@ using Espalier.Stages.Worker;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary>Follows a run to its end and says how it ended: table, HTML report, JSON, exit code.</summary>
+/// <summary>Follows a run to its end and reports it: table, HTML page, JSON, exit code.</summary>
 internal static class RunEnding
 {
-    public static async Task<int> FollowAsync(Terminal terminal, EspalierHome home, EmbeddedHost host, Guid runId, bool isJson, CancellationToken cancellationToken)
+    public static async Task<int> FollowAsync(
+        Terminal terminal, EspalierHome home, EmbeddedHost host, Guid runId, bool isJson, CancellationToken cancellationToken)
     {
         var watcher = new RunWatcher(host, runId);
         var run = terminal.IsInteractive
             ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => watcher.WatchAsync(board, cancellationToken)).ConfigureAwait(false)
             : await watcher.WatchAsync(new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false);
 
-        // An interrupted run still gets its report: what is done is done.
+        // An interrupted run gets a report of what was finished.
         var summary = await SummarizeAsync(host, run).ConfigureAwait(false);
         var report = await RunReport.CreateAsync(host.Store, summary, CancellationToken.None).ConfigureAwait(false);
         var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
         await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
         var study = await report.WriteStudyAsync(page, CancellationToken.None).ConfigureAwait(false);
         if (isJson)
-            terminal.WriteJsonLine(new { Run = run.RunId, run.State, Steps = DescribeSteps(summary, run), run.Name, run.Message, Duration = summary.Duration.TotalSeconds, Models = report.Rows, report.Verdict, report.XzBitsPerByte, Report = page, Study = study });
+            terminal.WriteJsonLine(
+                new
+                {
+                    Run = run.RunId,
+                    run.State,
+                    Steps = DescribeSteps(summary, run),
+                    run.Name,
+                    run.Message,
+                    Duration = summary.Duration.TotalSeconds,
+                    Models = report.Rows,
+                    report.Verdict,
+                    report.XzBitsPerByte,
+                    Report = page,
+                    Study = study,
+                });
         else
             Print(terminal, report, page, study);
-        return RunOutcome.ExitCode(terminal, run, $"Go on with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
+        return RunOutcome.ExitCode(terminal, run, $"Continue with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
     }
 
     private static Dictionary<string, object> DescribeSteps(RunSummary summary, RunView run) => run.Steps.Zip(summary.Steps).ToDictionary(

@@ -7,17 +7,20 @@ namespace Espalier.Cli.Commands;
 /// <summary>How a run ended, for scripts and for the shell. The keys run, state, steps, attempts and root are relied on.</summary>
 internal static class RunOutcome
 {
-    /// <summary>One step: its state, how often it was tried, and the root of what it made, or null.</summary>
-    public static object Describe(StepView step) => new { step.State, step.Attempts, Root = RootOf(step), step.Kind, Key = step.Key?.Hex, step.Message, step.Outputs, step.Metrics };
+    /// <summary>One step: its state, its number of attempts, and the root of its output, or null.</summary>
+    public static object Describe(StepView step) =>
+        new { step.State, step.Attempts, Root = RootOf(step), step.Kind, Key = step.Key?.Hex, step.Message, step.Outputs, step.Metrics };
 
-    /// <summary>The model of a step, or whatever it made instead.</summary>
+    /// <summary>The model that a step made, else its first output by name.</summary>
     public static string? RootOf(StepView step) =>
-        (step.Outputs.TryGetValue(OutputNames.Model, out var model) ? model : step.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => o.Value).FirstOrDefault())?.Root.Hex;
+        (step.Outputs.TryGetValue(OutputNames.Model, out var model)
+            ? model
+            : step.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => o.Value).FirstOrDefault())?.Root.Hex;
 
-    /// <summary>Says on standard error why a run did not succeed.</summary>
-    /// <param name="terminal">Where to.</param>
-    /// <param name="run">The ended run.</param>
-    /// <param name="hint">How to go on.</param>
+    /// <summary>Explains on standard error why a run did not succeed.</summary>
+    /// <param name="terminal">Where to write.</param>
+    /// <param name="run">The run, ended.</param>
+    /// <param name="hint">What to do next.</param>
     public static int ExitCode(Terminal terminal, RunView run, string hint)
     {
         if (run.State == RunState.Succeeded)

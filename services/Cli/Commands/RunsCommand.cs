@@ -11,7 +11,7 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>espalier runs</c>: what ran here.</summary>
 internal static class RunsCommand
 {
-    /// <summary>Runs looked at.</summary>
+    /// <summary>Number of runs that are listed at most.</summary>
     public const int Most = 1000;
 
     public static Command Create(Terminal terminal)
@@ -40,14 +40,25 @@ internal static class RunsCommand
     {
         if (!home.Exists)
             return [];
-        var services = new ServiceCollection().AddLogging().AddSingleton<ArtifactStore>(_ => home.OpenStore()).AddOrchestrator(new OrchestratorOptions { Connection = home.Connection }).BuildServiceProvider();
+        var services = new ServiceCollection()
+            .AddLogging()
+            .AddSingleton<ArtifactStore>(_ => home.OpenStore())
+            .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
+            .BuildServiceProvider();
         await using (services.ConfigureAwait(false))
             return await services.GetRequiredService<IRunReader>().ListAsync(Most, cancellationToken).ConfigureAwait(false);
     }
 
     private static Table Draw(IReadOnlyList<RunView> runs)
     {
-        var table = new Table().RoundedBorder().AddColumn("run").AddColumn("pipeline").AddColumn("state").AddColumn("started").AddColumn("took").AddColumn("message");
+        var table = new Table()
+            .RoundedBorder()
+            .AddColumn("run")
+            .AddColumn("pipeline")
+            .AddColumn("state")
+            .AddColumn("started")
+            .AddColumn("took")
+            .AddColumn("message");
         foreach (var run in runs)
         {
             table.AddRow(

@@ -13,7 +13,9 @@ internal static class SchemaCommand
         var kind = new Argument<string?>("KIND") { Description = "Print the option schema of one stage instead.", Arity = ArgumentArity.ZeroOrOne };
         var command = new Command(
             "schema",
-            "Print a JSON Schema of pipeline files, for completion and hints in editors.\n\n  espalier schema > pipeline.schema.json\n  # yaml-language-server: $schema=pipeline.schema.json      (first line of the pipeline file)\n  espalier schema prune                                     the options of one stage") { kind };
+            "Print a JSON Schema of pipeline files, for completion and hints in editors.\n\n  espalier schema > pipeline.schema.json\n"
+                + "  # yaml-language-server: $schema=pipeline.schema.json      (first line of the pipeline file)\n"
+                + "  espalier schema prune                                     the options of one stage") { kind };
         command.SetAction(parsed =>
         {
             var stages = Hosting.Stages.All(EspalierHome.OfThisProcess());

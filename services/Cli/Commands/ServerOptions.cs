@@ -7,10 +7,13 @@ namespace Espalier.Cli.Commands;
 /// <summary>Which platform a command talks to.</summary>
 internal sealed class ServerOptions
 {
-    private readonly Option<string?> _server = new("--server") { Description = "Address of the orchestrator; else ESPALIER_SERVER, else the platform that runs in this home." };
+    private readonly Option<string?> _server = new("--server")
+    {
+        Description = "Address of the orchestrator; else ESPALIER_SERVER, else the platform that runs in this home.",
+    };
     private readonly Option<string?> _key = new("--key") { Description = "API key; else ESPALIER_KEY, else the administrator's key of this home's platform." };
 
-    /// <summary>Gives a command the options.</summary>
+    /// <summary>Adds the options to a command.</summary>
     public Command AddTo(Command command)
     {
         command.Options.Add(_server);
@@ -18,9 +21,9 @@ internal sealed class ServerOptions
         return command;
     }
 
-    /// <summary>Opens the platform that was named.</summary>
+    /// <summary>A client of the platform that the options name.</summary>
     public PlatformClient Open(ParseResult parsed) => PlatformClient.Open(parsed.GetValue(_server), parsed.GetValue(_key), EspalierHome.OfThisProcess());
 
-    /// <summary>The same, or null when none is named and none runs.</summary>
+    /// <summary>The same, or null when none is named and none is running.</summary>
     public PlatformClient? Find(ParseResult parsed) => PlatformClient.Find(parsed.GetValue(_server), parsed.GetValue(_key), EspalierHome.OfThisProcess());
 }

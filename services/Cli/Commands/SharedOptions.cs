@@ -19,7 +19,7 @@ internal static class SharedOptions
     public static Argument<string> PipelineFile() => new("FILE") { Description = "Pipeline file (YAML)." };
 
     /// <summary>Reads <c>NAME=VALUE</c> pairs.</summary>
-    /// <exception cref="UserInputException">One is anything else, or a name comes twice.</exception>
+    /// <exception cref="UserInputException">One is not such a pair, or a name occurs twice.</exception>
     public static IReadOnlyDictionary<string, string> ReadParameters(string[] pairs)
     {
         var result = new Dictionary<string, string>();

@@ -14,18 +14,41 @@ internal static class SignCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@VERSION or NAME@ALIAS." };
         var key = new Option<string>("--key") { Description = "Private key, PEM.", Required = true };
         var json = SharedOptions.Json();
-        var command = new Command("sign", "Sign the manifest root of a version with your key.\n\n  espalier signing-key create ~/keys/me.pem\n  espalier sign quickstart@3 --key ~/keys/me.pem") { model, key, json };
+        var command = new Command(
+            "sign",
+            "Sign the manifest root of a version with your key.\n\n  espalier signing-key create ~/keys/me.pem\n"
+                + "  espalier sign quickstart@3 --key ~/keys/me.pem")
+        {
+            model,
+            key,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
             using var signing = SigningKeyCommand.Read(parsed.GetRequiredValue(key));
-            var signature = await registry.Signatures.AddAsync(version, signing.PublicPem, Convert.ToBase64String(signing.Sign(version.Root)), Environment.UserName, cancellationToken).ConfigureAwait(false);
+            var signature = await registry.Signatures.AddAsync(
+                version, signing.PublicPem, Convert.ToBase64String(signing.Sign(version.Root)), Environment.UserName,
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { version.Model, version.Version, version.Root, signature.KeyId, signature.Algorithm, Signature = signature.Value, signature.TrustedAs });
+                terminal.WriteJson(
+                    new
+                    {
+                        version.Model,
+                        version.Version,
+                        version.Root,
+                        signature.KeyId,
+                        signature.Algorithm,
+                        Signature = signature.Value,
+                        signature.TrustedAs,
+                    });
             else
-                terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  signed by {signature.KeyId}{(signature.TrustedAs is null ? "; trust the key with espalier signing-key trust" : $" ({signature.TrustedAs})")}");
+            {
+                var trust = signature.TrustedAs is null ? "; trust the key with espalier signing-key trust" : $" ({signature.TrustedAs})";
+                terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  signed by {signature.KeyId}{trust}");
+            }
             return ExitCodes.Done;
         });
         return command;
@@ -36,7 +59,10 @@ internal static class SignCommand
 internal static class SigningKeyCommand
 {
     public static Command Create(Terminal terminal) =>
-        new("signing-key", "Keys that sign versions. Private keys are files of yours; the registry knows public ones only.\n\n  espalier signing-key create ~/keys/me.pem\n  espalier signing-key trust ~/keys/me.pem.pub --name me\n  espalier signing-key list")
+        new(
+            "signing-key",
+            "Keys that sign versions. Private keys are files of yours; the registry knows public ones only.\n\n"
+                + "  espalier signing-key create ~/keys/me.pem\n  espalier signing-key trust ~/keys/me.pem.pub --name me\n  espalier signing-key list")
         {
             Make(terminal), Trust(terminal), Distrust(terminal), List(terminal),
         };
@@ -83,7 +109,8 @@ internal static class SigningKeyCommand
         {
             using var key = Read(parsed.GetRequiredValue(file));
             await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
-            var trusted = await registry.Signatures.TrustAsync(parsed.GetRequiredValue(name), key.PublicPem, Environment.UserName, cancellationToken).ConfigureAwait(false);
+            var trusted = await registry.Signatures.TrustAsync(
+                parsed.GetRequiredValue(name), key.PublicPem, Environment.UserName, cancellationToken).ConfigureAwait(false);
             terminal.Output.WriteLine($"{trusted.KeyId}  {trusted.Name}");
             return ExitCodes.Done;
         });

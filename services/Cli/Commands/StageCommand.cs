@@ -12,7 +12,11 @@ internal static class StageCommand
     public static Command Create(Terminal terminal)
     {
         var kind = new Argument<string>("KIND") { Description = "train, upcycle, prune, quantize or evaluate." };
-        var input = new Option<string[]>("--input", "-i") { Description = "Model folder. evaluate takes several; train without one starts from scratch.", AllowMultipleArgumentsPerToken = true };
+        var input = new Option<string[]>("--input", "-i")
+        {
+            Description = "Model folder. evaluate takes several; train without one starts from scratch.",
+            AllowMultipleArgumentsPerToken = true,
+        };
         var output = new Option<string>("--output", "-o") { Description = "Folder to make; it must not exist.", Required = true };
         var with = new Option<string>("--with", "-w") { Description = "Options: JSON, or a JSON or YAML file.", DefaultValueFactory = _ => "{}" };
         var json = SharedOptions.Json();
@@ -30,7 +34,8 @@ internal static class StageCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            var request = StageRequest.Read(home, parsed.GetRequiredValue(kind), parsed.GetValue(input) ?? [], parsed.GetRequiredValue(output), parsed.GetRequiredValue(with));
+            var request = StageRequest.Read(
+                home, parsed.GetRequiredValue(kind), parsed.GetValue(input) ?? [], parsed.GetRequiredValue(output), parsed.GetRequiredValue(with));
             var runner = new StageRunner(home, request);
             var outcome = terminal.IsInteractive
                 ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => runner.RunAsync(board, cancellationToken)).ConfigureAwait(false)
@@ -49,7 +54,10 @@ internal static class StageCommand
         terminal.Output.WriteLine($"{outcome.Kind}: {outcome.Output} in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}");
         if (outcome.Changes is { } changes)
         {
-            terminal.Output.WriteLine($"  {changes.Tensors} tensors, {Amounts.Bytes(changes.Bytes)} (before: {changes.TensorsBefore}, {Amounts.Bytes(changes.BytesBefore)}); {changes.Same} unchanged, {changes.Changed} changed, {changes.Added} new, {changes.Removed} gone");
+            terminal.Output.WriteLine(
+                $"  {changes.Tensors} tensors, {Amounts.Bytes(changes.Bytes)} (before: {changes.TensorsBefore}, "
+                    + $"{Amounts.Bytes(changes.BytesBefore)}); {changes.Same} unchanged, {changes.Changed} changed, {changes.Added} new, "
+                        + $"{changes.Removed} gone");
             foreach (var (key, change) in changes.Config)
                 terminal.Output.WriteLine($"  config.json {key}: {change}");
         }

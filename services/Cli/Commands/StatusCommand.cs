@@ -15,7 +15,8 @@ internal static class StatusCommand
     {
         var server = new ServerOptions();
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("status", "Show every process of the platform and whether it is ready, the broker's queues, workers, leases and runs.") { json });
+        var command = server.AddTo(
+            new Command("status", "Show every process of the platform and whether it is ready, the broker's queues, workers, leases and runs.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var state = new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).Read();
@@ -25,7 +26,9 @@ internal static class StatusCommand
             {
                 terminal.WriteJsonLine(new
                 {
-                    Processes = processes, Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive }, state?.Orchestrator, state?.Registry, Problem = problem,
+                    Processes = processes,
+                    Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive },
+                    state?.Orchestrator, state?.Registry, Problem = problem,
                     platform?.BrokerAnswers, platform?.Queues, platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
                 });
             }
@@ -38,13 +41,15 @@ internal static class StatusCommand
         return command;
     }
 
-    /// <summary>A process as scripts read it.</summary>
+    /// <summary>A process in <c>--json</c>.</summary>
     private sealed record ProcessLine(string Name, string Kind, int? Pid, bool Ready, int Restarts, string Log);
 
     private static async Task<ProcessLine> AskAsync(ProcessState process, CancellationToken cancellationToken)
     {
         var isAlive = process.Process is { IsAlive: true };
-        return new ProcessLine(process.Name, process.Kind, isAlive ? process.Process!.Pid : null, isAlive && await Probes.IsReadyAsync(process.Probe, cancellationToken).ConfigureAwait(false), process.Restarts, process.Log);
+        return new ProcessLine(
+            process.Name, process.Kind, isAlive ? process.Process!.Pid : null,
+            isAlive && await Probes.IsReadyAsync(process.Probe, cancellationToken).ConfigureAwait(false), process.Restarts, process.Log);
     }
 
     private static async Task<(PlatformStatus?, string?)> AskAsync(ServerOptions server, ParseResult parsed, CancellationToken cancellationToken)
@@ -52,7 +57,9 @@ internal static class StatusCommand
         try
         {
             using var client = server.Find(parsed);
-            return client is null ? (null, "Nothing runs: espalier up") : (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
+            return client is null
+                ? (null, "Nothing runs: espalier up")
+                : (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
         }
         catch (PlatformUnreachableException e)
         {
@@ -67,7 +74,10 @@ internal static class StatusCommand
         if (state is { Supervisor.IsAlive: false })
             terminal.Output.WriteLine("The supervisor is gone, so nothing is started again: espalier down, then espalier up.");
         if (processes.Count > 0)
-            terminal.Write(Fill(["process", "kind", "pid", "ready", "restarts"], processes.Select(p => new[] { p.Name, p.Kind, $"{p.Pid}", p.Ready ? "yes" : "no", $"{p.Restarts}" })));
+            terminal.Write(
+                Fill(
+                    ["process", "kind", "pid", "ready", "restarts"],
+                    processes.Select(p => new[] { p.Name, p.Kind, $"{p.Pid}", p.Ready ? "yes" : "no", $"{p.Restarts}" })));
         if (platform is null)
             return;
         if (!platform.BrokerAnswers)
@@ -75,12 +85,20 @@ internal static class StatusCommand
         if (platform.Queues.Count > 0)
             terminal.Write(Fill(["queue", "waiting", "consumers"], platform.Queues.Select(q => new[] { q.Name, $"{q.Ready}", $"{q.Consumers}" })));
         if (platform.Workers.Count > 0)
-            terminal.Write(Fill(["worker", "device", "slots", "free", "seen"], platform.Workers.Select(w => new[] { w.Name, w.Device, $"{w.Slots}", $"{w.Free}", $"{w.Seen:HH:mm:ss}" })));
+            terminal.Write(
+                Fill(
+                    ["worker", "device", "slots", "free", "seen"],
+                    platform.Workers.Select(w => new[] { w.Name, w.Device, $"{w.Slots}", $"{w.Free}", $"{w.Seen:HH:mm:ss}" })));
         if (platform.Leases.Count > 0)
-            terminal.Write(Fill(["run", "step", "attempt", "worker", "lease until", "done"], platform.Leases.Select(l => new[] { $"{l.RunId:N}"[..12], l.Step, $"{l.Attempt}", l.Worker, $"{l.Until:HH:mm:ss}", $"{l.Done} of {l.Total}" })));
-        terminal.Output.WriteLine($"runs: {(platform.Runs.Count == 0 ? "none" : string.Join(", ", platform.Runs.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} {r.Key}")))}; messages not yet sent: {platform.OutboxDepth}");
+            terminal.Write(
+                Fill(
+                    ["run", "step", "attempt", "worker", "lease until", "done"],
+                    platform.Leases.Select(
+                        l => new[] { $"{l.RunId:N}"[..12], l.Step, $"{l.Attempt}", l.Worker, $"{l.Until:HH:mm:ss}", $"{l.Done} of {l.Total}" })));
+        var runs = string.Join(", ", platform.Runs.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Value} {r.Key}"));
+        terminal.Output.WriteLine($"runs: {(runs.Length == 0 ? "none" : runs)}; messages not yet sent: {platform.OutboxDepth}");
         foreach (var queue in platform.Queues.Where(q => Messaging.Broker.BrokerQueues.IsStranded(q.Name) && q.Ready > 0))
-            terminal.Output.WriteLine($"{queue.Name} holds {queue.Ready} message(s) that nobody could handle: espalier queues show {queue.Name}");
+            terminal.Output.WriteLine($"{queue.Name} holds {queue.Ready} message(s) that no service could handle: espalier queues show {queue.Name}");
     }
 
     private static Table Fill(string[] columns, IEnumerable<string[]> rows)

@@ -12,7 +12,16 @@ internal static class SubmitCommand
         var file = SharedOptions.PipelineFile();
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("submit", "Start a run on the platform and return at once.\n\n  espalier submit pipelines/tiny.yaml --param seed=3\n  espalier watch $(espalier submit pipelines/tiny.yaml)") { file, parameters, json });
+        var command = server.AddTo(
+            new Command(
+                "submit",
+                "Start a run on the platform and return at once.\n\n  espalier submit pipelines/tiny.yaml --param seed=3\n"
+                    + "  espalier watch $(espalier submit pipelines/tiny.yaml)")
+            {
+                file,
+                parameters,
+                json,
+            });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = parsed.GetRequiredValue(file);

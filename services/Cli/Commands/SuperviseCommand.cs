@@ -5,10 +5,10 @@ using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary>What <c>espalier up</c> leaves running in the background.</summary>
+/// <summary><c>espalier supervise</c>: what <c>espalier up</c> leaves running in the background.</summary>
 internal static class SuperviseCommand
 {
-    /// <summary>What it is called by.</summary>
+    /// <summary>Name of the command, for <c>up</c>.</summary>
     public const string Name = "supervise";
 
     public static Command Create(Terminal terminal)

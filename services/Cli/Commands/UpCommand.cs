@@ -10,10 +10,21 @@ internal static class UpCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var workers = new Option<string[]>("--workers") { Description = "KIND=N processes for a stage kind or service; may be repeated. One each by default.", AllowMultipleArgumentsPerToken = false };
-        var store = new Option<string>("--store") { Description = "Where blobs are kept unless ESPALIER__STORE__LOCATION says so: azurite or file.", DefaultValueFactory = _ => WantedPlatform.AzuriteStore };
+        var workers = new Option<string[]>("--workers")
+        {
+            Description = "KIND=N processes for a stage kind or service; may be repeated. One each by default.",
+            AllowMultipleArgumentsPerToken = false,
+        };
+        var store = new Option<string>("--store")
+        {
+            Description = "Where blobs are kept unless ESPALIER__STORE__LOCATION says so: azurite or file.",
+            DefaultValueFactory = _ => WantedPlatform.AzuriteStore,
+        };
         store.AcceptOnlyFromAmong(WantedPlatform.AzuriteStore, WantedPlatform.FileStore);
-        var background = new Option<bool>("--background") { Description = "Return when everything is ready; it goes on in the background. This is the default." };
+        var background = new Option<bool>("--background")
+        {
+            Description = "Return when everything is ready and leave it running in the background. This is the default.",
+        };
         var foreground = new Option<bool>("--foreground") { Description = "Stay, and stop everything at Ctrl-C." };
         var seconds = new Option<int>("--timeout") { Description = "Seconds that the start may take.", DefaultValueFactory = _ => 300 };
         var json = SharedOptions.Json();
@@ -35,7 +46,9 @@ internal static class UpCommand
                 throw new UserInputException("--background and --foreground exclude each other.");
             var wanted = new WantedPlatform { Workers = WorkerCounts.Read(parsed.GetValue(workers) ?? []), Store = parsed.GetRequiredValue(store) };
             var control = new PlatformControl(home, terminal.Say);
-            var state = await control.UpAsync(wanted, [DotNet, typeof(UpCommand).Assembly.Location, SuperviseCommand.Name], TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken).ConfigureAwait(false);
+            var state = await control.UpAsync(
+                wanted, [DotNet, typeof(UpCommand).Assembly.Location, SuperviseCommand.Name], TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                cancellationToken).ConfigureAwait(false);
             Print(terminal, state, parsed.GetValue(json));
             if (parsed.GetValue(foreground))
             {
@@ -47,7 +60,7 @@ internal static class UpCommand
         return command;
     }
 
-    /// <summary>The runtime that runs this program, for the supervisor too.</summary>
+    /// <summary>The supervisor runs on the same runtime as this process.</summary>
     private static string DotNet => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
 
     private static void Print(Terminal terminal, PlatformState state, bool isJson)

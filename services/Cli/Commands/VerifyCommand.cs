@@ -12,9 +12,20 @@ internal static class VerifyCommand
     public static Command Create(Terminal terminal)
     {
         var model = new Argument<string>("MODEL") { Description = "NAME@VERSION or NAME@ALIAS." };
-        var rerun = new Option<bool>("--rerun") { Description = "Also do the surgical step that made it again from its parents, and compare tensor by tensor." };
+        var rerun = new Option<bool>("--rerun")
+        {
+            Description = "Also do the surgical step that made it again from its parents, and compare tensor by tensor.",
+        };
         var json = SharedOptions.Json();
-        var command = new Command("verify", "Read every byte of a version again, check its signatures, and with --rerun derive it again.\n\n  espalier verify quickstart@candidate\n  espalier verify quickstart@3 --rerun --json") { model, rerun, json };
+        var command = new Command(
+            "verify",
+            "Read every byte of a version again, check its signatures, and with --rerun derive it again.\n\n"
+                + "  espalier verify quickstart@candidate\n  espalier verify quickstart@3 --rerun --json")
+        {
+            model,
+            rerun,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
@@ -23,11 +34,26 @@ internal static class VerifyCommand
             var store = home.OpenStore();
             var found = await registry.Verifier.VerifyAsync(store, version, cancellationToken).ConfigureAwait(false);
             var again = parsed.GetValue(rerun) && found.Ok
-                ? await new StepRerun(home, Hosting.Stages.All(home)).RunAsync(store, version.Root, new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false)
+                ? await new StepRerun(home, Hosting.Stages.All(home))
+                    .RunAsync(store, version.Root, new PlainBoard(terminal, TimeProvider.System), cancellationToken)
+                    .ConfigureAwait(false)
                 : null;
             var isOk = found.Ok && again?.Equal != false;
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { found.Model, found.Version, found.Root, Ok = isOk, found.Checked, found.Bytes, found.Signatures, found.Trusted, found.Problem, Rerun = again });
+                terminal.WriteJson(
+                    new
+                    {
+                        found.Model,
+                        found.Version,
+                        found.Root,
+                        Ok = isOk,
+                        found.Checked,
+                        found.Bytes,
+                        found.Signatures,
+                        found.Trusted,
+                        found.Problem,
+                        Rerun = again,
+                    });
             else
                 Write(terminal, found, again);
             return isOk ? ExitCodes.Done : ExitCodes.Failed;

@@ -22,7 +22,8 @@ internal static class WorkerCounts
             if (parts.Length != 2 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > MostWorkers)
                 throw new UserInputException($"--workers {text}: expected KIND=N with N from 0 to {MostWorkers}, such as --workers train=2.");
             var account = ServiceAccounts.All.FirstOrDefault(a => a.Name == parts[0] || a.Kinds.Contains(parts[0]))
-                ?? throw new UserInputException($"--workers {text}: {NearestWord.Hint(parts[0], [.. ServiceAccounts.All.SelectMany(a => a.Kinds.Append(a.Name))])}");
+                ?? throw new UserInputException(
+                    $"--workers {text}: {NearestWord.Hint(parts[0], [.. ServiceAccounts.All.SelectMany(a => a.Kinds.Append(a.Name))])}");
             if (count == 0 && account.Name is ServiceAccounts.Orchestrator or EndpointNames.Registry)
                 throw new UserInputException($"--workers {text}: the platform needs at least one {account.Name}.");
             counts[account.Name] = count;

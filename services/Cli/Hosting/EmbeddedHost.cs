@@ -28,12 +28,12 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     /// <summary>The ledger, for reading.</summary>
     public IRunReader Runs => _host.Services.GetRequiredService<IRunReader>();
 
-    /// <summary>What happens, as it happens.</summary>
+    /// <summary>Events of the runs in this process.</summary>
     public RunEvents Events => _host.Services.GetRequiredService<RunEvents>();
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the platform.</summary>
     /// <param name="home">Where everything is kept.</param>
-    /// <param name="models">Registered models that pipelines may name.</param>
+    /// <param name="models">Registered models that pipelines may reference.</param>
     /// <param name="recompute">Whether results of earlier runs are ignored.</param>
     /// <param name="cancellationToken">Stops the start.</param>
     public static async Task<EmbeddedHost> StartAsync(EspalierHome home, RegisteredModels models, bool recompute, CancellationToken cancellationToken)
@@ -56,16 +56,18 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Every step key names the engine, so nothing can start without it.</summary>
+    /// <summary>Step keys include the numerics class, so nothing can start without the engine.</summary>
     private static void LoadEngine()
     {
         try
         {
             TorchRuntime.Initialize();
         }
-        catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
+        catch (Exception exception) when (
+            exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
         {
-            throw new InvalidOperationException($"The tensor engine does not load: {(exception.InnerException ?? exception).Message} espalier doctor says what to do.", exception);
+            throw new InvalidOperationException(
+                $"The tensor engine does not load: {(exception.InnerException ?? exception).Message} espalier doctor says what to do.", exception);
         }
     }
 
@@ -102,8 +104,8 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends runs that a killed process left unfinished, so that they do not compete with a new one. This process alone works in
-    /// the home, so nobody else follows them; their saved positions stay, and the same steps of a new run go on from there.
+    /// Ends runs that a killed process left unfinished, so that they do not compete with a new one. This process alone
+    /// works in the home, so nothing else follows them; saved positions stay, and the same steps of a new run resume from there.
     /// </summary>
     public async Task CancelOrphansAsync(CancellationToken cancellationToken)
     {
@@ -121,7 +123,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     /// <exception cref="UserInputException">There is no such run.</exception>
     public Task ResumeAsync(Guid runId, CancellationToken cancellationToken) => AskAsync<ResumeRun, RunStateChanged>(new ResumeRun(runId), cancellationToken);
 
-    /// <summary>Stops it; running work saves its position.</summary>
+    /// <summary>Stops the platform; running steps save their positions.</summary>
     public async ValueTask DisposeAsync()
     {
         await _host.StopAsync().ConfigureAwait(false);
@@ -141,7 +143,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
             throw new UserInputException(rejected.Message.Problems);
     }
 
-    /// <summary>Signals are the command line's affair, not the host's.</summary>
+    /// <summary>The command line handles signals (<see cref="Interrupts"/>), so the host must not.</summary>
     private sealed class CallerDecides : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

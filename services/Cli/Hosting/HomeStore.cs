@@ -3,7 +3,7 @@ using Espalier.Artifacts.Blobs;
 
 namespace Espalier.Cli.Hosting;
 
-/// <summary>The artifacts of a home.</summary>
+/// <summary>The artifact store of a home.</summary>
 internal static class HomeStore
 {
     /// <summary>Opens the file store of a home.</summary>

@@ -24,7 +24,11 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
     public static async Task<OpenRegistry> OpenAsync(EspalierHome home, CancellationToken cancellationToken)
     {
         home.Create();
-        var services = new ServiceCollection().AddLogging().AddSingleton(_ => home.OpenStore()).AddRegistry(new RegistryOptions { Database = home.Connection }).BuildServiceProvider();
+        var services = new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(_ => home.OpenStore())
+            .AddRegistry(new RegistryOptions { Database = home.Connection })
+            .BuildServiceProvider();
         await services.GetRequiredService<RegistryDatabase>().MigrateAsync(cancellationToken).ConfigureAwait(false);
         return new OpenRegistry(services);
     }

@@ -5,7 +5,7 @@ using Espalier.Registry;
 
 namespace Espalier.Cli.Hosting;
 
-/// <summary>The registry as it was when the command started.</summary>
+/// <summary>A snapshot of the registry, taken when the command starts.</summary>
 internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : IRegisteredModels
 {
     private const int Most = 100_000;
@@ -25,11 +25,14 @@ internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : I
     /// <summary>The checkpoint behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
     public ManifestRef? Find(string reference)
     {
-        var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal) ? reference[ArtifactForms.RegisteredModel.Length..] : reference;
+        var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal)
+            ? reference[ArtifactForms.RegisteredModel.Length..]
+            : reference;
         var at = text.IndexOf('@', StringComparison.Ordinal);
         var (name, version) = at < 0 ? (text, "latest") : (text[..at], text[(at + 1)..]);
         var found = versions.Where(v => v.Model == name).OrderByDescending(v => v.Version)
-            .FirstOrDefault(v => version == "latest" || v.Aliases.Contains(version) || version.TrimStart('v') == v.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            .FirstOrDefault(v => version == "latest" || v.Aliases.Contains(version)
+                || version.TrimStart('v') == v.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return found is null ? null : new ManifestRef(ArtifactKind.Checkpoint, found.Root, found.SizeBytes);
     }
 }

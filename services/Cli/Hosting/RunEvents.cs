@@ -4,10 +4,11 @@ using MassTransit;
 
 namespace Espalier.Cli.Hosting;
 
-/// <summary>Takes events off the bus for whoever watches a run. Old progress is dropped when nobody reads.</summary>
+/// <summary>Events from the bus for whoever watches a run. Old progress is dropped when it is not read.</summary>
 internal sealed class RunEvents
 {
-    private readonly Channel<StepProgress> _progress = Channel.CreateBounded<StepProgress>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Channel<StepProgress> _progress = Channel.CreateBounded<StepProgress>(
+        new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly SemaphoreSlim _changed = new(0, 1);
 
     private readonly TaskCompletionSource _offered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -20,7 +21,7 @@ internal sealed class RunEvents
             _awaited.UnionWith(kinds);
     }
 
-    /// <summary>A worker offers a stage.</summary>
+    /// <summary>Records that a worker offers a stage.</summary>
     public void Add(StageAdvertised stage)
     {
         lock (_awaited)
@@ -30,7 +31,7 @@ internal sealed class RunEvents
         }
     }
 
-    /// <summary>Waits until the worker has said what it offers, for which it loads the tensor engine.</summary>
+    /// <summary>Waits until the worker has advertised its stages, for which it loads the tensor engine.</summary>
     public Task WaitForStagesAsync(CancellationToken cancellationToken) => _offered.Task.WaitAsync(cancellationToken);
 
     public void Add(StepProgress progress)
@@ -39,7 +40,7 @@ internal sealed class RunEvents
         Wake();
     }
 
-    /// <summary>Something changed in the ledger.</summary>
+    /// <summary>Wakes the watcher: the ledger has changed.</summary>
     public void Wake()
     {
         try
@@ -52,10 +53,10 @@ internal sealed class RunEvents
         }
     }
 
-    /// <summary>Waits for news, or for some time.</summary>
+    /// <summary>Waits for a change, or for a limited time.</summary>
     public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => _changed.WaitAsync(limit, cancellationToken);
 
-    /// <summary>Progress that has come since the last call.</summary>
+    /// <summary>Progress since the last call.</summary>
     public IEnumerable<StepProgress> Take()
     {
         while (_progress.Reader.TryRead(out var progress))
@@ -63,8 +64,9 @@ internal sealed class RunEvents
     }
 }
 
-/// <summary>Listens on the bus.</summary>
-internal sealed class RunEventsConsumer(RunEvents events) : IConsumer<StageAdvertised>, IConsumer<StepProgress>, IConsumer<StepStateChanged>, IConsumer<RunStateChanged>
+/// <summary>Passes events of the bus to <see cref="RunEvents"/>.</summary>
+internal sealed class RunEventsConsumer(RunEvents events)
+    : IConsumer<StageAdvertised>, IConsumer<StepProgress>, IConsumer<StepStateChanged>, IConsumer<RunStateChanged>
 {
     public Task Consume(ConsumeContext<StageAdvertised> context)
     {

@@ -22,7 +22,7 @@ internal static class Stages
         .AddCptTrainer().AddUpcycler().AddPruner().AddQuantizer().AddEvaluator()
         .AddRegistry(new RegistryOptions { Database = home.Connection });
 
-    /// <summary>The stages, without a host; making them touches neither a database nor the tensor engine.</summary>
+    /// <summary>The stages, without a host; creating them touches neither a database nor the tensor engine.</summary>
     public static IReadOnlyList<IStage> All(EspalierHome home) =>
         [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStage>()];
 
@@ -32,7 +32,7 @@ internal static class Stages
     public static StageEstimates Estimates(EspalierHome home, ArtifactStore? store) =>
         new(new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageEstimate>(), store);
 
-    /// <summary>What the planner needs of them.</summary>
+    /// <summary>Kind and option schema of each stage, for the planner.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>
         [.. stages.Select(s => s.Definition())];
 

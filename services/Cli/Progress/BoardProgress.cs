@@ -3,7 +3,7 @@ using Espalier.Stages;
 
 namespace Espalier.Cli.Progress;
 
-/// <summary>Takes the progress of a stage in this process and shows it, at most four times a second.</summary>
+/// <summary>Shows the progress of a stage in this process, at most four times a second.</summary>
 internal sealed class BoardProgress(IStepBoard board, string name, TimeProvider time) : IStageProgress
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
@@ -27,7 +27,16 @@ internal sealed class BoardProgress(IStepBoard board, string name, TimeProvider 
         lock (_lock)
         {
             var isNewPhase = phase != _newest?.Phase;
-            _newest = new StepProgress { Step = new StepAddress(Guid.Empty, name, default), Fence = 1, Phase = phase, Done = done, Total = total, Unit = unit, Metrics = _metrics };
+            _newest = new StepProgress
+            {
+                Step = new StepAddress(Guid.Empty, name, default),
+                Fence = 1,
+                Phase = phase,
+                Done = done,
+                Total = total,
+                Unit = unit,
+                Metrics = _metrics,
+            };
             if (!isNewPhase && _shown is { } shown && time.GetElapsedTime(shown) < Interval)
                 return;
             _shown = time.GetTimestamp();

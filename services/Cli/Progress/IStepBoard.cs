@@ -2,16 +2,16 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Progress;
 
-/// <summary>Shows what steps do.</summary>
+/// <summary>Shows the progress of a run's steps.</summary>
 internal interface IStepBoard
 {
-    /// <summary>A step came into another state.</summary>
+    /// <summary>Shows a step's new state.</summary>
     void Change(StepNews step);
 
-    /// <summary>A running step got on.</summary>
+    /// <summary>Shows how far a running step is.</summary>
     void Advance(StepProgress progress);
 
-    /// <summary>A line for people.</summary>
+    /// <summary>Shows a message.</summary>
     void Say(string message);
 }
 
@@ -21,5 +21,5 @@ internal interface IStepBoard
 /// <param name="State">Its state.</param>
 /// <param name="Attempt">Which attempt.</param>
 /// <param name="Message">Why, for failures and skips.</param>
-/// <param name="Took">How long it took, when it ended.</param>
+/// <param name="Took">How long it took, once it has ended.</param>
 internal sealed record StepNews(string Name, string Kind, StepState State, int Attempt, string Message, TimeSpan? Took);

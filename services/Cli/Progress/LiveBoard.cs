@@ -22,13 +22,15 @@ internal sealed class LiveBoard : IStepBoard
         _time = time;
     }
 
-    /// <summary>Draws while some work goes on.</summary>
+    /// <summary>Draws the board while work is running.</summary>
     public static Task<T> DrawAsync<T>(IAnsiConsole console, TimeProvider time, Func<IStepBoard, Task<T>> work)
     {
         var details = new DetailColumn();
         return console.Progress()
             .AutoClear(true).HideCompleted(true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), details, new SpinnerColumn())
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), details,
+                new SpinnerColumn())
             .StartAsync(context => work(new LiveBoard(console, context, details, time)));
     }
 
@@ -52,7 +54,7 @@ internal sealed class LiveBoard : IStepBoard
         var (task, rate) = RowOf(progress.Step.Name);
         task.Description = $"{Markup.Escape(progress.Step.Name)} [grey]{Markup.Escape(progress.Phase)}[/]";
         task.IsIndeterminate = progress.Total == 0;
-        // A task at its end would disappear; the step still writes its result then.
+        // A task at 100 % would disappear while the step still writes its result.
         task.MaxValue = Math.Max(1, progress.Total) * 1.000001;
         task.Value = progress.Done;
         _details.Set(task, ProgressText.Describe(progress, rate.Add(progress)));

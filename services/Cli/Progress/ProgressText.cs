@@ -4,7 +4,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Progress;
 
-/// <summary>Progress in words.</summary>
+/// <summary>Progress as text.</summary>
 internal static class ProgressText
 {
     /// <summary><c>1.20M of 5.00M tokens, 12.3k/s, 5m10s left, loss 3.214</c>.</summary>

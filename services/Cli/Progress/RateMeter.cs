@@ -3,8 +3,8 @@ using Espalier.Contracts;
 namespace Espalier.Cli.Progress;
 
 /// <summary>
-/// Units per second over the last seconds. Only what was done since the first reading counts: a step that goes on from a
-/// saved position starts in the middle, and a reading of 0 may come before it knows where.
+/// Units per second over the last seconds. Only what was done since the first reading counts: a step that resumes from a
+/// saved position starts in the middle, and may report 0 before it has read that position.
 /// </summary>
 internal sealed class RateMeter(TimeProvider time)
 {

@@ -11,18 +11,21 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
     private static readonly TimeSpan TroubleLimit = TimeSpan.FromSeconds(10);
     private readonly StepChanges _changes = new();
 
-    /// <summary>Shows every change until the run ends. A cancelled token stops the run and goes on watching it stop.</summary>
+    /// <summary>Shows every change until the run ends. Cancelling the token cancels the run and keeps watching until it has stopped.</summary>
     public async Task<RunView> WatchAsync(IStepBoard board, CancellationToken cancellationToken)
     {
         var isStopping = false;
         while (true)
         {
-            var run = await host.Runs.FindAsync(runId, CancellationToken.None).ConfigureAwait(false) ?? throw new InvalidOperationException($"Run {runId} vanished from the ledger.");
+            var run = await host.Runs.FindAsync(runId, CancellationToken.None).ConfigureAwait(false)
+                ?? throw new InvalidOperationException($"Run {runId} vanished from the ledger.");
             Show(board, run);
             if (run.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
                 return run;
             if (host.Runs.Trouble is { } trouble && TimeProvider.System.GetElapsedTime(trouble.Since) > TroubleLimit)
-                throw new IOException($"The ledger of the runs cannot be written: {trouble.Reason} Finished steps are kept. Make room on the disk of {host.Home} (or make it writable), and run the file again.");
+                throw new IOException(
+                    $"The ledger of the runs cannot be written: {trouble.Reason} Finished steps are kept. Make room on the disk of "
+                        + $"{host.Home} (or make it writable), and run the file again.");
             if (cancellationToken.IsCancellationRequested && !isStopping)
             {
                 isStopping = true;
@@ -35,7 +38,7 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                // Seen at the top of the loop.
+                // Handled at the top of the loop.
             }
         }
     }

@@ -3,12 +3,12 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Cli.Progress;
 
-/// <summary>Shows what is new about a run's steps since it was looked at last.</summary>
+/// <summary>Shows what has changed in a run's steps since the last look.</summary>
 internal sealed class StepChanges
 {
     private readonly Dictionary<string, (StepState State, int Attempt)> _seen = [];
 
-    /// <summary>Shows the steps whose state or attempt differs from what was seen.</summary>
+    /// <summary>Shows the steps whose state or attempt differs from the last look.</summary>
     public void Show(IStepBoard board, RunView run)
     {
         foreach (var step in run.Steps)

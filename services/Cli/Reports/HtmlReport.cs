@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Espalier.Study;
 
 namespace Espalier.Cli.Reports;
 
@@ -14,10 +15,10 @@ internal sealed record ReportContent
     public required IReadOnlyList<LineageBox> Lineage { get; init; }
     public required IReadOnlyList<string> Verdict { get; init; }
     public double? XzBitsPerByte { get; init; }
-    public Growth.GrowthStudy? Study { get; init; }
+    public GrowthStudy? Study { get; init; }
 }
 
-/// <summary>The run as one HTML file: no script, no font, no picture from elsewhere.</summary>
+/// <summary>The run as one HTML file: no script, font or picture from elsewhere.</summary>
 internal static class HtmlReport
 {
     private const string Style =
@@ -43,17 +44,19 @@ internal static class HtmlReport
             .Append("<link rel=\"icon\" href=\"data:,\">")
             .Append(CultureInfo.InvariantCulture, $"<title>{Encode(content.Run.Name)}</title><style>{Style}</style></head><body>")
             .Append(CultureInfo.InvariantCulture, $"<h1>{Encode(content.Run.Name)}</h1>")
-            .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">run {content.Run.RunId:N}, {Encode(content.Run.State.ToString().ToLowerInvariant())} after {content.Run.Duration.TotalSeconds:0.0} s</p>");
+            .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">run {content.Run.RunId:N}, {Encode(content.Run.State.ToString().ToLowerInvariant())} ")
+            .Append(CultureInfo.InvariantCulture, $"after {content.Run.Duration.TotalSeconds:0.0} s</p>");
         if (content.Verdict.Count > 0)
             page.Append("<ul>").AppendJoin("", content.Verdict.Select(line => $"<li>{Encode(line)}</li>")).Append("</ul>");
         if (content.Study is { } study)
-            page.Append("<h2>Growing</h2><figure>").Append(Growth.StudyPlot.Draw(study)).Append("</figure><div class=\"wide\">").Append(Growth.StudyTable.Html(study))
-                .Append(CultureInfo.InvariantCulture, $"</div><p class=\"sub\">{Encode(Growth.StudyTable.Notes)}</p>");
+            page.Append("<h2>Growing</h2><figure>").Append(StudyPlot.Draw(study)).Append("</figure><div class=\"wide\">").Append(StudyTable.Html(study))
+                .Append(CultureInfo.InvariantCulture, $"</div><p class=\"sub\">{Encode(StudyTable.Notes)}</p>");
         page.Append("<h2>Models</h2><div class=\"wide\">").Append(Table(content)).Append("</div>");
         page.Append("<h2>Training loss</h2>").Append(LossChart.Draw(content.Curves));
         if (content.Loads.Count > 0)
         {
-            page.Append("<h2>Expert load on held-out text</h2><p class=\"sub\">One cell per layer and expert; darker means more tokens. Hover for numbers.</p>");
+            page.Append(
+                "<h2>Expert load on held-out text</h2><p class=\"sub\">One cell per layer and expert; darker means more tokens. Hover for numbers.</p>");
             foreach (var load in content.Loads)
                 page.Append(CultureInfo.InvariantCulture, $"<figure>{LoadHeatMap.Draw(load)}<figcaption>{Encode(load.Model)}</figcaption></figure>");
         }
@@ -65,25 +68,32 @@ internal static class HtmlReport
     private static string Table(ReportContent content)
     {
         var best = content.Rows.Where(r => r.Loss is not null).MinBy(r => r.Loss);
-        var table = new StringBuilder("<table><thead><tr><th>model</th><th>parameters</th><th>active</th><th>stored</th><th>new in store</th><th>held-out loss (95 %)</th><th>bits/byte</th><th>tokens/s</th></tr></thead><tbody>");
+        var table = new StringBuilder(
+            "<table><thead><tr><th>model</th><th>parameters</th><th>active</th><th>stored</th><th>new in store</th><th>held-out loss (95 %)</th>"
+                + "<th>bits/byte</th><th>tokens/s</th></tr></thead><tbody>");
         foreach (var row in content.Rows)
         {
             table.Append(row == best ? "<tr class=\"best\">" : "<tr>");
             string[] cells =
             [
-                row.Model, RunTable.Count(row.TotalParameters), RunTable.Count(row.ActiveParameters), RunTable.Bytes(row.StoredBytes), RunTable.Bytes(row.NewBytes),
-                RunTable.Loss(row), row.BitsPerByte?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-", row.TokensPerSecond?.ToString("N0", CultureInfo.InvariantCulture) ?? "-",
+                row.Model, RunTable.Count(row.TotalParameters), RunTable.Count(row.ActiveParameters), RunTable.Bytes(row.StoredBytes),
+                RunTable.Bytes(row.NewBytes), RunTable.Loss(row),
+                row.BitsPerByte?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-",
+                row.TokensPerSecond?.ToString("N0", CultureInfo.InvariantCulture) ?? "-",
             ];
             table.AppendJoin("", cells.Select(cell => $"<td>{Encode(cell)}</td>")).Append("</tr>");
         }
         if (content.XzBitsPerByte is { } xz)
-            table.Append(CultureInfo.InvariantCulture, $"<tr><td>xz -9 (same text)</td><td>-</td><td>-</td><td>-</td><td>-</td><td>-</td><td>{xz:0.000}</td><td>-</td></tr>");
+            table.Append(
+                CultureInfo.InvariantCulture,
+                $"<tr><td>xz -9 (same text)</td><td>-</td><td>-</td><td>-</td><td>-</td><td>-</td><td>{xz:0.000}</td><td>-</td></tr>");
         return table.Append("</tbody></table>").ToString();
     }
 
     private static string Steps(RunSummary run)
     {
-        var table = new StringBuilder("<table><thead><tr><th>step</th><th>kind</th><th>state</th><th>seconds</th><th>peak memory</th><th>key</th></tr></thead><tbody>");
+        var table = new StringBuilder(
+            "<table><thead><tr><th>step</th><th>kind</th><th>state</th><th>seconds</th><th>peak memory</th><th>key</th></tr></thead><tbody>");
         foreach (var step in run.Steps)
         {
             string[] cells =

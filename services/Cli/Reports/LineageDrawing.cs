@@ -24,7 +24,7 @@ internal static class LineageDrawing
         var rows = columns.Max(c => c.Count());
         foreach (var group in columns)
         {
-            // Boxes stand near their parents, so that lines cross little.
+            // Boxes stand near their parents, so that few lines cross.
             var ordered = group.OrderBy(b => b.Parents.Where(place.ContainsKey).Select(p => place[p].Y).DefaultIfEmpty(0).Average()).ToList();
             var top = (rows - ordered.Count) * (BoxHeight + GapY) / 2;
             for (var i = 0; i < ordered.Count; i++)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Espalier.Cli.Reports;
 
-/// <summary>Which share of the routed tokens each expert got, on held-out text.</summary>
+/// <summary>The share of the routed tokens that each expert got, on held-out text.</summary>
 /// <param name="Model">Step that made the model.</param>
 /// <param name="Load">[layer][expert] shares; each row sums to 1.</param>
 internal sealed record ExpertLoad(string Model, IReadOnlyList<IReadOnlyList<double>> Load);
@@ -29,7 +29,8 @@ internal static class LoadHeatMap
                     string.Create(CultureInfo.InvariantCulture, $"layer {layer}, expert {expert}: {share:P1} of the tokens, {relative:0.00} of a fair share"));
             }
         }
-        svg.Text(Left, Top + load.Load.Count * RowHeight + 14, "expert 0", "axis").Text(Left + experts * cell, Top + load.Load.Count * RowHeight + 14, $"{experts - 1}", "axis", "end");
+        svg.Text(Left, Top + load.Load.Count * RowHeight + 14, "expert 0", "axis")
+            .Text(Left + experts * cell, Top + load.Load.Count * RowHeight + 14, $"{experts - 1}", "axis", "end");
         return svg.ToString();
     }
 

@@ -30,7 +30,8 @@ internal static class LossChart
 
         var svg = new Svg(Width, Height, "training loss by tokens");
         foreach (var tick in Ticks(minimum, maximum))
-            svg.Line(Left, Y(tick), Width - Right, Y(tick), "grid").Text(Left - 6, Y(tick) + 4, tick.ToString("0.##", CultureInfo.InvariantCulture), "axis", "end");
+            svg.Line(Left, Y(tick), Width - Right, Y(tick), "grid")
+                .Text(Left - 6, Y(tick) + 4, tick.ToString("0.##", CultureInfo.InvariantCulture), "axis", "end");
         foreach (var tick in Ticks(0, last))
             svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid").Text(X(tick), Height - Bottom + 16, Tokens(tick), "axis", "middle");
         svg.Text((Left + Width - Right) / 2, Height - 6, axis, "axis", "middle").Text(12, Top + 4, "loss", "axis");

@@ -2,7 +2,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Reports;
 
-/// <summary>One line of the closing table: a model that the run made, and what is known of it.</summary>
+/// <summary>One line of the closing table: a model that the run made, and its numbers.</summary>
 public sealed record ModelRow
 {
     /// <summary>Step that made the model.</summary>
@@ -23,7 +23,7 @@ public sealed record ModelRow
     /// <summary>Bytes of the checkpoint.</summary>
     public long StoredBytes { get; init; }
 
-    /// <summary>Bytes the store did not have before this step: not those shared with the models it was made from.</summary>
+    /// <summary>Bytes that this step added to the store: without those shared with the models it was made from.</summary>
     public long NewBytes { get; init; }
 
     /// <summary>Held-out loss in nats per token.</summary>
@@ -44,6 +44,6 @@ public sealed record ModelRow
     /// <summary>Wall time of the step that made it.</summary>
     public double Seconds { get; init; }
 
-    /// <summary>Whether an earlier run had made it.</summary>
+    /// <summary>Whether it comes from an earlier run.</summary>
     public bool Cached { get; init; }
 }

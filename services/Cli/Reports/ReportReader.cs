@@ -5,7 +5,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Reports;
 
-/// <summary>Reads what stages wrote into their report artifacts. A part that is missing is left out, never guessed.</summary>
+/// <summary>Reads what stages wrote into their report artifacts. A missing part is left out, never guessed.</summary>
 internal static class ReportReader
 {
     public static async Task<JsonDocument?> OpenAsync(ArtifactStore store, StepSummary step, CancellationToken cancellationToken)

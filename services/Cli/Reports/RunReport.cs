@@ -1,6 +1,6 @@
 using Espalier.Artifacts;
-using Espalier.Cli.Reports.Growth;
 using Espalier.Contracts;
+using Espalier.Study;
 
 namespace Espalier.Cli.Reports;
 
@@ -64,14 +64,17 @@ public sealed class RunReport
         });
     }
 
-    /// <summary>Writes the page to a file; the folder is made when needed and the file appears whole.</summary>
+    /// <summary>Writes the page to a file; the folder is created when needed, and the file appears whole.</summary>
     public async Task WriteHtmlAsync(string path, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         await WriteAsync(path, HtmlReport.Write(_content), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Writes a study's table (Markdown) and plot (SVG) beside the page; returns the table's path, or null when the run is no study.</summary>
+    /// <summary>
+    /// Writes a study's table (Markdown) and plot (SVG) beside the page; returns the table's path, or null when the run is not
+    /// a study.
+    /// </summary>
     public async Task<string?> WriteStudyAsync(string page, CancellationToken cancellationToken)
     {
         if (_content.Study is not { } study)
@@ -97,7 +100,8 @@ public sealed class RunReport
         return scores;
     }
 
-    private static async Task<ModelRow> RowAsync(ArtifactStore store, StepSummary step, ManifestRef model, Dictionary<string, double> scores, CancellationToken cancellationToken)
+    private static async Task<ModelRow> RowAsync(
+        ArtifactStore store, StepSummary step, ManifestRef model, Dictionary<string, double> scores, CancellationToken cancellationToken)
     {
         double? Score(string metric) => scores.TryGetValue($"{step.Name}.{metric}", out var value) ? value : null;
         double? Own(string metric) => step.Metrics.TryGetValue(metric, out var value) ? value : null;
@@ -120,7 +124,7 @@ public sealed class RunReport
         };
     }
 
-    // What the store holds for this model beyond what its parents brought: blobs, each counted once, and the manifest.
+    // What this model adds to its parents in the store: blobs, each counted once, and the manifest.
     private static async Task<long> NewBytesAsync(ArtifactStore store, Digest root, CancellationToken cancellationToken)
     {
         var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);

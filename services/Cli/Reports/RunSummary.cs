@@ -25,7 +25,7 @@ public sealed record StepSummary
     /// <summary>Names of the steps it needs.</summary>
     public IReadOnlyList<string> Needs { get; init; } = [];
 
-    /// <summary>Digest of everything the result depends on; empty when the step never became ready.</summary>
+    /// <summary>The step key; empty when the step never became ready.</summary>
     public Digest Key { get; init; }
 
     /// <summary>Artifacts by output name.</summary>

@@ -32,7 +32,8 @@ internal sealed record CheckpointChanges
     public required IReadOnlyDictionary<string, string> Config { get; init; }
 
     /// <summary>Compares the one model that went in with the one that came out; null when there is no such pair.</summary>
-    public static async Task<CheckpointChanges?> FindAsync(ArtifactStore store, IReadOnlyList<StepInput> inputs, StageResult result, CancellationToken cancellationToken)
+    public static async Task<CheckpointChanges?> FindAsync(
+        ArtifactStore store, IReadOnlyList<StepInput> inputs, StageResult result, CancellationToken cancellationToken)
     {
         var models = inputs.Where(i => i.Output == OutputNames.Model).ToList();
         if (models.Count != 1 || !result.Outputs.TryGetValue(OutputNames.Model, out var model))
@@ -42,7 +43,10 @@ internal sealed record CheckpointChanges
         var old = before.Manifest.Tensors.ToDictionary(t => t.Name);
         var both = after.Manifest.Tensors.Where(t => old.ContainsKey(t.Name)).ToList();
         // Tensors that share a blob may lie elsewhere in another one: those are compared by their bytes.
-        var same = both.Count(t => t.DType == old[t.Name].DType && t.Shape.SequenceEqual(old[t.Name].Shape) && (t with { Shape = [] } == old[t.Name] with { Shape = [] } || before.ReadAll(t.Name).AsSpan().SequenceEqual(after.ReadAll(t.Name))));
+        var same = both.Count(t =>
+            t.DType == old[t.Name].DType
+                && t.Shape.SequenceEqual(old[t.Name].Shape)
+                && (t with { Shape = [] } == old[t.Name] with { Shape = [] } || before.ReadAll(t.Name).AsSpan().SequenceEqual(after.ReadAll(t.Name))));
         return new CheckpointChanges
         {
             TensorsBefore = old.Count,

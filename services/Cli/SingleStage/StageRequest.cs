@@ -13,7 +13,8 @@ namespace Espalier.Cli.SingleStage;
 /// <param name="Output">Full path of the folder to make.</param>
 /// <param name="Options">Valid options.</param>
 /// <param name="BaseDirectory">Where relative paths within the options start.</param>
-internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IReadOnlyList<string> Inputs, string Output, OptionDocument Options, string BaseDirectory)
+internal sealed record StageRequest(
+    IStage Stage, IReadOnlyList<IStage> All, IReadOnlyList<string> Inputs, string Output, OptionDocument Options, string BaseDirectory)
 {
     /// <summary>Reads the command line.</summary>
     /// <exception cref="UserInputException">With every problem of the options.</exception>
@@ -30,7 +31,8 @@ internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IRe
         CheckWritable(output, full);
 
         var isInline = with.AsSpan().TrimStart() is ['{', ..];
-        var options = OptionReader.Parse(OptionSchema.For(stage.OptionsType), isInline ? with : SharedOptions.ReadFile(with), isInline ? "--with" : with, stage.OptionsType);
+        var options = OptionReader.Parse(
+            OptionSchema.For(stage.OptionsType), isInline ? with : SharedOptions.ReadFile(with), isInline ? "--with" : with, stage.OptionsType);
         return new StageRequest(stage, all, inputs, full, options, isInline ? Environment.CurrentDirectory : Path.GetDirectoryName(Path.GetFullPath(with))!);
     }
 
@@ -41,7 +43,7 @@ internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IRe
         while (parent is not null && !Path.Exists(parent))
             parent = Path.GetDirectoryName(parent);
         if (parent is null || File.Exists(parent))
-            throw new UserInputException($"--output {output}: {parent ?? full} is no folder, so nothing can be made in it.");
+            throw new UserInputException($"--output {output}: {parent ?? full} is not a folder, so nothing can be created in it.");
         try
         {
             Directory.Delete(Directory.CreateDirectory(Path.Combine(parent, $".espalier-{Guid.NewGuid():n}")).FullName);
@@ -59,6 +61,7 @@ internal sealed record StageRequest(IStage Stage, IReadOnlyList<IStage> All, IRe
         if (inputs.Length > 1 && kind != StageKinds.Evaluate)
             throw new UserInputException($"{kind} takes one --input; only evaluate takes several.");
         foreach (var input in inputs.Where(i => !Directory.Exists(i)))
-            throw new UserInputException(File.Exists(input) ? $"--input {input} is a file; name the folder that holds config.json." : $"--input {input}: there is no such folder.");
+            throw new UserInputException(
+                File.Exists(input) ? $"--input {input} is a file; name the folder that holds config.json." : $"--input {input}: there is no such folder.");
     }
 }

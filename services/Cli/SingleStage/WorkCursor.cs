@@ -65,7 +65,7 @@ internal sealed class WorkCursor(FileBlobStore blobs, Digest stepKey) : IStageCu
         _ => [],
     };
 
-    /// <summary>A record that a power failure cut off is no position.</summary>
+    /// <summary>A record that a power failure truncated is not a position.</summary>
     private static bool IsJson(byte[] position)
     {
         try

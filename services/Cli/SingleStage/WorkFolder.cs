@@ -10,7 +10,7 @@ namespace Espalier.Cli.SingleStage;
 
 /// <summary>
 /// Where one command keeps what it has done: a store of its own under the home, named by what was typed and by how the
-/// inputs look. After a kill the same command finds it and goes on from the saved position. While another process works
+/// inputs look. After a kill the same command finds it and resumes from the saved position. While another process works
 /// there, a folder is used that is gone afterwards. Folders that nobody came back to are deleted after a week.
 /// </summary>
 internal sealed class WorkFolder : IDisposable
@@ -43,7 +43,7 @@ internal sealed class WorkFolder : IDisposable
     }
 
     /// <summary>
-    /// Drops what may be damaged. Nothing is flushed here while the work goes on, so after a power failure, unlike after
+    /// Drops what may be damaged. Nothing is flushed here while the work is running, so after a power failure, unlike after
     /// a kill, a blob may lack its last pages; what is read back is believed only if it has its digest.
     /// </summary>
     public async Task VerifyAsync(CancellationToken cancellationToken)
@@ -59,7 +59,7 @@ internal sealed class WorkFolder : IDisposable
         }
     }
 
-    /// <summary>Whether a position is kept from which the same command can go on.</summary>
+    /// <summary>Whether a position is saved from which the same command can resume.</summary>
     public async Task<bool> HasPositionAsync(Digest stepKey) =>
         _lock is not null
         && (await new BlobCursor(Store, stepKey).LoadAsync(CancellationToken.None).ConfigureAwait(false) is not null
@@ -85,7 +85,10 @@ internal sealed class WorkFolder : IDisposable
         var inputs = request.Inputs.Select(folder => new
         {
             Folder = Path.GetFullPath(folder),
-            Files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal).Select(f => $"{f.Name} {f.Length} {f.LastWriteTimeUtc.Ticks}"),
+            Files = new DirectoryInfo(folder)
+                .EnumerateFiles()
+                .OrderBy(f => f.Name, StringComparer.Ordinal)
+                .Select(f => $"{f.Name} {f.Length} {f.LastWriteTimeUtc.Ticks}"),
         });
         var options = JsonSerializer.SerializeToElement(request.Options.ToElement());
         return $"{request.Stage.Kind}-{CanonicalJson.DigestOf(new { inputs, options, request.BaseDirectory, stageVersion }).Hex[..16]}";

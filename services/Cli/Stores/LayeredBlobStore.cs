@@ -3,7 +3,7 @@ using Espalier.Contracts;
 
 namespace Espalier.Cli.Stores;
 
-/// <summary>A store to write to, in front of one that is only read: what one command makes stays apart from what is kept.</summary>
+/// <summary>A writable store in front of one that is only read, so that what one command makes stays apart from what is kept.</summary>
 /// <param name="front">Takes every write.</param>
 /// <param name="back">Read where the front has nothing.</param>
 internal sealed class LayeredBlobStore(IBlobStore front, IBlobStore back) : IBlobStore
@@ -35,9 +35,11 @@ internal sealed class LayeredBlobStore(IBlobStore front, IBlobStore back) : IBlo
 
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => front.ListAsync(cancellationToken);
 
-    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => front.CreateRecordAsync(name, content, cancellationToken);
+    public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        front.CreateRecordAsync(name, content, cancellationToken);
 
-    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => front.WriteRecordAsync(name, content, cancellationToken);
+    public Task WriteRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        front.WriteRecordAsync(name, content, cancellationToken);
 
     public async Task<byte[]?> ReadRecordAsync(string name, CancellationToken cancellationToken) =>
         await front.ReadRecordAsync(name, cancellationToken).ConfigureAwait(false) ?? await back.ReadRecordAsync(name, cancellationToken).ConfigureAwait(false);

@@ -6,7 +6,7 @@ namespace Espalier.Cli.Stores;
 
 /// <summary>
 /// A store in which no step has a result or a saved position until this process makes one, so that <c>--fresh</c> computes
-/// everything again. Nothing is deleted, and bytes that come out equal are stored once as ever.
+/// everything again. Nothing is deleted, and equal bytes are still stored once.
 /// </summary>
 internal sealed class RecomputingBlobStore(IBlobStore inner) : IBlobStore
 {
@@ -21,7 +21,8 @@ internal sealed class RecomputingBlobStore(IBlobStore inner) : IBlobStore
 
     public Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.PutAsync(content, cancellationToken);
 
-    public Task<Stream> OpenReadAsync(Digest blob, long offset, long? length, CancellationToken cancellationToken) => inner.OpenReadAsync(blob, offset, length, cancellationToken);
+    public Task<Stream> OpenReadAsync(Digest blob, long offset, long? length, CancellationToken cancellationToken) =>
+        inner.OpenReadAsync(blob, offset, length, cancellationToken);
 
     public void ReadExactly(Digest blob, long offset, Span<byte> destination) => inner.ReadExactly(blob, offset, destination);
 

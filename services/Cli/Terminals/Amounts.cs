@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Espalier.Cli.Terminals;
 
-/// <summary>Numbers for people.</summary>
+/// <summary>Sizes, counts and times as short text.</summary>
 internal static class Amounts
 {
     public static string Bytes(long bytes) => bytes switch

@@ -1,6 +1,6 @@
 namespace Espalier.Cli.Terminals;
 
-/// <summary>Says how far a copy is, at most once a second; short copies stay silent.</summary>
+/// <summary>Reports how far a copy is, at most once a second; short copies stay silent.</summary>
 internal sealed class ByteProgress(Terminal terminal, string verb) : IProgress<(long Done, long Total)>, IDisposable
 {
     private static readonly long Interval = System.Diagnostics.Stopwatch.Frequency;

@@ -11,7 +11,10 @@ namespace Espalier.Cli.Terminals;
 internal sealed class Terminal(TextWriter output, TextWriter error, bool isInteractive)
 {
     private const int WidthOfFiles = 140;
-    private static readonly JsonSerializerOptions OneLine = new(WireJson.Options) { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.Never };
+    private static readonly JsonSerializerOptions OneLine = new(WireJson.Options)
+    {
+        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.Never,
+    };
 
     /// <summary>Standard output.</summary>
     public TextWriter Output { get; } = output;
@@ -36,10 +39,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool isInter
     /// <summary>Writes a JSON object on one line; keys whose value is null are written too, since scripts look for them.</summary>
     public void WriteJsonLine<T>(T value) => Output.WriteLine(JsonSerializer.Serialize(value, OneLine));
 
-    /// <summary>Writes a line for people to standard error.</summary>
+    /// <summary>Writes a message to standard error.</summary>
     public void Say(string message) => Error.WriteLine(message);
 
-    /// <summary>A value's name as it is written everywhere: in small letters.</summary>
+    /// <summary>The name of an enum value in lower case.</summary>
     public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
 
     private static IAnsiConsole On(TextWriter writer, bool isTerminal)

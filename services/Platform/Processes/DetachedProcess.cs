@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Espalier.Platform.Processes;
 
-/// <summary>Starts programs that outlive whoever starts them: a session of their own, no terminal, output to a log file.</summary>
+/// <summary>Starts programs that outlive their parent: own session, no terminal, output to a log file.</summary>
 internal static class DetachedProcess
 {
     private const long LargestLog = 20_000_000;
@@ -11,9 +11,9 @@ internal static class DetachedProcess
     private const string ToLog = """exec "$@" >>"$ESPALIER_LOG" 2>&1 </dev/null""";
 
     /// <summary>Starts a program.</summary>
-    /// <param name="command">Program and arguments; no secrets, since everybody can read them.</param>
+    /// <param name="command">Program and arguments; without secrets, since every user can read them.</param>
     /// <param name="environment">Variables beside those of this process.</param>
-    /// <param name="log">File for its output; it starts over when it has grown large.</param>
+    /// <param name="log">File for its output; moved aside when it has grown large.</param>
     /// <param name="folder">Its working folder.</param>
     public static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string log, string folder)
     {

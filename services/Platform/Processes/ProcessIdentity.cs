@@ -3,22 +3,22 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Platform.Processes;
 
-/// <summary>A process that cannot be mistaken for a later one with the same number: its id, and when it started.</summary>
-/// <param name="Pid">Process id; it leads a process group of its own.</param>
-/// <param name="StartedTicks">Clock ticks from the start of the system to the start of the process.</param>
-/// <param name="Boot">Which start of the system.</param>
+/// <summary>A process that cannot be mistaken for a later one with the same id: its id and its start time.</summary>
+/// <param name="Pid">Process id, which is also the id of its process group.</param>
+/// <param name="StartedTicks">Clock ticks from boot to the start of the process.</param>
+/// <param name="Boot">The kernel's id of this boot.</param>
 public sealed partial record ProcessIdentity(int Pid, long StartedTicks, string Boot)
 {
     private const int StateField = 0, StartField = 19; // counted from behind the name in parentheses
     private static readonly string ThisBoot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "";
 
-    /// <summary>Whether this very process runs.</summary>
+    /// <summary>Whether this process is running.</summary>
     public bool IsAlive => Boot == ThisBoot && ReadStart(Pid) == StartedTicks;
 
     /// <summary>The identity of a running process, or null when it has ended.</summary>
     public static ProcessIdentity? Of(int pid) => ReadStart(pid) is { } started ? new ProcessIdentity(pid, started, ThisBoot) : null;
 
-    /// <summary>Sends a signal to the process; nothing happens when it is gone.</summary>
+    /// <summary>Sends a signal to the process; does nothing when it has ended.</summary>
     public void Signal(PlatformSignal signal)
     {
         if (IsAlive)
@@ -41,7 +41,7 @@ public sealed partial record ProcessIdentity(int Pid, long StartedTicks, string 
         {
             var stat = File.ReadAllText($"/proc/{pid}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            // A zombie has ended; only its parent has not looked yet.
+            // A zombie has ended; its parent has not collected its exit code yet.
             return fields[StateField] is "Z" or "X" ? null : long.Parse(fields[StartField], CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -55,15 +55,15 @@ public sealed partial record ProcessIdentity(int Pid, long StartedTicks, string 
     private static partial int Kill(int pid, int signal);
 }
 
-/// <summary>Signals that the platform sends.</summary>
+/// <summary>Signals that the platform sends, by their numbers.</summary>
 public enum PlatformSignal
 {
     /// <summary>Ctrl-C; PostgreSQL's fast shutdown.</summary>
     Interrupt = 2,
 
-    /// <summary>At once.</summary>
+    /// <summary>Ends the process at once.</summary>
     Kill = 9,
 
-    /// <summary>Please end.</summary>
+    /// <summary>Asks the process to end.</summary>
     Terminate = 15,
 }

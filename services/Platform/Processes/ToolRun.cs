@@ -6,9 +6,10 @@ namespace Espalier.Platform.Processes;
 /// <summary>Runs a program to its end.</summary>
 internal static class ToolRun
 {
-    /// <summary>Runs it; returns what it wrote.</summary>
-    /// <exception cref="UserInputException">It is missing or failed; with the last lines that it wrote.</exception>
-    public static async Task<string> RunAsync(IReadOnlyList<string> command, string? folder, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
+    /// <summary>Runs a program and returns its output.</summary>
+    /// <exception cref="UserInputException">It is missing or failed; with the last lines of its output.</exception>
+    public static async Task<string> RunAsync(
+        IReadOnlyList<string> command, string? folder, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {
         var (code, output) = await TryAsync(command, folder, environment, cancellationToken).ConfigureAwait(false);
         if (code == 0)
@@ -17,7 +18,7 @@ internal static class ToolRun
         throw new UserInputException($"'{string.Join(' ', command)}' ended with {code}:{Environment.NewLine}{last}");
     }
 
-    /// <summary>Runs it; returns its exit code and what it wrote.</summary>
+    /// <summary>Runs a program and returns its exit code and output.</summary>
     public static async Task<(int Code, string Output)> TryAsync(
         IReadOnlyList<string> command, string? folder, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {

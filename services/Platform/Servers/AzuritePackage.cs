@@ -2,16 +2,16 @@ using Espalier.Platform.Processes;
 
 namespace Espalier.Platform.Servers;
 
-/// <summary>Azurite's program files: installed by npm once for this user, shared by every home.</summary>
+/// <summary>Azurite's program files, installed by npm once per user and shared by every home.</summary>
 public static class AzuritePackage
 {
     private const string Main = "node_modules/azurite/dist/src/blob/main.js";
     private static readonly string[] Files = ["package.json", "package-lock.json"];
 
-    /// <summary>Where it is installed.</summary>
+    /// <summary>Where Azurite is installed.</summary>
     public static string Folder => Path.Combine(CacheFolder(), "espalier", "tools", "azurite-3.35.0");
 
-    /// <summary>Installs it unless it is there. Two processes at once install it once.</summary>
+    /// <summary>Installs Azurite unless it is installed. Safe for several processes at once.</summary>
     public static async Task InstallAsync(Action<string> say, CancellationToken cancellationToken)
     {
         if (File.Exists(Path.Combine(Folder, Main)))
@@ -23,7 +23,7 @@ public static class AzuritePackage
             if (File.Exists(Path.Combine(Folder, Main)))
                 return;
             say("installing Azurite from npm (half a minute, once)");
-            // Built up beside its place: an interrupted installation leaves nothing that looks finished.
+            // Built in a folder beside it, so that an interrupted installation never looks finished.
             var building = $"{Folder}.{Environment.ProcessId}.part";
             Directory.CreateDirectory(building);
             foreach (var file in Files)
@@ -56,5 +56,7 @@ public static class AzuritePackage
     }
 
     private static string CacheFolder() =>
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
+            ? xdg
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
 }

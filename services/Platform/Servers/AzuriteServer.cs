@@ -3,15 +3,15 @@ using Espalier.Platform.Processes;
 namespace Espalier.Platform.Servers;
 
 /// <summary>
-/// Azurite, the Azure Blob emulator, from npm at the versions of a lock file; an account of its own, on loopback only. It
-/// acknowledges blobs before they are safe: for trying the platform out, not for models that matter.
+/// Azurite, the Azure Blob emulator, from npm at the versions of a lock file, with a generated key and on loopback only. It
+/// acknowledges blobs before they are durable: for trying the platform out, not for models that matter.
 /// </summary>
 internal sealed class AzuriteServer(string folder, PlatformSettings settings) : IPlatformServer
 {
     private const string Account = "espalier";
     private const string Program = "node_modules/azurite/dist/src/blob/main.js";
 
-    // Its index is saved every few seconds; a blob of the last seconds would be forgotten when it is killed.
+    // Azurite saves its index every few seconds; killed, it would forget the blobs of the last seconds.
     private const string SaveSooner = """
         const Loki = require(require.resolve('lokijs', { paths: [require('path').dirname(process.argv[1])] }));
         const configure = Loki.prototype.configureOptions;

@@ -10,9 +10,9 @@ internal static class DebianPackages
 
     /// <summary>Installs what is missing.</summary>
     /// <param name="missing">Package names.</param>
-    /// <param name="say">Is told what is done.</param>
+    /// <param name="say">Receives messages about what is being done.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="UserInputException">This user may not, or the installation failed.</exception>
+    /// <exception cref="UserInputException">This user may not install packages, or the installation failed.</exception>
     public static async Task InstallAsync(IReadOnlyList<string> missing, Action<string> say, CancellationToken cancellationToken)
     {
         if (missing.Count == 0)
@@ -21,15 +21,18 @@ internal static class DebianPackages
         if (!File.Exists("/usr/bin/apt-get"))
             throw new UserInputException($"{names}: install with this system's package manager, or configure servers that run elsewhere.");
         if (Environment.UserName != "root")
-            throw new UserInputException($"{names}: run once  sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}   or configure servers that run elsewhere.");
+            throw new UserInputException(
+                $"{names}: run once  sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}   "
+                + "or configure servers that run elsewhere.");
         say($"installing {names}");
         using var quiet = new NoServiceStarts();
         var environment = new Dictionary<string, string> { ["DEBIAN_FRONTEND"] = "noninteractive" };
         await ToolRun.RunAsync(["apt-get", "update", "-q"], null, environment, cancellationToken).ConfigureAwait(false);
-        await ToolRun.RunAsync(["apt-get", "install", "-y", "-q", "--no-install-recommends", .. missing], null, environment, cancellationToken).ConfigureAwait(false);
+        await ToolRun.RunAsync(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", .. missing], null, environment, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>A server that its package starts would hold the usual port, and would not be ours: it is kept from starting.</summary>
+    /// <summary>Keeps packages from starting their servers, which would take the default ports.</summary>
     private sealed class NoServiceStarts : IDisposable
     {
         private readonly bool _isOurs = !OperatingSystem.IsWindows() && !File.Exists(Policy);

@@ -31,19 +31,26 @@ internal sealed class PostgresServer(string folder, PlatformSettings settings) :
         if (IsRoot)
             await ToolRun.RunAsync(["chown", "postgres", Cluster, password], null, null, cancellationToken).ConfigureAwait(false);
         await ToolRun.RunAsync(
-            [.. AsServer, Path.Combine(FindPrograms()!, "initdb"), "-D", Data, "-U", Owner, "--auth=scram-sha-256", $"--pwfile={password}", "--locale=C", "--encoding=UTF8"],
+            [
+                .. AsServer, Path.Combine(FindPrograms()!, "initdb"), "-D", Data, "-U", Owner, "--auth=scram-sha-256", $"--pwfile={password}",
+                "--locale=C", "--encoding=UTF8",
+            ],
             Cluster, null, cancellationToken).ConfigureAwait(false);
         File.Delete(password);
     }
 
-    // A statement that fails would be written to the log, and the one that makes a role holds its password.
+    // A failing statement would be logged, and the one that creates a role contains its password.
     public IReadOnlyList<ProcessPlan> Processes =>
     [
         new()
         {
             Name = Name,
             Kind = ProcessKinds.Server,
-            Command = [.. AsServer, Path.Combine(FindPrograms() ?? "", "postgres"), "-D", Data, "-p", $"{_port}", "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "log_min_error_statement=panic"],
+            Command =
+            [
+                .. AsServer, Path.Combine(FindPrograms() ?? "", "postgres"), "-D", Data, "-p", $"{_port}", "-h", "127.0.0.1",
+                "-c", "unix_socket_directories=", "-c", "log_min_error_statement=panic",
+            ],
             Folder = Cluster,
             Probe = $"tcp://127.0.0.1:{_port}",
             OnReady = MakeDatabasesAsync,
@@ -68,8 +75,12 @@ internal sealed class PostgresServer(string folder, PlatformSettings settings) :
             foreach (var service in new[] { "orchestrator", "registry" })
             {
                 // Names are ours and passwords hexadecimal, so neither needs quoting.
-                await TryAsync(source, $"create role {service} login password '{settings.Secret($"database-{service}")}'", PostgresErrorCodes.DuplicateObject, cancellationToken).ConfigureAwait(false);
-                await TryAsync(source, $"create database {service} owner {service}", PostgresErrorCodes.DuplicateDatabase, cancellationToken).ConfigureAwait(false);
+                await TryAsync(
+                    source, $"create role {service} login password '{settings.Secret($"database-{service}")}'", PostgresErrorCodes.DuplicateObject,
+                    cancellationToken).ConfigureAwait(false);
+                await TryAsync(
+                    source, $"create database {service} owner {service}", PostgresErrorCodes.DuplicateDatabase,
+                    cancellationToken).ConfigureAwait(false);
                 await TryAsync(source, $"revoke connect on database {service} from public", "", cancellationToken).ConfigureAwait(false);
             }
         }
@@ -91,9 +102,10 @@ internal sealed class PostgresServer(string folder, PlatformSettings settings) :
     }
 
     private string Connect(string role, string database) =>
-        $"Host=127.0.0.1;Port={_port};Database={database};Username={role};Password={settings.Secret(role == Owner ? "database-owner" : $"database-{role}")};Maximum Pool Size=20";
+        $"Host=127.0.0.1;Port={_port};Database={database};Username={role};Maximum Pool Size=20;"
+        + $"Password={settings.Secret(role == Owner ? "database-owner" : $"database-{role}")}";
 
-    /// <summary>The home itself, or a folder of the server's own where its user may not walk down to the home.</summary>
+    /// <summary>The folder in the home, or one below /var/lib/postgresql when the server's user cannot reach the home.</summary>
     private async Task<string> FindReachableFolderAsync(CancellationToken cancellationToken)
     {
         await ToolRun.RunAsync(["chown", "postgres", folder], null, null, cancellationToken).ConfigureAwait(false);
@@ -109,5 +121,9 @@ internal sealed class PostgresServer(string folder, PlatformSettings settings) :
 
     private static string? FindPrograms() => !Directory.Exists(Programs)
         ? null
-        : Directory.EnumerateDirectories(Programs).Select(d => Path.Combine(d, "bin")).Where(d => File.Exists(Path.Combine(d, "postgres"))).Order(StringComparer.Ordinal).LastOrDefault();
+        : Directory.EnumerateDirectories(Programs)
+            .Select(d => Path.Combine(d, "bin"))
+            .Where(d => File.Exists(Path.Combine(d, "postgres")))
+            .Order(StringComparer.Ordinal)
+            .LastOrDefault();
 }

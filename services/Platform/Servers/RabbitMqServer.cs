@@ -36,7 +36,7 @@ internal sealed class RabbitMqServer(string folder, PlatformSettings settings) :
 
     public IReadOnlyList<ProcessPlan> Processes =>
     [
-        // The broker would start Erlang's name server as a daemon that outlives everything; this one is ours to stop.
+        // Otherwise the broker starts Erlang's name server as a daemon that nothing stops.
         new()
         {
             Name = "epmd",
@@ -67,16 +67,19 @@ internal sealed class RabbitMqServer(string folder, PlatformSettings settings) :
         ["RABBITMQ_MNESIA_BASE"] = PathOf("mnesia"),
         ["RABBITMQ_LOG_BASE"] = PathOf("log"),
         ["RABBITMQ_PID_FILE"] = PathOf("pid"),
-        // Idle scheduler threads that spin would take time from the work.
+        // Idle scheduler threads must not spin: they would take processor time from the steps.
         ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
-        // The script then becomes the broker instead of waiting for it, so that its process id is the broker's.
+        // The script then replaces itself by the broker, so that its process id is the broker's.
         ["RUNNING_UNDER_SYSTEMD"] = "true",
     };
 
     private string PathOf(string file) => Path.Combine(folder, file);
 
-    /// <summary>Not the program on the path: that one switches to another user.</summary>
+    /// <summary>Not the program on the PATH, which switches to another user.</summary>
     private static string? FindServer() => !Directory.Exists(Programs)
         ? null
-        : Directory.EnumerateDirectories(Programs, "rabbitmq_server-*").Select(d => Path.Combine(d, "sbin", "rabbitmq-server")).Order(StringComparer.Ordinal).LastOrDefault(File.Exists);
+        : Directory.EnumerateDirectories(Programs, "rabbitmq_server-*")
+            .Select(d => Path.Combine(d, "sbin", "rabbitmq-server"))
+            .Order(StringComparer.Ordinal)
+            .LastOrDefault(File.Exists);
 }

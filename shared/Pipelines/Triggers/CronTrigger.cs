@@ -20,17 +20,24 @@ internal sealed class CronTriggerValidator : AbstractValidator<CronTrigger>
     {
         var fields = schedule.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
         if (fields != Fields)
-        {
             context.AddFailure($"a schedule has five fields (minute hour day month weekday); '{schedule}' has {fields}");
-            return;
-        }
+        else if (Problem(schedule) is { } problem)
+            context.AddFailure($"the schedule '{schedule}' cannot be read: {problem} Write *, a number, a range a-b, a list a,b or a step */n in each field");
+        else if (CronExpression.Parse(schedule).GetNextOccurrence(DateTime.UnixEpoch) is null)
+            context.AddFailure($"the schedule '{schedule}' never comes: no such month has that day");
+    });
+
+    /// <summary>What is wrong with a schedule, with the name of the field; null when nothing is.</summary>
+    private static string? Problem(string schedule)
+    {
         try
         {
-            _ = CronExpression.Parse(schedule);
+            CronExpression.Parse(schedule);
+            return null;
         }
-        catch (CronFormatException exception)
+        catch (CronFormatException e)
         {
-            context.AddFailure($"'{schedule}' is not a schedule: {exception.Message}");
+            return e.Message.Replace("The given cron expression has an invalid format. ", "", StringComparison.Ordinal);
         }
-    });
+    }
 }

@@ -19,7 +19,9 @@ namespace Espalier.Artifacts.Tests.Blobs;
 public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) : IClassFixture<AzureIdentityTests.SecureAzurite>
 {
     private const string EndpointVariable = "IDENTITY_ENDPOINT", HeaderVariable = "IDENTITY_HEADER", Secret = "of-this-host";
-    private static readonly TokenRequestContext Storage = new(["https://storage.azure.com/.default"]);
+
+    /// <summary>The endpoint of the test refuses them, and no token of another test is in the library's cache for them.</summary>
+    private static readonly TokenRequestContext Refused = new(["https://refused.example/.default"]), Unanswered = new(["https://unanswered.example/.default"]);
 
     [Fact]
     public async Task Open_UrlWithoutSignature_UsesTheIdentityOfTheProcess()
@@ -61,10 +63,10 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
     public async Task GetToken_IdentityIsRefused_SaysSo()
     {
         await using var endpoint = IdentityEndpoint.Start();
-        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, endpoint.Address), (HeaderVariable, "of-another-host"));
+        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, endpoint.Address), (HeaderVariable, Secret));
 
         var problem = await Should.ThrowAsync<IOException>(
-            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(60)).GetTokenAsync(Storage, default));
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(60)).GetTokenAsync(Refused, default));
 
         problem.Message.ShouldContain("was refused");
     }
@@ -77,7 +79,7 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, $"http://{silent.LocalEndpoint}/token/"), (HeaderVariable, Secret));
 
         var problem = await Should.ThrowAsync<IOException>(
-            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Storage, default));
+            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Unanswered, default));
 
         problem.Message.ShouldContain("did not answer within 2 s");
     }

@@ -9,7 +9,10 @@ public sealed class FamilyStagesTests : IDisposable
     private readonly CliRun _cli = new();
     private readonly string _text;
 
-    public FamilyStagesTests() => _text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 400).Select(i => $"Paragraph {i}: {i * 7} is seven times {i}, and {i * i} is its square.")));
+    public FamilyStagesTests() =>
+        _text = _cli.Write(
+            "text.txt",
+            string.Join("\n\n", Enumerable.Range(0, 400).Select(i => $"Paragraph {i}: {i * 7} is seven times {i}, and {i * i} is its square.")));
 
     public static TheoryData<string> Mixtures => ["mixtral", "qwen2-moe-sparse-step", "qwen3-moe", "olmoe", "deepseek", "deepseek-v2-groups", "deepseek-v3"];
 
@@ -24,7 +27,9 @@ public sealed class FamilyStagesTests : IDisposable
     {
         var model = Write(name);
 
-        (await StageAsync("train", model, $$"""{"data":"file:{{_text}}","tokens":"8k","length":32,"batch":8,"learning-rate":5e-3,"precision":"fp32","seed":1}""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "train", model,
+            $$"""{"data":"file:{{_text}}","tokens":"8k","length":32,"batch":8,"learning-rate":5e-3,"precision":"fp32","seed":1}""")).ShouldBe(0, _cli.Error);
 
         var history = _cli.Json.GetProperty("report").GetProperty("history").EnumerateArray().Select(h => h.GetProperty("loss").GetDouble()).ToList();
         history[^1].ShouldBeLessThan(history[0] - 0.5);
@@ -54,7 +59,9 @@ public sealed class FamilyStagesTests : IDisposable
     {
         var model = Write(name);
 
-        (await StageAsync("prune", model, $$"""{"method":"heapr","ratio":0.34,"multiple-of":4,"calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "prune", model,
+            $$"""{"method":"heapr","ratio":0.34,"multiple-of":4,"calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
 
         var (before, after) = (Tensors(model), Tensors(_cli.PathOf("out")));
         after.Keys.ShouldBe(before.Keys, ignoreOrder: true);
@@ -69,7 +76,9 @@ public sealed class FamilyStagesTests : IDisposable
     [InlineData("deepseek")]
     public async Task Prune_Experts_CutsTheRoutersOfMoeLayersOnly(string name)
     {
-        (await StageAsync("prune", Write(name), $$"""{"method":"frequency","ratio":0.25,"calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "prune", Write(name),
+            $$"""{"method":"frequency","ratio":0.25,"calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
 
         (await EvaluateAsync(_cli.PathOf("out"))).ShouldBe(0, _cli.Error);
     }
@@ -93,7 +102,8 @@ public sealed class FamilyStagesTests : IDisposable
         var (before, after) = (Tensors(model), Tensors(_cli.PathOf("out")));
         after.Keys.ShouldContain(last);
         after.Count(t => t.Key.Contains(".experts.")).ShouldBe(2 * before.Count(t => t.Key.Contains(".experts.")));
-        before.Where(t => !t.Key.Contains(".gate.") && !(isGrouped && t.Key.Contains(".experts."))).ShouldAllBe(t => after.ContainsKey(t.Key) && Same(after[t.Key].Bytes, t.Value.Bytes));
+        before.Where(t => !t.Key.Contains(".gate.") && !(isGrouped && t.Key.Contains(".experts.")))
+            .ShouldAllBe(t => after.ContainsKey(t.Key) && Same(after[t.Key].Bytes, t.Value.Bytes));
         (await EvaluateAsync(_cli.PathOf("out"))).ShouldBe(0, _cli.Error);
     }
 
@@ -137,7 +147,10 @@ public sealed class FamilyStagesTests : IDisposable
     {
         var model = Write(name);
 
-        (await StageAsync("quantize", model, $$"""{"method":"gptq","bits":8,"group-size":-1,"targets":"linear","calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
+        (await StageAsync(
+            "quantize", model,
+            $$"""{"method":"gptq","bits":8,"group-size":-1,"targets":"linear","calibration":{"data":"file:{{_text}}","samples":16,"length":32} }"""))
+            .ShouldBe(0, _cli.Error);
 
         var (before, after) = (Tensors(model), Tensors(_cli.PathOf("out")));
         after.Keys.ShouldContain(key => key.EndsWith("o_proj.weight_packed"));
@@ -179,7 +192,9 @@ public sealed class FamilyStagesTests : IDisposable
     [Theory]
     [InlineData("\"num_experts_per_tok\":2", "\"num_experts_per_tok\":9", "more than the 4 experts")]
     [InlineData("\"model_type\":\"mixtral\"", "\"model_type\":\"phimoe\"", "supported: olmoe, mixtral, qwen2_moe")]
-    [InlineData("\"num_local_experts\":4", "\"num_local_experts\":5", "tensor 'model.layers.0.block_sparse_moe.gate.weight' has shape [4, 32]; config.json calls for [5, 32]")]
+    [InlineData(
+        "\"num_local_experts\":4", "\"num_local_experts\":5",
+        "tensor 'model.layers.0.block_sparse_moe.gate.weight' has shape [4, 32]; config.json calls for [5, 32]")]
     public async Task Import_ConfigThatCannotWork_SaysWhat(string good, string bad, string expected)
     {
         var model = Write("mixtral");
@@ -211,7 +226,8 @@ public sealed class FamilyStagesTests : IDisposable
 
     private static Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> Tensors(string folder) => FamilyModel.Read(folder);
 
-    private Task<int> StageAsync(string kind, string input, string with) => _cli.CallAsync("stage", kind, "--input", input, "--output", _cli.PathOf("out"), "--with", with, "--json");
+    private Task<int> StageAsync(string kind, string input, string with) =>
+        _cli.CallAsync("stage", kind, "--input", input, "--output", _cli.PathOf("out"), "--with", with, "--json");
 
     private Task<int> EvaluateAsync(string input) => _cli.CallAsync(
         "stage", "evaluate", "--input", input, "--output", _cli.PathOf("scores"), "--with",

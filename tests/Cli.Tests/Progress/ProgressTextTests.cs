@@ -49,7 +49,7 @@ public sealed class ProgressTextTests
 
         meter.Add(Tokens(0)).ShouldBe(0);
         time.Now += TimeSpan.FromSeconds(1);
-        meter.Add(Tokens(500_000)).ShouldBe(0, "the saved position is no work of this second");
+        meter.Add(Tokens(500_000)).ShouldBe(0, "the saved position was not done in this second");
         time.Now += TimeSpan.FromSeconds(2);
         meter.Add(Tokens(500_100)).ShouldBe(50, 0.01);
     }

@@ -1,6 +1,6 @@
 using Espalier.Cli.Reports;
-using Espalier.Cli.Reports.Growth;
 using Espalier.Contracts;
+using Espalier.Study;
 
 namespace Espalier.Cli.Tests.Reports;
 

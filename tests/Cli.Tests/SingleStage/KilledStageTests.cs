@@ -7,7 +7,7 @@ using Espalier.Platform;
 
 namespace Espalier.Cli.Tests.SingleStage;
 
-/// <summary>A stage command in a process of its own, killed without warning, then typed again.</summary>
+/// <summary>A stage command in its own process, killed without warning, then repeated.</summary>
 public sealed class KilledStageTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
@@ -18,14 +18,20 @@ public sealed class KilledStageTests : IDisposable
     public KilledStageTests()
     {
         _model = TinyModel.Write(_cli.PathOf("in"));
-        _text = _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 400).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that the word number {i % 17} comes next.")));
+        _text = _cli.Write(
+            "text.txt",
+            string.Join(
+                "\n\n",
+                Enumerable.Range(0, 400).Select(i => $"Paragraph {i} says that {i} plus {i} is {2 * i}, and that the word number {i % 17} comes next.")));
     }
 
     public void Dispose() => _cli.Dispose();
 
     [Theory]
     [InlineData("train", "tokens", """{"data":"file:TEXT","tokens":"40k","length":64,"batch":8,"learning-rate":1e-3,"checkpoint-steps":5,"seed":1}""")]
-    [InlineData("prune", "batches", """{"method":"heapr","ratio":0.25,"multiple-of":2,"calibration":{"data":"file:TEXT","samples":256,"length":64,"batch":4},"seed":1}""")]
+    [InlineData(
+        "prune", "batches",
+        """{"method":"heapr","ratio":0.25,"multiple-of":2,"calibration":{"data":"file:TEXT","samples":256,"length":64,"batch":4},"seed":1}""")]
     [InlineData("quantize", "layers", """{"method":"gptq","bits":4,"group-size":8,"calibration":{"data":"file:TEXT","samples":256,"length":64},"seed":1}""")]
     public async Task Stage_KilledInTheMiddle_GoesOnToTheSameBytes(string kind, string unit, string options)
     {
@@ -34,7 +40,7 @@ public sealed class KilledStageTests : IDisposable
         await RunAsync(kind, with, "undisturbed", undisturbed);
 
         await KillAfterFirstPositionAsync(kind, with);
-        Directory.Exists(_cli.PathOf("out")).ShouldBeFalse("half a result is no result");
+        Directory.Exists(_cli.PathOf("out")).ShouldBeFalse("half a result must not be visible");
         var resumed = new Board();
         await RunAsync(kind, with, "out", resumed);
 
@@ -53,7 +59,8 @@ public sealed class KilledStageTests : IDisposable
 
     private async Task KillAfterFirstPositionAsync(string kind, string with)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(CommandLine).Assembly.Location, "stage", kind, "--input", _model, "--output", _cli.PathOf("out"), "--with", with])
+        var start = new ProcessStartInfo(
+            "dotnet", [typeof(CommandLine).Assembly.Location, "stage", kind, "--input", _model, "--output", _cli.PathOf("out"), "--with", with])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -71,7 +78,11 @@ public sealed class KilledStageTests : IDisposable
     private bool HasPosition()
     {
         var work = new DirectoryInfo(_cli.PathOf("home/work"));
-        return work.Exists && work.EnumerateDirectories().Any(f => Directory.Exists(Path.Combine(f.FullName, "records", "cursors")) && Directory.EnumerateFiles(Path.Combine(f.FullName, "records", "cursors")).Any());
+        return work.Exists
+            && work.EnumerateDirectories()
+                .Any(f =>
+                    Directory.Exists(Path.Combine(f.FullName, "records", "cursors"))
+                        && Directory.EnumerateFiles(Path.Combine(f.FullName, "records", "cursors")).Any());
     }
 
     private sealed class Board : IStepBoard

@@ -2,16 +2,18 @@ using System.Globalization;
 
 namespace Espalier.TestKit.Models;
 
-/// <summary>Resident memory of this process, in bytes, by Linux's own account.</summary>
+/// <summary>Resident memory of this process in bytes, as Linux counts it.</summary>
 public static class ProcessMemory
 {
     public static long Now => Read("VmRSS:");
 
-    /// <summary>The most since <see cref="ResetPeak"/>.</summary>
+    /// <summary>The highest value since <see cref="ResetPeak"/>.</summary>
     public static long Peak => Read("VmHWM:");
 
     public static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
 
     private static long Read(string key) =>
-        long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+        long.Parse(
+            File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
+            CultureInfo.InvariantCulture) * 1024;
 }

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 
 namespace Espalier.TestKit.Models;
 
-/// <summary>A throw-away store with tiny models and datasets in it, to run a real stage on.</summary>
+/// <summary>A temporary store with tiny models and datasets, to run a real stage on.</summary>
 public sealed class StageBench : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-bench-");
@@ -115,7 +115,7 @@ public sealed class StageBench : IDisposable
     }
 }
 
-/// <summary>A cursor in memory; it can stop the step right after a save, as a kill would.</summary>
+/// <summary>A cursor in memory; it can stop the step right after a save, as a kill does.</summary>
 public sealed class MemoryCursor : IStageCursor
 {
     private byte[]? _position;

@@ -33,7 +33,9 @@ public sealed class TinyCheckpoint : IDisposable
     public RecordedProgress Progress { get; } = new();
 
     /// <summary>Stores a random model: matrices normal, norms near 1.</summary>
-    public static async Task<TinyCheckpoint> CreateAsync(ModelConfig? config = null, string dtype = "F32", long seed = 1, bool selectionBias = false, bool routerBias = false, Func<string, float[], float[]>? change = null)
+    public static async Task<TinyCheckpoint> CreateAsync(
+        ModelConfig? config = null, string dtype = "F32", long seed = 1, bool selectionBias = false, bool routerBias = false,
+        Func<string, float[], float[]>? change = null)
     {
         var tiny = new TinyCheckpoint(config ?? ModelConfig.Tiny());
         using var writer = new CheckpointWriter(tiny.Store);
@@ -61,7 +63,7 @@ public sealed class TinyCheckpoint : IDisposable
         Cache = _folder.CreateSubdirectory("cache"),
     };
 
-    /// <summary>Stores a dataset of random words and hands it to the step as its calibration text.</summary>
+    /// <summary>Stores a dataset of random words as the step's calibration text.</summary>
     public async Task AddCalibrationAsync()
     {
         var random = new KeyedRandom(5, 0, "words");
@@ -148,7 +150,7 @@ public sealed class TinyCheckpoint : IDisposable
 
         public List<(string Phase, long Done)> Reports { get; } = [];
 
-        /// <summary>Called at every report; a test throws here to stop the work in the middle.</summary>
+        /// <summary>Called at every report; a test throws here to interrupt the work.</summary>
         public Action<string, long>? OnReport { get; set; }
 
         public void Report(string phase, long done, long total, string unit)

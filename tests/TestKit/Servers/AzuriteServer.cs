@@ -7,9 +7,8 @@ namespace Espalier.TestKit.Servers;
 
 /// <summary>
 /// A real Azurite (the Azure Blob emulator) for the tests of one collection: installed by npm at first use, started on a
-/// free port, stopped afterwards, also when the test host dies. A test project takes it in by
-/// <c>../Servers/Azurite.props</c> and names it as a fixture; each test makes a container of
-/// its own by <see cref="NewContainerName"/>. Blobs are kept in memory: Azurite is for API tests, never for durability.
+/// free port, stopped afterwards, also when the test host dies. Each test makes its own
+/// container by <see cref="NewContainerName"/>. Blobs are kept in memory: Azurite is for API tests, never for durability.
 /// </summary>
 public class AzuriteServer : IAsyncLifetime
 {
@@ -24,13 +23,13 @@ public class AzuriteServer : IAsyncLifetime
 
     private Process? _process;
 
-    /// <summary>How to reach the server.</summary>
+    /// <summary>Connection string of the server.</summary>
     public string ConnectionString { get; private set; } = "";
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>Port that it listens on.</summary>
     public int Port { get; private set; }
 
-    /// <summary>A container name that no other test has.</summary>
+    /// <summary>A unique container name.</summary>
     public static string NewContainerName() => $"test-{Guid.NewGuid():n}";
 
     /// <summary>Installs when needed, starts, and waits until the port answers.</summary>
@@ -64,18 +63,24 @@ public class AzuriteServer : IAsyncLifetime
         _process.Dispose();
     }
 
-    /// <summary>More arguments for the server.</summary>
+    /// <summary>Further arguments of the server.</summary>
     protected virtual IEnumerable<string> Arguments() => [];
 
     private static Process Start(string file, string folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(file, arguments) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         var process = Process.Start(start) ?? throw new InvalidOperationException($"'{file}' did not start.");
-        process.BeginOutputReadLine(); // a full pipe would stop it
+        process.BeginOutputReadLine(); // a full pipe would block it
         return process;
     }
 
-    /// <summary>A port that nobody listens on.</summary>
+    /// <summary>A port that is not in use.</summary>
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Espalier.TestKit.Servers;
 
-/// <summary>A real PostgreSQL with a port and a folder of its own. Take it in with ServerProcess.cs and name it as a fixture.</summary>
+/// <summary>A real PostgreSQL with its own port and folder.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(180);
@@ -21,19 +21,20 @@ public sealed class PostgresServer : IAsyncLifetime
         string[] asUser = Environment.UserName == "root" ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
         if (asUser.Length > 0)
             await ServerProcess.RunAsync("chown", "postgres", _folder.FullName);
-        await ServerProcess.RunAsync([.. asUser, Path.Combine(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
+        await ServerProcess.RunAsync(
+            [.. asUser, Path.Combine(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
         _command = [.. asUser, Path.Combine(bin, "postgres"), "-D", data, "-p", $"{_port}", "-k", _folder.FullName, "-h", "127.0.0.1"];
         await StartAsync();
     }
 
-    /// <summary>Ends it at once, as a crash does.</summary>
+    /// <summary>Kills the server, as a crash does.</summary>
     public async Task CrashAsync()
     {
         await _server!.DisposeAsync();
         NpgsqlConnection.ClearAllPools();
     }
 
-    /// <summary>Starts it, at first or after a crash.</summary>
+    /// <summary>Starts the server, also again after a crash.</summary>
     public async Task StartAsync()
     {
         // QUIT is the immediate shutdown: nothing is written out, the next start recovers from the log.
@@ -42,7 +43,7 @@ public sealed class PostgresServer : IAsyncLifetime
         await WaitForLoginAsync();
     }
 
-    /// <summary>Makes an empty database and returns how to connect to it.</summary>
+    /// <summary>Creates an empty database and returns its connection string.</summary>
     public async Task<string> NewDatabaseAsync()
     {
         var name = $"test_{Guid.NewGuid():n}";
@@ -52,7 +53,7 @@ public sealed class PostgresServer : IAsyncLifetime
         return Connection(name);
     }
 
-    /// <summary>Stops it and deletes its folder.</summary>
+    /// <summary>Stops the server and deletes its folder.</summary>
     public async Task DisposeAsync()
     {
         if (_server is not null)
@@ -63,7 +64,7 @@ public sealed class PostgresServer : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A last file of the stopped server; the system cleans its temporary folder.
+            // The stopped server wrote one more file; the system cleans its temporary folder.
         }
     }
 

@@ -1,7 +1,7 @@
 
 namespace Espalier.TestKit.Servers;
 
-/// <summary>A real RabbitMQ with a node, ports and folders of its own. Take it in with ServerProcess.cs and name it as a fixture.</summary>
+/// <summary>A real RabbitMQ with its own node, ports and folders.</summary>
 public class RabbitMqServer : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(180);
@@ -36,24 +36,24 @@ public class RabbitMqServer : IAsyncLifetime
             ["RABBITMQ_PID_FILE"] = Path.Combine(_folder.FullName, "pid"),
             ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}",
         };
-        // The broker would start Erlang's name server as a daemon that outlives the test; this one does not.
+        // Otherwise the broker starts Erlang's name server as a daemon that outlives the test.
         _names = ServerProcess.Start("KILL", environment, "epmd", "-port", $"{_namesPort}", "-address", "127.0.0.1");
         await _names.WaitForPortAsync(_namesPort, StartLimit);
         _environment = environment;
         await StartAsync();
     }
 
-    /// <summary>Kills it, as a crash does.</summary>
+    /// <summary>Kills the server, as a crash does.</summary>
     public async Task CrashAsync() => await _broker!.DisposeAsync();
 
-    /// <summary>Starts it, at first or after a crash.</summary>
+    /// <summary>Starts the server, also again after a crash.</summary>
     public async Task StartAsync()
     {
         _broker = ServerProcess.Start("KILL", _environment, FindServer());
         await _broker.WaitForPortAsync(_port, StartLimit);
     }
 
-    /// <summary>Stops it and deletes its folder.</summary>
+    /// <summary>Stops the server and deletes its folder.</summary>
     public async Task DisposeAsync()
     {
         if (_broker is not null)
@@ -66,14 +66,14 @@ public class RabbitMqServer : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A last file of the killed broker; the system cleans its temporary folder.
+            // The killed broker wrote one more file; the system cleans its temporary folder.
         }
     }
 
-    /// <summary>More lines for the broker's configuration; files that they name go into the folder.</summary>
+    /// <summary>Further lines of the broker's configuration; files that they name belong in the folder.</summary>
     protected virtual Task<string> SettingsAsync(string folder) => Task.FromResult("");
 
-    /// <summary>Not the program on the path: that one switches to another user.</summary>
+    /// <summary>Not the program on the PATH, which switches to another user.</summary>
     private static string FindServer() =>
         Directory.EnumerateDirectories("/usr/lib/rabbitmq/lib", "rabbitmq_server-*")
             .Select(d => Path.Combine(d, "sbin", "rabbitmq-server")).FirstOrDefault(File.Exists)

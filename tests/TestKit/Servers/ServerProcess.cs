@@ -6,12 +6,20 @@ using System.Text;
 namespace Espalier.TestKit.Servers;
 
 /// <summary>
-/// A program that ends with its test: a shell waits at the end of a pipe, and when the pipe closes, also because the test host
-/// died or was killed with its process group, it kills the program's whole process group.
+/// A program that ends with its test: a shell reads from a pipe, and when the pipe closes, even because the test host was
+/// killed, it kills the program's whole process group.
 /// </summary>
 public sealed class ServerProcess : IAsyncDisposable
 {
-    private const string Guard = """trap : TERM INT HUP; setsid "$@" & child=$!; echo "guarded $child"; cat >/dev/null; kill -s "$STOP_SIGNAL" -- -$child 2>/dev/null; wait $child 2>/dev/null""";
+    private const string Guard =
+        """
+        trap : TERM INT HUP
+        setsid "$@" & child=$!
+        echo "guarded $child"
+        cat >/dev/null
+        kill -s "$STOP_SIGNAL" -- -$child 2>/dev/null
+        wait $child 2>/dev/null
+        """;
     private const string Announces = "guarded ";
     private readonly Process _guard;
     private readonly TaskCompletionSource<int> _id = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -33,7 +41,7 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Id of the program's process.</summary>
     public Task<int> Id => _id.Task;
 
-    /// <summary>Is told every line that the program writes.</summary>
+    /// <summary>Raised for every line that the program writes.</summary>
     public event Action<string>? LineWritten;
 
     /// <summary>Starts a program.</summary>
@@ -54,7 +62,7 @@ public sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
-    /// <summary>A port of the loopback address that nobody listens on now.</summary>
+    /// <summary>A port of the loopback address that is not in use now.</summary>
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -43,7 +43,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
 
     public ServiceProcess Orchestrator { get; private set; } = null!;
 
-    /// <summary>The last of what every process has logged.</summary>
+    /// <summary>The end of every process's log.</summary>
     public string Log => string.Join('\n', _services.Select(s => s.Log).Select(l => l.Length <= 3000 ? l : l[^3000..]));
 
     /// <summary>Environment of the services that are started from now on, such as faults.</summary>
@@ -83,7 +83,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
         ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
     }, [.. _workerTimes.Select(t => (t.Key, t.Value)), .. settings]);
 
-    /// <summary>Waits until the orchestrator has heard of every stage kind.</summary>
+    /// <summary>Waits until workers have advertised every stage kind.</summary>
     public async Task StagesAsync(params string[] kinds)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));

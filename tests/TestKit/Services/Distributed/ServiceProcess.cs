@@ -3,7 +3,7 @@ using Espalier.TestKit.Servers;
 
 namespace Espalier.TestKit.Services.Distributed;
 
-/// <summary>One of our services as a process of its own: <c>dotnet Espalier.NAME.dll</c>.</summary>
+/// <summary>A service in its own process: <c>dotnet Espalier.NAME.dll</c>.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private const string Listening = "Now listening on: ";
@@ -17,7 +17,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         _process.LineWritten += Take;
     }
 
-    /// <summary>Where it answers.</summary>
+    /// <summary>Its address.</summary>
     public Uri Address => _address.Task.Result;
 
     /// <summary>What it has logged.</summary>
@@ -46,14 +46,14 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it at once, as a crash does.</summary>
+    /// <summary>Sends SIGKILL.</summary>
     public async Task KillAsync()
     {
         await _process.SignalAsync("KILL");
         await _process.WaitForExitAsync(StartLimit);
     }
 
-    /// <summary>Asks it to end, as an operator does.</summary>
+    /// <summary>Sends SIGTERM, as an operator does, and returns the exit code.</summary>
     public async Task<int> TerminateAsync()
     {
         await _process.SignalAsync("TERM");

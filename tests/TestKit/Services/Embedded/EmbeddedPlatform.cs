@@ -39,7 +39,12 @@ public sealed class EmbeddedPlatform : IAsyncDisposable
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         LogContext.ConfigureCurrentLogContext();
-        var workerOptions = new StageWorkerOptions { CacheFolder = Path.Combine(folder.FullName, "cache"), PollInterval = TimeSpan.FromSeconds(1), StopGrace = TimeSpan.FromSeconds(5) };
+        var workerOptions = new StageWorkerOptions
+        {
+            CacheFolder = Path.Combine(folder.FullName, "cache"),
+            PollInterval = TimeSpan.FromSeconds(1),
+            StopGrace = TimeSpan.FromSeconds(5),
+        };
         worker?.Invoke(workerOptions);
         if (services is not null)
             services(builder.Services);

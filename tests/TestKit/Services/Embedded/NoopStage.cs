@@ -19,7 +19,7 @@ public sealed record NoopOptions
     public string? From { get; init; }
 }
 
-/// <summary>A stage without work: its output is a report that holds its text and the roots of its inputs. Test hooks tell it how to misbehave.</summary>
+/// <summary>A stage without work: its output is a report that holds its text and the roots of its inputs. Its options tell it how to misbehave.</summary>
 public sealed class NoopStage(NoopHooks hooks) : IStage
 {
     public string Kind => "noop";
@@ -68,7 +68,7 @@ public sealed class NoopStage(NoopHooks hooks) : IStage
     }
 }
 
-/// <summary>What tests see of the stage.</summary>
+/// <summary>What tests see of the stage, and how they wait for it.</summary>
 public sealed class NoopHooks
 {
     private readonly Dictionary<string, int> _runs = [];

@@ -8,7 +8,7 @@ using Espalier.Pipelines.Planning;
 
 namespace Espalier.TestKit.Services.Ledger;
 
-/// <summary>A fresh ledger in a temporary file, with a clock that only moves when told.</summary>
+/// <summary>A fresh ledger in a temporary file, with a manual clock.</summary>
 internal sealed class LedgerFixture : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ledger-");
@@ -90,7 +90,7 @@ internal sealed class LedgerFixture : IDisposable
         return steps.Count;
     }
 
-    /// <summary>A claim of a worker that remembers what it got.</summary>
+    /// <summary>A claim of a worker that keeps track of what it holds.</summary>
     public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop", int slots = 0)
     {
         var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], slots);
@@ -99,7 +99,7 @@ internal sealed class LedgerFixture : IDisposable
         return step;
     }
 
-    /// <summary>A claim as it is.</summary>
+    /// <summary>A claim with exactly these values.</summary>
     public Task<StepRow?> ClaimAsync(string worker, string[] offers, string[] devices, HeldAttempt[] holding, int slots = 0) =>
         Steps.ClaimAsync(new ClaimStep { Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots }, offers, default);
 
@@ -140,7 +140,7 @@ internal sealed class LedgerFixture : IDisposable
     }
 }
 
-/// <summary>A clock that stands still until somebody moves it.</summary>
+/// <summary>A clock that only moves when a test advances it.</summary>
 internal sealed class ManualClock : TimeProvider
 {
     private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -151,7 +151,7 @@ internal sealed class ManualClock : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    /// <summary>How far the wall clock is off: the monotonic one never is.</summary>
+    /// <summary>Offset of the wall clock; the monotonic clock has none.</summary>
     public TimeSpan WallJump { get; set; }
 
     public void Advance(TimeSpan time) => _now += time;

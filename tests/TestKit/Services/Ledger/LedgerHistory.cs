@@ -4,7 +4,7 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.TestKit.Services.Ledger;
 
-/// <summary>One event of a history. What the two numbers choose (a step, a worker, a failure, seconds) depends on what is there by then.</summary>
+/// <summary>One event of a history. What the two numbers choose (a step, a worker, a failure, seconds) depends on the ledger's state.</summary>
 internal sealed record LedgerEvent(int Kind, int Which, int How);
 
 /// <summary>A history of events, with duplicates and stale fences, that the ledger has to survive.</summary>
@@ -85,7 +85,8 @@ internal static class LedgerHistory
         foreach (var step in view.Steps.Where(s => s.State is StepState.Ready or StepState.Running or StepState.Succeeded))
             step.Needs.ShouldAllBe(n => states[n] == StepState.Succeeded);
         (await ledger.CountAsync(
-            "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
+            "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on "
+                + "d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
             .ShouldBe(0);
         var running = view.Steps.Where(s => s.State == StepState.Running).ToList();
         foreach (var worker in await ledger.Workers.ListAsync(default))
@@ -97,7 +98,7 @@ internal static class LedgerHistory
         }
     }
 
-    /// <summary>Healthy workers take everything that is left.</summary>
+    /// <summary>Healthy workers finish everything that is left.</summary>
     private static async Task DrainAsync(LedgerFixture ledger, Guid run)
     {
         for (var i = 0; i < 200 && (await ledger.RunAsync(run)).State is RunState.Queued or RunState.Running; i++)

@@ -7,32 +7,46 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.TestKit.Services.Ledger;
 
-/// <summary>A database as an older version left it, with a row in every table that it had; then brought up to date.</summary>
+/// <summary>A database as an older version left it, with a row in every table, then migrated.</summary>
 internal static class OldLedger
 {
-    /// <summary>Versions before the present one.</summary>
+    private const string Plan =
+        """
+        {"name":"a","kind":"noop","device":"cpu","options":{},"needs":[],"inputs":[],
+        "retry":{"attempts":3,"backoff":"00:00:01"},"priority":3}
+        """;
+
+    /// <summary>Every version but the newest.</summary>
     public static TheoryData<int> Versions => [.. Enumerable.Range(1, Newest - 1)];
 
-    public static int Newest => typeof(OrchestratorOptions).Assembly.GetManifestResourceNames().Count(n => n.StartsWith("migrations/", StringComparison.Ordinal));
+    public static int Newest =>
+        typeof(OrchestratorOptions).Assembly.GetManifestResourceNames().Count(n => n.StartsWith("migrations/", StringComparison.Ordinal));
 
-    /// <summary>Writes rows under the old schema, migrates, and finds every one of them.</summary>
+    /// <summary>Writes rows under the old schema, migrates, and checks that every one is still there.</summary>
     public static async Task MigrateAsync(LedgerDatabase database, int version)
     {
         var run = Guid.Parse("0199c2f4-0000-7000-8000-000000000001");
         await Migrator.MigrateAsync(database, default, version);
         await database.WriteAsync(async transaction =>
         {
-            await transaction.ExecuteAsync("insert into run (id, name, file_name, pipeline, parameters, state, open_steps, created_at) values (@run, 'old', 'old.yaml', 'name: old', '{}', 'running', 1, 5)", new { run = run.ToString() });
+            await transaction.ExecuteAsync(
+                "insert into run (id, name, file_name, pipeline, parameters, state, open_steps, created_at) values (@run, 'old', "
+                    + "'old.yaml', 'name: old', '{}', 'running', 1, 5)",
+                new { run = run.ToString() });
             await transaction.ExecuteAsync(
                 """
                 insert into step (run_id, name, position, kind, device, priority, run_created_at, plan, state, waiting_on, attempt, message)
                 values (@run, 'a', 0, 'noop', 'cpu', 3, 5, @plan, 'ready', 0, 2, 'kept')
-                """, new { run = run.ToString(), plan = """{"name":"a","kind":"noop","device":"cpu","options":{},"needs":[],"inputs":[],"retry":{"attempts":3,"backoff":"00:00:01"},"priority":3}""" });
+                """, new { run = run.ToString(), plan = Plan });
             await transaction.ExecuteAsync("insert into step_need (run_id, name, needs) values (@run, 'b', 'a')", new { run = run.ToString() });
             await transaction.ExecuteAsync("insert into outbox (destination, type, body, not_before) values ('', 'RunStateChanged', '{}', 7)");
-            await transaction.ExecuteAsync("insert into stage (kind, device, version, numerics_class, schema, first_seen_at, advertised_at) values ('noop', 'cpu', '1', 'any', '{}', 1, 2)");
-            await transaction.ExecuteAsync("insert into event (run_id, at, type, step, body) values (@run, 6, 'RunStateChanged', '', '{}')", new { run = run.ToString() });
-            await transaction.ExecuteAsync("insert into api_key (hash, name, role, created_at) values (@hash, 'ci', 'submitter', 8)", new { hash = Digest.Of("key"u8).Hex });
+            await transaction.ExecuteAsync(
+                "insert into stage (kind, device, version, numerics_class, schema, first_seen_at, advertised_at) values ('noop', 'cpu', "
+                    + "'1', 'any', '{}', 1, 2)");
+            await transaction.ExecuteAsync(
+                "insert into event (run_id, at, type, step, body) values (@run, 6, 'RunStateChanged', '', '{}')", new { run = run.ToString() });
+            await transaction.ExecuteAsync(
+                "insert into api_key (hash, name, role, created_at) values (@hash, 'ci', 'submitter', 8)", new { hash = Digest.Of("key"u8).Hex });
             return 0;
         }, default);
 

@@ -14,7 +14,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Espalier.TestKit.Services.Registry;
 
-/// <summary>The registry as its process runs it, on a port of its own, with a database and a store in a folder of its own. Only the keys are a list instead of the orchestrator's.</summary>
+/// <summary>
+/// The registry as its process runs it, with its own port, database and store. Only its keys are a fixed list instead of
+/// the orchestrator's.
+/// </summary>
 public sealed class RegistryServer : IAsyncDisposable
 {
     public const string Viewer = "key-of-a-viewer", Submitter = "key-of-a-submitter", Promoter = "key-of-a-promoter", Admin = "key-of-an-admin";
@@ -31,7 +34,8 @@ public sealed class RegistryServer : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
 
-    public static async Task<RegistryServer> StartAsync(Action<RegistryOptions>? configure = null, TimeProvider? time = null, Action<IServiceCollection>? services = null)
+    public static async Task<RegistryServer> StartAsync(
+        Action<RegistryOptions>? configure = null, TimeProvider? time = null, Action<IServiceCollection>? services = null)
     {
         var folder = Directory.CreateTempSubdirectory("espalier-registry");
         var options = new RegistryOptions { Database = $"Data Source={Path.Combine(folder.FullName, "registry.db")}", AllowPrivateWebhooks = true };
@@ -43,16 +47,22 @@ public sealed class RegistryServer : IAsyncDisposable
             builder.Services.AddSingleton(time);
         builder.Services.AddRegistry(options).AddModelsApi().AddPortal().AddSingleton<KeyGuesses>()
             .AddSingleton<IApiKeys>(new ListedKeys())
-            .AddSingleton(new ArtifactStore(new FileBlobStore(Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, Time = time ?? TimeProvider.System })));
+            .AddSingleton(
+                new ArtifactStore(
+                    new FileBlobStore(
+                        Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, Time = time ?? TimeProvider.System })));
         services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapPortal();
         app.MapModelsApi();
         await app.StartAsync();
-        return new RegistryServer(app, folder) { Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+        return new RegistryServer(app, folder)
+        {
+            Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()),
+        };
     }
 
-    /// <summary>A client with a key; null has none.</summary>
+    /// <summary>A client with a key, or without one for null.</summary>
     public HttpClient Client(string? key = Admin)
     {
         var client = new HttpClient { BaseAddress = Address };
@@ -72,7 +82,10 @@ public sealed class RegistryServer : IAsyncDisposable
     {
         private static readonly Dictionary<string, ApiCaller> Known = new()
         {
-            [Viewer] = new("vera", ApiRole.Viewer), [Submitter] = new("sam", ApiRole.Submitter), [Promoter] = new("paula", ApiRole.Promoter), [Admin] = new("ada", ApiRole.Admin),
+            [Viewer] = new("vera", ApiRole.Viewer),
+            [Submitter] = new("sam", ApiRole.Submitter),
+            [Promoter] = new("paula", ApiRole.Promoter),
+            [Admin] = new("ada", ApiRole.Admin),
         };
 
         public Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken) => Task.FromResult(Known.GetValueOrDefault(key)?.Role);

@@ -1,8 +1,12 @@
 using System.Globalization;
+using Espalier.Study;
 
-namespace Espalier.Cli.Reports.Growth;
+namespace Espalier.Cli.Reports;
 
-/// <summary>Held-out loss against training seconds and against FLOPs: a point per arm, a bar from its best to its worst seed, a line through the budgets of one recipe.</summary>
+/// <summary>
+/// Held-out loss against training seconds and against FLOPs: a point per arm, a bar from its best to its worst seed, a line
+/// through the budgets of one recipe.
+/// </summary>
 internal static class StudyPlot
 {
     private const double Width = 980, Height = 430, Top = 28, Bottom = 46, PanelWidth = 350, Legend = 800;
@@ -27,30 +31,35 @@ internal static class StudyPlot
         DrawPanel(svg, series, Lefts[1], "training FLOPs, ancestors included", a => a.Operations, m => m.Operations, Y);
         foreach (var tick in Ticks(low, high))
             foreach (var left in Lefts)
-                svg.Line(left, Y(tick), left + PanelWidth, Y(tick), "grid").Text(left - 5, Y(tick) + 4, tick.ToString("0.###", CultureInfo.InvariantCulture), "axis", "end");
+                svg.Line(left, Y(tick), left + PanelWidth, Y(tick), "grid")
+                    .Text(left - 5, Y(tick) + 4, tick.ToString("0.###", CultureInfo.InvariantCulture), "axis", "end");
         svg.Text(Lefts[0], Top - 10, "held-out loss, nats per token", "axis");
         for (var i = 0; i < series.Count; i++)
             svg.Rectangle(Legend, Top + i * 18, 10, 10, $"fill=\"{Colors[i % Colors.Length]}\"").Text(Legend + 15, Top + 9 + i * 18, series[i].Key, "label");
         return svg.ToString();
     }
 
-    /// <summary>The same as a file of its own.</summary>
+    /// <summary>The plot as a stand-alone SVG file.</summary>
     public static string File(GrowthStudy study)
     {
         var drawing = Draw(study);
         var body = drawing.IndexOf('>', StringComparison.Ordinal) + 1; // the attributes hold no '>': they are escaped
         return drawing[..body].Replace("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", StringComparison.Ordinal)
-            + "<style>text{font:11px sans-serif;fill:#1d2b26}.axis{fill:#5d6b66}.grid{stroke:#d9dfdb}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
+            + "<style>text{font:11px sans-serif;fill:#1d2b26}.axis{fill:#5d6b66}.grid{stroke:#d9dfdb}</style><rect "
+                + "width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
             + drawing[body..];
     }
 
-    private static void DrawPanel(Svg svg, List<IGrouping<string, StudyArm>> series, double left, string label, Func<StudyArm, double> ofArm, Func<StudyModel, double> ofModel, Func<double, double> y)
+    private static void DrawPanel(
+        Svg svg, List<IGrouping<string, StudyArm>> series, double left, string label, Func<StudyArm, double> ofArm, Func<StudyModel, double> ofModel,
+        Func<double, double> y)
     {
         var spent = series.SelectMany(s => s).SelectMany(a => a.Models).Select(ofModel).ToList();
         var (first, last) = (spent.Min() * 0.9, spent.Max() * 1.04);
         double X(double value) => left + (value - first) / (last - first) * PanelWidth;
         foreach (var tick in Ticks(first, last))
-            svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid").Text(X(tick), Height - Bottom + 15, tick.ToString(tick >= 1e6 ? "0.##e+0" : "0.##", CultureInfo.InvariantCulture), "axis", "middle");
+            svg.Line(X(tick), Top, X(tick), Height - Bottom, "grid")
+                .Text(X(tick), Height - Bottom + 15, tick.ToString(tick >= 1e6 ? "0.##e+0" : "0.##", CultureInfo.InvariantCulture), "axis", "middle");
         svg.Text(left + PanelWidth / 2, Height - 8, label, "axis", "middle");
         for (var i = 0; i < series.Count; i++)
         {
@@ -62,7 +71,9 @@ internal static class StudyPlot
             {
                 var (best, worst) = (arm.Models.Min(m => m.Loss), arm.Models.Max(m => m.Loss));
                 svg.Polyline([(X(ofArm(arm)), y(best)), (X(ofArm(arm)), y(worst))], color)
-                    .Rectangle(X(ofArm(arm)) - 3, y(arm.Loss) - 3, 6, 6, $"fill=\"{color}\"", string.Create(CultureInfo.InvariantCulture, $"{arm.Name}: {arm.Loss:0.0000} after {arm.Seconds:0} s"));
+                    .Rectangle(
+                        X(ofArm(arm)) - 3, y(arm.Loss) - 3, 6, 6, $"fill=\"{color}\"",
+                        string.Create(CultureInfo.InvariantCulture, $"{arm.Name}: {arm.Loss:0.0000} after {arm.Seconds:0} s"));
             }
         }
     }

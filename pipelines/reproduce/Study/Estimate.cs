@@ -1,12 +1,12 @@
-namespace Espalier.Cli.Reports.Growth;
+namespace Espalier.Study;
 
-/// <summary>A number with its 95 % interval over seeds; no bounds where few seeds or a vague denominator allow none.</summary>
-internal readonly record struct Estimate(double Value, double? Low, double? High)
+/// <summary>A number with its 95 % interval over seeds; without bounds where there is one seed only or the denominator may be 0.</summary>
+public readonly record struct Estimate(double Value, double? Low, double? High)
 {
     // Quantiles 0.975 of Student's t for 1, 2, ... degrees of freedom; beyond them the normal one is near enough.
     private static readonly double[] Quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131];
 
-    /// <summary>Whether the interval does not hold 0.</summary>
+    /// <summary>Whether the interval excludes 0.</summary>
     public bool IsClear => Low > 0 || High < 0;
 
     /// <summary>The mean of differences that are paired by seed.</summary>

@@ -1,16 +1,17 @@
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Study;
 
-namespace Espalier.Cli.Reports.Growth;
+namespace Espalier.Cli.Reports;
 
-/// <summary>Follows each scored model of a run back to its beginning.</summary>
+/// <summary>The scored models of a run as a study sees them, each followed back to its first training step.</summary>
 internal static class StudyModels
 {
     private const double OperationsPerWeight = 6;
 
     /// <summary>The models, in pipeline order.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="rows">What is known of its models.</param>
+    /// <param name="rows">Its models with their numbers.</param>
     /// <param name="active">Active weights during each training step, by step.</param>
     public static IReadOnlyList<StudyModel> Of(RunSummary run, IReadOnlyList<ModelRow> rows, IReadOnlyDictionary<string, double> active)
     {

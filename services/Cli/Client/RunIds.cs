@@ -1,0 +1,23 @@
+using Espalier.Contracts;
+
+namespace Espalier.Cli.Client;
+
+/// <summary>Run ids as users type them.</summary>
+internal static class RunIds
+{
+    /// <summary>The one run whose id begins with the text.</summary>
+    /// <exception cref="UserInputException">There is none, or there are several.</exception>
+    public static Guid Choose(string text, IEnumerable<Guid> runs)
+    {
+        if (Guid.TryParse(text, out var id))
+            return id;
+        var wanted = text.Replace("-", "", StringComparison.Ordinal);
+        var found = runs.Where(r => r.ToString("N").StartsWith(wanted, StringComparison.OrdinalIgnoreCase)).ToList();
+        return found switch
+        {
+            [var one] => one,
+            [] => throw new UserInputException($"There is no run '{text}'; see espalier runs."),
+            _ => throw new UserInputException($"'{text}' begins the id of {found.Count} runs; give more digits."),
+        };
+    }
+}
