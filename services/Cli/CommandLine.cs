@@ -3,6 +3,7 @@ using Espalier.Cli.Commands;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Tokenizers;
 
 namespace Espalier.Cli;
 
@@ -51,7 +52,7 @@ internal static class CommandLine
         {
             return Refuse(terminal, isJson, exception.Problems);
         }
-        catch (InvalidModelException exception)
+        catch (Exception exception) when (exception is InvalidModelException or InvalidTokenizerException)
         {
             return Refuse(terminal, isJson, [new Problem("model", 0, 0, exception.Message)]);
         }

@@ -1,6 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Data;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.CptTrainer;
@@ -12,6 +12,7 @@ public static class ServiceCollectionExtensions
     public static IServiceCollection AddCptTrainer(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.AddTorchEngine();
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
         services.AddStageEstimate<TrainEstimate>();

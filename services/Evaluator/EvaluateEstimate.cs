@@ -1,5 +1,7 @@
 using Espalier.Contracts;
-using Espalier.Stages.Estimates;
+using Espalier.Evaluator.Tasks;
+using Espalier.Surgery.Estimates;
+using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;
 
@@ -22,11 +24,12 @@ internal sealed class EvaluateEstimate : IStageEstimate
             throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
         var length = options.Length ?? Math.Min(shortest, DefaultLength);
         var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
-        var atOnce = options.Tasks.Contains(EvaluateOptions.Agreement) ? 2 : 1;
+        var atOnce = options.Tasks.Select(task => MethodCatalog<IEvaluationTask>.Get(task, "tasks").ModelsAtOnce).DefaultIfEmpty(1).Max();
         return new StepEstimate
         {
             NewBytes = ReportBytes,
-            MemoryBytes = MemoryEstimate.Process + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
+            MemoryBytes = MemoryEstimate.Process
+                + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
             Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
         };
     }

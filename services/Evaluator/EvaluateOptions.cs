@@ -5,21 +5,6 @@ namespace Espalier.Evaluator;
 /// <summary>Options of the stage <c>evaluate</c>.</summary>
 public sealed record EvaluateOptions
 {
-    /// <summary>Task: loss per token, perplexity, bits per byte.</summary>
-    public const string ValidationLoss = "validation-loss";
-
-    /// <summary>Task: multiple choice by likelihood.</summary>
-    public const string MultipleChoice = "multiple-choice";
-
-    /// <summary>Task: how tokens spread over experts.</summary>
-    public const string Routing = "routing";
-
-    /// <summary>Task: raw logits and expert choices of given tokens.</summary>
-    public const string Logits = "logits";
-
-    /// <summary>Task: divergence of the predictions from those of a reference model, and how often both choose the same token.</summary>
-    public const string Agreement = "agreement";
-
     /// <summary>Computing in 32 bits.</summary>
     public const string Float32 = "fp32";
 
@@ -32,16 +17,18 @@ public sealed record EvaluateOptions
 
     /// <summary>What to measure.</summary>
     /// <value>validation-loss</value>
-    [Option("What to measure.", Choices = [ValidationLoss, MultipleChoice, Routing, Agreement, Logits])]
-    public IReadOnlyList<string> Tasks { get; init; } = [ValidationLoss];
+    [Option("What to measure.", ChoicesOf = typeof(Evaluator.Tasks.IEvaluationTask))]
+    public IReadOnlyList<string> Tasks { get; init; } = [Evaluator.Tasks.ValidationLossTask.TaskName];
 
     /// <summary>Text that no model was trained on.</summary>
-    [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.", Kind = OptionKind.Dataset, Inherit = true)]
+    [Option("Dataset whose held-out documents and multiple-choice items are used; without it that of the nearest training step.",
+        Kind = OptionKind.Dataset, Inherit = true)]
     public string? Data { get; init; }
 
     /// <summary>Which documents of the dataset.</summary>
     /// <value>held-out</value>
-    [Option("Which documents: held-out; validation, if results may not be looked at yet; all, for text that no model here was trained on.", Choices = ["held-out", "validation", "all"])]
+    [Option("Which documents: held-out; validation, if results may not be looked at yet; all, for text that no model here was trained on.",
+        Choices = ["held-out", "validation", "all"])]
     public string Split { get; init; } = "held-out";
 
     /// <summary>Tokens of a window.</summary>
@@ -54,15 +41,15 @@ public sealed record EvaluateOptions
     [Option("Windows that run at once; changes memory and speed.", Min = 1, Max = 4096)]
     public int Batch { get; init; } = 8;
 
-    /// <summary>Most documents.</summary>
+    /// <summary>Largest number of documents.</summary>
     [Option("Most documents, taken from the domains in turn.", Kind = OptionKind.Count, Min = 1)]
     public long? MaxDocuments { get; init; }
 
-    /// <summary>Most tokens.</summary>
+    /// <summary>Largest number of tokens.</summary>
     [Option("Most tokens, counted with the first model's tokenizer; the last document is cut.", Kind = OptionKind.Count, Min = 1)]
     public long? MaxTokens { get; init; }
 
-    /// <summary>Most multiple-choice items of each set.</summary>
+    /// <summary>Largest number of multiple-choice items of each set.</summary>
     [Option("Most multiple-choice items of each set.", Kind = OptionKind.Count, Min = 1)]
     public long? Items { get; init; }
 
@@ -77,7 +64,8 @@ public sealed record EvaluateOptions
 
     /// <summary>Model that the task agreement compares with.</summary>
     /// <value>the baseline, else the first model</value>
-    [Option("Step whose model the task agreement compares the others with, usually the one before compression; the baseline, else the first model, when left out.")]
+    [Option("Step whose model the task agreement compares the others with, usually the one before compression; "
+        + "the baseline, else the first model, when left out.")]
     public string? Reference { get; init; }
 
     /// <summary>Coverage of intervals.</summary>
@@ -85,7 +73,7 @@ public sealed record EvaluateOptions
     [Option("Confidence of the intervals.", Min = 0.5, Max = 0.9999)]
     public double Confidence { get; init; } = 0.95;
 
-    /// <summary>Bootstrap draws.</summary>
+    /// <summary>Number of bootstrap draws.</summary>
     /// <value>10000</value>
     [Option("Bootstrap draws behind the intervals.", Min = 100, Max = 1_000_000)]
     public int Resamples { get; init; } = 10_000;

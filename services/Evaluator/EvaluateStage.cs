@@ -1,16 +1,17 @@
-using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 using Espalier.Stages;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
+using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;
 
 /// <summary>
 /// Measures any number of models on the same text. Each (model, pass) result is stored as a blob that the cursor names, so a killed
-/// evaluation goes on with the next one; one model's weights are in memory at a time.
+/// evaluation resumes with the next one; one model's weights are in memory at a time.
 /// </summary>
 public sealed class EvaluateStage : IStage
 {
@@ -31,36 +32,58 @@ public sealed class EvaluateStage : IStage
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<EvaluateOptions>();
+        var tasks = FindTasks(options);
         var models = await OpenModelsAsync(context, options, cancellationToken).ConfigureAwait(false);
-        var material = await MaterialAsync(context, options, models, cancellationToken).ConfigureAwait(false);
-        var finished = await FinishedPasses.LoadAsync(context, cancellationToken).ConfigureAwait(false);
-        var results = new List<ModelResult>(models.Count);
-        using var reference = FindReference(options, models);
-        foreach (var model in models)
-        {
-            using (model)
-            {
-                results.Add(new ModelResult(model)
-                {
-                    Corpus = material.Text is not { } text || !NeedsCorpus(options) ? null : await finished.GetAsync(
-                        $"{model.Step}/corpus", () => CorpusPass.Run(context, model, text, options, material.Length, cancellationToken), cancellationToken).ConfigureAwait(false),
-                    Agreement = reference is null || model == reference ? null : await finished.GetAsync(
-                        $"{model.Step}/agreement", () => AgreementPass.Run(context, reference, model, material.Text!, options, material.Length, cancellationToken), cancellationToken).ConfigureAwait(false),
-                    Choices = material.Items is not { } items ? null : await finished.GetAsync(
-                        $"{model.Step}/multiple-choice", () => MultipleChoiceTask.Run(context, model, items, options, cancellationToken), cancellationToken).ConfigureAwait(false),
-                    Logits = material.Tokens is { } tokens ? LogitsTask.Run(model, tokens) : null,
-                });
-            }
-        }
+        foreach (var task in tasks)
+            task.Check(options, models);
+        var material = await MaterialAsync(context, options, tasks, models, cancellationToken).ConfigureAwait(false);
+        var found = await MeasureAsync(context, options, tasks, models, material, cancellationToken).ConfigureAwait(false);
         var xz = material.Text is { } corpus && options.Xz
             ? await XzCompressor.MeasureAsync(corpus, cancellationToken).ConfigureAwait(false)
             : null;
-        var report = EvaluationReport.Build(options, material, results, reference?.Step, xz);
+        var reports = tasks.Select((task, t) => NamedReport.Of(task, new TaskResults(options, material, models, [.. found.Select(ofModel => ofModel[t])])))
+            .ToList();
+        var report = EvaluationReport.Build(options, material, models, reports, xz);
         return new StageResult
         {
-            Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Report] = await ReportWriter.WriteAsync(context, report, results, cancellationToken).ConfigureAwait(false) },
-            Metrics = ReportMetrics.Of(report),
+            Outputs = new Dictionary<string, ManifestRef>
+            {
+                [OutputNames.Report] = await ReportWriter.WriteAsync(context, report, models, reports, cancellationToken).ConfigureAwait(false),
+            },
+            Metrics = report.Metrics,
         };
+    }
+
+    private static List<IEvaluationTask> FindTasks(EvaluateOptions options) => options.Tasks.Count == 0
+        ? throw new UserInputException($"'tasks' is empty: name one or more of {string.Join(", ", MethodCatalog<IEvaluationTask>.Names)}.")
+        : [.. options.Tasks.Distinct().Order(StringComparer.Ordinal).Select(name => MethodCatalog<IEvaluationTask>.Get(name, "tasks"))];
+
+    // What every task found, model by model.
+    private static async Task<List<object?[]>> MeasureAsync(
+        StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models,
+        EvaluationMaterial material, CancellationToken cancellationToken)
+    {
+        var finished = await FinishedPasses.LoadAsync(context, cancellationToken).ConfigureAwait(false);
+        var found = new List<object?[]>(models.Count);
+        try
+        {
+            foreach (var model in models)
+            {
+                using (model)
+                {
+                    var measurement = new ModelMeasurement(context, options, material, models, model, finished);
+                    var ofModel = new object?[tasks.Count];
+                    for (var task = 0; task < tasks.Count; task++)
+                        ofModel[task] = await tasks[task].MeasureAsync(measurement, cancellationToken).ConfigureAwait(false);
+                    found.Add(ofModel);
+                }
+            }
+        }
+        finally
+        {
+            models.ForEach(model => model.Dispose()); // a task may have loaded others than the one whose turn it was
+        }
+        return found;
     }
 
     private static async Task<List<ModelUnderTest>> OpenModelsAsync(StageContext context, EvaluateOptions options, CancellationToken cancellationToken)
@@ -71,30 +94,16 @@ public sealed class EvaluateStage : IStage
         if (models.Count == 0)
             throw new UserInputException($"Step '{context.Step.Name}' needs a model: name the steps that make models in 'needs'.");
         if (options.Baseline is { } baseline && models.TrueForAll(model => model.Step != baseline))
-            throw new UserInputException($"'baseline' is '{baseline}'; the models of step '{context.Step.Name}' come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
+            throw new UserInputException(
+                $"'baseline' is '{baseline}'; the models of step '{context.Step.Name}' come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
         return models;
     }
 
-    private static bool NeedsCorpus(EvaluateOptions options) => options.Tasks.Contains(EvaluateOptions.ValidationLoss) || options.Tasks.Contains(EvaluateOptions.Routing);
-
-    private static ModelUnderTest? FindReference(EvaluateOptions options, List<ModelUnderTest> models)
-    {
-        if (!options.Tasks.Contains(EvaluateOptions.Agreement))
-            return null;
-        if (models.Count < 2)
-            throw new UserInputException("The task 'agreement' compares models with a reference: name at least two models, the reference first or in 'reference'.");
-        var name = options.Reference ?? options.Baseline ?? models[0].Step;
-        return models.Find(model => model.Step == name)
-            ?? throw new UserInputException($"'reference' is '{name}'; the models come from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}.");
-    }
-
     private static async Task<EvaluationMaterial> MaterialAsync(
-        StageContext context, EvaluateOptions options, IReadOnlyList<ModelUnderTest> models, CancellationToken cancellationToken)
+        StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models, CancellationToken cancellationToken)
     {
-        if (options.Tasks.Count == 0)
-            throw new UserInputException("'tasks' is empty: name validation-loss, multiple-choice, routing, agreement or logits.");
-        var needsText = NeedsCorpus(options) || options.Tasks.Contains(EvaluateOptions.Agreement);
-        var needsItems = options.Tasks.Contains(EvaluateOptions.MultipleChoice);
+        var needs = tasks.Aggregate(EvaluationNeeds.None, (all, task) => all | task.Needs);
+        var (needsText, needsItems) = (needs.HasFlag(EvaluationNeeds.Documents), needs.HasFlag(EvaluationNeeds.MultipleChoice));
         var length = EvaluationMaterial.ChooseLength(options.Length, models);
         var dataset = needsText || needsItems
             ? await TextDataset.OpenAsync(context.Artifacts, context.Dataset(), cancellationToken).ConfigureAwait(false)
@@ -103,10 +112,10 @@ public sealed class EvaluateStage : IStage
         {
             Length = length,
             Text = needsText
-                ? (await DatasetText.ReadAsync(dataset!, options.Split, cancellationToken).ConfigureAwait(false)).Take(options.MaxDocuments, options.MaxTokens, models[0].Tokenizer)
+                ? (await DatasetText.ReadAsync(dataset!, options.Split, cancellationToken).ConfigureAwait(false))
+                    .Take(options.MaxDocuments, options.MaxTokens, models[0].Tokenizer)
                 : null,
             Items = needsItems ? await DatasetText.ReadChoicesAsync(dataset!, options.Items, cancellationToken).ConfigureAwait(false) : null,
-            Tokens = options.Tasks.Contains(EvaluateOptions.Logits) ? LogitsTask.Check(options.Tokens, models) : null,
         };
     }
 }

@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Evaluator;
@@ -8,5 +9,6 @@ namespace Espalier.Evaluator;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
-    public static IServiceCollection AddEvaluator(this IServiceCollection services) => services.AddSingleton<IStage, EvaluateStage>().AddStageEstimate<EvaluateEstimate>();
+    public static IServiceCollection AddEvaluator(this IServiceCollection services) =>
+        services.AddTorchEngine().AddSingleton<IStage, EvaluateStage>().AddStageEstimate<EvaluateEstimate>();
 }

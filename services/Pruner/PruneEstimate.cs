@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Pruner.Methods;
-using Espalier.Pruner.Selecting;
-using Espalier.Stages.Estimates;
+using Espalier.Pruner.ExpertSelection;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Pruner;
@@ -20,7 +20,8 @@ internal sealed class PruneEstimate : IStageEstimate
         var isExpert = granularity == Granularity.Expert;
         var after = isExpert
             ? source.Config with { Experts = UnitSelection.CountExperts(source.Config, options.Ratio) }
-            : source.Config with { ExpertSize = options.Scope == PruneScope.Global ? source.Config.ExpertSize : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf) };
+            : source.Config with { ExpertSize = options.Scope == PruneScope.Global ? source.Config.ExpertSize
+                : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf) };
         var pruned = ModelHeader.Of(after, source.HasRouterBias, source.HasSelectionBias);
         var experts = (long)after.SparseLayers.Count * after.Experts * pruned.ExpertBytes;
         var fresh = options.Ratio == 0 ? 0 : isExpert ? pruned.RouterBytes : experts;
@@ -31,7 +32,8 @@ internal sealed class PruneEstimate : IStageEstimate
             SharedBytes = pruned.SizeBytes - fresh,
             MemoryBytes = MemoryEstimate.Process + CalibrationBytes(options, method, source),
             Operations = method.Need == CalibrationNeed.None || options.Calibration is null ? 0
-                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * options.Calibration.Samples * options.Calibration.Length,
+                : (method.Need == CalibrationNeed.Gradients ? 8.0
+                    : 2.0) * source.Config.ActiveParameters * options.Calibration.Samples * options.Calibration.Length,
         };
     }
 

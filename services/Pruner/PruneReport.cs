@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
-using Espalier.Pruner.Selecting;
-using Espalier.Stages.Surgery;
+using Espalier.Pruner.ExpertSelection;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner;
 

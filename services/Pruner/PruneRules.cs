@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Methods;
+using Espalier.Stages.Methods;
 
 namespace Espalier.Pruner;
 
@@ -12,23 +13,29 @@ public static class PruneRules
     public static Granularity Check(PruneOptions options, IPruningMethod method, ModelConfig config)
     {
         if (!config.IsMixture)
-            throw new UserInputException([new Problem("prune", 0, 0, $"the model is dense ({config.Family}) and has no experts to take away. Make experts of its feed-forward layers first: upcycle with method sparse.")]);
+            throw new UserInputException([new Problem("prune", 0, 0, $"the model is dense ({config.Family}) and has no experts to take away. "
+                + "Make experts of its feed-forward layers first: upcycle with method sparse.")]);
         var granularity = options.Granularity ?? method.Granularities[0];
         var problems = new List<string>();
         if (!method.Granularities.Contains(granularity))
-            problems.Add($"granularity: {method.Name} ranks {Words(method.Granularities)}, not {Word(granularity)}. Change 'granularity', or use {(granularity == Granularity.Neuron ? "heapr or random" : "frequency or random")}.");
+            problems.Add($"granularity: {method.Name} ranks {Words(method.Granularities)}, not {Word(granularity)}. "
+                + $"Change 'granularity', or use {string.Join(" or ", MethodCatalog<IPruningMethod>.All.Where(m => m.Granularities.Contains(granularity)).Select(m => m.Name))}.");
         if (method.Need != CalibrationNeed.None && options.Calibration?.Data is null && options.Ratio > 0)
             problems.Add($"calibration: {method.Name} needs text: add calibration: {{ data: corpus:NAME or file:PATH }}, or use method random.");
         if (options.ProtectSuperExperts && options.Calibration?.Data is null)
             problems.Add("protect-super-experts: they are found on text: add calibration: { data: corpus:NAME or file:PATH }.");
         if (options.ProtectSuperExperts && granularity == Granularity.Neuron && options.Scope == PruneScope.Uniform)
-            problems.Add("protect-super-experts: with scope uniform every expert gives up the same number of neurons, so none can stay whole. Use scope global, or granularity expert.");
+            problems.Add("protect-super-experts: with scope uniform every expert gives up the same number of neurons, so none can stay whole. "
+                + "Use scope global, or granularity expert.");
         if (options.Scope == PruneScope.Global && granularity == Granularity.Expert)
-            problems.Add("scope: layers must keep the same number of experts, so whole experts cannot compete across layers. Use scope uniform, or granularity neuron.");
+            problems.Add("scope: layers must keep the same number of experts, so whole experts cannot compete across layers. "
+                + "Use scope uniform, or granularity neuron.");
         if (config.Quantization is not null && granularity == Granularity.Neuron)
-            problems.Add("this model's weights are packed, and neurons cannot be cut out of packed groups. Prune the model it was quantized from, then quantize again.");
+            problems.Add("this model's weights are packed, and neurons cannot be cut out of packed groups. "
+                + "Prune the model it was quantized from, then quantize again.");
         if (config.ExpertGroups > 1 && granularity == Granularity.Expert && options.Ratio > 0)
-            problems.Add($"granularity: tokens choose among {config.ExpertGroups} groups of neighbouring experts (n_group), which must stay equal, so whole experts cannot go. Use granularity neuron, with method heapr or random.");
+            problems.Add($"granularity: tokens choose among {config.ExpertGroups} groups of neighbouring experts (n_group), which must stay equal, so "
+                + "whole experts cannot go. Use granularity neuron, with method heapr or random.");
         return problems.Count == 0
             ? granularity
             : throw new UserInputException([.. problems.Select(p => new Problem("prune", 0, 0, p))]);

@@ -4,11 +4,12 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
-using Espalier.Pruner.Selecting;
+using Espalier.Pruner.ExpertSelection;
 using Espalier.Pruner.Slicing;
 using Espalier.Stages;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner;
 
@@ -40,7 +41,10 @@ public sealed class PruneStage : IStage
         var need = PruneRules.NeedOf(options, method);
         var all = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
         var sums = config.SparseLayers.Select(layer => all[layer]).ToList(); // from here on by place among the MoE layers
-        var scores = config.SparseLayers.Zip(sums, (layer, seen) => method.Score(seen, new ScoreRequest(layer, granularity, options.Seed, context.Options))).ToList();
+        var scores = config.SparseLayers.Zip(sums, (layer, seen) => Score(method, seen, new ScoreRequest(layer, granularity, options.Seed, context.Options)
+        {
+            Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
+        })).ToList();
         var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
         RefuseTooMany([.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))], granularity, count);
         var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
@@ -51,14 +55,15 @@ public sealed class PruneStage : IStage
             context.Artifacts, kept, width, context.Step.Key,
             done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
-        var report = new PruneReport(options, granularity, config, after.Config, kept) 
+        var report = new PruneReport(options, granularity, config, after.Config, kept)
         {
             Sums = need == CalibrationNeed.None ? [] : all,
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
         if (metrics["unrouted-experts"] > 0)
-            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. More calibration samples give better scores.");
+            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. "
+                + "More calibration samples give better scores.");
         var reportRef = await SurgeryReport.PublishAsync(
             context.Artifacts,
             new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics), ["scores.json"] = ScoresJson(scores) },
@@ -71,7 +76,20 @@ public sealed class PruneStage : IStage
         };
     }
 
-    private static IReadOnlyList<KeptUnits> Keep(PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
+    private static double[] Score(IPruningMethod method, LayerSums sums, ScoreRequest request)
+    {
+        try
+        {
+            return method.Score(sums, request);
+        }
+        catch (InvalidModelException e)
+        {
+            throw new UserInputException($"The source model cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static IReadOnlyList<KeptUnits> Keep(
+        PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
         granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
         : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
         : UnitSelection.KeepNeurons(scores, config.Experts, count);
@@ -79,7 +97,8 @@ public sealed class PruneStage : IStage
     private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> superExperts, Granularity granularity, int count)
     {
         if (granularity == Granularity.Expert && superExperts.CountBy(e => e.Layer).FirstOrDefault(l => l.Value > count) is { Value: > 0 } layer)
-            throw new UserInputException($"protect-super-experts: layer {layer.Key} has {layer.Value} super experts, and only {count} experts would stay. Lower 'ratio'.");
+            throw new UserInputException(
+                $"protect-super-experts: layer {layer.Key} has {layer.Value} super experts, and only {count} experts would stay. Lower 'ratio'.");
     }
 
     // The widest expert, up to the next multiple: the others are filled up with zero neurons.

@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Pruner;
@@ -8,5 +9,6 @@ namespace Espalier.Pruner;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>prune</c>.</summary>
-    public static IServiceCollection AddPruner(this IServiceCollection services) => services.AddSingleton<IStage, PruneStage>().AddStageEstimate<PruneEstimate>();
+    public static IServiceCollection AddPruner(this IServiceCollection services) =>
+        services.AddTorchEngine().AddSingleton<IStage, PruneStage>().AddStageEstimate<PruneEstimate>();
 }

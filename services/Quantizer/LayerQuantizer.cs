@@ -27,14 +27,14 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
         return record;
     }
 
-    private (IReadOnlyList<PackedTensor> Packed, MatrixRecord Record) Quantize(string name, HessianCollector? collector)
+    private (IReadOnlyList<StoredTensor> Packed, MatrixRecord Record) Quantize(string name, HessianCollector? collector)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var stored = Read(name);
         var matrix = new MatrixToQuantize(name, stored.to(float32), stored.dtype, collector?.Find(name));
         var quantized = work.Method.Quantize(matrix, work.Scheme, context);
-        return (PackedMatrix.Pack(quantized, work.Scheme, stored.dtype), quantized.Record);
+        return (CodedTensors.Of(quantized, work, stored.dtype), quantized.Record);
     }
 
     private Tensor Read(string name)
@@ -43,7 +43,8 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
             throw new UserInputException($"The model lacks tensor '{name}', which its config.json calls for.");
         var stored = work.Weights.Read(name);
         if (stored.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16) || stored.dim() != 2)
-            throw new UserInputException($"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
+            throw new UserInputException(
+                $"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
         QuantizationWork.RefuseNonFinite(name, stored);
         return stored;
     }

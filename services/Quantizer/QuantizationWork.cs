@@ -3,10 +3,11 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
+using Espalier.Modeling.WeightFormats;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
 using static TorchSharp.torch;
 
@@ -20,6 +21,7 @@ internal sealed record QuantizationWork
 
     public required QuantizeOptions Options { get; init; }
     public required QuantizationScheme Scheme { get; init; }
+    public required IWeightFormat Format { get; init; }
     public required IQuantizationMethod Method { get; init; }
     public required CheckpointReader Source { get; init; }
     public required ModelConfig Config { get; init; }
@@ -28,8 +30,15 @@ internal sealed record QuantizationWork
     /// <summary>The source's tensors.</summary>
     public IWeightSource Weights => new StoredWeights(Source);
 
-    /// <summary>The configuration of the result.</summary>
-    public ModelConfig QuantizedConfig => QuantizationConfig.Of(Config, Scheme);
+    /// <summary>The configuration that the result's weights are read with.</summary>
+    public ModelConfig QuantizedConfig => Config with { Quantization = Scheme.In(Format) };
+
+    /// <summary>The result's configuration as it is written: with the modules that keep their weights.</summary>
+    /// <param name="reordersColumns">Whether the method visited columns in another order.</param>
+    public ModelConfig FinalConfig(bool reordersColumns) => Config with
+    {
+        Quantization = Scheme.In(Format) with { KeptModules = Targets.IgnoredModules(), ReordersColumns = reordersColumns },
+    };
 
     /// <summary>Embedding, last norm and head, and layers that are not run.</summary>
     public IEnumerable<string> NamesOutsideLayers =>
@@ -39,10 +48,7 @@ internal sealed record QuantizationWork
     public static QuantizationWork Prepare(StageContext context, CheckpointReader source)
     {
         var options = context.ReadOptions<QuantizeOptions>();
-        if (options.Bits is not (4 or 8))
-            throw new UserInputException($"'bits' is {options.Bits}; weights are stored in 4 or 8 bits.");
-        if (options.GroupSize is 0 or 1)
-            throw new UserInputException($"'group-size' is {options.GroupSize}; give 2 or more columns, or -1 for one scale per output channel.");
+        var (format, scheme) = ReadScheme(options);
         if (!source.HasFile(ConfigFile))
             throw new UserInputException($"The model {source.Root.Short} has no {ConfigFile}.");
         var config = ModelConfig.Parse(source.ReadFile(ConfigFile));
@@ -51,17 +57,33 @@ internal sealed record QuantizationWork
         var work = new QuantizationWork
         {
             Options = options,
-            Scheme = new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric),
+            Scheme = scheme,
+            Format = format,
             Method = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method"),
             Source = source,
             Config = config,
             Targets = new TargetMatrices(config, options.Targets),
         };
         work.Targets.CheckFamily();
-        work.Targets.Check(work.Scheme);
+        work.Targets.Check(work.Scheme, work.Format);
         foreach (var name in work.NamesOutsideLayers)
             work.CheckFinite(name);
         return work;
+    }
+
+    /// <summary>Format and scheme that the options name, when they go together.</summary>
+    /// <exception cref="UserInputException">They do not; says what would.</exception>
+    public static (IWeightFormat Format, QuantizationScheme Scheme) ReadScheme(QuantizeOptions options)
+    {
+        var format = WeightFormat.All.FirstOrDefault(format => format.Name == options.Format)
+            ?? throw new UserInputException(
+                $"Option 'format': there is no '{options.Format}'. Choose one of: {string.Join(", ", WeightFormat.All.Select(f => f.Name))}.");
+        if (!format.Bits.Contains(options.Bits))
+            throw new UserInputException($"'bits' is {options.Bits}; weights are stored in {string.Join(" or ", format.Bits)} bits.");
+        if (options.GroupSize is 0 or 1)
+            throw new UserInputException($"'group-size' is {options.GroupSize}; give 2 or more columns, or -1 for one scale per output channel.");
+        var scheme = new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric);
+        return format.Refuse(scheme.In(format)) is { } reason ? throw new UserInputException($"'format' is {format.Name}: {reason}") : (format, scheme);
     }
 
     /// <summary>Refuses a tensor with NaN or infinity by name.</summary>

@@ -2,7 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Quantizer;
@@ -10,24 +10,24 @@ namespace Espalier.Quantizer;
 /// <summary>What quantizing comes to: codes, scales and zero points are new, what keeps its weights is there already.</summary>
 internal sealed class QuantizeEstimate : IStageEstimate
 {
-    private const long ShapeBytes = 16;
-
     public string Kind => StageKinds.Quantize;
 
     public StepEstimate Estimate(EstimateRequest step)
     {
         var options = step.Read<QuantizeOptions>();
         var source = step.Model();
-        var (scheme, config) = (new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric), source.Config);
+        var config = source.Config;
+        var (format, scheme) = QuantizationWork.ReadScheme(options);
+        var quantization = scheme.In(format);
         if (config.Quantization is { } done)
             throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
         var targets = new TargetMatrices(config, options.Targets);
         targets.CheckFamily();
-        targets.Check(scheme);
+        targets.Check(scheme, format);
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
-        var packed = matrices.Sum(m => m.Count * PackedBytes(m.Rows, m.Columns, scheme, source.ElementBytes));
-        var quantized = ModelHeader.Of(config with { Quantization = new WeightQuantization(scheme.Bits, scheme.GroupSize, scheme.Symmetric) }, source.HasRouterBias, source.HasSelectionBias);
+        var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
+        var quantized = ModelHeader.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
         var isCalibrated = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method").Name != RoundToNearest.MethodName;
         return new StepEstimate
@@ -35,7 +35,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
             Model = quantized,
             NewBytes = packed + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
-            MemoryBytes = MemoryEstimate.Process + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
+            MemoryBytes = MemoryEstimate.Process
+                + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
             Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new CalibrationOptions(), config, matrices) : 0,
         };
     }
@@ -61,14 +62,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
         }
         yield return (config.Layers, config.HiddenSize, (long)config.Heads * config.ValueSize);
 
-        IEnumerable<(long, long, long)> Mlp(long count, long inner) => count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
-    }
-
-    private static long PackedBytes(long rows, long columns, QuantizationScheme scheme, int elementBytes)
-    {
-        var groups = scheme.Groups(columns);
-        var zeroPoints = scheme.Symmetric ? 0 : (rows * scheme.Bits + 31) / 32 * 4 * groups;
-        return rows * (columns * scheme.Bits / 8) + rows * groups * elementBytes + zeroPoints + ShapeBytes;
+        IEnumerable<(long, long, long)> Mlp(long count, long inner) =>
+            count == 0 ? [] : [(2 * count, inner, config.HiddenSize), (count, config.HiddenSize, inner)];
     }
 
     // A layer's weights, the stream of all text, what the block's experts saw of it, and one expert's Hessians in float64 with their factors.
@@ -76,7 +71,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
     {
         var stream = 4L * calibration.Samples * calibration.Length * config.HiddenSize;
         var widest = new[] { config.HiddenSize, config.ExpertSize, config.DenseSize, config.SharedSize, config.Heads * config.ValueSize }.Max();
-        return MemoryEstimate.Layer(config) + 2 * stream + MemoryEstimate.Forward(config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
+        return MemoryEstimate.Layer(config) + 2 * stream + MemoryEstimate.Forward(
+            config with { VocabularySize = 1 }, (long)calibration.Batch * calibration.Length, calibration.Length) + 6 * 8L * widest * widest;
     }
 
     // Two passes over the text, the second moments, and a column solver whose work grows with rows x columns^2.

@@ -1,3 +1,4 @@
+using Espalier.Modeling.WeightFormats;
 using Espalier.Pipelines.Options;
 
 namespace Espalier.Quantizer;
@@ -21,7 +22,8 @@ public sealed record QuantizeOptions
 
     /// <summary>How codes are chosen.</summary>
     /// <value>rtn</value>
-    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.", ChoicesOf = typeof(Methods.IQuantizationMethod))]
+    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.",
+        ChoicesOf = typeof(Methods.IQuantizationMethod))]
     public string Method { get; init; } = "rtn";
 
     /// <summary>Bits of a code.</summary>
@@ -39,9 +41,15 @@ public sealed record QuantizeOptions
     [Option("Codes around zero, without zero points.")]
     public bool Symmetric { get; init; } = true;
 
+    /// <summary>How codes are stored.</summary>
+    /// <value>pack-quantized</value>
+    [Option("How codes are stored: pack-quantized is that of compressed-tensors.", ChoicesOf = typeof(IWeightFormat))]
+    public string Format { get; init; } = WeightFormat.Default;
+
     /// <summary>Which matrices get codes.</summary>
     /// <value>linear</value>
-    [Option("linear: attention projections, experts, shared experts and dense layers; experts: routed experts only. Router, norms, embedding and head stay as they are.")]
+    [Option("linear: attention projections, experts, shared experts and dense layers; experts: routed experts only. "
+        + "Router, norms, embedding and head stay as they are.")]
     public QuantizationTargets Targets { get; init; } = QuantizationTargets.Linear;
 
     /// <summary>Share of matrices that may fall back to rounding.</summary>

@@ -8,14 +8,15 @@ using Espalier.Quantizer.Calibration;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
+using Espalier.Tokenizers;
 using Espalier.Modeling.Runtime;
 
 namespace Espalier.Quantizer;
 
 /// <summary>
-/// Stores a model's matrices in 4 or 8 bits. Works layer by layer: what a layer's inputs look like is measured behind the
+/// Stores a model's matrices as codes of few bits. Works layer by layer: what a layer's inputs look like is measured behind the
 /// layers that are quantized already, and the finished layer is a small checkpoint of its own that the cursor names, so a
 /// killed step loses at most one layer and memory is that of one layer.
 /// </summary>
@@ -43,7 +44,7 @@ public sealed class QuantizeStage : IStage
             var parts = await QuantizeLayersAsync(context, work, cancellationToken).ConfigureAwait(false);
             return await AssembleAsync(context, work, parts, cancellationToken).ConfigureAwait(false);
         }
-        catch (InvalidModelException e)
+        catch (Exception e) when (e is InvalidModelException or InvalidTokenizerException)
         {
             throw new UserInputException($"The model of step '{context.Step.Name}' cannot be quantized: {e.Message}", e);
         }
@@ -58,7 +59,8 @@ public sealed class QuantizeStage : IStage
         var parts = await LoadCursorAsync(context, cancellationToken).ConfigureAwait(false);
         for (var layer = 0; layer < work.Config.Layers; layer++)
         {
-            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}{(layer < parts.Count ? ", done before" : "")}", Math.Max(layer, parts.Count), work.Config.Layers, "layers");
+            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}{(layer < parts.Count ? ", done before" : "")}",
+                Math.Max(layer, parts.Count), work.Config.Layers, "layers");
             if (layer == parts.Count)
             {
                 var part = await QuantizeLayerAsync(context, work, layer, request, stream, cancellationToken).ConfigureAwait(false);
@@ -85,7 +87,8 @@ public sealed class QuantizeStage : IStage
         foreach (var name in names)
         {
             records.Add(await quantizer.QuantizeAsync(name, collector, cancellationToken).ConfigureAwait(false));
-            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices", layer, work.Config.Layers, "layers");
+            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices",
+                layer, work.Config.Layers, "layers");
         }
         foreach (var name in work.Source.Names.Where(n => n.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)).Except(names))
         {
@@ -100,13 +103,15 @@ public sealed class QuantizeStage : IStage
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<StageResult> AssembleAsync(StageContext context, QuantizationWork work, List<CheckpointReader> parts, CancellationToken cancellationToken)
+    private static async Task<StageResult> AssembleAsync(
+        StageContext context, QuantizationWork work, List<CheckpointReader> parts, CancellationToken cancellationToken)
     {
         var records = parts.SelectMany(part => part.Manifest.Properties![Matrices].Deserialize<List<MatrixRecord>>(WireJson.Options)!).ToList();
         var fallbacks = records.Count(r => r.Fallback is not null);
         if (fallbacks > work.Options.MaxFallback * records.Count)
             throw new UserInputException(
-                $"{fallbacks} of {records.Count} matrices fell back to rounding, more than 'max-fallback' {work.Options.MaxFallback} allows: give more calibration samples, or raise it.");
+                $"{fallbacks} of {records.Count} matrices fell back to rounding, more than 'max-fallback' {work.Options.MaxFallback} allows: "
+                    + "give more calibration samples, or raise it.");
 
         using var writer = new CheckpointWriter(context.Artifacts);
         foreach (var entry in parts.SelectMany(part => part.Manifest.Tensors))
@@ -115,8 +120,8 @@ public sealed class QuantizeStage : IStage
             writer.AddExisting(work.Source.Entry(name));
         foreach (var file in work.Source.Manifest.Files.Where(f => f.Path != QuantizationWork.ConfigFile))
             writer.AddExisting(file);
-        var config = QuantizationConfig.Write(work.QuantizedConfig, work.Targets, work.Method.ReordersColumns(context));
-        await writer.AddFileAsync(QuantizationWork.ConfigFile, config, cancellationToken).ConfigureAwait(false);
+        await writer.AddFileAsync(QuantizationWork.ConfigFile, work.FinalConfig(work.Method.ReordersColumns(context)).ToJson(), cancellationToken)
+            .ConfigureAwait(false);
         writer.AddParent(new Parent(work.Source.Root, "quantized", context.Step.Key));
         foreach (var data in context.Inputs.Where(i => i.Artifact.Kind == ArtifactKind.Dataset))
             writer.AddParent(new Parent(data.Artifact.Root, "data", context.Step.Key));
@@ -146,7 +151,7 @@ public sealed class QuantizeStage : IStage
             return parts;
         foreach (var root in JsonSerializer.Deserialize<Position>(bytes, WireJson.Options)!.Layers)
             parts.Add(await CheckpointReader.OpenAsync(context.Artifacts, root, cancellationToken).ConfigureAwait(false));
-        context.Progress.Log($"goes on after layer {parts.Count}");
+        context.Progress.Log($"resumes after layer {parts.Count}");
         return parts;
     }
 

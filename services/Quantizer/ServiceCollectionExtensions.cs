@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Quantizer;
@@ -8,5 +9,6 @@ namespace Espalier.Quantizer;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
-    public static IServiceCollection AddQuantizer(this IServiceCollection services) => services.AddSingleton<IStage, QuantizeStage>().AddStageEstimate<QuantizeEstimate>();
+    public static IServiceCollection AddQuantizer(this IServiceCollection services) =>
+        services.AddTorchEngine().AddSingleton<IStage, QuantizeStage>().AddStageEstimate<QuantizeEstimate>();
 }

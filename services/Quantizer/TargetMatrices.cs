@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Modeling.WeightFormats;
 using Espalier.Quantizer.Grids;
 
 namespace Espalier.Quantizer;
@@ -19,7 +20,7 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
            select TensorNames.Expert(layer, expert, projection),
     ];
 
-    /// <summary>Linear modules that keep their weights, by exact name, as compressed-tensors lists them.</summary>
+    /// <summary>Linear modules that keep their weights, by exact name.</summary>
     public IReadOnlyList<string> IgnoredModules() =>
     [
         "lm_head",
@@ -41,21 +42,25 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
             throw new UserInputException($"'targets' is experts, and the model is dense ({config.Family}): it has none. Use targets linear.");
     }
 
-    /// <summary>Refuses a group size that leaves an incomplete group or an incomplete word, and names the nearest that fits.</summary>
-    public void Check(QuantizationScheme scheme)
+    /// <summary>Refuses a group size that leaves an incomplete group, or widths that the format cannot store, and names the nearest that fits.</summary>
+    public void Check(QuantizationScheme scheme, IWeightFormat format)
     {
         var widths = Widths();
-        var misfits = widths.Where(width => !scheme.Fits(width.Columns)).ToList();
+        var multiple = format.ColumnMultiple(scheme.In(format));
+        var misfits = widths.Where(width => !Fits(scheme, width.Columns)).ToList();
         if (misfits.Count == 0)
             return;
         var fitting = Enumerable.Range(2, (int)widths.Min(w => w.Columns) - 1)
-            .Where(size => widths.All(w => (scheme with { GroupSize = size }).Fits(w.Columns)))
+            .Where(size => widths.All(w => Fits(scheme with { GroupSize = size }, w.Columns)))
             .OrderBy(size => Math.Abs(size - scheme.GroupSize)).ThenByDescending(size => size).ToList();
         var remedy = fitting.Count > 0
             ? $"The nearest group-size that fits every matrix is {fitting[0]}; -1 gives one scale per output channel."
-            : $"No group-size fits {scheme.Bits} bits: input widths must be multiples of {32 / scheme.Bits}.";
+            : $"No group-size fits {scheme.Bits} bits: input widths must be multiples of {multiple}.";
         throw new UserInputException(
-            $"group-size {scheme.GroupSize} at {scheme.Bits} bits does not fit {string.Join(" and ", misfits.Select(m => $"the {m.Columns} input columns of {m.What}"))}. {remedy}");
+            $"group-size {scheme.GroupSize} at {scheme.Bits} bits does not fit "
+                + $"{string.Join(" and ", misfits.Select(m => $"the {m.Columns} input columns of {m.What}"))}. {remedy}");
+
+        bool Fits(QuantizationScheme candidate, long columns) => candidate.Fits(columns) && columns % multiple == 0;
     }
 
     private IEnumerable<string> Attention(int layer) => AttentionProjectionNames().Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
@@ -66,7 +71,8 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
 
     // Latent attention: the projections out of the latent vectors keep their weights.
     private IEnumerable<string> Expansions(int layer) => config.Latent is not { } latent ? []
-        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "").Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "")
+            .Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
 
     // A dense layer's MLP, or the shared expert.
     private IEnumerable<string> EveryTokensMlp(int layer) =>
@@ -83,6 +89,7 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
             ? [("q_proj, k_proj and v_proj", config.HiddenSize), ("o_proj", (long)config.Heads * config.ValueSize)]
             : Array.Empty<(string, long)>(),
         .. targets == QuantizationTargets.Linear && config.DenseSize > 0 ? [("down_proj of dense layers", config.DenseSize)] : Array.Empty<(string, long)>(),
-        .. targets == QuantizationTargets.Linear && config.SharedSize > 0 ? [("down_proj of the shared expert", config.SharedSize)] : Array.Empty<(string, long)>(),
+        .. targets == QuantizationTargets.Linear && config.SharedSize > 0 ? [("down_proj of the shared expert", config.SharedSize)]
+            : Array.Empty<(string, long)>(),
     ];
 }

@@ -82,7 +82,7 @@ public sealed record Measure(double Value, double? Low = null, double? High = nu
     }
 }
 
-/// <summary>What a model's configuration says; zeros and an empty family when it could not be read.</summary>
+/// <summary>What a model's tensors and configuration say; an empty family and zeros where there is no configuration.</summary>
 public sealed record ModelShape
 {
     /// <summary>Model family.</summary>

@@ -3,14 +3,13 @@ using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
-using Espalier.Modeling;
 using Espalier.Registry.Cards;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
 
 namespace Espalier.Registry;
 
-/// <summary>What somebody who registers a checkpoint says; the rest is read from the store.</summary>
+/// <summary>What a caller states when registering a checkpoint; the rest is read from the store.</summary>
 public sealed record Registration
 {
     /// <summary>Model name.</summary>
@@ -45,7 +44,7 @@ public sealed record Registration
 public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries queries, TimeProvider time)
 {
     /// <summary>Reads the checkpoint's configuration, ancestry and receipts, writes its card and registers it.</summary>
-    /// <exception cref="UserInputException">The artifact is no checkpoint, or a name is wrong.</exception>
+    /// <exception cref="UserInputException">The artifact is not a checkpoint, or a name is wrong.</exception>
     public async Task<(ModelVersion Version, bool IsNew)> RegisterAsync(ArtifactStore store, Registration registration, CancellationToken cancellationToken)
     {
         ModelRegistry.ValidateName(registration.Model, "model name");
@@ -57,7 +56,7 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         {
             Model = registration.Model,
             Checkpoint = registration.Checkpoint,
-            Shape = ShapeOf(reader),
+            Shape = StoredShape.Of(reader),
             Lineage = lineage,
             Names = await queries.NamesOfAsync([.. lineage.Select(n => n.Root)], cancellationToken).ConfigureAwait(false),
             Datasets = await DatasetsOfAsync(store, lineage, cancellationToken).ConfigureAwait(false),
@@ -87,25 +86,6 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
                 Tags = registration.Tags,
             },
             cancellationToken).ConfigureAwait(false);
-    }
-
-    private static ModelShape ShapeOf(CheckpointReader reader)
-    {
-        var stored = reader.Manifest.Tensors.Sum(t => t.Shape.Aggregate(1L, (product, extent) => product * extent));
-        try
-        {
-            var config = ModelConfig.Parse(reader.ReadFile("config.json"));
-            return new ModelShape
-            {
-                Family = config.Family, TotalParameters = config.TotalParameters, ActiveParameters = config.ActiveParameters,
-                Layers = config.Layers, Experts = config.Experts, ExpertsPerToken = config.ExpertsPerToken,
-            };
-        }
-        catch (Exception e) when (e is InvalidModelException or KeyNotFoundException)
-        {
-            // A family that the decoder does not run can be kept all the same; its weights are counted as they lie.
-            return new ModelShape { TotalParameters = stored, ActiveParameters = stored };
-        }
     }
 
     private static string? LicenceOf(CheckpointReader reader)
@@ -154,7 +134,7 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         }
         catch (MissingBlobException)
         {
-            return 0; // an ancestor vanished in between: nobody can say what is new
+            return 0; // an ancestor vanished in between: how much is new is unknown
         }
     }
 }

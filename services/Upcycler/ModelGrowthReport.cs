@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;

@@ -1,5 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery;
+using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Upcycler;
@@ -8,5 +9,6 @@ namespace Espalier.Upcycler;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>upcycle</c>.</summary>
-    public static IServiceCollection AddUpcycler(this IServiceCollection services) => services.AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>();
+    public static IServiceCollection AddUpcycler(this IServiceCollection services) =>
+        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>();
 }

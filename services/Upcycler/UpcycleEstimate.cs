@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Growth;
@@ -37,13 +37,15 @@ internal sealed class UpcycleEstimate : IStageEstimate
         var grown = ModelHeader.Of(config, hasBias, source.HasSelectionBias);
         var needsText = options.Calibration is not null;
         var made = layers.Count(layer => ExpertDuplication.Of(layer) is not ExactCopy) * (config.Experts - source.Config.Experts) * source.ExpertBytes;
-        var state = options.OptimizerState is OptimizerStatePolicy.Scale or OptimizerStatePolicy.Interpolate ? 8 * (config.TotalParameters - source.Config.TotalParameters) : 0;
+        var state = options.OptimizerState is OptimizerStatePolicy.Scale or OptimizerStatePolicy.Interpolate
+            ? 8 * (config.TotalParameters - source.Config.TotalParameters) : 0;
         return new StepEstimate
         {
             Model = grown,
             NewBytes = grown.RouterBytes + grown.ManifestBytes + made + state,
             SharedBytes = grown.SizeBytes - grown.RouterBytes - made,
-            MemoryBytes = MemoryEstimate.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source)) + (made > 0 ? WorkingCopies * source.Config.ExpertParameters / 3 * sizeof(float) : 0),
+            MemoryBytes = MemoryEstimate.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source))
+                + (made > 0 ? WorkingCopies * source.Config.ExpertParameters / 3 * sizeof(float) : 0),
             Operations = needsText ? 6.0 * source.Config.ActiveParameters * options.Calibration!.Samples * options.Calibration.Length : 0,
         };
     }
@@ -69,7 +71,8 @@ internal sealed class UpcycleEstimate : IStageEstimate
     private static long CalibratedBytes(CalibrationOptions calibration, ModelConfig source, ModelConfig grown)
     {
         var tokens = (long)calibration.Samples / calibration.Batches * calibration.Length;
-        return Math.Max(8 * source.TotalParameters + MemoryEstimate.Training(source, tokens, calibration.Length), 4 * (source.TotalParameters + grown.TotalParameters));
+        return Math.Max(8 * source.TotalParameters + MemoryEstimate.Training(source, tokens, calibration.Length),
+            4 * (source.TotalParameters + grown.TotalParameters));
     }
 
     private static long ScoredBytes(UpcycleOptions options, ModelHeader source) =>

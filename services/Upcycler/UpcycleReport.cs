@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;

@@ -3,15 +3,15 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 using TorchSharp;
 
 namespace Espalier.Upcycler;
@@ -80,7 +80,8 @@ public sealed class UpcycleStage : IStage
             others.Add(await MoeCheckpoint.OpenAsync(context.Artifacts, input.Artifact, cancellationToken).ConfigureAwait(false));
         var config = method.Configure(source.Config, options);
         context.Progress.Report("writing", 0, 1, "models");
-        var model = await ModelGrowth.RunAsync(context.Artifacts, method, source, others, config, options, context.Step.Key, cancellationToken).ConfigureAwait(false);
+        var model = await ModelGrowth.RunAsync(context.Artifacts, method, source, others, config, options, context.Step.Key, cancellationToken)
+            .ConfigureAwait(false);
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", 1, 1, "models");
         var text = new CalibrationText(context, source, options.Stage);
@@ -107,14 +108,17 @@ public sealed class UpcycleStage : IStage
     {
         var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
         var scores = UpcycleRules.NeedsScores(options, source.Config)
-            ? await new ExpertScores(context, source, metric, options, state).ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
+            ? await new ExpertScores(context, source, metric, options, state)
+                .ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
             : new ScoreTable([.. source.Config.SparseLayers.Select(_ => Array.Empty<double>())], null);
-        return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) => Planner(layer).Plan(layer, source.Config.Experts, ofLayer, source.Config.ExpertGroups))], scores.Tokens);
+        return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) =>
+            Planner(layer).Plan(layer, source.Config.Experts, ofLayer, source.Config.ExpertGroups))], scores.Tokens);
 
         LayerPlanner Planner(int layer)
         {
             var own = options.In(layer);
-            return new LayerPlanner(MethodCatalog<ISourceChoice>.Get(own.Method, "method"), metric, MethodCatalog<ISelection>.Get(own.Selection, "selection"), own);
+            return new LayerPlanner(MethodCatalog<IExpertSelection>.Get(own.Method, "method"), metric,
+                MethodCatalog<ISlotSelection>.Get(own.Selection, "selection"), own);
         }
     }
 
@@ -125,12 +129,14 @@ public sealed class UpcycleStage : IStage
         foreach (var plan in plans)
             if (SymmetryLock.FindLocked(Twins.Find(plan, source.Config.Experts, options.In(plan.Layer)), source.Config.ExpertsPerToken) is { } expert)
                 throw new UserInputException(
-                    $"Symmetry lock: in layer {plan.Layer}, copies of expert {expert} would always be chosen together for the same tokens, with equal gates and gradients, and never become different. " +
+                    $"Symmetry lock: in layer {plan.Layer}, copies of expert {expert} would always be chosen together for the same tokens, with equal "
+                        + "gates and gradients, and never become different. " +
                     "Use router method copy-noise or bias-only, or preserve sibling-exclusive; set allow-symmetry-lock: true to grow anyway.");
     }
 
     private static async Task<FunctionChange> MeasureAsync(
-        StageContext context, MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text, IReadOnlyList<LayerPlan>? plans, CancellationToken cancellationToken)
+        StageContext context, MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text,
+        IReadOnlyList<LayerPlan>? plans, CancellationToken cancellationToken)
     {
         context.Progress.Report("measuring", 0, 1, "models");
         var device = new torch.Device(context.Device);

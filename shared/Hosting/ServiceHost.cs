@@ -66,7 +66,7 @@ public static class ServiceHost
         builder.Logging.AddScrubbedJson(builder.Configuration);
         builder.Services.AddHealthChecks();
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<KeyGuesses>();
+        builder.Services.AddSingleton<ApiKeyThrottle>();
         builder.Services.AddTelemetry(name, builder.Configuration);
         add(builder);
         var app = builder.Build();

@@ -1,30 +1,44 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Modeling.WeightFormats;
 
 namespace Espalier.Modeling;
 
 /// <summary>Reads typed values from <c>config.json</c> and collects what is wrong, so that one error names every problem.</summary>
-internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>? problems = null)
+/// <param name="root">The object.</param>
+/// <param name="path">Where it is in the file, with a dot at the end.</param>
+/// <param name="problems">Where problems go.</param>
+/// <param name="family">Family whose names of keys messages use.</param>
+public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? problems = null, ModelFamily? family = null)
 {
     private static readonly string[] RopeTypes = ["linear", "dynamic", "llama3", "yarn"]; // as in RopeScalingKind
 
     private readonly List<string> _problems = problems ?? [];
 
+    /// <summary>The object itself.</summary>
+    public JsonObject Root => root;
+
+    /// <summary>Whether there is no key.</summary>
     public bool IsEmpty => root.Count == 0;
 
+    /// <summary>Whether the key is there and does not say null.</summary>
     public bool Has(string key) => root.TryGetPropertyValue(key, out var value) && value is not null;
 
     /// <summary>Whether the key is there and says null.</summary>
     public bool IsNull(string key) => root.TryGetPropertyValue(key, out var value) && value is null;
 
-    public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{key}' {what}.");
+    /// <summary>Records what is wrong with a key, under the name that the family's files have for it.</summary>
+    public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{family?.Keys.GetValueOrDefault(key) ?? key}' {what}.");
 
+    /// <summary>Refuses the file when anything is wrong with it.</summary>
+    /// <exception cref="InvalidModelException">Every problem, one per line.</exception>
     public void ThrowIfAny()
     {
         if (_problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, _problems.Distinct()));
     }
 
+    /// <summary>The object under a key; null when it is absent, or something else, which is recorded.</summary>
     public ConfigKeys? Child(string key)
     {
         if (!Has(key))
@@ -63,6 +77,7 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return values[0];
     }
 
+    /// <summary>A number within limits; <paramref name="fallback"/> when it is absent or wrong.</summary>
     public double Number(string key, double fallback, double minimum, double maximum)
     {
         if (!Has(key))
@@ -79,6 +94,7 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return fallback;
     }
 
+    /// <summary>True or false; <paramref name="fallback"/> when it is absent or wrong.</summary>
     public bool Flag(string key, bool fallback)
     {
         if (!Has(key))
@@ -89,6 +105,7 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return fallback;
     }
 
+    /// <summary>A text; <paramref name="fallback"/> when it is absent or wrong.</summary>
     public string? Text(string key, string? fallback)
     {
         if (!Has(key))
@@ -123,12 +140,14 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
 
     /// <summary>A list of texts, or null when the key is absent or holds something else.</summary>
     public IReadOnlyList<string>? Texts(string key) =>
-        root[key] is JsonArray list && list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.String) ? [.. list.Select(v => v!.GetValue<string>())] : null;
+        root[key] is JsonArray list && list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.String)
+            ? [.. list.Select(v => v!.GetValue<string>())] : null;
 
     /// <summary>Distinct whole numbers from 0 to below a limit, ascending.</summary>
     public List<int> Integers(string key, int limit)
     {
-        var numbers = (root[key] as JsonArray ?? [null]).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < limit ? (int)n : -1).Distinct().Order().ToList();
+        var numbers = (root[key] as JsonArray ?? [null]).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < limit ? (int)n : -1)
+            .Distinct().Order().ToList();
         if (numbers.Remove(-1))
             Problem(key, limit == int.MaxValue ? "must list layers, from 0" : $"must list layers from 0 to {limit - 1}");
         return numbers;
@@ -142,7 +161,8 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         var table = new List<IReadOnlyList<int>>();
         foreach (var row in root[key] as JsonArray ?? [])
         {
-            var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1).ToList();
+            var values = (row as JsonArray ?? []).Select(v => v is JsonValue value && TryInteger(value, out var n) && n >= 0 && n < columns ? (int)n : -1)
+                .ToList();
             if (hasRow(table.Count) ? values.Count != columns || values.Contains(-1) || values.Distinct().Count() != values.Max() + 1 : values.Count > 0)
                 Problem(key, hasRow(table.Count)
                     ? $"layer {table.Count} must list the group of each of the {columns} experts, numbered from 0 without gaps"
@@ -190,7 +210,8 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         {
             Kind = (RopeScalingKind)kind,
             Factor = Number("factor", 1, 1e-6, 1e6),
-            OriginalPositions = Has("original_max_position_embeddings") && kind != (int)RopeScalingKind.Dynamic ? Count("original_max_position_embeddings", 1, 1 << 26) : positions,
+            OriginalPositions = Has("original_max_position_embeddings") && kind != (int)RopeScalingKind.Dynamic
+                ? Count("original_max_position_embeddings", 1, 1 << 26) : positions,
             LowFrequencyFactor = Number("low_freq_factor", 1, 1e-6, 1e6),
             HighFrequencyFactor = Number("high_freq_factor", 4, 1e-6, 1e6),
             BetaFast = Number("beta_fast", 32, 1e-6, 1e6),
@@ -202,7 +223,7 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         };
     }
 
-    public string WeightType()
+    internal string WeightType()
     {
         var type = (Text("dtype", null) ?? Text("torch_dtype", "float32"))!.Replace("torch.", "", StringComparison.Ordinal);
         if (type is not ("float32" or "bfloat16" or "float16"))
@@ -210,31 +231,28 @@ internal sealed class ConfigKeys(JsonObject root, string path = "", List<string>
         return type;
     }
 
-    public WeightQuantization? Quantization()
+    internal WeightQuantization? Quantization()
     {
         if (Child("quantization_config") is not { } entry)
             return null;
-        var method = entry.Text("quant_method", "");
-        var format = entry.Text("format", "");
-        if (method != "compressed-tensors" || format != "pack-quantized")
+        var format = WeightFormat.All.FirstOrDefault(format => format.Describes(entry.Root));
+        if (format is null)
         {
-            entry.Problem("format", $"is '{method}/{format}'; supported: compressed-tensors/pack-quantized");
+            entry.Problem("format", $"is '{entry.Text("quant_method", "")}/{entry.Text("format", "")}'; supported: "
+                + $"{string.Join(", ", WeightFormat.All.Select(Spelling))}");
             return null;
         }
-        var group = entry.Child("config_groups")?.FirstChild()?.Child("weights");
-        if (group is null)
+        return format.Read(entry) is { } read ? read with { Format = format.Name } : null;
+
+        static string Spelling(IWeightFormat format)
         {
-            entry.Problem("config_groups", "must hold one group with 'weights'");
-            return null;
+            var written = format.Write(new WeightQuantization(format.Bits[0], -1, Symmetric: true));
+            return $"{written["quant_method"]}/{written["format"]}";
         }
-        var bits = group.Count("num_bits", 1, 8);
-        if (bits is not (4 or 8))
-            group.Problem("num_bits", $"is {bits}; supported: 4, 8");
-        var size = group.Has("group_size") && group.Text("strategy", "group") == "group" ? group.Count("group_size", 1, 1 << 20) : -1;
-        return new WeightQuantization(bits, size, group.Flag("symmetric", true));
     }
 
-    private ConfigKeys? FirstChild() => root.Count > 0 ? Child(root.First().Key) : null;
+    /// <summary>The object under the first key, whatever that is.</summary>
+    public ConfigKeys? FirstChild() => root.Count > 0 ? Child(root.First().Key) : null;
 
     private static bool TryInteger(JsonValue value, out long number)
     {

@@ -13,7 +13,8 @@ internal static class DecoderLayout
             layout.Add((TensorNames.Layer(layer) + "input_layernorm.weight", [width], false));
             layout.AddRange(config.Latent is { } latent ? Latent(config, latent, layer) : Attention(config, layer));
             layout.Add((TensorNames.Layer(layer) + "post_attention_layernorm.weight", [width], false));
-            layout.AddRange(config.IsSparse(layer) ? Mixture(config, layer, routerBias) : Mlp(name => TensorNames.DenseMlp(layer, name), width, config.DenseSize));
+            layout.AddRange(config.IsSparse(layer) ? Mixture(config, layer, routerBias)
+                : Mlp(name => TensorNames.DenseMlp(layer, name), width, config.DenseSize));
         }
         layout.Add((TensorNames.FinalNorm, [width], false));
         if (!config.TieEmbeddings)
@@ -48,7 +49,8 @@ internal static class DecoderLayout
 
     private static IEnumerable<(string, long[], bool)> Attention(ModelConfig config, int layer)
     {
-        var (width, query, keyValue, head) = ((long)config.HiddenSize, (long)config.Heads * config.HeadSize, (long)config.KeyValueHeads * config.HeadSize, (long)config.HeadSize);
+        var (width, query, keyValue, head) = (
+            (long)config.HiddenSize, (long)config.Heads * config.HeadSize, (long)config.KeyValueHeads * config.HeadSize, (long)config.HeadSize);
         yield return (TensorNames.Attention(layer, "q_proj.weight"), [query, width], true);
         yield return (TensorNames.Attention(layer, "k_proj.weight"), [keyValue, width], true);
         yield return (TensorNames.Attention(layer, "v_proj.weight"), [keyValue, width], true);
@@ -85,7 +87,8 @@ internal static class DecoderLayout
         if (config.QueryKeyValueBias)
             yield return (TensorNames.Attention(layer, "kv_a_proj_with_mqa.bias"), [latent.KeyValueRank + latent.RotarySize], false);
         yield return (TensorNames.Attention(layer, "kv_a_layernorm.weight"), [latent.KeyValueRank], false);
-        yield return (TensorNames.Attention(layer, "kv_b_proj.weight"), [(long)config.Heads * (latent.PlainSize + latent.ValueSize), latent.KeyValueRank], true);
+        yield return (TensorNames.Attention(layer, "kv_b_proj.weight"),
+            [(long)config.Heads * (latent.PlainSize + latent.ValueSize), latent.KeyValueRank], true);
         yield return (TensorNames.Attention(layer, "o_proj.weight"), [width, (long)config.Heads * latent.ValueSize], true);
         if (config.OutputBias)
             yield return (TensorNames.Attention(layer, "o_proj.bias"), [width], false);

@@ -24,7 +24,10 @@ public interface IMoeObserver
     /// <summary>After the product of gate and up in an MLP that every token uses: a dense layer's, or a shared expert.</summary>
     void OnMlp(MlpTrace trace) { }
 
-    /// <summary>After the MoE block, shared expert included. <paramref name="residual"/> (T, H) is the stream before the block, <paramref name="output"/> (T, H) what is added to it.</summary>
+    /// <summary>
+    /// After the MoE block, shared expert included. <paramref name="residual"/> (T, H) is the stream before the block,
+    /// <paramref name="output"/> (T, H) what is added to it.
+    /// </summary>
     void OnBlock(int layer, Tensor residual, Tensor output) { }
 }
 

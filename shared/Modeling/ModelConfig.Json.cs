@@ -13,13 +13,16 @@ public sealed partial record ModelConfig
     public static ModelConfig Parse(ReadOnlySpan<byte> configJson)
     {
         var root = ParseObject(configJson);
-        var keys = new ConfigKeys(root);
-        var name = keys.Text("model_type", null) ?? "olmoe";
+        var problems = new List<string>();
+        var name = new ConfigKeys(root, problems: problems).Text("model_type", null) ?? ModelFamily.Default;
         if (ModelFamily.Find(name) is not { } family)
         {
-            keys.Problem("model_type", $"is '{name}', which is not supported; supported: {string.Join(", ", ModelFamily.All.Select(f => f.Name))}");
-            family = ModelFamily.Of("olmoe");
+            problems.Add($"config.json: 'model_type' is '{name}', which is not supported; supported: "
+                + $"{string.Join(", ", ModelFamily.All.Select(f => f.Name))}.");
+            family = ModelFamily.Of(ModelFamily.Default);
         }
+        root = KeySpelling.ToCommon(root, family);
+        var keys = new ConfigKeys(root, problems: problems, family: family);
         if (keys.Text("hidden_act", "silu") is { } activation and not "silu")
             keys.Problem("hidden_act", $"is '{activation}'; supported: silu");
         if (keys.Flag("mlp_bias", false))
@@ -75,7 +78,8 @@ public sealed partial record ModelConfig
             KeyValueHeads = keyValueHeads,
             QueryKeyValueBias = platform?.Flag("query-key-value-bias", bias) ?? bias,
             OutputBias = platform?.Flag("output-bias", bias && family.BiasReachesOutput) ?? (bias && family.BiasReachesOutput),
-            QueryKeyNorm = platform is not null && platform.Has("query-key-norm") ? (QueryKeyNorm)platform.Choice("query-key-norm", QueryKeyNorms) : family.QueryKeyNorm,
+            QueryKeyNorm = platform is not null && platform.Has("query-key-norm")
+                ? (QueryKeyNorm)platform.Choice("query-key-norm", QueryKeyNorms) : family.QueryKeyNorm,
         };
         if (family.IsLatent)
             return ReadLatent(config, family, keys);
@@ -93,8 +97,9 @@ public sealed partial record ModelConfig
         if (config.KeyValueHeads != config.Heads)
             keys.Problem("num_key_value_heads", $"is {config.KeyValueHeads}; latent attention has as many as num_attention_heads, {config.Heads}");
         var latent = new LatentAttention(
-            keys.Has("q_lora_rank") ? keys.Count("q_lora_rank", 1, 1 << 20) : null, keys.Count("kv_lora_rank", 1, 1 << 20), keys.Count("qk_nope_head_dim", 1, 1 << 14),
-            keys.Count("qk_rope_head_dim", 2, 1 << 14), keys.Count("v_head_dim", 1, 1 << 14), family.Name != "deepseek_v3" || keys.Flag("rope_interleave", true));
+            keys.Has("q_lora_rank") ? keys.Count("q_lora_rank", 1, 1 << 20) : null, keys.Count("kv_lora_rank", 1, 1 << 20),
+            keys.Count("qk_nope_head_dim", 1, 1 << 14),
+            keys.Count("qk_rope_head_dim", 2, 1 << 14), keys.Count("v_head_dim", 1, 1 << 14), !family.HasInterleaveKey || keys.Flag("rope_interleave", true));
         if (latent.RotarySize % 2 != 0)
             keys.Problem("qk_rope_head_dim", $"is {latent.RotarySize}; rotary embedding needs an even width per head");
         return config with { Latent = latent, HeadSize = latent.PlainSize + latent.RotarySize };
@@ -102,8 +107,8 @@ public sealed partial record ModelConfig
 
     private static ModelConfig ReadWindow(ModelConfig config, ModelFamily family, ConfigKeys keys)
     {
-        var needsFlag = family.Name is "qwen2" or "qwen3" or "qwen2_moe" or "qwen3_moe";
-        if (!keys.Has("sliding_window") || (needsFlag ? !keys.Flag("use_sliding_window", false) : family.Name is not ("mistral" or "mixtral")))
+        var isFlagged = family.Window == AttentionWindow.Flagged;
+        if (family.Window == AttentionWindow.None || !keys.Has("sliding_window") || isFlagged && !keys.Flag("use_sliding_window", false))
             return config;
         var window = keys.Count("sliding_window", 1, 1 << 26);
         var layers = Enumerable.Range(0, config.Layers).ToList();
@@ -114,10 +119,12 @@ public sealed partial record ModelConfig
             else
                 layers.RemoveAll(layer => types[layer] == "full_attention");
         }
-        else if (family.Name is "qwen2" or "qwen3")
-            layers.RemoveRange(0, Math.Min(config.Layers, keys.Has("max_window_layers") ? keys.Count("max_window_layers", 0, 1 << 16) : 28));
-        else if (needsFlag)
-            keys.Problem("use_sliding_window", "is true without layer_types, which would say which layers; readers of this family disagree. Add layer_types, or set use_sliding_window to false");
+        else if (family.FirstWindowedLayer is { } first)
+            layers.RemoveRange(0, Math.Min(config.Layers, keys.Has("max_window_layers") ? keys.Count("max_window_layers", 0, 1 << 16) : first));
+        else if (isFlagged)
+            keys.Problem("use_sliding_window",
+                "is true without layer_types, which would say which layers; readers of this family disagree. "
+                + "Add layer_types, or set use_sliding_window to false");
         return config with { SlidingWindow = window, WindowedLayers = layers };
     }
 
@@ -130,12 +137,13 @@ public sealed partial record ModelConfig
             keys.Problem("num_experts_per_tok", $"is {perToken}, more than the {experts} experts");
         config = ReadGroups(config with { Experts = experts, ExpertsPerToken = perToken }, family, keys);
 
-        var normalizes = family.HasNormalizeKey ? keys.Flag("norm_topk_prob", family.NormalizesTopK) : platform?.Flag("norm-topk-prob", family.NormalizesTopK) ?? family.NormalizesTopK;
-        if (perToken == 1 && family.Name is ("deepseek" or "deepseek_v2"))
-            normalizes = false; // one gate is never divided there
+        var normalizes = family.HasNormalizeKey ? keys.Flag("norm_topk_prob", family.NormalizesTopK)
+            : platform?.Flag("norm-topk-prob", family.NormalizesTopK) ?? family.NormalizesTopK;
+        if (perToken == 1 && family.KeepsSingleGate)
+            normalizes = false;
         var scale = family.RoutedScale is { } known ? keys.Number("routed_scaling_factor", known, 0, 1e6) : platform?.Number("routed-scale", 1, 0, 1e6) ?? 1;
-        if (family.Name == "deepseek_v2" && normalizes)
-            scale = 1; // the published code scales or divides, never both
+        if (family.ScalesUnlessNormalized && normalizes)
+            scale = 1;
         var score = platform is not null && platform.Has("score-function") ? (ScoreFunction)platform.Choice("score-function", ScoreFunctions)
             : keys.Has("scoring_func") ? (ScoreFunction)keys.Choice("scoring_func", ScoreFunctions) : family.ScoreFunction;
         config = ReadDenseLayers(config with
@@ -145,7 +153,8 @@ public sealed partial record ModelConfig
             RoutedScale = scale,
             TernaryExperts = platform?.Flag("ternary-experts", false) ?? false,
             ExpertSize = keys.Count(family.ExpertSizeKey, 1, 1 << 20),
-            TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token") ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
+            TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token")
+                ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
         }, family, keys, platform);
         config = ReadShared(config, family, keys, platform);
 
@@ -168,7 +177,7 @@ public sealed partial record ModelConfig
         var method = keys.Text("topk_method", null);
         if (method is not (null or "greedy" or "group_limited_greedy" or "noaux_tc"))
             keys.Problem("topk_method", $"is '{method}'; supported: greedy, group_limited_greedy, noaux_tc");
-        var isGrouped = family.Name == "deepseek_v3" || method == "group_limited_greedy";
+        var isGrouped = family.AlwaysGrouped || method == "group_limited_greedy";
         var groups = isGrouped && keys.Has("n_group") ? keys.Count("n_group", 1, 1 << 16) : isGrouped ? family.ExpertGroups.Value : 1;
         var chosen = isGrouped && keys.Has("topk_group") ? keys.Count("topk_group", 1, 1 << 16) : isGrouped ? family.ChosenGroups!.Value : 1;
         if (groups < 2)
@@ -178,10 +187,12 @@ public sealed partial record ModelConfig
         else if (chosen > groups)
             keys.Problem("topk_group", $"is {chosen}, more than the {groups} groups of n_group");
         else if (config.ExpertsPerToken > config.Experts / groups * chosen)
-            keys.Problem("num_experts_per_tok", $"is {config.ExpertsPerToken}, more than the {config.Experts / groups * chosen} experts of topk_group {chosen} groups");
-        else if (family.Name == "deepseek_v3" && config.Experts / groups < 2)
-            keys.Problem("n_group", $"is {groups}, which leaves one expert in a group; a group's score is the sum of its best two");
-        return config with { ExpertGroups = groups, ChosenGroups = chosen, GroupScoreMembers = family.Name == "deepseek_v3" ? 2 : 1 };
+            keys.Problem("num_experts_per_tok",
+                $"is {config.ExpertsPerToken}, more than the {config.Experts / groups * chosen} experts of topk_group {chosen} groups");
+        else if (config.Experts / groups < family.GroupScoreMembers)
+            keys.Problem("n_group", $"is {groups}, which leaves {config.Experts / groups} in a group; "
+                + $"a group's score is the sum of its best {family.GroupScoreMembers}");
+        return config with { ExpertGroups = groups, ChosenGroups = chosen, GroupScoreMembers = family.GroupScoreMembers };
     }
 
     private static ModelConfig ReadDenseLayers(ModelConfig config, ModelFamily family, ConfigKeys keys, ConfigKeys? platform)
@@ -198,21 +209,24 @@ public sealed partial record ModelConfig
         else if (family.FirstDenseLayers is { } known)
         {
             var first = keys.Has("first_k_dense_replace") ? keys.Count("first_k_dense_replace", 0, 1 << 16) : known;
-            var frequency = keys.Has("moe_layer_freq") && family.Name != "deepseek_v3" ? keys.Count("moe_layer_freq", 1, 1 << 16) : 1;
+            var frequency = family.HasLayerFrequency && keys.Has("moe_layer_freq") ? keys.Count("moe_layer_freq", 1, 1 << 16) : 1;
             dense = [.. Enumerable.Range(0, config.Layers).Where(layer => layer < first || layer % Math.Max(frequency, 1) != 0)];
         }
         if (dense.Count == config.Layers)
-            keys.Problem("num_hidden_layers", $"is {config.Layers}, and all of them are dense: no layer is left for experts. Lower first_k_dense_replace, decoder_sparse_step or mlp_only_layers, or use the dense family");
+            keys.Problem("num_hidden_layers",
+                $"is {config.Layers}, and all of them are dense: no layer is left for experts. Lower first_k_dense_replace, decoder_sparse_step or "
+                + "mlp_only_layers, or use the dense family");
         var size = dense.Count == 0 ? 0
             : family.ExpertSizeKey == "intermediate_size" ? platform?.Count("dense-size", 1, 1 << 20) ?? 0 : keys.Count("intermediate_size", 1, 1 << 20);
-        var extra = family.Name == "deepseek_v3" && keys.Has("num_nextn_predict_layers") ? keys.Count("num_nextn_predict_layers", 0, 64) : 0;
+        var extra = family.HasPredictionLayers && keys.Has("num_nextn_predict_layers") ? keys.Count("num_nextn_predict_layers", 0, 64) : 0;
         return config with { DenseLayers = dense, DenseSize = size, ExtraLayers = extra };
     }
 
     private static ModelConfig ReadShared(ModelConfig config, ModelFamily family, ConfigKeys keys, ConfigKeys? platform)
     {
         if (platform is not null && platform.Has("shared-size"))
-            return config with { SharedSize = platform.Count("shared-size", 0, 1 << 24), SharedGate = platform.Flag("shared-gate", family.HasGatedSharedExpert) };
+            return config with { SharedSize = platform.Count("shared-size", 0, 1 << 24),
+                SharedGate = platform.Flag("shared-gate", family.HasGatedSharedExpert) };
         if (family.HasGatedSharedExpert)
             return config with { SharedSize = keys.Count("shared_expert_intermediate_size", 1, 1 << 24), SharedGate = true };
         if (family.SharedExperts is not { } known)

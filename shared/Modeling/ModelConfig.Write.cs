@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Modeling.WeightFormats;
 
 namespace Espalier.Modeling;
 
@@ -9,7 +10,7 @@ public sealed partial record ModelConfig
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private static readonly string[] ExpertsKeys = ["num_experts", "num_local_experts", "n_routed_experts"];
+    private static string[] ExpertsKeys => [.. ModelFamily.All.Select(family => family.ExpertsKey).OfType<string>().Distinct()];
 
     private static readonly string[] QueryKeyNorms = ["none", "whole", "per-head"];
 
@@ -77,9 +78,9 @@ public sealed partial record ModelConfig
         if (Quantization is null)
             root.Remove("quantization_config");
         else if (root["quantization_config"] is null)
-            root["quantization_config"] = QuantizationEntry(Quantization);
+            root["quantization_config"] = WeightFormat.Of(Quantization.Format).Write(Quantization);
         WritePlatformKeys(root, family);
-        return JsonSerializer.SerializeToUtf8Bytes(root, Indented);
+        return JsonSerializer.SerializeToUtf8Bytes(KeySpelling.ToFamily(root, family), Indented);
     }
 
     private void WriteAttention(JsonObject root, ModelFamily family)
@@ -88,10 +89,11 @@ public sealed partial record ModelConfig
         root["num_key_value_heads"] = KeyValueHeads;
         if (family.BiasKey is { } bias)
             root[bias] = QueryKeyValueBias;
-        if (family.Name == "olmoe" || ClipQkv is not null)
+        if (family.HasClipKey || ClipQkv is not null)
             root["clip_qkv"] = ClipQkv;
         if (root["layer_types"] is not null && WindowedLayers.Count > 0)
-            root["layer_types"] = new JsonArray([.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
+            root["layer_types"] = new JsonArray(
+                [.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
         if (Latent is { } latent)
         {
             root["q_lora_rank"] = latent.QueryRank;
@@ -121,7 +123,7 @@ public sealed partial record ModelConfig
         root["router_aux_loss_coef"] = BalanceCoefficient;
         if (family.HasNormalizeKey)
             root["norm_topk_prob"] = NormalizeTopK;
-        if (family.RoutedScale is not null && !(family.Name == "deepseek_v2" && NormalizeTopK))
+        if (family.RoutedScale is not null && !(family.ScalesUnlessNormalized && NormalizeTopK))
             root["routed_scaling_factor"] = RoutedScale;
         if (family.ExpertSizeKey != "intermediate_size" && (DenseSize > 0 || !root.ContainsKey("intermediate_size")))
             root["intermediate_size"] = DenseSize > 0 ? DenseSize : ExpertSize;
@@ -134,11 +136,11 @@ public sealed partial record ModelConfig
         {
             root["n_group"] = ExpertGroups;
             root["topk_group"] = ChosenGroups;
-            root["topk_method"] = family.Name == "deepseek_v3" ? "noaux_tc" : "group_limited_greedy";
+            root["topk_method"] = family.GroupMethod;
         }
-        else if (family.Name == "deepseek_v3")
+        else if (family.AlwaysGrouped)
             (root["n_group"], root["topk_group"]) = (1, 1);
-        if (family.Name == "deepseek_v3")
+        if (family.HasPredictionLayers)
             root["num_nextn_predict_layers"] = ExtraLayers;
         WriteDenseLayers(root, family);
     }
@@ -218,36 +220,4 @@ public sealed partial record ModelConfig
                 ours[key] = value;
         }
     }
-
-    private static JsonObject QuantizationEntry(WeightQuantization quantization) => new()
-    {
-        ["quant_method"] = "compressed-tensors",
-        ["format"] = "pack-quantized",
-        ["quantization_status"] = "compressed",
-        ["global_compression_ratio"] = null,
-        ["kv_cache_scheme"] = null,
-        ["ignore"] = new JsonArray("lm_head", "re:.*mlp.gate$"),
-        ["config_groups"] = new JsonObject
-        {
-            ["group_0"] = new JsonObject
-            {
-                ["targets"] = new JsonArray("Linear"),
-                ["input_activations"] = null,
-                ["output_activations"] = null,
-                ["weights"] = new JsonObject
-                {
-                    ["num_bits"] = quantization.Bits,
-                    ["type"] = "int",
-                    ["symmetric"] = quantization.Symmetric,
-                    ["strategy"] = quantization.GroupSize < 0 ? "channel" : "group",
-                    ["group_size"] = quantization.GroupSize < 0 ? null : quantization.GroupSize,
-                    ["dynamic"] = false,
-                    ["actorder"] = null,
-                    ["observer"] = "minmax",
-                    ["observer_kwargs"] = new JsonObject(),
-                    ["block_structure"] = null,
-                },
-            },
-        },
-    };
 }

@@ -12,11 +12,22 @@ public enum ScoreFunction
     Sigmoid,
 }
 
-/// <summary>How a stored model's weights are packed (compressed-tensors, <c>pack-quantized</c>).</summary>
-/// <param name="Bits">Bits per weight: 4 or 8.</param>
+/// <summary>How a stored model's weights are packed.</summary>
+/// <param name="Bits">Bits per weight.</param>
 /// <param name="GroupSize">Input columns that share one scale; -1 for one scale per output row.</param>
 /// <param name="Symmetric">False when zero points are stored.</param>
-public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric);
+public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
+{
+    /// <summary>Name of the <see cref="WeightFormats.IWeightFormat"/>.</summary>
+    /// <value>pack-quantized</value>
+    public string Format { get; init; } = WeightFormats.WeightFormat.Default;
+
+    /// <summary>Linear modules that keep their weights, for a <c>config.json</c> that is still to be written; null when it is not said.</summary>
+    public IReadOnlyList<string>? KeptModules { get; init; }
+
+    /// <summary>Whether columns were rounded in another order than they are stored in, which some readers are told.</summary>
+    public bool ReordersColumns { get; init; }
+}
 
 /// <summary>
 /// The shape and conventions of a decoder, as <c>config.json</c> states them: a mixture of experts, or a dense model to
@@ -26,7 +37,7 @@ public sealed partial record ModelConfig
 {
     /// <summary>Model family, the file's <c>model_type</c>.</summary>
     /// <value>olmoe</value>
-    public string Family { get; init; } = "olmoe";
+    public string Family { get; init; } = ModelFamily.Default;
 
     /// <summary>Number of token ids, V.</summary>
     public required int VocabularySize { get; init; }
@@ -222,7 +233,8 @@ public sealed partial record ModelConfig
         var (query, width) = ((long)Heads * HeadSize, (long)HiddenSize);
         var queries = latent.QueryRank is { } rank ? rank * (width + query + 1) + (QueryKeyValueBias ? rank : 0) : width * query;
         var keys = (latent.KeyValueRank + (long)latent.RotarySize) * (width + (QueryKeyValueBias ? 1 : 0)) + latent.KeyValueRank;
-        return queries + keys + latent.KeyValueRank * (long)Heads * (latent.PlainSize + latent.ValueSize) + width * Heads * latent.ValueSize + (OutputBias ? width : 0);
+        return queries + keys + latent.KeyValueRank * (long)Heads * (latent.PlainSize + latent.ValueSize)
+            + width * Heads * latent.ValueSize + (OutputBias ? width : 0);
     }
 
     /// <summary>A model small enough for unit tests: 2 layers, 4 experts, width 32.</summary>

@@ -102,7 +102,8 @@ public sealed partial class MoeDecoder
     {
         foreach (var parameter in Parameters)
         {
-            if (!parameter.Name.EndsWith("mlp.experts.gate_up_proj", StringComparison.Ordinal) && !parameter.Name.EndsWith("mlp.experts.down_proj", StringComparison.Ordinal))
+            if (!parameter.Name.EndsWith("mlp.experts.gate_up_proj", StringComparison.Ordinal)
+                && !parameter.Name.EndsWith("mlp.experts.down_proj", StringComparison.Ordinal))
                 yield return (parameter.Name, parameter.Value.detach());
         }
         foreach (var layer in _mixtures)

@@ -151,7 +151,8 @@ public sealed partial class MoeDecoder : IDisposable
         var gates = trace.Gates.flatten().index_select(0, order);                            // (T K)
         var inputs = trace.Input.index_select(0, tokens).split([.. trace.Counts]);           // E of (T_e, H)
         var observed = observer is null ? null : new { Tokens = tokens.split([.. trace.Counts]), Gates = gates.split([.. trace.Counts]) };
-        var (gateUpWeights, downWeights) = Config.TernaryExperts ? (Ternary.QuantizeGateUp(layer.GateUp!), Ternary.Quantize(layer.Down!)) : (layer.GateUp!, layer.Down!);
+        var (gateUpWeights, downWeights) = Config.TernaryExperts ? (Ternary.QuantizeGateUp(layer.GateUp!), Ternary.Quantize(layer.Down!))
+            : (layer.GateUp!, layer.Down!);
         var gateUp = Cast(gateUpWeights).unbind();                                            // E of (2F, H)
         var down = Cast(downWeights).unbind();                                                 // E of (H, F)
         var outputs = new List<Tensor>(Config.Experts);
@@ -163,7 +164,8 @@ public sealed partial class MoeDecoder : IDisposable
             var inner = silu(halves[0]) * halves[1];                                         // (T_e, F)
             var output = linear(inner, down[expert]);                                        // (T_e, H)
             if (observer is not null)
-                output = observer.OnExpert(new ExpertTrace(layer.Index, expert, observed!.Tokens[expert], observed.Gates[expert], inputs[expert], inner, output));
+                output = observer.OnExpert(new ExpertTrace(
+                    layer.Index, expert, observed!.Tokens[expert], observed.Gates[expert], inputs[expert], inner, output));
             outputs.Add(output);
         }
         var weighted = cat(outputs) * gates.to(ComputeType).unsqueeze(1);                    // (T K, H)

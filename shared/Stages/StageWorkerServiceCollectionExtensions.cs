@@ -18,7 +18,6 @@ public static class StageWorkerServiceCollectionExtensions
     {
         options.Validate();
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<INumericsClass, TorchNumericsClass>();
         services.AddSingleton(options);
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
         if (options.Isolation == WorkIsolation.ChildProcess)

@@ -41,10 +41,10 @@ public sealed class ReferenceTableTests
         ("Datasets", "Contracts", "digests and references; they come with Artifacts anyway"),
         ("Stages", "Contracts", "inputs and outputs of a stage; they come with Messaging anyway"),
         ("Stages", "Hosting", "StageService runs a stage service the way every service runs"),
-        ("Stages", "Modeling", "until checkpoint surgery and calibration have left it"),
         ("Surgery", "Stages", "calibration runs on a stage's context"),
         ("Surgery", "Pipelines", "its options carry the attributes of the option schema"),
         ("Orchestrator", "Stages", "the types that stages advertise"),
+        ("Orchestrator", "Datasets", "a plan names the content of the user's own text by its fingerprint"),
         ("Registry", "Stages", "the register stage runs in the registry"),
         ("Platform", "Messaging", "the supervisor's broker gets the accounts and queues that Messaging defines"),
     ];

@@ -1,9 +1,10 @@
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Evaluator.Reports;
+using Espalier.Evaluator.Routing;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using TorchSharp;
@@ -30,7 +31,7 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["validation-loss"],"length":16,"xz":false}""", ("model", model));
 
         result.Metrics["model.perplexity"].ShouldBe(258, 1e-3);
-        var loss = (await ReportAsync(result)).Models[0].ValidationLoss!;
+        var loss = (await ReportAsync(result)).Models[0].Section<LossReport>("validation-loss")!;
         result.Metrics["model.bits-per-byte"].ShouldBe(Math.Log2(258) * loss.Tokens / loss.Bytes, 1e-5);
         loss.Tokens.ShouldBe(loss.Bytes + loss.Documents); // bytes are tokens; every document has an end token
         loss.Domains!.Values.Sum(d => d.Tokens).ShouldBe(loss.Tokens);
@@ -44,7 +45,8 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["logits"],"tokens":[[1,5,39]]}""", ("model", model));
 
         (await _bench.OpenAsync(result.Outputs[OutputNames.Report])).HasFile("logits.safetensors").ShouldBeTrue();
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("model", model)))).Message.ShouldContain("at least 256 embedding rows");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["validation-loss"]}""", ("model", model)))).Message.ShouldContain(
+            "at least 256 embedding rows");
     }
 
     [Fact]
@@ -54,7 +56,8 @@ public sealed class EvaluateStageTests : IDisposable
 
         var losses = new List<double>();
         foreach (var (length, batch) in new[] { (2, 7), (16, 3), (128, 1) })
-            losses.Add((await RunAsync($$"""{"tasks":["validation-loss"],"length":{{length}},"batch":{{batch}},"xz":false}""", ("model", model))).Metrics["model.loss"]);
+            losses.Add((await RunAsync($$"""{"tasks":["validation-loss"],"length":{{length}},"batch":{{batch}},"xz":false}""",
+                ("model", model))).Metrics["model.loss"]);
 
         losses.ShouldAllBe(loss => Math.Abs(loss - losses[0]) < 1e-5);
     }
@@ -64,14 +67,16 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var (a, b) = (await _bench.ModelAsync(Tiny, seed: 1), await _bench.ModelAsync(Tiny, seed: 2));
 
-        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"baseline":"base","resamples":500,"xz":false}""", ("base", a), ("grown", b), ("copy", a));
+        var result = await RunAsync("""{"tasks":["validation-loss"],"length":32,"baseline":"base","resamples":500,"xz":false}""",
+            ("base", a), ("grown", b), ("copy", a));
 
         result.Metrics["grown.loss-difference"].ShouldBe(result.Metrics["grown.loss"] - result.Metrics["base.loss"], 1e-12);
         result.Metrics["copy.loss-difference"].ShouldBe(0);
         result.Metrics["copy.loss-difference-high"].ShouldBe(0);
         result.Metrics["base.loss-low"].ShouldBeLessThan(result.Metrics["base.loss"]);
         result.Metrics["base.loss-high"].ShouldBeGreaterThan(result.Metrics["base.loss"]);
-        (await ReportAsync(result)).Comparisons.Select(c => (c.First, c.Second)).ShouldBe([("grown", "base"), ("copy", "base"), ("copy", "grown")], ignoreOrder: true);
+        (await ReportAsync(result)).Comparisons.Select(c => (c.First, c.Second))
+            .ShouldBe([("grown", "base"), ("copy", "base"), ("copy", "grown")], ignoreOrder: true);
     }
 
     [Fact]
@@ -82,12 +87,12 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync("""{"tasks":["validation-loss","routing"],"length":32,"xz":false}""", ("model", model));
 
         var report = (await ReportAsync(result)).Models[0];
-        var tokens = report.ValidationLoss!.Tokens;
-        foreach (var layer in report.Routing!.Load)
+        var (tokens, routing) = (report.Section<LossReport>("validation-loss")!.Tokens, report.Section<RoutingResult>("routing")!);
+        foreach (var layer in routing.Load)
             layer.Sum().ShouldBe(2.0 * tokens);
-        report.Routing.LoadByDomain.Values.Sum(domain => domain[1].Sum()).ShouldBe(2.0 * tokens);
-        report.Routing.Layers.ShouldAllBe(l => l.CoActivation[0][0] == 1 && l.TokenEntropy > 0 && l.TokenEntropy <= Math.Log(4) + 1e-6);
-        result.Metrics["model.max-violation"].ShouldBe(report.Routing.Load.Max(l => l.Max() / l.Average() - 1), 1e-12);
+        routing.LoadByDomain.Values.Sum(domain => domain[1].Sum()).ShouldBe(2.0 * tokens);
+        routing.Layers.ShouldAllBe(l => l.CoActivation[0][0] == 1 && l.TokenEntropy > 0 && l.TokenEntropy <= Math.Log(4) + 1e-6);
+        result.Metrics["model.max-violation"].ShouldBe(routing.Load.Max(l => l.Max() / l.Average() - 1), 1e-12);
         result.Metrics["model.dead-experts"].ShouldBe(0);
     }
 
@@ -105,7 +110,7 @@ public sealed class EvaluateStageTests : IDisposable
 
         after.Metrics["model.accuracy"].ShouldBe(before.Metrics["model.accuracy"]);
         after.Metrics["model.gold-margin"].ShouldBe(before.Metrics["model.gold-margin"], 1e-6);
-        var report = (await ReportAsync(before)).Models[0].MultipleChoice!["questions"];
+        var report = (await ReportAsync(before)).Models[0].Section<Dictionary<string, ChoiceReport>>("multiple-choice")!["questions"];
         report.Chance.ShouldBe(0.25);
         report.StandardError!.Value.ShouldBe(Math.Sqrt(report.Accuracy * (1 - report.Accuracy) / 23), 1e-12);
     }
@@ -127,7 +132,8 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var (a, b) = (await _bench.ModelAsync(Tiny, edit: Sharpen), await _bench.ModelAsync(Tiny, seed: 2, edit: Sharpen));
 
-        var result = await RunAsync("""{"tasks":["agreement"],"reference":"source","length":16,"resamples":200,"xz":false}""", ("other", b), ("source", a), ("copy", a));
+        var result = await RunAsync("""{"tasks":["agreement"],"reference":"source","length":16,"resamples":200,"xz":false}""",
+            ("other", b), ("source", a), ("copy", a));
 
         result.Metrics["copy.kl-divergence"].ShouldBe(0, 1e-9);
         result.Metrics["copy.top-1-agreement"].ShouldBe(1);
@@ -135,7 +141,7 @@ public sealed class EvaluateStageTests : IDisposable
         result.Metrics["other.top-1-agreement"].ShouldBeLessThan(0.9);
         result.Metrics["other.kl-divergence-low"].ShouldBeLessThan(result.Metrics["other.kl-divergence"]);
         result.Metrics.Keys.ShouldNotContain("source.kl-divergence");
-        var report = (await ReportAsync(result)).Models[0].Agreement!;
+        var report = (await ReportAsync(result)).Models[0].Section<AgreementReport>("agreement")!;
         report.Reference.ShouldBe("source");
         report.HighDivergence.ShouldBeGreaterThan(report.MedianDivergence);
         report.Domains!.Count.ShouldBe(2);
@@ -152,7 +158,7 @@ public sealed class EvaluateStageTests : IDisposable
         var tokens = randint(0, 256, [4, 25], dtype: int64, generator: new Generator(3));
         var targets = randint(0, 256, [100], dtype: int64, generator: new Generator(4));
 
-        var values = Evaluator.Tasks.AgreementPass.Compare(teacher, student, tokens, targets);
+        var values = Passes.AgreementPass.Compare(teacher, student, tokens, targets);
 
         var (p, q) = (Probabilities(teacher, tokens), Probabilities(student, tokens));
         var right = targets.data<long>().ToArray();
@@ -175,8 +181,10 @@ public sealed class EvaluateStageTests : IDisposable
     {
         var model = await _bench.ModelAsync(Tiny);
 
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"]}""", ("model", model)))).Message.ShouldContain("at least two models");
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"],"reference":"nobody"}""", ("a", model), ("b", model)))).Message.ShouldContain("'a', 'b'");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync("""{"tasks":["agreement"]}""", ("model", model)))).Message.ShouldContain(
+            "at least two models");
+        (await Should.ThrowAsync<UserInputException>(() =>
+            RunAsync("""{"tasks":["agreement"],"reference":"nobody"}""", ("a", model), ("b", model)))).Message.ShouldContain("'a', 'b'");
     }
 
     [Fact]
@@ -194,7 +202,7 @@ public sealed class EvaluateStageTests : IDisposable
         var stored = await _bench.OpenAsync(model);
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        using var decoder = MoeDecoder.Load(Tiny, new Stages.Checkpoints.StoredWeights(stored));
+        using var decoder = MoeDecoder.Load(Tiny, new Surgery.Checkpoints.StoredWeights(stored));
         var expected = decoder.Forward(tensor(new long[,] { { 1, 5, 9 }, { 7, 7, 7 } })).Logits;
         var bytes = new byte[2 * 3 * 258 * 4];
         tensors.Read("logits", bytes);

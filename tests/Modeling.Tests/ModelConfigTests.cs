@@ -70,7 +70,7 @@ public sealed class ModelConfigTests
     [InlineData("\"hidden_size\": 2048,", "", "'hidden_size' is missing")]
     [InlineData("\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 65", "more than the 64 experts")]
     [InlineData("\"num_experts\": 64", "\"num_experts\": 64, \"n_routed_experts\": 32", "disagrees")]
-    [InlineData("\"model_type\": \"olmoe\"", "\"model_type\": \"gpt2\"", "supported: olmoe")]
+    [InlineData("\"model_type\": \"olmoe\"", "\"model_type\": \"gpt2\"", "deepseek_v3, llama, mistral, mixtral, olmoe, qwen2")]
     [InlineData("\"vocab_size\": 50304", "\"vocab_size\": -5", "vocab_size")]
     [InlineData("\"vocab_size\": 50304", "\"vocab_size\": 1e300", "vocab_size")]
     [InlineData("\"vocab_size\": 50304", "\"vocab_size\": \"many\"", "whole number")]

@@ -1,8 +1,8 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -58,7 +58,8 @@ public sealed class PruneStageTests
         using var tiny = await TinyCheckpoint.CreateAsync();
         await tiny.AddCalibrationAsync();
 
-        var result = await RunAsync(tiny, Heapr.Replace("\"seed\"", "\"scope\":\"global\",\"weighting\":\"total\",\"variant\":\"exact\",\"multiple-of\":1,\"seed\"", StringComparison.Ordinal));
+        var result = await RunAsync(tiny, Heapr.Replace(
+            "\"seed\"", "\"scope\":\"global\",\"weighting\":\"total\",\"variant\":\"exact\",\"multiple-of\":1,\"seed\"", StringComparison.Ordinal));
 
         var layers = (await tiny.ReportAsync(result)).GetProperty("layers");
         var kept = layers.EnumerateArray().SelectMany(l => l.GetProperty("kept-neurons").EnumerateArray().Select(n => n.GetArrayLength())).ToList();
@@ -136,7 +137,8 @@ public sealed class PruneStageTests
             layers[0].GetProperty("kept-experts").EnumerateArray().Select(e => e.GetInt32()).ShouldContain(2);
             result.Metrics["super-experts"].ShouldBe(1);
         }
-        (await Should.ThrowAsync<UserInputException>(() => RunAsync(tiny, Heapr.Replace("\"seed\"", "\"protect-super-experts\":true,\"seed\"", StringComparison.Ordinal)))).Message.ShouldContain("Use scope global");
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync(
+            tiny, Heapr.Replace("\"seed\"", "\"protect-super-experts\":true,\"seed\"", StringComparison.Ordinal)))).Message.ShouldContain("Use scope global");
     }
 
     [Fact]
@@ -223,11 +225,11 @@ public sealed class PruneStageTests
 
     [Theory]
     [InlineData("{\"method\":\"heapr\",\"ratio\":0.3}", "add calibration")]
-    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "heapr or random")]
-    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or random")]
+    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "heapr or magnitude or random")]
+    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or magnitude or random")]
     [InlineData("{\"method\":\"random\",\"scope\":\"global\",\"ratio\":0.3}", "Use scope uniform")]
     [InlineData("{\"method\":\"random\",\"ratio\":0.75}", "Use at most 0.5")]
-    [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, random")]
+    [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, magnitude, random")]
     public async Task Run_CombinationThatCannotWork_SaysWhatWould(string options, string remedy)
     {
         using var tiny = await TinyCheckpoint.CreateAsync();

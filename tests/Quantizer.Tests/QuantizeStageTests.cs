@@ -5,7 +5,7 @@ using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using TorchSharp;
@@ -42,7 +42,8 @@ public sealed class QuantizeStageTests : IDisposable
         var scaleBits = dtype == "F32" ? 32 : 16;
         var matrices = (long Inputs, long Outputs)[] (long inputs, long outputs, int count) => [.. Enumerable.Repeat((inputs, outputs), count)];
         (long Inputs, long Outputs)[] all = [.. matrices(32, 32, 2 * 4), .. matrices(32, 24, 2 * 4 * 2), .. matrices(24, 32, 2 * 4)];
-        var expected = all.Sum(m => m.Outputs * m.Inputs * bits / 8 + m.Outputs * (groupSize < 0 ? 1 : m.Inputs / groupSize) * (scaleBits + zeroPointBits) / 8 + 16);
+        var expected = all.Sum(m => m.Outputs * m.Inputs * bits / 8
+            + m.Outputs * (groupSize < 0 ? 1 : m.Inputs / groupSize) * (scaleBits + zeroPointBits) / 8 + 16);
         stored.Manifest.Tensors.Where(t => t.Name.Contains("weight_", StringComparison.Ordinal)).Sum(t => t.SizeBytes).ShouldBe(expected);
         result.Metrics["bits-per-weight"].ShouldBe(8.0 * expected / all.Sum(m => m.Inputs * m.Outputs), 1e-12);
         result.Metrics["bytes"].ShouldBeLessThan(result.Metrics["bytes-before"]);
@@ -56,9 +57,11 @@ public sealed class QuantizeStageTests : IDisposable
         var result = await RunAsync("""{"method":"rtn","bits":8,"group-size":8}""", model);
 
         var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
-        foreach (var name in (string[])[TensorNames.Router(0), TensorNames.Embedding, TensorNames.Head, TensorNames.FinalNorm, TensorNames.Layer(1) + "self_attn.q_norm.weight"])
+        foreach (var name in (string[])[TensorNames.Router(0), TensorNames.Embedding, TensorNames.Head,
+            TensorNames.FinalNorm, TensorNames.Layer(1) + "self_attn.q_norm.weight"])
             after.ReadAll(name).ShouldBe(before.ReadAll(name), name);
-        after.Manifest.Experts.ShouldBe(from layer in Enumerable.Range(0, 2) from e in Enumerable.Range(0, 4) select new Artifacts.Manifests.ExpertOrigin(layer, e, model.Root, layer, e));
+        after.Manifest.Experts.ShouldBe(
+            from layer in Enumerable.Range(0, 2) from e in Enumerable.Range(0, 4) select new Artifacts.Manifests.ExpertOrigin(layer, e, model.Root, layer, e));
         after.Manifest.Parents.Single(p => p.Relation == "quantized").Manifest.ShouldBe(model.Root);
     }
 
@@ -106,7 +109,8 @@ public sealed class QuantizeStageTests : IDisposable
         var records = await RecordsAsync(result);
         records.Count.ShouldBe(2 * (4 + 4 * 3));
         records.Sum(r => r.Objective ?? 0).ShouldBeLessThan(0.9 * records.Sum(r => r.ObjectiveOfRtn ?? 0));
-        records.Where(r => r.Name.Contains("down_proj", StringComparison.Ordinal)).Select(r => r.Tokens!.Value).Sum().ShouldBe(2 * 2 * 12 * 32); // layers * K * tokens
+        // layers * K * tokens
+        records.Where(r => r.Name.Contains("down_proj", StringComparison.Ordinal)).Select(r => r.Tokens!.Value).Sum().ShouldBe(2 * 2 * 12 * 32);
         records.Where(r => r.Name.Contains("q_proj", StringComparison.Ordinal)).ShouldAllBe(r => r.Tokens == 12 * 32);
     }
 
@@ -228,7 +232,8 @@ public sealed class QuantizeStageTests : IDisposable
         private readonly StoredWeights _weights = new(stored);
 
         public IReadOnlyCollection<string> Names { get; } =
-            [.. stored.Names.Select(n => n.EndsWith("_packed", StringComparison.Ordinal) ? n[..^"_packed".Length] : n).Where(n => !n.Contains("weight_", StringComparison.Ordinal))];
+            [.. stored.Names.Select(n => n.EndsWith("_packed", StringComparison.Ordinal) ? n[..^"_packed".Length] : n)
+                .Where(n => !n.Contains("weight_", StringComparison.Ordinal))];
 
         public WeightHeader Describe(string name) =>
             stored.Names.Contains(name) ? _weights.Describe(name) : new WeightHeader(bfloat16, Shape(name));

@@ -1,5 +1,4 @@
 using Espalier.Contracts;
-using Espalier.Modeling;
 using Espalier.Stages.Worker;
 
 namespace Espalier.Stages.Tests;
@@ -9,7 +8,6 @@ public sealed class FailureClassifierTests
     public static TheoryData<Exception, FailureClass> Cases() => new()
     {
         { new UserInputException("change it"), FailureClass.User },
-        { new InvalidModelException("a tensor is missing"), FailureClass.User },
         { new OutOfMemoryException(), FailureClass.Resource },
         { new InvalidOperationException("CUDA out of memory. Tried to allocate 2 GiB"), FailureClass.Resource },
         { new InvalidOperationException("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), FailureClass.Resource },

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Data;
 using Espalier.Stages.Worker;
 
 namespace Espalier.Stages.Tests;
@@ -30,7 +29,7 @@ public sealed class OfferedStagesTests
         stages["arithmetic"].NumericsClass.ShouldBe("torch");
     }
 
-    private static OfferedStages Offered(string numerics) => new([new DatasetStage(), new Arithmetic()], new StageWorkerOptions(), new Numerics(numerics));
+    private static OfferedStages Offered(string numerics) => new([new Text(), new Arithmetic()], new StageWorkerOptions(), new Numerics(numerics));
 
     private static StepAssignment Assignment(string kind) => new()
     {
@@ -56,6 +55,17 @@ public sealed class OfferedStagesTests
         public Type OptionsType => typeof(Options);
 
         public StageTraits Traits { get; } = new();
+
+        public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    private sealed class Text : IStage
+    {
+        public string Kind => StageKinds.Dataset;
+
+        public Type OptionsType => typeof(Options);
+
+        public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Data], DependsOnNumerics = false };
 
         public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
     }

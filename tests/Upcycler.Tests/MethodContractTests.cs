@@ -1,13 +1,13 @@
 using Espalier.Pipelines.Options;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Contracts;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 using Espalier.Modeling.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,11 +19,11 @@ public sealed class MethodContractTests
 {
     public static TheoryData<string> Routers => [.. MethodCatalog<IRouterExtension>.Names];
 
-    public static TheoryData<string> Methods => [.. MethodCatalog<ISourceChoice>.Names];
+    public static TheoryData<string> Methods => [.. MethodCatalog<IExpertSelection>.Names];
 
     public static TheoryData<string> Duplications => [.. MethodCatalog<IExpertDuplication>.Names];
 
-    public static TheoryData<string> Selections => [.. MethodCatalog<ISelection>.Names];
+    public static TheoryData<string> Selections => [.. MethodCatalog<ISlotSelection>.Names];
 
     public static TheoryData<string> Metrics => [.. MethodCatalog<IUsefulnessMetric>.Names];
 
@@ -34,7 +34,7 @@ public sealed class MethodContractTests
 
         schema["method"].Choices!.Order().ShouldBe(MethodCatalog<IUpcycleMethod>.Names);
         schema["metric"].Choices!.Order().ShouldBe(MethodCatalog<IUsefulnessMetric>.Names);
-        schema["selection"].Choices!.Order().ShouldBe(MethodCatalog<ISelection>.Names);
+        schema["selection"].Choices!.Order().ShouldBe(MethodCatalog<ISlotSelection>.Names);
         schema["duplication"].Properties!["method"].Choices!.Order().ShouldBe(MethodCatalog<IExpertDuplication>.Names);
         schema["router"].Properties!["method"].Choices!.Order().ShouldBe(MethodCatalog<IRouterExtension>.Names);
     }
@@ -42,7 +42,8 @@ public sealed class MethodContractTests
     [Fact]
     public void Every_Method_IsExplained()
     {
-        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All, .. MethodCatalog<ISelection>.All, .. MethodCatalog<IRouterExtension>.All, .. MethodCatalog<IExpertDuplication>.All];
+        IStageMethod[] all = [.. MethodCatalog<IUpcycleMethod>.All, .. MethodCatalog<IUsefulnessMetric>.All,
+            .. MethodCatalog<ISlotSelection>.All, .. MethodCatalog<IRouterExtension>.All, .. MethodCatalog<IExpertDuplication>.All];
 
         all.ShouldAllBe(m => m.Summary.Length > 20 && m.Summary.EndsWith('.'));
         all.ShouldAllBe(m => m.Name.All(c => char.IsAsciiLetterLower(c) || c == '-'));
@@ -52,7 +53,7 @@ public sealed class MethodContractTests
     [MemberData(nameof(Methods))]
     public void Choose_EveryMethod_GivesOneValidSourcePerSlot(string name)
     {
-        var method = MethodCatalog<ISourceChoice>.Get(name, "method");
+        var method = MethodCatalog<IExpertSelection>.Get(name, "method");
 
         var order = method.Choose(6, [3, 1, 2, 6, 5, 4], new Greedy(), new UpcycleOptions(), new KeyedRandom(1, 0, "selection"));
 
@@ -64,7 +65,7 @@ public sealed class MethodContractTests
     [MemberData(nameof(Selections))]
     public void Select_EverySelection_KeepsTheCapWithinARound(string name)
     {
-        var selection = MethodCatalog<ISelection>.Get(name, "selection");
+        var selection = MethodCatalog<ISlotSelection>.Get(name, "selection");
 
         var order = selection.Select([3, 1, 2, 6, 5, 4], 12, new UpcycleOptions { MaxCopies = 2 }, new KeyedRandom(1, 0, "selection"));
 
@@ -106,7 +107,8 @@ public sealed class MethodContractTests
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
         if (method.Settings.Contains("noise") && !method.AddsBias)
-            Should.Throw<UserInputException>(() => method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router"))).Message.ShouldContain("Use bias-only");
+            Should.Throw<UserInputException>(() =>
+                method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router"))).Message.ShouldContain("Use bias-only");
         else
             method.Extend(router, [0], new RouterOptions(), new KeyedRandom(1, 0, "router")).Rows.ShouldAllBe(v => float.IsFinite(v));
     }
@@ -117,7 +119,8 @@ public sealed class MethodContractTests
     {
         var method = MethodCatalog<IRouterExtension>.Get(name, "router.method");
 
-        var (a, b) = (method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")), method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")));
+        var (a, b) = (method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")),
+            method.Extend(RandomRouter(), [0, 1, 2], new RouterOptions(), new KeyedRandom(1, 0, "router")));
 
         a.Rows.ShouldBe(b.Rows);
         a.Bias.ShouldBe(b.Bias);

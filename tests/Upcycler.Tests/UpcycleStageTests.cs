@@ -2,7 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests;
@@ -94,7 +94,8 @@ public sealed class UpcycleStageTests
         using var tiny = await TinyCheckpoint.CreateAsync(change: (name, values) =>
             name.Contains("experts.2.", StringComparison.Ordinal) ? [.. values.Select(v => 3 * v)] : values);
 
-        var result = await RunAsync(tiny, """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}""");
+        var result = await RunAsync(tiny,
+            """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}""");
 
         var report = await tiny.ReportAsync(result);
         foreach (var layer in report.GetProperty("layers").EnumerateArray())
@@ -149,7 +150,8 @@ public sealed class UpcycleStageTests
     public async Task Run_UnknownConfigKey_Survives()
     {
         using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Parse(System.Text.Encoding.UTF8.GetBytes(
-            System.Text.Encoding.UTF8.GetString(ModelConfig.Tiny().ToJson()).Replace("\"use_cache\"", "\"my_key\": 7, \"use_cache\"", StringComparison.Ordinal))));
+            System.Text.Encoding.UTF8.GetString(ModelConfig.Tiny().ToJson())
+                .Replace("\"use_cache\"", "\"my_key\": 7, \"use_cache\"", StringComparison.Ordinal))));
 
         var result = await RunAsync(tiny, PlainCopy);
 
@@ -183,7 +185,8 @@ public sealed class UpcycleStageTests
     {
         using var tiny = await TinyCheckpoint.CreateAsync(dtype: "BF16");
 
-        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync(tiny, """{"method":"copy","router":{"method":"copy-noise","noise":1e-9},"seed":1}"""));
+        var error = await Should.ThrowAsync<UserInputException>(() =>
+            RunAsync(tiny, """{"method":"copy","router":{"method":"copy-noise","noise":1e-9},"seed":1}"""));
 
         error.Message.ShouldContain("vanishes in BF16");
     }

@@ -8,7 +8,7 @@ using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Registry;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 
 namespace Espalier.Cli.Commands;
 

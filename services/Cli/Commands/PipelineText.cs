@@ -1,7 +1,7 @@
 using Espalier.Cli.Hosting;
 using Espalier.Contracts;
 using Espalier.Pipelines.Planning;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 
 namespace Espalier.Cli.Commands;
 

@@ -8,7 +8,7 @@ using Espalier.Pruner;
 using Espalier.Quantizer;
 using Espalier.Registry;
 using Espalier.Stages;
-using Espalier.Stages.Estimates;
+using Espalier.Surgery.Estimates;
 using Espalier.Upcycler;
 
 namespace Espalier.Cli.Hosting;

@@ -10,12 +10,11 @@ using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
-using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data;
+using Espalier.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets;
 using Espalier.Stages.Worker;
-using Espalier.Modeling.Runtime;
 
 namespace Espalier.Cli.SingleStage;
 
@@ -27,6 +26,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
 {
     private const int NoSpace = 28;
     private const int QuotaExceeded = 122;
+    private static readonly TorchEngine Engine = new();
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
     /// <summary>Does it.</summary>
@@ -42,19 +42,21 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
             var inputs = await ReferenceAsync(references, board, cancellationToken).ConfigureAwait(false);
             inputs.AddRange(await AddOptionsAsync(board, cancellationToken).ConfigureAwait(false));
             var options = request.Options.ToElement();
-            key = request.Stage.CodeOn(() => TorchRuntime.NumericsClass).KeyOf(options, inputs).ToDigest();
+            key = request.Stage.CodeOn(() => Engine.Value).KeyOf(options, inputs).ToDigest();
             var progress = new BoardProgress(board, request.Stage.Kind, TimeProvider.System);
             var result = await FindAsync(work, store, key.Value, board, cancellationToken).ConfigureAwait(false)
-                ?? await RunStageAsync(new StageContext
+                ?? await new StageExecution
                 {
+                    Stage = request.Stage,
                     Step = new StepAddress(Guid.Empty, request.Stage.Kind, key.Value),
                     Options = options,
                     Inputs = inputs,
                     Artifacts = store,
                     Cursor = new WorkCursor(work.Store, key.Value),
                     Progress = progress,
-                    Cache = Directory.CreateDirectory(home.CacheFolder),
-                }, request.Stage, cancellationToken).ConfigureAwait(false);
+                    CacheFolder = home.CacheFolder,
+                    Engine = Engine,
+                }.RunAsync(cancellationToken).ConfigureAwait(false);
             await store.CommitStepAsync(key.Value, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
             references.CheckUnchanged();
             progress.Report("writing", 0, 0, "");
@@ -74,7 +76,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         }
         catch (Exception exception)
         {
-            var mayGoOn = exception is not (UserInputException or InvalidModelException);
+            var mayGoOn = exception is not UserInputException;
             if (mayGoOn && key is { } stepKey && await work.HasPositionAsync(stepKey).ConfigureAwait(false))
                 board.Say("What is done so far is kept: the same command goes on from there.");
             else
@@ -152,26 +154,23 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var source = DatasetSource.Locate(text, request.BaseDirectory);
         var options = DatasetSource.OptionsOf(source, stage.Definition(), DatasetBuilder.Fingerprint);
         var store = home.OpenStore();
-        var key = stage.CodeOn(() => TorchRuntime.NumericsClass).KeyOf(options, []).ToDigest();
+        var key = stage.CodeOn(() => Engine.Value).KeyOf(options, []).ToDigest();
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);
         if (commit is null || !await store.Blobs.ExistsAsync(commit.Outputs[OutputNames.Data].Root, cancellationToken).ConfigureAwait(false))
         {
-            var result = await RunStageAsync(new StageContext
+            var result = await new StageExecution
             {
+                Stage = stage,
                 Step = new StepAddress(Guid.Empty, stage.Kind, key),
                 Options = options,
                 Inputs = [],
                 Artifacts = store,
-                Cursor = new BlobCursor(store.Blobs, key),
                 Progress = new BoardProgress(board, source, TimeProvider.System),
-                Cache = Directory.CreateDirectory(home.CacheFolder),
-            }, stage, cancellationToken).ConfigureAwait(false);
+                CacheFolder = home.CacheFolder,
+                Engine = Engine,
+            }.RunAsync(cancellationToken).ConfigureAwait(false);
             commit = await store.CommitStepAsync(key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, cancellationToken).ConfigureAwait(false);
         }
         return commit.Outputs[OutputNames.Data];
     }
-
-    /// <summary>Stages compute for long stretches without awaiting; drawing must go on meanwhile.</summary>
-    private static Task<StageResult> RunStageAsync(StageContext context, IStage stage, CancellationToken cancellationToken) =>
-        Task.Run(() => stage.RunAsync(context, cancellationToken), CancellationToken.None);
 }

@@ -8,7 +8,7 @@ using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
-using Espalier.Modeling.Runtime;
+using Espalier.Surgery;
 
 namespace Espalier.Cli.Verification;
 
@@ -52,6 +52,7 @@ internal sealed record RerunOutcome
 /// </summary>
 internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
 {
+    private static readonly TorchEngine Engine = new();
     private static readonly string[] Surgical = [StageKinds.Upcycle, StageKinds.Prune, StageKinds.Quantize];
 
     /// <exception cref="UserInputException">The checkpoint was not made by a surgical step, or its receipt or parents are gone.</exception>
@@ -92,18 +93,19 @@ internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
             var parent = await ReadInputAsync(store, input, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(input.Step, input.As, parent));
         }
-        var context = new StageContext
+        return await new StageExecution
         {
+            Stage = stage,
             Step = new StepAddress(Guid.Empty, receipt.Step, key),
             Options = then.Options,
             Inputs = inputs,
             Artifacts = store,
             Cursor = new NoPosition(),
             Progress = new BoardProgress(board, receipt.Step, TimeProvider.System),
-            Cache = Directory.CreateDirectory(home.CacheFolder),
+            CacheFolder = home.CacheFolder,
             MemoryDivisor = receipt.MemoryDivisor,
-        };
-        return await Task.Run(() => stage.RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+            Engine = Engine,
+        }.RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<ManifestRef> ReadInputAsync(ArtifactStore store, StepKeyInput input, CancellationToken cancellationToken)
@@ -123,7 +125,7 @@ internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
     {
         if (StageVersion.Of(stage.GetType()) is var version && version != then.StageVersion)
             yield return $"the code is another one: {then.StageVersion} then, {version} now";
-        if (TorchRuntime.NumericsClass is var numerics && numerics != then.NumericsClass)
+        if (Engine.Value is var numerics && numerics != then.NumericsClass)
             yield return $"the numerics are others: {then.NumericsClass} then, {numerics} now";
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 using Espalier.Pipelines.Options;
 
 namespace Espalier.CptTrainer.Options;
@@ -16,7 +16,7 @@ public sealed record ModelOptions
     /// <summary>Model family.</summary>
     /// <value>olmoe</value>
     [Option("Model family: olmoe has experts; llama and qwen3 are dense.", Choices = ["olmoe", "llama", "qwen3"])]
-    public string Family { get; init; } = "olmoe";
+    public string Family { get; init; } = ModelFamily.Default;
 
     /// <summary>Layers.</summary>
     /// <value>4</value>
@@ -109,12 +109,13 @@ public sealed record ModelOptions
             throw new UserInputException($"model.top-k is {TopK}, more than the {Experts} experts.");
         if (Heads % (KeyValueHeads ?? Heads) != 0)
             throw new UserInputException($"model.key-value-heads is {KeyValueHeads}, which does not divide model.heads, {Heads}.");
-        var isDense = Family != "olmoe";
+        var family = ModelFamily.Of(Family);
+        var isDense = family.IsDense;
         return new ModelConfig
         {
             Family = Family,
             DenseSize = isDense ? ExpertSize : 0,
-            QueryKeyNorm = Family switch { "olmoe" => QueryKeyNorm.Whole, "qwen3" => QueryKeyNorm.PerHead, _ => QueryKeyNorm.None },
+            QueryKeyNorm = family.QueryKeyNorm,
             VocabularySize = vocabulary,
             HiddenSize = Hidden,
             Layers = Layers,

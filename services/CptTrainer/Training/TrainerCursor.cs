@@ -6,7 +6,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 

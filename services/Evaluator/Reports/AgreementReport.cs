@@ -1,5 +1,5 @@
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Statistics;
-using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 
 namespace Espalier.Evaluator.Reports;
@@ -40,7 +40,8 @@ public sealed record AgreementReport
     internal static AgreementReport Of(string reference, AgreementResult result, HeldOutText text, EvaluateOptions options)
     {
         var counts = result.Tokens.Select(t => (double)t).ToArray();
-        var estimates = RatioEstimate.Of([new DocumentRatios(result.Divergence, counts), new DocumentRatios(result.SameFirst, counts)], options.Resamples, options.Seed, "documents/agreement");
+        var estimates = RatioEstimate.Of([new DocumentRatios(result.Divergence, counts), new DocumentRatios(result.SameFirst, counts)],
+            options.Resamples, options.Seed, "documents/agreement");
         var perToken = result.PerToken.Select(t => (double)t).Order().ToArray();
         var tokens = result.Tokens.Sum();
         return new AgreementReport

@@ -5,7 +5,7 @@ namespace Espalier.Evaluator.Reports;
 /// <summary>Multiple choice on one set of items. A choice wins by the largest score; the first of equals.</summary>
 public sealed record ChoiceReport
 {
-    /// <summary>Items.</summary>
+    /// <summary>Number of items.</summary>
     public required int Items { get; init; }
 
     /// <summary>Share of items whose right choice has the largest likelihood.</summary>

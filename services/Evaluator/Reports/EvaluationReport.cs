@@ -1,6 +1,8 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Espalier.Contracts;
-using Espalier.Evaluator.Routing;
-using Espalier.Evaluator.Statistics;
+using Espalier.Evaluator.Passes;
+using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 
 namespace Espalier.Evaluator.Reports;
@@ -23,32 +25,32 @@ public sealed record EvaluationReport
     /// <summary><c>xz -9</c> on the same text.</summary>
     public XzResult? Xz { get; init; }
 
-    /// <summary>The numbers that conditions, gates and the registry read, by name.</summary>
-    public IReadOnlyDictionary<string, double> Metrics => ReportMetrics.Of(this);
+    /// <summary>The numbers that conditions, gates and the registry read, by name: <c>STEP.loss</c>, <c>STEP.loss-low</c>, ...</summary>
+    public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
-    internal static EvaluationReport Build(EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelResult> results, string? reference, XzResult? xz)
+    internal static EvaluationReport Build(
+        EvaluateOptions options, EvaluationMaterial material, IReadOnlyList<ModelUnderTest> models, IReadOnlyList<NamedReport> reports, XzResult? xz)
     {
-        var losses = material.Text is { } text && options.Tasks.Contains(EvaluateOptions.ValidationLoss)
-            ? LossEstimates.Of(text, [.. results.Select(r => r.Corpus!)], options)
-            : null;
+        var metrics = new MetricTable { { "xz.bits-per-byte", xz?.BitsPerByte } };
         return new EvaluationReport
         {
             Protocol = Protocol.Of(options, material),
-            Models = [.. results.Select((result, i) => ModelReport.Of(result, losses?.Report(i), material, result.Agreement is { } agreement ? AgreementReport.Of(reference!, agreement, material.Text!, options) : null))],
-            Comparisons = [.. Pairs(options, results).Select(pair => ModelComparison.Of(pair.First, pair.Second, results, losses, material, options))],
+            Models = [.. models.Select((model, i) => ModelReport.Of(model, i, reports, metrics))],
+            Comparisons = [.. Pairs(options, models).Select(pair => ModelComparison.Of(pair.First, pair.Second, options, models, reports, metrics))],
             Xz = xz,
+            Metrics = metrics.ToDictionary(),
         };
     }
 
     // Against the baseline alone when there is one named, otherwise every pair, later models against earlier ones.
-    private static IEnumerable<(int First, int Second)> Pairs(EvaluateOptions options, IReadOnlyList<ModelResult> results)
+    private static IEnumerable<(int First, int Second)> Pairs(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models)
     {
-        for (var first = 0; first < results.Count; first++)
+        for (var first = 0; first < models.Count; first++)
         {
-            for (var second = 0; second < results.Count; second++)
+            for (var second = 0; second < models.Count; second++)
             {
-                var isBaseline = results[second].Model.Step == options.Baseline;
-                if (first != second && (isBaseline || second < first && results[first].Model.Step != options.Baseline))
+                var isBaseline = models[second].Step == options.Baseline;
+                if (first != second && (isBaseline || second < first && models[first].Step != options.Baseline))
                     yield return (first, second);
             }
         }
@@ -64,7 +66,7 @@ public sealed record ModelReport
     /// <summary>Digest of its manifest.</summary>
     public required Digest Root { get; init; }
 
-    /// <summary>All weights.</summary>
+    /// <summary>Number of weights.</summary>
     public required long TotalParameters { get; init; }
 
     /// <summary>Weights that one token uses.</summary>
@@ -82,35 +84,47 @@ public sealed record ModelReport
     /// <summary>Digest of the tokenizer, null without one; per-token losses of different tokenizers cannot be compared.</summary>
     public string? Tokenizer { get; init; }
 
-    /// <summary>Loss, perplexity, bits per byte.</summary>
-    public LossReport? ValidationLoss { get; init; }
+    /// <summary>What each task found, by the task's name.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement> Sections { get; init; } = [];
 
-    /// <summary>Multiple choice, by set.</summary>
-    public IReadOnlyDictionary<string, ChoiceReport>? MultipleChoice { get; init; }
+    /// <summary>What one task found; null when it was not asked for, or does not apply to the model.</summary>
+    public T? Section<T>(string task) where T : class => Sections.TryGetValue(task, out var section) ? section.Deserialize<T>(WireJson.Options) : null;
 
-    /// <summary>Routing.</summary>
-    public RoutingResult? Routing { get; init; }
-
-    /// <summary>How far it strays from the reference model.</summary>
-    public AgreementReport? Agreement { get; init; }
-
-    internal static ModelReport Of(ModelResult result, LossReport? loss, EvaluationMaterial material, AgreementReport? agreement)
+    internal static ModelReport Of(ModelUnderTest model, int index, IReadOnlyList<NamedReport> reports, MetricTable metrics)
     {
-        var config = result.Model.Config;
-        return new ModelReport
+        metrics.Add($"{model.Step}.total-parameters", model.Config.TotalParameters);
+        metrics.Add($"{model.Step}.active-parameters", model.Config.ActiveParameters);
+        metrics.Add($"{model.Step}.bytes", model.Bytes);
+        var report = new ModelReport
         {
-            Step = result.Model.Step,
-            Root = result.Model.Root,
-            TotalParameters = config.TotalParameters,
-            ActiveParameters = config.ActiveParameters,
-            WeightBytes = result.Model.WeightBytes,
-            Bytes = result.Model.Bytes,
-            WeightsReadFrom = config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
-            Tokenizer = result.Model.TokenizerDigest,
-            ValidationLoss = loss,
-            MultipleChoice = result.Choices is null ? null : ChoiceReport.BySet(material.Items!, result.Choices),
-            Routing = result.Corpus?.Routing,
-            Agreement = agreement,
+            Step = model.Step,
+            Root = model.Root,
+            TotalParameters = model.Config.TotalParameters,
+            ActiveParameters = model.Config.ActiveParameters,
+            WeightBytes = model.WeightBytes,
+            Bytes = model.Bytes,
+            WeightsReadFrom = model.Config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
+            Tokenizer = model.TokenizerDigest,
         };
+        foreach (var (task, section) in reports.Select(r => (r.Task, r.Sections[index])))
+        {
+            if (section is null)
+                continue;
+            metrics.AddAll($"{model.Step}.", section.Metrics);
+            if (section.Body is { } body)
+                report.Sections[task] = JsonSerializer.SerializeToElement(body, body.GetType(), WireJson.Options);
+        }
+        return report;
+    }
+}
+
+/// <summary>One task's share of the report: the task's name, its sections model by model, and what it makes comparisons with.</summary>
+internal sealed record NamedReport(string Task, IReadOnlyList<ModelSection?> Sections, ITaskReport Report)
+{
+    public static NamedReport Of(IEvaluationTask task, TaskResults results)
+    {
+        var report = task.Report(results);
+        return new NamedReport(task.Name, [.. Enumerable.Range(0, results.Models.Count).Select(report.OfModel)], report);
     }
 }

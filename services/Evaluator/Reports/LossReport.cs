@@ -1,5 +1,5 @@
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Statistics;
-using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 
 namespace Espalier.Evaluator.Reports;
@@ -19,7 +19,7 @@ public sealed record LossReport
     /// <summary>Tokens scored.</summary>
     public required long Tokens { get; init; }
 
-    /// <summary>Documents.</summary>
+    /// <summary>Number of documents.</summary>
     public required int Documents { get; init; }
 
     /// <summary>UTF-8 bytes of the documents.</summary>
@@ -47,7 +47,7 @@ internal sealed class LossEstimates
     /// <summary>Bits per byte of each model.</summary>
     public IReadOnlyList<RatioEstimate> BitsPerByte => _slices[0].BitsPerByte;
 
-    /// <summary>Estimates everything.</summary>
+    /// <summary>Estimates every slice of every model.</summary>
     public static LossEstimates Of(HeldOutText text, IReadOnlyList<CorpusResult> results, EvaluateOptions options)
     {
         var all = Enumerable.Range(0, text.Documents.Count).ToArray();

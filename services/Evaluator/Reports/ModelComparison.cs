@@ -1,4 +1,8 @@
-using Espalier.Evaluator.Statistics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
+using Espalier.Evaluator.Tasks;
 
 namespace Espalier.Evaluator.Reports;
 
@@ -11,47 +15,23 @@ public sealed record ModelComparison
     /// <summary>Step of the second model.</summary>
     public required string Second { get; init; }
 
-    /// <summary>Difference of nats per token; null when the tokenizers differ.</summary>
-    public PairedComparison? Loss { get; init; }
-
-    /// <summary>Difference of bits per byte.</summary>
-    public PairedComparison? BitsPerByte { get; init; }
-
-    /// <summary>Difference of accuracy over all items.</summary>
-    public PairedComparison? Accuracy { get; init; }
-
-    /// <summary>Exact two-sided McNemar test of the same.</summary>
-    public double? McNemarP { get; init; }
+    /// <summary>
+    /// What each task found: <c>loss</c> (left out when the tokenizers differ), <c>bits-per-byte</c>, <c>accuracy</c>, <c>mc-nemar-p</c>, ...
+    /// </summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement> Entries { get; init; } = [];
 
     internal static ModelComparison Of(
-        int first, int second, IReadOnlyList<ModelResult> results, LossEstimates? losses, EvaluationMaterial material, EvaluateOptions options)
+        int first, int second, EvaluateOptions options, IReadOnlyList<ModelUnderTest> models, IReadOnlyList<NamedReport> reports, MetricTable metrics)
     {
-        var sameTokens = results[first].Model.TokenizerDigest == results[second].Model.TokenizerDigest;
-        var comparison = new ModelComparison
+        var comparison = new ModelComparison { First = models[first].Step, Second = models[second].Step };
+        foreach (var section in reports.Select(report => report.Report.OfPair(first, second)).OfType<PairSection>())
         {
-            First = results[first].Model.Step,
-            Second = results[second].Model.Step,
-            Loss = losses is null || !sameTokens ? null : Compare(losses.Losses[first], losses.Losses[second], options),
-            BitsPerByte = losses is null ? null : Compare(losses.BitsPerByte[first], losses.BitsPerByte[second], options),
-        };
-        return material.Items is null ? comparison : WithAccuracy(comparison, results[first], results[second], material, options);
+            if (comparison.Second == options.Baseline)
+                metrics.AddAll($"{comparison.First}.", section.Metrics);
+            foreach (var (name, value) in section.Entries.Where(entry => entry.Value is not null))
+                comparison.Entries[name] = JsonSerializer.SerializeToElement(value, value!.GetType(), WireJson.Options);
+        }
+        return comparison;
     }
-
-    private static ModelComparison WithAccuracy(
-        ModelComparison comparison, ModelResult first, ModelResult second, EvaluationMaterial material, EvaluateOptions options)
-    {
-        var (a, b) = (ChoiceReport.Right(material.Items!, first.Choices!), ChoiceReport.Right(material.Items!, second.Choices!));
-        var items = Enumerable.Repeat(1.0, a.Length).ToArray();
-        var estimates = RatioEstimate.Of([new(AsNumbers(a), items), new(AsNumbers(b), items)], options.Resamples, options.Seed, "items");
-        return comparison with
-        {
-            Accuracy = Compare(estimates[0], estimates[1], options),
-            McNemarP = McNemar.TwoSided(a.Zip(b).Count(p => !p.First && p.Second), a.Zip(b).Count(p => p.First && !p.Second)),
-        };
-    }
-
-    private static PairedComparison Compare(RatioEstimate first, RatioEstimate second, EvaluateOptions options) =>
-        PairedComparison.Of(first.Value, second.Value, first.Resampled, second.Resampled, options.Confidence);
-
-    private static double[] AsNumbers(bool[] right) => [.. right.Select(r => r ? 1.0 : 0)];
 }

@@ -9,7 +9,8 @@ public sealed record Protocol
         "conditioned on the token before it (the first of a domain on an end token), so every token is scored once, end tokens included.";
 
     /// <summary>How likelihoods are computed.</summary>
-    public string Likelihood { get; init; } = "log-softmax in float32, sums in float64; loss in nats per token, bits per byte over the UTF-8 bytes of the documents";
+    public string Likelihood { get; init; } = "log-softmax in float32, sums in float64; loss in nats per token, bits per byte over the UTF-8 bytes of the "
+        + "documents";
 
     /// <summary>How intervals are computed.</summary>
     public string Intervals { get; init; } = "percentile bootstrap over documents, ratio of sums, the same draws for every model";
@@ -20,25 +21,25 @@ public sealed record Protocol
     /// <summary>Tokens of a window.</summary>
     public required int Length { get; init; }
 
-    /// <summary>Number format.</summary>
+    /// <summary>Number format of weights and activations.</summary>
     public required string Precision { get; init; }
 
-    /// <summary>Documents.</summary>
+    /// <summary>Number of documents.</summary>
     public int? Documents { get; init; }
 
     /// <summary>Their UTF-8 bytes.</summary>
     public long? Bytes { get; init; }
 
-    /// <summary>Domains.</summary>
+    /// <summary>Names of the domains.</summary>
     public IReadOnlyList<string>? Domains { get; init; }
 
-    /// <summary>Multiple-choice items.</summary>
+    /// <summary>Number of multiple-choice items.</summary>
     public int? Items { get; init; }
 
     /// <summary>Coverage of the intervals.</summary>
     public required double Confidence { get; init; }
 
-    /// <summary>Bootstrap draws.</summary>
+    /// <summary>Number of bootstrap draws.</summary>
     public required int Resamples { get; init; }
 
     /// <summary>Seed of the draws.</summary>

@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Evaluator.Routing;
 

@@ -51,7 +51,8 @@ public sealed record RoutingResult
         };
     }
 
-    private static IReadOnlyList<IReadOnlyList<double>> ByLayer(IReadOnlyList<LayerRouting> layers, List<double[][]> byDomain, Func<double[][], double[]> choose)
+    private static IReadOnlyList<IReadOnlyList<double>> ByLayer(
+        IReadOnlyList<LayerRouting> layers, List<double[][]> byDomain, Func<double[][], double[]> choose)
     {
         var rows = layers.Zip(byDomain, (layer, loads) => (layer.Layer, Row: choose(loads))).ToDictionary(pair => pair.Layer, pair => pair.Row);
         return [.. Enumerable.Range(0, layers[^1].Layer + 1).Select(layer => rows.GetValueOrDefault(layer) ?? [])];
@@ -110,7 +111,8 @@ public sealed record LayerRoutingResult
             TopMargin = layer.Margin,
             ZLoss = layer.ZLoss,
             RawSpecialisation = raw,
-            Specialisation = raw - (raw is null ? null : RoutingMetrics.SpecialisationByChance(layer.WindowLoads, domainOfWindow, loadsByDomain.Length, seed, layer.Layer)),
+            Specialisation = raw - (raw is null ? null
+                : RoutingMetrics.SpecialisationByChance(layer.WindowLoads, domainOfWindow, loadsByDomain.Length, seed, layer.Layer)),
             CoActivation = RoutingMetrics.Normalize(layer.CoActivation),
         };
     }

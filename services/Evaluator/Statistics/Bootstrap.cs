@@ -1,5 +1,5 @@
 using System.Runtime.Intrinsics;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Evaluator.Statistics;
 

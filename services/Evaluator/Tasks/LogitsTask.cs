@@ -1,14 +1,50 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Tasks;
 
 /// <summary>Raw logits and expert choices of given tokens, for checks against other implementations.</summary>
-internal static class LogitsTask
+internal sealed class LogitsTask : IEvaluationTask
 {
-    /// <summary>A safetensors file with <c>logits</c> (B, L, V) F32 and, for each layer l, <c>experts.l</c> (B, L, K) I32.</summary>
-    public static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
+    private const string File = "logits.safetensors";
+
+    /// <inheritdoc/>
+    public string Name => "logits";
+
+    /// <inheritdoc/>
+    public string Summary => "Raw logits and expert choices of given tokens, as a safetensors file.";
+
+    /// <inheritdoc/>
+    public EvaluationNeeds Needs => EvaluationNeeds.None;
+
+    /// <inheritdoc/>
+    public void Check(EvaluateOptions options, IReadOnlyList<ModelUnderTest> models)
+    {
+        if (options.Tokens is not { Count: > 0 } tokens || tokens[0].Count == 0 || tokens.Any(row => row.Count != tokens[0].Count))
+            throw new UserInputException("The task 'logits' needs 'tokens': one or more sequences of ids, all of one length, such as [[1, 5, 9]].");
+        foreach (var model in models)
+        {
+            var strangers = tokens.SelectMany(row => row).Where(id => id < 0 || id >= model.Config.VocabularySize).ToList();
+            if (strangers.Count > 0)
+                throw new UserInputException(
+                    $"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
+            if (tokens[0].Count > model.Config.MaxPositions)
+                throw new UserInputException(
+                    $"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
+        Task.FromResult<object?>(Run(measurement.Model, measurement.Options.Tokens!));
+
+    /// <inheritdoc/>
+    public ITaskReport Report(TaskResults results) => new LogitFiles(results);
+
+    // logits (B, L, V) F32 and, for each layer l, experts.l (B, L, K) I32.
+    private static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
     {
         var decoder = model.Decoder; // loaded outside the scope below
         using var scope = NewDisposeScope();
@@ -24,27 +60,17 @@ internal static class LogitsTask
         return Write(file);
     }
 
-    /// <summary>Refuses tokens that the models cannot take.</summary>
-    public static IReadOnlyList<IReadOnlyList<int>> Check(IReadOnlyList<IReadOnlyList<int>>? tokens, IEnumerable<ModelUnderTest> models)
-    {
-        if (tokens is not { Count: > 0 } || tokens[0].Count == 0 || tokens.Any(row => row.Count != tokens[0].Count))
-            throw new UserInputException("The task 'logits' needs 'tokens': one or more sequences of ids, all of one length, such as [[1, 5, 9]].");
-        foreach (var model in models)
-        {
-            var strangers = tokens.SelectMany(row => row).Where(id => id < 0 || id >= model.Config.VocabularySize).ToList();
-            if (strangers.Count > 0)
-                throw new UserInputException($"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
-            if (tokens[0].Count > model.Config.MaxPositions)
-                throw new UserInputException($"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
-        }
-        return tokens;
-    }
-
     private static byte[] Bytes(Tensor value) => value.cpu().contiguous().bytes.ToArray();
 
     private static byte[] Write(InMemoryTensors tensors)
     {
         var layout = SafetensorsWriter.Layout(tensors.Names.Select(tensors.Describe));
         return [.. SafetensorsWriter.Header(layout, SafetensorsWriter.DefaultMetadata), .. layout.SelectMany(header => tensors.ReadAll(header.Name))];
+    }
+
+    private sealed class LogitFiles(TaskResults results) : ITaskReport
+    {
+        public ModelSection OfModel(int model) =>
+            new(null, new MetricTable()) { Files = new Dictionary<string, byte[]> { [File] = results.Of<byte[]>(model)! } };
     }
 }

@@ -1,8 +1,10 @@
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
+using Espalier.Evaluator.Reports;
+using Espalier.Evaluator.Statistics;
 using Espalier.Evaluator.Texts;
 using Espalier.Modeling;
-using Espalier.Modeling.Tokenizers;
-using Espalier.Stages;
+using Espalier.Tokenizers;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Tasks;
@@ -12,12 +14,31 @@ namespace Espalier.Evaluator.Tasks;
 /// and the context alone; what follows the context's length is the choice. Spaces at the end of the context belong to
 /// the choice. Sequences of like length run together; padding comes after the scored tokens, which cannot see it.
 /// </summary>
-internal static class MultipleChoiceTask
+internal sealed class MultipleChoiceTask : IEvaluationTask
 {
-    /// <summary>Log-likelihood of every choice of every item.</summary>
-    public static double[][] Run(
-        StageContext context, ModelUnderTest model, IReadOnlyList<ChoiceItem> items, EvaluateOptions options, CancellationToken cancellationToken)
+    /// <summary>Its name in the option <c>tasks</c>.</summary>
+    public const string TaskName = "multiple-choice";
+
+    /// <inheritdoc/>
+    public string Name => TaskName;
+
+    /// <inheritdoc/>
+    public string Summary => "Accuracy on the dataset's multiple-choice items, by the likelihood of each choice.";
+
+    /// <inheritdoc/>
+    public EvaluationNeeds Needs => EvaluationNeeds.MultipleChoice;
+
+    /// <inheritdoc/>
+    public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
+        await measurement.KeepAsync(TaskName, () => Run(measurement, cancellationToken), cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public ITaskReport Report(TaskResults results) => new Accuracies(results);
+
+    // Log-likelihood of every choice of every item.
+    private static double[][] Run(ModelMeasurement measurement, CancellationToken cancellationToken)
     {
+        var (model, items) = (measurement.Model, measurement.Material.Items!);
         var decoder = model.Decoder; // loaded outside the scopes below
         var requests = items
             .SelectMany((item, i) => item.Choices.Select((_, c) => Encode(model.Tokenizer, item, i, c, model.Config.MaxPositions)))
@@ -25,12 +46,12 @@ internal static class MultipleChoiceTask
             .ToList();
         var likelihoods = items.Select(item => new double[item.Choices.Count]).ToArray();
         var done = 0;
-        foreach (var batch in requests.Chunk(options.Batch))
+        foreach (var batch in requests.Chunk(measurement.Options.Batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
             Score(decoder, batch, likelihoods);
             done += batch.Length;
-            context.Progress.Report($"{model.Step}: multiple choice", done, requests.Count, "choices");
+            measurement.Context.Progress.Report($"{model.Step}: multiple choice", done, requests.Count, "choices");
         }
         return likelihoods;
     }
@@ -47,7 +68,8 @@ internal static class MultipleChoiceTask
         if (scored < 1)
             throw new UserInputException($"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} is empty.");
         if (scored > maxPositions)
-            throw new UserInputException($"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} has {scored} tokens, more than the {maxPositions} positions of the model.");
+            throw new UserInputException(
+                $"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} has {scored} tokens, more than the {maxPositions} positions of the model.");
         // With a context the end token in front is not needed; without one it is what the first token is conditioned on.
         if (start > 0)
             tokens = tokens[1..];
@@ -74,6 +96,38 @@ internal static class MultipleChoiceTask
             for (var position = end - batch[row].Scored; position < end; position++)
                 likelihoods[batch[row].Item][batch[row].Choice] -= scores[position];
         }
+    }
+
+    private sealed class Accuracies(TaskResults results) : ITaskReport
+    {
+        private readonly IReadOnlyList<ChoiceItem> _items = results.Material.Items!;
+
+        public ModelSection OfModel(int model)
+        {
+            var sets = ChoiceReport.BySet(_items, results.Of<double[][]>(model)!);
+            var all = sets.Count == 1 ? sets.Values.Single() : sets["all"];
+            return new ModelSection(sets, new MetricTable
+            {
+                { "accuracy", all.Accuracy },
+                { "accuracy-by-length", all.AccuracyByLength },
+                { "gold-margin", all.GoldMargin },
+            });
+        }
+
+        public PairSection OfPair(int first, int second)
+        {
+            var (a, b) = (ChoiceReport.Right(_items, results.Of<double[][]>(first)!), ChoiceReport.Right(_items, results.Of<double[][]>(second)!));
+            var items = Enumerable.Repeat(1.0, a.Length).ToArray();
+            var estimates = RatioEstimate.Of([new(AsNumbers(a), items), new(AsNumbers(b), items)], results.Options.Resamples, results.Options.Seed, "items");
+            var accuracy = PairedComparison.Of(
+                estimates[0].Value, estimates[1].Value, estimates[0].Resampled, estimates[1].Resampled, results.Options.Confidence);
+            var probability = McNemar.TwoSided(a.Zip(b).Count(p => !p.First && p.Second), a.Zip(b).Count(p => p.First && !p.Second));
+            var metrics = new MetricTable();
+            metrics.Add("accuracy-difference", accuracy);
+            return new PairSection(new Dictionary<string, object?> { ["accuracy"] = accuracy, ["mc-nemar-p"] = probability }, metrics);
+        }
+
+        private static double[] AsNumbers(bool[] right) => [.. right.Select(r => r ? 1.0 : 0)];
     }
 }
 

@@ -1,5 +1,5 @@
 using Espalier.Contracts;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 
 namespace Espalier.Evaluator.Texts;
 
@@ -20,7 +20,8 @@ internal static class DatasetText
         return documents.Exists(document => document.Bytes > 0)
             ? new HeldOutText(domains, documents)
             : throw new UserInputException(
-                $"The dataset has no {split} text ({dataset.Properties.Source}): use a larger one, or 'split: all' when no model of this evaluation was trained on it.");
+                $"The dataset has no {split} text ({dataset.Properties.Source}): use a larger one, or 'split: "
+                    + "all' when no model of this evaluation was trained on it.");
     }
 
     /// <summary>The first items of every multiple-choice set.</summary>
@@ -31,10 +32,12 @@ internal static class DatasetText
         foreach (var set in dataset.MultipleChoiceNames)
         {
             var read = await dataset.ReadMultipleChoiceAsync(set, cancellationToken).ConfigureAwait(false);
-            items.AddRange(read.Take((int)Math.Min(most ?? int.MaxValue, int.MaxValue)).Select(item => new ChoiceItem(set, item.Id, item.Context, item.Choices, item.Answer)));
+            items.AddRange(read.Take((int)Math.Min(most ?? int.MaxValue, int.MaxValue))
+                .Select(item => new ChoiceItem(set, item.Id, item.Context, item.Choices, item.Answer)));
         }
         if (items.Count == 0)
-            throw new UserInputException($"The dataset has no multiple-choice items ({dataset.Properties.Source}): leave out the task '{EvaluateOptions.MultipleChoice}', or use a dataset that has multiple-choice/NAME.jsonl.");
+            throw new UserInputException($"The dataset has no multiple-choice items ({dataset.Properties.Source}): "
+                + $"leave out the task '{Tasks.MultipleChoiceTask.TaskName}', or use a dataset that has multiple-choice/NAME.jsonl.");
         return items.Find(item => item.Choices.Count < 2 || item.Answer < 0 || item.Answer >= item.Choices.Count) is { } odd
             ? throw new UserInputException($"Multiple-choice item '{odd.Id}' of '{odd.Set}' has {odd.Choices.Count} choices and the answer {odd.Answer}.")
             : items;

@@ -1,6 +1,6 @@
 using System.Text;
 using Espalier.Contracts;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Texts;
 

@@ -1,4 +1,4 @@
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Texts;
 

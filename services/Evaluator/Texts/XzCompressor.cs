@@ -33,7 +33,8 @@ internal static class XzCompressor
             var version = new MemoryStream();
             await RunAsync(["--version"], _ => Task.CompletedTask, version, cancellationToken).ConfigureAwait(false);
             var compressed = new CountingStream();
-            await RunAsync(["-9", "--threads=1", "--format=xz", "--stdout"], input => WriteAsync(text, input, cancellationToken), compressed, cancellationToken).ConfigureAwait(false);
+            await RunAsync(["-9", "--threads=1", "--format=xz", "--stdout"], input =>
+                WriteAsync(text, input, cancellationToken), compressed, cancellationToken).ConfigureAwait(false);
             return new XzResult
             {
                 BitsPerByte = 8.0 * compressed.Length / text.Bytes,

@@ -36,7 +36,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
             new
             {
                 stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(),
-                traits = stage.Traits is null ? null : Json.Write(stage.Traits), transaction.Now,
+                traits = stage.Traits is null ? null : JsonColumn.Write(stage.Traits), transaction.Now,
             }), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
         Interlocked.Exchange(ref _nextOffer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
@@ -72,7 +72,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
                     Device = r.Device,
                     Version = r.Version,
                     NumericsClass = r.NumericsClass,
-                    Schema = Json.Read<System.Text.Json.JsonElement>(r.Schema),
+                    Schema = JsonColumn.Read<System.Text.Json.JsonElement>(r.Schema),
                     Traits = r.Code.Traits,
                 }),
             ];
@@ -90,5 +90,5 @@ internal sealed class StageRow
     public string? Traits { get; init; }
 
     /// <summary>The code for step keys.</summary>
-    public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : Json.Read<StageTraits>(Traits)!);
+    public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : JsonColumn.Read<StageTraits>(Traits)!);
 }

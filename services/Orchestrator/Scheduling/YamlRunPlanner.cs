@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Pipelines.Planning;
-using Espalier.Stages.Data;
+using Espalier.Datasets;
 
 namespace Espalier.Orchestrator.Scheduling;
 

@@ -5,9 +5,9 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Methods;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data.Sampling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets.Sampling;
+using Espalier.Surgery;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,7 +33,7 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
     /// <summary>Sums per layer; without calibration they are empty.</summary>
     public async Task<IReadOnlyList<LayerSums>> RunAsync(PruneOptions options, CancellationToken cancellationToken)
     {
-        var sums = Enumerable.Range(0, _config.Layers).Select(_ => new LayerSums(_config.Experts, _config.ExpertSize)).ToList();
+        var sums = Enumerable.Range(0, _config.Layers).Select(_ => new LayerSums(_config.Experts, _config.ExpertSize, method.Sums(context.Options))).ToList();
         if (need == CalibrationNeed.None || options.Ratio == 0)
             return sums;
         var position = await RestoreAsync(sums, cancellationToken).ConfigureAwait(false);
@@ -51,7 +51,7 @@ internal sealed class CalibrationRun(StageContext context, MoeCheckpoint source,
         var calibration = options.Calibration!;
         var tokens = await CalibrationSet.LoadAsync(
             context.Artifacts, context.Dataset("calibration.data"), source.LoadTokenizer(), calibration.Samples, calibration.Length, options.Seed,
-            context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+            context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         if (calibration.Length > _config.MaxPositions)
             throw new UserInputException($"'calibration.length' is {calibration.Length}, longer than the {_config.MaxPositions} positions of the model.");
         _batches = new CalibrationBatches(tokens, calibration.Batch);

@@ -3,7 +3,10 @@ using System.Text.Json.Nodes;
 namespace Espalier.Pruner.Calibration;
 
 /// <summary>Sums over the calibration text for one layer, in float64: tokens per expert, and named sums per expert of any width.</summary>
-public sealed class LayerSums(int experts, int width)
+/// <param name="experts">Experts, E.</param>
+/// <param name="width">Neurons per expert, F.</param>
+/// <param name="collected">Names of the sums that are kept; all when left out.</param>
+public sealed class LayerSums(int experts, int width, IReadOnlyList<string>? collected = null)
 {
     private readonly SortedDictionary<string, double[][]> _sums = new(StringComparer.Ordinal);
 
@@ -24,6 +27,12 @@ public sealed class LayerSums(int experts, int width)
 
     /// <summary>Experts that no calibration token reached.</summary>
     public IReadOnlyList<int> Unrouted => [.. Enumerable.Range(0, Experts).Where(e => Tokens[e] == 0)];
+
+    /// <summary>Names of the sums that something was added to.</summary>
+    public IReadOnlyCollection<string> Names => _sums.Keys;
+
+    /// <summary>Whether a sum is kept.</summary>
+    public bool IsCollected(string name) => collected is null || collected.Contains(name);
 
     /// <summary>Adds to a sum of one expert.</summary>
     public void Add(string name, int expert, ReadOnlySpan<double> values)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Espalier.Pipelines.Options;
 using Espalier.Pruner.Calibration;
 using TorchSharp;
@@ -46,7 +47,7 @@ public sealed record HeaprOptions
 ///   factorised  s_j = (1/T_e) sum_t h_tj^2 * (d_j^T M d_j)        (published)
 ///   exact       s_j = (1/T_e) sum_t (h_tj d_j^T u_t)^2            (diagonal Fisher of a mask on neuron j)
 /// Since d_j^T M d_j = (1/T_e) sum_t (u_t D)_j^2, the matrix M (H x H for every expert: gigabytes) is never formed; both
-/// variants need four numbers per neuron. G_j = sum_t h_tj (u_t D)_j is the gradient of the loss for the mask.
+/// variants need few numbers per neuron. G_j = sum_t h_tj (u_t D)_j is the gradient of the loss for the mask.
 /// An expert without tokens scores -1, as published: it goes first.
 /// </summary>
 public sealed class Heapr : IPruningMethod
@@ -69,6 +70,10 @@ public sealed class Heapr : IPruningMethod
     public CalibrationNeed Need => CalibrationNeed.Gradients;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Sums(JsonElement options) =>
+        ScoreRequest.ReadOptions<HeaprOptions>(options).Variant == HeaprVariant.Exact ? [ProductSquares] : [HiddenSquares, ProjectionSquares];
+
+    /// <inheritdoc/>
     public void Observe(ExpertObservation seen, LayerSums sums)
     {
         using var scope = NewDisposeScope();
@@ -79,7 +84,8 @@ public sealed class Heapr : IPruningMethod
         var rows = stack([h.square().sum([0]), p.square().sum([0]), product.square().sum([0]), product.sum([0])]).cpu(); // (4, F)
         var values = rows.data<double>().ToArray();
         foreach (var (name, row) in (ReadOnlySpan<(string, int)>)[(HiddenSquares, 0), (ProjectionSquares, 1), (ProductSquares, 2), (Products, 3)])
-            sums.Add(name, seen.Expert, values.AsSpan(row * sums.Width, sums.Width));
+            if (sums.IsCollected(name))
+                sums.Add(name, seen.Expert, values.AsSpan(row * sums.Width, sums.Width));
     }
 
     /// <inheritdoc/>

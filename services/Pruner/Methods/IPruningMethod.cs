@@ -27,7 +27,13 @@ public interface IPruningMethod : IStageMethod
     /// <summary>What it wants to see.</summary>
     CalibrationNeed Need { get; }
 
-    /// <summary>Adds one expert's share of one batch to the layer's sums.</summary>
+    /// <summary>
+    /// Names of the sums that <see cref="Observe"/> shall add up under these options; no other is kept. Tokens, gates and the
+    /// largest output of each expert are there without asking.
+    /// </summary>
+    IReadOnlyList<string> Sums(JsonElement options) => [];
+
+    /// <summary>Adds one expert's share of one batch to those of the layer's sums that are <see cref="LayerSums.IsCollected">collected</see>.</summary>
     void Observe(ExpertObservation seen, LayerSums sums)
     {
     }
@@ -46,6 +52,19 @@ public interface IPruningMethod : IStageMethod
 /// <param name="Options">All options as written, from which a method reads its own.</param>
 public sealed record ScoreRequest(int Layer, Granularity Granularity, long Seed, JsonElement Options)
 {
+    private readonly LayerWeights? _weights;
+
+    /// <summary>The layer's weights, read when they are asked for.</summary>
+    public LayerWeights Weights
+    {
+        get => _weights ?? throw new InvalidOperationException("This request has no weights to look at.");
+        init => _weights = value;
+    }
+
     /// <summary>The method's own options.</summary>
-    public T Read<T>() where T : new() => Options.ValueKind == JsonValueKind.Object ? Options.Deserialize<T>(WireJson.Options)! : new T();
+    public T Read<T>() where T : new() => ReadOptions<T>(Options);
+
+    /// <summary>A method's own options, from all of them.</summary>
+    public static T ReadOptions<T>(JsonElement options) where T : new() =>
+        options.ValueKind == JsonValueKind.Object ? options.Deserialize<T>(WireJson.Options)! : new T();
 }

@@ -1,6 +1,6 @@
 using Espalier.Pipelines.Options;
 using Espalier.Pruner.Calibration;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner.Methods;
 

@@ -3,8 +3,8 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Pruner.Selecting;
-using Espalier.Stages.Surgery;
+using Espalier.Pruner.ExpertSelection;
+using Espalier.Surgery;
 
 namespace Espalier.Pruner.Slicing;
 
@@ -19,7 +19,7 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
     /// <param name="store">Where.</param>
     /// <param name="layers">What stays, per MoE layer; every one has the same number of experts.</param>
     /// <param name="width">Neurons per expert of the result; experts with fewer are filled up with zeros.</param>
-    /// <param name="stepKey">The step that does it.</param>
+    /// <param name="stepKey">Key of the step, for the manifest's parent.</param>
     /// <param name="progress">Told the number of finished layers.</param>
     /// <param name="cancellationToken">Stops the work; nothing is published then.</param>
     public async Task<ManifestRef> WriteAsync(
@@ -62,7 +62,8 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
         };
         if (config.SiblingExclusive && config.SiblingGroups!.Any(g => g.Count > 0 && g.Distinct().Count() < config.ExpertsPerToken))
             throw new UserInputException(
-                "This model routes by sibling groups, and a layer would keep fewer groups than experts per token. Lower 'ratio', or train with 'release-siblings' below 1 first.");
+                "This model routes by sibling groups, and a layer would keep fewer groups than experts per token. "
+                    + "Lower 'ratio', or train with 'release-siblings' below 1 first.");
         await writer.AddFileAsync("config.json", config.ToJson(), cancellationToken).ConfigureAwait(false);
     }
 

@@ -2,7 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
-using Espalier.Modeling.Tokenizers;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages;
-using Espalier.Stages.Data.Sampling;
+using Espalier.Datasets.Sampling;
 
 namespace Espalier.Quantizer.Calibration;
 
@@ -10,9 +10,8 @@ internal static class CalibrationText
     /// <summary>(samples, length) token ids.</summary>
     public static Task<long[,]> LoadAsync(StageContext context, QuantizationWork work, CalibrationOptions options, CancellationToken cancellationToken)
     {
-        var source = work.Source;
-        var tokenizer = TokenizerFiles.Load(name => source.HasFile(name) ? source.ReadFile(name) : null, work.Config.VocabularySize, work.Config.EosTokenId);
+        var tokenizer = StoredTokenizer.Load(work.Source, work.Config);
         return CalibrationSet.LoadAsync(
-            context.Artifacts, context.Dataset("calibration.data"), tokenizer, options.Samples, options.Length, work.Options.Seed, context.Cache, context.Progress, cancellationToken);
+            context.Artifacts, context.Dataset("calibration.data"), tokenizer, options.Samples, options.Length, work.Options.Seed, context.Cache, context.Progress.Report, cancellationToken);
     }
 }

@@ -1,3 +1,6 @@
+using Espalier.Modeling;
+using Espalier.Modeling.WeightFormats;
+
 namespace Espalier.Quantizer.Grids;
 
 /// <summary>How codes relate to weights: q = clamp(round(w / s) + z), w^ = s (q - z), one scale s and zero point z per group.</summary>
@@ -21,6 +24,9 @@ public sealed record QuantizationScheme(int Bits, int GroupSize, bool Symmetric)
     /// <summary>Groups in each row of a matrix with <paramref name="inputs"/> columns.</summary>
     public int Groups(long inputs) => checked((int)(inputs / ColumnsPerGroup(inputs)));
 
-    /// <summary>Whether every group is full and every row fills whole 32-bit words.</summary>
-    public bool Fits(long inputs) => inputs % ColumnsPerGroup(inputs) == 0 && inputs * Bits % 32 == 0;
+    /// <summary>Whether every group of a matrix with <paramref name="inputs"/> columns is full.</summary>
+    public bool Fits(long inputs) => inputs % ColumnsPerGroup(inputs) == 0;
+
+    /// <summary>As the configuration of a model stored in <paramref name="format"/> says it.</summary>
+    public WeightQuantization In(IWeightFormat format) => new(Bits, GroupSize, Symmetric) { Format = format.Name };
 }

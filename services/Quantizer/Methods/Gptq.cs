@@ -28,7 +28,7 @@ internal sealed class Gptq : IQuantizationMethod
         [Option("Whether columns with the largest inputs are rounded first; groups stay as they are on disk.")]
         public bool ActOrder { get; init; }
 
-        /// <summary>First damping.</summary>
+        /// <summary>The damping that is tried first.</summary>
         [Option("Added to the diagonal of the Hessian, as a share of its mean.", Min = 0, Max = 1)]
         public double Damp { get; init; } = 0.01;
 
@@ -36,11 +36,11 @@ internal sealed class Gptq : IQuantizationMethod
         [Option("Which calibration tokens an expert learns from: those routed to it, or all.", Choices = ["routed", "all"])]
         public string Coverage { get; init; } = "routed";
 
-        /// <summary>Weight of tokens.</summary>
+        /// <summary>Whether tokens are weighted by their gates.</summary>
         [Option("Whether a routed token counts with the square of its combine weight.")]
         public bool WeightByGate { get; init; }
 
-        /// <summary>Fewest tokens.</summary>
+        /// <summary>Share of the calibration tokens that an expert must have seen.</summary>
         [Option("An expert that saw less than this share of the calibration tokens is rounded to nearest.", Min = 0, Max = 1)]
         public double FallbackShare { get; init; } = 0.005;
     }

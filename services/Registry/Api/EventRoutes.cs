@@ -58,7 +58,7 @@ internal static class EventRoutes
         await webhooks.DeleteAsync(id, cancellationToken).ConfigureAwait(false) ? TypedResults.NoContent() : TypedResults.Problem("There is no such webhook.", statusCode: StatusCodes.Status404NotFound);
 }
 
-/// <summary>Webhooks.</summary>
+/// <summary>The registered webhooks.</summary>
 public sealed record WebhookList(IReadOnlyList<Webhook> Items);
 
 /// <summary>A webhook to make; without events it gets all, without a model those of all models.</summary>
@@ -67,7 +67,7 @@ public sealed record NewWebhook(string? Url, IReadOnlyList<string>? Events, stri
 /// <summary>A new webhook and the secret that signs its deliveries.</summary>
 public sealed record NewWebhookView(Webhook Webhook, string Secret);
 
-/// <summary>Deliveries.</summary>
+/// <summary>The newest deliveries of a webhook.</summary>
 public sealed record DeliveryList(IReadOnlyList<Delivery> Items);
 
 /// <summary>Number of the first event to deliver again.</summary>

@@ -4,7 +4,7 @@ using Espalier.Registry.Api.Oidc;
 
 namespace Espalier.Registry.Api;
 
-/// <summary>The web portal: its files, its sessions, and the way through to the orchestrator.</summary>
+/// <summary>The web portal: its files, its sessions, and the forwarding to the orchestrator.</summary>
 public static class PortalExtensions
 {
     private const long LongestBody = 2 << 20;
@@ -18,23 +18,22 @@ public static class PortalExtensions
             options.Validate();
             return options;
         })
-        .AddSingleton<PortalSessions>().AddSingleton<WrongKeys>().AddSingleton<PortalForwarder>().AddSingleton<PortalFiles>()
-        .AddSingleton<OidcProvider>().AddSingleton<OidcSignIn>();
+        .AddHttpForwarder()
+        .AddPortalAuthentication().AddSingleton<OrchestratorForwarder>().AddSingleton<PortalFiles>()
+        .AddKeyedSingleton(PortalSessionApi.SignInLimit, (provider, _) => new WrongKeyLimiter(provider.GetRequiredService<PortalOptions>().WrongKeysPerMinute));
 
     /// <summary>Maps the portal. Other endpoints may be mapped before and after.</summary>
     /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
     public static void MapPortal(this WebApplication app)
     {
-        _ = app.Services.GetRequiredService<PortalOptions>();
+        var options = app.Services.GetRequiredService<PortalOptions>();
         app.Use(next => context => PortalHeaders.SetAsync(context, next));
-        app.UseMiddleware<PortalSessionCookie>();
-        app.Use(TakeNoBodyAsJson);
+        app.UsePortalAuthentication(options);
+        app.Use(TreatEmptyBodyAsJson);
         app.UseRouting(); // after what changes the request
         app.MapPortalSession();
-        var oidc = app.Services.GetRequiredService<OidcSignIn>();
-        app.MapGet("/api/v1/session/oidc", oidc.BeginAsync).ExcludeFromDescription();
-        app.MapGet("/api/v1/session/oidc/callback", oidc.EndAsync).ExcludeFromDescription();
-        var forwarder = app.Services.GetRequiredService<PortalForwarder>();
+        app.MapGet(OidcSignIn.Path, OidcSignIn.BeginAsync).ExcludeFromDescription();
+        var forwarder = app.Services.GetRequiredService<OrchestratorForwarder>();
         foreach (var part in Forwarded)
         {
             var group = app.MapGroup($"/api/v1/{part}").MapGroupFor(ApiRole.Viewer);
@@ -43,7 +42,7 @@ public static class PortalExtensions
         }
         app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
         var files = app.Services.GetRequiredService<PortalFiles>();
-        // What the API does not take, such as a body without its content type, is no page of the portal either.
+        // What the API does not accept, such as a body without its content type, must not be answered with a page of the portal.
         app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpContext context) => TypedResults.Problem(
             $"There is no {context.Request.Method} {context.Request.Path} for the content type '{context.Request.ContentType}': see /openapi/v1.json.", statusCode: HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsDelete(context.Request.Method)
                 ? StatusCodes.Status404NotFound
@@ -51,8 +50,8 @@ public static class PortalExtensions
         app.MapFallback("{**path}", files.ServeAsync);
     }
 
-    /// <summary>Without a body there is no content type, and routing would pass by every route whose body may be left out.</summary>
-    private static Task TakeNoBodyAsJson(HttpContext context, RequestDelegate next)
+    /// <summary>A request without a body has no content type, and routing would skip every route with an optional body.</summary>
+    private static Task TreatEmptyBodyAsJson(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
         if (request.ContentType is null && request.ContentLength is null or 0 && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && request.Path.StartsWithSegments("/api"))

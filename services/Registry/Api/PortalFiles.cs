@@ -37,7 +37,7 @@ internal sealed class PortalFiles
         }
     }
 
-    /// <summary>Answers with a file of the portal; with its page for every other address, which the page itself makes sense of.</summary>
+    /// <summary>Answers with a file of the portal, or with its page for every other address: the page routes those itself.</summary>
     public async Task ServeAsync(HttpContext context)
     {
         var (request, response) = (context.Request, context.Response);
@@ -47,9 +47,9 @@ internal sealed class PortalFiles
             await TypedResults.Problem($"There is nothing to {request.Method} at /{path}.", statusCode: StatusCodes.Status405MethodNotAllowed).ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
-        if (!_files.TryGetValue(path, out var file) && (IsNoPage(path) || !_files.TryGetValue(Page, out file)))
+        if (!_files.TryGetValue(path, out var file) && (IsApiOrFile(path) || !_files.TryGetValue(Page, out file)))
         {
-            await TypedResults.Problem(IsNoPage(path) ? $"There is nothing at /{path}." : "The portal is not part of this build: ./espalier builds it where Node.js is installed.", statusCode: StatusCodes.Status404NotFound)
+            await TypedResults.Problem(IsApiOrFile(path) ? $"There is nothing at /{path}." : "The portal is not part of this build: ./espalier builds it where Node.js is installed.", statusCode: StatusCodes.Status404NotFound)
                 .ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
@@ -72,7 +72,7 @@ internal sealed class PortalFiles
     }
 
     /// <summary>Addresses that belong to APIs or to files: an unknown one is an error, not the page.</summary>
-    private static bool IsNoPage(string path) =>
+    private static bool IsApiOrFile(string path) =>
         path.StartsWith("api/", StringComparison.Ordinal) || path.StartsWith("openapi/", StringComparison.Ordinal) || path.StartsWith(HashedFolder, StringComparison.Ordinal);
 
     private static (string? Encoding, byte[] Bytes) Choose(PortalFile file, string accepted)
@@ -89,11 +89,4 @@ internal sealed class PortalFiles
     private static string WithCharset(string type) => type.StartsWith("text/", StringComparison.Ordinal) ? type + "; charset=utf-8" : type;
 
     private sealed record PortalFile(string Type, string Tag, byte[] Bytes, IReadOnlyDictionary<string, byte[]> Encodings);
-}
-
-/// <summary>Log messages of the portal.</summary>
-internal static partial class PortalLog
-{
-    [LoggerMessage(31, LogLevel.Warning, "The web portal is not built: {Folder} is missing")]
-    public static partial void NotBuilt(ILogger logger, string folder);
 }

@@ -17,8 +17,8 @@ public sealed class PortalOptions
     /// <value>none</value>
     public string CrashMatrix { get; set; } = "";
 
-    /// <summary>How long a session lives that nobody uses.</summary>
-    /// <value>12 hours; 1 minute to 30 days</value>
+    /// <summary>How long an unused session lives.</summary>
+    /// <value>12 hours, to within a tenth; 1 minute to 30 days</value>
     public TimeSpan SessionIdle { get; set; } = TimeSpan.FromHours(12);
 
     /// <summary>Wrong keys that one address may try in a minute before it must wait.</summary>
@@ -31,6 +31,10 @@ public sealed class PortalOptions
 
     /// <summary>Sign-in by an OpenID Connect provider.</summary>
     public OidcOptions Oidc { get; set; } = new();
+
+    /// <summary>Whether browsers may send our cookies over http: never, when they reach the portal by https.</summary>
+    internal CookieSecurePolicy CookieSecurity =>
+        Address.StartsWith("https:", StringComparison.OrdinalIgnoreCase) ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
 
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
@@ -45,7 +49,7 @@ public sealed class PortalOptions
     private IEnumerable<(string, string)> Problems()
     {
         if (Orchestrator.Length > 0 && (!Uri.TryCreate(Orchestrator, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https")))
-            yield return ("orchestrator", $"'{Orchestrator}' is no address: expected one such as http://127.0.0.1:8080.");
+            yield return ("orchestrator", $"'{Orchestrator}' is not an address: expected one such as http://127.0.0.1:8080.");
         if (SessionIdle < TimeSpan.FromMinutes(1) || SessionIdle > TimeSpan.FromDays(30))
             yield return ("session-idle", $"{SessionIdle} is out of range: allowed is 1 minute to 30 days.");
         if (WrongKeysPerMinute is < 1 or > 1000)

@@ -1,4 +1,6 @@
 using Espalier.Hosting.Authentication;
+using Espalier.Registry.Api.Oidc;
+using Microsoft.AspNetCore.Authentication;
 
 namespace Espalier.Registry.Api;
 
@@ -12,20 +14,27 @@ public sealed record SessionView(bool SignedIn, ApiRole? Role, string? Name, boo
 /// <summary>Sign-in and sign-out of browsers: <c>/api/v1/session</c>.</summary>
 internal static class PortalSessionApi
 {
+    /// <summary>Key of the service that limits wrong keys at sign-in.</summary>
+    public const string SignInLimit = "sign-in";
+
+    private const string Path = "/api/v1/session";
     private const int LongestKey = 200;
 
     public static void MapPortalSession(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/api/v1/session", ReadAsync);
-        routes.MapPost("/api/v1/session", SignInAsync);
-        routes.MapDelete("/api/v1/session", SignOut);
+        routes.MapGet(Path, ReadAsync);
+        routes.MapPost(Path, SignInAsync);
+        routes.MapDelete(Path, (Delegate)SignOutAsync);
     }
+
+    /// <summary>Whether a request opens a session.</summary>
+    public static bool IsSignIn(HttpRequest request) => (request.Path == Path && HttpMethods.IsPost(request.Method)) || request.Path == OidcSignIn.CallbackPath;
 
     private static async Task<IResult> ReadAsync(HttpContext context, IApiKeys keys, PortalOptions options, CancellationToken cancellationToken)
     {
         try
         {
-            var session = context.Items[typeof(PortalSession)] as PortalSession;
+            var session = context.Features.Get<PortalSession>();
             var caller = session is null ? null : await keys.FindCallerAsync(session.Key, cancellationToken).ConfigureAwait(false);
             return Answer(new SessionView(caller is not null, caller?.Role, session?.Name is { Length: > 0 } name ? name : caller?.Name, options.Oidc.IsOn));
         }
@@ -36,15 +45,12 @@ internal static class PortalSessionApi
     }
 
     private static async Task<IResult> SignInAsync(
-        SignIn body, HttpContext context, IApiKeys keys, PortalSessions sessions, WrongKeys wrong, PortalOptions options, CancellationToken cancellationToken)
+        SignIn body, HttpContext context, IApiKeys keys, [FromKeyedServices(SignInLimit)] WrongKeyLimiter wrong, PortalOptions options, CancellationToken cancellationToken)
     {
-        if (!PortalSessionCookie.IsOwn(context.Request))
-            return TypedResults.Problem($"Sign in from the portal, or use Authorization: Bearer KEY. ({PortalSessionCookie.Header} or Origin is missing.)", statusCode: StatusCodes.Status403Forbidden);
+        if (!PortalSessionMiddleware.IsOwn(context.Request))
+            return TypedResults.Problem($"Sign in from the portal, or use Authorization: Bearer KEY. ({PortalSessionMiddleware.Header} or Origin is missing.)", statusCode: StatusCodes.Status403Forbidden);
         if (wrong.MustWait(context.Connection.RemoteIpAddress))
-        {
-            context.Response.Headers.RetryAfter = "60";
-            return TypedResults.Problem("Too many wrong keys from this address: wait a minute.", statusCode: StatusCodes.Status429TooManyRequests);
-        }
+            return context.TooManyWrongKeys();
         try
         {
             var key = body.Key?.Trim() ?? "";
@@ -54,7 +60,8 @@ internal static class PortalSessionApi
                 wrong.Count(context.Connection.RemoteIpAddress);
                 return TypedResults.Problem("There is no such key. espalier keys list shows the names of keys; a lost key is replaced by a new one.", statusCode: StatusCodes.Status401Unauthorized);
             }
-            context.Response.Cookies.Append(PortalSessionCookie.Name, sessions.Open(new PortalSession(key, "")), PortalSessionCookie.Options(context.Request, options.SessionIdle));
+            var session = new PortalSession(key, "");
+            await context.SignInAsync(PortalSession.Scheme, session.Principal, session.Properties).ConfigureAwait(false);
             return Answer(new SessionView(true, caller.Role, caller.Name, options.Oidc.IsOn));
         }
         catch (ApiKeysUnavailableException e)
@@ -63,11 +70,9 @@ internal static class PortalSessionApi
         }
     }
 
-    private static IResult SignOut(HttpContext context, PortalSessions sessions)
+    private static async Task<IResult> SignOutAsync(HttpContext context)
     {
-        if (context.Request.Cookies.TryGetValue(PortalSessionCookie.Name, out var id))
-            sessions.Close(id);
-        context.Response.Cookies.Delete(PortalSessionCookie.Name, PortalSessionCookie.Options(context.Request, null));
+        await context.SignOutAsync(PortalSession.Scheme).ConfigureAwait(false);
         return TypedResults.NoContent();
     }
 

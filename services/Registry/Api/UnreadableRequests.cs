@@ -1,8 +1,8 @@
 namespace Espalier.Registry.Api;
 
 /// <summary>
-/// Says something where the framework only says 400: a body that is no JSON of the expected shape, a number that is none. Such
-/// requests never come to a handler, nor to a filter.
+/// Gives a reason where the framework answers a bare 400: a body that is not JSON of the expected shape, a parameter that should
+/// be a number. Such requests reach neither a handler nor a filter.
 /// </summary>
 internal static class UnreadableRequests
 {

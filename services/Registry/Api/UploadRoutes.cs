@@ -66,7 +66,7 @@ internal static class UploadRoutes
         }
         catch (JsonException e)
         {
-            throw new UserInputException($"The body is no upload: {e.Message} Expected {{\"manifest\": {{...}}, \"origin\": \"...\"}}.", e);
+            throw new UserInputException($"The body is not an upload: {e.Message} Expected {{\"manifest\": {{...}}, \"origin\": \"...\"}}.", e);
         }
         var root = await UploadedManifest.PublishAsync(artifacts, upload.Manifest, cancellationToken).ConfigureAwait(false);
         var (version, _) = await registrar.RegisterAsync(

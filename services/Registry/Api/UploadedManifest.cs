@@ -9,7 +9,7 @@ namespace Espalier.Registry.Api;
 internal static class UploadedManifest
 {
     /// <summary>Publishes a checked manifest.</summary>
-    /// <exception cref="UserInputException">It is no checkpoint, contradicts itself, claims parents that are not here, or a blob is missing.</exception>
+    /// <exception cref="UserInputException">It is not a checkpoint, contradicts itself, claims parents that are not here, or a blob is missing.</exception>
     public static async Task<ManifestRef> PublishAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
     {
         if (!IsComplete(manifest))

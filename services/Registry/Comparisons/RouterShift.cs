@@ -1,6 +1,5 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Registry.Lineages;
-using Espalier.Stages.Surgery;
 
 namespace Espalier.Registry.Comparisons;
 

@@ -1,5 +1,4 @@
 using Espalier.Artifacts.Checkpoints;
-using Espalier.Stages.Surgery;
 
 namespace Espalier.Registry.Comparisons;
 

@@ -62,8 +62,8 @@ internal static partial class WeightDifferences
                 return new Place(name, -1, -1, false);
             var layer = int.Parse(match.Groups["layer"].ValueSpan, CultureInfo.InvariantCulture);
             var rest = match.Groups["rest"].Value;
-            var expert = Expert1().Match(rest);
-            return new Place(name, layer, expert.Success ? int.Parse(expert.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : -1, rest is "mlp.gate.weight" or "block_sparse_moe.gate.weight");
+            var expert = ExpertIndex().Match(rest);
+            return new Place(name, layer, expert.Success ? int.Parse(expert.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : -1, rest == "mlp.gate.weight");
         }
 
         /// <summary>The same tensor of another expert.</summary>
@@ -74,6 +74,6 @@ internal static partial class WeightDifferences
         private static partial Regex Pattern();
 
         [GeneratedRegex(@"\.experts\.(\d{1,6})\.", RegexOptions.CultureInvariant)]
-        private static partial Regex Expert1();
+        private static partial Regex ExpertIndex();
     }
 }

@@ -1,9 +1,8 @@
-using System.Data.Common;
 using Dapper;
 
 namespace Espalier.Registry.Events;
 
-/// <summary>Reads events as they come, for everybody who follows them.</summary>
+/// <summary>Reads events as they are recorded, for event streams.</summary>
 public sealed class EventFeed(RegistryDatabase database)
 {
     private const int Batch = 200;
@@ -21,7 +20,4 @@ public sealed class EventFeed(RegistryDatabase database)
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         return await RegistryEvents.ReadAsync(connection, "id > @id", new { id }, Batch).ConfigureAwait(false);
     }
-
-    /// <summary>Events that are not published yet.</summary>
-    internal static Task<IReadOnlyList<RegistryEvent>> UnpublishedAsync(DbConnection connection) => RegistryEvents.ReadAsync(connection, "published = 0", new { }, Batch);
 }

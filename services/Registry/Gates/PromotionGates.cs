@@ -12,7 +12,7 @@ namespace Espalier.Registry.Gates;
 /// <param name="Approvals">How many people must approve.</param>
 public sealed record Gate(string Alias, string Rule, int Approvals);
 
-/// <summary>What somebody thinks of pointing an alias to a version.</summary>
+/// <summary>A verdict on pointing an alias to a version.</summary>
 public sealed record Approval(string Alias, string Actor, bool Approve, string Reason, DateTimeOffset At);
 
 /// <summary>What a gate said when it was asked.</summary>
@@ -60,7 +60,7 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Records what somebody thinks; a later verdict of the same person replaces it.</summary>
+    /// <summary>Records a verdict; a later one of the same person replaces it.</summary>
     public async Task ApproveAsync(string model, int version, string alias, bool approve, string reason, string actor, CancellationToken cancellationToken)
     {
         ModelRegistry.ValidateAlias(alias);

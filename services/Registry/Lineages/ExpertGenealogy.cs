@@ -42,7 +42,7 @@ public sealed record ExpertAncestor
 /// <summary>Where the experts of one checkpoint come from in another.</summary>
 internal sealed class ExpertOrigins(IReadOnlyDictionary<(int Layer, int Expert), (int Layer, int Expert)>? map)
 {
-    /// <summary>The expert that an expert came from; itself when the checkpoints are no kin; null when it has no ancestor there.</summary>
+    /// <summary>The expert that an expert came from; itself when the checkpoints are unrelated; null when it has no ancestor there.</summary>
     public (int Layer, int Expert)? Find(int layer, int expert) =>
         map is null ? (layer, expert) : map.TryGetValue((layer, expert), out var from) ? from : null;
 }

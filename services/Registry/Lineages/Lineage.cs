@@ -13,7 +13,7 @@ namespace Espalier.Registry.Lineages;
 /// <param name="Parents">What it was made from.</param>
 public sealed record LineageNode(Digest Root, ArtifactKind? Kind, IReadOnlyList<Parent> Parents)
 {
-    /// <summary>The work that made it, or null when nobody knows (imports).</summary>
+    /// <summary>The work that made it, or null when unknown (imports).</summary>
     public MakingStep? Step { get; init; }
 }
 

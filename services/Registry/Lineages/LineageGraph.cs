@@ -36,7 +36,7 @@ public sealed record LineageVertex
     /// <summary>Method of the stage.</summary>
     public string? Method { get; init; }
 
-    /// <summary>Wall seconds of the step that made it; absent when nobody knows.</summary>
+    /// <summary>Wall seconds of the step that made it; absent when unknown.</summary>
     public double? Seconds { get; init; }
 
     /// <summary>Whether the version's run found it made already.</summary>

@@ -47,11 +47,11 @@ internal static class LineageStore
         // By lists of roots: joined with the recursion, a database that knows nothing of its length reads the whole table instead.
         foreach (var part in rows.Select(r => r.Root).Chunk(AtOnce))
         {
-            var roots = Lists.Of(connection, "roots", part);
+            var roots = InCondition.Parameter(connection, "roots", part);
             edges.AddRange(await connection.QueryAsync<(string Child, string Parent, string Relation)>(
-                $"select child, parent, relation from registry_edge where {Lists.In(connection, "child", "roots")} limit {MostNodes * 4}", roots).ConfigureAwait(false));
+                $"select child, parent, relation from registry_edge where {InCondition.Sql(connection, "child", "roots")} limit {MostNodes * 4}", roots).ConfigureAwait(false));
             found.AddRange(await connection.QueryAsync<(string Root, string Name, long Version)>(
-                $"select root, name, cast(version as bigint) from registry_version where {Lists.In(connection, "root", "roots")} order by id", roots).ConfigureAwait(false));
+                $"select root, name, cast(version as bigint) from registry_version where {InCondition.Sql(connection, "root", "roots")} order by id", roots).ConfigureAwait(false));
         }
         var names = found.ToLookup(n => n.Root);
         var nodes = rows.Select(row => row.ToNode(version, names[row.Root].Select(n => (n.Name, (int)n.Version)).ToList())).ToList();

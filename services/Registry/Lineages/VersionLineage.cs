@@ -20,7 +20,7 @@ internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore ar
             return graph;
         var nodes = await Lineage.TraceAsync(artifacts, version.Root, cancellationToken).ConfigureAwait(false);
         if (nodes[0].Kind is null)
-            return graph; // the store does not have it: nobody can say more
+            return graph; // the store does not have it, so nothing more is known
         await using (var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false))
         {
             await LineageStore.WriteAsync(connection, transaction, nodes).ConfigureAwait(false);

@@ -24,7 +24,7 @@ internal static class Cursor
     public static string Write(params string[] keys) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(string.Join(Separator, keys)));
 
     /// <summary>Reads as many keys as expected; null without a cursor.</summary>
-    /// <exception cref="UserInputException">It is no cursor of this list.</exception>
+    /// <exception cref="UserInputException">The cursor belongs to another list.</exception>
     public static string[]? Read(string? cursor, int keys)
     {
         if (string.IsNullOrEmpty(cursor))

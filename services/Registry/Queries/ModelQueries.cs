@@ -93,7 +93,7 @@ public sealed class ModelQueries(RegistryDatabase database)
         foreach (var part in roots.Chunk(500))
         {
             var rows = await connection.QueryAsync<(string Root, string Name, long Version)>(
-                $"select root, name, cast(version as bigint) from registry_version where {Lists.In(connection, "root", "part")} order by id", Lists.Of(connection, "part", part.Select(r => r.Hex).ToList())).ConfigureAwait(false);
+                $"select root, name, cast(version as bigint) from registry_version where {InCondition.Sql(connection, "root", "part")} order by id", InCondition.Parameter(connection, "part", part.Select(r => r.Hex).ToList())).ConfigureAwait(false);
             foreach (var (root, name, version) in rows)
                 names.TryAdd(Digest.Parse(root), $"{name}@{version}");
         }
@@ -103,7 +103,7 @@ public sealed class ModelQueries(RegistryDatabase database)
     /// <summary>The models with these names, in the order of the names.</summary>
     internal static async Task<IReadOnlyList<ModelSummary>> ReadModelsAsync(DbConnection connection, IReadOnlyList<string> names)
     {
-        var found = (await ReadModelsAsync(connection, $"where {Lists.In(connection, "name", "names")}", Lists.Of(connection, "names", names)).ConfigureAwait(false)).ToDictionary(m => m.Name);
+        var found = (await ReadModelsAsync(connection, $"where {InCondition.Sql(connection, "name", "names")}", InCondition.Parameter(connection, "names", names)).ConfigureAwait(false)).ToDictionary(m => m.Name);
         return [.. names.Where(found.ContainsKey).Select(n => found[n])];
     }
 
@@ -113,11 +113,11 @@ public sealed class ModelQueries(RegistryDatabase database)
             $"select name, description, cast(versions as bigint), cast(latest as bigint), updated_at, created_at from registry_model {rest}", parameters).ConfigureAwait(false)).AsList();
         if (rows.Count == 0)
             return [];
-        var names = Lists.Of(connection, "names", rows.Select(r => r.Name).ToList());
+        var names = InCondition.Parameter(connection, "names", rows.Select(r => r.Name).ToList());
         var aliases = (await connection.QueryAsync<(string Name, string Alias, long Version)>(
-            $"select name, alias, cast(version as bigint) from registry_alias where {Lists.In(connection, "name", "names")} order by alias", names).ConfigureAwait(false)).ToLookup(a => a.Name);
+            $"select name, alias, cast(version as bigint) from registry_alias where {InCondition.Sql(connection, "name", "names")} order by alias", names).ConfigureAwait(false)).ToLookup(a => a.Name);
         var tags = (await connection.QueryAsync<(string Name, string Tag, string Value)>(
-            $"select name, tag, value from registry_tag where {Lists.In(connection, "name", "names")} and version = 0 order by tag", names).ConfigureAwait(false)).ToLookup(t => t.Name);
+            $"select name, tag, value from registry_tag where {InCondition.Sql(connection, "name", "names")} and version = 0 order by tag", names).ConfigureAwait(false)).ToLookup(t => t.Name);
         return [.. rows.Select(r => new ModelSummary
         {
             Name = r.Name,

@@ -37,19 +37,19 @@ internal static class VersionReader
     {
         if (ids.Count == 0)
             return [];
-        var found = (await ReadAsync(connection, $"where {Lists.In(connection, "v.id", "ids")}", Lists.Of(connection, "ids", ids)).ConfigureAwait(false)).ToDictionary(v => v.Id);
+        var found = (await ReadAsync(connection, $"where {InCondition.Sql(connection, "v.id", "ids")}", InCondition.Parameter(connection, "ids", ids)).ConfigureAwait(false)).ToDictionary(v => v.Id);
         return [.. ids.Where(found.ContainsKey).Select(id => found[id])];
     }
 
     private static async Task<IEnumerable<ModelVersion>> CompleteAsync(DbConnection connection, Row[] rows, DbTransaction? transaction)
     {
-        var ids = Lists.Of(connection, "ids", rows.Select(r => r.Id).ToList());
+        var ids = InCondition.Parameter(connection, "ids", rows.Select(r => r.Id).ToList());
         var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
-            $"select version_id, metric, value, low, high from registry_fact where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
+            $"select version_id, metric, value, low, high from registry_fact where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
         var aliases = (await connection.QueryAsync<(long Id, string Alias)>(
-            $"select version_id, alias from registry_alias where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
+            $"select version_id, alias from registry_alias where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
         var tags = (await connection.QueryAsync<(long Id, string Tag, string Value)>(
-            $"select version_id, tag, value from registry_tag where {Lists.In(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
+            $"select version_id, tag, value from registry_tag where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
         return rows.Select(row => row.ToVersion(
             measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
             [.. aliases[row.Id].Select(a => a.Alias).Order(StringComparer.Ordinal)],

@@ -173,7 +173,7 @@ internal sealed partial class SearchParser
         if (!match.Success)
             throw new SearchException(token.Position, $"expected a number such as 3.1, 2B or 4GiB; found {token}");
         if (!Units.TryGetValue(match.Groups["unit"].Value, out var factor))
-            throw new SearchException(token.Position, $"'{match.Groups["unit"].Value}' is no unit: valid are {string.Join(", ", Units.Keys.Where(u => u.Length > 0))}");
+            throw new SearchException(token.Position, $"'{match.Groups["unit"].Value}' is not a unit: valid are {string.Join(", ", Units.Keys.Where(u => u.Length > 0))}");
         var number = double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture) * factor;
         return double.IsFinite(number) ? number : throw new SearchException(token.Position, $"{token} is too large");
     }

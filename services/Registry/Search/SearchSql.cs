@@ -23,7 +23,7 @@ internal sealed class SearchSql(bool isSqlite)
         Junction junction => "(" + string.Join(junction.IsAnd ? " and " : " or ", junction.Operands.Select(Condition)) + ")",
         Negation negation => $"not {Condition(negation.Operand)}",
         Comparison comparison => Condition(comparison),
-        _ => throw new InvalidOperationException($"{node.GetType().Name} is no condition."),
+        _ => throw new InvalidOperationException($"{node.GetType().Name} is not a condition."),
     };
 
     /// <summary>A parameter with a value.</summary>
@@ -75,7 +75,7 @@ internal sealed class SearchSql(bool isSqlite)
     // A whole number stays one, so that the index of an integer column serves.
     private static object Whole(double value) => value == Math.Floor(value) && Math.Abs(value) < 9e18 ? (object)(long)value : value;
 
-    private static string Sign(string op) => op switch { "!=" => "<>", "<" or "<=" or ">" or ">=" or "=" => op, _ => throw new InvalidOperationException($"'{op}' is no comparison.") };
+    private static string Sign(string op) => op switch { "!=" => "<>", "<" or "<=" or ">" or ">=" or "=" => op, _ => throw new InvalidOperationException($"'{op}' is not a comparison.") };
 
     private static string Escape(string text) => text.Replace("!", "!!", StringComparison.Ordinal).Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);
 }

@@ -33,9 +33,9 @@ public sealed class VersionSearch(RegistryDatabase database)
 
     private static async Task<IReadOnlyList<SortedPlace>> ReadAsync(DbConnection connection, SearchNode? where, SearchSort sort, SortedPlace? after, int limit)
     {
-        var picks = PicksOf(where);
-        if (await Picks.ChooseAsync(connection, [.. picks.Select(p => p.Write(NewSql(connection)))]).ConfigureAwait(false) is { } pick)
-            return await RunAsync(connection, sql => Statement(sql, Without(where, picks[pick].Condition), sort, after, limit, picks[pick].Write)).ConfigureAwait(false);
+        var indexed = IndexedOf(where);
+        if (await IndexedCondition.MostSelectiveAsync(connection, [.. indexed.Select(p => p.Write(NewSql(connection)))]).ConfigureAwait(false) is { } first)
+            return await RunAsync(connection, sql => Statement(sql, Without(where, indexed[first].Condition), sort, after, limit, indexed[first].Write)).ConfigureAwait(false);
         if (where is null)
             return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit)).ConfigureAwait(false);
         var ends = await RunAsync(connection, sql => Statement(sql, null, sort, after, 1, offset: LongestWalk - 1)).ConfigureAwait(false);
@@ -43,22 +43,22 @@ public sealed class VersionSearch(RegistryDatabase database)
         return rows.Count == limit || ends.Count == 0 ? rows : await RunAsync(connection, sql => WholeStatement(sql, where, sort, after, limit)).ConfigureAwait(false);
     }
 
-    /// <summary>Along the order's index, or over the versions of a pick.</summary>
-    private static string Statement(SearchSql sql, SearchNode? where, SearchSort sort, SortedPlace? after, int limit, Func<SearchSql, Pick>? pick = null, SortedPlace? end = null, int offset = 0)
+    /// <summary>Along the order's index, or over the versions of an indexed condition.</summary>
+    private static string Statement(SearchSql sql, SearchNode? where, SearchSort sort, SortedPlace? after, int limit, Func<SearchSql, IndexedCondition>? indexed = null, SortedPlace? end = null, int offset = 0)
     {
-        // SQLite reads tables in the order in which cross joins name them: the pick, then what has the order, then the version.
+        // SQLite reads tables in the order in which cross joins name them: the indexed condition, then what has the order, then the version.
         var (by, isJoined) = (sort.Columns, where is not null && sort.Table != VersionTable);
-        string[] tables = [.. pick is null ? [] : new[] { "picked p" }, sort.Table, .. isJoined ? new[] { VersionTable } : []];
+        string[] tables = [.. indexed is null ? [] : new[] { "picked p" }, sort.Table, .. isJoined ? new[] { VersionTable } : []];
         string?[] conditions =
         [
-            pick is null ? null : $"{by.Id} = p.version_id",
+            indexed is null ? null : $"{by.Id} = p.version_id",
             sort.Condition(sql, inVersion: false),
             isJoined ? $"v.id = {by.Id}" : null,
             after is { } place ? sort.After(sql, by, place) : null,
             end is { } last ? sort.UpTo(sql, by, last) : null,
             where is null ? null : sql.Condition(where),
         ];
-        return $"{(pick is null ? "" : $"with picked as materialized ({pick(sql).Ids}) ")}select {by.Id} as Id, {by.Key} as Key from {string.Join(" cross join ", tables)}{Where(conditions)} {sort.OrderBy(by)} limit {limit}{(offset > 0 ? $" offset {offset}" : "")}";
+        return $"{(indexed is null ? "" : $"with picked as materialized ({indexed(sql).Ids}) ")}select {by.Id} as Id, {by.Key} as Key from {string.Join(" cross join ", tables)}{Where(conditions)} {sort.OrderBy(by)} limit {limit}{(offset > 0 ? $" offset {offset}" : "")}";
     }
 
     /// <summary>Over everything, sorted afterwards: facts of configurations and the commonest metrics are all in one index.</summary>
@@ -81,10 +81,10 @@ public sealed class VersionSearch(RegistryDatabase database)
     }
 
     /// <summary>The conditions of a query that must all be met and that an index answers.</summary>
-    private static IReadOnlyList<(Comparison Condition, Func<SearchSql, Pick> Write)> PicksOf(SearchNode? where)
+    private static IReadOnlyList<(Comparison Condition, Func<SearchSql, IndexedCondition> Write)> IndexedOf(SearchNode? where)
     {
         var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
-        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(c => (c, PickOf(c))).Where(p => p.Item2 is not null).Select(p => (p.c, p.Item2!))];
+        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(c => (c, IndexOf(c))).Where(p => p.Item2 is not null).Select(p => (p.c, p.Item2!))];
     }
 
     /// <summary>What else must be met when one condition is.</summary>
@@ -92,13 +92,13 @@ public sealed class VersionSearch(RegistryDatabase database)
         ? all with { Operands = rest }
         : null;
 
-    private static Func<SearchSql, Pick>? PickOf(Comparison comparison) => comparison.Field switch
+    private static Func<SearchSql, IndexedCondition>? IndexOf(Comparison comparison) => comparison.Field switch
     {
-        { Kind: FieldKind.Metric } => sql => new Pick($"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}", sql.Parameters),
-        { Kind: FieldKind.Tag } => sql => new Pick($"select t.version_id from registry_tag t where t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version_id > 0", sql.Parameters),
-        { Kind: FieldKind.Alias } => sql => new Pick($"select a.version_id from registry_alias a where a.alias = {sql.Add(comparison.Value.Text!)}", sql.Parameters),
+        { Kind: FieldKind.Metric } => sql => new IndexedCondition($"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}", sql.Parameters),
+        { Kind: FieldKind.Tag } => sql => new IndexedCondition($"select t.version_id from registry_tag t where t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version_id > 0", sql.Parameters),
+        { Kind: FieldKind.Alias } => sql => new IndexedCondition($"select a.version_id from registry_alias a where a.alias = {sql.Add(comparison.Value.Text!)}", sql.Parameters),
         { Column: "new_bytes" or "size_bytes" or "total_parameters" or "active_parameters" or "version" or "layers" or "experts" or "experts_per_token" or "created_at" or "name" or "run_id" or "root" } =>
-            sql => new Pick($"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}", sql.Parameters),
+            sql => new IndexedCondition($"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}", sql.Parameters),
         _ => null,
     };
 

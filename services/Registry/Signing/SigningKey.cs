@@ -53,7 +53,7 @@ public sealed class SigningKey : IDisposable
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
             key.Dispose();
-            throw new UserInputException("The text is no ECDSA key in PEM form: make one with espalier signing-key create FILE.", e);
+            throw new UserInputException("The text is not an ECDSA key in PEM form: make one with espalier signing-key create FILE.", e);
         }
         catch
         {

@@ -131,7 +131,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         };
     }
 
-    /// <summary>Second phase: what is due is deleted when a fresh mark does not need it either and nobody put it meanwhile.</summary>
+    /// <summary>Second phase: what is due is deleted unless a fresh mark needs it or it was uploaded again meanwhile.</summary>
     private async Task<List<Digest>> SweepAsync(ICollectableBlobStore store, List<Digest> due, CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (due.Count == 0)

@@ -66,7 +66,7 @@ internal sealed partial class Marker(ArtifactStore artifacts)
             }
             catch (InvalidDataException)
             {
-                // A blob that is no manifest.
+                // A blob that is not a manifest.
             }
             Marks.TryAdd(digest, Reason.Position);
         }

@@ -1,6 +1,6 @@
 using Espalier.Stages;
-using Espalier.Stages.Data.Sampling;
-using Espalier.Stages.Surgery;
+using Espalier.Datasets.Sampling;
+using Espalier.Surgery;
 
 namespace Espalier.Upcycler.Calibration;
 
@@ -30,7 +30,7 @@ internal sealed class CalibrationText(StageContext context, MoeCheckpoint source
     private async Task<long[,]> LoadAsync(CancellationToken cancellationToken) =>
         _tokens ??= await CalibrationSet.LoadAsync(
             context.Artifacts, context.Dataset("calibration.data"), source.LoadTokenizer(), options.Calibration!.Samples, options.Calibration.Length,
-            options.Seed, context.Cache, context.Progress, cancellationToken).ConfigureAwait(false);
+            options.Seed, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
 
     private static long[,] Rows(long[,] tokens, int from, int to)
     {

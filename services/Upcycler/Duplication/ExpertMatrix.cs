@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using TorchSharp;
 using static TorchSharp.torch;
 

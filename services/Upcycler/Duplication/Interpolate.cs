@@ -29,5 +29,6 @@ public sealed class Interpolate : IExpertDuplication
     public IReadOnlyList<string> Settings => ["mix", "neighbor"];
 
     /// <inheritdoc/>
-    public Tensor Duplicate(ExpertMatrix matrix, DuplicationOptions options) => matrix.Weight * (1 - (options.Mix ?? 0.5)) + matrix.Peer() * (options.Mix ?? 0.5);
+    public Tensor Duplicate(ExpertMatrix matrix, DuplicationOptions options) =>
+        matrix.Weight * (1 - (options.Mix ?? 0.5)) + matrix.Peer() * (options.Mix ?? 0.5);
 }

@@ -3,7 +3,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Growth;
@@ -18,7 +18,7 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
     /// <summary>Publishes the grown checkpoint.</summary>
     /// <param name="store">Where.</param>
     /// <param name="plans">One plan per layer.</param>
-    /// <param name="stepKey">The step that does it.</param>
+    /// <param name="stepKey">Key of the step, for the manifest's parent.</param>
     /// <param name="cancellationToken">Stops the work; nothing is published then.</param>
     public async Task<ManifestRef> WriteAsync(ArtifactStore store, IReadOnlyList<LayerPlan> plans, Digest stepKey, CancellationToken cancellationToken)
     {
@@ -55,7 +55,8 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
     }
 
     // One matrix is in memory at a time.
-    private async Task AddMadeAsync(CheckpointWriter writer, LayerPlan plan, DuplicatedExperts experts, int expert, int place, CancellationToken cancellationToken)
+    private async Task AddMadeAsync(
+        CheckpointWriter writer, LayerPlan plan, DuplicatedExperts experts, int expert, int place, CancellationToken cancellationToken)
     {
         if (experts.PeerOf(expert) is { } peer)
             writer.AddExpertOrigin(new ExpertOrigin(plan.Layer, place, source.Artifact.Root, plan.Layer, peer));
@@ -63,7 +64,8 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         {
             cancellationToken.ThrowIfCancellationRequested();
             var entry = source.Projection(plan.Layer, plan.SourceOf[expert], projection);
-            await writer.AddTensorAsync(MoeCheckpoint.Rename(entry.Name, place), entry.DType, entry.Shape, experts.ReadBytes(expert, projection), cancellationToken).ConfigureAwait(false);
+            await writer.AddTensorAsync(MoeCheckpoint.Rename(entry.Name, place), entry.DType, entry.Shape,
+                experts.ReadBytes(expert, projection), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -72,12 +74,15 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         var router = routers.Grow(plan);
         var dtype = source.Router(plan.Layer).DType;
         await writer.AddTensorAsync(
-            TensorNames.Router(plan.Layer), dtype, [router.Experts, router.Width], FloatBytes.FromFloats(dtype, router.Rows), cancellationToken).ConfigureAwait(false);
+            TensorNames.Router(plan.Layer), dtype, [router.Experts, router.Width], FloatBytes.FromFloats(dtype, router.Rows), cancellationToken)
+                .ConfigureAwait(false);
         // Biases are float32 whatever the weights are: noise of 1e-3 beside a bias of 2 would vanish in bfloat16.
         if (router.Bias is { } bias)
-            await writer.AddTensorAsync(TensorNames.RouterBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", bias), cancellationToken).ConfigureAwait(false);
+            await writer.AddTensorAsync(TensorNames.RouterBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", bias), cancellationToken)
+                .ConfigureAwait(false);
         if (router.SelectionBias is { } selection)
-            await writer.AddTensorAsync(TensorNames.SelectionBias(plan.Layer), "F32", [router.Experts], FloatBytes.FromFloats("F32", selection), cancellationToken).ConfigureAwait(false);
+            await writer.AddTensorAsync(TensorNames.SelectionBias(plan.Layer), "F32", [router.Experts],
+                FloatBytes.FromFloats("F32", selection), cancellationToken).ConfigureAwait(false);
     }
 
     // Layers without experts have no groups.

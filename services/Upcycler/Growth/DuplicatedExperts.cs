@@ -1,8 +1,9 @@
 using Espalier.Artifacts.Manifests;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
 using TorchSharp;
+using Espalier.Artifacts.Checkpoints;
 using static TorchSharp.torch;
 
 namespace Espalier.Upcycler.Growth;

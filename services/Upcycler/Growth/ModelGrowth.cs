@@ -3,7 +3,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Methods;
 
 namespace Espalier.Upcycler.Growth;
@@ -15,7 +15,8 @@ public sealed class ModelGrowth
     private readonly ArtifactStore _store;
     private readonly Dictionary<long, Digest> _zeros = [];
 
-    private ModelGrowth(ArtifactStore store, CheckpointWriter writer, MoeCheckpoint source, IReadOnlyList<MoeCheckpoint> others, ModelConfig grown, GrowthOptions options) =>
+    private ModelGrowth(ArtifactStore store, CheckpointWriter writer, MoeCheckpoint source, IReadOnlyList<MoeCheckpoint> others,
+        ModelConfig grown, GrowthOptions options) =>
         (_store, _writer, Source, Others, Grown, Options) = (store, writer, source, others, grown, options);
 
     /// <summary>The model that grows.</summary>
@@ -27,12 +28,13 @@ public sealed class ModelGrowth
     /// <summary>What it becomes.</summary>
     public ModelConfig Grown { get; }
 
-    /// <summary>The options.</summary>
+    /// <summary>The stage's options and the method's.</summary>
     public GrowthOptions Options { get; }
 
     /// <summary>Writes and publishes the grown model.</summary>
     public static async Task<ManifestRef> RunAsync(
-        ArtifactStore store, IModelGrowth method, MoeCheckpoint source, IReadOnlyList<MoeCheckpoint> others, ModelConfig grown, GrowthOptions options, Digest stepKey, CancellationToken cancellationToken)
+        ArtifactStore store, IModelGrowth method, MoeCheckpoint source, IReadOnlyList<MoeCheckpoint> others,
+        ModelConfig grown, GrowthOptions options, Digest stepKey, CancellationToken cancellationToken)
     {
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))

@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 using TorchSharp;
 
@@ -15,7 +15,8 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
     private readonly Lazy<int[]> _similar = new(() => Neighbors.BySimilarity(source.ReadFloats(source.Router(plan.Layer)), source.Config.HiddenSize));
 
     /// <summary>The expert of the source whose moments are mixed in.</summary>
-    public int NeighborOf(int expert) => options.OptimizerState == OptimizerStatePolicy.Interpolate ? _similar.Value[plan.SourceOf[expert]] : plan.SourceOf[expert];
+    public int NeighborOf(int expert) =>
+        options.OptimizerState == OptimizerStatePolicy.Interpolate ? _similar.Value[plan.SourceOf[expert]] : plan.SourceOf[expert];
 
     /// <summary>Moments of one matrix of a new expert, for the policies that make new numbers.</summary>
     /// <param name="expert">Number in the order of making.</param>
@@ -51,7 +52,8 @@ internal sealed class MomentPolicy(MoeCheckpoint source, MoeCheckpoint grown, La
         double RowChange(int expert)
         {
             var hidden = source.Config.HiddenSize;
-            return Relative(old[(plan.SourceOf[expert] * hidden)..((plan.SourceOf[expert] + 1) * hidden)], now[(_places[expert] * hidden)..((_places[expert] + 1) * hidden)]);
+            return Relative(old[(plan.SourceOf[expert] * hidden)..((plan.SourceOf[expert] + 1) * hidden)],
+                now[(_places[expert] * hidden)..((_places[expert] + 1) * hidden)]);
         }
     }
 

@@ -9,7 +9,8 @@ public static class Neighbors
     public static int[] BySimilarity(float[] rows, int width)
     {
         var count = rows.Length / width;
-        return [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, count).Where(other => other != row).DefaultIfEmpty(row).MaxBy(other => Cosine(row, other)))];
+        return [.. Enumerable.Range(0, count)
+            .Select(row => Enumerable.Range(0, count).Where(other => other != row).DefaultIfEmpty(row).MaxBy(other => Cosine(row, other)))];
 
         double Cosine(int a, int b)
         {

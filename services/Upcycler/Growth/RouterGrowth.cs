@@ -1,8 +1,9 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
+using Espalier.Artifacts.Checkpoints;
 
 namespace Espalier.Upcycler.Growth;
 
@@ -10,7 +11,8 @@ namespace Espalier.Upcycler.Growth;
 public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
 {
     // A decoder has logit biases in all layers or in none.
-    private readonly bool _hasBias = source.Config.SparseLayers.Any(layer => source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
+    private readonly bool _hasBias = source.Config.SparseLayers.Any(layer =>
+        source.RouterBias(layer) is not null || RouterExtension.Of(options.In(layer)).AddsBias);
 
     /// <summary>The grown router of one layer, as the grown checkpoint has it.</summary>
     /// <exception cref="UserInputException">The router holds NaN, or the noise vanishes in its element type.</exception>
@@ -32,7 +34,8 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
         if (options.Preserve == Preservation.Wide && source.Config.ScoreFunction == ScoreFunction.Softmax)
             router = router with { SelectionBias = Shared(router.SelectionBias) };
         router = options.Preserve == Preservation.Frozen
-            ? FrozenReplicas.Freeze(router, source.Config.Experts, source.ReadFloats(source.Tensor(TensorNames.Layer(plan.Layer) + "post_attention_layernorm.weight")))
+            ? FrozenReplicas.Freeze(router, source.Config.Experts,
+                source.ReadFloats(source.Tensor(TensorNames.Layer(plan.Layer) + "post_attention_layernorm.weight")))
             : router;
         return router with
         {
@@ -63,7 +66,8 @@ public sealed class RouterGrowth(MoeCheckpoint source, UpcycleOptions options)
             var origin = plan.SourceOf[expert];
             if (router.Row(expert).SequenceEqual(router.Row(origin)) && router.Bias?[expert] == router.Bias?[origin])
                 throw new UserInputException(
-                    $"router: what method {RouterExtension.Of(options.In(plan.Layer)).Name} adds vanishes in {source.Router(plan.Layer).DType} (layer {plan.Layer}, expert {expert} stays equal to expert {origin}). Use a larger noise, or another method.");
+                    $"router: what method {RouterExtension.Of(options.In(plan.Layer)).Name} adds vanishes in {source.Router(plan.Layer).DType} (layer "
+                        + $"{plan.Layer}, expert {expert} stays equal to expert {origin}). Use a larger noise, or another method.");
         }
     }
 }

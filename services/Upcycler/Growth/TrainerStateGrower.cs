@@ -4,8 +4,8 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Growth;
@@ -26,7 +26,7 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
     /// <param name="store">Where.</param>
     /// <param name="plans">One plan per layer.</param>
     /// <param name="grown">The grown model, whose router biases say which moments are needed.</param>
-    /// <param name="stepKey">The step that does it.</param>
+    /// <param name="stepKey">Key of the step, for the manifest's parent.</param>
     /// <param name="cancellationToken">Stops the work; nothing is published then.</param>
     /// <exception cref="UserInputException">The state belongs to a model of another shape.</exception>
     public async Task<ManifestRef> WriteAsync(
@@ -55,7 +55,8 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task AddExpertsAsync(ArtifactStore store, CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, CancellationToken cancellationToken)
+    private async Task AddExpertsAsync(
+        ArtifactStore store, CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, CancellationToken cancellationToken)
     {
         var places = plan.Places();
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
@@ -66,17 +67,20 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
                 if (expert < source.Config.Experts || options.OptimizerState == OptimizerStatePolicy.Copy)
                     writer.AddExisting(entry, name);
                 else if (options.OptimizerState == OptimizerStatePolicy.ResetNew)
-                    writer.AddExisting(entry with { Name = name, Blob = await ZerosAsync(store, entry.SizeBytes, cancellationToken).ConfigureAwait(false), Offset = 0 });
+                    writer.AddExisting(entry with { Name = name, Blob = await ZerosAsync(store, entry.SizeBytes, cancellationToken)
+                        .ConfigureAwait(false), Offset = 0 });
                 else
                 {
                     var neighbor = source.Projection(plan.Layer, policy.NeighborOf(expert), projection);
                     var values = policy.Moments(expert, projection, Floats(entry), () => Floats(Find(moment, neighbor)));
-                    await writer.AddTensorAsync(name, entry.DType, entry.Shape, FloatBytes.FromFloats(entry.DType, values), cancellationToken).ConfigureAwait(false);
+                    await writer.AddTensorAsync(name, entry.DType, entry.Shape, FloatBytes.FromFloats(entry.DType, values), cancellationToken)
+                        .ConfigureAwait(false);
                 }
             }
     }
 
-    private async Task AddRouterAsync(CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, MoeCheckpoint grown, CancellationToken cancellationToken)
+    private async Task AddRouterAsync(
+        CheckpointWriter writer, string moment, LayerPlan plan, MomentPolicy policy, MoeCheckpoint grown, CancellationToken cancellationToken)
     {
         foreach (var (before, after) in ((TensorEntry?, TensorEntry?)[])
             [(source.Router(plan.Layer), grown.Router(plan.Layer)), (source.RouterBias(plan.Layer), grown.RouterBias(plan.Layer))])
@@ -117,5 +121,6 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         state.Names.Contains(moment + weight.Name) && state.Entry(moment + weight.Name) is var entry && entry.Shape.SequenceEqual(weight.Shape)
             ? entry
             : throw new UserInputException(
-                $"optimizer-state: the trainer-state has no '{moment}{weight.Name}' of shape [{string.Join(", ", weight.Shape)}]: it belongs to another model. Grow the model that it came with.");
+                $"optimizer-state: the trainer-state has no '{moment}{weight.Name}' of shape [{string.Join(", ", weight.Shape)}]: "
+                    + "it belongs to another model. Grow the model that it came with.");
 }

@@ -1,12 +1,12 @@
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
-using Espalier.Upcycler.Selections;
+using Espalier.Surgery;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Methods;
 
 /// <summary>Every expert is copied equally often: r_e = m. The baseline of Expert Upcycling (arXiv 2604.19835).</summary>
 [MethodOptions(typeof(UpcycleOptions), "copy")]
-public sealed class UniformCopy : ISourceChoice
+public sealed class UniformCopy : IExpertSelection
 {
     /// <inheritdoc/>
     public string Name => "copy";
@@ -18,6 +18,6 @@ public sealed class UniformCopy : ISourceChoice
     public bool NeedsScores => false;
 
     /// <inheritdoc/>
-    public int[] Choose(int experts, IReadOnlyList<double> scores, ISelection selection, UpcycleOptions options, KeyedRandom random) =>
+    public int[] Choose(int experts, IReadOnlyList<double> scores, ISlotSelection selection, UpcycleOptions options, KeyedRandom random) =>
         [.. Enumerable.Range(0, experts)];
 }

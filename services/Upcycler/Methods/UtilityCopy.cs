@@ -1,6 +1,6 @@
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
-using Espalier.Upcycler.Selections;
+using Espalier.Surgery;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Methods;
 
@@ -10,7 +10,7 @@ namespace Espalier.Upcycler.Methods;
 /// continued training.)
 /// </summary>
 [MethodOptions(typeof(UpcycleOptions), "utility")]
-public sealed class UtilityCopy : ISourceChoice
+public sealed class UtilityCopy : IExpertSelection
 {
     /// <inheritdoc/>
     public string Name => "utility";
@@ -22,6 +22,6 @@ public sealed class UtilityCopy : ISourceChoice
     public bool NeedsScores => true;
 
     /// <inheritdoc/>
-    public int[] Choose(int experts, IReadOnlyList<double> scores, ISelection selection, UpcycleOptions options, KeyedRandom random) =>
+    public int[] Choose(int experts, IReadOnlyList<double> scores, ISlotSelection selection, UpcycleOptions options, KeyedRandom random) =>
         selection.Select(scores, experts, options, random);
 }

@@ -1,6 +1,9 @@
 namespace Espalier.Upcycler.Metrics;
 
-/// <summary>||g||^2 of the gradient averaged over the batches: the recipe of the paper (arXiv 2604.19835). With combine=average it ranks by the whole expert.</summary>
+/// <summary>
+/// ||g||^2 of the gradient averaged over the batches: the recipe of the paper (arXiv 2604.19835). With combine=average it ranks by the whole
+/// expert.
+/// </summary>
 public sealed class GradientSquared : IUsefulnessMetric
 {
     /// <inheritdoc/>

@@ -53,7 +53,8 @@ public sealed record DuplicationOptions
 
     /// <summary>Share that is replaced.</summary>
     /// <value>drop-upcycle 0.5 (neurons), svd-mix 0.3 (singular vectors), sparse-code-mix 0.3 (codes)</value>
-    [Option("Share that is replaced: drop-upcycle, of the neurons (0.5); svd-mix, of the singular vectors (0.3); sparse-code-mix, of the codes (0.3).", Min = 0, Max = 1)]
+    [Option("Share that is replaced: drop-upcycle, of the neurons (0.5); svd-mix, of the singular vectors (0.3); sparse-code-mix, of the codes (0.3).",
+        Min = 0, Max = 1)]
     public double? Ratio { get; init; }
 
     /// <summary>What replaced neurons hold.</summary>
@@ -71,7 +72,7 @@ public sealed record DuplicationOptions
     [Option("interpolate: the other expert, by router row (similar) or by index (next).")]
     public Neighbor? Neighbor { get; init; }
 
-    /// <summary>Factor.</summary>
+    /// <summary>Factor of the scaled matrices.</summary>
     /// <value>0.95</value>
     [Option("scaled-copy: the factor (0.95).", Min = 0.001, Max = 1000)]
     public double? Scale { get; init; }

@@ -10,7 +10,7 @@ public sealed record LayerOptions
     public IReadOnlyList<int> Layers { get; init; } = [];
 
     /// <summary>How sources are chosen.</summary>
-    [Option("How sources are chosen.", ChoicesOf = typeof(Methods.ISourceChoice))]
+    [Option("How sources are chosen.", ChoicesOf = typeof(Methods.IExpertSelection))]
     public string? Method { get; init; }
 
     /// <summary>Experts from each source, itself included.</summary>
@@ -22,7 +22,7 @@ public sealed record LayerOptions
     public ScoreCombination? Combine { get; init; }
 
     /// <summary>How slots are given to experts by score.</summary>
-    [Option("How slots are given to experts by score.", ChoicesOf = typeof(Selections.ISelection))]
+    [Option("How slots are given to experts by score.", ChoicesOf = typeof(ExpertSelection.ISlotSelection))]
     public string? Selection { get; init; }
 
     /// <summary>New slots that one expert may take before every other had its turn.</summary>

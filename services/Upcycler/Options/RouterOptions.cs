@@ -6,13 +6,14 @@ namespace Espalier.Upcycler;
 public sealed record RouterOptions
 {
     /// <summary>Name of the method.</summary>
-    /// <value>copy; where the whole block is left out, what <see cref="UpcycleOptions.Router"/> says</value>
-    [Option("How the router gets its new rows; copy when the block is given without it.", ChoicesOf = typeof(Routers.IRouterExtension))]
-    public string Method { get; init; } = "copy";
+    /// <value>copy-noise, or copy when the stage's <c>preserve</c> is set</value>
+    [Option("How the router gets its new rows: copy-noise when left out, or copy with 'preserve'.", ChoicesOf = typeof(Routers.IRouterExtension))]
+    public string? Method { get; init; }
 
     /// <summary>Size of the noise.</summary>
     /// <value>copy-noise 0.01 and perturb-new-only 0.02 (times the spread of the weights), bias-only 0.001 (absolute, uniform), orthogonal 0.1</value>
-    [Option("copy-noise: share of the router's spread (0.01); perturb-new-only: of the copied rows' spread (0.02); bias-only: largest absolute noise (0.001).", Min = 0, Max = 100)]
+    [Option("copy-noise: share of the router's spread (0.01); perturb-new-only: of the copied rows' spread (0.02); bias-only: largest absolute noise (0.001).",
+        Min = 0, Max = 100)]
     public double? Noise { get; init; }
 
     /// <summary>Weight of the neighbouring row.</summary>
@@ -25,7 +26,7 @@ public sealed record RouterOptions
     [Option("interpolate: whether the last row's neighbour is the first (true) or itself.")]
     public bool? Circular { get; init; }
 
-    /// <summary>Factor.</summary>
+    /// <summary>Factor of the copied rows.</summary>
     /// <value>scaled-copy 0.95, temperature-scaled 0.9</value>
     [Option("scaled-copy (0.95), temperature-scaled (0.9): factor of the copied rows.", Min = 0.001, Max = 1000)]
     public double? Scale { get; init; }

@@ -15,10 +15,10 @@ public enum ScoreCombination
     /// <summary>Product of both, each divided by its sum over the experts.</summary>
     Product,
 
-    /// <summary>The larger.</summary>
+    /// <summary>The larger of both.</summary>
     Max,
 
-    /// <summary>The smaller.</summary>
+    /// <summary>The smaller of both.</summary>
     Min,
 }
 

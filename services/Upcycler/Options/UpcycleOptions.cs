@@ -35,7 +35,7 @@ public sealed record UpcycleOptions
 
     /// <summary>How slots are given to experts by score.</summary>
     /// <value>greedy</value>
-    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", ChoicesOf = typeof(Selections.ISelection))]
+    [Option("greedy: best first up to max-copies; weighted-sampling: at random by score.", ChoicesOf = typeof(ExpertSelection.ISlotSelection))]
     public string Selection { get; init; } = "greedy";
 
     /// <summary>New slots that one expert may take before every other had its turn.</summary>
@@ -69,7 +69,8 @@ public sealed record UpcycleOptions
 
     /// <summary>What becomes of the optimizer's moments.</summary>
     /// <value>reset</value>
-    [Option("What becomes of the optimizer's moments; all but reset need the source's trainer-state among the inputs. Train with optimizer-state: continue to use them.")]
+    [Option("What becomes of the optimizer's moments; all but reset need the source's trainer-state among the inputs. Train with optimizer-state: "
+        + "continue to use them.")]
     public OptimizerStatePolicy OptimizerState { get; init; } = OptimizerStatePolicy.Reset;
 
     /// <summary>Whether the grown model starts as exactly the source's function, and how.</summary>

@@ -1,7 +1,7 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Planning;
 
@@ -9,13 +9,14 @@ namespace Espalier.Upcycler.Planning;
 /// Plans a layer by log2(m) doublings, each of which scores again: a copy's weights are its source's, so its weight
 /// score is the same; a gradient score is shared by the copies.
 /// </summary>
-public sealed class LayerPlanner(ISourceChoice method, IUsefulnessMetric metric, ISelection selection, UpcycleOptions options)
+public sealed class LayerPlanner(IExpertSelection method, IUsefulnessMetric metric, ISlotSelection selection, UpcycleOptions options)
 {
     /// <summary>How many times as many experts, when the options do not say.</summary>
     public const int DefaultMultiplier = 2;
 
     /// <summary>Experts after growth by these options.</summary>
-    public static int Experts(int experts, UpcycleOptions options) => options.In(0).Counts is { } counts ? counts.Sum() : experts * (options.Multiplier ?? DefaultMultiplier);
+    public static int Experts(int experts, UpcycleOptions options) =>
+        options.In(0).Counts is { } counts ? counts.Sum() : experts * (options.Multiplier ?? DefaultMultiplier);
 
     /// <summary>The plan of one layer.</summary>
     /// <param name="layer">Layer index, part of the key of every random draw.</param>
@@ -49,7 +50,8 @@ public sealed class LayerPlanner(ISourceChoice method, IUsefulnessMetric metric,
     // One step, whatever the counts are: first a second expert of every source that has more than one, then a third, ...
     private static LayerPlan ByCounts(int layer, IReadOnlyList<int> counts, int groups)
     {
-        int[] order = [.. from round in Enumerable.Range(1, counts.Max()) from source in Enumerable.Range(0, counts.Count) where counts[source] > round select source];
+        int[] order = [.. from round in Enumerable.Range(1, counts.Max()) from source in Enumerable.Range(0, counts.Count)
+            where counts[source] > round select source];
         return new LayerPlan(layer, [.. Enumerable.Range(0, counts.Count), .. order], [new Doubling([], order)], groups);
     }
 

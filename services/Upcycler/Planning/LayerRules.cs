@@ -12,7 +12,7 @@ namespace Espalier.Upcycler.Planning;
 internal static class LayerRules
 {
     /// <summary>Whether the layer's experts are ranked.</summary>
-    public static bool NeedsScores(UpcycleOptions layer) => layer.Counts is null && MethodCatalog<ISourceChoice>.Get(layer.Method, "method").NeedsScores;
+    public static bool NeedsScores(UpcycleOptions layer) => layer.Counts is null && MethodCatalog<IExpertSelection>.Get(layer.Method, "method").NeedsScores;
 
     /// <summary>Problems of all layers, each once.</summary>
     public static IEnumerable<string> Check(UpcycleOptions options, ModelConfig config)
@@ -35,8 +35,10 @@ internal static class LayerRules
             yield return $"counts: {counts.Count} numbers for {config.Experts} experts. Give one for each expert of the source.";
         if (layer.Counts is { } given && given.All(count => count == 1))
             yield return "counts: every expert is there once, so nothing grows. Give some expert at least 2.";
-        if (layer.Counts is { } copies && copies.Count == config.Experts && copies.Chunk(config.Experts / config.ExpertGroups).Select(group => group.Sum()).Distinct().Count() > 1)
-            yield return $"counts: the {config.ExpertGroups} groups of neighbouring experts (n_group) must stay equal. Give each {config.Experts / config.ExpertGroups} numbers in a row the same sum.";
+        if (layer.Counts is { } copies && copies.Count == config.Experts && copies.Chunk(config.Experts / config.ExpertGroups)
+            .Select(group => group.Sum()).Distinct().Count() > 1)
+            yield return $"counts: the {config.ExpertGroups} groups of neighbouring experts (n_group) must stay equal. "
+                + $"Give each {config.Experts / config.ExpertGroups} numbers in a row the same sum.";
         foreach (var setting in Unused(layer.Router, router.Settings).Where(setting => router is not CopyRows || setting != "noise")) // that one is logged
             yield return $"router.{setting}: router method {router.Name} does not use it. {Uses(router.Settings)}";
         foreach (var setting in Unused(layer.Duplication, duplication.Settings))
@@ -46,7 +48,8 @@ internal static class LayerRules
         if (duplication.NeedsPeer && config.Experts < 2)
             yield return $"duplication.method: {duplication.Name} needs a second expert, and the model has one. Use copy or copy-noise.";
         if (duplication is not ExactCopy && config.Quantization is not null)
-            yield return $"duplication.method: {duplication.Name} changes weights, which this model stores packed. Use copy, or grow the model it was quantized from.";
+            yield return $"duplication.method: {duplication.Name} changes weights, which this model stores packed. "
+                + "Use copy, or grow the model it was quantized from.";
         foreach (var problem in CheckPreservation(layer, router, duplication))
             yield return problem;
     }
@@ -59,7 +62,8 @@ internal static class LayerRules
         if (router.Copies != CopyKind.Equal)
             yield return $"preserve: {preserve} is exact only for equal logits, and router method {router.Name} makes them differ. Use router method copy.";
         if (!duplication.KeepsFunction)
-            yield return $"preserve: {preserve} is exact only for experts that compute the same, and duplication {duplication.Name} changes them. Use duplication copy, or preserve frozen.";
+            yield return $"preserve: {preserve} is exact only for experts that compute the same, and duplication {duplication.Name} changes them. "
+                + "Use duplication copy, or preserve frozen.";
         if (layer.Preserve == Preservation.Wide && (NeedsScores(layer) || layer.Counts is { } counts && counts.Distinct().Count() > 1))
             yield return "preserve: wide is exact only when every expert is copied equally often. Use method copy, or preserve sibling-exclusive.";
     }

@@ -7,7 +7,7 @@ namespace Espalier.Upcycler.Planning;
 /// <summary>Options of expert upcycling that other methods do not read are refused, not passed over.</summary>
 internal static class ModelGrowthRules
 {
-    /// <summary>Refuses them.</summary>
+    /// <summary>Checks the stage's options against a method that grows whole models.</summary>
     /// <exception cref="UserInputException">All of them.</exception>
     public static void Check(UpcycleOptions options, IModelGrowth method)
     {
@@ -27,6 +27,7 @@ internal static class ModelGrowthRules
         if (options.Duplication is not null && method is not (SparseUpcycling or DropUpcycling))
             unused.Add("duplication");
         if (unused.Count > 0)
-            throw new UserInputException([.. unused.Select(name => new Problem("upcycle", 0, 0, $"{name}: method {method.Name} does not use it; it is for methods copy and utility. Leave it out."))]);
+            throw new UserInputException([.. unused.Select(name =>
+                new Problem("upcycle", 0, 0, $"{name}: method {method.Name} does not use it; it is for methods copy and utility. Leave it out."))]);
     }
 }

@@ -19,7 +19,8 @@ public static class UpcycleRules
     public static void Check(UpcycleOptions options, ModelConfig config, bool hasTrainerState)
     {
         if (!config.IsMixture)
-            throw new UserInputException([new Problem("upcycle", 0, 0, $"method: {options.Method} copies experts, and this model has none. Use method sparse, drop or split to make experts of its feed-forward layers.")]);
+            throw new UserInputException([new Problem("upcycle", 0, 0, $"method: {options.Method} copies experts, and this model has none. "
+                + "Use method sparse, drop or split to make experts of its feed-forward layers.")]);
         var problems = new List<string>();
         CheckSize(options, config, problems);
         problems.AddRange(LayerRules.Check(options, config));
@@ -28,7 +29,8 @@ public static class UpcycleRules
         CheckWide(options, config, problems);
         CheckGroups(options, config, problems);
         if (config.SiblingExclusive)
-            problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, which ends in free routing.");
+            problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, "
+                + "which ends in free routing.");
         if (problems.Count > 0)
             throw new UserInputException([.. problems.Select(p => new Problem("upcycle", 0, 0, p))]);
     }
@@ -42,9 +44,11 @@ public static class UpcycleRules
         if (options.Multiplier is { } multiplier && (multiplier < 2 || !BitOperations.IsPow2(multiplier)))
             problems.Add($"multiplier: {multiplier} cannot be reached by doublings. Use 2, 4, 8, ..., or give the copies of every expert in 'counts'.");
         var sizes = config.SparseLayers
-            .Select(layer => options.In(layer).Counts is { } counts ? counts.Sum(count => (long)count) : (long)config.Experts * (options.Multiplier ?? LayerPlanner.DefaultMultiplier)).Distinct().ToList();
+            .Select(layer => options.In(layer).Counts is { } counts ? counts.Sum(count => (long)count)
+                : (long)config.Experts * (options.Multiplier ?? LayerPlanner.DefaultMultiplier)).Distinct().ToList();
         if (sizes.Count > 1)
-            problems.Add($"layer-plans: layers would have {string.Join(" and ", sizes.Order())} experts, and config.json has one number for all. Give counts with equal sums.");
+            problems.Add($"layer-plans: layers would have {string.Join(" and ", sizes.Order())} experts, and config.json has one number for all. "
+                + "Give counts with equal sums.");
         if (sizes.Max() > MaximumExperts)
             problems.Add($"multiplier: {sizes.Max()} experts per layer are more than the {MaximumExperts} that a checkpoint may have. Use a smaller one.");
         if (options.Counts is not null && options.Multiplier is { } given && sizes.Max() != (long)config.Experts * given)
@@ -59,11 +63,14 @@ public static class UpcycleRules
         if (metric.NeedsGradients && options.Calibration?.Data is null)
             problems.Add($"metric: {metric.Name} needs gradients: add calibration: {{ data: corpus:NAME or file:PATH }}, or use weight-norm.");
         if (metric.NeedsSecondMoments && !hasTrainerState)
-            problems.Add($"metric: {metric.Name} needs the optimizer's second moments, and no trainer-state is among the inputs. Upcycle right after a train step, or use gradient-squared.");
+            problems.Add($"metric: {metric.Name} needs the optimizer's second moments, and no trainer-state is among the inputs. "
+                + "Upcycle right after a train step, or use gradient-squared.");
         if (config.Quantization is not null)
-            problems.Add($"metric: {metric.Name} reads weights, which this model stores packed. Grow it with method copy, or grow the model it was quantized from.");
+            problems.Add($"metric: {metric.Name} reads weights, which this model stores packed. "
+                + "Grow it with method copy, or grow the model it was quantized from.");
         if (options.Calibration is { } calibration && calibration.Batches > calibration.Samples)
-            problems.Add($"calibration.batches: {calibration.Batches} batches cannot be made of {calibration.Samples} samples. Raise samples or lower batches.");
+            problems.Add($"calibration.batches: {calibration.Batches} batches cannot be made of {calibration.Samples} samples. "
+                + "Raise samples or lower batches.");
     }
 
     /// <summary>Whether any layer ranks its experts.</summary>
@@ -84,9 +91,11 @@ public static class UpcycleRules
         if (config.ExpertGroups == 1)
             return;
         if (options.Preserve == Preservation.SiblingExclusive)
-            problems.Add($"preserve: sibling-exclusive routes by sibling groups, and this model already routes by {config.ExpertGroups} groups (n_group). Use preserve frozen.");
+            problems.Add($"preserve: sibling-exclusive routes by sibling groups, and this model already routes by {config.ExpertGroups} groups (n_group). "
+                + "Use preserve frozen.");
         if (options.Preserve == Preservation.Wide && config.GroupScoreMembers > 1)
-            problems.Add($"preserve: wide is not exact here: a group's score is the sum of its best {config.GroupScoreMembers} experts, and copies would count twice. Use preserve frozen.");
+            problems.Add($"preserve: wide is not exact here: a group's score is the sum of its best {config.GroupScoreMembers} experts, and copies would "
+                + "count twice. Use preserve frozen.");
     }
 
     private static void CheckWide(UpcycleOptions options, ModelConfig config, List<string> problems)

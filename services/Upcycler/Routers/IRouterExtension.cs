@@ -1,5 +1,5 @@
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Routers;

@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
 
 namespace Espalier.Upcycler.Routers;

@@ -16,7 +16,7 @@ public sealed record RouterWeights(int Layer, int Width, float[] Rows, float[]? 
     /// <summary>Number of rows.</summary>
     public int Experts => Rows.Length / Width;
 
-    /// <summary>One row.</summary>
+    /// <summary>One expert's row.</summary>
     public ReadOnlySpan<float> Row(int expert) => Rows.AsSpan(expert * Width, Width);
 
     /// <summary>The router with the rows and biases of <paramref name="order"/> below its own.</summary>
@@ -46,7 +46,7 @@ public sealed record RouterWeights(int Layer, int Width, float[] Rows, float[]? 
     }
 
     /// <summary>Adds normal noise to the rows from <paramref name="first"/> on, in place.</summary>
-    internal RouterWeights WithNoise(int first, double size, Espalier.Stages.Surgery.KeyedRandom random)
+    internal RouterWeights WithNoise(int first, double size, Espalier.Surgery.KeyedRandom random)
     {
         for (var i = first * Width; i < Rows.Length; i++)
             Rows[i] = (float)(Rows[i] + size * random.NextNormal());
@@ -61,7 +61,8 @@ public sealed record RouterWeights(int Layer, int Width, float[] Rows, float[]? 
         var spread = Math.Sqrt(values.Average(v => (v - mean) * (v - mean)));
         return spread > 0
             ? spread
-            : throw new UserInputException($"router.method: all router weights of layer {Layer} are equal, so noise relative to their spread is 0. Use bias-only.");
+            : throw new UserInputException(
+                $"router.method: all router weights of layer {Layer} are equal, so noise relative to their spread is 0. Use bias-only.");
     }
 
     private static float[]? Extended(float[]? values, IReadOnlyList<int> order) =>

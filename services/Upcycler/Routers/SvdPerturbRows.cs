@@ -1,4 +1,4 @@
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Espalier.Modeling.WeightFormats;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,14 +26,16 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
                 known.Add(name);
                 var header = source.Describe(name);
                 if (!header.Shape.SequenceEqual(shape))
-                    problems.Add($"tensor '{source.NameInFile(name)}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
+                    problems.Add($"tensor '{source.NameInFile(name)}' has shape [{string.Join(", ", header.Shape)}]; "
+                        + $"config.json calls for [{string.Join(", ", shape)}]");
                 if (!IsFloat(header.Type))
                     problems.Add($"tensor '{source.NameInFile(name)}' has element type {header.Type}; expected a floating-point type");
             }
-            else if (config.Quantization is { } quantization && Has(PackedWeights.PackedName(name)))
+            else if (config.Quantization is { } quantization && StoredMatrix.IsPacked(quantization, _names, name))
             {
-                known.UnionWith(PackedWeights.NamesOf(name, quantization));
-                problems.AddRange(PackedWeights.Check(source, _names, name, shape, quantization));
+                var parts = WeightFormat.Of(quantization.Format).Layout(name, shape[0], shape[1], quantization);
+                known.UnionWith(parts.Select(part => part.Name));
+                problems.AddRange(parts.Select(CheckPart).OfType<string>());
             }
             else
                 problems.Add($"tensor '{source.NameInFile(name)}' is missing");
@@ -47,7 +50,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         }
         for (var layer = config.Layers; layer < config.Layers + config.ExtraLayers; layer++)
             known.UnionWith(_names.Where(name => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
-        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal).Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
+        problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal)
+            .Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
         problems = [.. problems.Distinct()]; // one tensor of all experts may be wrong for each of them
         if (problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, problems.Take(MaximumListed))
@@ -59,10 +63,20 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
     public void Fill(string name, Tensor destination)
     {
         using var scope = NewDisposeScope();
-        var value = Has(name) ? source.Read(name) : PackedWeights.Read(source, name, config.Quantization!);
+        var value = Has(name) ? source.Read(name) : StoredMatrix.Expand(config.Quantization!, source, name);
         if (!value.isfinite().all().item<bool>())
             throw new InvalidModelException($"tensor '{source.NameInFile(name)}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
         destination.copy_(value);
+    }
+
+    private string? CheckPart(PackedTensor part)
+    {
+        if (!Has(part.Name))
+            return $"tensor '{source.NameInFile(part.Name)}' is missing";
+        var header = source.Describe(part.Name);
+        return !header.Shape.SequenceEqual(part.Shape)
+            ? $"tensor '{source.NameInFile(part.Name)}' has shape [{string.Join(", ", header.Shape)}]; config.json calls for [{string.Join(", ", part.Shape)}]"
+            : part.Type is { } type && header.Type != type ? $"tensor '{source.NameInFile(part.Name)}' has element type {header.Type}; expected {type}" : null;
     }
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64;

@@ -70,61 +70,7 @@ public static class PackedWeights
         Tensor Spread(Tensor perGroup) => perGroup.repeat_interleave(size, 1).narrow(1, 0, columns); // (rows, columns)
     }
 
-    /// <summary>Name of the packed tensor of a weight: <c>x.weight</c> becomes <c>x.weight_packed</c>.</summary>
-    public static string PackedName(string weight) => weight + "_packed";
-
-    /// <summary>Name of its scales.</summary>
-    public static string ScaleName(string weight) => weight + "_scale";
-
-    /// <summary>Name of its stored shape.</summary>
-    public static string ShapeName(string weight) => weight + "_shape";
-
-    /// <summary>Name of its zero points; only for asymmetric codes.</summary>
-    public static string ZeroPointName(string weight) => weight + "_zero_point";
-
-    /// <summary>The tensors that stand for one weight.</summary>
-    public static IReadOnlyList<string> NamesOf(string weight, WeightQuantization quantization) =>
-        quantization.Symmetric
-            ? [PackedName(weight), ScaleName(weight), ShapeName(weight)]
-            : [PackedName(weight), ScaleName(weight), ShapeName(weight), ZeroPointName(weight)];
-
-    internal static IEnumerable<string> Check(IWeightSource source, HashSet<string> names, string weight, long[] shape, WeightQuantization quantization)
-    {
-        var groups = quantization.GroupSize < 0 ? 1 : (shape[1] + quantization.GroupSize - 1) / quantization.GroupSize;
-        var expected = new List<(string Name, long[] Shape)>
-        {
-            (PackedName(weight), [shape[0], WordsPerRow(shape[1], quantization.Bits)]),
-            (ScaleName(weight), [shape[0], groups]),
-            (ShapeName(weight), [2]),
-        };
-        if (!quantization.Symmetric)
-            expected.Add((ZeroPointName(weight), [WordsPerRow(shape[0], quantization.Bits), groups]));
-        foreach (var (name, extents) in expected)
-        {
-            if (!names.Contains(name))
-                yield return $"tensor '{name}' is missing";
-            else if (!source.Describe(name).Shape.SequenceEqual(extents))
-                yield return $"tensor '{name}' has shape [{string.Join(", ", source.Describe(name).Shape)}]; config.json calls for [{string.Join(", ", extents)}]";
-            else if (name == PackedName(weight) && source.Describe(name).Type != ScalarType.Int32)
-                yield return $"tensor '{name}' has element type {source.Describe(name).Type}; expected Int32";
-        }
-    }
-
-    internal static Tensor Read(IWeightSource source, string weight, WeightQuantization quantization)
-    {
-        using var scope = NewDisposeScope();
-        var stored = source.Read(ShapeName(weight)).to(int64).data<long>().ToArray();
-        var packed = source.Read(PackedName(weight));
-        if (stored[0] != packed.shape[0] || WordsPerRow(stored[1], quantization.Bits) != packed.shape[1])
-            throw new InvalidModelException($"tensor '{ShapeName(weight)}' says [{stored[0]}, {stored[1]}], which does not fit the packed words [{packed.shape[0]}, {packed.shape[1]}].");
-        var zeroPoint = quantization.Symmetric
-            ? null
-            : Unpack(source.Read(ZeroPointName(weight)).transpose(0, 1), stored[0], quantization.Bits).transpose(0, 1);
-        var codes = Unpack(packed, stored[1], quantization.Bits);
-        return Dequantize(codes, source.Read(ScaleName(weight)), zeroPoint, quantization.GroupSize).MoveToOuterDisposeScope();
-    }
-
-    private static long WordsPerRow(long columns, int bits) => (columns * bits + 31) / 32;
+    internal static long WordsPerRow(long columns, int bits) => (columns * bits + 31) / 32;
 
     private static void CheckBits(int bits)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Pipelines.Text;
+using Espalier.Contracts;
 
 namespace Espalier.Pipelines.Expressions;
 

@@ -42,8 +42,8 @@ public sealed class OptionAttribute(string description) : Attribute
     public string[] Choices { get; init; } = [];
 
     /// <summary>
-    /// Interface of methods: the allowed words are the <c>Name</c>s of the classes in its assembly that implement it and have
-    /// a constructor without parameters.
+    /// Interface of methods: the allowed words are the <c>Name</c>s of the classes that implement it and have a constructor
+    /// without parameters, see <see cref="MethodAssemblies"/>.
     /// </summary>
     public Type? ChoicesOf { get; init; }
 
@@ -59,8 +59,8 @@ public sealed class OptionAttribute(string description) : Attribute
 
 /// <summary>
 /// Names a method of a stage, and marks the record (or the method's class) whose <see cref="OptionAttribute"/> properties the
-/// method adds to the stage's options, at the same level. <see cref="OptionSchema.For"/> finds it by scanning the assembly of
-/// <paramref name="stageOptions"/>; the method then is a valid value of the option <c>method</c>, and its options are valid only
+/// method adds to the stage's options, at the same level. <see cref="OptionSchema.For"/> finds it by scanning the
+/// <see cref="MethodAssemblies"/> of <paramref name="stageOptions"/>; the method then is a valid value of the option <c>method</c>, and its options are valid only
 /// when it is chosen. The method reads them with <c>context.ReadOptions&lt;ItsRecord&gt;()</c>.
 /// </summary>
 /// <param name="stageOptions">The record that holds the choice: a stage's options, or a nested record of them.</param>

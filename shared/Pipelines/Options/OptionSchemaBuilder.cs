@@ -103,15 +103,14 @@ internal static class OptionSchemaBuilder
 
     private static string[] NamesOf(Type methods) =>
     [
-        .. methods.Assembly.GetTypes()
-            .Where(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(methods))
+        .. MethodAssemblies.FindImplementations(methods)
             .Select(t => (string)methods.GetInterfaces().Prepend(methods).Select(i => i.GetProperty("Name")).OfType<PropertyInfo>().First().GetValue(Activator.CreateInstance(t, nonPublic: true))!)
             .Order(StringComparer.Ordinal),
     ];
 
     private static List<Method> FindMethods(Type type, int depth) =>
     [
-        .. from candidate in type.Assembly.GetTypes()
+        .. from candidate in MethodAssemblies.Of(type.Assembly).SelectMany(assembly => assembly.GetTypes())
            from attribute in candidate.GetCustomAttributes<MethodOptionsAttribute>()
            where attribute.StageOptions == type
            orderby attribute.Method

@@ -1,5 +1,6 @@
 using System.Text;
 using Espalier.Pipelines.Text;
+using Espalier.Contracts;
 
 namespace Espalier.Pipelines.Planning;
 

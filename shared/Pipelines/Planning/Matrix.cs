@@ -1,4 +1,5 @@
 using Espalier.Pipelines.Text;
+using Espalier.Contracts;
 
 namespace Espalier.Pipelines.Planning;
 

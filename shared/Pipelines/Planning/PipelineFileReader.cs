@@ -3,6 +3,7 @@ using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
 using Espalier.Pipelines.Triggers;
 using FluentValidation;
+using Espalier.Contracts;
 
 namespace Espalier.Pipelines.Planning;
 

@@ -1,6 +1,7 @@
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Text;
+using Espalier.Contracts;
 
 namespace Espalier.Pipelines.Triggers;
 

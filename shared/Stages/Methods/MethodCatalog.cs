@@ -1,8 +1,9 @@
 using Espalier.Contracts;
+using Espalier.Pipelines.Options;
 
 namespace Espalier.Stages.Methods;
 
-/// <summary>Every method of kind <typeparamref name="T"/> in the assembly that declares <typeparamref name="T"/>, by name.</summary>
+/// <summary>Every method of kind <typeparamref name="T"/>, by name; see <see cref="MethodAssemblies"/> for where they are looked for.</summary>
 public static class MethodCatalog<T> where T : class, IStageMethod
 {
     private static readonly SortedDictionary<string, T> ByName = Discover();
@@ -25,7 +26,7 @@ public static class MethodCatalog<T> where T : class, IStageMethod
     private static SortedDictionary<string, T> Discover()
     {
         var methods = new SortedDictionary<string, T>(StringComparer.Ordinal);
-        foreach (var type in typeof(T).Assembly.GetTypes().Where(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(T))))
+        foreach (var type in MethodAssemblies.FindImplementations(typeof(T)))
         {
             var method = (T)Activator.CreateInstance(type, nonPublic: true)!;
             if (!methods.TryAdd(method.Name, method))

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using Espalier.Contracts;
-using Espalier.Modeling;
 using MassTransit;
 
 namespace Espalier.Stages.Worker;
@@ -26,7 +25,7 @@ public static class FailureClassifier
     public static FailureClass Classify(Exception error) => error switch
     {
         StageFailedException failed => failed.Failure,
-        UserInputException or InvalidModelException => FailureClass.User,
+        UserInputException => FailureClass.User,
         OutOfMemoryException => FailureClass.Resource,
         IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
@@ -39,7 +38,7 @@ public static class FailureClassifier
 
     /// <summary>What people read: the message, and the type where it says more than the message.</summary>
     public static string Describe(Exception error) =>
-        error is UserInputException or InvalidModelException or StageCrashedException or StageFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+        error is UserInputException or StageCrashedException or StageFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
 
     private static bool IsDiskFull(Exception? error) =>
         error is not null && ((error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded || IsDiskFull(error.InnerException));

@@ -4,23 +4,16 @@ using Espalier.Pipelines.Options;
 
 namespace Espalier.Stages.Worker;
 
-/// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
-public interface INumericsClass
-{
-    /// <summary>The class; asking may load the tensor library.</summary>
-    string Value { get; }
-}
-
 /// <summary>The stages that this process offers.</summary>
 internal sealed class OfferedStages
 {
     private readonly StageWorkerOptions _options;
-    private readonly INumericsClass _numerics;
+    private readonly INumericsClass? _numerics;
     private readonly IOfferedEstimates? _estimates;
     private readonly Dictionary<string, IStage> _stages;
     private IReadOnlyList<StageOffer>? _offers;
 
-    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass numerics, IOfferedEstimates? estimates = null)
+    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass? numerics = null, IOfferedEstimates? estimates = null)
     {
         _estimates = estimates;
         _options = options;
@@ -66,5 +59,5 @@ internal sealed class OfferedStages
         }),
     ];
 
-    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics.Value);
+    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics?.Value ?? NumericsClasses.Any);
 }

@@ -1,7 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.FaultInjection;
-using Espalier.Modeling.Runtime;
 
 namespace Espalier.Stages.Worker;
 
@@ -24,35 +23,29 @@ internal interface IStageRunner
 }
 
 /// <summary>Runs the stage in this process.</summary>
-internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore artifacts, StageWorkerOptions options) : IStageRunner
+internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore artifacts, StageWorkerOptions options, IStageEngine? engine = null) : IStageRunner
 {
     public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {
         var assignment = work.Assignment;
-        var context = new StageContext
+        var execution = new StageExecution
         {
+            Stage = stages.Find(assignment.Kind),
             Step = assignment.Step,
             Options = assignment.Options,
             Inputs = assignment.Inputs,
             Artifacts = artifacts,
             Cursor = new BlobCursor(artifacts.Blobs, assignment.Step.Key, () => !work.Lease.IsOver),
             Progress = work.Progress,
-            Cache = Directory.CreateDirectory(options.CacheFolder),
+            CacheFolder = options.CacheFolder,
             Device = assignment.Device,
             MemoryDivisor = assignment.MemoryDivisor,
+            Engine = engine,
         };
         PeakMemory.Reset();
         Faults.Reach(FaultPoints.WorkBegin);
-        // Stages compute for long stretches without awaiting; on a thread of the pool they must not run the caller's loop.
-        try
-        {
-            var result = await Task.Run(() => stages.Find(assignment.Kind).RunAsync(context, stop), CancellationToken.None).ConfigureAwait(false);
-            Faults.Reach(FaultPoints.WorkResult);
-            return (result, PeakMemory.Read());
-        }
-        finally
-        {
-            TorchRuntime.ReleaseFreeMemory();
-        }
+        var result = await execution.RunAsync(stop).ConfigureAwait(false);
+        Faults.Reach(FaultPoints.WorkResult);
+        return (result, PeakMemory.Read());
     }
 }

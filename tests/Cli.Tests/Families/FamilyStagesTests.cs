@@ -191,7 +191,7 @@ public sealed class FamilyStagesTests : IDisposable
 
     [Theory]
     [InlineData("\"num_experts_per_tok\":2", "\"num_experts_per_tok\":9", "more than the 4 experts")]
-    [InlineData("\"model_type\":\"mixtral\"", "\"model_type\":\"phimoe\"", "supported: olmoe, mixtral, qwen2_moe")]
+    [InlineData("\"model_type\":\"mixtral\"", "\"model_type\":\"phimoe\"", "supported: deepseek, deepseek_v2, deepseek_v3, llama, mistral, mixtral")]
     [InlineData(
         "\"num_local_experts\":4", "\"num_local_experts\":5",
         "tensor 'model.layers.0.block_sparse_moe.gate.weight' has shape [4, 32]; config.json calls for [5, 32]")]

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.TestKit.Families;
 
@@ -28,7 +28,8 @@ public sealed class FamilyParityTests : IDisposable
     [InlineData("qwen2-moe", "F16")]
     [InlineData("qwen3-moe", "BF16")]
     [InlineData("deepseek-v3", "BF16")]
-    public async Task Logits_OfStackedShardedHalfPrecisionFiles_EqualTheReference(string name, string dtype) => await CompareAsync(name, dtype, stacked: true, shards: 3);
+    public async Task Logits_OfStackedShardedHalfPrecisionFiles_EqualTheReference(string name, string dtype) =>
+        await CompareAsync(name, dtype, stacked: true, shards: 3);
 
     private async Task CompareAsync(string name, string dtype, bool stacked, int shards)
     {
@@ -47,13 +48,15 @@ public sealed class FamilyParityTests : IDisposable
             experts[layer].ShouldBe(chosen.SelectMany(e => e));
     }
 
-    private async Task<(float[] Logits, SortedDictionary<int, int[]> Experts, int Vocabulary)> EvaluateAsync(FamilyModel model, string dtype, bool stacked, int shards, int length)
+    private async Task<(float[] Logits, SortedDictionary<int, int[]> Experts, int Vocabulary)> EvaluateAsync(
+        FamilyModel model, string dtype, bool stacked, int shards, int length)
     {
         using var folder = new TemporaryModel();
         var root = await HuggingFaceImporter.ImportAsync(
             _bench.Store, model.Write(folder.Path, dtype, shards, stacked), new ImportOptions { Check = ModelCheck.Of("here") }, default);
         var tokens = string.Join(',', Tokens.Select(row => $"[{string.Join(',', row[..length])}]"));
-        var result = await new EvaluateStage().RunAsync(_bench.Context($$"""{"tasks":["logits"],"tokens":[{{tokens}}],"precision":"fp32"}""", new StepInput("model", OutputNames.Model, root)), default);
+        var result = await new EvaluateStage().RunAsync(
+            _bench.Context($$"""{"tasks":["logits"],"tokens":[{{tokens}}],"precision":"fp32"}""", new StepInput("model", OutputNames.Model, root)), default);
 
         var report = await _bench.OpenAsync(result.Outputs[OutputNames.Report]);
         var file = Path.Combine(folder.Path, "logits.safetensors");
@@ -62,7 +65,8 @@ public sealed class FamilyParityTests : IDisposable
         var shape = tensors.Describe("logits").Shape;
         var experts = new SortedDictionary<int, int[]>();
         foreach (var name in tensors.Names.Where(n => n.StartsWith("experts.", StringComparison.Ordinal)))
-            experts[int.Parse(name["experts.".Length..], System.Globalization.CultureInfo.InvariantCulture)] = [.. MemoryMarshal.Cast<byte, int>(tensors.ReadAll(name))];
+            experts[int.Parse(name["experts.".Length..], System.Globalization.CultureInfo.InvariantCulture)] = [.. MemoryMarshal.Cast<byte,
+                int>(tensors.ReadAll(name))];
         return ([.. MemoryMarshal.Cast<byte, float>(tensors.ReadAll("logits"))], experts, (int)shape[2]);
     }
 

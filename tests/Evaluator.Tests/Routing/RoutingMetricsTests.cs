@@ -23,7 +23,7 @@ public sealed class RoutingMetricsTests
     [Fact]
     public void SpecialisationByChance_NoStructure_AccountsForWhatIsMeasured()
     {
-        var random = new Stages.Surgery.KeyedRandom(3, 0, "windows");
+        var random = new Surgery.KeyedRandom(3, 0, "windows");
         var windows = Enumerable.Range(0, 60).Select(_ => Enumerable.Range(0, 8).Select(_ => (long)random.NextIndex(20)).ToArray()).ToList();
         var domains = Enumerable.Range(0, 60).Select(w => w % 3).ToList();
         var raw = RoutingMetrics.Specialisation(RoutingMetrics.ByDomain(windows, domains, 3));

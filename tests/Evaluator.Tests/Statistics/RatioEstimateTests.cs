@@ -1,5 +1,5 @@
 using Espalier.Evaluator.Statistics;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.Evaluator.Tests.Statistics;
 

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Tests.Tasks;
 

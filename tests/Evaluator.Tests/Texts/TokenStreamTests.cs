@@ -1,5 +1,5 @@
 using Espalier.Evaluator.Texts;
-using Espalier.Modeling.Tokenizers;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Tests.Texts;
 

@@ -62,9 +62,9 @@ public sealed class DecoderLoaderTests
         {
             var (codes, scale) = Round(plain.Tensors[name], bits, groupSize);
             plain.Replace(name, PackedWeights.Dequantize(codes, scale, null, groupSize));
-            packed.Replace(PackedWeights.PackedName(name), PackedWeights.Pack(codes, bits));
-            packed.Replace(PackedWeights.ScaleName(name), scale);
-            packed.Replace(PackedWeights.ShapeName(name), tensor(packed.Tensors[name].shape));
+            packed.Replace(name + "_packed", PackedWeights.Pack(codes, bits));
+            packed.Replace(name + "_scale", scale);
+            packed.Replace(name + "_shape", tensor(packed.Tensors[name].shape));
             packed.Replace(name, null);
         }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Espalier.Registry.Api;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
@@ -50,6 +51,9 @@ public sealed class OidcTests
     [InlineData("issuer")]
     [InlineData("age")]
     [InlineData("nonce")]
+    [InlineData("not yet valid")]
+    [InlineData("authorized party")]
+    [InlineData("several audiences, no authorized party")]
     public async Task SignIn_TokenThatIsNotRight_IsRefused(string what)
     {
         await using var issuer = await TestIssuer.StartAsync();
@@ -64,6 +68,9 @@ public sealed class OidcTests
             if (what == "issuer") claims["iss"] = "https://elsewhere.example";
             if (what == "age") claims["exp"] = 1_600_000_000;
             if (what == "nonce") claims["nonce"] = "another";
+            if (what == "not yet valid") claims["nbf"] = claims["exp"];
+            if (what == "authorized party") claims["azp"] = "somebody-else";
+            if (what == "several audiences, no authorized party") claims["aud"] = new[] { "portal", "somebody-else" };
         };
         using var browser = host.Client(new CookieContainer());
 
@@ -71,6 +78,133 @@ public sealed class OidcTests
 
         end.StatusCode.ShouldBe(HttpStatusCode.BadGateway);
         (await browser.GetFromJsonAsync<JsonElement>("/api/v1/session")).GetProperty("signed-in").GetBoolean().ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task SignIn_TokenOfSeveralAudiencesForUs_Works()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.Groups = ["leads"];
+        issuer.Twist = claims => (claims["aud"], claims["azp"]) = (new[] { "portal", "somebody-else" }, "portal");
+        using var browser = host.Client(new CookieContainer());
+
+        using var end = await SignInAsync(browser);
+
+        end.StatusCode.ShouldBe(HttpStatusCode.Found, await end.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task SignIn_ThousandPending_AllEndWell()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.Groups = ["visitors"];
+        using var first = host.Client(new CookieContainer());
+        using var begun = await first.GetAsync("/api/v1/session/oidc");
+        using var others = host.Client();
+        for (var i = 0; i < 1000; i++)
+        {
+            using var other = await others.SendAsync(new HttpRequestMessage(HttpMethod.Get, "/api/v1/session/oidc"));
+            other.StatusCode.ShouldBe(HttpStatusCode.Found);
+        }
+
+        using var back = await first.GetAsync(begun.Headers.Location);
+        using var end = await first.GetAsync(back.Headers.Location);
+
+        end.StatusCode.ShouldBe(HttpStatusCode.Found);
+    }
+
+    [Fact]
+    public async Task Begin_Always_CookiesAreOutOfReachOfScriptsAndEncryptedBehindHttps()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer, configure: options => options.Address = "https://portal.example.org/");
+        using var browser = host.Client();
+
+        using var begun = await browser.GetAsync("/api/v1/session/oidc");
+
+        var cookies = begun.Headers.GetValues("Set-Cookie").ToList();
+        cookies.Count.ShouldBe(2);
+        cookies.ShouldAllBe(c => c.Contains("httponly") && c.Contains("samesite=lax") && c.Contains("secure") && c.Contains("path=/api/v1/session/oidc/callback"));
+        Uri.UnescapeDataString(begun.Headers.Location!.Query).ShouldContain("redirect_uri=https://portal.example.org/api/v1/session/oidc/callback");
+    }
+
+    /// <summary>An identity provider that is away is said to be away, and is asked again the next time.</summary>
+    [Theory]
+    [InlineData("text/html", "<h1>You are not signed in</h1>")]
+    [InlineData("application/json", "\"detail\":\"The identity provider does not answer")]
+    public async Task Begin_ProviderIsDown_SaysSo(string accept, string answer)
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.IsDown = true;
+        using var browser = host.Client();
+        browser.DefaultRequestHeaders.Add("Accept", accept);
+
+        using var down = await browser.GetAsync("/api/v1/session/oidc");
+        var text = await down.Content.ReadAsStringAsync();
+        issuer.IsDown = false;
+        using var up = await browser.GetAsync("/api/v1/session/oidc");
+
+        down.StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        text.ShouldContain(answer);
+        text.ShouldContain("does not answer as it should");
+        text.ShouldNotContain("Exception");
+        up.StatusCode.ShouldBe(HttpStatusCode.Found);
+    }
+
+    [Theory]
+    [InlineData("access_denied", "access_denied")]
+    [InlineData("login_required", "login_required")]
+    [InlineData("%3Cb%3Ex", "&lt;b&gt;x")]
+    public async Task Callback_ProviderRefuses_SaysWhat(string error, string said)
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.Error = error;
+        using var browser = host.Client(new CookieContainer());
+        browser.DefaultRequestHeaders.Add("Accept", "text/html");
+
+        using var end = await SignInAsync(browser);
+
+        end.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await end.Content.ReadAsStringAsync()).ShouldContain($"The identity provider did not sign you in ({said})");
+        end.Headers.GetValues("Content-Security-Policy").Single().ShouldStartWith("default-src 'none'; style-src 'sha256-");
+    }
+
+    /// <summary>The issuer has a new key: what was remembered of it is read again.</summary>
+    [Fact]
+    public async Task SignIn_IssuerHasANewKey_WorksAtTheSecondAttemptAtTheLatest()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.Groups = ["leads"];
+        using var browser = host.Client(new CookieContainer());
+        (await SignInAsync(browser)).StatusCode.ShouldBe(HttpStatusCode.Found);
+        issuer.ChangeKey();
+
+        var first = await SignInAsync(browser);
+        var second = await SignInAsync(browser);
+
+        (first.StatusCode == HttpStatusCode.Found || second.StatusCode == HttpStatusCode.Found).ShouldBeTrue($"{first.StatusCode} {second.StatusCode}");
+    }
+
+    [Fact]
+    public async Task Callback_UsedTwice_IsRefused()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var host = await StartAsync(issuer);
+        issuer.Groups = ["leads"];
+        using var browser = host.Client(new CookieContainer());
+        using var begun = await browser.GetAsync("/api/v1/session/oidc");
+        using var back = await browser.GetAsync(begun.Headers.Location);
+        using var first = await browser.GetAsync(back.Headers.Location);
+
+        using var second = await browser.GetAsync(back.Headers.Location);
+
+        first.StatusCode.ShouldBe(HttpStatusCode.Found);
+        second.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
     }
 
     /// <summary>Somebody signs in, and has the victim's browser open the last address: the victim would work in the attacker's name.</summary>
@@ -98,13 +232,14 @@ public sealed class OidcTests
         return await browser.GetAsync(back.Headers.Location);
     }
 
-    private static Task<PortalHost> StartAsync(TestIssuer issuer, Action<WebApplication>? orchestrator = null) => PortalHost.StartAsync(orchestrator, options =>
+    private static Task<PortalHost> StartAsync(TestIssuer issuer, Action<WebApplication>? orchestrator = null, Action<PortalOptions>? configure = null) => PortalHost.StartAsync(orchestrator, options =>
     {
         options.Oidc.Issuer = issuer.Address;
         options.Oidc.ClientId = "portal";
         options.Oidc.Roles = "visitors=viewer, leads=admin";
         options.Oidc.ViewerApiKey = PortalHost.ViewerKey;
         options.Oidc.AdminApiKey = PortalHost.AdminKey;
+        configure?.Invoke(options);
         options.Validate();
     });
 }

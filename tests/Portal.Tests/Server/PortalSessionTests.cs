@@ -84,6 +84,44 @@ public sealed class PortalSessionTests
         (await thief.GetAsync("/api/v1/runs")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
+    /// <summary>Somebody plants the cookie of a session of their own, and waits for the victim to sign in.</summary>
+    [Fact]
+    public async Task SignIn_WithTheCookieOfAnotherSession_LeavesThatSessionAsItIs()
+    {
+        await using var host = await PortalHost.StartAsync();
+        var (attackers, victims) = (new CookieContainer(), new CookieContainer());
+        using var attacker = host.Client(attackers);
+        await SignInAsync(host, attacker, PortalHost.ViewerKey);
+        var planted = attackers.GetCookies(host.Address).Single();
+        victims.Add(host.Address, new Cookie(planted.Name, planted.Value));
+        using var victim = host.Client(victims);
+
+        await SignInAsync(host, victim, PortalHost.AdminKey);
+
+        (await attacker.GetFromJsonAsync<JsonElement>("/api/v1/session")).GetProperty("role").GetString().ShouldBe("viewer");
+        (await victim.GetFromJsonAsync<JsonElement>("/api/v1/session")).GetProperty("role").GetString().ShouldBe("admin");
+    }
+
+    [Fact]
+    public async Task Session_OfAnEarlierProcess_IsOver()
+    {
+        var cookies = new CookieContainer();
+        Uri address;
+        await using (var before = await PortalHost.StartAsync())
+        {
+            using var client = before.Client(cookies);
+            await SignInAsync(before, client, PortalHost.AdminKey);
+            address = before.Address;
+        }
+        await using var after = await PortalHost.StartAsync();
+        var old = cookies.GetCookies(address).Single();
+        var again = new CookieContainer();
+        again.Add(after.Address, new Cookie(old.Name, old.Value));
+        using var returning = after.Client(again);
+
+        (await returning.GetFromJsonAsync<JsonElement>("/api/v1/session")).GetProperty("signed-in").GetBoolean().ShouldBeFalse();
+    }
+
     /// <summary>What a page of another site can make a browser send, with the cookie.</summary>
     [Theory]
     [InlineData(null, null)] // an old browser, a form

@@ -13,7 +13,8 @@ namespace Espalier.Portal.Tests.Server;
 /// <summary>An OpenID Connect issuer that signs everybody in as the person that the test names; it insists on PKCE.</summary>
 internal sealed class TestIssuer : IAsyncDisposable
 {
-    private readonly RSA _key = RSA.Create(2048);
+    private RSA _key = RSA.Create(2048);
+    private string _keyId = "k1";
     private readonly ConcurrentDictionary<string, (string Challenge, string Nonce)> _codes = new();
     private readonly WebApplication _app;
 
@@ -31,6 +32,12 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     public string Algorithm { get; set; } = "RS256";
 
+    /// <summary>What the issuer says instead of giving a code.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>Whether the issuer answers 503 to everything.</summary>
+    public bool IsDown { get; set; }
+
     public static async Task<TestIssuer> StartAsync()
     {
         var builder = WebApplication.CreateBuilder();
@@ -38,6 +45,11 @@ internal sealed class TestIssuer : IAsyncDisposable
         builder.Logging.ClearProviders();
         var app = builder.Build();
         var issuer = new TestIssuer(app);
+        app.Use((HttpContext context, RequestDelegate next) =>
+        {
+            context.Response.StatusCode = issuer.IsDown ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+            return issuer.IsDown ? Task.CompletedTask : next(context);
+        });
         app.MapGet("/.well-known/openid-configuration", () => new
         {
             issuer = issuer.Address, authorization_endpoint = $"{issuer.Address}/authorize", token_endpoint = $"{issuer.Address}/token", jwks_uri = $"{issuer.Address}/keys",
@@ -47,6 +59,13 @@ internal sealed class TestIssuer : IAsyncDisposable
         app.MapGet("/keys", issuer.Keys);
         await app.StartAsync();
         return issuer;
+    }
+
+    /// <summary>From now on another key signs, and only that is published.</summary>
+    public void ChangeKey()
+    {
+        _key.Dispose();
+        (_key, _keyId) = (RSA.Create(2048), "k2");
     }
 
     public async ValueTask DisposeAsync()
@@ -59,6 +78,8 @@ internal sealed class TestIssuer : IAsyncDisposable
     {
         var code = Guid.NewGuid().ToString("n");
         _codes[code] = (code_challenge, nonce);
+        if (Error is not null)
+            return Results.Redirect($"{redirect_uri}?error={Error}&state={state}");
         return Results.Redirect($"{redirect_uri}?code={code}&state={state}");
     }
 
@@ -67,21 +88,25 @@ internal sealed class TestIssuer : IAsyncDisposable
         var form = await request.ReadFormAsync();
         if (!_codes.TryRemove(form["code"].ToString(), out var asked) || Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString()))) != asked.Challenge)
             return Results.BadRequest();
+        var now = TimeProvider.System.GetUtcNow();
         var claims = new Dictionary<string, object>
         {
             ["iss"] = Address, ["aud"] = form["client_id"].ToString(), ["sub"] = "1", ["preferred_username"] = "ada", ["nonce"] = asked.Nonce,
-            ["exp"] = TimeProvider.System.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), ["groups"] = Groups,
+            ["iat"] = now.ToUnixTimeSeconds(), ["nbf"] = now.ToUnixTimeSeconds(), ["exp"] = now.AddMinutes(5).ToUnixTimeSeconds(), ["groups"] = Groups,
         };
         Twist(claims);
-        var signed = $"{Part(new { alg = Algorithm, kid = "k1" })}.{Part(claims)}";
+        var signed = $"{Part(new { alg = Algorithm, kid = _keyId })}.{Part(claims)}";
         var signature = (Forger ?? _key).SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        return Results.Json(new { id_token = $"{signed}.{(Algorithm == "none" ? "" : Base64Url.EncodeToString(signature))}" });
+        return Results.Json(new
+        {
+            id_token = $"{signed}.{(Algorithm == "none" ? "" : Base64Url.EncodeToString(signature))}", access_token = "not used", token_type = "Bearer",
+        });
     }
 
     private IResult Keys()
     {
         var key = _key.ExportParameters(false);
-        return Results.Json(new { keys = new[] { new { kty = "RSA", kid = "k1", n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) } } });
+        return Results.Json(new { keys = new[] { new { kty = "RSA", kid = _keyId, n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) } } });
     }
 
     private static string Part(object value) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(value));

@@ -1,8 +1,8 @@
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data.Sampling;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets.Sampling;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using TorchSharp;
@@ -99,7 +99,7 @@ public sealed class LayerCalibrationTests
         await tiny.AddCalibrationAsync();
         using var decoder = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "model");
         var source = await tiny.OpenAsync(tiny.Model);
-        var tokens = await CalibrationSet.LoadAsync(tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress, default);
+        var tokens = await CalibrationSet.LoadAsync(tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress.Report, default);
 
         var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"heapr","ratio":0.34,"seed":3,"calibration":{"data":"file:words","samples":6,"length":16,"batch":4}}"""), default);
 

@@ -36,7 +36,8 @@ public sealed class HeaprTests
     {
         using var scope = NewDisposeScope();
         var generator = new Generator(3);
-        var (h, d, u) = (randn(50, 7, dtype: float64, generator: generator), randn(5, 7, dtype: float64, generator: generator), randn(50, 5, dtype: float64, generator: generator));
+        var (h, d, u) = (randn(50, 7, dtype: float64, generator: generator), randn(5, 7, dtype: float64, generator: generator),
+            randn(50, 5, dtype: float64, generator: generator));
         var sums = new LayerSums(1, 7);
         sums.Tokens[0] = 50;
         new Heapr().Observe(new ExpertObservation(0, ones(50), h, h, d, u), sums);

@@ -160,7 +160,8 @@ public sealed class GptqSolverTests : IDisposable
 
     private static Tensor RandomHessian(int inputs, ulong seed)
     {
-        var x = randn(4 * inputs, inputs, dtype: float64, generator: new Generator(seed)) + randn(4 * inputs, 1, dtype: float64, generator: new Generator(seed + 1));
+        var x = randn(4 * inputs, inputs, dtype: float64, generator: new Generator(seed))
+            + randn(4 * inputs, 1, dtype: float64, generator: new Generator(seed + 1));
         return x.transpose(0, 1).matmul(x) * (2.0 / (4 * inputs)) + eye(inputs, dtype: float64) * 0.01;
     }
 

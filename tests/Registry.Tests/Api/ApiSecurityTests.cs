@@ -269,7 +269,7 @@ public sealed class ApiSecurityTests : IAsyncLifetime
         using var known = _server.Client(RegistryServer.Viewer);
         await known.GetJsonAsync("/api/v1/models");
         var statuses = new List<HttpStatusCode>();
-        for (var i = 0; i < KeyGuesses.MostInAMinute + 5; i++)
+        for (var i = 0; i < ApiKeyThrottle.MostWrongPerMinute + 5; i++)
         {
             using var guesser = _server.Client($"guess-{i}");
             guesser.DefaultRequestHeaders.Add("X-Forwarded-For", $"10.0.0.{i}"); // claiming other addresses does not help
@@ -280,8 +280,8 @@ public sealed class ApiSecurityTests : IAsyncLifetime
         using var late = _server.Client(RegistryServer.Admin); // right, but never seen: it must wait as well
         using var lateAnswer = await late.GetAsync("/api/v1/models");
 
-        statuses.Count(s => s == HttpStatusCode.Unauthorized).ShouldBe(KeyGuesses.MostInAMinute);
-        statuses.Skip(KeyGuesses.MostInAMinute).ShouldAllBe(s => s == HttpStatusCode.TooManyRequests);
+        statuses.Count(s => s == HttpStatusCode.Unauthorized).ShouldBe(ApiKeyThrottle.MostWrongPerMinute);
+        statuses.Skip(ApiKeyThrottle.MostWrongPerMinute).ShouldAllBe(s => s == HttpStatusCode.TooManyRequests);
         lateAnswer.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
         (await known.GetAsync("/api/v1/models")).StatusCode.ShouldBe(HttpStatusCode.OK);
     }

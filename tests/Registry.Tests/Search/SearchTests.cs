@@ -82,7 +82,7 @@ public sealed class SearchTests : IAsyncLifetime
     [Theory]
     [InlineData("loss < ", 8, "expected a value; found the end")]
     [InlineData("loss < 3.1 and", 15, "expected a field")]
-    [InlineData("params.active < 2X", 17, "'X' is no unit")]
+    [InlineData("params.active < 2X", 17, "'X' is not a unit")]
     [InlineData("(loss < 3", 10, "expected ')'")]
     [InlineData("loss ~ 3", 6, "'~' looks for a part of a text")]
     [InlineData("family < olmoe", 8, "is a text")]

@@ -5,7 +5,7 @@ using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Support;
 
-/// <summary>A server over 5,000 made-up versions of 50 models, and a look at the statements that its answers take.</summary>
+/// <summary>A server over 5,000 generated versions of 50 models, which records the statements behind its answers.</summary>
 public sealed class SeededRegistry : IAsyncDisposable
 {
     private readonly RegistryServer _server;
@@ -25,7 +25,7 @@ public sealed class SeededRegistry : IAsyncDisposable
         return new SeededRegistry(server);
     }
 
-    /// <summary>Asks for a page and, where there is one, the page after it, while a look is taken at every connection.</summary>
+    /// <summary>Asks for a page and, where there is one, the page after it, while every connection is observed.</summary>
     public async Task AskAsync(string path, Action<DbConnection> look, Action<DbConnection> after)
     {
         Database.Opened = look;

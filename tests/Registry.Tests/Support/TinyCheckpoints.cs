@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
-using Espalier.Modeling;
 
 namespace Espalier.Registry.Tests.Support;
 
@@ -32,8 +32,7 @@ internal static class TinyCheckpoints
     {
         plan ??= new Plan();
         using var writer = new CheckpointWriter(store);
-        var config = ModelConfig.Tiny() with { Layers = plan.Layers, Experts = plan.Experts, HiddenSize = plan.Hidden, ExpertSize = plan.ExpertSize, Heads = 2, KeyValueHeads = 2, HeadSize = plan.Hidden / 2 };
-        await writer.AddFileAsync("config.json", config.ToJson(), default);
+        await writer.AddFileAsync("config.json", JsonSerializer.SerializeToUtf8Bytes(Config(plan)), default);
         foreach (var (name, shape) in Tensors(plan))
         {
             var count = (int)shape.Aggregate(1L, (a, b) => a * b);
@@ -53,6 +52,19 @@ internal static class TinyCheckpoints
         }
         return await writer.CommitAsync(default);
     }
+
+    private static Dictionary<string, object> Config(Plan plan) => new()
+    {
+        ["model_type"] = "olmoe",
+        ["vocab_size"] = 16,
+        ["hidden_size"] = plan.Hidden,
+        ["num_hidden_layers"] = plan.Layers,
+        ["num_attention_heads"] = 2,
+        ["num_experts"] = plan.Experts,
+        ["num_experts_per_tok"] = 2,
+        ["intermediate_size"] = plan.ExpertSize,
+        ["tie_word_embeddings"] = true,
+    };
 
     private static float Weight(Plan plan, string name, int element)
     {

@@ -7,8 +7,8 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
-using Espalier.Stages.Data;
+using Espalier.Surgery.Checkpoints;
+using Espalier.Datasets;
 using static TorchSharp.torch;
 
 namespace Espalier.TestKit.Models;

@@ -7,7 +7,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 
 namespace Espalier.TestKit.Models;
 

@@ -1,4 +1,4 @@
-using Espalier.Stages.Worker;
+using Espalier.Stages;
 
 namespace Espalier.NoopService;
 

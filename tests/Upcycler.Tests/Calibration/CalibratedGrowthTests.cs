@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Calibration;
@@ -156,7 +156,7 @@ public sealed class CalibratedGrowthTests : IDisposable
     private async Task<long[]?> StepsAsync(TinyCheckpoint tiny)
     {
         var state = await CheckpointReader.OpenAsync(tiny.Store, _state, default);
-        var name = Espalier.Stages.Checkpoints.TrainerStateNames.ExpertSteps(0);
+        var name = Espalier.Surgery.Checkpoints.TrainerStateNames.ExpertSteps(0);
         return state.Names.Contains(name) ? [.. state.ReadAll(name).Chunk(8).Select(b => BitConverter.ToInt64(b))] : null;
     }
 

@@ -1,5 +1,5 @@
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Modeling.Runtime;
 using Espalier.TestKit.Models;
 using Espalier.Upcycler.Calibration;

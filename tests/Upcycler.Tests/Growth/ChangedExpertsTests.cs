@@ -1,9 +1,9 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 using Espalier.Upcycler.Duplication;
 
@@ -25,7 +25,8 @@ public sealed class ChangedExpertsTests
         var (before, after) = (await tiny.OpenAsync(tiny.Model), await tiny.OpenAsync(result.Outputs["model"]));
         for (var expert = 0; expert < 4; expert++)
             after.Read(after.Projection(1, expert, "up")).ShouldBe(before.Read(before.Projection(1, expert, "up")));
-        var changed = Enumerable.Range(4, 12).Count(e => !after.Read(after.Projection(1, e, "down")).SequenceEqual(before.Read(before.Projection(1, e % 4, "down"))));
+        var changed = Enumerable.Range(4, 12)
+            .Count(e => !after.Read(after.Projection(1, e, "down")).SequenceEqual(before.Read(before.Projection(1, e % 4, "down"))));
         changed.ShouldBe(name == "copy" ? 0 : 12);
         after.Projection(0, 9, "gate").DType.ShouldBe("BF16");
         using var decoder = DecoderFiles.LoadDecoder(after.Reader, "grown");
@@ -48,7 +49,8 @@ public sealed class ChangedExpertsTests
         using var tiny = await TinyCheckpoint.CreateAsync(dtype: "BF16");
         const string Options = """{"method":"copy","router":{"method":"copy"},"allow-symmetry-lock":true,"duplication":{"method":"scaled-copy"},"seed":1}""";
 
-        var once = await tiny.OpenAsync((await UpcycleStageTests.RunAsync(tiny, Options.Replace("\"seed\"", "\"multiplier\":4,\"seed\"", StringComparison.Ordinal))).Outputs["model"]);
+        var once = await tiny.OpenAsync(
+            (await UpcycleStageTests.RunAsync(tiny, Options.Replace("\"seed\"", "\"multiplier\":4,\"seed\"", StringComparison.Ordinal))).Outputs["model"]);
         var half = (await UpcycleStageTests.RunAsync(tiny, Options)).Outputs["model"];
         tiny.Inputs[0] = new StepInput("base", OutputNames.Model, half);
         var twice = await tiny.OpenAsync((await UpcycleStageTests.RunAsync(tiny, Options)).Outputs["model"]);
@@ -116,7 +118,8 @@ public sealed class ChangedExpertsTests
     {
         using var tiny = await TinyCheckpoint.CreateAsync();
 
-        (await ExactStartTests.DifferenceAsync(tiny, """{"method":"copy","preserve":"sibling-exclusive","duplication":{"method":"shuffle-columns"},"seed":1}""")).ShouldBeLessThan(1e-5);
+        (await ExactStartTests.DifferenceAsync(
+            tiny, """{"method":"copy","preserve":"sibling-exclusive","duplication":{"method":"shuffle-columns"},"seed":1}""")).ShouldBeLessThan(1e-5);
     }
 
     [Fact]
@@ -131,7 +134,8 @@ public sealed class ChangedExpertsTests
             writer.AddExisting(tensor);
         tiny.Inputs[0] = new StepInput("base", OutputNames.Model, await writer.CommitAsync(default));
 
-        var error = await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"copy","duplication":{"method":"copy-noise"}}"""));
+        var error = await Should.ThrowAsync<UserInputException>(() =>
+            UpcycleStageTests.RunAsync(tiny, """{"method":"copy","duplication":{"method":"copy-noise"}}"""));
 
         error.Message.ShouldContain("model.layers.1.mlp.experts.2.up_proj.weight");
         tiny.Progress.Reports.ShouldBeEmpty();

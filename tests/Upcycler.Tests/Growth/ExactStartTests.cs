@@ -1,5 +1,5 @@
 using Espalier.Modeling;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Routers;
@@ -16,7 +16,8 @@ public sealed class ExactStartTests
     public static TheoryData<string, string, bool, int> Exact()
     {
         var data = new TheoryData<string, string, bool, int>();
-        foreach (var (method, preserve) in new[] { ("copy", "frozen"), ("copy", "sibling-exclusive"), ("copy", "wide"), ("utility", "frozen"), ("utility", "sibling-exclusive") })
+        foreach (var (method, preserve) in new[] { ("copy", "frozen"), ("copy", "sibling-exclusive"),
+            ("copy", "wide"), ("utility", "frozen"), ("utility", "sibling-exclusive") })
             foreach (var normalize in new[] { true, false })
                 foreach (var multiplier in new[] { 2, 4 })
                     data.Add(method, preserve, normalize, multiplier);

@@ -36,7 +36,8 @@ public sealed class LargeGrowthTests
 
     private static async Task<ManifestRef> StoreAsync(TinyCheckpoint tiny)
     {
-        var config = ModelConfig.Tiny() with { Layers = Layers, Experts = Experts, HiddenSize = Hidden, ExpertSize = Width, Heads = 16, KeyValueHeads = 16, HeadSize = 128, WeightType = "bfloat16" };
+        var config = ModelConfig.Tiny() with { Layers = Layers, Experts = Experts, HiddenSize = Hidden,
+            ExpertSize = Width, Heads = 16, KeyValueHeads = 16, HeadSize = 128, WeightType = "bfloat16" };
         var matrix = (await tiny.Store.Blobs.PutAsync(new byte[Hidden * Width * 2], default)).Digest;
         using var writer = new CheckpointWriter(tiny.Store);
         await writer.AddFileAsync("config.json", config.ToJson(), default);
@@ -46,17 +47,18 @@ public sealed class LargeGrowthTests
             for (var expert = 0; expert < Experts; expert++)
                 foreach (var projection in (string[])["gate", "up", "down"])
                     writer.AddExisting(new TensorEntry(
-                        TensorNames.Expert(layer, expert, projection), "BF16", projection == "down" ? [Hidden, Width] : [Width, Hidden], matrix, 0, Hidden * Width * 2));
+                        TensorNames.Expert(layer, expert, projection), "BF16", projection == "down" ? [Hidden, Width]
+                            : [Width, Hidden], matrix, 0, Hidden * Width * 2));
         return await writer.CommitAsync(default);
     }
 
     private static byte[] Random(string name, long[] shape)
     {
-        var random = new Stages.Surgery.KeyedRandom(1, 0, name);
+        var random = new Surgery.KeyedRandom(1, 0, name);
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
         for (var i = 0; i < values.Length; i++)
             values[i] = (float)random.NextSymmetric(1);
-        return Stages.Surgery.FloatBytes.FromFloats("BF16", values);
+        return Artifacts.Checkpoints.FloatBytes.FromFloats("BF16", values);
     }
 
     private static IEnumerable<(string Name, long[] Shape)> Others(ModelConfig c)

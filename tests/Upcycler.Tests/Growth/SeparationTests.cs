@@ -1,6 +1,6 @@
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -72,7 +72,8 @@ public sealed class DenseToExpertsTests
         difference.ShouldBeGreaterThan(0.01);
         var (before, after) = (await tiny.OpenAsync(tiny.Inputs[0].Artifact), await tiny.OpenAsync(result.Outputs["model"]));
         var dense = before.ReadFloats(before.Tensor(TensorNames.DenseMlp(0, "gate"))).Chunk(32).ToList();
-        var kept = Enumerable.Range(0, 4).Select(e => after.ReadFloats(after.Projection(0, e, "gate")).Chunk(32).Select((row, i) => row.SequenceEqual(dense[i])).ToArray()).ToList();
+        var kept = Enumerable.Range(0, 4)
+            .Select(e => after.ReadFloats(after.Projection(0, e, "gate")).Chunk(32).Select((row, i) => row.SequenceEqual(dense[i])).ToArray()).ToList();
         kept.ShouldAllBe(expert => expert.Count(k => k) == 12);
         kept.Select(expert => string.Concat(expert.Select(k => k ? 1 : 0))).Distinct().Count().ShouldBe(4);
     }
@@ -121,6 +122,7 @@ public sealed class DenseToExpertsTests
     {
         using var tiny = await GrownModels.StoreAsync(ModelConfig.Tiny());
 
-        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"sparse"}"""))).Message.ShouldContain("Use method copy or utility");
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"sparse"}"""))).Message.ShouldContain(
+            "Use method copy or utility");
     }
 }

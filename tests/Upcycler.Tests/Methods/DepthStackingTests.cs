@@ -60,6 +60,7 @@ public sealed class DepthStackingTests
     {
         using var tiny = await GrownModels.StoreAsync(ModelConfig.Tiny() with { Layers = 20 });
 
-        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"depth","factor":64}"""))).Message.ShouldContain("at most 51");
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"depth","factor":64}"""))).Message.ShouldContain(
+            "at most 51");
     }
 }

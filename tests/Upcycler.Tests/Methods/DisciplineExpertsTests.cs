@@ -2,7 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.TestKit.Models;
 
 namespace Espalier.Upcycler.Tests.Methods;
@@ -26,7 +26,8 @@ public sealed class DisciplineExpertsTests
     [Fact]
     public async Task Run_Disciplines_BecomeTheirOwnExperts()
     {
-        using var tiny = await BenchAsync((name, values) => name.Contains(".mlp.", StringComparison.Ordinal) ? [.. values.Select(v => v * 2)] : values, (_, values) => values);
+        using var tiny = await BenchAsync((name, values) =>
+            name.Contains(".mlp.", StringComparison.Ordinal) ? [.. values.Select(v => v * 2)] : values, (_, values) => values);
 
         var result = await UpcycleStageTests.RunAsync(tiny, Options);
 
@@ -51,7 +52,8 @@ public sealed class DisciplineExpertsTests
     {
         using var tiny = await GrownModels.StoreAsync(GrownModels.Dense());
 
-        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, Options))).Message.ShouldContain("every discipline's step in 'needs'");
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, Options))).Message.ShouldContain(
+            "every discipline's step in 'needs'");
     }
 
     private static async Task<TinyCheckpoint> BenchAsync(params Func<string, float[], float[]>[] disciplines)
@@ -65,7 +67,8 @@ public sealed class DisciplineExpertsTests
             foreach (var file in source.Manifest.Files)
                 writer.AddExisting(file);
             foreach (var tensor in source.Manifest.Tensors)
-                await writer.AddTensorAsync(tensor.Name, tensor.DType, tensor.Shape, FloatBytes.FromFloats(tensor.DType, disciplines[i](tensor.Name, source.ReadFloats(tensor))), default);
+                await writer.AddTensorAsync(tensor.Name, tensor.DType, tensor.Shape,
+                    FloatBytes.FromFloats(tensor.DType, disciplines[i](tensor.Name, source.ReadFloats(tensor))), default);
             writer.SetProperties(new System.Text.Json.Nodes.JsonObject { ["discipline"] = i });
             tiny.Inputs.Add(new StepInput($"discipline-{i}", OutputNames.Model, await writer.CommitAsync(default)));
         }

@@ -14,7 +14,8 @@ public sealed class FineGrainedSplitTests
     [InlineData(ScoreFunction.Sigmoid, false, false)]
     public async Task Split_Mixture_KeepsLogits(ScoreFunction scores, bool normalize, bool selectionBias)
     {
-        using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Tiny() with { ScoreFunction = scores, NormalizeTopK = normalize }, selectionBias: selectionBias, routerBias: true);
+        using var tiny = await TinyCheckpoint.CreateAsync(
+            ModelConfig.Tiny() with { ScoreFunction = scores, NormalizeTopK = normalize }, selectionBias: selectionBias, routerBias: true);
 
         var (result, difference) = await GrownModels.GrowAsync(tiny, """{"method":"split","shards":4,"partition":"random","seed":1}""");
 
@@ -75,10 +76,12 @@ public sealed class FineGrainedSplitTests
         using var tiny = await GrownModels.StoreAsync(ModelConfig.Tiny() with { Experts = 8, NormalizeTopK = true, InitializerRange = 0.2 });
 
         foreach (var _ in Enumerable.Range(0, 2))
-            tiny.Inputs[0] = new StepInput("base", OutputNames.Model, (await UpcycleStageTests.RunAsync(tiny, """{"method":"copy","seed":1}""")).Outputs["model"]);
+            tiny.Inputs[0] = new StepInput(
+                "base", OutputNames.Model, (await UpcycleStageTests.RunAsync(tiny, """{"method":"copy","seed":1}""")).Outputs["model"]);
 
         var model = await tiny.OpenAsync(tiny.Inputs[0].Artifact);
         model.Config.Experts.ShouldBe(32);
-        Enumerable.Range(0, 32).Select(e => model.Projection(0, e, "up").Blob).Distinct().Count().ShouldBe(Enumerable.Range(0, 8).Select(e => model.Projection(0, e, "up").Blob).Distinct().Count());
+        Enumerable.Range(0, 32).Select(e => model.Projection(0, e, "up").Blob).Distinct().Count()
+            .ShouldBe(Enumerable.Range(0, 8).Select(e => model.Projection(0, e, "up").Blob).Distinct().Count());
     }
 }

@@ -82,12 +82,14 @@ public sealed class GrownFamiliesTests
     [InlineData("deepseek_v3", Preservation.Wide, "copies would count twice. Use preserve frozen")]
     [InlineData("deepseek_v2", Preservation.SiblingExclusive, "Use preserve frozen")]
     public void Copy_StartThatGroupsMakeInexact_IsRefused(string family, Preservation preserve, string remedy) =>
-        Should.Throw<UserInputException>(() => UpcycleRules.Check(new UpcycleOptions { Method = "copy", Preserve = preserve }, Family(family), hasTrainerState: false))
+        Should.Throw<UserInputException>(() =>
+            UpcycleRules.Check(new UpcycleOptions { Method = "copy", Preserve = preserve }, Family(family), hasTrainerState: false))
             .Message.ShouldContain(remedy);
 
     [Fact]
     public void Copy_CountsThatMakeGroupsUnequal_AreRefused() =>
-        Should.Throw<UserInputException>(() => UpcycleRules.Check(new UpcycleOptions { Method = "copy", Counts = [2, 2, 2, 2, 2, 2, 3, 2] }, Family("deepseek_v2"), hasTrainerState: false))
+        Should.Throw<UserInputException>(() =>
+            UpcycleRules.Check(new UpcycleOptions { Method = "copy", Counts = [2, 2, 2, 2, 2, 2, 3, 2] }, Family("deepseek_v2"), hasTrainerState: false))
             .Message.ShouldContain("the 4 groups of neighbouring experts (n_group) must stay equal. Give each 2 numbers in a row the same sum");
 
     [Fact]
@@ -95,7 +97,8 @@ public sealed class GrownFamiliesTests
     {
         using var tiny = await GrownModels.StoreAsync(Family("deepseek"));
 
-        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"copy","layer-plans":[{"layers":[0],"max-copies":1}]}"""))).Message.ShouldContain("layer 0 has no experts");
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(
+            tiny, """{"method":"copy","layer-plans":[{"layers":[0],"max-copies":1}]}"""))).Message.ShouldContain("layer 0 has no experts");
     }
 
     private static ModelConfig Family(string name)
@@ -109,7 +112,8 @@ public sealed class GrownFamiliesTests
             "deepseek" => config with { DenseLayers = [0], DenseSize = 40, SharedSize = 48 },
             _ => config with
             {
-                DenseLayers = [0], DenseSize = 40, SharedSize = 48, Latent = new LatentAttention(null, 12, 8, 4, 8, Interleaved: true), KeyValueHeads = config.Heads, HeadSize = 12,
+                DenseLayers = [0], DenseSize = 40, SharedSize = 48, Latent = new LatentAttention(null, 12, 8, 4, 8, Interleaved: true),
+                KeyValueHeads = config.Heads, HeadSize = 12,
                 Experts = 8, ExpertGroups = 4, ChosenGroups = 2, RoutedScale = 2,
                 GroupScoreMembers = name == "deepseek_v3" ? 2 : 1,
                 ScoreFunction = name == "deepseek_v3" ? ScoreFunction.Sigmoid : ScoreFunction.Softmax,

@@ -2,7 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
-using Espalier.Stages.Checkpoints;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -2,7 +2,7 @@ using Espalier.Stages.Methods;
 using Espalier.Upcycler.Methods;
 using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
-using Espalier.Upcycler.Selections;
+using Espalier.Upcycler.ExpertSelection;
 
 namespace Espalier.Upcycler.Tests.Planning;
 
@@ -53,8 +53,8 @@ public sealed class LayerPlannerTests
     }
 
     private static LayerPlan Plan(UpcycleOptions options, double[] scores) => new LayerPlanner(
-        MethodCatalog<ISourceChoice>.Get(options.Method, "method"),
+        MethodCatalog<IExpertSelection>.Get(options.Method, "method"),
         MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric"),
-        MethodCatalog<ISelection>.Get(options.Selection, "selection"),
+        MethodCatalog<ISlotSelection>.Get(options.Selection, "selection"),
         options).Plan(0, 4, scores);
 }

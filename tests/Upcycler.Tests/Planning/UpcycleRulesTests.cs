@@ -24,7 +24,8 @@ public sealed class UpcycleRulesTests
     [InlineData("""{"layer-plans":[{"layers":[0]},{"layers":[0,1]}]}""", "layer 0 is in more than one plan")]
     [InlineData("""{"layer-plans":[{"layers":[0],"counts":[2,1,1,1]}]}""", "5 and 8 experts")]
     [InlineData("""{"method":"copy","duplication":{"method":"copy-noise","mix":0.5}}""", "duplication.mix: method copy-noise does not use it. It uses: noise.")]
-    [InlineData("""{"method":"copy","router":{"method":"adversarial","noise":0.5}}""", "router.noise: router method adversarial does not use it. It uses: strength.")]
+    [InlineData("""{"method":"copy","router":{"method":"adversarial","noise":0.5}}""",
+        "router.noise: router method adversarial does not use it. It uses: strength.")]
     [InlineData("""{"method":"copy","preserve":"sibling-exclusive","duplication":{"method":"drop-upcycle"}}""", "Use duplication copy, or preserve frozen")]
     [InlineData("""{"counts":[2,1,1,1],"preserve":"wide"}""", "copied equally often")]
     [InlineData("""{"metric":"gradient-norm"}""", "Choose one of: approx-fisher, gradient-squared, weight-grad-product, weight-norm")]
@@ -51,7 +52,8 @@ public sealed class UpcycleRulesTests
     {
         using var tiny = await TinyCheckpoint.CreateAsync();
 
-        var error = await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"multiplier":6,"metric":"approx-fisher","optimizer-state":"copy"}"""));
+        var error = await Should.ThrowAsync<UserInputException>(() =>
+            UpcycleStageTests.RunAsync(tiny, """{"multiplier":6,"metric":"approx-fisher","optimizer-state":"copy"}"""));
 
         error.Problems.Count.ShouldBe(4);
     }
@@ -85,7 +87,8 @@ public sealed class UpcycleRulesTests
     {
         using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Tiny() with { Experts = 1, ExpertsPerToken = 1 });
 
-        var error = await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, "{\"method\":\"copy\",\"duplication\":{\"method\":\"" + duplication + "\"}}"));
+        var error = await Should.ThrowAsync<UserInputException>(() =>
+            UpcycleStageTests.RunAsync(tiny, "{\"method\":\"copy\",\"duplication\":{\"method\":\"" + duplication + "\"}}"));
 
         error.Message.ShouldContain("needs a second expert");
     }

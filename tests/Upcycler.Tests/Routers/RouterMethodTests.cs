@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Stages.Methods;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Routers;
 
 namespace Espalier.Upcycler.Tests.Routers;
@@ -114,7 +114,8 @@ public sealed class RouterMethodTests
 
     [Fact]
     public void Noise_OnEqualWeights_NamesTheRemedy() =>
-        Should.Throw<UserInputException>(() => MethodCatalog<IRouterExtension>.Get("copy-noise", "router.method").Extend(new RouterWeights(3, 2, [1, 1, 1, 1], null, null), [0], new(), Random()))
+        Should.Throw<UserInputException>(() =>
+            MethodCatalog<IRouterExtension>.Get("copy-noise", "router.method").Extend(new RouterWeights(3, 2, [1, 1, 1, 1], null, null), [0], new(), Random()))
             .Message.ShouldContain("layer 3");
 
     private static (RouterWeights Before, RouterWeights After) Extend(string method, RouterOptions options)

@@ -13,23 +13,23 @@ internal sealed partial class MlflowFilter
 {
     private const int LongestFilter = 2000;
     private readonly List<string> _conditions = [];
-    private readonly List<(int Condition, Pick Pick)> _picks = [];
+    private readonly List<(int Condition, IndexedCondition Indexed)> _indexed = [];
     private readonly bool _isSqlite;
 
     private MlflowFilter(bool isSqlite) => _isSqlite = isSqlite;
 
     /// <summary>A condition; <c>1 = 1</c> for an empty filter.</summary>
-    public string Sql => SqlBeside(null);
+    public string Sql => SqlWithout(null);
 
     public DynamicParameters Parameters { get; } = new();
 
-    /// <summary>Those of its conditions on versions that an index answers.</summary>
-    public IReadOnlyList<Pick> Picks => [.. _picks.Select(p => p.Pick)];
+    /// <summary>The conditions on versions that an index answers.</summary>
+    public IReadOnlyList<IndexedCondition> Indexed => [.. _indexed.Select(i => i.Indexed)];
 
-    /// <summary>What else must be met by versions that a pick gives.</summary>
-    public string SqlBeside(int? pick)
+    /// <summary>The conditions other than one of <see cref="Indexed"/>.</summary>
+    public string SqlWithout(int? indexed)
     {
-        var others = _conditions.Where((_, i) => pick is null || i != _picks[pick.Value].Condition).ToList();
+        var others = _conditions.Where((_, i) => indexed is null || i != _indexed[indexed.Value].Condition).ToList();
         return others.Count == 0 ? "1 = 1" : string.Join(" and ", others);
     }
 
@@ -78,7 +78,7 @@ internal sealed partial class MlflowFilter
         }
         _conditions.Add($"coalesce((select {value} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {tag}), false)");
         if (op == "=")
-            _picks.Add((_conditions.Count - 1, new Pick($"select t.version_id from registry_tag t where t.tag = {tag} and {value} and t.version_id > 0", Parameters)));
+            _indexed.Add((_conditions.Count - 1, new IndexedCondition($"select t.version_id from registry_tag t where t.tag = {tag} and {value} and t.version_id > 0", Parameters)));
     }
 
     private void AddAttribute(string key, string op, List<string> values, Dictionary<string, string> attributes)
@@ -93,7 +93,7 @@ internal sealed partial class MlflowFilter
         // On SQLite a plus keeps the column's index out: which index is read is decided by counting.
         _conditions.Add(_isSqlite && column[0] == 'v' ? "+" + condition : condition);
         if (op is "=" or "IN" && column[0] == 'v')
-            _picks.Add((_conditions.Count - 1, new Pick($"select v.id as version_id from registry_version v where {condition}", Parameters)));
+            _indexed.Add((_conditions.Count - 1, new IndexedCondition($"select v.id as version_id from registry_version v where {condition}", Parameters)));
     }
 
     /// <summary>Sources are shown with a scheme, and runs without hyphens.</summary>

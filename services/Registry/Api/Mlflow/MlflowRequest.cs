@@ -13,11 +13,11 @@ internal sealed class MlflowRequest(JsonElement body, IQueryCollection query)
         try
         {
             var body = await JsonSerializer.DeserializeAsync<JsonElement>(http.Request.Body, cancellationToken: http.RequestAborted).ConfigureAwait(false);
-            return body.ValueKind == JsonValueKind.Object ? new MlflowRequest(body, http.Request.Query) : throw MlflowException.Invalid("The body is no JSON object.");
+            return body.ValueKind == JsonValueKind.Object ? new MlflowRequest(body, http.Request.Query) : throw MlflowException.Invalid("The body is not a JSON object.");
         }
         catch (JsonException e)
         {
-            throw new MlflowException("MALFORMED_REQUEST", StatusCodes.Status400BadRequest, $"The body is no JSON: {e.Message}");
+            throw new MlflowException("MALFORMED_REQUEST", StatusCodes.Status400BadRequest, $"The body is not JSON: {e.Message}");
         }
     }
 

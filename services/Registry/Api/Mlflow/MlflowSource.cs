@@ -17,7 +17,7 @@ internal static class MlflowSource
             ? (await FindVersionAsync(source[ModelScheme.Length..], registry, cancellationToken).ConfigureAwait(false)).Root
             : Digest.TryParse(source.StartsWith(Scheme, StringComparison.Ordinal) ? source[Scheme.Length..] : source, out var digest)
                 ? digest
-                : throw MlflowException.Invalid($"'{source}' is no source: expected {Scheme}ROOT of a checkpoint in the store, or {ModelScheme}NAME/VERSION.");
+                : throw MlflowException.Invalid($"'{source}' is not a source: expected {Scheme}ROOT of a checkpoint in the store, or {ModelScheme}NAME/VERSION.");
         try
         {
             var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);

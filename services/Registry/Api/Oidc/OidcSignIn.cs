@@ -1,97 +1,134 @@
-using System.Buffers.Text;
-using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.IdentityModel.Protocols;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Espalier.Registry.Api.Oidc;
 
 /// <summary>
-/// The two steps of a sign-in: off to the issuer with a state, a nonce and the digest of a secret; back with a code that only the
-/// holder of the secret can redeem. A cookie ties the way back to the browser that went.
+/// Sign-in by an identity provider. <c>Microsoft.AspNetCore.Authentication.OpenIdConnect</c> does the protocol: authorization code
+/// with PKCE, state and nonce in cookies of the browser, and every check of the token. Here is what it is told, and which session
+/// a person gets.
 /// </summary>
-internal sealed class OidcSignIn(PortalOptions options, OidcProvider provider, PortalSessions sessions, TimeProvider time)
+internal static class OidcSignIn
 {
-    private const string Cookie = "espalier-oidc";
-    private const int MostPending = 1000;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-    private readonly ConcurrentDictionary<string, Pending> _pending = new(StringComparer.Ordinal);
+    /// <summary>The authentication scheme.</summary>
+    public const string Scheme = "oidc";
 
-    /// <summary>Sends the browser to the issuer.</summary>
-    public async Task<IResult> BeginAsync(HttpContext context, CancellationToken cancellationToken)
+    /// <summary>Where a sign-in begins.</summary>
+    public const string Path = "/api/v1/session/oidc";
+
+    /// <summary>Where the identity provider sends the browser back to.</summary>
+    public const string CallbackPath = Path + "/callback";
+
+    private const int SmallestRsaKeyBits = 2048, LongestName = 100, LongestAnswerBytes = 1 << 20;
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(2), AnswerLimit = TimeSpan.FromSeconds(10), SignInLimit = TimeSpan.FromMinutes(10);
+
+    /// <summary>Sends the browser to the identity provider.</summary>
+    public static async Task<IResult> BeginAsync(HttpContext context, PortalOptions options)
     {
         if (!options.Oidc.IsOn)
-            return Refuse("Sign-in by an identity provider is not set up: portal:oidc:issuer is empty.", StatusCodes.Status404NotFound);
+            return new SignInRefusal(StatusCodes.Status404NotFound, "Sign-in by an identity provider is not set up: portal:oidc:issuer is empty.");
         try
         {
-            var endpoints = await provider.DiscoverAsync(cancellationToken).ConfigureAwait(false);
-            foreach (var (old, _) in _pending.Where(p => time.GetElapsedTime(p.Value.At) > Patience || _pending.Count >= MostPending).ToList())
-                _pending.TryRemove(old, out _);
-            var (state, nonce, verifier) = (Secret(), Secret(), Secret());
-            _pending[state] = new Pending(nonce, verifier, Redirect(context), time.GetTimestamp());
-            context.Response.Cookies.Append(Cookie, state, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Lax, Secure = context.Request.IsHttps, Path = "/api/v1/session/oidc", MaxAge = Patience });
-            var query = QueryString.Create(new Dictionary<string, string?>
-            {
-                ["response_type"] = "code", ["client_id"] = options.Oidc.ClientId, ["redirect_uri"] = Redirect(context), ["scope"] = "openid profile email",
-                ["state"] = state, ["nonce"] = nonce, ["code_challenge_method"] = "S256", ["code_challenge"] = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(verifier))),
-            });
-            var separator = endpoints.Authorization.Query.Length > 0 ? "&" + query.ToString()[1..] : query.ToString();
-            return TypedResults.Redirect(endpoints.Authorization + separator);
+            await context.ChallengeAsync(Scheme, new AuthenticationProperties { RedirectUri = "/" }).ConfigureAwait(false);
+            return TypedResults.Empty;
         }
-        catch (OidcException e)
+        catch (Exception e) when (e is InvalidOperationException or HttpRequestException or OpenIdConnectProtocolException)
         {
-            return Refuse(e.Message, StatusCodes.Status502BadGateway);
+            PortalLog.ProviderFailed(context.RequestServices.GetRequiredService<ILogger<PortalOptions>>(), options.Oidc.Issuer, e);
+            return new SignInRefusal(StatusCodes.Status502BadGateway, "The identity provider does not answer as it should. Try again in a moment, or sign in with an API key.");
         }
     }
 
-    /// <summary>Takes the browser back.</summary>
-    public async Task<IResult> EndAsync(HttpContext context, CancellationToken cancellationToken, string? code = null, string? state = null, string? error = null)
+    /// <summary>Settings of the package.</summary>
+    public static void Configure(OpenIdConnectOptions oidc, PortalOptions portal)
     {
-        context.Response.Cookies.Delete(Cookie, new CookieOptions { Path = "/api/v1/session/oidc" });
-        if (state is null || context.Request.Cookies[Cookie] != state || !_pending.TryRemove(state, out var pending) || time.GetElapsedTime(pending.At) > Patience)
-            return Refuse("This sign-in was not begun in this browser, or too long ago: begin again.", StatusCodes.Status400BadRequest);
-        if (error is not null || code is null)
-            return Refuse($"The issuer did not sign you in ({Short(error)}).", StatusCodes.Status403Forbidden);
-        try
+        var issuer = portal.Oidc.Issuer;
+        oidc.ClientId = portal.Oidc.ClientId;
+        oidc.ClientSecret = portal.Oidc.ClientSecret.Length > 0 ? portal.Oidc.ClientSecret : null;
+        oidc.SignInScheme = PortalSession.Scheme;
+        oidc.CallbackPath = CallbackPath;
+        oidc.RemoteSignOutPath = oidc.SignedOutCallbackPath = PathString.Empty; // sign-out is ours alone
+        oidc.ResponseType = OpenIdConnectResponseType.Code;
+        oidc.ResponseMode = OpenIdConnectResponseMode.Query; // a form from another site would come without our cookies
+        oidc.Scope.Add("email");
+        oidc.MapInboundClaims = false;
+        oidc.DisableTelemetry = true;
+        oidc.RemoteAuthenticationTimeout = SignInLimit;
+        foreach (var cookie in new[] { oidc.NonceCookie, oidc.CorrelationCookie })
+            (cookie.SameSite, cookie.SecurePolicy) = (SameSiteMode.Lax, portal.CookieSecurity);
+
+        var isLoopback = new Uri(issuer).IsLoopback;
+        oidc.RequireHttpsMetadata = !isLoopback;
+        oidc.Backchannel = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = AnswerLimit, MaxResponseContentBufferSize = LongestAnswerBytes };
+        oidc.ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(
+            issuer.TrimEnd('/') + "/.well-known/openid-configuration", new OpenIdConnectConfigurationRetriever(),
+            new HttpDocumentRetriever(oidc.Backchannel) { RequireHttps = !isLoopback }, new ProviderMetadataValidator(issuer));
+
+        oidc.TokenValidationParameters = new TokenValidationParameters
         {
-            var endpoints = await provider.DiscoverAsync(cancellationToken).ConfigureAwait(false);
-            var token = await provider.RedeemAsync(endpoints, code, pending.Verifier, pending.Redirect, cancellationToken).ConfigureAwait(false);
-            var claims = IdToken.Check(token, await provider.KeysAsync(endpoints, cancellationToken).ConfigureAwait(false), options.Oidc, pending.Nonce, time.GetUtcNow());
-            if (options.Oidc.RoleOf(Groups(claims)) is not { } role)
-                return Refuse($"{Name(claims)} belongs to no group that may come in here.", StatusCodes.Status403Forbidden);
-            var id = sessions.Open(new PortalSession(options.Oidc.KeyOf(role), Name(claims)));
-            context.Response.Cookies.Append(PortalSessionCookie.Name, id, PortalSessionCookie.Options(context.Request, options.SessionIdle));
-            return TypedResults.LocalRedirect("/");
-        }
-        catch (OidcException e)
-        {
-            return Refuse(e.Message, StatusCodes.Status502BadGateway);
-        }
+            ValidIssuer = issuer,
+            IssuerValidator = (actual, _, _) => actual == issuer ? actual : throw new SecurityTokenInvalidIssuerException($"The token's issuer is not '{issuer}'.") { InvalidIssuer = actual },
+            ValidAudience = portal.Oidc.ClientId,
+            ClockSkew = ClockSkew,
+            ValidAlgorithms = [SecurityAlgorithms.RsaSha256, SecurityAlgorithms.EcdsaSha256],
+            ValidateIssuerSigningKey = true,
+            IssuerSigningKeyValidator = (key, _, _) => key is not (RsaSecurityKey or X509SecurityKey or JsonWebKey { Kty: "RSA" }) || key.KeySize >= SmallestRsaKeyBits,
+        };
+        oidc.Events = Events(portal);
     }
 
-    private string Redirect(HttpContext context) =>
-        (options.Address.Length > 0 ? options.Address.TrimEnd('/') : $"{context.Request.Scheme}://{context.Request.Host}") + "/api/v1/session/oidc/callback";
-
-    private List<string> Groups(JsonElement claims) =>
-        !claims.TryGetProperty(options.Oidc.GroupsClaim, out var groups) ? []
-        : groups.ValueKind == JsonValueKind.Array ? [.. groups.EnumerateArray().Where(g => g.ValueKind == JsonValueKind.String).Select(g => g.GetString()!)]
-        : groups.ValueKind == JsonValueKind.String ? [groups.GetString()!] : [];
-
-    private static string Name(JsonElement claims)
+    private static OpenIdConnectEvents Events(PortalOptions portal) => new()
     {
-        foreach (var claim in new[] { "preferred_username", "email", "name", "sub" })
+        OnRedirectToIdentityProvider = context =>
         {
-            if (claims.TryGetProperty(claim, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text)
-                return Short(text);
-        }
-        return "somebody";
+            if (portal.Address.Length > 0)
+                context.ProtocolMessage.RedirectUri = portal.Address.TrimEnd('/') + CallbackPath;
+            return Task.CompletedTask;
+        },
+        OnTokenValidated = context =>
+        {
+            // The package checks azp where it is; OpenID Connect Core 3.1.3.7 wants it in a token for several audiences.
+            if (context.SecurityToken.Audiences.Skip(1).Any() && string.IsNullOrEmpty(context.SecurityToken.Payload.Azp))
+                context.Fail(new SecurityTokenInvalidAudienceException("The token is for several audiences and has no azp."));
+            return Task.CompletedTask;
+        },
+        OnTicketReceived = context => OpenSessionAsync(context, portal.Oidc),
+        OnAccessDenied = context => RefuseAsync(context, StatusCodes.Status403Forbidden, "The identity provider did not sign you in (access_denied)."),
+        OnRemoteFailure = context => context.Failure switch
+        {
+            OpenIdConnectProtocolException when context.Request.Query["error"].ToString() is { Length: > 0 } error =>
+                RefuseAsync(context, StatusCodes.Status403Forbidden, $"The identity provider did not sign you in ({Short(error)})."),
+            AuthenticationFailureException => RefuseAsync(context, StatusCodes.Status400BadRequest,
+                "This sign-in was not begun in this browser, or too long ago, or the browser keeps no cookies of this site. Begin again."),
+            _ => RefuseAsync(context, StatusCodes.Status502BadGateway,
+                "The identity provider did not answer as it should, or its answer cannot be trusted. Try again; the registry's log has the reason."),
+        },
+    };
+
+    /// <summary>Replaces the person's claims by a session with the key of the highest role.</summary>
+    private static Task OpenSessionAsync(TicketReceivedContext context, OidcOptions options)
+    {
+        var person = context.Principal!;
+        var groups = person.FindAll(options.GroupsClaim).Where(claim => claim.ValueType == ClaimValueTypes.String).Select(claim => claim.Value).ToList();
+        if (options.RoleOf(groups) is not { } role)
+            return RefuseAsync(context, StatusCodes.Status403Forbidden, $"{NameOf(person)} belongs to no group that has access here.");
+        var session = new PortalSession(options.KeyOf(role), NameOf(person));
+        (context.Principal, context.Properties) = (session.Principal, session.Properties);
+        return Task.CompletedTask;
     }
 
-    private static string Short(string? text) => text is null ? "no code" : text.Length <= 100 ? text : text[..100];
+    private static string NameOf(ClaimsPrincipal person) =>
+        Short(new[] { "preferred_username", "email", "name", "sub" }.Select(type => person.FindFirst(type)?.Value).First(value => !string.IsNullOrEmpty(value))!);
 
-    private static string Secret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+    private static string Short(string text) => text.Length <= LongestName ? text : text[..LongestName];
 
-    private static IResult Refuse(string reason, int status) => TypedResults.Problem(reason, statusCode: status);
-
-    private sealed record Pending(string Nonce, string Verifier, string Redirect, long At);
+    private static Task RefuseAsync(HandleRequestContext<RemoteAuthenticationOptions> context, int status, string reason)
+    {
+        context.HandleResponse();
+        return new SignInRefusal(status, reason).ExecuteAsync(context.HttpContext);
+    }
 }

@@ -57,7 +57,7 @@ export function ago(time: string, now: number): string {
 export const clock = (time: string) => new Date(time).toLocaleTimeString('en-GB');
 export const moment = (time: string) => new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
-/** The time, told again at an interval while somebody needs it. */
+/** The current time, updated at an interval while a component uses it. */
 export function useNow(milliseconds: number | null): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

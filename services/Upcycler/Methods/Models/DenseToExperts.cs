@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Growth;
 using TorchSharp;
@@ -42,7 +42,8 @@ internal static class DenseToExperts
     /// <param name="settings">Its settings.</param>
     /// <param name="startsAtZero">Whether the experts' output starts at zero.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public static async Task WriteAsync(ModelGrowth growth, IExpertDuplication duplication, DuplicationOptions settings, bool startsAtZero, CancellationToken cancellationToken)
+    public static async Task WriteAsync(
+        ModelGrowth growth, IExpertDuplication duplication, DuplicationOptions settings, bool startsAtZero, CancellationToken cancellationToken)
     {
         var own = growth.Options.Own<SparseOptions>();
         var taken = growth.Grown.SparseLayers.SelectMany(layer => ModelGrowth.Projections.Select(p => TensorNames.DenseMlp(layer, p))).ToHashSet();
@@ -50,7 +51,8 @@ internal static class DenseToExperts
             growth.Keep(tensor);
         foreach (var layer in growth.Grown.SparseLayers)
         {
-            await growth.AddRouterAsync(layer, [.. Enumerable.Range(0, own.Experts)], own.RouterSpread, ModelGrowth.Dense(growth.Source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
+            await growth.AddRouterAsync(layer, [.. Enumerable.Range(0, own.Experts)], own.RouterSpread,
+                ModelGrowth.Dense(growth.Source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
             foreach (var projection in ModelGrowth.Projections)
             {
                 var dense = ModelGrowth.Dense(growth.Source, layer, projection);
@@ -65,7 +67,8 @@ internal static class DenseToExperts
                     else if (duplication is ExactCopy)
                         growth.Keep(dense, name);
                     else
-                        await growth.AddAsync(name, dense.DType, dense.Shape, Make(growth, duplication, settings, layer, expert, projection), cancellationToken).ConfigureAwait(false);
+                        await growth.AddAsync(name, dense.DType, dense.Shape, Make(growth, duplication, settings, layer, expert, projection),
+                            cancellationToken).ConfigureAwait(false);
                 }
             }
             for (var expert = 0; expert < own.Experts; expert++)

@@ -32,11 +32,13 @@ public sealed class DepthStacking : IModelGrowth
     {
         var own = options.Own<DepthOptions>();
         if (source.ExtraLayers > 0)
-            throw new UserInputException("method: depth cannot repeat the prediction layers (num_nextn_predict_layers) of this model. Export it without them first.");
+            throw new UserInputException(
+                "method: depth cannot repeat the prediction layers (num_nextn_predict_layers) of this model. Export it without them first.");
         if ((long)source.Layers * own.Factor > 1024)
             throw new UserInputException($"factor: {source.Layers} layers times {own.Factor} are more than 1024. Use at most {1024 / source.Layers}.");
         if (source.SiblingExclusive)
-            throw new UserInputException("method: the model still routes by sibling groups, by a rule that goes by the layer's place. Continue its training with 'release-siblings' below 1 first.");
+            throw new UserInputException("method: the model still routes by sibling groups, by a rule that goes by the layer's place. "
+                + "Continue its training with 'release-siblings' below 1 first.");
         return source with
         {
             Layers = source.Layers * own.Factor,
@@ -81,7 +83,8 @@ public sealed class DepthStacking : IModelGrowth
     private static int? LayerOf(string name)
     {
         var parts = name.Split('.');
-        return parts is ["model", "layers", var layer, ..] && int.TryParse(layer, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var index) ? index : null;
+        return parts is ["model", "layers", var layer, ..]
+            && int.TryParse(layer, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var index) ? index : null;
     }
 
     private static IReadOnlyList<int> Repeated(IReadOnlyList<int> layers, int period, int factor) =>
@@ -103,11 +106,15 @@ public sealed record DepthOptions
     public AddedLayers Start { get; init; } = AddedLayers.Stack;
 
     /// <summary>Tokens that the deep model is meant to be trained on in all; the report then says how many the small one should have seen.</summary>
-    [Option("Tokens that the deep model is meant for in all: the report then says after how many the small one is best stacked.", Kind = OptionKind.Count, Min = 1, Max = 1e18)]
+    [Option("Tokens that the deep model is meant for in all: the report then says after how many the small one is best stacked.",
+        Kind = OptionKind.Count, Min = 1, Max = 1e18)]
     public long? TotalTokens { get; init; }
 }
 
-/// <summary>log10 d = 0.88 log10 N + 163.27 / log10 C - 5.74 with C = 6 N D: tokens d of the small model before stacking to N parameters for D tokens (arXiv 2405.15319, its repository).</summary>
+/// <summary>
+/// log10 d = 0.88 log10 N + 163.27 / log10 C - 5.74 with C = 6 N D: tokens d of the small model before stacking to N parameters for D tokens
+/// (arXiv 2405.15319, its repository).
+/// </summary>
 public static class StackTiming
 {
     /// <summary>Tokens of the small model.</summary>

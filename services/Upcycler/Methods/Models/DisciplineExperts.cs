@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Growth;
 
 namespace Espalier.Upcycler.Methods.Models;
@@ -29,7 +29,8 @@ public sealed class DisciplineExperts : IModelGrowth
         var own = options.Own<DisciplineOptions>();
         DenseFamilies.RequireDense(source, Name);
         if (source.DenseSize % own.Shards != 0)
-            throw new UserInputException($"shards: {own.Shards} does not divide the {source.DenseSize} neurons. Use {string.Join(", ", Enumerable.Range(1, Math.Min(source.DenseSize, 64)).Where(q => source.DenseSize % q == 0).Take(8))}.");
+            throw new UserInputException($"shards: {own.Shards} does not divide the {source.DenseSize} neurons. "
+                + $"Use {string.Join(", ", Enumerable.Range(1, Math.Min(source.DenseSize, 64)).Where(q => source.DenseSize % q == 0).Take(8))}.");
         return source with
         {
             Family = DenseFamilies.Mixture(source.Family, isShared: true),
@@ -59,16 +60,19 @@ public sealed class DisciplineExperts : IModelGrowth
                 cancellationToken.ThrowIfCancellationRequested();
                 var dense = ModelGrowth.Dense(growth.Source, layer, projection);
                 if (projection == "down")
-                    await growth.AddAsync(TensorNames.SharedExpert(layer, projection), dense.DType, dense.Shape, growth.Source.ReadFloats(dense).Select(v => (float)(v * Half)).ToArray(), cancellationToken).ConfigureAwait(false);
+                    await growth.AddAsync(TensorNames.SharedExpert(layer, projection), dense.DType, dense.Shape,
+                        growth.Source.ReadFloats(dense).Select(v => (float)(v * Half)).ToArray(), cancellationToken).ConfigureAwait(false);
                 else
                     growth.Keep(dense, TensorNames.SharedExpert(layer, projection));
                 for (var discipline = 0; discipline < own.Disciplines; discipline++)
-                    await AddShardsAsync(growth, growth.Others[discipline], layer, projection, discipline * own.Shards, own.Shards, cancellationToken).ConfigureAwait(false);
+                    await AddShardsAsync(growth, growth.Others[discipline], layer, projection, discipline * own.Shards, own.Shards, cancellationToken)
+                        .ConfigureAwait(false);
             }
             for (var expert = 0; expert < growth.Grown.Experts; expert++)
                 growth.Origin(layer, expert, growth.Others[expert / own.Shards], layer, 0);
             await growth.AddRouterAsync(
-                layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / own.Shards)], own.RouterSpread, ModelGrowth.Dense(growth.Source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
+                layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / own.Shards)],
+                own.RouterSpread, ModelGrowth.Dense(growth.Source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -76,7 +80,8 @@ public sealed class DisciplineExperts : IModelGrowth
     public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) =>
         grown.Layers * (grown.Experts * grown.ExpertParameters + (long)source.HiddenSize * source.DenseSize) * elementBytes;
 
-    private static async Task AddShardsAsync(ModelGrowth growth, MoeCheckpoint model, int layer, string projection, int first, int shards, CancellationToken cancellationToken)
+    private static async Task AddShardsAsync(
+        ModelGrowth growth, MoeCheckpoint model, int layer, string projection, int first, int shards, CancellationToken cancellationToken)
     {
         var (entry, config) = (ModelGrowth.Dense(model, layer, projection), growth.Source.Config);
         var values = model.ReadFloats(entry);
@@ -84,21 +89,26 @@ public sealed class DisciplineExperts : IModelGrowth
         for (var shard = 0; shard < shards; shard++)
             await growth.AddAsync(
                 TensorNames.Expert(layer, first + shard, projection), entry.DType, FineGrainedSplit.Shape(projection, width, config.HiddenSize),
-                FineGrainedSplit.Cut(values, projection, config, [.. Enumerable.Range(shard * width, width)], shards * Half), cancellationToken).ConfigureAwait(false);
+                FineGrainedSplit.Cut(values, projection, config, [.. Enumerable.Range(shard * width, width)], shards * Half), cancellationToken)
+                    .ConfigureAwait(false);
     }
 
     // The disciplines' attention, embeddings and norms must be the base's: only those of the base are kept.
     private static void Check(ModelGrowth growth, DisciplineOptions own)
     {
         if (growth.Others.Count != own.Disciplines)
-            throw new UserInputException($"disciplines: {own.Disciplines}, but {growth.Others.Count} models beside the base are among the step's needs. Name the base in 'from' and every discipline's step in 'needs'.");
+            throw new UserInputException($"disciplines: {own.Disciplines}, but {growth.Others.Count} models beside the base are among the step's needs. "
+                + "Name the base in 'from' and every discipline's step in 'needs'.");
         foreach (var other in growth.Others)
         {
-            if (other.Config.DenseSize != growth.Source.Config.DenseSize || other.Config.HiddenSize != growth.Source.Config.HiddenSize || other.Config.Layers != growth.Source.Config.Layers)
-                throw new UserInputException($"needs: model {other.Artifact.Root.Short} has another shape than the base. Train every discipline from the base.");
+            if (other.Config.DenseSize != growth.Source.Config.DenseSize || other.Config.HiddenSize != growth.Source.Config.HiddenSize
+                || other.Config.Layers != growth.Source.Config.Layers)
+                throw new UserInputException(
+                    $"needs: model {other.Artifact.Root.Short} has another shape than the base. Train every discipline from the base.");
             foreach (var tensor in growth.Source.Others.Where(t => !t.Name.Contains(".mlp.", StringComparison.Ordinal)))
                 if (!other.Read(other.Tensor(tensor.Name)).AsSpan().SequenceEqual(growth.Source.Read(tensor)))
-                    throw new UserInputException($"needs: '{tensor.Name}' of model {other.Artifact.Root.Short} is not the base's. Train every discipline from the base with 'only: feed-forward'.");
+                    throw new UserInputException($"needs: '{tensor.Name}' of model {other.Artifact.Root.Short} is not the base's. "
+                        + "Train every discipline from the base with 'only: feed-forward'.");
         }
     }
 }

@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pipelines.Options;
-using Espalier.Stages.Surgery;
+using Espalier.Surgery;
 using Espalier.Upcycler.Growth;
 
 namespace Espalier.Upcycler.Methods.Models;
@@ -30,11 +30,14 @@ public sealed class FineGrainedSplit : IModelGrowth
         DenseFamilies.RequirePlain(source, Name);
         var width = source.IsMixture ? source.ExpertSize : source.DenseSize;
         if (width % own.Shards != 0)
-            throw new UserInputException($"shards: {own.Shards} does not divide the {width} neurons. Use {string.Join(", ", Enumerable.Range(2, Math.Min(width, 64) - 1).Where(q => width % q == 0).Take(8))}.");
+            throw new UserInputException($"shards: {own.Shards} does not divide the {width} neurons. "
+                + $"Use {string.Join(", ", Enumerable.Range(2, Math.Min(width, 64) - 1).Where(q => width % q == 0).Take(8))}.");
         if (source.ExpertGroups > 1 && source.GroupScoreMembers > 1)
-            throw new UserInputException($"method: a group of experts (n_group) is scored by the sum of its best {source.GroupScoreMembers}, and the shards of one expert would count as several. Models whose groups are scored by their best expert can be split.");
+            throw new UserInputException($"method: a group of experts (n_group) is scored by the sum of its best {source.GroupScoreMembers}, and the "
+                + "shards of one expert would count as several. Models whose groups are scored by their best expert can be split.");
         if (source.SiblingExclusive)
-            throw new UserInputException("method: the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first.");
+            throw new UserInputException(
+                "method: the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first.");
         return source.IsMixture ? Finer(source, own) : FromDense(source, own);
     }
 
@@ -62,7 +65,8 @@ public sealed class FineGrainedSplit : IModelGrowth
     private static ModelConfig Finer(ModelConfig source, SplitOptions own)
     {
         if (own.Copies > 1 || own.Shared > 0 || own.Active > 1)
-            throw new UserInputException("copies, active and shared are for dense models. Leave them out: a mixture keeps its choice, shard by shard; more experts come from method copy or utility.");
+            throw new UserInputException("copies, active and shared are for dense models. Leave them out: a mixture keeps its choice, shard by shard; "
+                + "more experts come from method copy or utility.");
         return source with
         {
             Experts = source.Experts * own.Shards,
@@ -109,7 +113,8 @@ public sealed class FineGrainedSplit : IModelGrowth
                 var neurons = Neurons(growth, layer, expert, config.ExpertSize);
                 for (var shard = 0; shard < shards; shard++)
                     await growth.AddAsync(
-                        TensorNames.Expert(layer, expert * shards + shard, projection), entry.DType, Shape(projection, config.ExpertSize / shards, config.HiddenSize),
+                        TensorNames.Expert(layer, expert * shards + shard, projection), entry.DType,
+                        Shape(projection, config.ExpertSize / shards, config.HiddenSize),
                         Cut(values, projection, config, neurons[shard], factor), cancellationToken).ConfigureAwait(false);
             }
             for (var shard = 0; shard < shards; shard++)
@@ -119,7 +124,8 @@ public sealed class FineGrainedSplit : IModelGrowth
         if (source.RouterBias(layer) is { } bias)
             await RepeatAsync(growth, bias, shards, 1, cancellationToken).ConfigureAwait(false);
         if (source.SelectionBias(layer) is { } selection) // shards have 1/q of their expert's softmax each, and keep a sigmoid
-            await RepeatAsync(growth, selection, shards, config.ScoreFunction == ScoreFunction.Softmax ? 1.0 / shards : 1, cancellationToken).ConfigureAwait(false);
+            await RepeatAsync(growth, selection, shards, config.ScoreFunction == ScoreFunction.Softmax ? 1.0 / shards : 1, cancellationToken)
+                .ConfigureAwait(false);
     }
 
     private static async Task SplitDenseAsync(ModelGrowth growth, int layer, CancellationToken cancellationToken)
@@ -139,13 +145,15 @@ public sealed class FineGrainedSplit : IModelGrowth
             {
                 var cut = Cut(values, projection, config, neurons[own.Shared + shard], routed);
                 for (var copy = 0; copy < own.Copies; copy++) // equal bytes are stored once
-                    await growth.AddAsync(TensorNames.Expert(layer, copy * routed + shard, projection), entry.DType, Shape(projection, width, config.HiddenSize), cut, cancellationToken).ConfigureAwait(false);
+                    await growth.AddAsync(TensorNames.Expert(layer, copy * routed + shard, projection), entry.DType,
+                        Shape(projection, width, config.HiddenSize), cut, cancellationToken).ConfigureAwait(false);
             }
         }
         for (var expert = 0; expert < growth.Grown.Experts; expert++)
             growth.Origin(layer, expert, source, layer, 0);
         await growth.AddRouterAsync(
-            layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / routed)], own.RouterSpread, ModelGrowth.Dense(source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
+            layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / routed)], own.RouterSpread,
+            ModelGrowth.Dense(source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
     }
 
     // Rows of some neurons of gate and up; columns of down, times a factor.
@@ -187,7 +195,8 @@ public sealed class FineGrainedSplit : IModelGrowth
         var width = values.Length / growth.Source.Config.Experts;
         return growth.AddAsync(
             entry.Name, entry.DType, [entry.Shape[0] * times, .. entry.Shape.Skip(1)],
-            values.Chunk(width).SelectMany(row => Enumerable.Repeat(row, times)).SelectMany(row => row).Select(v => (float)(v * factor)).ToArray(), cancellationToken);
+            values.Chunk(width).SelectMany(row => Enumerable.Repeat(row, times)).SelectMany(row => row)
+                .Select(v => (float)(v * factor)).ToArray(), cancellationToken);
     }
 }
 

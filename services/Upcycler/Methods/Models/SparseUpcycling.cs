@@ -22,13 +22,15 @@ public sealed class SparseUpcycling : IModelGrowth
     public ModelConfig Configure(ModelConfig source, GrowthOptions options)
     {
         if (ExpertDuplication.Of(options.Stage).NeedsPeer)
-            throw new UserInputException($"duplication.method: {ExpertDuplication.Of(options.Stage).Name} needs a second expert, and a dense layer has one feed-forward. Use copy, copy-noise or drop-upcycle.");
+            throw new UserInputException($"duplication.method: {ExpertDuplication.Of(options.Stage).Name} needs a second expert, and a dense layer has one "
+                + "feed-forward. Use copy, copy-noise or drop-upcycle.");
         return DenseToExperts.Configure(source, options, Name, IsShared(options));
     }
 
     /// <inheritdoc/>
     public Task WriteAsync(ModelGrowth growth, CancellationToken cancellationToken) =>
-        DenseToExperts.WriteAsync(growth, ExpertDuplication.Of(growth.Options.Stage), growth.Options.Stage.Duplication ?? new(), IsShared(growth.Options), cancellationToken);
+        DenseToExperts.WriteAsync(growth, ExpertDuplication.Of(growth.Options.Stage), growth.Options.Stage.Duplication
+            ?? new(), IsShared(growth.Options), cancellationToken);
 
     /// <inheritdoc/>
     public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) =>

@@ -8,19 +8,21 @@ namespace Espalier.Artifacts.Checkpoints.Families;
 /// <param name="Experts">Routed experts, or null.</param>
 internal sealed record FamilyFacts(string? Family, long? Hidden, long? Experts)
 {
-    private static readonly string[] ExpertKeys = ["num_experts", "num_local_experts", "n_routed_experts"];
-
     public static FamilyFacts Read(ReadOnlyMemory<byte> config)
     {
         using var document = JsonDocument.Parse(config.Span.StartsWith("\uFEFF"u8) ? config[3..] : config);
         var root = document.RootElement;
+        var family = Find(root, "model_type") is { ValueKind: JsonValueKind.String } name ? name.GetString() : null;
         return new FamilyFacts(
-            Find(root, "model_type") is { ValueKind: JsonValueKind.String } family ? family.GetString() : null,
-            Number(root, "hidden_size"),
-            ExpertKeys.Select(key => Number(root, key)).FirstOrDefault(number => number is not null));
+            family,
+            Number(root, FamilyNames.KeyOf(family, "hidden_size")),
+            FamilyNames.ExpertsKeys.Select(key => FamilyNames.KeyOf(family, key)).Select(key => Number(root, key))
+                .FirstOrDefault(number => number is not null));
     }
 
-    private static JsonElement? Find(JsonElement root, string key) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) ? value : null;
+    private static JsonElement? Find(JsonElement root, string key) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) ? value : null;
 
-    private static long? Number(JsonElement root, string key) => Find(root, key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
+    private static long? Number(JsonElement root, string key) =>
+        Find(root, key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
 }

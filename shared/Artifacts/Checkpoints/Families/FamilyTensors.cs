@@ -19,20 +19,23 @@ internal sealed class FamilyTensors : ITensorBytes
     public FamilyTensors(IReadOnlyList<TensorHeader> parts, string? family, bool stacks, ITensorBytes? source = null)
     {
         _source = source;
+        var naming = FamilyNames.Of(family);
         _parts = parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
         var layers = stacks
-            ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>().GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
+            ? _parts.Keys.Select(FamilyNames.FindExpert).OfType<(string Prefix, int Expert, string Part)>()
+                .GroupBy(e => e.Prefix).ToDictionary(g => g.Key, g => g.Max(e => e.Expert) + 1)
             : [];
         foreach (var (prefix, experts) in layers)
         {
-            if (!TryStack(prefix + "gate_up_proj", Parts(prefix, experts, GateUp), experts, 2) || !TryStack(prefix + "down_proj", Parts(prefix, experts, ["down_proj"]), experts, 1))
+            if (!TryStack(prefix + "gate_up_proj", Parts(prefix, experts, GateUp), experts, 2)
+                || !TryStack(prefix + "down_proj", Parts(prefix, experts, ["down_proj"]), experts, 1))
                 _tensors.Remove(prefix + "gate_up_proj");
         }
         foreach (var (name, header) in _parts)
         {
             if (FamilyNames.FindExpert(name) is { } expert && _tensors.ContainsKey(expert.Prefix + "down_proj"))
                 continue;
-            var onDisk = stacks && family == "mixtral" ? name : FamilyNames.ToDisk(family, name); // stacked Mixtral files say mlp.gate
+            var onDisk = naming.ToDisk(name, stacks);
             _tensors.Add(onDisk, (header with { Name = onDisk }, [name]));
         }
         Names = [.. _tensors.Keys.Order(StringComparer.Ordinal)];
@@ -81,7 +84,8 @@ internal sealed class FamilyTensors : ITensorBytes
         var headers = parts.ConvertAll(part => _parts[part]);
         if (headers.Exists(h => h.DType != headers[0].DType || h.Shape.Count != 2 || !h.Shape.SequenceEqual(headers[0].Shape)))
             return false;
-        _tensors[name] = (new TensorHeader(name, headers[0].DType, [experts, headers[0].Shape[0] * perExpert, headers[0].Shape[1]], headers.Sum(h => h.SizeBytes)), parts);
+        _tensors[name] = (new TensorHeader(
+            name, headers[0].DType, [experts, headers[0].Shape[0] * perExpert, headers[0].Shape[1]], headers.Sum(h => h.SizeBytes)), parts);
         return true;
     }
 }

@@ -11,6 +11,7 @@ internal sealed class UnifiedTensors : ITensorBytes
 {
     private readonly HuggingFaceDirectory _source;
     private readonly FamilyFacts _facts;
+    private readonly TensorNaming _naming;
     private readonly Dictionary<string, (string Source, TensorHeader Header, long Offset)> _tensors = new(StringComparer.Ordinal);
 
     /// <exception cref="UserInputException">Two tensors mean the same, or a tensor of all experts has a shape that cannot be cut.</exception>
@@ -18,9 +19,10 @@ internal sealed class UnifiedTensors : ITensorBytes
     {
         _source = source;
         _facts = FamilyFacts.Read(source.ReadFile(SideFiles.Config));
+        _naming = FamilyNames.Of(_facts.Family);
         foreach (var name in source.Names)
         {
-            var stored = FamilyNames.ToStore(_facts.Family, name);
+            var stored = _naming.ToStore(name);
             if (FamilyNames.FindStacked(stored) is { } stacked)
                 Cut(name, stacked.Prefix, stacked.Part);
             else
@@ -36,7 +38,7 @@ internal sealed class UnifiedTensors : ITensorBytes
     public bool HasStackedExperts { get; private set; }
 
     /// <inheritdoc/>
-    public string NameInFile(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Source : FamilyNames.ToDisk(_facts.Family, name);
+    public string NameInFile(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Source : _naming.ToDisk(name);
 
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string name) => _source.FileOf(Find(name).Source);
@@ -65,7 +67,8 @@ internal sealed class UnifiedTensors : ITensorBytes
     private void Add(string source, string stored, TensorHeader header, long offset)
     {
         if (!_tensors.TryAdd(stored, (source, header, offset)))
-            throw new UserInputException($"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' is there a second time, in '{LogSafe.Name(_tensors[stored].Source)}'. Remove one of the two layouts.");
+            throw new UserInputException($"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' is there a second time, in "
+                + $"'{LogSafe.Name(_tensors[stored].Source)}'. Remove one of the two layouts.");
     }
 
     private void Cut(string source, string prefix, string part)
@@ -74,9 +77,12 @@ internal sealed class UnifiedTensors : ITensorBytes
         var isBoth = part == "gate_up_proj";
         var (experts, hidden) = (_facts.Experts, _facts.Hidden);
         var shape = whole.Shape;
-        if (shape.Count != 3 || shape.Any(extent => extent < 1) || experts is { } e && shape[0] != e || isBoth && shape[1] % 2 != 0 || hidden is { } h && shape[isBoth ? 2 : 1] != h)
-            throw new UserInputException($"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' has shape [{string.Join(", ", shape)}]; all experts in one tensor have shape "
-                + (isBoth ? $"[{Text(experts, "experts")}, 2 x expert width, {Text(hidden, "hidden size")}]" : $"[{Text(experts, "experts")}, {Text(hidden, "hidden size")}, expert width]")
+        if (shape.Count != 3 || shape.Any(extent => extent < 1) || experts is { } e && shape[0] != e
+            || isBoth && shape[1] % 2 != 0 || hidden is { } h && shape[isBoth ? 2 : 1] != h)
+            throw new UserInputException(
+                $"{_source.FileOf(source)}: tensor '{LogSafe.Name(source)}' has shape [{string.Join(", ", shape)}]; all experts in one tensor have shape "
+                + (isBoth ? $"[{Text(experts, "experts")}, 2 x expert width, {Text(hidden, "hidden size")}]"
+                    : $"[{Text(experts, "experts")}, {Text(hidden, "hidden size")}, expert width]")
                 + " in this family. A transposed file must be transposed back.");
         HasStackedExperts = true;
         var size = whole.SizeBytes / shape[0] / (isBoth ? 2 : 1);

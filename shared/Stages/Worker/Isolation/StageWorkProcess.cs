@@ -1,7 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Hosting;
 using Espalier.Messaging;
-using Espalier.Modeling.Runtime;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -18,9 +17,9 @@ internal static class StageWorkProcess
     /// <summary>Takes orders until standard input ends.</summary>
     public static async Task<int> RunAsync(string[] args, Action<IServiceCollection> stages)
     {
-        TorchRuntime.Prepare(); // before the first tensor
         using var channel = WorkChannel.Open();
         using var host = Build(args, stages);
+        host.Services.GetService<IStageEngine>()?.Prepare(); // before the first tensor
         Telemetry.Start(host.Services);
         var runner = host.Services.GetRequiredService<InProcessStageRunner>();
         while (await channel.NextAssignmentAsync().ConfigureAwait(false) is { } assignment)
@@ -37,7 +36,6 @@ internal static class StageWorkProcess
         builder.Services.AddTelemetry("work-process", builder.Configuration);
         builder.Services.AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section));
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.TryAddSingleton<INumericsClass, TorchNumericsClass>();
         builder.Services.AddSingleton(Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section));
         builder.Services.AddSingleton<OfferedStages>().AddSingleton<InProcessStageRunner>();
         return builder.Build();

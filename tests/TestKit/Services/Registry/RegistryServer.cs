@@ -45,7 +45,7 @@ public sealed class RegistryServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         if (time is not null)
             builder.Services.AddSingleton(time);
-        builder.Services.AddRegistry(options).AddModelsApi().AddPortal().AddSingleton<KeyGuesses>()
+        builder.Services.AddRegistry(options).AddModelsApi().AddPortal().AddSingleton<ApiKeyThrottle>()
             .AddSingleton<IApiKeys>(new ListedKeys())
             .AddSingleton(
                 new ArtifactStore(

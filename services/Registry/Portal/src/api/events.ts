@@ -4,7 +4,7 @@ export type Connection = 'connecting' | 'live' | 'broken';
 
 interface Handlers {
   take: (name: string, data: string) => void;
-  /** A stream begins from its start: what the one before has told will be told again. */
+  /** The stream begins from its start: events of the previous one are repeated. */
   begin?: () => void;
   /** Whether a broken stream has ended for good. */
   hasEnded?: () => Promise<boolean>;

@@ -33,7 +33,7 @@ export function CrashMatrixPage() {
       setOpened({ name: file.name, matrix: check(JSON.parse(await file.text())) });
       setProblem(undefined);
     } catch (error) {
-      setProblem(new ApiError(0, `${file.name} is no crash matrix: ${(error as Error).message}`));
+      setProblem(new ApiError(0, `${file.name} is not a crash matrix: ${(error as Error).message}`));
     }
   };
   const matrix = opened?.matrix ?? stored.data;

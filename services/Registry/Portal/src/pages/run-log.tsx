@@ -7,7 +7,7 @@ export interface LogLine {
   tone: string;
 }
 
-/** A line of the run's stream for people; nothing for what is no line. */
+/** A line of the run's stream as text; nothing for events that are not log lines. */
 export function readLine(name: string, data: string): LogLine[] {
   const body = JSON.parse(data) as { step?: string; state?: string; message?: string; lines?: string[]; attempt?: number };
   if (name === 'step-logged') return (body.lines ?? []).map((text) => ({ step: body.step ?? '', text, tone: 'said' }));

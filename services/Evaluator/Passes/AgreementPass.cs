@@ -1,0 +1,138 @@
+using Espalier.Contracts;
+using Espalier.Evaluator.Texts;
+using Espalier.Modeling;
+using Espalier.Stages;
+using static TorchSharp.torch;
+
+namespace Espalier.Evaluator.Passes;
+
+/// <summary>
+/// How far a model strays from a reference on the same tokens, teacher-forced: per token t
+///   KL_t = sum_v p_T(v) (ln p_T(v) - ln p_S(v)) over the full vocabulary, softmax in float32, sums in float64,
+/// whether both put the same token first, how many of the reference's five likeliest are among the model's, and whether the
+/// first choice of each is the token that follows. Both models are in memory.
+/// </summary>
+internal static class AgreementPass
+{
+    private const int Likeliest = 5;
+    private const long MostLogits = 1 << 24; // elements held at once by each head
+
+    /// <summary>Compares on every token once.</summary>
+    public static AgreementResult Run(
+        StageContext context, ModelUnderTest reference, ModelUnderTest model, HeldOutText text, EvaluateOptions options,
+        int length, CancellationToken cancellationToken)
+    {
+        if (reference.Tokenizer.Digest != model.Tokenizer.Digest || reference.Config.VocabularySize != model.Config.VocabularySize)
+            throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, so their predictions cannot be "
+                + "compared token by token. Leave the task agreement out, or name another 'reference'.");
+        var (teacher, student) = (reference.Decoder, model.Decoder); // loaded outside the scopes below
+        var streams = text.Tokenize(model.Tokenizer);
+        var batches = WindowBatch.Of(streams, length, options.Batch);
+        var total = streams.Sum(stream => (long)stream.Tokens.Length);
+        var result = new AgreementResult
+        {
+            Divergence = new double[text.Documents.Count],
+            SameFirst = new double[text.Documents.Count],
+            Tokens = new long[text.Documents.Count],
+            PerToken = new List<float>(checked((int)total)),
+        };
+        var done = 0L;
+        foreach (var batch in batches)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            using var untracked = no_grad();
+            result = result.Add(batch.Windows.SelectMany(window => window.Documents.ToArray()), Compare(teacher, student, batch.Inputs(), batch.Targets()));
+            done += batch.Tokens;
+            context.Progress.Report($"{model.Step}: agreement with {reference.Step}", done, total, "tokens");
+        }
+        return result;
+    }
+
+    /// <summary>Compares both models on one batch.</summary>
+    /// <returns>(tokens, <see cref="AgreementResult.Columns"/>): divergence, same first choice, share of the likeliest in common, whether the
+    /// teacher is right, whether the student is.</returns>
+    internal static double[] Compare(MoeDecoder teacher, MoeDecoder student, Tensor inputs, Tensor targets)
+    {
+        var (first, second) = (Stream(teacher, inputs), Stream(student, inputs)); // (n, H) each
+        var expected = targets.to(teacher.Device);
+        var chunk = Math.Max(1, MostLogits / teacher.Config.VocabularySize);
+        var values = new List<double>();
+        for (var start = 0L; start < first.shape[0]; start += chunk)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(chunk, first.shape[0] - start);
+            var p = LogProbabilities(teacher, first.narrow(0, start, count));     // (n, V)
+            var q = LogProbabilities(student, second.narrow(0, start, count));    // (n, V)
+            var divergence = (p.exp() * (p - q)).to(float64).sum([-1L]).clamp(min: 0); // (n)
+            var (top, same) = (p.argmax(-1), q.argmax(-1));                       // (n)
+            var many = Math.Min(Likeliest, teacher.Config.VocabularySize);
+            var overlap = (p.topk(many, -1).indexes.unsqueeze(2) == q.topk(many, -1).indexes.unsqueeze(1)).to(float64).sum([1L, 2L]) / many; // (n)
+            var target = expected.narrow(0, start, count);
+            var rows = stack([divergence, (top == same).to(float64), overlap, (top == target).to(float64), (same == target).to(float64)], 1); // (n, 5)
+            values.AddRange(rows.cpu().contiguous().data<double>());
+        }
+        return values.TrueForAll(double.IsFinite)
+            ? [.. values]
+            : throw new UserInputException("The models' probabilities are not finite: activations overflow. Evaluate with 'precision: fp32'.");
+    }
+
+    private static Tensor Stream(MoeDecoder decoder, Tensor inputs)
+    {
+        var hidden = decoder.Embed(inputs.to(decoder.Device));
+        for (var layer = 0; layer < decoder.Config.Layers; layer++)
+            hidden = decoder.RunLayer(layer, hidden);
+        return hidden.flatten(0, 1);
+    }
+
+    private static Tensor LogProbabilities(MoeDecoder decoder, Tensor rows) => decoder.Head(rows.unsqueeze(0)).squeeze(0).to(float32).log_softmax(-1);
+}
+
+/// <summary>What the comparison of one model with the reference found.</summary>
+internal sealed record AgreementResult
+{
+    public const int Columns = 5;
+
+    /// <summary>For each document, the sum of KL_t over its tokens, in nats.</summary>
+    public required double[] Divergence { get; init; }
+
+    /// <summary>For each document, the tokens for which both models put the same one first.</summary>
+    public required double[] SameFirst { get; init; }
+
+    /// <summary>For each document, the number of tokens compared.</summary>
+    public required long[] Tokens { get; init; }
+
+    /// <summary>KL_t of every token, for quantiles.</summary>
+    public required List<float> PerToken { get; init; }
+
+    /// <summary>Sum over tokens of the share of the reference's five likeliest that the model's five hold.</summary>
+    public double Overlap { get; init; }
+
+    /// <summary>Tokens that the reference's first choice hits and the model's misses.</summary>
+    public long RightToWrong { get; init; }
+
+    /// <summary>Tokens that the model's first choice hits and the reference's misses.</summary>
+    public long WrongToRight { get; init; }
+
+    /// <summary>With one batch more.</summary>
+    /// <param name="documents">Document of each token.</param>
+    /// <param name="values">(tokens, <see cref="Columns"/>).</param>
+    public AgreementResult Add(IEnumerable<int> documents, double[] values)
+    {
+        var (overlap, worse, better) = (Overlap, RightToWrong, WrongToRight);
+        var at = 0;
+        foreach (var document in documents)
+        {
+            var token = values.AsSpan(at, Columns);
+            Divergence[document] += token[0];
+            SameFirst[document] += token[1];
+            Tokens[document]++;
+            PerToken.Add((float)token[0]);
+            overlap += token[2];
+            worse += token[3] > token[4] ? 1 : 0;
+            better += token[4] > token[3] ? 1 : 0;
+            at += Columns;
+        }
+        return this with { Overlap = overlap, RightToWrong = worse, WrongToRight = better };
+    }
+}

@@ -1,0 +1,33 @@
+using Espalier.Modeling.WeightFormats;
+using Espalier.Quantizer.Methods;
+using Espalier.Surgery.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Quantizer;
+
+/// <summary>One tensor as it is stored.</summary>
+internal sealed record StoredTensor(string Name, string DType, long[] Shape, byte[] Bytes);
+
+/// <summary>Turns a quantized matrix into the tensors of a weight format.</summary>
+internal static class CodedTensors
+{
+    /// <summary>Codes, scales and whatever else the format stores.</summary>
+    /// <param name="matrix">Codes with their grid.</param>
+    /// <param name="work">Scheme and format.</param>
+    /// <param name="storedType">Element type of the model's weights.</param>
+    public static IReadOnlyList<StoredTensor> Of(QuantizedMatrix matrix, QuantizationWork work, ScalarType storedType)
+    {
+        using var scope = NewDisposeScope();
+        var quantization = work.Scheme.In(work.Format);
+        var layout = work.Format.Layout(matrix.Record.Name, matrix.Codes.shape[0], matrix.Codes.shape[1], quantization);
+        var values = work.Format.Pack(new CodedMatrix(matrix.Codes, matrix.Grid.Scales, matrix.Grid.ZeroPoints), quantization, storedType);
+        return [.. layout.Zip(values, (part, value) => Stored(part.Name, value))];
+    }
+
+    private static StoredTensor Stored(string name, Tensor value)
+    {
+        var plain = value.cpu().contiguous();
+        return new StoredTensor(name, ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());
+    }
+}

@@ -1,0 +1,74 @@
+using Espalier.Contracts;
+using Espalier.Datasets.Tokens;
+
+namespace Espalier.Datasets.Sampling;
+
+/// <summary>
+/// Training batches: sequences of length + 1 tokens, each from one domain of one split, packed across documents. Batch n
+/// is a pure function of (ids, weights, seed, length, batch size, n), so the data cursor of a training run is n. Within a
+/// domain, sequences are shuffled without replacement per epoch, and every epoch cuts the stream at another offset.
+/// </summary>
+public sealed class BatchSampler
+{
+    private readonly IReadOnlyList<TokenizedDomain> _domains;
+    private readonly DomainSchedule _schedule;
+    private readonly long _seed;
+
+    /// <summary>A sampler over a split.</summary>
+    /// <param name="split">The tokens, normally of the train split.</param>
+    /// <param name="length">Inputs per sequence; each row has one token more.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    /// <param name="seed">Chooses the order.</param>
+    /// <param name="weights">From <see cref="MixingWeights"/>; null for proportional to bytes.</param>
+    /// <exception cref="UserInputException">The split has no text.</exception>
+    public BatchSampler(TokenizedSplit split, int length, int batchSize, long seed, IReadOnlyDictionary<string, double>? weights = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        _seed = seed;
+        Length = length;
+        BatchSize = batchSize;
+        weights ??= MixingWeights.Resolve(split.Domains);
+        _domains = [.. split.Domains.Where(d => weights.GetValueOrDefault(d.Name) > 0)];
+        if (_domains.Count == 0)
+            throw new UserInputException($"The split '{split.Split}' of the dataset has no text to draw from.");
+        _schedule = new DomainSchedule([.. _domains.Select(d => weights[d.Name])], seed);
+    }
+
+    /// <summary>Inputs per sequence.</summary>
+    public int Length { get; }
+
+    /// <summary>Rows per batch.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>Batch number <paramref name="batch"/>: (batch size, length + 1) ids, row by row.</summary>
+    public long[] Batch(long batch)
+    {
+        var ids = new long[BatchSize * (Length + 1)];
+        var row = new int[Length + 1];
+        for (var i = 0; i < BatchSize; i++)
+        {
+            Sequence(batch * BatchSize + i, row);
+            for (var j = 0; j < row.Length; j++)
+                ids[i * row.Length + j] = row[j];
+        }
+        return ids;
+    }
+
+    /// <summary>How often each domain has been read through after the first <paramref name="batches"/> batches.</summary>
+    public IReadOnlyDictionary<string, double> Epochs(long batches) =>
+        _schedule.Counts(batches * BatchSize)
+            .Select((count, i) => (_domains[i].Name, Epochs: (double)count * Length / _domains[i].Tokens))
+            .ToDictionary(d => d.Name, d => d.Epochs);
+
+    private void Sequence(long sequence, Span<int> row)
+    {
+        var (index, ordinal) = _schedule.At(sequence);
+        var domain = _domains[index];
+        var perEpoch = Math.Max(1, domain.Tokens / Length);
+        var (epoch, position) = Math.DivRem(ordinal, perEpoch);
+        var slot = StatelessRandom.Permute(StatelessRandom.Key(_seed, domain.Name, epoch), position, perEpoch);
+        var offset = StatelessRandom.Below(StatelessRandom.Key(_seed, domain.Name + "/offset", epoch), Math.Min(Length, domain.Tokens));
+        domain.ReadCircular(slot * Length + offset, row);
+    }
+}

@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using Espalier.Modeling.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Modeling.WeightFormats;
+
+/// <summary>
+/// The layout <c>pack-quantized</c> of compressed-tensors, see <see cref="PackedWeights"/>: <c>x.weight</c> becomes
+/// <c>x.weight_packed</c>, <c>x.weight_scale</c>, <c>x.weight_shape</c> and, for asymmetric codes, <c>x.weight_zero_point</c>,
+/// packed along the output.
+/// </summary>
+public sealed class PackQuantized : IWeightFormat
+{
+    /// <summary>Its name.</summary>
+    public const string FormatName = "pack-quantized";
+
+    private const string Method = "compressed-tensors";
+
+    // Modules that keep their weights where nobody says which: the head and the routers.
+    private static readonly string[] UsuallyKept = ["lm_head", "re:.*mlp.gate$"];
+
+    /// <inheritdoc/>
+    public string Name => FormatName;
+
+    /// <inheritdoc/>
+    public string Summary => "Codes of 4 or 8 bits in 32-bit words, as compressed-tensors and the readers that use it have them.";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> Bits => [4, 8];
+
+    /// <inheritdoc/>
+    public int ColumnMultiple(WeightQuantization quantization) => 32 / quantization.Bits;
+
+    /// <inheritdoc/>
+    public bool Describes(JsonObject entry) => Text(entry, "quant_method") == Method && Text(entry, "format") == FormatName;
+
+    /// <inheritdoc/>
+    public WeightQuantization? Read(ConfigKeys entry)
+    {
+        var group = entry.Child("config_groups")?.FirstChild()?.Child("weights");
+        if (group is null)
+        {
+            entry.Problem("config_groups", "must hold one group with 'weights'");
+            return null;
+        }
+        var bits = group.Count("num_bits", 1, 8);
+        if (!Bits.Contains(bits))
+            group.Problem("num_bits", $"is {bits}; supported: {string.Join(", ", Bits)}");
+        var size = group.Has("group_size") && group.Text("strategy", "group") == "group" ? group.Count("group_size", 1, 1 << 20) : -1;
+        return new WeightQuantization(bits, size, group.Flag("symmetric", true));
+    }
+
+    /// <inheritdoc/>
+    public JsonObject Write(WeightQuantization quantization) => new()
+    {
+        ["quant_method"] = Method,
+        ["format"] = FormatName,
+        ["quantization_status"] = "compressed",
+        ["global_compression_ratio"] = null,
+        ["kv_cache_scheme"] = null,
+        ["ignore"] = new JsonArray([.. (quantization.KeptModules ?? UsuallyKept).Select(module => JsonValue.Create(module))]),
+        ["config_groups"] = new JsonObject
+        {
+            ["group_0"] = new JsonObject
+            {
+                ["targets"] = new JsonArray("Linear"),
+                ["input_activations"] = null,
+                ["output_activations"] = null,
+                ["weights"] = new JsonObject
+                {
+                    ["num_bits"] = quantization.Bits,
+                    ["type"] = "int",
+                    ["symmetric"] = quantization.Symmetric,
+                    ["strategy"] = quantization.GroupSize < 0 ? "channel" : "group",
+                    ["group_size"] = quantization.GroupSize < 0 ? null : quantization.GroupSize,
+                    ["dynamic"] = false,
+                    ["actorder"] = quantization.ReordersColumns ? "weight" : null,
+                    ["observer"] = "minmax",
+                    ["observer_kwargs"] = new JsonObject(),
+                    ["block_structure"] = null,
+                },
+            },
+        },
+    };
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PackedTensor> Layout(string weight, long rows, long columns, WeightQuantization quantization)
+    {
+        var groups = quantization.GroupSize < 0 ? 1 : (columns + quantization.GroupSize - 1) / quantization.GroupSize;
+        return
+        [
+            new(PackedName(weight), [rows, PackedWeights.WordsPerRow(columns, quantization.Bits)], ScalarType.Int32),
+            new(ScaleName(weight), [rows, groups], null),
+            new(ShapeName(weight), [2], ScalarType.Int64),
+            .. quantization.Symmetric ? []
+                : new PackedTensor[] { new(ZeroPointName(weight), [PackedWeights.WordsPerRow(rows, quantization.Bits), groups], ScalarType.Int32) },
+        ];
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Tensor> Pack(CodedMatrix codes, WeightQuantization quantization, ScalarType storedType)
+    {
+        var packed = new List<Tensor>
+        {
+            PackedWeights.Pack(codes.Codes.to(int8), quantization.Bits), // (out, in b / 32)
+            codes.Scales.to(storedType),                                 // (out, groups)
+            tensor(codes.Codes.shape, dtype: int64),                     // (2)
+        };
+        if (codes.ZeroPoints is { } zeroPoints)
+            packed.Add(PackedWeights.Pack(zeroPoints.to(int8).transpose(0, 1).contiguous(), quantization.Bits).transpose(0, 1)); // (out b / 32, groups)
+        return packed;
+    }
+
+    /// <inheritdoc/>
+    public Tensor Unpack(string weight, Func<string, Tensor> read, WeightQuantization quantization)
+    {
+        var stored = read(ShapeName(weight)).to(int64).data<long>().ToArray();
+        var packed = read(PackedName(weight));
+        if (stored[0] != packed.shape[0] || PackedWeights.WordsPerRow(stored[1], quantization.Bits) != packed.shape[1])
+            throw new InvalidModelException(
+                $"tensor '{ShapeName(weight)}' says [{stored[0]}, {stored[1]}], which does not fit the packed words [{packed.shape[0]}, {packed.shape[1]}].");
+        var zeroPoint = quantization.Symmetric
+            ? null
+            : PackedWeights.Unpack(read(ZeroPointName(weight)).transpose(0, 1), stored[0], quantization.Bits).transpose(0, 1);
+        return PackedWeights.Dequantize(PackedWeights.Unpack(packed, stored[1], quantization.Bits), read(ScaleName(weight)), zeroPoint, quantization.GroupSize);
+    }
+
+    private static string PackedName(string weight) => weight + "_packed";
+
+    private static string ScaleName(string weight) => weight + "_scale";
+
+    private static string ShapeName(string weight) => weight + "_shape";
+
+    private static string ZeroPointName(string weight) => weight + "_zero_point";
+
+    private static string? Text(JsonObject entry, string key) => entry[key] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}

@@ -1,0 +1,21 @@
+namespace Espalier.Stages;
+
+/// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
+public interface INumericsClass
+{
+    /// <summary>The class; asking may load the tensor library.</summary>
+    string Value { get; }
+}
+
+/// <summary>What the worker must know of the library that stages compute with. Services that have none register none.</summary>
+public interface IStageEngine
+{
+    /// <summary>Makes the choices that the library reads once, when it is loaded; at no cost, and any number of times.</summary>
+    void Prepare();
+
+    /// <summary>Gives memory that a finished step left unused back to the operating system.</summary>
+    void ReleaseFreeMemory();
+
+    /// <summary>Whether the exception says that a model or a tokenizer handed to the stage cannot be used.</summary>
+    bool IsInputError(Exception error);
+}

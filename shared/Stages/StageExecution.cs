@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Espalier.Artifacts;
+using Espalier.Contracts;
+using Espalier.Stages.Worker;
+
+namespace Espalier.Stages;
+
+/// <summary>One run of a stage in this process, whoever asks for it: a worker, the command line, a verification.</summary>
+public sealed class StageExecution
+{
+    /// <summary>The stage.</summary>
+    public required IStage Stage { get; init; }
+
+    /// <summary>Which step of which run.</summary>
+    public required StepAddress Step { get; init; }
+
+    /// <summary>Options: valid against the schema, units resolved, defaults filled in.</summary>
+    public required JsonElement Options { get; init; }
+
+    /// <summary>Artifacts handed to the step.</summary>
+    public required IReadOnlyList<StepInput> Inputs { get; init; }
+
+    /// <summary>Where artifacts are read and published.</summary>
+    public required ArtifactStore Artifacts { get; init; }
+
+    /// <summary>Where progress and metrics go.</summary>
+    public required IStageProgress Progress { get; init; }
+
+    /// <summary>Folder for derived data; created when it is missing.</summary>
+    public required string CacheFolder { get; init; }
+
+    /// <summary>Where the position is kept; null for the store, under the step key.</summary>
+    public IStageCursor? Cursor { get; init; }
+
+    /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
+    /// <value>cpu</value>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>As <see cref="StageContext.MemoryDivisor"/>.</summary>
+    /// <value>1</value>
+    public int MemoryDivisor { get; init; } = 1;
+
+    /// <summary>The library that the stage computes with, or null.</summary>
+    public IStageEngine? Engine { get; init; }
+
+    /// <summary>Runs the stage on a thread of its own: stages compute for long stretches without awaiting, and the caller's loop must go on.</summary>
+    /// <exception cref="UserInputException">The input is wrong.</exception>
+    public async Task<StageResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var context = new StageContext
+        {
+            Step = Step,
+            Options = Options,
+            Inputs = Inputs,
+            Artifacts = Artifacts,
+            Cursor = Cursor ?? new BlobCursor(Artifacts.Blobs, Step.Key),
+            Progress = Progress,
+            Cache = Directory.CreateDirectory(CacheFolder),
+            Device = Device,
+            MemoryDivisor = MemoryDivisor,
+        };
+        Engine?.Prepare();
+        try
+        {
+            return await Task.Run(() => Stage.RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (Engine?.IsInputError(e) == true)
+        {
+            throw new UserInputException(e.Message, e);
+        }
+        finally
+        {
+            Engine?.ReleaseFreeMemory();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Tokenizers;
+using Espalier.Modeling.Runtime;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Espalier.Surgery;
+
+/// <summary>TorchSharp as the worker sees it; the first question loads the library.</summary>
+public sealed class TorchEngine : INumericsClass, IStageEngine
+{
+    /// <inheritdoc/>
+    public string Value => TorchRuntime.NumericsClass;
+
+    /// <inheritdoc/>
+    public void Prepare() => TorchRuntime.Prepare();
+
+    /// <inheritdoc/>
+    public void ReleaseFreeMemory() => TorchRuntime.ReleaseFreeMemory();
+
+    /// <inheritdoc/>
+    public bool IsInputError(Exception error) => error is InvalidModelException or InvalidTokenizerException;
+}
+
+/// <summary>Registers the engine of the tensor stages.</summary>
+public static class TorchEngineServiceCollectionExtensions
+{
+    /// <summary>Adds the engine unless the host has one.</summary>
+    public static IServiceCollection AddTorchEngine(this IServiceCollection services)
+    {
+        services.TryAddSingleton<INumericsClass, TorchEngine>();
+        services.TryAddSingleton<IStageEngine, TorchEngine>();
+        return services;
+    }
+}

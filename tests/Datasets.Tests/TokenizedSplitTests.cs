@@ -1,0 +1,141 @@
+using Espalier.Tokenizers;
+using Espalier.Datasets;
+using Espalier.Datasets.Tokens;
+
+namespace Espalier.Datasets.Tests;
+
+public sealed class TokenizedSplitTests : IDisposable
+{
+    private readonly DataWorkspace _workspace = new();
+    private readonly ByteTokenizer _bytes = new();
+
+    public void Dispose() => _workspace.Dispose();
+
+    [Fact]
+    public async Task OpenAsync_EveryDocument_IsFollowedByTheEndToken()
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        using var split = await OpenAsync(dataset);
+
+        foreach (var domain in split.Domains)
+        {
+            var index = 0;
+            await foreach (var document in dataset.ReadAsync(DatasetSplits.HeldOut, domain.Name, CancellationToken.None))
+            {
+                var place = domain.Documents[index++];
+                var ids = new int[place.Tokens];
+                domain.Read(place.Start, ids);
+                ids.ShouldBe([.. _bytes.Encode(document.Text), _bytes.EndTokenId]);
+                place.SizeBytes.ShouldBe(document.SizeBytes());
+            }
+            index.ShouldBe(domain.Documents.Count);
+        }
+        split.Tokens.ShouldBe(split.SizeBytes + split.Domains.Sum(d => d.Documents.Count));
+    }
+
+    [Fact]
+    public async Task OpenAsync_SecondTime_ReadsTheCache()
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        (await OpenAsync(dataset)).Dispose();
+        var written = CacheFiles().Select(File.GetLastWriteTimeUtc).ToList();
+
+        (await OpenAsync(dataset)).Dispose();
+
+        CacheFiles().Select(File.GetLastWriteTimeUtc).ShouldBe(written);
+        CacheFiles().Length.ShouldBe(3);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(130)]
+    [InlineData(-1)]
+    public async Task OpenAsync_DamagedCache_IsMadeAgain(int position)
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        (await OpenAsync(dataset)).Dispose();
+        var file = CacheFiles()[0];
+        var good = File.ReadAllBytes(file);
+        var bad = (byte[])good.Clone();
+        bad[position < 0 ? ^1 : position] ^= 0x40;
+        File.WriteAllBytes(file, bad);
+
+        (await OpenAsync(dataset)).Dispose();
+
+        File.ReadAllBytes(file).ShouldBe(good);
+    }
+
+    [Fact]
+    public async Task OpenAsync_TruncatedCache_IsMadeAgain()
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        (await OpenAsync(dataset)).Dispose();
+        var good = File.ReadAllBytes(CacheFiles()[0]);
+        File.WriteAllBytes(CacheFiles()[0], good[..50]);
+
+        (await OpenAsync(dataset)).Dispose();
+
+        File.ReadAllBytes(CacheFiles()[0]).ShouldBe(good);
+    }
+
+    [Fact]
+    public async Task OpenAsync_LargeVocabulary_KeepsIdsAboveSixteenBits()
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        using var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, new ShiftedBytes(), _workspace.Cache, null, CancellationToken.None);
+        var ids = new int[100];
+
+        split.Domains[0].Read(0, ids);
+
+        ids.ShouldAllBe(id => id >= 100_000);
+    }
+
+    [Fact]
+    public async Task Windows_WholeStream_HasEveryTokenAsTargetOnce()
+    {
+        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
+        var domain = split.Domains[1];
+        var stream = new int[domain.Tokens];
+        domain.Read(0, stream);
+
+        var windows = domain.Windows(100).ToList();
+
+        windows.SelectMany(w => w.Tokens.Skip(1).Take(w.Targets)).ShouldBe(stream);
+        windows[0].Tokens[0].ShouldBe(_bytes.EndTokenId);
+        windows.SelectMany(w => w.Documents).CountBy(d => d).OrderBy(d => d.Key).Select(d => d.Value).ShouldBe(domain.Documents.Select(d => d.Tokens));
+        windows.Skip(1).ShouldAllBe(w => w.Tokens[0] == stream[w.Start - 1]);
+    }
+
+    [Fact]
+    public async Task Windows_Limited_AreSpreadOverTheStream()
+    {
+        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
+        var domain = split.Domains[0];
+
+        var windows = domain.Windows(100, maxTargets: 1000).ToList();
+
+        windows.Count.ShouldBe(10);
+        windows.Select(w => w.Start).ShouldBeUnique();
+        windows[^1].Start.ShouldBeGreaterThan(domain.Tokens / 2);
+    }
+
+    private Task<TokenizedSplit> OpenAsync(TextDataset dataset) =>
+        TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, _bytes, _workspace.Cache, _workspace.Progress.Report, CancellationToken.None);
+
+    private string[] CacheFiles() => [.. Directory.GetFiles(_workspace.Cache.FullName, "*", SearchOption.AllDirectories).Order()];
+
+    private sealed class ShiftedBytes : ITokenizer
+    {
+        public int VocabularySize => 100_257;
+
+        public int EndTokenId => 100_256;
+
+        public IReadOnlyDictionary<string, byte[]> Files => new Dictionary<string, byte[]>();
+
+        public string Digest => "shifted";
+
+        public int[] Encode(string text) => [.. System.Text.Encoding.UTF8.GetBytes(text).Select(b => 100_000 + b)];
+
+        public string Decode(ReadOnlySpan<int> ids) => throw new NotSupportedException();
+    }
+}
