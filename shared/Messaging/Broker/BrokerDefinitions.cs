@@ -74,7 +74,8 @@ public static class BrokerDefinitions
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
         var work = $"work-{kinds}-(cpu|cuda)|estimates-{kinds}";
         var own = $"{account.Name}_bus_.*";
-        // Workers answer the orchestrator's requests for estimates, on the queue that it names.
+        // Workers answer the orchestrator's requests for estimates, on the exchange that it names. MassTransit declares that
+        // exchange before it sends, so that writing alone is not enough: no answer arrives without 'configure'.
         var sends = $"({work})(_error|_skipped)?|{EndpointNames.Orchestrator}|{Events}|{Faults}|{own}|{ServiceAccounts.Orchestrator}_bus_.*";
         var reads = $"{work}|{Faults}|{own}";
         if (account.Name == EndpointNames.Registry)
