@@ -7,7 +7,6 @@ import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loading } from '../parts/states';
 import { YamlEditor } from '../parts/yaml-editor';
 import { navigate } from '../router';
-import { Costs } from './submit-costs';
 import { example } from './submit-example';
 
 const draftKey = 'espalier-draft';
@@ -152,7 +151,6 @@ function Plan({ check, error, parameters, onParameters }: { check?: PipelineChec
           </ul>
         )}
       </Card>
-      <Costs plan={last} isStale={!check.plan} />
       {Object.keys(last.parameters).length > 0 && (
         <Card title="Parameters" aside={Object.keys(parameters).length > 0 && <button className="quiet" onClick={() => onParameters({})}>as in the file</button>}>
           <div className="parameters">
