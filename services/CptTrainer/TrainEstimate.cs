@@ -22,9 +22,12 @@ internal sealed class TrainEstimate : IStageEstimate
         var options = step.Read<TrainOptions>();
         var plan = TrainPlan.Of(options);
         var source = step.FindModel();
-        var start = source?.Config ?? (options.Model ?? throw new UserInputException($"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from.")).ToConfig(options.Model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
+        var model = options.Model ?? (source is not null ? null : throw new UserInputException(
+            $"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from."));
+        var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
         if (options.Length > start.MaxPositions)
-            throw new UserInputException($"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
+            throw new UserInputException(
+                $"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
         var config = start with
         {
             Quantization = null,
@@ -32,13 +35,14 @@ internal sealed class TrainEstimate : IStageEstimate
             ExpertsPerToken = start.TargetExpertsPerToken ?? start.ExpertsPerToken,
             TargetExpertsPerToken = null,
         };
-        var model = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
+        var trained = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
         var casts = options.Precision == Precision.Bf16 ? 2 : 0;
         return new StepEstimate
         {
-            Model = model,
-            NewBytes = model.SizeBytes + model.ManifestBytes + StateBytes * config.TotalParameters,
-            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
+            Model = trained,
+            NewBytes = trained.SizeBytes + trained.ManifestBytes + StateBytes * config.TotalParameters,
+            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
+                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
     }

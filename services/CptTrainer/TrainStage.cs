@@ -44,7 +44,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
         if (options.Precision == Precision.Bf16 && context.Device == "cpu" && !Avx512BW.IsSupported)
-            context.Progress.Log("This processor has no bfloat16 arithmetic: 'precision: bf16' is emulated here, and many times slower than fp32. Use 'precision: fp32', or a device that has it.");
+            context.Progress.Log("This processor has no bfloat16 arithmetic: 'precision: bf16' is emulated here, and many times slower than fp32. "
+                + "Use 'precision: fp32', or a device that has it.");
 
         var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
         return await PublishAsync(context, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
@@ -82,7 +83,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             context.Progress.Metric("loss", outcome.Loss);
             context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
-            var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
+            var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery
+                || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
             if (isDue && step + 1 < plan.Steps)
             {
                 await cursor.SaveAsync(step + 1, record, cancellationToken).ConfigureAwait(false);
@@ -101,7 +103,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         catch (TrainingDivergedException e)
         {
             throw new UserInputException(
-                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}). Lower learning-rate, lengthen warmup or set gradient-clip.", e);
+                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}). "
+                + "Lower learning-rate, lengthen warmup or set gradient-clip.", e);
         }
     }
 
@@ -128,15 +131,18 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
             ["operations"] = record.Operations,
-            ["max-violation"] = record.Load[^1].Layers.Where(counts => counts.Count > 0).Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
+            ["max-violation"] = record.Load[^1].Layers.Where(counts => counts.Count > 0)
+                .Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
         };
         return new StageResult
         {
             Outputs = new Dictionary<string, ManifestRef>
             {
                 [OutputNames.Model] = model,
-                [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
-                [OutputNames.Report] = await TrainReport.SaveAsync(context, decoder.Config, record, start.Data.Epochs(plan.Steps), metrics, lineage, cancellationToken).ConfigureAwait(false),
+                [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
+                    context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
+                [OutputNames.Report] = await TrainReport.SaveAsync(
+                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), metrics, lineage, cancellationToken).ConfigureAwait(false),
             },
             Metrics = metrics,
         };
@@ -145,5 +151,6 @@ public sealed class TrainStage(TimeProvider time) : IStage
     private static ManifestRef FindTrainerState(StageContext context) =>
         context.Inputs.Where(i => i.Output == OutputNames.TrainerState).ToList() is [var only]
             ? only.Artifact
-            : throw new UserInputException($"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
+            : throw new UserInputException(
+                $"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
 }

@@ -6,6 +6,12 @@ internal static partial class OrchestratorLog
     [LoggerMessage(1, LogLevel.Error, "{Loop} failed and goes on")]
     public static partial void LoopFailed(ILogger logger, string loop, Exception error);
 
+    [LoggerMessage(7, LogLevel.Error, "Step {Step} of run {RunId} cannot be swept and is passed over")]
+    public static partial void StepNotSwept(ILogger logger, string runId, string step, Exception error);
+
+    [LoggerMessage(8, LogLevel.Error, "Step {Step} of run {RunId} cannot be prepared; it is tried again, and the others go on")]
+    public static partial void StepNotPrepared(ILogger logger, string runId, string step, Exception error);
+
     [LoggerMessage(2, LogLevel.Information, "Run {RunId} '{Name}' accepted with {Steps} steps")]
     public static partial void RunAccepted(ILogger logger, Guid runId, string name, int steps);
 

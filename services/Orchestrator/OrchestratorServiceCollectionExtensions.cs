@@ -1,5 +1,7 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Database;
+using Espalier.FaultInjection;
 using Espalier.Messaging;
 using Espalier.Orchestrator.Consumers;
 using Espalier.Orchestrator.Database;
@@ -23,17 +25,33 @@ public static class OrchestratorServiceCollectionExtensions
         options.Validate();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(options);
-        services.AddSingleton<LedgerDatabase>(provider => options.Provider == LedgerProvider.PostgreSql
-            ? new PostgresLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>())
-            : new SqliteLedgerDatabase(options.Connection, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => LedgerDatabase.Open(options, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
-        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<Outbox>();
+        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>();
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>()));
-        services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
+        services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
+        services.AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();
-        services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>().AddHostedService<OutboxDispatcher>();
+        services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
+        services.AddSingleton<BusPublisher>().AddSingleton<IHostedService>(CreateDispatcher); // a process may host another service's dispatcher, too
         return services;
     }
+
+    private static OutboxDispatcher CreateDispatcher(IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        var outbox = new Outbox(services.GetRequiredService<LedgerDatabase>(), LedgerMessages.Outbox, time) { Reached = ReachFaults };
+        return new OutboxDispatcher(
+            outbox, services.GetRequiredService<BusPublisher>(), services.GetRequiredService<Wakeups>().Outbox,
+            services.GetRequiredService<OrchestratorOptions>().SweepInterval, time, services.GetRequiredService<ILogger<OutboxDispatcher>>());
+    }
+
+    private static void ReachFaults(OutboxMoment moment) => Faults.Reach(moment switch
+    {
+        OutboxMoment.Claimed => FaultPoints.OutboxTaken,
+        OutboxMoment.Sent => FaultPoints.OutboxSent,
+        _ => FaultPoints.OutboxRemoved,
+    });
 
     /// <summary>Adds the orchestrator's consumers to the process's bus.</summary>
     public static void AddOrchestratorConsumers(this IBusRegistrationConfigurator bus)
@@ -43,7 +61,7 @@ public static class OrchestratorServiceCollectionExtensions
         bus.AddConsumer<WorkerEventsConsumer, WorkerEventsDefinition>();
     }
 
-    /// <summary>Adds request clients for people's requests: <see cref="SubmitRun"/>, <see cref="CancelRun"/>, <see cref="ResumeRun"/>.</summary>
+    /// <summary>Adds clients of the requests that start and stop runs: <see cref="SubmitRun"/>, <see cref="CancelRun"/>, <see cref="ResumeRun"/>.</summary>
     public static void AddRunRequestClients(this IBusRegistrationConfigurator bus)
     {
         var orchestrator = EndpointNames.AddressOf(EndpointNames.Orchestrator);

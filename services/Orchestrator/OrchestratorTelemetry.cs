@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Espalier.Orchestrator;
 
-/// <summary>Spans and metrics of the orchestrator. Nothing is collected unless somebody listens.</summary>
+/// <summary>Spans and metrics of the orchestrator. Nothing is collected without a listener.</summary>
 internal static class OrchestratorTelemetry
 {
     /// <summary>Name of the span source and of the meter.</summary>
@@ -15,9 +15,10 @@ internal static class OrchestratorTelemetry
     private static readonly Meter Meter = new(Name);
 
     private static readonly Counter<long> Attempts = Meter.CreateCounter<long>("espalier.step.attempts", "{attempt}", "Attempts that ended, by outcome.");
-    private static readonly Counter<long> LeaseLosses = Meter.CreateCounter<long>("espalier.lease.losses", "{lease}", "Leases that nobody renewed.");
+    private static readonly Counter<long> LeaseLosses = Meter.CreateCounter<long>("espalier.lease.losses", "{lease}", "Leases that were not renewed in time.");
     private static readonly Counter<long> Bytes = Meter.CreateCounter<long>("espalier.step.output", "By", "Logical bytes of what steps made.");
-    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("espalier.step.duration", "s", "Wall time of attempts that gave a result.");
+    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("espalier.step.duration", "s",
+        "Wall time of attempts that gave a result.");
 
     /// <summary>Registers a gauge whose values are read when metrics are collected.</summary>
     public static void Observe(string name, string unit, string description, Func<IEnumerable<Measurement<long>>> read) =>

@@ -1,3 +1,4 @@
+using Espalier.Database;
 using Espalier.Messaging;
 using Espalier.Registry.Events;
 using Espalier.Registry.Gates;
@@ -45,8 +46,16 @@ public static class RegistryServiceCollectionExtensions
     /// <summary>Adds what tells others about events: the bus, which must be registered, and webhooks.</summary>
     public static IServiceCollection AddRegistryEvents(this IServiceCollection services)
     {
-        services.AddSingleton<EventDispatcher>().AddSingleton<WebhookSender>();
-        return services.AddHostedService(p => p.GetRequiredService<EventDispatcher>()).AddHostedService(p => p.GetRequiredService<WebhookSender>());
+        services.AddSingleton<EventPublisher>().AddSingleton<IHostedService>(CreateDispatcher); // a process may host another service's dispatcher, too
+        return services.AddSingleton<WebhookSender>().AddHostedService(p => p.GetRequiredService<WebhookSender>());
+    }
+
+    private static OutboxDispatcher CreateDispatcher(IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        return new OutboxDispatcher(
+            new Outbox(services.GetRequiredService<RegistryDatabase>(), RegistryEvents.Outbox, time), services.GetRequiredService<EventPublisher>(),
+            new Wakeup(), TimeSpan.FromMilliseconds(500), time, services.GetRequiredService<ILogger<OutboxDispatcher>>());
     }
 
     private sealed class RegistryMigration(RegistryDatabase database) : IHostedService

@@ -38,7 +38,8 @@ public static unsafe class FusedKernels
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_head_losses")] public static extern void HeadLosses(EndArguments* ends);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_sum_of_squares")] public static extern double SumOfSquares(long threads, float* values, long count);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_adamw")] public static extern void AdamW(AdamWArguments* arguments);
-    [DllImport(KernelLibrary.Name, EntryPoint = "ek_product")] public static extern void Product(long threads, float* x, long rows, long depth, float* weights, long columns, float* result);
+    [DllImport(KernelLibrary.Name, EntryPoint = "ek_product")]
+    public static extern void Product(long threads, float* x, long rows, long depth, float* weights, long columns, float* result);
 #pragma warning restore CS1591
 
     [DllImport(KernelLibrary.Name)] private static extern IntPtr ek_allocate(long bytes);

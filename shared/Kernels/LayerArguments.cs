@@ -24,7 +24,8 @@ public unsafe struct LayerArguments
     public long* Members, Sizes;
     public float* Cosine, Sine;
 
-    public float* InputNormGradient, QueryGradient, KeyGradient, ValueGradient, QueryNormGradient, KeyNormGradient, OutputGradient, PostNormGradient, RouterGradient, RouterBiasGradient, GateUpGradient, DownGradient;
+    public float* InputNormGradient, QueryGradient, KeyGradient, ValueGradient, QueryNormGradient, KeyNormGradient, OutputGradient;
+    public float* PostNormGradient, RouterGradient, RouterBiasGradient, GateUpGradient, DownGradient;
     public float* QueryBiasGradient, KeyBiasGradient, ValueBiasGradient, MlpGateGradient, MlpUpGradient, MlpDownGradient, MlpScaleGradient;
 
     public float* Input, Projected, Context, LogSumExp, Middle, Logits, Gates;

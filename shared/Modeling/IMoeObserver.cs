@@ -25,8 +25,8 @@ public interface IMoeObserver
     void OnMlp(MlpTrace trace) { }
 
     /// <summary>
-    /// After the MoE block, shared expert included. <paramref name="residual"/> (T, H) is the stream before the block, <paramref
-    /// name="output"/> (T, H) what is added to it.
+    /// After the MoE block, shared expert included. <paramref name="residual"/> (T, H) is the stream before the block,
+    /// <paramref name="output"/> (T, H) what is added to it.
     /// </summary>
     void OnBlock(int layer, Tensor residual, Tensor output) { }
 }

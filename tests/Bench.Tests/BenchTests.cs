@@ -52,6 +52,19 @@ public class BenchTests
         cost.Ratio.ShouldBe(1.5, 1e-6);
     }
 
+    [Fact]
+    public void Markdown_OfAResult_HasOneRowForItAndNamesThePeer()
+    {
+        var peaks = new MachinePeaks(200, 190, 200, 2, MemoryGigabytes: 20) { NumericsClass = "test" };
+        var result = Result("small", seconds: 0.5) with { Ratio = 1.5, Peer = "libtorch-2.10.0", PeerTokensPerSecond = 2731, PeerMode = "fp32" };
+
+        var lines = BenchMarkdown.Of(peaks, [result], growth: null, load: null).Split('\n');
+
+        var row = lines.Single(l => l.StartsWith("| small", StringComparison.Ordinal));
+        row.ShouldContain("| libtorch-2.10.0 | 2,731 fp32 |");
+        row.Count(c => c == '|').ShouldBe(lines.Single(l => l.StartsWith("|---", StringComparison.Ordinal)).Count(c => c == '|'));
+    }
+
     private static long Parameters(string shape) => BenchShape.All.Single(s => s.Name == shape).Config.TotalParameters;
 
     private static SpeedResult Result(string shape, double seconds) => new()

@@ -7,7 +7,8 @@ namespace Espalier.Bench.Tests;
 /// <summary>The peer is a fair one: it computes the same model.</summary>
 public sealed class EagerDecoderTests
 {
-    private static readonly BenchShape Small = new("test", Layers: 2, Hidden: 32, Heads: 2, Experts: 4, TopK: 2, ExpertSize: 16, Vocabulary: 64, Batch: 2, Length: 8);
+    private static readonly BenchShape Small = new(
+        "test", Layers: 2, Hidden: 32, Heads: 2, Experts: 4, TopK: 2, ExpertSize: 16, Vocabulary: 64, Batch: 2, Length: 8);
 
     [Fact]
     public void Forward_OurWeights_GivesOurLogits()

@@ -95,7 +95,8 @@ public sealed class TrainStageTests : IDisposable
         var before = Tensor.TotalCount;
         var during = new List<long>();
 
-        await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), null, new RecordedProgress { AfterStep = _ => during.Add(Tensor.TotalCount) }));
+        var progress = new RecordedProgress { AfterStep = _ => during.Add(Tensor.TotalCount) };
+        await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), null, progress));
 
         Tensor.TotalCount.ShouldBe(before);
         during.Skip(1).Distinct().Count().ShouldBe(1);
@@ -133,7 +134,8 @@ public sealed class TrainStageTests : IDisposable
         whole.Metrics["operations"].ShouldBe(6 * (await _bench.ReportAsync(whole))["active-parameters"]!.GetValue<double>() * 1280);
         (half.Metrics["operations"] + rest.Metrics["operations"]).ShouldBe(whole.Metrics["operations"]);
 
-        async Task<IEnumerable<Digest>> WeightsAsync(StageResult result) => (await _bench.Store.ReadAsync(result.Outputs["model"].Root, default)).Tensors.Select(t => t.Blob);
+        async Task<IEnumerable<Digest>> WeightsAsync(StageResult result) =>
+            (await _bench.Store.ReadAsync(result.Outputs["model"].Root, default)).Tensors.Select(t => t.Blob);
     }
 
     [Fact]
@@ -141,7 +143,8 @@ public sealed class TrainStageTests : IDisposable
     {
         var data = await _bench.AddRepetitiveDatasetAsync();
         var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
-        var steps = (await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["trainer-state"], default)).Manifest.Properties!["optimizer-steps"]!.GetValue<long>();
+        var saved = await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["trainer-state"], default);
+        var steps = saved.Manifest.Properties!["optimizer-steps"]!.GetValue<long>();
         var young = await WithStepsAsync(first.Outputs["trainer-state"], [steps, steps, 0, 0]);
 
         var second = await ContinueAsync(young);
@@ -181,9 +184,11 @@ public sealed class TrainStageTests : IDisposable
         var first = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
 
         var second = await TrainingBench.RunAsync(_bench.Context(
-            data, TrainingBench.Options($$"""{"only":"{{part}}","tokens":640,"balance":"none"}""", model: null), null, null, new StepInput("base", "model", first.Outputs["model"])));
+            data, TrainingBench.Options($$"""{"only":"{{part}}","tokens":640,"balance":"none"}""", model: null), null, null,
+            new StepInput("base", "model", first.Outputs["model"])));
 
-        var (before, after) = (await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["model"], default), await CheckpointReader.OpenAsync(_bench.Store, second.Outputs["model"], default));
+        var before = await CheckpointReader.OpenAsync(_bench.Store, first.Outputs["model"], default);
+        var after = await CheckpointReader.OpenAsync(_bench.Store, second.Outputs["model"], default);
         foreach (var name in after.Names.Where(name => !name.EndsWith("e_score_correction_bias", StringComparison.Ordinal)))
             after.ReadAll(name).SequenceEqual(before.ReadAll(name)).ShouldBe(!name.Contains(trained, StringComparison.Ordinal), name);
     }
@@ -209,7 +214,8 @@ public sealed class TrainStageTests : IDisposable
         foreach (var tensor in reader.Manifest.Tensors)
             writer.AddExisting(tensor);
         for (var layer = 0; layer < 2; layer++)
-            await writer.AddTensorAsync(TrainerStateNames.ExpertSteps(layer), "I64", [steps.Length], steps.SelectMany(BitConverter.GetBytes).ToArray(), default);
+            await writer.AddTensorAsync(TrainerStateNames.ExpertSteps(layer), "I64", [steps.Length],
+                steps.SelectMany(BitConverter.GetBytes).ToArray(), default);
         writer.SetProperties(reader.Manifest.Properties!);
         return await writer.CommitAsync(default);
     }
@@ -257,7 +263,8 @@ public sealed class TrainStageTests : IDisposable
         Replicas(load[^1]!).ShouldBeGreaterThan(0);
         result.Metrics["sibling-distance"].ShouldBeGreaterThan(0);
 
-        static long Replicas(System.Text.Json.Nodes.JsonNode snapshot) => snapshot["layers"]!.AsArray().Sum(layer => layer!.AsArray().Skip(4).Sum(count => count!.GetValue<long>()));
+        static long Replicas(System.Text.Json.Nodes.JsonNode snapshot) =>
+            snapshot["layers"]!.AsArray().Sum(layer => layer!.AsArray().Skip(4).Sum(count => count!.GetValue<long>()));
     }
 
     [Fact]

@@ -18,7 +18,8 @@ public sealed class TrainingBench : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-train-");
 
-    public TrainingBench() => Store = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, ReservedBytes = 0 }));
+    public TrainingBench() => Store = new ArtifactStore(new FileBlobStore(
+        Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false, ReservedBytes = 0 }));
 
     public ArtifactStore Store { get; }
 
@@ -26,7 +27,8 @@ public sealed class TrainingBench : IDisposable
 
     public static JsonObject Options(string more = "{}", string? model = TinyModel)
     {
-        var options = JsonNode.Parse("""{"data":"file:text","tokens":1024,"length":16,"batch":4,"learning-rate":0.01,"seed":3,"checkpoint-every":"01:00:00"}""")!.AsObject();
+        var options = JsonNode.Parse(
+            """{"data":"file:text","tokens":1024,"length":16,"batch":4,"learning-rate":0.01,"seed":3,"checkpoint-every":"01:00:00"}""")!.AsObject();
         if (model is not null)
             options["model"] = JsonNode.Parse(model);
         foreach (var (key, value) in JsonNode.Parse(more)!.AsObject())
@@ -64,7 +66,8 @@ public sealed class TrainingBench : IDisposable
     /// <summary>For contexts made from now on.</summary>
     public int MemoryDivisor { get; set; } = 1;
 
-    public StageContext Context(ManifestRef data, JsonObject options, IStageCursor? cursor = null, IStageProgress? progress = null, params StepInput[] inputs) => new()
+    public StageContext Context(
+        ManifestRef data, JsonObject options, IStageCursor? cursor = null, IStageProgress? progress = null, params StepInput[] inputs) => new()
     {
         Step = new StepAddress(Guid.Empty, "base", Digest.Of("step"u8)),
         Options = JsonSerializer.SerializeToElement(JsonSerializer.Deserialize<TrainOptions>(options, WireJson.Options), WireJson.Options),

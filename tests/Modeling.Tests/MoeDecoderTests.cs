@@ -8,7 +8,8 @@ public sealed class MoeDecoderTests
 {
     private static readonly IReadOnlyList<IReadOnlyList<int>> Pairs = [[0, 1, 0, 1, 2, 2], [0, 1, 2, 0, 0, 1]];
 
-    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "clipped", "tied", "grouped-query", "wide-heads", "biased", "siblings", "all-experts"];
+    public static TheoryData<string> Variants =>
+        ["plain", "normalized", "sigmoid", "clipped", "tied", "grouped-query", "wide-heads", "biased", "siblings", "all-experts"];
 
     [Theory]
     [MemberData(nameof(Variants))]
@@ -246,7 +247,8 @@ public sealed class MoeDecoderTests
             for (var expert = config.Experts; expert < copies * config.Experts; expert++)
             {
                 foreach (var projection in (string[])["gate", "up", "down"])
-                    weights.Replace(TensorNames.Expert(layer, expert, projection), weights.Read(TensorNames.Expert(layer, expert % config.Experts, projection)));
+                    weights.Replace(
+                        TensorNames.Expert(layer, expert, projection), weights.Read(TensorNames.Expert(layer, expert % config.Experts, projection)));
             }
             weights.Replace(TensorNames.Router(layer), weights.Read(TensorNames.Router(layer)).repeat(copies, 1));
         }

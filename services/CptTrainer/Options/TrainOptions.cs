@@ -61,7 +61,8 @@ public sealed record TrainOptions
 
     /// <summary>Tokens of the data's order that earlier steps have read, rounded up to whole optimizer steps.</summary>
     /// <value>0</value>
-    [Option("Tokens of this seed's order of the data to pass over, because an earlier step of the same seed, length and batch has read them.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    [Option("Tokens of this seed's order of the data to pass over, because an earlier step of the same seed, length and batch has read them.",
+        Kind = OptionKind.Count, Min = 0, Max = 1e15)]
     public long Skip { get; init; }
 
     /// <summary>Tokens per sequence.</summary>
@@ -161,12 +162,14 @@ public sealed record TrainOptions
 
     /// <summary>Tokens over which frozen-out replicas are let in.</summary>
     /// <value>a tenth of the run</value>
-    [Option("Tokens over which the router bias of frozen-out replicas rises to that of their source; left out: a tenth of the run.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    [Option("Tokens over which the router bias of frozen-out replicas rises to that of their source; left out: a tenth of the run.",
+        Kind = OptionKind.Count, Min = 0, Max = 1e15)]
     public long? ReplicaRamp { get; init; }
 
     /// <summary>Tokens over which a model that was grown wide returns to its experts per token.</summary>
     /// <value>half of the run</value>
-    [Option("Tokens over which a model grown with more experts per token returns to its number; left out: half of the run.", Kind = OptionKind.Count, Min = 0, Max = 1e15)]
+    [Option("Tokens over which a model grown with more experts per token returns to its number; left out: half of the run.",
+        Kind = OptionKind.Count, Min = 0, Max = 1e15)]
     public long? ExpertsPerTokenRamp { get; init; }
 
     /// <summary>When siblings compete freely.</summary>

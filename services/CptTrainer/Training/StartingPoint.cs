@@ -40,7 +40,8 @@ public sealed class StartingPoint : IDisposable
         var dataset = await TextDataset.OpenAsync(context.Artifacts, context.Dataset(), cancellationToken).ConfigureAwait(false);
         var source = context.FindModel();
         if (source is null && options.Model is null)
-            throw new UserInputException($"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
+            throw new UserInputException(
+                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
         if (source is not null && options.Model is not null)
             throw new UserInputException($"Step '{context.Step.Name}' has both 'model', the shape of a new one, and a model to continue from: leave one out.");
 
@@ -48,12 +49,15 @@ public sealed class StartingPoint : IDisposable
             ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
             : await FromCheckpointAsync(context, source, cancellationToken).ConfigureAwait(false);
         if (options.Length > config.MaxPositions)
-            throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
+            throw new UserInputException(
+                $"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
         {
-            var decoder = reader is null ? MoeDecoder.Create(config, options.Seed, device) : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", float32, device);
+            var decoder = reader is null
+                ? MoeDecoder.Create(config, options.Seed, device)
+                : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", float32, device);
             decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
             return new StartingPoint(decoder, source, SideFilesOf(reader, tokenizer), data);
         }
@@ -77,14 +81,16 @@ public sealed class StartingPoint : IDisposable
         ITokenizer tokenizer;
         if (model.TrainedVocabulary() is { } size)
         {
-            tokenizer = await LearntVocabulary.OpenAsync(dataset, size, VocabularyBytes, context.Cache, context.Progress.Log, cancellationToken).ConfigureAwait(false);
+            tokenizer = await LearntVocabulary.OpenAsync(
+                dataset, size, VocabularyBytes, context.Cache, context.Progress.Log, cancellationToken).ConfigureAwait(false);
         }
         else
             tokenizer = new ByteTokenizer();
         return (model.ToConfig(tokenizer), null, tokenizer);
     }
 
-    private static async Task<(ModelConfig, CheckpointReader?, ITokenizer)> FromCheckpointAsync(StageContext context, ManifestRef source, CancellationToken cancellationToken)
+    private static async Task<(ModelConfig, CheckpointReader?, ITokenizer)> FromCheckpointAsync(
+        StageContext context, ManifestRef source, CancellationToken cancellationToken)
     {
         var name = $"model {source.Root.Short}";
         var reader = await CheckpointReader.OpenAsync(context.Artifacts, source, cancellationToken).ConfigureAwait(false);

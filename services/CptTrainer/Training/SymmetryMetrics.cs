@@ -46,7 +46,8 @@ public static class SymmetryMetrics
     {
         for (var layer = 0; layer < groups.Count; layer++)
         {
-            foreach (var group in groups[layer].Select((group, expert) => (group, expert)).GroupBy(pair => pair.group, pair => pair.expert).Where(g => g.Count() > 1))
+            var replicas = groups[layer].Select((group, expert) => (group, expert)).GroupBy(pair => pair.group, pair => pair.expert);
+            foreach (var group in replicas.Where(g => g.Count() > 1))
             {
                 foreach (var expert in group.Skip(1))
                     yield return Distance(decoder.GetExpert(layer, group.First()), decoder.GetExpert(layer, expert));

@@ -33,7 +33,8 @@ public sealed record TrainReport
 
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, IReadOnlyDictionary<string, double> metrics, Parent model, CancellationToken cancellationToken)
+        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs,
+        IReadOnlyDictionary<string, double> metrics, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
         {

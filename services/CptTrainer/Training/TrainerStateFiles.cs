@@ -17,10 +17,11 @@ namespace Espalier.CptTrainer.Training;
 public static class TrainerStateFiles
 {
     /// <summary>Writes the state of a finished run.</summary>
-    public static async Task<ManifestRef> SaveAsync(ArtifactStore store, MoeDecoder decoder, AdamW optimizer, Artifacts.Manifests.Parent model, CancellationToken cancellationToken)
+    public static async Task<ManifestRef> SaveAsync(
+        ArtifactStore store, MoeDecoder decoder, AdamW optimizer, Artifacts.Manifests.Parent model, CancellationToken cancellationToken)
     {
         using var writer = new CheckpointWriter(store, ArtifactKind.TrainerState);
-        foreach (var (prefix, moments) in ((string, Tensor)[])[(TrainerStateNames.FirstMoment, optimizer.FirstMoment), (TrainerStateNames.SecondMoment, optimizer.SecondMoment)])
+        foreach (var (prefix, moments) in Moments(optimizer))
             await AddAsync(writer, decoder, prefix, moments, cancellationToken).ConfigureAwait(false);
         await ExpertAges.SaveAsync(writer, decoder, optimizer, cancellationToken).ConfigureAwait(false);
         writer.SetProperties(new JsonObject { [TrainerStateNames.Steps] = optimizer.Steps });
@@ -34,7 +35,7 @@ public static class TrainerStateFiles
     {
         var reader = await CheckpointReader.OpenAsync(store, state, cancellationToken).ConfigureAwait(false);
         var stored = new StoredWeights(reader);
-        foreach (var (prefix, moments) in ((string, Tensor)[])[(TrainerStateNames.FirstMoment, optimizer.FirstMoment), (TrainerStateNames.SecondMoment, optimizer.SecondMoment)])
+        foreach (var (prefix, moments) in Moments(optimizer))
         {
             foreach (var (name, value) in decoder.ExportWeights())
             {
@@ -44,7 +45,8 @@ public static class TrainerStateFiles
                 if (IsSelectionBias(name))
                     continue;
                 if (!reader.Names.Contains(prefix + name) || !stored.Describe(prefix + name).Shape.SequenceEqual(value.shape))
-                    throw new UserInputException($"The trainer-state {state.Root.Short} has no '{prefix + name}' of shape [{string.Join(", ", value.shape)}]: it belongs to another model. Use optimizer-state: reset.");
+                    throw new UserInputException(
+                        $"The trainer-state {state.Root.Short} has no '{prefix + name}' of shape [{string.Join(", ", value.shape)}]: it belongs to another model. Use optimizer-state: reset.");
                 Slice(decoder, moments, value).copy_(stored.Read(prefix + name));
             }
         }
@@ -73,4 +75,7 @@ public static class TrainerStateFiles
     }
 
     private static bool IsSelectionBias(string name) => name.EndsWith("e_score_correction_bias", StringComparison.Ordinal);
+
+    private static (string Prefix, Tensor Moments)[] Moments(AdamW optimizer) =>
+        [(TrainerStateNames.FirstMoment, optimizer.FirstMoment), (TrainerStateNames.SecondMoment, optimizer.SecondMoment)];
 }

@@ -26,11 +26,13 @@ public sealed class TrainingData : IDisposable
     public static async Task<TrainingData> OpenAsync(
         StageContext context, TrainOptions options, TextDataset dataset, ITokenizer tokenizer, Device device, CancellationToken cancellationToken)
     {
-        var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
+        var split = await TokenizedSplit.OpenAsync(
+            dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         try
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
-            return new TrainingData(split, new BatchSampler(split, options.Length, options.Batch, options.Seed, weights), TrainPlan.StepsOf(options, options.Skip), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
+            var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
+            return new TrainingData(split, sampler, TrainPlan.StepsOf(options, options.Skip), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
         }
         catch
         {

@@ -78,7 +78,8 @@ public sealed class TrainingRecord
                 GradNorm = outcome.GradientNorm,
                 BalanceLoss = outcome.BalanceLoss,
                 RouterZLoss = outcome.RouterZLoss,
-                MaxViolation = outcome.Counts.Where(counts => counts.Count > 0).Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(), // dense layers have no load
+                MaxViolation = outcome.Counts.Where(counts => counts.Count > 0) // dense layers have no load
+                    .Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
             });
             (LossSum, LossCount) = (0, 0);
         }

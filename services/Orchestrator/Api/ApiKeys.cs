@@ -33,13 +33,13 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
     public Task RegisterAsync(string key, string name, ApiRole role, CancellationToken cancellationToken) =>
         database.WriteAsync(transaction => transaction.ExecuteAsync(
             "insert into api_key (hash, name, role, created_at) values (@hash, @name, @role, @Now) on conflict (hash) do update set role = excluded.role",
-            new { hash = DigestOf(key).Hex, name, role = Words.Of(role), transaction.Now }), cancellationToken);
+            new { hash = DigestOf(key).Hex, name, role = EnumText.Of(role), transaction.Now }), cancellationToken);
 
     /// <summary>Makes this the only key of its name.</summary>
     public Task ReplaceAsync(string key, string name, ApiRole role, CancellationToken cancellationToken) =>
         database.WriteAsync(async transaction =>
         {
-            var values = new { hash = DigestOf(key).Hex, name, role = Words.Of(role), transaction.Now };
+            var values = new { hash = DigestOf(key).Hex, name, role = EnumText.Of(role), transaction.Now };
             await transaction.ExecuteAsync("delete from api_key where name = @name and hash <> @hash", values).ConfigureAwait(false);
             return await transaction.ExecuteAsync(
                 "insert into api_key (hash, name, role, created_at) values (@hash, @name, @role, @Now) on conflict (hash) do update set role = excluded.role", values).ConfigureAwait(false);
@@ -60,7 +60,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         var row = await database.ReadAsync(
             connection => connection.QueryFirstOrDefaultAsync<(string Name, string Role)?>("select name, role from api_key where hash = @hash", new { hash = key.Hex }),
             cancellationToken).ConfigureAwait(false);
-        return row is { } found ? new ApiCaller(found.Name, Words.Parse<ApiRole>(found.Role)) : null;
+        return row is { } found ? new ApiCaller(found.Name, EnumText.Parse<ApiRole>(found.Role)) : null;
     }
 
     /// <summary>Every key, oldest first.</summary>
@@ -69,7 +69,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         {
             var rows = await connection.QueryAsync<(string Hash, string Name, string Role, long Created)>(
                 "select hash, name, role, created_at from api_key order by created_at, hash").ConfigureAwait(false);
-            return [.. rows.Select(r => new ApiKeyView(r.Hash[..IdLength], r.Name, Words.Parse<ApiRole>(r.Role), DateTimeOffset.FromUnixTimeMilliseconds(r.Created)))];
+            return [.. rows.Select(r => new ApiKeyView(r.Hash[..IdLength], r.Name, EnumText.Parse<ApiRole>(r.Role), DateTimeOffset.FromUnixTimeMilliseconds(r.Created)))];
         }, cancellationToken);
 
     /// <summary>Takes keys away by id or name; returns how many. The last administrator's key stays.</summary>
@@ -79,7 +79,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         {
             var revoked = await transaction.ExecuteAsync(
                 "delete from api_key where name = @idOrName or substr(hash, 1, @length) = @idOrName", new { idOrName, length = IdLength }).ConfigureAwait(false);
-            var admins = await transaction.FindAsync<long>("select count(*) from api_key where role = @admin", new { admin = Words.Of(ApiRole.Admin) }).ConfigureAwait(false);
+            var admins = await transaction.FindAsync<long>("select count(*) from api_key where role = @admin", new { admin = EnumText.Of(ApiRole.Admin) }).ConfigureAwait(false);
             return admins > 0 ? revoked : throw new UserInputException($"'{idOrName}' is the last administrator's key: make another one first.");
         }, cancellationToken);
 

@@ -11,7 +11,7 @@ internal sealed class KeyRequestsConsumer(ApiKeys keys) : IConsumer<FindKeyRole>
     public async Task Consume(ConsumeContext<FindKeyRole> context)
     {
         var caller = await keys.FindCallerAsync(context.Message.KeyDigest, context.CancellationToken).ConfigureAwait(false);
-        await context.RespondAsync(new KeyRole(caller is null ? null : Words.Of(caller.Role), caller?.Name)).ConfigureAwait(false);
+        await context.RespondAsync(new KeyRole(caller is null ? null : EnumText.Of(caller.Role), caller?.Name)).ConfigureAwait(false);
     }
 }
 

@@ -35,7 +35,7 @@ internal static class PlatformEventStream
                 if (change.Type == nameof(StepLogged))
                     continue;
                 told = time.GetTimestamp();
-                yield return new SseItem<string>(change.Body, Words.KebabOf(change.Type)) { EventId = change.Id.ToString(CultureInfo.InvariantCulture) };
+                yield return new SseItem<string>(change.Body, EnumText.KebabOf(change.Type)) { EventId = change.Id.ToString(CultureInfo.InvariantCulture) };
             }
             if (changes.Count == Batch)
                 continue;

@@ -34,12 +34,12 @@ internal static class RunEventStream
             foreach (var line in lines)
             {
                 after = line.Id;
-                yield return new SseItem<string>(line.Body, Words.KebabOf(line.Type)) { EventId = line.Id.ToString(System.Globalization.CultureInfo.InvariantCulture) };
+                yield return new SseItem<string>(line.Body, EnumText.KebabOf(line.Type)) { EventId = line.Id.ToString(System.Globalization.CultureInfo.InvariantCulture) };
             }
             foreach (var newest in progress.Of(id))
             {
                 if (!ReferenceEquals(told.GetValueOrDefault(newest.Step.Name), newest))
-                    yield return new SseItem<string>(Json.Write(newest), "step-progress");
+                    yield return new SseItem<string>(JsonColumn.Write(newest), "step-progress");
                 told[newest.Step.Name] = newest;
             }
             if (lines.Count < Batch)

@@ -46,10 +46,10 @@ internal static class RunLogApi
                 return logged.Lines.Select(text => new RunLogLine(line.Id, line.At, line.Step, logged.Attempt, text));
             case nameof(StepStateChanged):
                 var step = JsonSerializer.Deserialize<StepStateChanged>(line.Body, WireJson.Options)!;
-                return [new RunLogLine(line.Id, line.At, line.Step, step.Attempt, Describe(Words.Of(step.State), step.Message))];
+                return [new RunLogLine(line.Id, line.At, line.Step, step.Attempt, Describe(EnumText.Of(step.State), step.Message))];
             case nameof(RunStateChanged):
                 var run = JsonSerializer.Deserialize<RunStateChanged>(line.Body, WireJson.Options)!;
-                return [new RunLogLine(line.Id, line.At, "", 0, Describe(Words.Of(run.State), run.Message))];
+                return [new RunLogLine(line.Id, line.At, "", 0, Describe(EnumText.Of(run.State), run.Message))];
             default:
                 return [];
         }

@@ -5,7 +5,7 @@ using MassTransit;
 
 namespace Espalier.Orchestrator.Consumers;
 
-/// <summary>Answers people: submit, cancel, resume.</summary>
+/// <summary>Answers requests to submit, cancel and resume runs.</summary>
 internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger ledger) :
     IConsumer<SubmitRun>, IConsumer<CancelRun>, IConsumer<ResumeRun>
 {
@@ -22,10 +22,12 @@ internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger le
     }
 
     public async Task Consume(ConsumeContext<CancelRun> context) =>
-        await AnswerAsync(context, context.Message.RunId, await ledger.CancelAsync(context.Message, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        await AnswerAsync(context, context.Message.RunId,
+            await ledger.CancelAsync(context.Message, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
 
     public async Task Consume(ConsumeContext<ResumeRun> context) =>
-        await AnswerAsync(context, context.Message.RunId, await ledger.ResumeAsync(context.Message.RunId, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        await AnswerAsync(context, context.Message.RunId,
+            await ledger.ResumeAsync(context.Message.RunId, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
 
     private static Task AnswerAsync(ConsumeContext context, Guid runId, RunStateChanged? state) =>
         state is null

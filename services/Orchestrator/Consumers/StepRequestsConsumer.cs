@@ -10,7 +10,8 @@ using MassTransit;
 namespace Espalier.Orchestrator.Consumers;
 
 /// <summary>Answers workers: claims, heartbeats, results, failures.</summary>
-internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
+internal sealed class StepRequestsConsumer(
+    StepLedger ledger, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
     IConsumer<ClaimStep>, IConsumer<StepHeartbeat>, IConsumer<StepFinished>, IConsumer<StepFailed>
 {
     public async Task Consume(ConsumeContext<ClaimStep> context)
@@ -24,7 +25,8 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, 
             await context.RespondAsync(new NoStep()).ConfigureAwait(false);
             return;
         }
-        using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name, await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));
+        using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name,
+            await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));
         OrchestratorLog.StepClaimed(logger, step.Run, step.Name, step.Attempt, step.Worker);
         var assignment = await InputLists.ShrinkAsync(Assign(step) with { Trace = span?.Id }, artifacts, context.CancellationToken).ConfigureAwait(false);
         Faults.Reach(FaultPoints.ClaimAnswer);
@@ -43,7 +45,8 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, 
     {
         Faults.Reach(FaultPoints.FinishReceived);
         using var span = OrchestratorTelemetry.Start(
-            "step finish", context.Message.Step.RunId, context.Message.Step.Name, await traces.FindAsync(context.Message.Step.RunId, context.CancellationToken).ConfigureAwait(false));
+            "step finish", context.Message.Step.RunId, context.Message.Step.Name,
+                await traces.FindAsync(context.Message.Step.RunId, context.CancellationToken).ConfigureAwait(false));
         var finished = await WholeAsync(context.Message, context.CancellationToken).ConfigureAwait(false);
         var accepted = await ledger.FinishAsync(finished, context.CancellationToken).ConfigureAwait(false);
         if (accepted)
@@ -61,7 +64,7 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, 
             "step fail", failed.Step.RunId, failed.Step.Name, await traces.FindAsync(failed.Step.RunId, context.CancellationToken).ConfigureAwait(false));
         var accepted = await ledger.FailAsync(failed, context.CancellationToken).ConfigureAwait(false);
         if (accepted)
-            OrchestratorTelemetry.Failed(failed.Failure is { } failure ? Words.Of(failure) : "released");
+            OrchestratorTelemetry.Failed(failed.Failure is { } failure ? EnumText.Of(failure) : "released");
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);
     }
 
@@ -70,7 +73,8 @@ internal sealed class StepRequestsConsumer(StepLedger ledger, RunTraces traces, 
         if (!finished.IsInCommit)
             return finished;
         var commit = await artifacts.FindStepAsync(finished.Step.Key, cancellationToken).ConfigureAwait(false)
-            ?? throw new IOException($"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of {finished.Step.Key.Short}.");
+            ?? throw new IOException(
+                $"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of {finished.Step.Key.Short}.");
         return finished with { Outputs = commit.Outputs, Metrics = commit.Metrics };
     }
 

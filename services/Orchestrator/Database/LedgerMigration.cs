@@ -3,7 +3,7 @@ namespace Espalier.Orchestrator.Database;
 /// <summary>Migrates before anything else starts.</summary>
 internal sealed class LedgerMigration(LedgerDatabase database) : IHostedLifecycleService
 {
-    public Task StartingAsync(CancellationToken cancellationToken) => Migrator.MigrateAsync(database, cancellationToken);
+    public Task StartingAsync(CancellationToken cancellationToken) => database.MigrateAsync(cancellationToken);
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
 using Espalier.Pipelines.Planning;
@@ -14,18 +15,19 @@ internal static class AttemptEndings
 
     /// <summary>Applies the end of an attempt. A null failure is a release on purpose.</summary>
     public static async Task<bool> ApplyAsync(
-        LedgerTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options)
+        DatabaseTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options)
     {
         if (run.IsCancelling && failure != FailureClass.User)
             return await transaction.MoveAsync(run, step, StepEvent.Stopped, failure is null ? message : "Stopped on request.").ConfigureAwait(false);
         if (failure is null)
-            return await AgainAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
+            return await RetryAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
 
-        var retry = Json.Read<PlannedStep>(step.Plan)!.Retry;
+        var retry = JsonColumn.Read<PlannedStep>(step.Plan)!.Retry;
         var (failures, crashes) = (step.Failures + 1, step.Crashes + (failure == FailureClass.Poison ? 1 : 0));
         var shrinks = step.Shrinks + (failure == FailureClass.Resource ? 1 : 0);
         await transaction.ExecuteAsync(
-            "update step set failures = @failures, crashes = @crashes, shrinks = @shrinks where id = @Id", new { step.Id, failures, crashes, shrinks }).ConfigureAwait(false);
+            "update step set failures = @failures, crashes = @crashes, shrinks = @shrinks where id = @Id",
+                new { step.Id, failures, crashes, shrinks }).ConfigureAwait(false);
         var isOver = failure switch
         {
             FailureClass.User => true,
@@ -33,7 +35,7 @@ internal static class AttemptEndings
             _ => failures >= retry.Attempts,
         };
         if (!isOver)
-            return await AgainAsync(transaction, run, step, StepEvent.AttemptFailed, message, failure, Backoff(retry, step, failures)).ConfigureAwait(false);
+            return await RetryAsync(transaction, run, step, StepEvent.AttemptFailed, message, failure, Backoff(retry, step, failures)).ConfigureAwait(false);
         var last = failure switch
         {
             FailureClass.User => message,
@@ -43,8 +45,8 @@ internal static class AttemptEndings
         return await transaction.MoveAsync(run, step, StepEvent.GaveUp, last, failure).ConfigureAwait(false);
     }
 
-    /// <summary>Applies the end of a lease that nobody renewed.</summary>
-    public static async Task<bool> LoseAsync(LedgerTransaction transaction, RunRow run, StepRow step, OrchestratorOptions options)
+    /// <summary>Ends an attempt whose lease was not renewed in time.</summary>
+    public static async Task<bool> ExpireLeaseAsync(DatabaseTransaction transaction, RunRow run, StepRow step, OrchestratorOptions options)
     {
         var message = $"Worker {step.Worker} was not heard from for {options.Lease.TotalSeconds:0.#} s.";
         if (run.IsCancelling)
@@ -55,11 +57,11 @@ internal static class AttemptEndings
         return losses >= options.LossLimit
             ? await transaction.MoveAsync(
                 run, step, StepEvent.GaveUp, $"Parked after {losses} lost workers. Last: {message}", FailureClass.Poison).ConfigureAwait(false)
-            : await AgainAsync(transaction, run, step, StepEvent.AttemptFailed, message, null, TimeSpan.Zero).ConfigureAwait(false);
+            : await RetryAsync(transaction, run, step, StepEvent.AttemptFailed, message, null, TimeSpan.Zero).ConfigureAwait(false);
     }
 
-    private static async Task<bool> AgainAsync(
-        LedgerTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message, FailureClass? failure, TimeSpan wait)
+    private static async Task<bool> RetryAsync(
+        DatabaseTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message, FailureClass? failure, TimeSpan wait)
     {
         if (!await transaction.MoveAsync(run, step, happened, message, failure).ConfigureAwait(false))
             return false;

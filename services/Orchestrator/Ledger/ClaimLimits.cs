@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;
@@ -9,8 +10,10 @@ namespace Espalier.Orchestrator.Ledger;
 /// </summary>
 internal static class ClaimLimits
 {
+    private const long QuotaLock = 7_305_112_904_417_386_082;
+
     /// <summary>Notes that the worker is there. False when every slot of it is held.</summary>
-    public static async Task<bool> HasFreeSlotAsync(LedgerTransaction transaction, ClaimStep claim, int held)
+    public static async Task<bool> HasFreeSlotAsync(DatabaseTransaction transaction, ClaimStep claim, int held)
     {
         if (claim.Slots <= 0)
             return true;
@@ -24,11 +27,11 @@ internal static class ClaimLimits
     }
 
     /// <summary>Stage kinds and device classes whose quota is used up.</summary>
-    public static async Task<IReadOnlyList<string>> FullAsync(LedgerTransaction transaction, OrchestratorOptions options)
+    public static async Task<IReadOnlyList<string>> FullAsync(DatabaseTransaction transaction, OrchestratorOptions options)
     {
         if (options.Quotas.Count == 0)
             return [];
-        await transaction.SerializeAsync().ConfigureAwait(false);
+        await transaction.SerializeAsync(QuotaLock).ConfigureAwait(false);
         var running = await transaction.QueryAsync<RunningRow>(
             "select kind, device, count(*) as number from step where state = 'running' group by kind, device").ConfigureAwait(false);
         return

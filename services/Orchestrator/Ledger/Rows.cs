@@ -19,7 +19,7 @@ internal sealed class RunRow
     public long? CancelUntil { get; set; }
 
     public Guid RunId => Guid.Parse(Id);
-    public RunState Current => Words.Parse<RunState>(State);
+    public RunState Current => EnumText.Parse<RunState>(State);
     public bool IsCancelling => CancelUntil is not null;
 }
 
@@ -58,18 +58,18 @@ internal sealed class StepRow
     /// <summary>Into how many parts the next attempt splits its work.</summary>
     public int MemoryDivisor => 1 << Math.Min(Shrinks, 10);
 
-    public StepState Current => Words.Parse<StepState>(State);
+    public StepState Current => EnumText.Parse<StepState>(State);
     public Digest? Key => StepKey is null ? null : Digest.Parse(StepKey);
 
-    public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => Json.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];
+    public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => JsonColumn.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];
 
-    public IReadOnlyDictionary<string, double> ReadMetrics() => Json.Read<Dictionary<string, double>>(Metrics) ?? [];
+    public IReadOnlyDictionary<string, double> ReadMetrics() => JsonColumn.Read<Dictionary<string, double>>(Metrics) ?? [];
 
-    public IReadOnlyList<StepInput> ReadInputs() => Json.Read<List<StepInput>>(Inputs) ?? [];
+    public IReadOnlyList<StepInput> ReadInputs() => JsonColumn.Read<List<StepInput>>(Inputs) ?? [];
 }
 
 /// <summary>Documents inside columns.</summary>
-internal static class Json
+internal static class JsonColumn
 {
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, WireJson.Options);
 

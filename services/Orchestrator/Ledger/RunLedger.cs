@@ -1,12 +1,13 @@
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
 using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Ledger;
 
-/// <summary>What people do to runs: submit, cancel, resume.</summary>
+/// <summary>Submits, cancels and resumes runs.</summary>
 internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
 {
     /// <summary>Writes a run with all its steps, once: a repeat with the same id changes nothing and returns false.</summary>
@@ -18,7 +19,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             {
                 Id = submit.RunId.ToString(),
                 Name = plan.Name,
-                State = Words.Of(RunState.Queued),
+                State = EnumText.Of(RunState.Queued),
                 OpenSteps = plan.Steps.Count,
                 CreatedAt = transaction.Now,
             };
@@ -28,11 +29,12 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
                 values (@Id, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
                 on conflict (id) do nothing
                 """,
-                new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = Json.Write(plan.Parameters), run.State, run.OpenSteps, run.CreatedAt }).ConfigureAwait(false);
+                new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
+                    run.CreatedAt }).ConfigureAwait(false);
             if (inserted == 0)
                 return false;
             await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
-            await transaction.TellAsync(run).ConfigureAwait(false);
+            await transaction.RecordChangeAsync(run).ConfigureAwait(false);
             if (plan.Steps.Count == 0)
                 await transaction.CloseAsync(run, 0).ConfigureAwait(false);
             return true;
@@ -41,7 +43,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         return created;
     }
 
-    /// <summary>Asks a run to stop: what has not started ends now, what runs gets a deadline. Null when there is no such run.</summary>
+    /// <summary>Asks a run to stop: what has not started ends now, what runs gets a deadline. Null for an unknown run.</summary>
     public async Task<RunStateChanged?> CancelAsync(CancelRun cancel, CancellationToken cancellationToken)
     {
         var answer = await database.WriteAsync(async transaction =>
@@ -56,7 +58,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         return answer;
     }
 
-    /// <summary>Makes failed, cancelled and skipped steps of an ended run wait again. Null when there is no such run.</summary>
+    /// <summary>Makes failed, cancelled and skipped steps of an ended run wait again. Null for an unknown run.</summary>
     public async Task<RunStateChanged?> ResumeAsync(Guid runId, CancellationToken cancellationToken)
     {
         var answer = await database.WriteAsync(async transaction =>
@@ -73,7 +75,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
 
     private static RunStateChanged Describe(RunRow run) => new(run.RunId, run.Name, run.Current, run.Message);
 
-    private static async Task InsertStepsAsync(LedgerTransaction transaction, RunRow run, PipelinePlan plan)
+    private static async Task InsertStepsAsync(DatabaseTransaction transaction, RunRow run, PipelinePlan plan)
     {
         for (var position = 0; position < plan.Steps.Count; position++)
         {
@@ -92,8 +94,8 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
                     step.Device,
                     step.Priority,
                     run.CreatedAt,
-                    plan = Json.Write(step),
-                    state = Words.Of(StepState.Waiting),
+                    plan = JsonColumn.Write(step),
+                    state = EnumText.Of(StepState.Waiting),
                     waitingOn = step.Needs.Count,
                     timeout = (long?)step.Timeout?.TotalMilliseconds,
                 }).ConfigureAwait(false);
@@ -105,7 +107,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         }
     }
 
-    private async Task BeginCancelAsync(LedgerTransaction transaction, RunRow run, string reason)
+    private async Task BeginCancelAsync(DatabaseTransaction transaction, RunRow run, string reason)
     {
         run.Message = $"Cancel requested: {reason}";
         run.CancelUntil = transaction.Now + (long)options.CancelGrace.TotalMilliseconds;
@@ -113,19 +115,24 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         var idle = await transaction.QueryAsync<StepRow>(
             $"select * from step where run_id = @Id and state in ('waiting', 'ready') {transaction.Dialect.ForUpdate}", new { run.Id }).ConfigureAwait(false);
         var ended = await transaction.QueryAsync<string>(
-            "update step set state = @cancelled, ended_at = @Now, message = @reason, same_as = null where run_id = @Id and state in ('waiting', 'ready') returning name",
-            new { run.Id, transaction.Now, reason, cancelled = Words.Of(StepTransitions.Next(StepState.Ready, StepEvent.CancelRequested)!.Value) }).ConfigureAwait(false);
+            """
+            update step set state = @cancelled, ended_at = @Now, message = @reason, same_as = null
+             where run_id = @Id and state in ('waiting', 'ready')
+            returning name
+            """,
+            new { run.Id, transaction.Now, reason,
+                cancelled = EnumText.Of(StepTransitions.Next(StepState.Ready, StepEvent.CancelRequested)!.Value) }).ConfigureAwait(false);
         foreach (var step in idle.Where(s => ended.Contains(s.Name)))
         {
-            await transaction.TellAsync(run.Id, step.Name, StepState.Cancelled, step.Attempt, reason).ConfigureAwait(false);
+            await transaction.RecordChangeAsync(run.Id, step.Name, StepState.Cancelled, step.Attempt, reason).ConfigureAwait(false);
             if (step.StepKey is not null)
                 await transaction.ExecuteAsync("update step set same_as = null where same_as = @StepKey", new { step.StepKey }).ConfigureAwait(false);
         }
-        await transaction.TellAsync(run).ConfigureAwait(false);
+        await transaction.RecordChangeAsync(run).ConfigureAwait(false);
         await transaction.CloseAsync(run, ended.Count).ConfigureAwait(false);
     }
 
-    private static async Task ReopenAsync(LedgerTransaction transaction, RunRow run)
+    private static async Task ReopenAsync(DatabaseTransaction transaction, RunRow run)
     {
         var reopened = await transaction.QueryAsync<StepRow>(
             """
@@ -145,6 +152,6 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         await transaction.ExecuteAsync("update run set open_steps = @OpenSteps where id = @Id", new { run.Id, run.OpenSteps }).ConfigureAwait(false);
         await transaction.MoveAsync(run, RunEvent.Resumed).ConfigureAwait(false);
         foreach (var step in reopened)
-            await transaction.TellAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, "").ConfigureAwait(false);
+            await transaction.RecordChangeAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, "").ConfigureAwait(false);
     }
 }

@@ -13,13 +13,13 @@ public sealed record RunSource(string FileName, string Pipeline, IReadOnlyDictio
 /// <summary>Reads what is needed to start a run again.</summary>
 internal sealed class RunSources(LedgerDatabase database)
 {
-    /// <summary>The file of a run, or null when there is no such run.</summary>
+    /// <summary>The file of a run, or null for an unknown run.</summary>
     public Task<RunSource?> FindAsync(Guid runId, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection =>
         {
             var row = await connection.QueryFirstOrDefaultAsync<SourceRow>(
                 "select file_name, pipeline, parameters from run where id = @id", new { id = runId.ToString() }).ConfigureAwait(false);
-            return row is null ? null : new RunSource(row.FileName, row.Pipeline, Json.Read<Dictionary<string, string>>(row.Parameters) ?? []);
+            return row is null ? null : new RunSource(row.FileName, row.Pipeline, JsonColumn.Read<Dictionary<string, string>>(row.Parameters) ?? []);
         }, cancellationToken);
 
     /// <summary>Changes of runs and steps in all runs after a position, oldest first; without what steps logged.</summary>

@@ -27,7 +27,7 @@ internal sealed class RunTraces(LedgerDatabase database)
             connection => connection.QueryFirstOrDefaultAsync<string>(
                 "select body from event where run_id = @run and type = @type order by id limit 1", new { run = runId.ToString(), type = nameof(RunTraced) }),
             cancellationToken).ConfigureAwait(false);
-        return Json.Read<RunTraced>(body)?.TraceParent;
+        return JsonColumn.Read<RunTraced>(body)?.TraceParent;
     }
 }
 

@@ -1,11 +1,12 @@
 using System.Data.Common;
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;
 
-/// <summary>A run for people.</summary>
+/// <summary>A run as the API and the command line show it.</summary>
 public sealed record RunView(
     Guid RunId, string Name, string FileName, RunState State, string Message, bool IsCancelling,
     DateTimeOffset Created, DateTimeOffset? Started, DateTimeOffset? Ended, IReadOnlyList<StepView> Steps)
@@ -14,7 +15,7 @@ public sealed record RunView(
     public IReadOnlyDictionary<string, int>? Counts { get; init; }
 }
 
-/// <summary>A step for people.</summary>
+/// <summary>A step as the API and the command line show it.</summary>
 public sealed record StepView(
     string Name, string Kind, StepState State, int Attempts, string? Worker, Digest? Key, FailureClass? Failure, string Message,
     long Done, long Total, DateTimeOffset? Started, DateTimeOffset? Ended, bool IsImplicit, IReadOnlyList<string> Needs,
@@ -27,7 +28,7 @@ public sealed record RunEventView(long Id, DateTimeOffset At, string Type, strin
 public interface IRunReader
 {
     /// <summary>Why the ledger cannot be written, such as a full disk; null when it can.</summary>
-    LedgerTrouble? Trouble { get; }
+    DatabaseTrouble? Trouble { get; }
 
     /// <summary>A run with its steps in planned order, or null.</summary>
     Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken);
@@ -42,7 +43,7 @@ public interface IRunReader
 /// <inheritdoc/>
 internal sealed class RunReader(LedgerDatabase database) : IRunReader
 {
-    public LedgerTrouble? Trouble => database.Trouble;
+    public DatabaseTrouble? Trouble => database.Trouble;
 
     public Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection =>
@@ -86,10 +87,10 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
 
     private static StepView View(StepRow step)
     {
-        var plan = Json.Read<Espalier.Pipelines.Planning.PlannedStep>(step.Plan)!;
+        var plan = JsonColumn.Read<Espalier.Pipelines.Planning.PlannedStep>(step.Plan)!;
         return new(
             step.Name, step.Kind, step.Current, step.Attempt, step.Worker, step.Key,
-            step.Failure is null ? null : Words.Parse<FailureClass>(step.Failure), step.Message, step.Done, step.Total,
+            step.Failure is null ? null : EnumText.Parse<FailureClass>(step.Failure), step.Message, step.Done, step.Total,
             Time(step.StartedAt), Time(step.EndedAt), plan.IsImplicit, plan.Needs, step.ReadOutputs(), step.ReadMetrics());
     }
 

@@ -30,7 +30,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
             new
             {
                 stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(),
-                traits = stage.Traits is null ? null : Json.Write(stage.Traits), transaction.Now,
+                traits = stage.Traits is null ? null : JsonColumn.Write(stage.Traits), transaction.Now,
             }), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
     }
@@ -58,7 +58,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
                     Device = r.Device,
                     Version = r.Version,
                     NumericsClass = r.NumericsClass,
-                    Schema = Json.Read<System.Text.Json.JsonElement>(r.Schema),
+                    Schema = JsonColumn.Read<System.Text.Json.JsonElement>(r.Schema),
                     Traits = r.Code.Traits,
                 }),
             ];
@@ -76,7 +76,7 @@ internal sealed class StageRow
     public string? Traits { get; init; }
 
     /// <summary>The code for step keys.</summary>
-    public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : Json.Read<StageTraits>(Traits)!);
+    public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : JsonColumn.Read<StageTraits>(Traits)!);
 
     public string Offer => StageCatalog.Offer(Kind, Version, NumericsClass);
 }

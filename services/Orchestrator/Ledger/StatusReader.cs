@@ -4,13 +4,13 @@ using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;
 
-/// <summary>A lease for people.</summary>
+/// <summary>A lease as the API shows it.</summary>
 public sealed record LeaseView(Guid RunId, string Step, string Kind, int Attempt, string Worker, DateTimeOffset Until, long Done, long Total);
 
 /// <summary>How many steps of a kind and device are in a state.</summary>
 public sealed record StepCount(string Kind, string Device, StepState State, long Number);
 
-/// <summary>Counts for people and for metrics; reads by indexes only.</summary>
+/// <summary>Counts for the API and for metrics, read from indexes only.</summary>
 internal sealed class StatusReader(LedgerDatabase database)
 {
     private const int MostLeases = 1000;
@@ -18,7 +18,10 @@ internal sealed class StatusReader(LedgerDatabase database)
     /// <summary>Number of runs by state.</summary>
     public Task<IReadOnlyDictionary<string, long>> RunsAsync(CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyDictionary<string, long>>(async connection =>
-            (await connection.QueryAsync<(string State, long Number)>("select state, count(*) from run group by state").ConfigureAwait(false)).ToDictionary(r => r.State, r => r.Number), cancellationToken);
+        {
+            var rows = await connection.QueryAsync<(string State, long Number)>("select state, count(*) from run group by state").ConfigureAwait(false);
+            return rows.ToDictionary(r => r.State, r => r.Number);
+        }, cancellationToken);
 
     /// <summary>Ready and running steps.</summary>
     public Task<IReadOnlyList<StepCount>> StepsAsync(CancellationToken cancellationToken) =>
@@ -30,7 +33,7 @@ internal sealed class StatusReader(LedgerDatabase database)
                 union all
                 select kind, device, state, count(*) from step where state = 'running' group by kind, device, state
                 """).ConfigureAwait(false);
-            return [.. rows.Select(r => new StepCount(r.Kind, r.Device, Words.Parse<StepState>(r.State), r.Number))];
+            return [.. rows.Select(r => new StepCount(r.Kind, r.Device, EnumText.Parse<StepState>(r.State), r.Number))];
         }, cancellationToken);
 
     /// <summary>Steps that workers hold, the oldest lease first.</summary>
@@ -38,8 +41,12 @@ internal sealed class StatusReader(LedgerDatabase database)
         database.ReadAsync<IReadOnlyList<LeaseView>>(async connection =>
         {
             var rows = await connection.QueryAsync<LeaseRow>(
-                "select run_id, name, kind, attempt, worker, lease_until, done, total from step where state = 'running' order by lease_until limit @MostLeases", new { MostLeases }).ConfigureAwait(false);
-            return [.. rows.Select(r => new LeaseView(Guid.Parse(r.RunId), r.Name, r.Kind, (int)r.Attempt, r.Worker ?? "", DateTimeOffset.FromUnixTimeMilliseconds(r.LeaseUntil ?? 0), r.Done, r.Total))];
+                """
+                select run_id, name, kind, attempt, worker, lease_until, done, total from step
+                 where state = 'running' order by lease_until limit @MostLeases
+                """, new { MostLeases }).ConfigureAwait(false);
+            return [.. rows.Select(r => new LeaseView(Guid.Parse(r.RunId), r.Name, r.Kind, (int)r.Attempt, r.Worker ?? "",
+                DateTimeOffset.FromUnixTimeMilliseconds(r.LeaseUntil ?? 0), r.Done, r.Total))];
         }, cancellationToken);
 
     /// <summary>Messages that wait in the outbox.</summary>

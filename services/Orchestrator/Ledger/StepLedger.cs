@@ -1,5 +1,6 @@
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
 
@@ -10,7 +11,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
 {
     private const string HeldBy = "run_id = @runId and name = @name and attempt = @fence and worker = @worker and state = 'running'";
 
-    /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before anybody hears of it.</summary>
+    /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before the worker hears of it.</summary>
     /// <param name="claim">The worker, its devices and what it holds.</param>
     /// <param name="offers">The code that it has, as <see cref="StageCatalog.Offer"/> writes it.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -21,35 +22,36 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
             return null;
         var claimed = await database.WriteAsync(async transaction =>
         {
-            var held = await transaction.QueryAsync<StepRow>("select * from step where worker = @worker and state = 'running'", new { worker }).ConfigureAwait(false);
+            var held = await transaction.QueryAsync<StepRow>("select * from step where worker = @worker and state = 'running'",
+                new { worker }).ConfigureAwait(false);
             if (await FindUnansweredAsync(transaction, held, claim.Holding).ConfigureAwait(false) is { } unanswered)
                 return unanswered;
             if (!await ClaimLimits.HasFreeSlotAsync(transaction, claim, held.Count).ConfigureAwait(false))
                 return null;
             var full = await ClaimLimits.FullAsync(transaction, options).ConfigureAwait(false);
-            var isAllowed = full.Count == 0 ? "" : $"and not {database.In("kind", "@full")} and not {database.In("device", "@full")}";
+            var isAllowed = full.Count == 0 ? "" : $"and not {database.Dialect.In("kind", "full")} and not {database.Dialect.In("device", "full")}";
             var row = await transaction.FindAsync<StepRow>(
                 $"""
                 update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
                        deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
                  where id = (select id from step
-                              where state = @ready and not_before <= @Now and {database.In("offer", "@offers")} and {database.In("device", "@devices")} {isAllowed}
+                              where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")} and {database.Dialect.In("device", "devices")} {isAllowed}
                               order by priority desc, run_created_at, position limit 1 {transaction.Dialect.SkipLocked})
                 returning *
                 """,
                 new
                 {
                     worker,
-                    offers,
-                    devices,
-                    full,
+                    offers = database.Dialect.List(offers),
+                    devices = database.Dialect.List(devices),
+                    full = database.Dialect.List(full),
                     transaction.Now,
                     until = transaction.Now + (long)options.Lease.TotalMilliseconds,
-                    ready = Words.Of(StepState.Ready),
-                    running = Words.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
+                    ready = EnumText.Of(StepState.Ready),
+                    running = EnumText.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
                 }).ConfigureAwait(false);
             if (row is not null)
-                await transaction.TellAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
+                await transaction.RecordChangeAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
             return row;
         }, cancellationToken).ConfigureAwait(false);
         if (claimed is null)
@@ -93,7 +95,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 return true;
             await transaction.ExecuteAsync(
                 "update step set outputs = @outputs, metrics = @metrics where id = @Id",
-                new { step.Id, outputs = Json.Write(finished.Outputs), metrics = Json.Write(finished.Metrics) }).ConfigureAwait(false);
+                new { step.Id, outputs = JsonColumn.Write(finished.Outputs), metrics = JsonColumn.Write(finished.Metrics) }).ConfigureAwait(false);
             return await transaction.MoveAsync(run, step, StepEvent.Finished).ConfigureAwait(false);
         }, cancellationToken);
 
@@ -104,7 +106,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
             : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
 
     /// <summary>An attempt in the worker's name that the worker does not know of: its claim was granted, the answer was lost.</summary>
-    private async Task<StepRow?> FindUnansweredAsync(LedgerTransaction transaction, List<StepRow> held, IReadOnlyList<HeldAttempt> holding)
+    private async Task<StepRow?> FindUnansweredAsync(DatabaseTransaction transaction, List<StepRow> held, IReadOnlyList<HeldAttempt> holding)
     {
         var unanswered = held.FirstOrDefault(s => !holding.Contains(new HeldAttempt(s.Run, s.Name, s.Attempt)));
         if (unanswered is null)
@@ -116,7 +118,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     }
 
     private async Task<bool> ReportAsync(
-        StepAddress address, int fence, Func<LedgerTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)
+        StepAddress address, int fence, Func<DatabaseTransaction, RunRow, StepRow, Task<bool>> apply, CancellationToken cancellationToken)
     {
         var accepted = await database.WriteAsync(async transaction =>
             await transaction.LockRunAsync(address.RunId).ConfigureAwait(false) is { } run
@@ -133,7 +135,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
         var queued = await database.ReadAsync(
             connection => connection.QueryFirstOrDefaultAsync<string>("select state from run where id = @id", new { id = runId.ToString() }),
             cancellationToken).ConfigureAwait(false);
-        if (queued != Words.Of(RunState.Queued))
+        if (queued != EnumText.Of(RunState.Queued))
             return;
         await database.WriteAsync(async transaction =>
         {

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
 
@@ -11,17 +12,17 @@ namespace Espalier.Orchestrator.Ledger;
 internal static class StepMoves
 {
     /// <summary>Reads a run and keeps others from changing it until the commit; null when there is none.</summary>
-    public static Task<RunRow?> LockRunAsync(this LedgerTransaction transaction, Guid runId) =>
+    public static Task<RunRow?> LockRunAsync(this DatabaseTransaction transaction, Guid runId) =>
         transaction.FindAsync<RunRow>($"select * from run where id = @id {transaction.Dialect.ForUpdate}", new { id = runId.ToString() });
 
     /// <summary>Reads a step of a locked run; null when there is none.</summary>
-    public static Task<StepRow?> FindStepAsync(this LedgerTransaction transaction, RunRow run, string name) =>
+    public static Task<StepRow?> FindStepAsync(this DatabaseTransaction transaction, RunRow run, string name) =>
         transaction.FindAsync<StepRow>(
             $"select * from step where run_id = @Id and name = @name {transaction.Dialect.ForUpdate}", new { run.Id, name });
 
     /// <summary>Applies an event to a step and everything that follows from it; false when the event changes nothing.</summary>
     public static async Task<bool> MoveAsync(
-        this LedgerTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message = "", FailureClass? failure = null)
+        this DatabaseTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message = "", FailureClass? failure = null)
     {
         if (StepTransitions.Next(step.Current, happened) is not { } next)
             return false;
@@ -33,13 +34,13 @@ internal static class StepMoves
             new
             {
                 step.Id,
-                state = Words.Of(next),
+                state = EnumText.Of(next),
                 message,
-                failure = failure is { } f ? Words.Of(f) : null,
+                failure = failure is { } f ? EnumText.Of(f) : null,
                 endedAt = next.IsEnded() ? transaction.Now : (long?)null,
             }).ConfigureAwait(false);
-        step.State = Words.Of(next);
-        await transaction.TellAsync(step.RunId, step.Name, next, step.Attempt, message).ConfigureAwait(false);
+        step.State = EnumText.Of(next);
+        await transaction.RecordChangeAsync(step.RunId, step.Name, next, step.Attempt, message).ConfigureAwait(false);
         await ReleaseTwinsAsync(transaction, step, next).ConfigureAwait(false);
         if (next.IsEnded())
             await SettleAsync(transaction, run, step, next).ConfigureAwait(false);
@@ -47,11 +48,11 @@ internal static class StepMoves
     }
 
     /// <summary>Applies a run event; false when it changes nothing.</summary>
-    public static async Task<bool> MoveAsync(this LedgerTransaction transaction, RunRow run, RunEvent happened, string message = "")
+    public static async Task<bool> MoveAsync(this DatabaseTransaction transaction, RunRow run, RunEvent happened, string message = "")
     {
         if (RunTransitions.Next(run.Current, happened) is not { } next)
             return false;
-        run.State = Words.Of(next);
+        run.State = EnumText.Of(next);
         run.Message = message;
         if (next.IsEnded())
             run.CancelUntil = null;
@@ -71,12 +72,12 @@ internal static class StepMoves
                 started = happened == RunEvent.Started,
                 endedAt = next.IsEnded() ? transaction.Now : (long?)null,
             }).ConfigureAwait(false);
-        await transaction.TellAsync(run).ConfigureAwait(false);
+        await transaction.RecordChangeAsync(run).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>Counts steps that ended, and ends the run with the last one.</summary>
-    public static async Task CloseAsync(this LedgerTransaction transaction, RunRow run, int ended)
+    public static async Task CloseAsync(this DatabaseTransaction transaction, RunRow run, int ended)
     {
         run.OpenSteps -= ended;
         await transaction.ExecuteAsync("update run set open_steps = @OpenSteps where id = @Id", new { run.Id, run.OpenSteps }).ConfigureAwait(false);
@@ -93,7 +94,7 @@ internal static class StepMoves
         await transaction.MoveAsync(run, happened, message).ConfigureAwait(false);
     }
 
-    private static async Task SettleAsync(LedgerTransaction transaction, RunRow run, StepRow step, StepState state)
+    private static async Task SettleAsync(DatabaseTransaction transaction, RunRow run, StepRow step, StepState state)
     {
         var ended = 1;
         if (state.EndedWell())
@@ -112,9 +113,9 @@ internal static class StepMoves
     }
 
     /// <summary>The event <see cref="StepEvent.NeedFailed"/> for everything downstream at once: a plan may have thousands of steps there.</summary>
-    private static async Task<int> SkipDependentsAsync(LedgerTransaction transaction, StepRow step, StepState state)
+    private static async Task<int> SkipDependentsAsync(DatabaseTransaction transaction, StepRow step, StepState state)
     {
-        var message = $"Step '{step.Name}', which it needs, was {Words.Of(state)}.";
+        var message = $"Step '{step.Name}', which it needs, was {EnumText.Of(state)}.";
         var skipped = await transaction.QueryAsync<string>(
             """
             with recursive downstream (name) as (
@@ -131,16 +132,16 @@ internal static class StepMoves
                 step.Name,
                 message,
                 transaction.Now,
-                waiting = Words.Of(StepState.Waiting),
-                skipped = Words.Of(StepTransitions.Next(StepState.Waiting, StepEvent.NeedFailed)!.Value),
+                waiting = EnumText.Of(StepState.Waiting),
+                skipped = EnumText.Of(StepTransitions.Next(StepState.Waiting, StepEvent.NeedFailed)!.Value),
             }).ConfigureAwait(false);
         foreach (var name in skipped)
-            await transaction.TellAsync(step.RunId, name, StepState.Skipped, 0, message).ConfigureAwait(false);
+            await transaction.RecordChangeAsync(step.RunId, name, StepState.Skipped, 0, message).ConfigureAwait(false);
         return skipped.Count;
     }
 
     /// <summary>Steps with the same key waited for this one; now they look again.</summary>
-    private static Task ReleaseTwinsAsync(LedgerTransaction transaction, StepRow step, StepState state) =>
+    private static Task ReleaseTwinsAsync(DatabaseTransaction transaction, StepRow step, StepState state) =>
         step.StepKey is null || state is StepState.Running or StepState.Ready
             ? Task.CompletedTask
             : transaction.ExecuteAsync("update step set same_as = null where same_as = @StepKey", new { step.StepKey });

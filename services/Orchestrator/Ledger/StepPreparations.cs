@@ -1,5 +1,6 @@
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
 
@@ -38,7 +39,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
             }
             await transaction.ExecuteAsync(
                 "update step set step_key = @key, offer = @offer, inputs = @inputs, not_before = 0, ready_at = @Now where id = @Id",
-                new { step.Id, key = key.Hex, offer, inputs = Json.Write(inputs), transaction.Now }).ConfigureAwait(false);
+                new { step.Id, key = key.Hex, offer, inputs = JsonColumn.Write(inputs), transaction.Now }).ConfigureAwait(false);
             if (await transaction.MoveAsync(run, step, StepEvent.Prepared).ConfigureAwait(false))
                 await transaction.HintAsync(step, 0).ConfigureAwait(false);
         }, cancellationToken);
@@ -51,7 +52,8 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
         {
             await transaction.ExecuteAsync(
                 "update step set step_key = @key, inputs = @inputs, outputs = @outputs, metrics = @metrics where id = @Id",
-                new { step.Id, key = key.Hex, inputs = Json.Write(inputs), outputs = Json.Write(outputs), metrics = Json.Write(metrics) }).ConfigureAwait(false);
+                new { step.Id, key = key.Hex, inputs = JsonColumn.Write(inputs), outputs = JsonColumn.Write(outputs),
+                    metrics = JsonColumn.Write(metrics) }).ConfigureAwait(false);
             await transaction.MoveAsync(run, RunEvent.Started).ConfigureAwait(false);
             await transaction.MoveAsync(run, step, StepEvent.FoundInCache).ConfigureAwait(false);
         }, cancellationToken);
@@ -65,7 +67,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
         ApplyAsync(prepared, (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.Rejected, message, FailureClass.User), cancellationToken);
 
     /// <summary>Only if nothing happened to the step since it was read.</summary>
-    private async Task ApplyAsync(StepRow prepared, Func<LedgerTransaction, RunRow, StepRow, Task> apply, CancellationToken cancellationToken)
+    private async Task ApplyAsync(StepRow prepared, Func<DatabaseTransaction, RunRow, StepRow, Task> apply, CancellationToken cancellationToken)
     {
         await database.WriteAsync(async transaction =>
         {

@@ -3,7 +3,7 @@ using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;
 
-/// <summary>A worker for people: its slots, and which steps hold them.</summary>
+/// <summary>A worker as the API shows it: its slots, and how many of them steps hold.</summary>
 /// <param name="Name">Unique name.</param>
 /// <param name="Device">Device class.</param>
 /// <param name="Slots">Steps that it runs at once.</param>
@@ -11,7 +11,7 @@ namespace Espalier.Orchestrator.Ledger;
 /// <param name="Seen">When it last asked for work.</param>
 public sealed record WorkerView(string Name, string Device, int Slots, int Held, DateTimeOffset Seen)
 {
-    /// <summary>Slots that nobody holds.</summary>
+    /// <summary>Free slots.</summary>
     public int Free => Slots - Held;
 }
 
@@ -29,7 +29,10 @@ internal sealed class WorkerReader(LedgerDatabase database) : IWorkerReader
         database.ReadAsync<IReadOnlyList<WorkerView>>(async connection =>
         {
             var rows = await connection.QueryAsync<WorkerRow>(
-                "select w.*, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held from worker w order by w.name").ConfigureAwait(false);
+                """
+                select w.*, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held
+                  from worker w order by w.name
+                """).ConfigureAwait(false);
             return [.. rows.Select(r => new WorkerView(r.Name, r.Device, r.Slots, (int)r.Held, DateTimeOffset.FromUnixTimeMilliseconds(r.SeenAt)))];
         }, cancellationToken);
 

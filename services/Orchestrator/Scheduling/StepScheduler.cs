@@ -1,5 +1,7 @@
+using System.Data.Common;
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Expressions;
@@ -17,39 +19,37 @@ internal sealed class StepScheduler(
 {
     private const int Batch = 64;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                if (await PrepareAsync(stoppingToken).ConfigureAwait(false) == 0)
-                    await wakeups.Scheduler.WaitAsync(options.SweepInterval, time, stoppingToken).ConfigureAwait(false);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                OrchestratorLog.LoopFailed(logger, nameof(StepScheduler), e);
-                await Task.Delay(options.SweepInterval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
+    // Steps whose failure is in the log; one damaged row must not fill it.
+    private readonly HashSet<long> _reported = [];
 
-    /// <summary>Prepares one batch; returns the number of steps in it.</summary>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => new DatabaseLoop("The scheduler", time, logger).RunAsync(
+        async token => await PrepareAsync(token).ConfigureAwait(false) > 0,
+        token => wakeups.Scheduler.WaitAsync(options.SweepInterval, time, token), options.SweepInterval, stoppingToken);
+
+    /// <summary>Prepares one batch; returns the number of steps in it that could be looked at.</summary>
     internal async Task<int> PrepareAsync(CancellationToken cancellationToken)
     {
         var steps = await preparations.ListAsync(Batch, cancellationToken).ConfigureAwait(false);
+        var prepared = 0;
         foreach (var step in steps)
-            await PrepareAsync(step, cancellationToken).ConfigureAwait(false);
-        return steps.Count;
+        {
+            try
+            {
+                await PrepareAsync(step, cancellationToken).ConfigureAwait(false);
+                prepared++;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not DbException)
+            {
+                if (_reported.Add(step.Id))
+                    OrchestratorLog.StepNotPrepared(logger, step.RunId, step.Name, e);
+            }
+        }
+        return prepared;
     }
 
     private async Task PrepareAsync(StepRow step, CancellationToken cancellationToken)
     {
-        var plan = Json.Read<PlannedStep>(step.Plan)!;
+        var plan = JsonColumn.Read<PlannedStep>(step.Plan)!;
         var needs = (await preparations.NeedsOfAsync(step, cancellationToken).ConfigureAwait(false)).ToDictionary(n => n.Name);
         IReadOnlyList<StepInput> inputs;
         try

@@ -19,7 +19,7 @@ internal enum RunEvent
     /// <summary>The last step ended, and one was cancelled.</summary>
     EndedByCancel,
 
-    /// <summary>Somebody asked to go on.</summary>
+    /// <summary>A resume was requested.</summary>
     Resumed,
 }
 
@@ -48,6 +48,6 @@ internal static class RunTransitions
     /// <summary>The row of an event, in the order of the table; for the tests of its shape.</summary>
     internal static RunEvent EventAt(int row) => Table[row].Event;
 
-    /// <summary>Whether the run is done, until somebody resumes it.</summary>
+    /// <summary>Whether the run has ended; only a resume opens it again.</summary>
     public static bool IsEnded(this RunState state) => state is Succeeded or Failed or Cancelled;
 }

@@ -43,13 +43,13 @@ internal enum StepEvent
     /// <summary>It waited or worked for too long.</summary>
     TimedOut,
 
-    /// <summary>Somebody asked to stop the run.</summary>
+    /// <summary>A cancel of the run was requested.</summary>
     CancelRequested,
 
     /// <summary>The worker stopped on request, or its grace is over.</summary>
     Stopped,
 
-    /// <summary>Somebody asked to go on with the run.</summary>
+    /// <summary>A resume of the run was requested.</summary>
     Resumed,
 }
 
@@ -91,7 +91,7 @@ internal static class StepTransitions
     /// <summary>The row of an event, in the order of the table; for the tests of its shape.</summary>
     internal static StepEvent EventAt(int row) => Table[row].Event;
 
-    /// <summary>Whether a step in this state is done, until somebody resumes its run.</summary>
+    /// <summary>Whether a step in this state has ended; only a resume of its run opens it again.</summary>
     public static bool IsEnded(this StepState state) => state is Succeeded or Failed or Skipped or Cancelled or Cached;
 
     /// <summary>Whether steps that need this one may go on.</summary>

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Dapper;
 
 namespace Espalier.Registry.Events;
@@ -21,7 +20,4 @@ public sealed class EventFeed(RegistryDatabase database)
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         return await RegistryEvents.ReadAsync(connection, "id > @id", new { id }, Batch).ConfigureAwait(false);
     }
-
-    /// <summary>Events that are not published yet.</summary>
-    internal static Task<IReadOnlyList<RegistryEvent>> UnpublishedAsync(DbConnection connection) => RegistryEvents.ReadAsync(connection, "published = 0", new { }, Batch);
 }

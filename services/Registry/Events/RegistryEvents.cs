@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Registry.Queries;
 
 namespace Espalier.Registry.Events;
@@ -14,9 +15,15 @@ namespace Espalier.Registry.Events;
 /// <param name="CreatedAt">When.</param>
 public sealed record RegistryEvent(long Id, string Kind, string Model, string Body, DateTimeOffset CreatedAt);
 
-/// <summary>The outbox: an event is written in the transaction of the change, so neither can be without the other.</summary>
+/// <summary>
+/// Events are written in the transaction of the change, and with them what is owed to the bus and to webhooks: none can be without
+/// the others.
+/// </summary>
 public static class RegistryEvents
 {
+    /// <summary>What is owed to the bus.</summary>
+    internal static readonly OutboxTable Outbox = new("registry_outbox");
+
     /// <summary>A version was registered.</summary>
     public const string ModelRegistered = "model.registered";
 
@@ -43,6 +50,9 @@ public static class RegistryEvents
     {
         var id = await connection.NextIdAsync(transaction, "event").ConfigureAwait(false);
         await connection.ExecuteAsync(
-            "insert into registry_event(id, kind, model, body, created_at) values (@id, @kind, @model, @body, @now)", new { id, kind, model, body, now }, transaction).ConfigureAwait(false);
+            "insert into registry_event(id, kind, model, body, created_at) values (@id, @kind, @model, @body, @now)", new { id, kind, model, body, now },
+                transaction).ConfigureAwait(false);
+        await Outbox.AddAsync(connection, transaction, "", kind, body, 0).ConfigureAwait(false);
+        await WebhookDeliveries.ScheduleAsync(connection, transaction, id, kind, model, now).ConfigureAwait(false);
     }
 }

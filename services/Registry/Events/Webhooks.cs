@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Net;
 using System.Security.Cryptography;
 using Dapper;
@@ -34,7 +33,8 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
 
     /// <summary>Makes a webhook; the secret that signs its deliveries is never shown again.</summary>
     /// <exception cref="UserInputException">The address or an event is wrong.</exception>
-    public async Task<(Webhook Webhook, string Secret)> CreateAsync(string url, IReadOnlyList<string>? events, string model, string actor, CancellationToken cancellationToken)
+    public async Task<(Webhook Webhook, string Secret)> CreateAsync(string url, IReadOnlyList<string>? events, string model, string actor,
+        CancellationToken cancellationToken)
     {
         Check(url);
         var kinds = events is null || events.Count == 0 ? RegistryEvents.Kinds : events;
@@ -47,7 +47,8 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
             throw new UserInputException($"There are {Most} webhooks already; delete one first.");
         await connection.ExecuteAsync(
             "insert into registry_webhook(id, url, events, model, secret, created_by, created_at) values (@Id, @Url, @kinds, @Model, @secret, @CreatedBy, @At)",
-            new { webhook.Id, webhook.Url, kinds = string.Join(' ', kinds), webhook.Model, secret, webhook.CreatedBy, At = Timestamps.Write(webhook.Created) }).ConfigureAwait(false);
+            new { webhook.Id, webhook.Url, kinds = string.Join(' ', kinds), webhook.Model, secret, webhook.CreatedBy,
+                At = Timestamps.Write(webhook.Created) }).ConfigureAwait(false);
         return (webhook, secret);
     }
 
@@ -55,7 +56,8 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
     public async Task<IReadOnlyList<Webhook>> ListAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var rows = await connection.QueryAsync<(string Id, string Url, string Events, string Model, string By, string At)>("select id, url, events, model, created_by, created_at from registry_webhook order by id").ConfigureAwait(false);
+        var rows = await connection.QueryAsync<(string Id, string Url, string Events, string Model, string By, string At)>(
+            "select id, url, events, model, created_by, created_at from registry_webhook order by id").ConfigureAwait(false);
         return [.. rows.Select(r => new Webhook(r.Id, r.Url, r.Events.Split(' '), r.Model, r.By, Timestamps.Read(r.At)))];
     }
 
@@ -72,43 +74,42 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var rows = await connection.QueryAsync<(string Id, string Webhook, long Event, long Attempts, string State, long Status, string Error, string At)>(
-            "select id, webhook, event, cast(attempts as bigint), state, cast(status as bigint), error, updated_at from registry_delivery where webhook = @webhook order by event desc limit @limit", new { webhook, limit }).ConfigureAwait(false);
+            """
+            select id, webhook, event, cast(attempts as bigint), state, cast(status as bigint), error, updated_at from registry_delivery
+            where webhook = @webhook order by event desc limit @limit
+            """, new { webhook, limit }).ConfigureAwait(false);
         return [.. rows.Select(r => new Delivery(r.Id, r.Webhook, r.Event, (int)r.Attempts, r.State, (int)r.Status, r.Error, Timestamps.Read(r.At)))];
     }
 
-    /// <summary>Sends events again, from a number on: those that failed, those that were delivered, and those from before the webhook was made. Returns how many.</summary>
+    /// <summary>
+    /// Sends events again, from a number on: those that failed, those that were delivered, and those from before the webhook was made.
+    /// Returns how many.
+    /// </summary>
     public async Task<int> ReplayAsync(string webhook, long fromEvent, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-        var found = await connection.QuerySingleOrDefaultAsync<(string Events, string Model)?>("select events, model from registry_webhook where id = @webhook", new { webhook }, transaction).ConfigureAwait(false)
+        var found = await connection.QuerySingleOrDefaultAsync<(string Events, string Model)?>(
+            "select events, model from registry_webhook where id = @webhook", new { webhook }, transaction).ConfigureAwait(false)
             ?? throw new UserInputException($"There is no webhook '{webhook}'.");
         var events = await connection.QueryAsync<(long Id, string Kind, string Model)>(
             "select id, kind, model from registry_event where id >= @fromEvent order by id limit 10000", new { fromEvent }, transaction).ConfigureAwait(false);
         var count = 0;
-        foreach (var item in events.Where(e => Wants(found.Events, found.Model, e.Kind, e.Model)))
+        var now = Timestamps.Write(time.GetUtcNow());
+        foreach (var item in events.Where(e => WebhookDeliveries.Wants(found.Events, found.Model, e.Kind, e.Model)))
         {
-            await ScheduleAsync(connection, transaction, webhook, item.Id).ConfigureAwait(false);
+            await WebhookDeliveries.ScheduleAsync(connection, transaction, webhook, item.Id, now).ConfigureAwait(false);
             count++;
         }
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         return count;
     }
 
-    /// <summary>Makes a delivery for every webhook that wants an event.</summary>
-    internal async Task ScheduleAsync(DbConnection connection, DbTransaction transaction, RegistryEvent item)
-    {
-        foreach (var (id, events, model) in await connection.QueryAsync<(string Id, string Events, string Model)>("select id, events, model from registry_webhook", transaction: transaction).ConfigureAwait(false))
-        {
-            if (Wants(events, model, item.Kind, item.Model))
-                await ScheduleAsync(connection, transaction, id, item.Id).ConfigureAwait(false);
-        }
-    }
-
     /// <summary>Refuses addresses that are none, and, unless that is allowed, those of this machine and of private networks.</summary>
     internal void Check(string url)
     {
-        if (url.Length > LongestUrl || !Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http") || address.UserInfo.Length > 0)
+        if (url.Length > LongestUrl || !Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http")
+            || address.UserInfo.Length > 0)
             throw new UserInputException("A webhook needs an address such as https://example.org/hook, without a user name in it.");
         if (!options.AllowPrivateWebhooks && (address.IsLoopback || IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IsPrivate(ip)))
             throw new UserInputException("The address is one of this machine or of a private network; registry:allow-private-webhooks permits that.");
@@ -118,7 +119,8 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
     internal static bool IsPrivate(IPAddress address)
     {
         var ip = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        if (IPAddress.IsLoopback(ip) || ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any) || ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal || ip.IsIPv6Multicast)
+        if (IPAddress.IsLoopback(ip) || ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any) || ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal
+            || ip.IsIPv6Multicast)
             return true;
         var bytes = ip.GetAddressBytes();
         // Addresses that stand for one of the older kind: ::a.b.c.d, 64:ff9b::a.b.c.d (translation), 2002:ab:cd:: (6to4); and the old site-local ones.
@@ -128,19 +130,7 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
                 || bytes.AsSpan(0, 12) is [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0] && IsPrivate(new IPAddress(bytes[12..]))
                 || bytes.AsSpan(0, 2) is [0x20, 0x02] && IsPrivate(new IPAddress(bytes[2..6]));
         }
-        return bytes.Length == 4 && (bytes[0] is 0 or 10 or 127 || bytes[0] == 172 && bytes[1] is >= 16 and < 32 || bytes[0] == 192 && bytes[1] == 168 || bytes[0] == 169 && bytes[1] == 254 || bytes[0] == 100 && bytes[1] is >= 64 and < 128 || bytes[0] >= 224);
+        return bytes.Length == 4 && (bytes[0] is 0 or 10 or 127 || bytes[0] == 172 && bytes[1] is >= 16 and < 32 || bytes[0] == 192 && bytes[1] == 168
+            || bytes[0] == 169 && bytes[1] == 254 || bytes[0] == 100 && bytes[1] is >= 64 and < 128 || bytes[0] >= 224);
     }
-
-    private async Task ScheduleAsync(DbConnection connection, DbTransaction transaction, string webhook, long item)
-    {
-        var now = Timestamps.Write(time.GetUtcNow());
-        await connection.ExecuteAsync(
-            """
-            insert into registry_delivery(id, webhook, event, attempts, state, next_at, status, error, updated_at) values (@id, @webhook, @item, 0, 'waiting', @now, 0, '', @now)
-            on conflict (id) do update set attempts = 0, state = 'waiting', next_at = excluded.next_at, updated_at = excluded.updated_at
-            """,
-            new { id = $"{webhook}-{item}", webhook, item, now }, transaction).ConfigureAwait(false);
-    }
-
-    private static bool Wants(string events, string model, string kind, string name) => events.Split(' ').Contains(kind) && (model.Length == 0 || model == name);
 }

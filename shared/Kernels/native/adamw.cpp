@@ -48,7 +48,8 @@ double sum_of_squares(int64_t threads, const float* x, int64_t count) {
 }
 
 void adamw(const EkAdamW& o) {
-  const float beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2), rest1 = static_cast<float>(1 - o.beta1), rest2 = static_cast<float>(1 - o.beta2);
+  const float beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2);
+  const float rest1 = static_cast<float>(1 - o.beta1), rest2 = static_cast<float>(1 - o.beta2);
   const float epsilon = static_cast<float>(o.epsilon), step = static_cast<float>(o.step_size), keep = static_cast<float>(1 - o.decay);
   const float inverse_root = static_cast<float>(1 / o.root_correction), scale = static_cast<float>(o.gradient_scale);
   parallel(o.threads, (o.count + block - 1) / block, [&](int64_t task) {

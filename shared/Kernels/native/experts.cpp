@@ -65,7 +65,8 @@ void gate_up(const EkLayer& l, Piece p) {
 void down(const EkLayer& l, Piece p) {
   float* packed = ek_scratch(slot_packed_b, packed_size(l.inner, p.columns));
   pack_transposed({l.down + (p.expert * l.hidden + p.column) * l.inner, l.inner, nullptr}, l.inner, p.columns, packed);
-  multiply({l.inner_product + p.first * l.inner, l.inner, nullptr}, p.rows, l.inner, packed, p.columns, l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
+  multiply({l.inner_product + p.first * l.inner, l.inner, nullptr}, p.rows, l.inner, packed, p.columns,
+           l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
 }
 
 // Gradients of g and u in place of them, gate * a in l.inner_product, and this piece's share of the gates' gradient.
@@ -98,7 +99,8 @@ void input_backward(const EkLayer& l, Piece p) {
   int64_t depth = 2 * l.inner;
   float* packed = ek_scratch(slot_packed_b, packed_size(depth, p.columns));
   pack_plain({l.gate_up + p.expert * depth * l.hidden + p.column, l.hidden, nullptr}, depth, p.columns, packed);
-  multiply({l.halves + p.first * halves_stride(l), halves_stride(l), nullptr}, p.rows, depth, packed, p.columns, l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
+  multiply({l.halves + p.first * halves_stride(l), halves_stride(l), nullptr}, p.rows, depth, packed, p.columns,
+           l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
 }
 
 void gate_up_backward(const EkLayer& l, Piece p) {

@@ -294,7 +294,8 @@ static inline void linear_weight(int64_t threads, Rows dy, Rows x, int64_t m, in
   int64_t rows_each = ceil(ceil(n, pieces), MR) * MR, down = ceil(n, rows_each);
   parallel(threads, across * down, [&](int64_t task) {
     int64_t j = task % across * gradient_columns, i = task / across * rows_each;
-    multiply_columns({dy.base + i, dy.stride, dy.index}, {x.base + j, x.stride, x.index}, m, least(rows_each, n - i), least(gradient_columns, depth - j), dw + i * depth + j, depth, true);
+    multiply_columns({dy.base + i, dy.stride, dy.index}, {x.base + j, x.stride, x.index}, m, least(rows_each, n - i),
+                     least(gradient_columns, depth - j), dw + i * depth + j, depth, true);
   });
 }
 

@@ -38,8 +38,9 @@ const EkTable& choose() {
     refused = table.name;
     return false;
   };
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && usable(ek_avx512))
-    return ek_avx512;
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                          __builtin_cpu_supports("avx512dq");
+  if (has_avx512 && usable(ek_avx512)) return ek_avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && usable(ek_avx2)) return ek_avx2;
 #endif
   return ek_portable;
@@ -75,7 +76,9 @@ EK_API void ek_head_forward(const EkEnds* ends) { table().head_forward(*ends); }
 EK_API void ek_head_losses(const EkEnds* ends) { table().head_losses(*ends); }
 EK_API double ek_sum_of_squares(int64_t threads, const float* x, int64_t count) { return table().sum_of_squares(threads, x, count); }
 EK_API void ek_adamw(const EkAdamW* arguments) { table().adamw(*arguments); }
-EK_API void ek_product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y) { table().product(threads, x, m, depth, w, n, y); }
+EK_API void ek_product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y) {
+  table().product(threads, x, m, depth, w, n, y);
+}
 
 // Memory for activations: on large pages where the system grants them.
 EK_API void* ek_allocate(int64_t bytes) {

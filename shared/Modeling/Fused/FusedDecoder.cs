@@ -19,7 +19,8 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
     /// <summary>Whether kernels exist for the head of such a model.</summary>
     public static bool Supports(ParameterBuffer buffer, ScalarType computeType) =>
-        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
+        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32
+        && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
 
     /// <summary>Whether kernels exist for its layers.</summary>
     public bool RunsLayers { get; } = SupportsLayers(decoder.Config);
@@ -104,7 +105,8 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         var stream = hidden.contiguous();
         var (tokens, pairs) = (hidden.shape[0] * hidden.shape[1], hidden.shape[0] * hidden.shape[1] * config.ExpertsPerToken);
         var arguments = Prepare(layer, tokens, hidden.shape[1]);
-        var (context, attentionInput, input) = (Floats(tokens, (long)config.Heads * config.HeadSize), observer is null ? null : Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
+        var (context, input) = (Floats(tokens, (long)config.Heads * config.HeadSize), Floats(tokens, config.HiddenSize));
+        var attentionInput = observer is null ? null : Floats(tokens, config.HiddenSize);
         var (middle, result) = (Floats(tokens, config.HiddenSize), Floats(tokens, config.HiddenSize));
         var (halves, product) = (Floats(tokens, 2 * arguments.MlpInner + 16), Floats(tokens, arguments.MlpInner));
         arguments.MlpHalves = At(halves);
@@ -114,7 +116,8 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             RunDense(ref arguments);
             return (result.view(hidden.shape).MoveToOuterDisposeScope(), null);
         }
-        var (logits, gates, selected) = (Floats(tokens, config.Experts), Floats(tokens, config.ExpertsPerToken), empty([tokens, config.ExpertsPerToken], dtype: int64));
+        var (logits, gates) = (Floats(tokens, config.Experts), Floats(tokens, config.ExpertsPerToken));
+        var selected = empty([tokens, config.ExpertsPerToken], dtype: int64);
         var (inner, outputs, sortedGates) = (Floats(pairs, config.ExpertSize), Floats(pairs, config.HiddenSize), Floats(pairs));
         var counts = new long[config.Experts];
         fixed (long* count = counts)

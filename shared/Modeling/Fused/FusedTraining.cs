@@ -11,7 +11,8 @@ namespace Espalier.Modeling.Fused;
 /// forward to backward: the streams, projections, attention's context and log-sums, routing, and gate and up of the
 /// experts; norms, rotations, attention scores and activations are computed again. Logits exist for a few rows at a time.
 /// </summary>
-internal sealed unsafe class FusedTraining(MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
+internal sealed unsafe class FusedTraining(
+    MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
 {
     private readonly Arena _arena = new();
     private readonly LayerArguments[] _layers = new LayerArguments[layers.Count];

@@ -46,8 +46,8 @@ public static class TorchRuntime
         {
             Initialize();
             var device = torch.cuda.is_available() ? "cuda" : "cpu";
-            return string.Create(CultureInfo.InvariantCulture,
-                $"{EngineVersion};{device};{VectorUnits.Name};kernels={KernelLibrary.Current};threads={torch.get_num_threads()}");
+            var threads = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
+            return $"{EngineVersion};{device};{VectorUnits.Name};kernels={KernelLibrary.Current};threads={threads}";
         }
     }
 

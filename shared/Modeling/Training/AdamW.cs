@@ -55,7 +55,10 @@ public sealed class AdamW : IDisposable
     /// <value>none</value>
     public IReadOnlyList<LateStart> Late { get; set; } = [];
 
-    /// <summary>Parts of the buffer that are not trained: neither stepped nor decayed, their gradients left out of the norm. Ascending, apart from each other.</summary>
+    /// <summary>
+    /// Parts of the buffer that are not trained: neither stepped nor decayed, their gradients left out of the norm.
+    /// Ascending, apart from each other.
+    /// </summary>
     /// <value>none</value>
     public IReadOnlyList<BufferRange> Frozen { get; set; } = [];
 

@@ -78,7 +78,8 @@ public sealed class DecoderTrainer
     /// <exception cref="TrainingDivergedException">Loss or gradient is not finite; the weights are as before the step.</exception>
     public StepOutcome Step(IReadOnlyList<Tensor> microBatches, double learningRate, IMoeObserver? observer = null)
     {
-        var counts = Enumerable.Range(0, _decoder.Config.Layers).Select(layer => new long[_decoder.Config.IsSparse(layer) ? _decoder.Config.Experts : 0]).ToArray();
+        var config = _decoder.Config;
+        var counts = Enumerable.Range(0, config.Layers).Select(layer => new long[config.IsSparse(layer) ? config.Experts : 0]).ToArray();
         var (loss, balance, z) = (0.0, 0.0, 0.0);
         foreach (var batch in microBatches)
         {

@@ -10,7 +10,15 @@ namespace Espalier.Bench;
 /// <summary><c>espalier bench</c>: speed of this machine, ours beside peers.</summary>
 internal static class BenchCommand
 {
-    public static Command Create(Terminal terminal) => new("bench", "Measure speed on this machine, ours beside the same model in eager LibTorch and, where python3-torch is installed, in Debian's PyTorch; the faster counts.\n\n  espalier bench train --shape tiny\n  espalier bench all --json")
+    private const string About = """
+        Measure speed on this machine, ours beside the same model in eager LibTorch and, where python3-torch is installed,
+        in Debian's PyTorch; the faster counts.
+
+          espalier bench train --shape tiny
+          espalier bench all --json
+        """;
+
+    public static Command Create(Terminal terminal) => new("bench", About)
     {
         Speed(terminal, "train", "A training step: forward, backward, clipping, AdamW.", BenchWorkKind.Train),
         Speed(terminal, "calibrate", "A forward pass down to each token's loss, as evaluation and calibration run it.", BenchWorkKind.Calibrate),
@@ -33,7 +41,8 @@ internal static class BenchCommand
             if (kind == BenchWorkKind.Train && parsed.GetValue(profile))
                 return Profile(terminal, shapes, parsed.GetValue(json));
             var peaks = MachinePeaks.Measure();
-            var results = await CompareAsync(terminal, peaks, shapes, [kind], parsed.GetValue(pairs), parsed.GetValue(alone), cancellationToken).ConfigureAwait(false);
+            var (count, isAlone) = (parsed.GetValue(pairs), parsed.GetValue(alone));
+            var results = await CompareAsync(terminal, peaks, shapes, [kind], count, isAlone, cancellationToken).ConfigureAwait(false);
             Report(terminal, parsed.GetValue(json), new BenchReport(peaks, results, results is [{ Ratio: var only }] ? only : null));
             return ExitCodes.Done;
         });
@@ -78,16 +87,21 @@ internal static class BenchCommand
     private static Command Everything(Terminal terminal)
     {
         var (pairs, alone, json) = (Pairs(), Alone(), SharedOptions.Json());
-        var command = new Command("all", "Every shape, training and forward, growth, and loading: about twelve minutes on two cores.") { pairs, alone, json };
+        var markdown = new Option<string?>("--markdown") { Description = "Page of Markdown to write the tables to as well." };
+        var command = new Command("all", "Every shape, training and forward, growth, and loading: about fifteen minutes on two cores.") { pairs, alone, markdown, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var peaks = MachinePeaks.Measure();
             var (count, isAlone) = (parsed.GetValue(pairs), parsed.GetValue(alone));
-            var results = await CompareAsync(terminal, peaks, Shapes(null), [BenchWorkKind.Train, BenchWorkKind.Calibrate], count, isAlone, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<BenchWorkKind> kinds = [BenchWorkKind.Train, BenchWorkKind.Calibrate];
+            var results = await CompareAsync(terminal, peaks, Shapes(null), kinds, count, isAlone, cancellationToken).ConfigureAwait(false);
             var grown = await CompareAsync(terminal, peaks, Shapes("small-64"), [BenchWorkKind.Train], count, isAlone, cancellationToken).ConfigureAwait(false);
             var load = await LoadMeasurement.RunAsync(EspalierHome.OfThisProcess().Create().Path, cancellationToken).ConfigureAwait(false);
             var growth = GrowthCost.Of(results.First(r => r is { Shape: "small", Work: BenchWorkKind.Train }), grown[0], peaks);
-            Report(terminal, parsed.GetValue(json), new BenchReport(peaks, [.. results, .. grown]) { Growth = growth, Load = load });
+            var report = new BenchReport(peaks, [.. results, .. grown]) { Growth = growth, Load = load };
+            if (parsed.GetValue(markdown) is { } path)
+                await File.WriteAllTextAsync(path, BenchMarkdown.Of(peaks, report.Results, growth, load), cancellationToken).ConfigureAwait(false);
+            Report(terminal, parsed.GetValue(json), report);
             return ExitCodes.Done;
         });
         return command;
@@ -103,7 +117,8 @@ internal static class BenchCommand
         {
             var (model, isBf16) = (Shapes(parsed.GetValue(shape))[0], parsed.GetValue(precision) == "bf16");
             var kind = parsed.GetValue(work) == "train" ? BenchWorkKind.Train : BenchWorkKind.Calibrate;
-            BenchWorker.Run(() => parsed.GetValue(side) == BenchWorker.EagerSide ? new EagerWork(model, kind, isBf16) : new BenchWork(model, kind, isBf16), Console.In, Console.Out);
+            var isEager = parsed.GetValue(side) == BenchWorker.EagerSide;
+            BenchWorker.Run(() => isEager ? new EagerWork(model, kind, isBf16) : new BenchWork(model, kind, isBf16), Console.In, Console.Out);
             return ExitCodes.Done;
         });
         return command;
@@ -112,7 +127,8 @@ internal static class BenchCommand
     }
 
     private static async Task<IReadOnlyList<SpeedResult>> CompareAsync(
-        Terminal terminal, MachinePeaks peaks, IReadOnlyList<BenchShape> shapes, IReadOnlyList<BenchWorkKind> kinds, int pairs, bool isAlone, CancellationToken cancellationToken)
+        Terminal terminal, MachinePeaks peaks, IReadOnlyList<BenchShape> shapes, IReadOnlyList<BenchWorkKind> kinds, int pairs, bool isAlone,
+        CancellationToken cancellationToken)
     {
         var peers = isAlone ? [] : await Peer.FindAsync(cancellationToken).ConfigureAwait(false);
         var comparison = new SpeedComparison(peaks, pairs, peers, terminal.Say);
@@ -153,7 +169,8 @@ internal static class BenchCommand
     private static IReadOnlyList<BenchShape> Shapes(string? name) =>
         name is null
             ? [.. BenchShape.All.Where(s => BenchShape.Table.Contains(s.Name))]
-            : [BenchShape.All.FirstOrDefault(s => s.Name == name) ?? throw new UserInputException($"--shape {name}: expected one of {string.Join(", ", BenchShape.All.Select(s => s.Name))}.")];
+            : [BenchShape.All.FirstOrDefault(s => s.Name == name) ?? throw new UserInputException(
+                $"--shape {name}: expected one of {string.Join(", ", BenchShape.All.Select(s => s.Name))}.")];
 
     private static Option<string?> Shape() => new("--shape") { Description = "tiny, small, base, fine-grained or small-64; all of the table when left out." };
 

@@ -27,11 +27,16 @@ internal sealed class BenchProcess : IDisposable
 
     /// <summary>Starts a side that this program measures itself.</summary>
     public static BenchProcess Own(string side, BenchShape shape, BenchWorkKind kind, string precision) =>
-        new(Environment.ProcessPath!, [.. OwnAssembly(), "bench", "worker", "--side", side, "--shape", shape.Name, "--work", Name(kind), "--precision", precision]);
+        new(
+            Environment.ProcessPath!,
+            [.. OwnAssembly(), "bench", "worker", "--side", side, "--shape", shape.Name, "--work", Name(kind), "--precision", precision]);
 
     /// <summary>Starts the script for Debian's PyTorch.</summary>
     public static BenchProcess Script(BenchShape shape, BenchWorkKind kind, string precision) =>
-        new(PeerScript.Python, [PeerScript.Path, "--work", Name(kind), "--precision", precision, .. Describe(shape)], ("OPENBLAS_CORETYPE", PeerScript.BlasKernel));
+        new(
+            PeerScript.Python,
+            [PeerScript.Path, "--work", Name(kind), "--precision", precision, .. Describe(shape)],
+            ("OPENBLAS_CORETYPE", PeerScript.BlasKernel));
 
     /// <summary>Runs steps and waits for the answer; null when it does not come in time or the process ended.</summary>
     public async Task<BenchTurn?> RunAsync(int steps, TimeSpan limit, CancellationToken cancellationToken)

@@ -50,8 +50,8 @@ internal sealed record BenchShape(string Name, int Layers, int Hidden, int Heads
     {
         get
         {
-            double perToken = Layers * (4.0 * Hidden * Hidden + 3.0 * TopK * Hidden * ExpertSize + (double)Experts * Hidden + Hidden * (double)Length) + (double)Hidden * Vocabulary;
-            return 2 * perToken * Tokens;
+            var perLayer = 4.0 * Hidden * Hidden + 3.0 * TopK * Hidden * ExpertSize + (double)Experts * Hidden + Hidden * (double)Length;
+            return 2 * (Layers * perLayer + (double)Hidden * Vocabulary) * Tokens;
         }
     }
 

@@ -9,20 +9,28 @@ internal static class BenchTables
 {
     public static void Write(Terminal terminal, MachinePeaks peaks)
     {
-        terminal.Output.WriteLine(Text($"machine: fp32 product {peaks.Fp32Gflops:f0} GFLOP/s (BLAS {peaks.BlasGflops:f0}, our kernel {peaks.KernelGflops:f0}), bf16 {peaks.Bf16Gflops:f0}, copy {peaks.MemoryGigabytes:f1} GB/s"));
+        terminal.Output.WriteLine(Text($"machine: fp32 product {peaks.Fp32Gflops:f0} GFLOP/s (BLAS {peaks.BlasGflops:f0}, our kernel {peaks.KernelGflops:f0}),"));
+        terminal.Output.WriteLine(Text($"         bf16 {peaks.Bf16Gflops:f0}, copy {peaks.MemoryGigabytes:f1} GB/s"));
         terminal.Output.WriteLine($"         {peaks.NumericsClass}");
     }
 
     public static void Write(Terminal terminal, IReadOnlyList<SpeedResult> results)
     {
         var table = new Table().RoundedBorder();
-        foreach (var heading in (string[])["work", "shape", "ratio", "spread", "limit", "tokens/s", "peer", "peer tokens/s", "GEMM share", "GB moved", "of copy rate", "peak memory", "peer's", "memory ratio"])
+        string[] headings =
+        [
+            "work", "shape", "ratio", "spread", "limit", "tokens/s", "peer", "peer tokens/s", "GEMM share", "GB moved", "of copy rate",
+            "peak memory", "peer's", "memory ratio",
+        ];
+        foreach (var heading in headings)
             table.AddColumn(new TableColumn(heading).NoWrap());
         foreach (var r in results)
         {
             table.AddRow(
-                r.Work == BenchWorkKind.Train ? "train" : "forward", r.Shape, Text($"{r.Ratio:0.00}x"), Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Text($"{r.RatioLimit:0.0}x"),
-                Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? "", Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"), Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
+                r.Work == BenchWorkKind.Train ? "train" : "forward", r.Shape,
+                Text($"{r.Ratio:0.00}x"), Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Text($"{r.RatioLimit:0.0}x"),
+                Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? "", Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"),
+                Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
                 Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : "", Text($"{r.MemoryRatio:0.00}"));
         }
         terminal.Write(table);
@@ -34,14 +42,18 @@ internal static class BenchTables
             terminal.Output.WriteLine($"slower peers, {r.Shape} {r.Work}: {r.OtherPeers}");
     }
 
-    public static void Write(Terminal terminal, GrowthCost cost) => terminal.Output.WriteLine(Text(
-        $"small, 8 to 64 experts: +{1000 * cost.AddedSeconds:f0} ms a step, {cost.Ratio:0.00}x the {1000 * cost.TrafficSeconds:f0} ms that the optimizer's traffic needs; step {cost.StepRatio:0.00}x, peer's {cost.PeerStepRatio:0.00}x"));
+    public static void Write(Terminal terminal, GrowthCost cost) => terminal.Output.WriteLine(
+        Text($"small, 8 to 64 experts: +{1000 * cost.AddedSeconds:f0} ms a step, {cost.Ratio:0.00}x the {1000 * cost.TrafficSeconds:f0} ms that ")
+        + Text($"the optimizer's traffic needs; step {cost.StepRatio:0.00}x, peer's {cost.PeerStepRatio:0.00}x"));
 
-    public static void Write(Terminal terminal, LoadMeasurement load) => terminal.Output.WriteLine(Text(
-        $"load: opening {load.CheckpointBytes / 1e9:0.00} GB and reading one layer of {load.LayerBytes / 1e6:f0} MB: first {load.FirstMilliseconds:f0} ms, warm {load.WarmMilliseconds:f0} ms (slowest {load.WarmHighMilliseconds:f0}); {Amounts.Bytes(load.AddedBytes)} beside the layer"));
+    public static void Write(Terminal terminal, LoadMeasurement load) => terminal.Output.WriteLine(
+        Text($"load: opening {load.CheckpointBytes / 1e9:0.00} GB and reading one layer of {load.LayerBytes / 1e6:f0} MB: ")
+        + Text($"first {load.FirstMilliseconds:f0} ms, warm {load.WarmMilliseconds:f0} ms (slowest {load.WarmHighMilliseconds:f0}); ")
+        + $"{Amounts.Bytes(load.AddedBytes)} beside the layer");
 
-    public static void Write(Terminal terminal, LossCurves curves, string path) => terminal.Output.WriteLine(Text(
-        $"curves: {curves.Steps} steps, fused against plain: largest difference of 20-step means {curves.LargestDifference:0.00000} nats (tolerance {curves.Tolerance}); {path}"));
+    public static void Write(Terminal terminal, LossCurves curves, string path) => terminal.Output.WriteLine(
+        Text($"curves: {curves.Steps} steps, fused against plain: largest difference of 20-step means {curves.LargestDifference:0.00000} nats ")
+        + Text($"(tolerance {curves.Tolerance}); {path}"));
 
     public static void WriteProfile(Terminal terminal, BenchShape shape, StepProfile profile)
     {

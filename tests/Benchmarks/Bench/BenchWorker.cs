@@ -39,6 +39,9 @@ internal static class BenchWorker
     }
 
     // Linux's own account, in bytes.
-    private static long Memory(string field) =>
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith(field, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, .., var kilobytes, _] ? long.Parse(kilobytes, CultureInfo.InvariantCulture) * 1024 : 0;
+    private static long Memory(string field)
+    {
+        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith(field, StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+    }
 }

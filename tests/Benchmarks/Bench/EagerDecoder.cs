@@ -138,7 +138,8 @@ internal sealed class EagerMoe : Module
         {
             var chosen = (selected == expert).nonzero();                                     // (n, 2): token, choice
             var (token, choice) = (chosen.select(1, 0), chosen.select(1, 1));
-            var output = experts[expert].call(hidden.index_select(0, token)) * weights.index(TensorIndex.Tensor(token), TensorIndex.Tensor(choice)).unsqueeze(1);
+            var share = weights.index(TensorIndex.Tensor(token), TensorIndex.Tensor(choice)).unsqueeze(1); // (n, 1)
+            var output = experts[expert].call(hidden.index_select(0, token)) * share;        // (n, H)
             mixed.index_add_(0, token, output.to_type(mixed.dtype), 1);
         }
         return (mixed.view(x.shape), logits);

@@ -16,7 +16,8 @@ internal sealed record GrowthCost(double AddedSeconds, double TrafficSeconds, do
         var (before, after) = (Shape("small"), Shape("small-64"));
         var (secondsBefore, secondsAfter) = (before.Tokens / small.TokensPerSecond, after.Tokens / grown.TokensPerSecond);
         var traffic = (after.OptimizerBytes - before.OptimizerBytes) / (peaks.MemoryGigabytes * 1e9);
-        return new GrowthCost(secondsAfter - secondsBefore, traffic, (secondsAfter - secondsBefore) / traffic, secondsAfter / secondsBefore, small.PeerTokensPerSecond / grown.PeerTokensPerSecond);
+        var added = secondsAfter - secondsBefore;
+        return new GrowthCost(added, traffic, added / traffic, secondsAfter / secondsBefore, small.PeerTokensPerSecond / grown.PeerTokensPerSecond);
     }
 
     private static BenchShape Shape(string name) => BenchShape.All.First(s => s.Name == name);

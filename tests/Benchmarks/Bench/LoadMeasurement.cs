@@ -15,13 +15,15 @@ namespace Espalier.Bench;
 /// <param name="WarmMilliseconds">Median of the times after it.</param>
 /// <param name="WarmHighMilliseconds">The slowest of them.</param>
 /// <param name="AddedBytes">Memory that the process holds more while it has the layer, above the layer itself.</param>
-internal sealed record LoadMeasurement(long CheckpointBytes, long LayerBytes, double FirstMilliseconds, double WarmMilliseconds, double WarmHighMilliseconds, long AddedBytes)
+internal sealed record LoadMeasurement(
+    long CheckpointBytes, long LayerBytes, double FirstMilliseconds, double WarmMilliseconds, double WarmHighMilliseconds, long AddedBytes)
 {
     private const int Rounds = 9;
 
     private static readonly ModelConfig Model = ModelConfig.Tiny(4096) with
     {
-        HiddenSize = 1024, Layers = 32, Heads = 16, KeyValueHeads = 16, HeadSize = 64, Experts = 18, ExpertsPerToken = 2, ExpertSize = 512, WeightType = "bfloat16",
+        HiddenSize = 1024, Layers = 32, Heads = 16, KeyValueHeads = 16, HeadSize = 64,
+        Experts = 18, ExpertsPerToken = 2, ExpertSize = 512, WeightType = "bfloat16",
     };
 
     /// <summary>Writes the checkpoint into a new folder under <paramref name="folder"/>, measures, and removes it.</summary>
@@ -40,7 +42,8 @@ internal sealed record LoadMeasurement(long CheckpointBytes, long LayerBytes, do
                 var start = Stopwatch.GetTimestamp();
                 using var source = HuggingFaceDirectory.Open(directory);
                 var weights = new StoredWeights(source);
-                var tensors = source.Names.Where(name => name.StartsWith(TensorNames.Layer(Model.Layers / 2), StringComparison.Ordinal)).Select(weights.Read).ToList();
+                var prefix = TensorNames.Layer(Model.Layers / 2);
+                var tensors = source.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Select(weights.Read).ToList();
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 layer = tensors.Sum(t => t.numel() * t.element_size());
                 added = Process.GetCurrentProcess().WorkingSet64 - before - layer;

@@ -30,8 +30,8 @@ internal static class PeerScript
     {
         if (!File.Exists(Python))
             return null;
-        var start = new ProcessStartInfo(Python, ["-c", "import torch; print(torch.__version__)"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
+        string[] question = ["-c", "import torch; print(torch.__version__)"];
+        using var process = Process.Start(new ProcessStartInfo(Python, question) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken).ConfigureAwait(false);
         await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
         return process.ExitCode == 0 ? output.Trim() : null;
@@ -45,6 +45,7 @@ internal static class PeerScript
             if (File.Exists(script))
                 return script;
         }
-        throw new UserInputException($"The peer's script {FromRoot} is not in a folder above {AppContext.BaseDirectory}: run from a checkout, or measure ours alone with --alone.");
+        throw new UserInputException(
+            $"The peer's script {FromRoot} is not in a folder above {AppContext.BaseDirectory}: run from a checkout, or measure ours alone with --alone.");
     }
 }

@@ -16,14 +16,15 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
         var sides = new List<Side>();
         try
         {
-            sides.Add(await StartAsync("ours", shape, precision => precision == "fp32" || HasBf16 ? BenchProcess.Own(BenchWorker.OwnSide, shape, kind, precision) : null, cancellationToken).ConfigureAwait(false));
+            sides.Add(await StartAsync("ours", shape, Ours, cancellationToken).ConfigureAwait(false));
             foreach (var peer in peers)
                 sides.Add(await StartAsync(peer.Name, shape, precision => peer.Start(shape, kind, precision), cancellationToken).ConfigureAwait(false));
             for (var pair = 0; pair < pairs; pair++)
             {
                 foreach (var side in sides)
                     await side.TurnAsync(cancellationToken).ConfigureAwait(false);
-                say($"{shape.Name} {kind}: turn {pair + 1} of {pairs}: {string.Join(", ", sides.Select(s => $"{s.Name} {s.Mode} {Rate(shape, s.Turns[^1]):f0}"))} tokens/s");
+                var rates = string.Join(", ", sides.Select(s => $"{s.Name} {s.Mode} {Rate(shape, s.Turns[^1]):f0}"));
+                say($"{shape.Name} {kind}: turn {pair + 1} of {pairs}: {rates} tokens/s");
             }
             var ours = sides[0];
             var result = Result(shape, kind, ours.Turns) with { Mode = ours.Mode, OtherMode = ours.Other };
@@ -33,6 +34,9 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
         {
             sides.ForEach(s => s.Dispose());
         }
+
+        BenchProcess? Ours(string precision) =>
+            precision == "fp32" || HasBf16 ? BenchProcess.Own(BenchWorker.OwnSide, shape, kind, precision) : null;
     }
 
     // Peers: the fastest first.
@@ -125,7 +129,8 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
 
         public List<BenchTurn> Turns { get; } = [];
 
-        public async Task TurnAsync(CancellationToken cancellationToken) => Turns.Add(await Answer(Process, Name, _steps, cancellationToken).ConfigureAwait(false));
+        public async Task TurnAsync(CancellationToken cancellationToken) =>
+            Turns.Add(await Answer(Process, Name, _steps, cancellationToken).ConfigureAwait(false));
 
         public void Dispose() => Process.Dispose();
     }

@@ -32,17 +32,20 @@ internal static class Overhead
             var first = new List<double>();
             for (var i = 0; i < Submissions; i++)
                 first.Add(await FirstStartAsync(platform, i));
-            Say($"{name}: {Steps} steps in a row, {Repeats} times: per step {Quantiles(perStep)}, mean {perStep.Average():0.0} ms, processor time {string.Join(", ", cpu.Select(c => c.ToString("0.0", CultureInfo.InvariantCulture)))} ms");
+            var cpuText = string.Join(", ", cpu.Select(c => c.ToString("0.0", CultureInfo.InvariantCulture)));
+            Say($"{name}: {Steps} steps in a row, {Repeats} times: per step {Quantiles(perStep)}, mean {perStep.Average():0.0} ms, processor time {cpuText} ms");
             Say($"{name}: from submission to the first start: {Quantiles(first)}");
         }
-        Say($"RabbitMQ.Client alone, request and answer of 900 bytes, persistent, confirmed: {Quantiles(await RawRoundTrip.MeasureAsync(places.Broker.Address))}");
+        var roundTrips = await RawRoundTrip.MeasureAsync(places.Broker.Address);
+        Say($"RabbitMQ.Client alone, request and answer of 900 bytes, persistent, confirmed: {Quantiles(roundTrips)}");
     }
 
     /// <summary>Runs a chain; milliseconds from the end of each step to the end of the next.</summary>
     private static async Task<List<double>> RunAsync(EmbeddedPlatform platform, string text)
     {
         var yaml = $"name: chain\nstages:\n  s0: {{ uses: noop, with: {{ text: {text} }} }}\n"
-            + string.Join('\n', Enumerable.Range(1, Steps - 1).Select(i => $"  s{i}: {{ uses: noop, needs: s{i - 1}, with: {{ text: {text}, from: \"${{s{i - 1}.model}}\" }} }}"));
+            + string.Join('\n', Enumerable.Range(1, Steps - 1).Select(
+                i => $"  s{i}: {{ uses: noop, needs: s{i - 1}, with: {{ text: {text}, from: \"${{s{i - 1}.model}}\" }} }}"));
         var run = await EndAsync(platform, await platform.SubmitAsync(yaml));
         if (run.State != RunState.Succeeded)
             throw new InvalidOperationException($"The run ended as {run.State}.");
@@ -66,7 +69,9 @@ internal static class Overhead
     private static string Quantiles(List<double> values)
     {
         var sorted = values.Order().ToList();
-        return string.Create(CultureInfo.InvariantCulture, $"p50 {sorted[sorted.Count / 2]:0.0} ms, p90 {sorted[sorted.Count * 9 / 10]:0.0} ms, p99 {sorted[sorted.Count * 99 / 100]:0.0} ms");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"p50 {sorted[sorted.Count / 2]:0.0} ms, p90 {sorted[sorted.Count * 9 / 10]:0.0} ms, "
+            + $"p99 {sorted[sorted.Count * 99 / 100]:0.0} ms");
     }
 
     private static void Say(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));

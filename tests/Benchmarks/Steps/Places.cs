@@ -33,7 +33,8 @@ internal sealed class Places : IAsyncDisposable
     ];
 
     /// <summary>Starts a platform with the no-op stage.</summary>
-    public static Task<EmbeddedPlatform> StartAsync(MessagingOptions? messaging, OrchestratorOptions? orchestrator, int slots = 1) => EmbeddedPlatform.StartAsync(
+    public static Task<EmbeddedPlatform> StartAsync(MessagingOptions? messaging, OrchestratorOptions? orchestrator, int slots = 1) =>
+        EmbeddedPlatform.StartAsync(
         services: s => s.AddSingleton<INumericsClass, FixedNumerics>().AddSingleton<IStage, UnitsStage>(),
         worker: w => w.Slots = slots, messaging: messaging, orchestrator: orchestrator);
 

@@ -14,4 +14,5 @@ if (all || args.Contains("scale"))
     await Scale.MeasureAsync(Number("--steps", 10_000), Number("--runs", 1_000));
 
 int Number(string name, int otherwise) =>
-    Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture) : otherwise;
+    Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length
+        ? int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture) : otherwise;

@@ -33,7 +33,8 @@ internal static class Scale
         }
     }
 
-    private static Task<Guid[]> SubmitAsync(EmbeddedPlatform platform, int runs, string text) => Task.WhenAll(Enumerable.Range(0, runs).Select(i => platform.SubmitAsync(
+    private static Task<Guid[]> SubmitAsync(EmbeddedPlatform platform, int runs, string text) =>
+        Task.WhenAll(Enumerable.Range(0, runs).Select(i => platform.SubmitAsync(
         $$"""
         name: small
         stages:
@@ -91,7 +92,8 @@ internal static class Scale
             var quarter = Math.Max(1, _megabytes.Count / 4);
             var (early, late) = (_megabytes.Skip(quarter).Take(quarter).DefaultIfEmpty(_megabytes[0]).Average(), _megabytes.TakeLast(quarter).Average());
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{what}: {rate:0.0} {unit} per second; live memory {early:0.0} MB in the second quarter, {late:0.0} MB in the last, {_megabytes.Max():0.0} MB at most; resident {Environment.WorkingSet / 1048576.0:0} MB"));
+                $"{what}: {rate:0.0} {unit} per second; live memory {early:0.0} MB in the second quarter, "
+                + $"{late:0.0} MB in the last, {_megabytes.Max():0.0} MB at most; resident {Environment.WorkingSet / 1048576.0:0} MB"));
             if (late - early > MostGrowth)
                 throw new InvalidOperationException($"Memory grew from {early:0} to {late:0} MB.");
         }

@@ -25,7 +25,12 @@ internal sealed class Azurite : IAsyncDisposable
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
         var key = Convert.ToBase64String(new byte[32]);
-        var start = new ProcessStartInfo("node", ["-e", EndWithParent, Path.Combine(AzuritePackage.Folder, "node_modules/azurite/dist/src/blob/main.js"), "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", folder, "--blobHost", "127.0.0.1", "--blobPort", $"{port}"])
+        string[] arguments =
+        [
+            "-e", EndWithParent, Path.Combine(AzuritePackage.Folder, "node_modules/azurite/dist/src/blob/main.js"),
+            "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", folder, "--blobHost", "127.0.0.1", "--blobPort", $"{port}",
+        ];
+        var start = new ProcessStartInfo("node", arguments)
         {
             RedirectStandardInput = true,
         };
@@ -37,7 +42,8 @@ internal sealed class Azurite : IAsyncDisposable
             try
             {
                 await client.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
-                return new Azurite(process, $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={key};BlobEndpoint=http://127.0.0.1:{port}/{Account};");
+                return new Azurite(
+                    process, $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={key};BlobEndpoint=http://127.0.0.1:{port}/{Account};");
             }
             catch (SocketException) when (!process.HasExited)
             {

@@ -27,6 +27,7 @@ internal static class FileCopy
 internal static class Loopback
 {
     public static long Bytes() => long.Parse(
-        File.ReadLines("/proc/net/dev").First(l => l.TrimStart().StartsWith("lo:", StringComparison.Ordinal)).Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0],
+        File.ReadLines("/proc/net/dev").First(l => l.TrimStart().StartsWith("lo:", StringComparison.Ordinal))
+            .Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0],
         System.Globalization.CultureInfo.InvariantCulture);
 }

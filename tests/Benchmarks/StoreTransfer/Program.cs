@@ -21,13 +21,18 @@ try
     var store = new ArtifactStore(AzureBlobStore.Open(connection, "store-transfer"));
     ManifestRef? root = null;
 
-    Report("plain file copy, with fsync", bytes, Measure(() => FileCopy.Run(Path.Combine(source, RandomCheckpoint.File), Path.Combine(folder.FullName, "copy"))));
-    Report("upload", bytes, await MeasureAsync(async () => root = await HuggingFaceImporter.ImportAsync(store, source, default).ConfigureAwait(false)).ConfigureAwait(false));
+    Report("plain file copy, with fsync", bytes,
+        Measure(() => FileCopy.Run(Path.Combine(source, RandomCheckpoint.File), Path.Combine(folder.FullName, "copy"))));
+    Report("upload", bytes, await MeasureAsync(
+        async () => root = await HuggingFaceImporter.ImportAsync(store, source, default).ConfigureAwait(false)).ConfigureAwait(false));
     ManifestRef? second = null;
-    Report("second upload, unchanged", bytes, await MeasureAsync(async () => second = await HuggingFaceImporter.ImportAsync(store, source, default).ConfigureAwait(false)).ConfigureAwait(false));
-    Report("download", bytes, await MeasureAsync(() => HuggingFaceExporter.ExportAsync(store, root!.Root, Path.Combine(folder.FullName, "back"), null, default)).ConfigureAwait(false));
+    Report("second upload, unchanged", bytes, await MeasureAsync(
+        async () => second = await HuggingFaceImporter.ImportAsync(store, source, default).ConfigureAwait(false)).ConfigureAwait(false));
+    Report("download", bytes, await MeasureAsync(
+        () => HuggingFaceExporter.ExportAsync(store, root!.Root, Path.Combine(folder.FullName, "back"), null, default)).ConfigureAwait(false));
 
-    Console.WriteLine($"same root both times: {(second == root ? "yes" : "NO")}; bytes come back as they went: {(FileCopy.AreEqual(source, Path.Combine(folder.FullName, "back")) ? "yes" : "NO")}");
+    var areEqual = FileCopy.AreEqual(source, Path.Combine(folder.FullName, "back"));
+    Console.WriteLine($"same root both times: {(second == root ? "yes" : "NO")}; bytes come back as they went: {(areEqual ? "yes" : "NO")}");
     return second == root ? 0 : 1;
 }
 finally

@@ -13,12 +13,18 @@ internal static class RandomCheckpoint
     public static void Write(string folder, int megabytes)
     {
         Directory.CreateDirectory(folder);
-        System.IO.File.WriteAllText(Path.Combine(folder, "config.json"), JsonSerializer.Serialize(new Dictionary<string, object> { ["model_type"] = "olmoe", ["architectures"] = new[] { "OlmoeForCausalLM" } }));
+        System.IO.File.WriteAllText(Path.Combine(folder, "config.json"), JsonSerializer.Serialize(
+            new Dictionary<string, object> { ["model_type"] = "olmoe", ["architectures"] = new[] { "OlmoeForCausalLM" } }));
         var tensorBytes = 8 << 20; // an expert's matrix of a 7B model
         var count = Math.Max(1, megabytes / 8);
         var header = Encoding.UTF8.GetBytes(JsonSerializer.Serialize(Enumerable.Range(0, count).ToDictionary(
             i => $"model.layers.{i / 192}.mlp.experts.{i / 3 % 64}.{new[] { "gate", "up", "down" }[i % 3]}_proj.weight",
-            i => (object)new { dtype = "BF16", shape = new[] { Hidden, tensorBytes / 2 / Hidden }, data_offsets = new[] { (long)i * tensorBytes, (long)(i + 1) * tensorBytes } })));
+            i => (object)new
+            {
+                dtype = "BF16",
+                shape = new[] { Hidden, tensorBytes / 2 / Hidden },
+                data_offsets = new[] { (long)i * tensorBytes, (long)(i + 1) * tensorBytes },
+            })));
         using var file = System.IO.File.Create(Path.Combine(folder, File));
         var length = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);

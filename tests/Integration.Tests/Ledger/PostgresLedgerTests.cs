@@ -1,5 +1,6 @@
 using CsCheck;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Integration.Tests.Distributed;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
@@ -48,7 +49,7 @@ public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
     [MemberData(nameof(OldVersions))]
     public async Task Migrate_LedgerOfAnOlderVersion_KeepsEveryRow(int version)
     {
-        await using var database = new PostgresLedgerDatabase(await servers.Database.NewDatabaseAsync(), TimeProvider.System);
+        await using var database = new LedgerDatabase(new PostgresDialect(await servers.Database.NewDatabaseAsync()), TimeProvider.System);
 
         await OldLedger.MigrateAsync(database, version);
     }
@@ -57,14 +58,12 @@ public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
     public async Task Migrate_TwoAtOnce_BothFindTheSchema()
     {
         var connection = await servers.Database.NewDatabaseAsync();
-        var one = new PostgresLedgerDatabase(connection, TimeProvider.System);
-        var two = new PostgresLedgerDatabase(connection, TimeProvider.System);
+        await using var one = new LedgerDatabase(new PostgresDialect(connection), TimeProvider.System);
+        await using var two = new LedgerDatabase(new PostgresDialect(connection), TimeProvider.System);
 
-        await Task.WhenAll(Migrator.MigrateAsync(one, default), Migrator.MigrateAsync(two, default));
+        await Task.WhenAll(one.MigrateAsync(default), two.MigrateAsync(default));
 
         (await one.ReadAsync(c => Dapper.SqlMapper.ExecuteScalarAsync<int>(c, "select count(*) from schema_version"), default)).ShouldBe(OldLedger.Newest);
-        await one.DisposeAsync();
-        await two.DisposeAsync();
     }
 
     private static async Task<List<string>> WorkAsync(LedgerFixture ledger, string worker)

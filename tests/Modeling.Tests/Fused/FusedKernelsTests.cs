@@ -12,7 +12,11 @@ namespace Espalier.Modeling.Tests.Fused;
 /// </summary>
 public class FusedKernelsTests
 {
-    public static TheoryData<string> Variants => ["plain", "normalized", "sigmoid", "tied", "grouped-query", "head-norm", "no-norm", "shared", "dense-first", "scaled", "scaled-sigmoid", "dense", "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long"];
+    public static TheoryData<string> Variants =>
+    [
+        "plain", "normalized", "sigmoid", "tied", "grouped-query", "head-norm", "no-norm", "shared", "dense-first", "scaled", "scaled-sigmoid", "dense",
+        "wide-heads", "all-experts", "biased", "siblings", "uneven-siblings", "deep-products", "long",
+    ];
 
     [Fact]
     public void Kernels_OnThisMachine_AreInUse()

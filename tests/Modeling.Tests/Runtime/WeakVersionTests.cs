@@ -66,14 +66,16 @@ public sealed class WeakVersionTests : IDisposable
     // Runs the task as a build does, and returns what the source holds afterwards.
     private async Task<byte[]> RunAsync(byte[] elf, string[] systemVersions, string name = "build")
     {
-        var (source, system, project) = (Path.Combine(_folder, name + ".in.so"), Path.Combine(_folder, name + ".libstdc++.so.6"), Path.Combine(_folder, name + ".proj"));
+        var files = Path.Combine(_folder, name);
+        var (source, system, project, result) = (files + ".in.so", files + ".libstdc++.so.6", files + ".proj", Path.Combine(_folder, "out.so"));
         await File.WriteAllBytesAsync(source, elf);
         await File.WriteAllTextAsync(system, string.Concat(systemVersions.Select(v => v + "\0")));
         await File.WriteAllTextAsync(project, $"""
             <Project DefaultTargets="Weaken">
               <Import Project="{Path.Combine(Root(), "shared/Modeling/Engine/WeakVersion.targets")}" />
               <Target Name="Weaken">
-                <WeakenVersion Source="{source}" Destination="{Path.Combine(_folder, "out.so")}" Library="libstdc++.so.6" Version="{Wanted}" SystemLibrary="{system}" />
+                <WeakenVersion Source="{source}" Destination="{result}" Library="libstdc++.so.6"
+                               Version="{Wanted}" SystemLibrary="{system}" />
               </Target>
             </Project>
             """);

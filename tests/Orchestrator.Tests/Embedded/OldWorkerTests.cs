@@ -29,7 +29,8 @@ public sealed class OldWorkerTests : IDisposable
         LogContext.ConfigureCurrentLogContext();
         builder.Services.AddSingleton(newer).AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, Numerics>();
         builder.Services.AddSingleton(new ArtifactStore(new FileBlobStore(_folder.FullName)));
-        builder.Services.AddEspalierBus(new MessagingOptions(), bus => bus.AddConsumer<NewerOrchestratorConsumer>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
+        builder.Services.AddEspalierBus(new MessagingOptions(), bus =>
+            bus.AddConsumer<NewerOrchestratorConsumer>().Endpoint(e => e.Name = EndpointNames.Orchestrator));
         builder.Services.AddStageWorker(new StageWorkerOptions { Name = "old", CacheFolder = _folder.FullName });
         using var host = builder.Build();
 

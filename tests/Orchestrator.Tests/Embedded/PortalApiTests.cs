@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Espalier.Orchestrator.Tests.Embedded;
 
-/// <summary>What the orchestrator answers for pages that people look at.</summary>
+/// <summary>What the orchestrator answers to the portal.</summary>
 public sealed class PortalApiTests : IAsyncLifetime
 {
     private const string Key = "esp_0123456789abcdef0123456789abcdef";

@@ -1,3 +1,4 @@
+using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.TestKit.Services.Ledger;
 using Microsoft.Data.Sqlite;
@@ -20,7 +21,7 @@ public sealed class MigrationTests : IDisposable
     [MemberData(nameof(Versions))]
     public async Task Migrate_LedgerOfAnOlderVersion_KeepsEveryRow(int version)
     {
-        using var database = new SqliteLedgerDatabase($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}", TimeProvider.System);
+        using var database = new LedgerDatabase(new SqliteDialect($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}"), TimeProvider.System);
 
         await OldLedger.MigrateAsync(database, version);
     }

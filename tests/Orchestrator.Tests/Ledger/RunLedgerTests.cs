@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.TestKit.Services.Ledger;
 
@@ -143,16 +144,17 @@ public sealed class RunLedgerTests : IDisposable
         await _ledger.SubmitAsync("b");
         var sent = new List<long>();
 
-        await Should.ThrowAsync<IOException>(_ledger.Outbox.DispatchAsync(10, row => sent.Count == 1 ? throw new IOException("away") : Keep(row), default));
-        await _ledger.Outbox.DispatchAsync(10, Keep, default);
+        await _ledger.Outbox.DispatchAsync((message, _) => sent.Count == 1 ? throw new IOException("away") : Keep(message), default);
+        _ledger.Clock.Advance(TimeSpan.FromSeconds(1));
+        await _ledger.Outbox.DispatchAsync((message, _) => Keep(message), default);
 
-        (await _ledger.Outbox.DispatchAsync(10, Keep, default)).ShouldBe(0, "what is confirmed is forgotten");
+        (await _ledger.Outbox.CountAsync(default)).ShouldBe(0, "what is confirmed is forgotten");
         sent.Distinct().Count().ShouldBe(2);
         sent.ShouldBe(sent.Order());
 
-        Task Keep(OutboxRow row)
+        Task Keep(OutboxMessage message)
         {
-            sent.Add(row.Id);
+            sent.Add(message.Id);
             return Task.CompletedTask;
         }
     }

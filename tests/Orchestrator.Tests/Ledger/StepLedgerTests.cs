@@ -262,4 +262,22 @@ public sealed class StepLedgerTests : IDisposable
         await _ledger.PrepareAsync();
         return run;
     }
+
+    [Fact]
+    public async Task Sweep_DamagedRun_IsPassedOverAndTheOthersAreSwept()
+    {
+        var damaged = await _ledger.SubmitAsync("a");
+        var sound = await _ledger.SubmitAsync("a");
+        await _ledger.PrepareAsync();
+        await _ledger.ClaimAsync("w1");
+        await _ledger.ClaimAsync("w2");
+        // A cancelled step ends its run, whose state cannot be read.
+        await _ledger.Database.WriteAsync(
+            t => t.ExecuteAsync("update run set state = 'no such state', cancel_until = 1 where id = @id", new { id = $"{damaged}" }), default);
+        _ledger.Clock.Advance(TimeSpan.FromSeconds(16));
+
+        await _ledger.Sweep.RunAsync(default);
+
+        (await _ledger.StepAsync(sound, "a")).State.ShouldBe(StepState.Ready);
+    }
 }

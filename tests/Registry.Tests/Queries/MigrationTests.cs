@@ -38,6 +38,8 @@ public sealed class MigrationTests(PostgresServer postgres) : IClassFixture<Post
         (version.Card, version.Tags["team"], version.Aliases.Single(), version.Metrics["loss"]).ShouldBe(("# second", "core", "champion", 2.5));
         var found = await new VersionSearch(database).FindAsync("loss < 3 and tag.team = core and alias = champion order by loss", 10, null, default);
         found.Items.ShouldHaveSingleItem().Version.ShouldBe(2);
+        (await connection.QuerySingleAsync<(string, string)>("select type, body from registry_outbox")).ShouldBe(("alias.moved", "{\"n\":2}"), "what the bus had not got yet");
+        (await connection.QuerySingleAsync<(string, long)>("select id, event from registry_delivery")).ShouldBe(("hook-2", 2L));
     }
 
     /// <summary>The schema of the fourth migration, with two versions.</summary>
@@ -60,6 +62,10 @@ public sealed class MigrationTests(PostgresServer postgres) : IClassFixture<Post
         }
         await connection.ExecuteAsync("insert into registry_fact(version_id, metric, value) values (1, 'loss', 3.5), (2, 'loss', 2.5)");
         await connection.ExecuteAsync("insert into registry_tag(name, version, tag, value) values ('moe', 2, 'team', 'core'), ('moe', 0, 'team', 'core')");
+        await connection.ExecuteAsync(
+            "insert into registry_event(id, kind, model, body, created_at, published) values (1, 'model.registered', 'moe', '{}', @Time, 1), (2, 'alias.moved', 'moe', '{\"n\":2}', @Time, 0)", new { Time });
+        await connection.ExecuteAsync(
+            "insert into registry_webhook(id, url, events, model, secret, created_by, created_at) values ('hook', 'https://example.org', 'model.registered alias.moved', '', 's', 'ada', @Time)", new { Time });
         await connection.ExecuteAsync("insert into registry_alias(name, alias, version) values ('moe', 'champion', 2)");
     }
 }

@@ -1,4 +1,4 @@
--- Times are milliseconds since 1970 UTC; ids and digests are text; documents are JSON text. {identity} differs by dialect.
+-- Times are milliseconds since 1970 UTC; ids and digests are text; documents are JSON text. $identity$ differs by dialect.
 
 create table run (
     id text primary key,
@@ -18,7 +18,7 @@ create index run_by_age on run (created_at);
 create index run_cancelling on run (cancel_until) where cancel_until is not null;
 
 create table step (
-    id {identity},
+    id $identity$,
     run_id text not null references run (id),
     name text not null,
     position integer not null,
@@ -68,7 +68,7 @@ create table step_need (
 create index step_need_by_need on step_need (run_id, needs);
 
 create table outbox (
-    id {identity},
+    id $identity$,
     destination text not null,
     type text not null,
     body text not null,
@@ -88,7 +88,7 @@ create table stage (
 );
 
 create table event (
-    id {identity},
+    id $identity$,
     run_id text not null,
     at bigint not null,
     type text not null,

@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Database;
 using Espalier.Orchestrator;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Espalier.TestKit.Services.Ledger;
 
@@ -19,18 +21,17 @@ internal sealed class LedgerFixture : IDisposable
     public LedgerFixture(OrchestratorOptions? options = null, string? postgres = null)
     {
         Options = options ?? new OrchestratorOptions();
-        _database = postgres is null
-            ? new SqliteLedgerDatabase($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}", Clock)
-            : new PostgresLedgerDatabase(postgres, Clock);
-        Migrator.MigrateAsync(_database, default).GetAwaiter().GetResult();
+        _database = new LedgerDatabase(
+            postgres is null ? new SqliteDialect($"Data Source={Path.Combine(_folder.FullName, "ledger.db")}") : new PostgresDialect(postgres), Clock);
+        _database.MigrateAsync(default).GetAwaiter().GetResult();
         Catalog = new StageCatalog(_database, Wakeups, Options);
         Runs = new RunLedger(_database, Wakeups, Options);
         Steps = new StepLedger(_database, Wakeups, Options);
         Preparations = new StepPreparations(_database, Catalog, Wakeups);
-        Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options);
+        Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options, NullLogger<LedgerSweep>.Instance);
         Reader = new RunReader(_database);
         Workers = new WorkerReader(_database);
-        Outbox = new Outbox(_database);
+        Outbox = new Outbox(_database, LedgerMessages.Outbox, Clock);
     }
 
     public OrchestratorOptions Options { get; }
@@ -134,7 +135,7 @@ internal sealed class LedgerFixture : IDisposable
 
     public void Dispose()
     {
-        (_database as IDisposable)?.Dispose();
+        _database.Dispose();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         _folder.Delete(recursive: true);
     }

@@ -26,7 +26,7 @@ internal static class OldLedger
     public static async Task MigrateAsync(LedgerDatabase database, int version)
     {
         var run = Guid.Parse("0199c2f4-0000-7000-8000-000000000001");
-        await Migrator.MigrateAsync(database, default, version);
+        await database.MigrateAsync(default, version);
         await database.WriteAsync(async transaction =>
         {
             await transaction.ExecuteAsync(
@@ -50,7 +50,7 @@ internal static class OldLedger
             return 0;
         }, default);
 
-        await Migrator.MigrateAsync(database, default);
+        await database.MigrateAsync(default);
 
         (await database.ReadAsync(c => c.ExecuteScalarAsync<int>("select max(version) from schema_version"), default)).ShouldBe(Newest);
         var reader = new RunReader(database);

@@ -68,8 +68,8 @@ public static class RegistrySeed
             connection, "registry_edge", ["child", "parent", "relation"],
             Enumerable.Range(models, count - models).Select(i => new object[] { Root(i).Hex, Root(i - models).Hex, "trained" }));
         await InsertAsync(
-            connection, "registry_event", ["id", "kind", "model", "body", "created_at", "published"],
-            Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, "model.registered", Model(i % models), "{}", Time(i), 1 }));
+            connection, "registry_event", ["id", "kind", "model", "body", "created_at"],
+            Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, "model.registered", Model(i % models), "{}", Time(i) }));
         await InsertAsync(
             connection, "registry_storage", ["version_id", "logical", "frees"],
             Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, 1_000_000L, Spread(i, 20) * 1000L }));

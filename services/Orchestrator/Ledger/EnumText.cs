@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>How enums are written in the database: kebab-case words, never numbers.</summary>
-internal static class Words
+internal static class EnumText
 {
     /// <summary>The word of a value.</summary>
     public static string Of<T>(T value) where T : struct, Enum => Names<T>.ByValue[value];
@@ -12,7 +12,7 @@ internal static class Words
     public static T Parse<T>(string word) where T : struct, Enum =>
         Names<T>.ByWord.TryGetValue(word, out var value)
             ? value
-            : throw new InvalidDataException($"The ledger holds '{word}', which is no {typeof(T).Name}.");
+            : throw new InvalidDataException($"The ledger holds '{word}', which is not a {typeof(T).Name}.");
 
     /// <summary>A type's name as a word.</summary>
     public static string KebabOf(string name) => JsonNamingPolicy.KebabCaseLower.ConvertName(name);
