@@ -18,7 +18,10 @@ internal static class PackagedDefinition
         ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Prepend", "Replace", "Strip", "StripAccents"];
 
     private static readonly string[] PreTokenizers =
-        ["BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "Metaspace", "Punctuation", "Split", "UnicodeScripts", "Whitespace", "WhitespaceSplit"];
+    [
+        "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "Metaspace", "Punctuation", "Split", "UnicodeScripts", "Whitespace",
+        "WhitespaceSplit",
+    ];
 
     private static readonly string[] Decoders = ["BPEDecoder", "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Strip", "WordPiece"];
 
@@ -32,7 +35,26 @@ internal static class PackagedDefinition
         CheckSteps(root, "normalizer", "normalizers", Normalizers);
         CheckSteps(root, "pre_tokenizer", "pretokenizers", PreTokenizers);
         CheckSteps(root, "decoder", "decoders", Decoders);
-        return new BpeDefinition { Vocabulary = ReadVocabulary(model), Merges = [], AddedTokens = TokenizerJsonReader.ReadAddedTokens(root) };
+        var added = TokenizerJsonReader.ReadAddedTokens(root);
+        if (TokenizerJsonReader.Section(root, "normalizer") is { } normalizer)
+            CheckNormalizedTokens(added, normalizer);
+        return new BpeDefinition { Vocabulary = ReadVocabulary(model), Merges = [], AddedTokens = added };
+    }
+
+    // The library panics on an added token of which the normalizer leaves nothing. Replace may take anything away; the other
+    // steps keep printable ASCII and Chinese characters.
+    private static void CheckNormalizedTokens(List<AddedToken> added, JsonElement normalizer)
+    {
+        var replaces = HasReplace(normalizer);
+        foreach (var token in added.Where(token => token.Normalized))
+        {
+            if (replaces || !token.Content.Any(c => c is (> ' ' and <= '~') or (>= '\u4E00' and <= '\u9FFF')))
+                throw Invalid("added_tokens", $"'{token.Content}' is normalized, and the normalizer may leave nothing of it; set its 'normalized' to false");
+        }
+
+        static bool HasReplace(JsonElement step) => TokenizerJsonReader.Text(step, "type") == "Sequence"
+            ? TokenizerJsonReader.Steps(step, "normalizers", "normalizer").Any(HasReplace)
+            : TokenizerJsonReader.Text(step, "type") == "Replace";
     }
 
     private static Dictionary<string, int> ReadVocabulary(JsonElement model)
@@ -42,15 +64,23 @@ internal static class PackagedDefinition
             throw Invalid("model.type", $"is '{type}'; supported: {string.Join(", ", Models)}");
         if (!model.TryGetProperty("vocab", out var entries))
             throw Invalid("model.vocab", "is missing");
-        var vocabulary = type == "Unigram" ? ReadScores(model, entries) : TokenizerJsonReader.ReadVocabulary(entries, "model.vocab");
-        if (vocabulary.Count == 0)
+        if (IsEmpty(entries))
             throw Invalid("model.vocab", "is empty");
+        var vocabulary = type == "Unigram" ? ReadScores(model, entries) : TokenizerJsonReader.ReadVocabulary(entries, "model.vocab");
         if (type == "BPE")
             CheckMerges(model);
-        if (model.TryGetProperty("max_input_chars_per_word", out var longest) && !(longest.TryGetInt32(out var characters) && characters is > 0 and <= MostWordCharacters))
+        if (model.TryGetProperty("max_input_chars_per_word", out var longest)
+            && !(longest.ValueKind == JsonValueKind.Number && longest.TryGetInt32(out var characters) && characters is > 0 and <= MostWordCharacters))
             throw Invalid("model.max_input_chars_per_word", $"is {longest.GetRawText()}; expected 1 to {MostWordCharacters}");
         return vocabulary;
     }
+
+    private static bool IsEmpty(JsonElement entries) => entries.ValueKind switch
+    {
+        JsonValueKind.Array => entries.GetArrayLength() == 0,
+        JsonValueKind.Object => !entries.EnumerateObject().Any(),
+        _ => false,
+    };
 
     // Unigram: pairs of token and logarithm of its probability; the place is the id.
     private static Dictionary<string, int> ReadScores(JsonElement model, JsonElement entries)
@@ -67,7 +97,7 @@ internal static class PackagedDefinition
             if (token.Length is 0 or > TokenizerJsonReader.MaxTokenLength || !vocabulary.TryAdd(token, vocabulary.Count))
                 throw Invalid($"model.vocab[{vocabulary.Count}]", $"is empty, longer than {TokenizerJsonReader.MaxTokenLength} characters, or there twice");
         }
-        return model.TryGetProperty("unk_id", out var unknown) && unknown.ValueKind == JsonValueKind.Number && unknown.TryGetInt32(out var id) && id >= 0 && id < vocabulary.Count
+        return Number(model, "unk_id") is { } unknown && unknown >= 0 && unknown < vocabulary.Count
             ? vocabulary
             : throw Invalid("model.unk_id", "is not the place of a token in model.vocab");
     }
@@ -119,7 +149,11 @@ internal static class PackagedDefinition
         if (TokenizerJsonReader.Section(step, "pattern") is { } pattern)
         {
             if (TokenizerJsonReader.Text(pattern, "Regex") is { } expression && !IsBounded(expression))
-                throw Invalid($"{section}.pattern", $"'{expression[..Math.Min(60, expression.Length)]}' may take for ever: only published split expressions are read, and those with one repetition");
+            {
+                throw Invalid($"{section}.pattern",
+                    $"'{expression[..Math.Min(60, expression.Length)]}' may run for hours: "
+                    + "only well-known split expressions and those with one repetition are read");
+            }
             if (TokenizerJsonReader.Text(pattern, "String") is { Length: 0 or > TokenizerJsonReader.MaxTokenLength })
                 throw Invalid($"{section}.pattern", $"needs 1 to {TokenizerJsonReader.MaxTokenLength} characters");
         }

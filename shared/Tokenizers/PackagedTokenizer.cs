@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using HuggingFace = Tokenizers.DotNet.Tokenizer;
 using HuggingFaceException = Tokenizers.DotNet.TokenizerException;
@@ -66,7 +67,9 @@ internal sealed class PackagedTokenizer : ITokenizer
         {
             result[i] = ids[i] < (uint)VocabularySize
                 ? (int)ids[i]
-                : throw new InvalidTokenizerException($"{TokenizerFiles.Tokenizer} gives the id {ids[i]}, beyond its {VocabularySize} tokens: the ids of added_tokens do not follow the vocabulary.");
+                : throw new InvalidTokenizerException(
+                    $"{TokenizerFiles.Tokenizer} gives the id {ids[i]}, beyond its {VocabularySize} tokens: "
+                    + "the ids of added_tokens do not follow the vocabulary.");
         }
         return result;
     }
@@ -85,7 +88,7 @@ internal sealed class PackagedTokenizer : ITokenizer
 
     private static HuggingFace Load(ReadOnlyMemory<byte> tokenizerJson)
     {
-        var root = JsonNode.Parse(tokenizerJson.Span)!.AsObject();
+        var root = Parse(tokenizerJson);
         foreach (var section in LeftOut)
             root[section] = null;
         var path = Path.Combine(Path.GetTempPath(), $"espalier-tokenizer-{Guid.NewGuid():n}.json");
@@ -97,12 +100,26 @@ internal sealed class PackagedTokenizer : ITokenizer
         catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException or BadImageFormatException)
         {
             throw new InvalidTokenizerException(
-                $"{TokenizerFiles.Tokenizer} needs Hugging Face's tokenizers library, which comes with this program for Linux on x64 only: convert it to byte-level BPE, or work there.",
+                $"{TokenizerFiles.Tokenizer} needs Hugging Face's tokenizers library, which ships with this program for Linux on x64 only: "
+                + "run there, or convert the tokenizer to byte-level BPE.",
                 exception);
         }
         finally
         {
             File.Delete(path);
+        }
+    }
+
+    // A name that appears twice would let the library see another value than the one that was checked.
+    private static JsonObject Parse(ReadOnlyMemory<byte> tokenizerJson)
+    {
+        try
+        {
+            return JsonNode.Parse(tokenizerJson.Span, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false })!.AsObject();
+        }
+        catch (JsonException exception)
+        {
+            throw new InvalidTokenizerException($"{TokenizerFiles.Tokenizer} is not usable: {exception.Message}", exception);
         }
     }
 

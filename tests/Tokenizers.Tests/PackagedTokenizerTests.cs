@@ -86,13 +86,15 @@ public sealed class PackagedTokenizerTests
         { "model.vocab", "[]", "model.vocab is empty" },
         { "model.vocab", "[[\"<unk>\",0],[\"<unk>\",1]]", "model.vocab[1]" },
         { "model.vocab", "[[\"<unk>\",0],[\"\",1]]", "model.vocab[1]" },
-        { "model.vocab", "{}", "is not an array" },
+        { "model.vocab", "{\"a\":0}", "is not an array" },
         { "model.unk_id", "10", "model.unk_id" },
         { "model.unk_id", "null", "model.unk_id" },
         { "model.max_input_chars_per_word", "1000000000", "max_input_chars_per_word" },
         { "normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", "'Precompiled' is not supported" },
-        { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a+)+b\"},\"content\":\"\"}", "may take for ever" },
-        { "normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"123456789\"},{\"type\":\"Prepend\",\"prepend\":\"123456789\"}]}", "times as long" },
+        { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a+)+b\"},\"content\":\"\"}", "may run for hours" },
+        { "normalizer",
+            "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"123456789\"},{\"type\":\"Prepend\",\"prepend\":\"123456789\"}]}",
+            "times as long" },
         { "pre_tokenizer", "{\"type\":\"Other\"}", "'Other' is not supported" },
         { "decoder", "{\"type\":\"Strip\",\"content\":\" \",\"start\":0,\"stop\":3}", "strips more than one character" },
         { "added_tokens", "[{\"id\":-5,\"content\":\"x\"}]", "added_tokens[0]" },
@@ -113,11 +115,31 @@ public sealed class PackagedTokenizerTests
         error.Message.ShouldContain(expected);
     }
 
+    [Theory]
+    [InlineData(WordPiece, "\u0301")]
+    [InlineData(Unigram, "game")]
+    public void Read_NormalizedTokenThatMayVanish_IsRefusedBeforeTheLibraryPanics(string file, string content)
+    {
+        var json = JsonNode.Parse(file)!;
+        json["added_tokens"]!.AsArray().Add(new JsonObject
+        {
+            ["id"] = 10, ["content"] = content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = true, ["special"] = false,
+        });
+
+        Should.Throw<InvalidTokenizerException>(() => Load(json.ToJsonString(), SepEnds)).Message.ShouldContain("may leave nothing of it");
+    }
+
+    [Fact]
+    public void Read_NameThatAppearsTwice_IsRefused() =>
+        Should.Throw<InvalidTokenizerException>(() => Load(Unigram.Replace("\"unk_id\":0", "\"unk_id\":9999,\"unk_id\":0", StringComparison.Ordinal)))
+            .Message.ShouldStartWith("tokenizer.json is not usable");
+
     [Fact]
     public void Encode_AddedTokenWhoseIdDoesNotFollow_IsRefused()
     {
         var json = JsonNode.Parse(Unigram)!;
-        json["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id":2,"content":"new","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":false}"""));
+        json["added_tokens"]!.AsArray().Add(JsonNode.Parse(
+            """{"id":2,"content":"new","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":false}"""));
 
         Should.Throw<InvalidTokenizerException>(() => Load(json.ToJsonString()).Encode("new")).Message.ShouldContain("beyond its 10 tokens");
     }
