@@ -15,7 +15,7 @@ public static class ServiceCollectionExtensions
         services.AddTorchEngine();
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
-        services.AddSingleton<IStageEstimate, TrainEstimate>();
+        services.AddStageEstimate<TrainEstimate>();
         return services;
     }
 }

@@ -10,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>evaluate</c>.</summary>
     public static IServiceCollection AddEvaluator(this IServiceCollection services) =>
-        services.AddTorchEngine().AddSingleton<IStage, EvaluateStage>().AddSingleton<IStageEstimate, EvaluateEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, EvaluateStage>().AddStageEstimate<EvaluateEstimate>();
 }

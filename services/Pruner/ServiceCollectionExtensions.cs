@@ -10,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>prune</c>.</summary>
     public static IServiceCollection AddPruner(this IServiceCollection services) =>
-        services.AddTorchEngine().AddSingleton<IStage, PruneStage>().AddSingleton<IStageEstimate, PruneEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, PruneStage>().AddStageEstimate<PruneEstimate>();
 }

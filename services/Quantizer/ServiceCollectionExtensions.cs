@@ -10,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>quantize</c>.</summary>
     public static IServiceCollection AddQuantizer(this IServiceCollection services) =>
-        services.AddTorchEngine().AddSingleton<IStage, QuantizeStage>().AddSingleton<IStageEstimate, QuantizeEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, QuantizeStage>().AddStageEstimate<QuantizeEstimate>();
 }

@@ -10,5 +10,5 @@ public static class ServiceCollectionExtensions
 {
     /// <summary>Adds the stage <c>upcycle</c>.</summary>
     public static IServiceCollection AddUpcycler(this IServiceCollection services) =>
-        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddSingleton<IStageEstimate, UpcycleEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>();
 }

@@ -21,6 +21,10 @@ public sealed record StageTraits
     /// <summary>Whether the last bits of the result depend on the machine's arithmetic: tensor library, device, kernels, threads.</summary>
     /// <value>true</value>
     public bool DependsOnNumerics { get; init; } = true;
+
+    /// <summary>Whether the workers that offer it answer <see cref="EstimateStep"/>; the worker sets it.</summary>
+    /// <value>false</value>
+    public bool IsEstimated { get; init; }
 }
 
 /// <summary>Names of numerics classes.</summary>

@@ -15,6 +15,12 @@ public static class EndpointNames
     /// <summary>Work hints for one stage kind on one device class.</summary>
     public static string Work(string kind, string device) => $"{WorkPrefix}{kind}-{device}";
 
+    /// <summary>How every queue of requests for estimates begins.</summary>
+    public const string EstimatesPrefix = "estimates-";
+
+    /// <summary>Requests for estimates of one stage kind.</summary>
+    public static string Estimates(string kind) => $"{EstimatesPrefix}{kind}";
+
     /// <summary>The address to send to: the exchange, so that a sender never declares the receiver's queue.</summary>
     public static Uri AddressOf(string endpoint) => new($"exchange:{endpoint}");
 }

@@ -24,6 +24,7 @@ public static class StageWorkerServiceCollectionExtensions
             services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>())));
         else
             services.AddSingleton<IStageRunner, InProcessStageRunner>();
+        services.AddHostedService<EstimateListener>();
         services.AddSingleton<StageWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<StageWorker>());
         services.AddHealthChecks().AddCheck<WorkerHealth>("worker", tags: ["ready"]);

@@ -39,11 +39,19 @@ public static class TokenizerFiles
         return tokenizer;
     }
 
-    /// <summary>Reads <c>tokenizer.json</c> of either kind.</summary>
+    /// <summary>Reads <c>tokenizer.json</c>: by our own code where that is exact, else by Hugging Face's library.</summary>
     /// <exception cref="InvalidTokenizerException">The file is damaged, or needs something we do not do.</exception>
     public static ITokenizer Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null)
     {
-        var definition = TokenizerJsonReader.Read(tokenizerJson);
+        BpeDefinition definition;
+        try
+        {
+            definition = TokenizerJsonReader.Read(tokenizerJson);
+        }
+        catch (InvalidTokenizerException exception) when (exception.IsUnsupported)
+        {
+            return PackagedTokenizer.Read(tokenizerJson, tokenizerConfig, endTokenId);
+        }
         var files = new Dictionary<string, byte[]> { [Tokenizer] = tokenizerJson.ToArray() };
         if (tokenizerConfig is { } config)
             files[Configuration] = config.ToArray();

@@ -11,8 +11,8 @@ internal static partial class TokenizerJsonReader
 {
     private const int MaxFileBytes = 64 << 20;
     private const int MaxDepth = 32;
-    private const int MaxEntries = 1 << 20;
-    private const int MaxTokenLength = 4096;
+    internal const int MaxEntries = 1 << 20;
+    internal const int MaxTokenLength = 4096;
     private const int MostCuts = 32;
 
     private const string File = TokenizerFiles.Tokenizer;
@@ -72,7 +72,7 @@ internal static partial class TokenizerJsonReader
     private static void CheckModel(JsonElement model)
     {
         if (Text(model, "type") is { } type && type != "BPE")
-            throw Invalid("model.type", $"is '{type}'; only BPE is supported");
+            throw Unsupported("model.type", $"is '{type}'; only BPE is supported");
         foreach (var name in (string[])["vocab", "merges"])
         {
             if (!model.TryGetProperty(name, out _))
@@ -81,13 +81,13 @@ internal static partial class TokenizerJsonReader
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
             if (Text(model, name) is { Length: > 0 } affix)
-                throw Invalid($"model.{name}", $"is '{affix}'; byte-level tokenizers have none");
+                throw Unsupported($"model.{name}", $"is '{affix}'; byte-level tokenizers have none");
         }
         if (model.TryGetProperty("dropout", out var dropout) && dropout.ValueKind == JsonValueKind.Number && dropout.GetDouble() != 0)
             throw Invalid("model.dropout", "is set: ids would be random. Set it to null");
     }
 
-    private static Dictionary<string, int> ReadVocabulary(JsonElement vocabulary, string place)
+    internal static Dictionary<string, int> ReadVocabulary(JsonElement vocabulary, string place)
     {
         if (vocabulary.ValueKind != JsonValueKind.Object)
             throw Invalid(place, "is not an object of token to id");
@@ -110,7 +110,7 @@ internal static partial class TokenizerJsonReader
         return ids;
     }
 
-    private static List<(string, string)> ReadMerges(JsonElement merges)
+    internal static List<(string, string)> ReadMerges(JsonElement merges)
     {
         if (merges.ValueKind != JsonValueKind.Array)
             throw Invalid("model.merges", "is not an array");
@@ -136,7 +136,7 @@ internal static partial class TokenizerJsonReader
             : throw Invalid($"model.merges[{index}]", $"is '{merge}'; expected two tokens with one space between");
     }
 
-    private static List<AddedToken> ReadAddedTokens(JsonElement root)
+    internal static List<AddedToken> ReadAddedTokens(JsonElement root)
     {
         var tokens = new List<AddedToken>();
         if (Section(root, "added_tokens", JsonValueKind.Array) is not { } added)
@@ -169,17 +169,17 @@ internal static partial class TokenizerJsonReader
         foreach (var step in steps)
         {
             if (Text(step, "type") != "NFC")
-                throw Invalid("normalizer", $"'{Text(step, "type")}' is not supported; only NFC or none is");
+                throw Unsupported("normalizer", $"'{Text(step, "type")}' is not supported; only NFC or none is");
         }
         return steps.Count > 0;
     }
 
     private static BpeDefinition ReadPreTokenizer(BpeDefinition definition, JsonElement? preTokenizer)
     {
-        var section = preTokenizer ?? throw Invalid("pre_tokenizer", "is missing; only byte-level and Metaspace tokenizers are supported");
+        var section = preTokenizer ?? throw Unsupported("pre_tokenizer", "is missing; only byte-level and Metaspace tokenizers are supported");
         var steps = Steps(section, "pretokenizers", "pre_tokenizer");
         if (steps.Count is 0 or > MostCuts || Text(steps[^1], "type") != "ByteLevel")
-            throw Invalid("pre_tokenizer", $"does not end in ByteLevel, alone or after at most {MostCuts - 1} of Split and Digits");
+            throw Unsupported("pre_tokenizer", $"does not end in ByteLevel, alone or after at most {MostCuts - 1} of Split and Digits");
 
         var prefix = Flag(steps[^1], "add_prefix_space", true, "pre_tokenizer");
         var useRegex = Flag(steps[^1], "use_regex", true, "pre_tokenizer");
@@ -198,7 +198,7 @@ internal static partial class TokenizerJsonReader
         if (Text(step, "type") == "Digits")
             return new TextCut(CutExpression.Compile(Flag(step, "individual_digits", false, place) ? @"\p{N}" : @"\p{N}+"));
         if (Text(step, "type") != "Split")
-            throw Invalid(place, $"is '{Text(step, "type")}'; before ByteLevel only Split and Digits are supported");
+            throw Unsupported(place, $"is '{Text(step, "type")}'; before ByteLevel only Split and Digits are supported");
         var invert = Flag(step, "invert", false, place);
         var pattern = Section(step, "pattern") ?? throw Invalid(place, "has no pattern");
         try
@@ -208,7 +208,7 @@ internal static partial class TokenizerJsonReader
             {
                 "Isolated" => new TextCut(expression),
                 "Removed" => new TextCut(expression, KeepsMatches: invert, KeepsRest: !invert),
-                var behavior => throw Invalid($"{place}.behavior", $"is '{behavior}'; supported: Isolated, Removed"),
+                var behavior => throw Unsupported($"{place}.behavior", $"is '{behavior}'; supported: Isolated, Removed"),
             };
         }
         catch (FormatException exception)
@@ -220,7 +220,7 @@ internal static partial class TokenizerJsonReader
     private static void CheckDecoder(JsonElement? decoder)
     {
         if (decoder is { } section && Steps(section, "decoders", "decoder").Any(s => Text(s, "type") is not ("ByteLevel" or "Fuse")))
-            throw Invalid("decoder", "is not ByteLevel");
+            throw Unsupported("decoder", "is not ByteLevel");
     }
 
     private static BpeDefinition Check(BpeDefinition definition, bool byteFallback)
@@ -250,7 +250,7 @@ internal static partial class TokenizerJsonReader
     }
 
     // A section is one step, or a Sequence of steps.
-    private static IReadOnlyList<JsonElement> Steps(JsonElement section, string listName, string place)
+    internal static IReadOnlyList<JsonElement> Steps(JsonElement section, string listName, string place)
     {
         if (Text(section, "type") != "Sequence")
             return [section];
@@ -259,7 +259,7 @@ internal static partial class TokenizerJsonReader
             : throw Invalid(place, $"is a Sequence without '{listName}'");
     }
 
-    private static JsonElement? Section(JsonElement parent, string name, JsonValueKind kind = JsonValueKind.Object)
+    internal static JsonElement? Section(JsonElement parent, string name, JsonValueKind kind = JsonValueKind.Object)
     {
         if (parent.ValueKind != JsonValueKind.Object)
             throw Invalid(name, "cannot be read: what holds it is not an object");
@@ -268,7 +268,7 @@ internal static partial class TokenizerJsonReader
         return section.ValueKind == kind ? section : throw Invalid(name, $"is {section.ValueKind}, expected {kind}");
     }
 
-    private static string? Text(JsonElement parent, string name) =>
+    internal static string? Text(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static bool Flag(JsonElement parent, string name, bool missing, string place)
@@ -279,6 +279,9 @@ internal static partial class TokenizerJsonReader
             ? value.GetBoolean()
             : throw Invalid($"{place}.{name}", $"is {value.GetRawText()}, expected true or false");
     }
+
+    // Not damaged: what only Hugging Face's own library reads exactly.
+    private static InvalidTokenizerException Unsupported(string place, string problem) => new($"{File}: {place} {problem}.") { IsUnsupported = true };
 
     private static InvalidTokenizerException Invalid(string place, string problem) => new($"{File}: {place} {problem}.");
 }

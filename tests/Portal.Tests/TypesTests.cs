@@ -6,6 +6,7 @@ using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
+using Espalier.Pipelines.Resolution;
 using Espalier.Registry.Api;
 using Espalier.TestKit.Servers;
 
@@ -34,7 +35,7 @@ public sealed partial class TypesTests(PortalSite site)
     public static TheoryData<string, Type> Records => new()
     {
         { "Run", typeof(RunView) }, { "Step", typeof(StepView) }, { "Artifact", typeof(ManifestRef) }, { "StepProgress", typeof(StepProgress) },
-        { "ProgressPoint", typeof(ProgressPoint) }, { "RunSource", typeof(RunSource) }, { "Problem", typeof(Problem) }, { "CheckedStep", typeof(CheckedStep) },
+        { "ProgressPoint", typeof(ProgressPoint) }, { "RunSource", typeof(RunSource) }, { "Problem", typeof(Problem) }, { "ResolvedStep", typeof(ResolvedStep) }, { "ModelShape", typeof(ModelShape) },
         { "PipelineCheck", typeof(PipelineCheck) }, { "Worker", typeof(WorkerView) }, { "Lease", typeof(LeaseView) }, { "PlatformStatus", typeof(PlatformStatus) },
         { "Queue", typeof(Espalier.Messaging.Broker.QueueState) }, { "Session", typeof(SessionView) },
     };
@@ -60,7 +61,7 @@ public sealed partial class TypesTests(PortalSite site)
     [MemberData(nameof(Records))]
     public void Interface_OfTheOrchestrator_IsTheRecordThatItWrites(string name, Type record)
     {
-        var properties = record.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name));
+        var properties = record.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => p.GetCustomAttribute<System.Text.Json.Serialization.JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name));
 
         Interfaces[name].Keys.Except(properties).ShouldBeEmpty();
     }

@@ -24,6 +24,9 @@ internal sealed class PlatformClient : IDisposable
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
 
+    /// <summary>Where it is.</summary>
+    public Uri Address => _http.BaseAddress!;
+
     /// <summary>
     /// The server given by option or by <c>ESPALIER_SERVER</c> and <c>ESPALIER_KEY</c>, else the platform that runs in this
     /// home; null when there is neither.
@@ -54,6 +57,13 @@ internal sealed class PlatformClient : IDisposable
         var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
         var path = $"/api/v1/runs?id={Guid.CreateVersion7()}&file={Uri.EscapeDataString(file)}{query}";
         return (await SendAsync<RunAccepted>(HttpMethod.Post, path, cancellationToken, pipeline).ConfigureAwait(false)).RunId;
+    }
+
+    /// <summary>What a pipeline file would do, or what is wrong with it; nothing is started.</summary>
+    public Task<PipelineCheck> CheckAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    {
+        var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
+        return SendAsync<PipelineCheck>(HttpMethod.Post, $"/api/v1/pipelines/check?file={Uri.EscapeDataString(file)}{query}", cancellationToken, pipeline);
     }
 
     /// <summary>A run with its steps.</summary>

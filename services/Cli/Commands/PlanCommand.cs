@@ -1,8 +1,11 @@
 using System.CommandLine;
+using Espalier.Cli.Client;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Planning;
 using Espalier.Cli.Terminals;
-using Espalier.Modeling.Runtime;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Scheduling;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.Cli.Commands;
 
@@ -11,37 +14,50 @@ internal static class PlanCommand
 {
     public static Command Create(Terminal terminal)
     {
+        var server = new ServerOptions();
         var file = SharedOptions.PipelineFile();
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
-        var command = new Command(
+        var command = server.AddTo(new Command(
             "plan",
             """
             Say what a pipeline would do, and run nothing: which steps are in the cache and why the others are not, model
-            shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals.
-            Exit code 2 when a step would be refused.
+            shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals. Of the
+            platform that is up or named, else of this home. Exit code 2 when a step would be refused.
 
               espalier plan pipelines/tiny.yaml --param seed=3 --json
-            """) { file, parameters, json };
+            """) { file, parameters, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var home = EspalierHome.OfThisProcess();
-            var pipeline = await PipelineText.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
-            var estimate = await ResolveAsync(home, pipeline, cancellationToken).ConfigureAwait(false);
+            var (path, values) = (parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? []);
+            using var client = server.Find(parsed);
+            if (client is not null)
+                terminal.Say($"On {client.Address}:");
+            var plan = client is not null
+                ? await AskAsync(client, path, values, cancellationToken).ConfigureAwait(false)
+                : await ResolveAsync(EspalierHome.OfThisProcess(), path, values, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(estimate);
+                terminal.WriteJson(plan);
             else
-                PlanTable.Write(terminal, estimate);
-            return estimate.Steps.Any(s => s.Decision == StepDecision.Refused) ? ExitCodes.BadInput : ExitCodes.Done;
+                PlanTable.Write(terminal, plan);
+            return plan.Steps.Any(s => s.Decision == StepDecision.Refused) ? ExitCodes.BadInput : ExitCodes.Done;
         });
         return command;
     }
 
-    private static async Task<ResolvedPlan> ResolveAsync(EspalierHome home, PipelineText pipeline, CancellationToken cancellationToken)
+    private static async Task<ResolvedPlan> AskAsync(PlatformClient client, string path, string[] parameters, CancellationToken cancellationToken)
     {
+        var check = await client.CheckAsync(SharedOptions.ReadFile(path), Path.GetFullPath(path), SharedOptions.ReadParameters(parameters), cancellationToken).ConfigureAwait(false);
+        return check.Plan ?? throw new UserInputException(check.Problems);
+    }
+
+    private static async Task<ResolvedPlan> ResolveAsync(EspalierHome home, string path, string[] parameters, CancellationToken cancellationToken)
+    {
+        var pipeline = await PipelineText.ReadAsync(path, parameters, home, cancellationToken).ConfigureAwait(false);
         var store = Directory.Exists(home.StoreFolder) ? home.OpenStore() : null; // planning leaves nothing behind
-        var known = store is null ? new KnownWork([]) : await KnownWork.ReadAsync(store, cancellationToken).ConfigureAwait(false);
-        return await new PlanResolver(store, known, Hosting.Stages.All(home), Hosting.Stages.Estimates(home), TorchRuntime.NumericsClass)
+        var stored = new StoredSteps(store);
+        var past = await stored.ReadPastAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+        return await new PlanResolver(new LocalCodes(Hosting.Stages.All(home)), stored, Hosting.Stages.Estimates(home, store), past)
             .ResolveAsync(pipeline.Plan, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -1,3 +1,4 @@
+using Espalier.Artifacts;
 using Espalier.CptTrainer;
 using Espalier.Evaluator;
 using Espalier.Pipelines.Planning;
@@ -25,9 +26,11 @@ internal static class Stages
     public static IReadOnlyList<IStage> All(EspalierHome home) =>
         [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStage>()];
 
-    /// <summary>What the stages estimate their work to cost, without a host.</summary>
-    public static IReadOnlyList<IStageEstimate> Estimates(EspalierHome home) =>
-        [.. new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageEstimate>()];
+    /// <summary>Estimates of all stages, without a host.</summary>
+    /// <param name="home">The home.</param>
+    /// <param name="store">Where models are that exist already; null when there is none.</param>
+    public static StageEstimates Estimates(EspalierHome home, ArtifactStore? store) =>
+        new(new ServiceCollection().AddLogging().AddAllStages(home).BuildServiceProvider().GetServices<IStageEstimate>(), store);
 
     /// <summary>Kind and option schema of each stage, for the planner.</summary>
     public static IReadOnlyList<StageDefinition> Definitions(IEnumerable<IStage> stages) =>

@@ -1,9 +1,11 @@
 using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Pipelines.Resolution;
 using Spectre.Console;
 
 namespace Espalier.Cli.Planning;
 
-/// <summary>Draws a estimate.</summary>
+/// <summary>Draws a plan.</summary>
 internal static class PlanTable
 {
     public static void Write(Terminal terminal, ResolvedPlan plan)

@@ -8,7 +8,7 @@ using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Orchestrator.Api;
 
-/// <summary>A key for people: everything but the key.</summary>
+/// <summary>What may be shown of a key: everything but the key itself.</summary>
 /// <param name="Id">First digits of the key's digest.</param>
 /// <param name="Name">Whose it is.</param>
 /// <param name="Role">What it may do.</param>

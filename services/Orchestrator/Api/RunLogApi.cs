@@ -5,7 +5,7 @@ using Espalier.Orchestrator.Scheduling;
 
 namespace Espalier.Orchestrator.Api;
 
-/// <summary>One line of a run's log for people.</summary>
+/// <summary>One line of a run's log, readable.</summary>
 /// <param name="Id">Position in the log.</param>
 /// <param name="At">When.</param>
 /// <param name="Step">Which step; empty for the run itself.</param>

@@ -2,12 +2,15 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Pipelines.Keys;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>Which stages workers have offered: their option schemas for planning, their code for step keys.</summary>
-internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
+internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options) : IStageCodes
 {
+    private TaskCompletionSource _nextOffer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Steps of this kind and device that a live worker offers; the newest code wins.</summary>
     internal const string IsOffered =
         "exists (select 1 from stage t where t.kind = step.kind and t.device = step.device and t.advertised_at > @alive)";
@@ -17,6 +20,9 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
 
     /// <summary>The text that a claim and a step are matched by.</summary>
     public static string Offer(string kind, string version, string numericsClass) => $"{kind}@{version}@{numericsClass}";
+
+    /// <inheritdoc cref="Offer"/>
+    public static string OfferOf(StageCode code) => Offer(code.Kind, code.Version, code.NumericsClass);
 
     /// <summary>Takes an advertisement.</summary>
     public async Task AdvertiseAsync(StageAdvertised stage, CancellationToken cancellationToken)
@@ -33,7 +39,15 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
                 traits = stage.Traits is null ? null : JsonColumn.Write(stage.Traits), transaction.Now,
             }), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
+        Interlocked.Exchange(ref _nextOffer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
+
+    /// <summary>Ends when a worker next says to this process what it offers. Ask for it before looking at what is offered now.</summary>
+    public Task NextOffer() => _nextOffer.Task;
+
+    /// <inheritdoc/>
+    public async ValueTask<StageCode?> FindAsync(string kind, string device, CancellationToken cancellationToken) =>
+        (await FindLiveAsync(kind, device, cancellationToken).ConfigureAwait(false))?.Code;
 
     /// <summary>The code that new steps of a kind are computed for, or null when no live worker offers it.</summary>
     public Task<StageRow?> FindLiveAsync(string kind, string device, CancellationToken cancellationToken) =>
@@ -77,6 +91,4 @@ internal sealed class StageRow
 
     /// <summary>The code for step keys.</summary>
     public StageCode Code => new(Kind, Version, NumericsClass, Traits is null ? TraitsOfOldWorkers.Of(Kind) : JsonColumn.Read<StageTraits>(Traits)!);
-
-    public string Offer => StageCatalog.Offer(Kind, Version, NumericsClass);
 }

@@ -6,7 +6,7 @@ using Espalier.Orchestrator.Ledger;
 namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>
-/// The newest progress of running steps, for people who watch. Only here, not in the ledger: losing it costs half a second
+/// The newest progress of running steps, for whoever watches. Only here, not in the ledger: losing it costs half a second
 /// of a progress bar. Lines that a stage logs do go to the run's log.
 /// </summary>
 internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)

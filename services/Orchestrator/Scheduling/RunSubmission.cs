@@ -16,7 +16,6 @@ internal sealed class RunSubmission(
     /// <summary>Within this time after the start, a file that does not fit is looked at again when workers say what they offer.</summary>
     private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
     private readonly long _started = time.GetTimestamp();
 
     /// <summary>Accepts the run. A repeat with the same id is accepted again and changes nothing.</summary>
@@ -50,32 +49,30 @@ internal sealed class RunSubmission(
 
     private async Task<PipelinePlan> PlanAsync(SubmitRun submit, CancellationToken cancellationToken)
     {
+        var asked = time.GetTimestamp();
         while (true)
         {
+            var nextOffer = stages.NextOffer();
             var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
             try
             {
                 return await planner.PlanAsync(submit, offered, cancellationToken).ConfigureAwait(false);
             }
-            catch (UserInputException) when (time.GetElapsedTime(_started) < StartGrace)
+            catch (UserInputException) when (Patience(offered.Count, asked) is { Ticks: > 0 } patience)
             {
-                if (!await HaveStagesChangedAsync(offered.Count, cancellationToken).ConfigureAwait(false))
+                // A worker that starts just now may offer what is missing.
+                if (await Task.WhenAny(nextOffer, Task.Delay(patience, time, cancellationToken)).ConfigureAwait(false) != nextOffer)
                     throw;
             }
         }
     }
 
-    private async Task<bool> HaveStagesChangedAsync(int before, CancellationToken cancellationToken)
+    /// <summary>How long to wait for another offer: none once the process has run for a while.</summary>
+    private TimeSpan Patience(int offered, long asked)
     {
-        var asked = time.GetTimestamp();
+        var grace = StartGrace - time.GetElapsedTime(_started);
         // The first worker loads its tensor library before it says anything; that can take long on a cold disk.
-        var limit = before == 0 ? StartGrace - time.GetElapsedTime(_started) : WaitForNews;
-        while (time.GetElapsedTime(asked) < limit)
-        {
-            await Task.Delay(LookAgain, time, cancellationToken).ConfigureAwait(false);
-            if ((await stages.ListAsync(cancellationToken).ConfigureAwait(false)).Count != before)
-                return true;
-        }
-        return false;
+        var limit = offered == 0 ? grace : WaitForNews - time.GetElapsedTime(asked);
+        return limit < grace ? limit : grace;
     }
 }

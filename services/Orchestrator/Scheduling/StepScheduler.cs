@@ -6,6 +6,7 @@ using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Expressions;
 using Espalier.Pipelines.Planning;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.Orchestrator.Scheduling;
 
@@ -14,7 +15,7 @@ namespace Espalier.Orchestrator.Scheduling;
 /// ready. It keeps nothing in memory: whatever it did not get to is found again in the ledger.
 /// </summary>
 internal sealed class StepScheduler(
-    StepPreparations preparations, StageCatalog stages, ArtifactStore artifacts, Wakeups wakeups,
+    StepPreparations preparations, PlanResolution plans, Wakeups wakeups,
     OrchestratorOptions options, TimeProvider time, ILogger<StepScheduler> logger) : BackgroundService
 {
     private const int Batch = 64;
@@ -50,43 +51,30 @@ internal sealed class StepScheduler(
     private async Task PrepareAsync(StepRow step, CancellationToken cancellationToken)
     {
         var plan = JsonColumn.Read<PlannedStep>(step.Plan)!;
-        var needs = (await preparations.NeedsOfAsync(step, cancellationToken).ConfigureAwait(false)).ToDictionary(n => n.Name);
-        IReadOnlyList<StepInput> inputs;
+        var needs = await preparations.NeedsOfAsync(step, cancellationToken).ConfigureAwait(false);
+        StepResolution resolution;
         try
         {
-            if (plan.When is not null && !Condition.Parse(plan.When).IsMet(name => needs.TryGetValue(name, out var need) ? need.ReadMetrics() : null))
-            {
-                await preparations.SkipAsync(step, $"Its condition is false: {plan.When}", cancellationToken).ConfigureAwait(false);
-                return;
-            }
-            inputs = [.. plan.Inputs.Select(i => Resolve(step, i, needs))];
+            var upstream = needs.ToDictionary(n => n.Name, n => (StepOutcome?)new StepOutcome(n.ReadOutputs(), n.ReadMetrics()));
+            resolution = await plans.Decisions.ResolveAsync(plan, upstream, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is UserInputException or ExpressionException)
         {
             await preparations.RejectAsync(step, e.Message, cancellationToken).ConfigureAwait(false);
             return;
         }
-        if (await stages.FindLiveAsync(step.Kind, step.Device, cancellationToken).ConfigureAwait(false) is not { } stage)
+        if (resolution.IsMet == false)
+        {
+            await preparations.SkipAsync(step, $"Its condition is false: {plan.When}", cancellationToken).ConfigureAwait(false);
             return;
+        }
+        if (resolution is not { Code: { } code, Digest: { } key })
+            return; // nobody offers its kind now
 
         Faults.Reach(FaultPoints.StepPrepare);
-        var key = stage.Code.KeyOf(plan.Options, inputs).ToDigest();
-        if (await artifacts.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } commit)
-            await preparations.CachedAsync(step, key, inputs, commit.Outputs, commit.Metrics, cancellationToken).ConfigureAwait(false);
+        if (resolution.Outcome is { } outcome)
+            await preparations.CachedAsync(step, key, resolution.Inputs, outcome.Outputs, outcome.Metrics, cancellationToken).ConfigureAwait(false);
         else
-            await preparations.ReadyAsync(step, key, stage.Offer, inputs, cancellationToken).ConfigureAwait(false);
-    }
-
-    private static StepInput Resolve(StepRow step, PlannedInput input, Dictionary<string, StepRow> needs)
-    {
-        if (input.Artifact is { } artifact)
-            return new StepInput(input.Step, input.As, artifact);
-        if (!needs.TryGetValue(input.Step, out var need))
-            throw new UserInputException($"Step '{step.Name}' reads '{input.Step}.{input.Output}', but does not need that step.");
-        var outputs = need.ReadOutputs();
-        return outputs.TryGetValue(input.Output, out var made)
-            ? new StepInput(input.Step, input.As, made)
-            : throw new UserInputException(
-                $"Step '{step.Name}' reads '{input.Step}.{input.Output}', but that step made only {string.Join(", ", outputs.Keys.Order(StringComparer.Ordinal))}.");
+            await preparations.ReadyAsync(step, key, StageCatalog.OfferOf(code), resolution.Inputs, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -65,21 +65,23 @@ public static class BrokerDefinitions
     {
         if (account.Name == ServiceAccounts.Orchestrator)
         {
-            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|{DeadLetters.Name}"
+            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|estimates-.*|{DeadLetters.Name}"
                 + $@"|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
             return Permission(
                 account.Name, Both, Both,
                 $@"orchestrator(-events)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
         }
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
-        var work = $"work-{kinds}-(cpu|cuda)";
+        var work = $"work-{kinds}-(cpu|cuda)|estimates-{kinds}";
         var own = $"{account.Name}_bus_.*";
-        var sends = $"{work}(_error|_skipped)?|{EndpointNames.Orchestrator}|{Events}|{Faults}|{own}";
+        // Workers answer the orchestrator's requests for estimates, on the exchange that it names. MassTransit declares that
+        // exchange before it sends, so that writing alone is not enough: no answer arrives without 'configure'.
+        var sends = $"({work})(_error|_skipped)?|{EndpointNames.Orchestrator}|{Events}|{Faults}|{own}|{ServiceAccounts.Orchestrator}_bus_.*";
         var reads = $"{work}|{Faults}|{own}";
         if (account.Name == EndpointNames.Registry)
         {
             // The registry answers the orchestrator's questions and publishes what was registered.
-            sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{RegistryEvents}|{ServiceAccounts.Orchestrator}_bus_.*";
+            sends += $@"|{EndpointNames.Registry}(_error|_skipped)?|{Questions}|{RegistryEvents}";
             reads += $"|{EndpointNames.Registry}|{Questions}";
         }
         return Permission(account.Name, sends, $"{sends}|{DeadLetters.Name}", reads);

@@ -71,7 +71,7 @@ public sealed class Condition
         var metrics = metricsOf(path.Step) ?? throw new UserInputException($"when: {Text}: step '{path.Step}' has reported no metrics.");
         if (!metrics.TryGetValue(path.Name, out var value))
             throw new UserInputException($"when: {Text}: step '{path.Step}' has no metric '{path.Name}': {NearestWord.Hint(path.Name, [.. metrics.Keys])}.");
-        return double.IsFinite(value) ? value : throw new UserInputException($"when: {Text}: '{path.Path}' is {value}, which is no finite number.");
+        return double.IsFinite(value) ? value : throw new UserInputException($"when: {Text}: '{path.Path}' is {value}, which is not finite.");
     }
 
     private double Divide(double a, double b) =>

@@ -55,7 +55,7 @@ public sealed record OptionSchema
     /// <summary>What the value is.</summary>
     public required ValueKind Kind { get; init; }
 
-    /// <summary>One sentence for people.</summary>
+    /// <summary>One sentence for help and editors.</summary>
     public string Description { get; init; } = "";
 
     /// <summary>Value when left out, in normalised form; null when there is none.</summary>

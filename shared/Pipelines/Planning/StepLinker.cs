@@ -7,7 +7,7 @@ using Espalier.Pipelines.Text;
 namespace Espalier.Pipelines.Planning;
 
 /// <summary>Draws the edges: from options that name outputs, datasets and models, from <c>needs</c>, and from <c>when</c>.</summary>
-internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, PlanningContext context, ProblemList problems)
+internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, Func<string, ManifestRef?>? resolveModel, ProblemList problems)
 {
     private const string OptimizerState = "optimizer-state";
     private const string ResetOptimizer = "reset";
@@ -61,10 +61,10 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
 
     private void LinkModel(StepDraft step, ArtifactOption option)
     {
-        if (context.ResolveModel?.Invoke(option.Text) is { } model)
+        if (resolveModel?.Invoke(option.Text) is { } model)
             step.AddInput(option, option.Text, OutputNames.Model, model);
         else
-            problems.Add(option.Line, option.Column, context.ResolveModel is null
+            problems.Add(option.Line, option.Column, resolveModel is null
                 ? $"'{option.Path}': registered models cannot be used here"
                 : $"'{option.Path}': the registry has no {option.Text}; see `espalier models`");
     }

@@ -9,11 +9,13 @@ internal sealed class OfferedStages
 {
     private readonly StageWorkerOptions _options;
     private readonly INumericsClass? _numerics;
+    private readonly IOfferedEstimates? _estimates;
     private readonly Dictionary<string, IStage> _stages;
     private IReadOnlyList<StageOffer>? _offers;
 
-    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass? numerics = null)
+    public OfferedStages(IEnumerable<IStage> stages, StageWorkerOptions options, INumericsClass? numerics = null, IOfferedEstimates? estimates = null)
     {
+        _estimates = estimates;
         _options = options;
         _numerics = numerics;
         _stages = stages.Where(s => options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)).ToDictionary(s => s.Kind);
@@ -24,6 +26,13 @@ internal sealed class OfferedStages
 
     /// <summary>Kinds in a fixed order.</summary>
     public IReadOnlyList<string> Kinds => [.. _stages.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>Kinds that this process can estimate.</summary>
+    public IReadOnlyList<string> EstimatedKinds => [.. Kinds.Where(k => _estimates?.Kinds.Contains(k) == true)];
+
+    /// <summary>The estimate of a step; null when it cannot be given.</summary>
+    public async Task<StepEstimated?> EstimateAsync(EstimateStep step, CancellationToken cancellationToken) =>
+        _estimates is null ? null : await _estimates.EstimateAsync(step, cancellationToken).ConfigureAwait(false);
 
     /// <summary>The stage of a kind.</summary>
     public IStage Find(string kind) => _stages[kind];
@@ -44,7 +53,7 @@ internal sealed class OfferedStages
             Version = o.Version,
             NumericsClass = o.NumericsClass,
             Schema = OptionSchema.For(_stages[o.Kind].OptionsType).ToJson(),
-            Traits = _stages[o.Kind].Traits,
+            Traits = _stages[o.Kind].Traits with { IsEstimated = _estimates?.Kinds.Contains(o.Kind) == true },
             Device = _options.Device,
             Worker = _options.Name,
         }),

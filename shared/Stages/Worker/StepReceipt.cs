@@ -1,6 +1,7 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.Stages.Worker;
 
@@ -44,7 +45,7 @@ public sealed record StepReceipt
     public int MemoryDivisor { get; init; } = 1;
 
     /// <summary>What names of receipts begin with.</summary>
-    public const string RecordPrefix = "receipts/";
+    public const string RecordPrefix = PastStep.RecordPrefix;
 
     /// <summary>Name of the record.</summary>
     public static string RecordOf(Digest stepKey) => RecordPrefix + stepKey.Hex;

@@ -55,6 +55,25 @@ public sealed class AccountTests(PlatformBroker broker)
         await RefusedAsync("evaluator", channel => channel.BasicGetAsync("registry", autoAck: true));
     }
 
+    [Fact]
+    public async Task Worker_AskedForAnEstimate_Answers()
+    {
+        var heard = new Heard();
+        await using var orchestrator = await TestService.StartOrchestratorAsync(broker.OptionsOf("orchestrator"), heard);
+        foreach (var account in ServiceAccounts.All.Where(a => a.Kinds.Count > 0))
+        {
+            await using var worker = await TestService.StartEstimatorAsync(broker.OptionsOf(account.Name), heard, account.Kinds);
+            foreach (var kind in account.Kinds)
+            {
+                var address = EndpointNames.AddressOf(EndpointNames.Estimates(kind));
+                var client = orchestrator.Bus.CreateRequestClient<EstimateStep>(address, RequestTimeout.After(s: 20));
+                var request = new EstimateStep { Kind = kind, Name = kind, Options = JsonSerializer.SerializeToElement(1), Inputs = [] };
+
+                (await client.GetResponse<StepEstimated>(request)).Message.NewBytes.ShouldBe(kind.Length);
+            }
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Workers))]
     public async Task Worker_OutsideItsRights_IsRefused(string service)

@@ -39,6 +39,18 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
         return service;
     }
 
+    /// <summary>A worker that answers requests for estimates.</summary>
+    public static async Task<TestService> StartEstimatorAsync(MessagingOptions options, Heard heard, params IReadOnlyList<string> kinds)
+    {
+        var service = await StartAsync(options, heard, _ => { });
+        await Task.WhenAll(kinds.Select(kind => service.Bus.ConnectReceiveEndpoint(EndpointNames.Estimates(kind), endpoint =>
+        {
+            endpoint.ConfigureConsumeTopology = false;
+            endpoint.Handler<EstimateStep>(request => request.RespondAsync(new StepEstimated { NewBytes = request.Message.Kind.Length }));
+        }).Ready)).WaitAsync(TimeSpan.FromSeconds(60));
+        return service;
+    }
+
     public async Task<bool> ClaimAsync(string worker)
     {
         var client = Bus.CreateRequestClient<ClaimStep>(EndpointNames.AddressOf(EndpointNames.Orchestrator), TimeSpan.FromSeconds(20));

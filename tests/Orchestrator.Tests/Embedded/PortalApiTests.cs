@@ -7,6 +7,7 @@ using Espalier.Contracts;
 using Espalier.Hosting;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Pipelines.Resolution;
 using Espalier.Stages.Worker;
 using Espalier.Stages;
 using Espalier.TestKit.Services.Embedded;
@@ -36,7 +37,7 @@ public sealed class PortalApiTests : IAsyncLifetime
         ];
         _app = ServiceHost.Build("orchestrator", args, builder =>
         {
-            builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, Numerics>();
+            builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, Numerics>().AddSingleton<IOfferedEstimates, Estimates>();
             builder.AddOrchestratorService();
             builder.Services.AddStageWorker(new StageWorkerOptions { CacheFolder = _folder.FullName, PollInterval = TimeSpan.FromSeconds(1) });
             builder.Logging.ClearProviders();
@@ -77,6 +78,19 @@ public sealed class PortalApiTests : IAsyncLifetime
 
         plan.Steps.Select(s => (s.Name, s.IsCached)).ShouldBe([("a", true), ("b", false)]);
         plan.Steps.ShouldAllBe(s => s.Key != null && s.IsOffered);
+        plan.Steps.Select(s => s.Reason).ShouldBe(["its result is in the store", "options.text: \"b\" before, \"other\" now"]);
+    }
+
+    [Fact]
+    public async Task Check_WorkerThatEstimates_IsAskedForCosts()
+    {
+        await EndAsync(await SubmitAsync());
+
+        var plan = (await CheckAsync(Yaml.Replace("text: b", "text: abc"))).Plan!;
+
+        plan.Steps.Select(s => (s.NewBytes, s.MemoryBytes)).ShouldBe([(0, null), (3, 300)]);
+        (plan.Steps[1].Decision, plan.Steps[1].Seconds > 0).ShouldBe((StepDecision.Runs, true), "step b ran before");
+        (await CheckAsync(Yaml.Replace("text: b", "text: refused"))).Plan!.Steps[1].Reason.ShouldBe("no such text");
     }
 
     [Fact]
@@ -165,6 +179,20 @@ public sealed class PortalApiTests : IAsyncLifetime
     {
         await _client.GetStringAsync($"/api/v1/runs/{run}/events");
         return (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
+    }
+
+    /// <summary>A byte for each character.</summary>
+    private sealed class Estimates : IOfferedEstimates
+    {
+        public IReadOnlyCollection<string> Kinds => ["noop"];
+
+        public Task<StepEstimated?> EstimateAsync(EstimateStep step, CancellationToken cancellationToken)
+        {
+            var text = step.Options.GetProperty("text").GetString()!;
+            return Task.FromResult<StepEstimated?>(text == "refused"
+                ? new StepEstimated { Refusal = "no such text" }
+                : new StepEstimated { NewBytes = text.Length, MemoryBytes = 100 * text.Length });
+        }
     }
 
     private sealed class Numerics : INumericsClass

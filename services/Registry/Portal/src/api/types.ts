@@ -91,7 +91,17 @@ export interface Problem {
   message: string;
 }
 
-export interface CheckedStep {
+export interface ModelShape {
+  layers: number;
+  'hidden-size': number;
+  experts: number;
+  'experts-per-token': number;
+  'expert-size': number;
+  'total-parameters': number;
+  'active-parameters': number;
+}
+
+export interface ResolvedStep {
   name: string;
   kind: string;
   device: string;
@@ -102,11 +112,19 @@ export interface CheckedStep {
   key?: string;
   'is-cached': boolean;
   'is-offered': boolean;
+  outlook: 'cached' | 'runs' | 'conditional' | 'skipped' | 'refused';
+  reason: string;
+  before?: ModelShape;
+  after?: ModelShape;
+  'new-bytes'?: number;
+  'shared-bytes'?: number;
+  'memory-bytes'?: number;
+  seconds?: number;
 }
 
 export interface PipelineCheck {
   problems: Problem[];
-  plan?: { name: string; parameters: Record<string, string>; steps: CheckedStep[] };
+  plan?: { name: string; parameters: Record<string, string>; steps: ResolvedStep[]; 'new-bytes': number; 'memory-bytes': number; seconds: number };
 }
 
 export interface Worker {

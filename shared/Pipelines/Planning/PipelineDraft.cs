@@ -1,0 +1,85 @@
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>A pipeline file that has been read: its options are checked, its edges are not drawn yet.</summary>
+public sealed class PipelineDraft
+{
+    private readonly PipelineFile _file;
+    private readonly List<StepDraft> _steps;
+    private readonly PlanningContext _context;
+    private readonly ProblemList _problems;
+    private readonly string _baseDirectory;
+
+    private PipelineDraft(PipelineFile file, List<StepDraft> steps, PlanningContext context, ProblemList problems, string baseDirectory) =>
+        (_file, _steps, _context, _problems, _baseDirectory) = (file, steps, context, problems, baseDirectory);
+
+    /// <summary>Registered models that options name (<c>model:NAME@ALIAS</c>), each once: they are looked up before <see cref="ToPlan"/>.</summary>
+    public IReadOnlyList<string> ModelReferences =>
+    [
+        .. _steps.SelectMany(s => s.Options.Artifacts)
+            .Where(o => o.Kind == ValueKind.Model && !o.Text.StartsWith("${", StringComparison.Ordinal))
+            .Select(o => o.Text).Distinct(),
+    ];
+
+    /// <summary>Reads a file; its problems are kept for <see cref="ToPlan"/>.</summary>
+    /// <inheritdoc cref="PipelinePlanner.Plan"/>
+    public static PipelineDraft Read(string yaml, string fileName, IReadOnlyDictionary<string, string> parameters, PlanningContext context)
+    {
+        var problems = new ProblemList(fileName);
+        var file = PipelineFileReader.Read(YamlSource.Parse(yaml, fileName), parameters, context.Triggers, problems);
+        var steps = new StepReader(file, context, problems).ReadAll();
+        return new PipelineDraft(file, steps, context, problems, context.BaseDirectory ?? Path.GetDirectoryName(Path.GetFullPath(fileName)) ?? ".");
+    }
+
+    /// <summary>Draws the edges and makes the plan; to be called once.</summary>
+    /// <param name="resolveModel">The model behind a reference, or null when there is none; null when models cannot be used here.</param>
+    /// <exception cref="UserInputException">With every problem of the file, each with line and column.</exception>
+    public PipelinePlan ToPlan(Func<string, ManifestRef?>? resolveModel)
+    {
+        var datasets = new DatasetSteps(_context, _baseDirectory, [.. _steps.Select(s => s.Name), .. _file.Stages.Select(s => s.Name)], _problems);
+        new StepLinker(_steps, datasets, resolveModel, _problems).LinkAll();
+        var ordered = StepOrder.Sort([.. _steps, .. datasets.Steps], _problems);
+        var byName = ordered.ToDictionary(s => s.Name);
+        foreach (var step in ordered)
+            InheritDatasets(step, byName);
+        _problems.ThrowIfAny();
+        return new PipelinePlan
+        {
+            Name = _file.Name,
+            Steps = [.. ordered.Select(s => s.ToStep())],
+            Triggers = _file.Triggers,
+            Parameters = _file.Parameters.ToDictionary(p => p.Key, p => p.Value.Text),
+        };
+    }
+
+    /// <summary>Fills in dataset options that were left out: the dataset called <c>data</c> of the nearest step upstream.</summary>
+    private void InheritDatasets(StepDraft step, Dictionary<string, StepDraft> byName)
+    {
+        foreach (var option in step.Options.Inherited)
+        {
+            if (FindUpstream(step, byName) is { } data)
+                step.AddInput(option, data.Step, data.Output);
+            else if (option.IsRequired)
+                _problems.Add(option.Line, option.Column, $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give corpus:NAME, file:PATH or dir:PATH");
+            else
+                option.Value.Parent!.AsObject().Remove(option.Path[(option.Path.LastIndexOf('.') + 1)..]);
+        }
+    }
+
+    private static PlannedInput? FindUpstream(StepDraft step, Dictionary<string, StepDraft> byName)
+    {
+        var seen = new HashSet<string>();
+        var queue = new Queue<StepDraft>([step]);
+        while (queue.TryDequeue(out var next))
+        {
+            if (next.Inputs.FirstOrDefault(i => i.As == OutputNames.Data) is { } data)
+                return data;
+            foreach (var need in next.Needs.Where(n => seen.Add(n) && byName.ContainsKey(n)))
+                queue.Enqueue(byName[need]);
+        }
+        return null;
+    }
+}
