@@ -62,7 +62,7 @@ internal sealed class OrchestratorForwarder : IDisposable
     private static async ValueTask BeginEventsAsync(ResponseTransformContext context)
     {
         if (context.ProxyResponse?.Content.Headers.ContentType?.MediaType == "text/event-stream")
-            await context.HttpContext.Response.StartAsync().ConfigureAwait(false);
+            await context.HttpContext.Response.Body.FlushAsync().ConfigureAwait(false);
     }
 
     /// <summary>The server's own refusal of the request, such as a body that is too large, among the errors of forwarding it.</summary>
