@@ -70,7 +70,7 @@ public sealed class QuantizeStage : IStage
             }
             if (layer + 1 < work.Config.Layers)
                 stream?.Advance(work.QuantizedConfig, new StoredWeights(parts[layer]), layer, cancellationToken);
-            TorchRuntime.ReleaseFreeMemory(); // matrices of many sizes leave holes behind that add up over the layers
+            TorchRuntime.ReleaseFreeMemory();
         }
         context.Progress.Report("layers done", work.Config.Layers, work.Config.Layers, "layers");
         return parts;
@@ -87,6 +87,7 @@ public sealed class QuantizeStage : IStage
         foreach (var name in names)
         {
             records.Add(await quantizer.QuantizeAsync(name, collector, cancellationToken).ConfigureAwait(false));
+            TorchRuntime.ReleaseFreeMemory(); // matrices of many sizes leave holes behind that add up
             context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices",
                 layer, work.Config.Layers, "layers");
         }

@@ -2,6 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Modeling.Runtime;
 using Espalier.Stages;
 using Espalier.TestKit.Models;
 
@@ -16,6 +17,7 @@ public sealed class MemoryTests
     [Fact]
     public async Task Gptq_CheckpointLargerThanTheCap_StaysBelowIt()
     {
+        TorchRuntime.Prepare(); // as every worker does
         var config = ModelConfig.Tiny() with { HiddenSize = 128, HeadSize = 32, ExpertSize = 512, Experts = 8, Layers = 1 };
         using var bench = new StageBench();
         var shallow = await bench.ModelAsync(config);
