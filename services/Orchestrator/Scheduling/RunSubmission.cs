@@ -16,6 +16,7 @@ internal sealed class RunSubmission(
     /// <summary>Within this time after the start, a file that does not fit is looked at again when workers say what they offer.</summary>
     private static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan WaitForNews = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
     private readonly long _started = time.GetTimestamp();
 
     /// <summary>Accepts the run. A repeat with the same id is accepted again and changes nothing.</summary>
@@ -60,9 +61,9 @@ internal sealed class RunSubmission(
             }
             catch (UserInputException) when (Patience(offered.Count, asked) is { Ticks: > 0 } patience)
             {
-                // A worker that starts just now may offer what is missing.
-                if (await Task.WhenAny(nextOffer, Task.Delay(patience, time, cancellationToken)).ConfigureAwait(false) != nextOffer)
-                    throw;
+                // A worker that starts just now may offer what is missing: to this process, or to another on the same database.
+                await Task.WhenAny(nextOffer, Task.Delay(patience < LookAgain ? patience : LookAgain, time, cancellationToken)).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
     }

@@ -83,13 +83,21 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
     private static StepEstimated Describe(ModelShape? before, ModelHeader? model) =>
         new() { Before = before, After = Shape(model), Model = model is null ? null : Write(model) };
 
-    private static JsonElement Write(ModelHeader model) => JsonSerializer.SerializeToElement(
-        new Header(JsonNode.Parse(model.Config.ToJson())!, model.HasRouterBias, model.HasSelectionBias, model.SizeBytes), WireJson.Options);
+    // Which experts will be siblings is known only when the model is grown, and a config.json may not say one without the other.
+    private static JsonElement Write(ModelHeader model)
+    {
+        var isOpen = model.Config is { SiblingExclusive: true, SiblingGroups: null };
+        var config = isOpen ? model.Config with { SiblingExclusive = false } : model.Config;
+        return JsonSerializer.SerializeToElement(
+            new Header(JsonNode.Parse(config.ToJson())!, isOpen, model.HasRouterBias, model.HasSelectionBias, model.SizeBytes), WireJson.Options);
+    }
 
     private static ModelHeader Read(JsonElement json)
     {
         var header = json.Deserialize<Header>(WireJson.Options)!;
-        return new ModelHeader(ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(header.Config)), header.HasRouterBias, header.HasSelectionBias, header.SizeBytes);
+        var config = ModelConfig.Parse(JsonSerializer.SerializeToUtf8Bytes(header.Config));
+        return new ModelHeader(
+            header.IsSiblingExclusive ? config with { SiblingExclusive = true } : config, header.HasRouterBias, header.HasSelectionBias, header.SizeBytes);
     }
 
     private static ModelShape? Shape(ModelHeader? model) => model is null ? null : new ModelShape
@@ -106,7 +114,7 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
         BeyondPlain = model.BeyondPlain,
     };
 
-    private sealed record Header(JsonNode Config, bool HasRouterBias, bool HasSelectionBias, long SizeBytes);
+    private sealed record Header(JsonNode Config, bool IsSiblingExclusive, bool HasRouterBias, bool HasSelectionBias, long SizeBytes);
 }
 
 /// <summary>Registers estimates.</summary>
