@@ -17,6 +17,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
     [Fact]
     public async Task Pipeline_WrittenInTheEditor_IsWatchedLiveToItsVersion()
     {
+        await site.ModelAsync(); // the work that the plan is compared with
         await using var visit = await site.VisitAsAsync("submitter");
         var page = visit.Page;
 
@@ -34,9 +35,10 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         (await page.Locator(".node").CountAsync()).ShouldBe(4);
         var costs = page.GetByRole(AriaRole.Table, new() { Name = "Costs" });
         var row = await costs.GetByRole(AriaRole.Row).Filter(new() { HasText = "base" }).First.InnerTextAsync();
-        row.ShouldMatch(@"runs\s+never ran", "there is no such work yet");
-        row.ShouldMatch(@"\d+ × \d+, top \d", "the trainer was asked for the shape");
-        row.ShouldMatch(@"MiB", "and for bytes and memory");
+        row.ShouldMatch(@"runs\s+options\.seed: 11 before, 7 now; options\.tokens: 4000 before, 128000 now", "the nearest work is the site's model");
+        row.ShouldMatch(@"4 × 64, top 2\s+165 k\s", "the trainer was asked for the shape");
+        row.ShouldMatch(@"\s1\.90 MiB\s+\d+ MiB\s", "weights and the optimizer's moments, and the memory to train them");
+        row.ShouldMatch(@"\d+ (ms|s|min)$", "the time that the nearest work took, scaled");
         await visit.PictureAsync("submit-plan");
         await page.EvaluateAsync(PageScripts.WatchCurves);
         await page.GetByRole(AriaRole.Button, new() { Name = "Start the run" }).ClickAsync();
