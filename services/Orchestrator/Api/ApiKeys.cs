@@ -20,6 +20,12 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
 {
     private const string Prefix = "esp_";
     private const int IdLength = 12;
+    private const string Insert =
+        """
+        insert into api_key (hash, name, role, created_at, number)
+        values (@hash, @name, @role, @Now, (select coalesce(max(number), 0) + 1 from api_key))
+        on conflict (hash) do update set role = excluded.role
+        """;
 
     /// <summary>Makes a key; it cannot be shown again.</summary>
     public async Task<string> CreateAsync(string name, ApiRole role, CancellationToken cancellationToken)
@@ -32,7 +38,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
     /// <summary>Takes a key that was made elsewhere, once.</summary>
     public Task RegisterAsync(string key, string name, ApiRole role, CancellationToken cancellationToken) =>
         database.WriteAsync(transaction => transaction.ExecuteAsync(
-            "insert into api_key (hash, name, role, created_at) values (@hash, @name, @role, @Now) on conflict (hash) do update set role = excluded.role",
+            Insert,
             new { hash = DigestOf(key).Hex, name, role = EnumText.Of(role), transaction.Now }), cancellationToken);
 
     /// <summary>Makes this the only key of its name.</summary>
@@ -41,8 +47,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         {
             var values = new { hash = DigestOf(key).Hex, name, role = EnumText.Of(role), transaction.Now };
             await transaction.ExecuteAsync("delete from api_key where name = @name and hash <> @hash", values).ConfigureAwait(false);
-            return await transaction.ExecuteAsync(
-                "insert into api_key (hash, name, role, created_at) values (@hash, @name, @role, @Now) on conflict (hash) do update set role = excluded.role", values).ConfigureAwait(false);
+            return await transaction.ExecuteAsync(Insert, values).ConfigureAwait(false);
         }, cancellationToken);
 
     /// <inheritdoc/>
@@ -68,7 +73,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         database.ReadAsync<IReadOnlyList<ApiKeyView>>(async connection =>
         {
             var rows = await connection.QueryAsync<(string Hash, string Name, string Role, long Created)>(
-                "select hash, name, role, created_at from api_key order by created_at, hash").ConfigureAwait(false);
+                "select hash, name, role, created_at from api_key order by number, hash").ConfigureAwait(false);
             return [.. rows.Select(r => new ApiKeyView(r.Hash[..IdLength], r.Name, EnumText.Parse<ApiRole>(r.Role), DateTimeOffset.FromUnixTimeMilliseconds(r.Created)))];
         }, cancellationToken);
 

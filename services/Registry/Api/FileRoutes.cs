@@ -13,9 +13,12 @@ internal static class FileRoutes
     private const string Route = "/models/{name}/versions/{version:int}/files/{**path}";
 
     public static void Map(RouteGroupBuilder viewer) =>
-        viewer.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], DownloadAsync).WithSummary("One file of the version's Hugging Face directory.").Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
+        viewer.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], DownloadAsync)
+            .WithSummary("One file of the version's Hugging Face directory.")
+            .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
 
-    private static async Task<IResult> DownloadAsync(string name, int version, string path, ModelRegistry registry, VersionFiles files, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<IResult> DownloadAsync(
+        string name, int version, string path, ModelRegistry registry, VersionFiles files, HttpContext http, CancellationToken cancellationToken)
     {
         var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         var directory = await files.FindAsync(found, cancellationToken).ConfigureAwait(false);
@@ -26,6 +29,7 @@ internal static class FileRoutes
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileNameStar = Path.GetFileName(file.Path) }.ToString();
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
-        return TypedResults.Stream(files.Open(file), MediaTypeNames.Application.Octet, entityTag: new EntityTagHeaderValue($"\"{file.Tag.Hex}\""), enableRangeProcessing: true);
+        return TypedResults.Stream(
+            files.Open(file), MediaTypeNames.Application.Octet, entityTag: new EntityTagHeaderValue($"\"{file.Tag.Hex}\""), enableRangeProcessing: true);
     }
 }

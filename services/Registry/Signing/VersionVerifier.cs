@@ -42,7 +42,9 @@ public sealed class VersionVerifier(Signatures signatures)
     public async Task<Verification> VerifyAsync(ArtifactStore store, ModelVersion version, CancellationToken cancellationToken)
     {
         var kept = await signatures.ListAsync(version.Root, cancellationToken).ConfigureAwait(false);
-        var problem = kept.FirstOrDefault(s => !Signing.Signatures.IsValid(version.Root, s)) is { } wrong ? $"The signature of key {wrong.KeyId} does not fit the root." : null;
+        var problem = kept.FirstOrDefault(s => !Signing.Signatures.IsValid(version.Root, s)) is { } wrong
+            ? $"The signature of key {wrong.KeyId} does not fit the root."
+            : null;
         var (count, bytes) = (0, 0L);
         try
         {

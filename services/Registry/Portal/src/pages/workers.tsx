@@ -18,13 +18,13 @@ export function WorkersPage() {
   }, [status.reload]);
   return (
     <>
-      <PageHead title="Workers and queues" lead="Who works, on what, and what waits for whom.">
+      <PageHead title="Workers and queues" lead="Who is working on what, and what is waiting.">
         <Live connection={connection} />
       </PageHead>
       <Loaded resource={status} lines={8}>
         {(data) => (
           <>
-            {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask by themselves every few seconds.</p>}
+            {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask on their own every few seconds.</p>}
             <div className="figures-row">
               <Figure name="workers" value={data.workers.length} />
               <Figure name="free slots" value={data.workers.reduce((sum, w) => sum + Math.max(0, w.free), 0)} />
@@ -157,7 +157,7 @@ const Queues = ({ status }: { status: PlatformStatus }) => (
     </Card>
     <Card title="Broker queues" className="flush">
       {status.queues.length === 0 ? (
-        <Empty title={status['broker-answers'] ? 'No queue was made yet' : 'The broker does not answer'} />
+        <Empty title={status['broker-answers'] ? 'No queue has been created yet' : 'The broker does not answer'} />
       ) : (
         <div className="scroll">
           <table>
