@@ -62,10 +62,10 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     /// <summary>Refuses what cannot be a name.</summary>
     /// <exception cref="UserInputException">It cannot.</exception>
-    internal static void ValidateName(string name, string what)
+    public static void ValidateName(string name, string what)
     {
         if (!ValidName().IsMatch(name))
-            throw new UserInputException($"'{Shown(name)}' cannot be a {what}: use 1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit.");
+            throw new UserInputException($"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use 1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit.");
     }
 
     /// <summary>The row of the model, made when it is missing, is the lock under which its versions and aliases change.</summary>
