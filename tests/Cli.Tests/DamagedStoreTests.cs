@@ -141,9 +141,8 @@ public sealed class DamagedStoreTests : IDisposable
         (await _cli.CallAsync("models", "--json")).ShouldBe(0);
         var root = _cli.Json.GetProperty("models").EnumerateArray()
             .First(m => $"{m.GetProperty("model")}@{m.GetProperty("version")}" == version).GetProperty("root").GetString()!;
-        var others = ownOnly
-            ? _cli.Json.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("root").GetString()!).Where(r => r != root).SelectMany(BlobsOf).ToHashSet()
-            : [];
+        var roots = _cli.Json.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("root").GetString()!);
+        var others = ownOnly ? roots.Where(r => r != root).SelectMany(BlobsOf).ToHashSet() : [];
         var blob = BlobsOf(root).Where(b => !others.Contains(b)).MaxBy(b => new FileInfo(PathOf(b)).Length)!;
         var bytes = File.ReadAllBytes(PathOf(blob));
         bytes[bytes.Length / 2] ^= 1;

@@ -17,7 +17,8 @@ internal sealed class ModelUpload(RegistryConnection registry, ArtifactStore sto
     {
         var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);
         var blobs = manifest.Files.Select(f => f.Blob).Concat(manifest.Tensors.Select(t => t.Blob)).Distinct().ToList();
-        var sent = await SendBlobsAsync(await FindMissingAsync(blobs, cancellationToken).ConfigureAwait(false), progress, cancellationToken).ConfigureAwait(false);
+        var missing = await FindMissingAsync(blobs, cancellationToken).ConfigureAwait(false);
+        var sent = await SendBlobsAsync(missing, progress, cancellationToken).ConfigureAwait(false);
         // Ancestors stay here: the registry could not check what it does not have.
         var body = new { Manifest = manifest with { Parents = [], Experts = [] }, Origin = origin };
         var version = await registry.SendAsync<VersionView>(

@@ -88,7 +88,8 @@ internal sealed class RegistryConnection : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize<JsonElement>(text) is { ValueKind: JsonValueKind.Object } problem && problem.TryGetProperty("detail", out var reason)
+            return JsonSerializer.Deserialize<JsonElement>(text) is { ValueKind: JsonValueKind.Object } problem
+                && problem.TryGetProperty("detail", out var reason)
                 ? reason.ToString()
                 : null;
         }

@@ -35,6 +35,10 @@ internal sealed class RefusalFilter : IEndpointFilter
         {
             return TypedResults.Problem($"{e.Message} It was registered, but its bytes are gone.", statusCode: StatusCodes.Status410Gone);
         }
+        catch (InvalidDataException e) when (e.InnerException is DamagedBlobException)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status410Gone);
+        }
         catch (UserInputException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity);

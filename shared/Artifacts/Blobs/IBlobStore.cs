@@ -29,7 +29,10 @@ public interface IBlobStore
     /// <exception cref="EndOfStreamException">The range reaches beyond the blob.</exception>
     Task<Stream> OpenReadAsync(Digest blob, long offset, long? length, CancellationToken cancellationToken);
 
-    /// <summary>Fills <paramref name="destination"/> from a blob, starting at byte <paramref name="offset"/>; checked as by <see cref="OpenReadAsync"/>.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> from a blob, starting at byte <paramref name="offset"/>; checked as by
+    /// <see cref="OpenReadAsync"/>.
+    /// </summary>
     /// <exception cref="MissingBlobException">No such blob.</exception>
     /// <exception cref="DamagedBlobException">The blob's bytes are not those of its digest; it counts as missing from now on.</exception>
     /// <exception cref="EndOfStreamException">The blob ends earlier.</exception>

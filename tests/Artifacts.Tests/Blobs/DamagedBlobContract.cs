@@ -200,7 +200,8 @@ public sealed class DamagedAzureBlobTests(AzuriteServer server) : DamagedBlobCon
 
     protected override IBlobStore Open() => AzureBlobStore.Open(server.ConnectionString, _name);
 
-    protected override async Task<byte[]> ReadRawAsync(Digest blob) => (await Client($"blobs/{blob.Hex[..2]}/{blob.Hex[2..]}").DownloadContentAsync()).Value.Content.ToArray();
+    protected override async Task<byte[]> ReadRawAsync(Digest blob) =>
+        (await Client($"blobs/{blob.Hex[..2]}/{blob.Hex[2..]}").DownloadContentAsync()).Value.Content.ToArray();
 
     protected override Task WriteRawAsync(Digest blob, byte[] bytes) =>
         Client($"blobs/{blob.Hex[..2]}/{blob.Hex[2..]}").UploadAsync(BinaryData.FromBytes(bytes), overwrite: true);

@@ -42,7 +42,8 @@ internal static class BenchMarkdown
         {
             Line(page, $"");
             Line(page, $"Opening a checkpoint of {load.CheckpointBytes / 1e9:0.0} GB and reading one layer of {load.LayerBytes / 1e6:f0} MB:");
-            Line(page, $"first {load.FirstMilliseconds:f0} ms, then {load.WarmMilliseconds:f0} ms (slowest {load.WarmHighMilliseconds:f0} ms); {Amounts.Bytes(load.AddedBytes)} of memory beside the layer.");
+            Line(page, $"first {load.FirstMilliseconds:f0} ms, then {load.WarmMilliseconds:f0} ms (slowest {load.WarmHighMilliseconds:f0} ms);");
+            Line(page, $"{Amounts.Bytes(load.AddedBytes)} of memory beside the layer.");
         }
         return page.ToString();
     }

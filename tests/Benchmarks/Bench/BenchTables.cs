@@ -35,7 +35,8 @@ internal static class BenchTables
                 Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? None, r.Peer is null ? None : Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"),
                 Text($"{100 * r.GemmShare:f0} %"), r.BytesMoved is { } moved ? Text($"{moved / 1e9:0.00}") : None,
                 r.MemoryShare is { } share ? Text($"{100 * share:f0} %") : None,
-                Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : None, r.MemoryRatio is { } memory ? Text($"{memory:0.00}") : None);
+                Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : None,
+                r.MemoryRatio is { } memory ? Text($"{memory:0.00}") : None);
         }
         terminal.Write(table);
         foreach (var r in results.Where(r => r.OtherMode is not null))
