@@ -67,12 +67,13 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     /// <summary>Refuses what cannot be a name.</summary>
     /// <exception cref="UserInputException">It cannot.</exception>
-    internal static void ValidateName(string name, string what)
+    public static void ValidateName(string name, string what)
     {
         if (!ValidName().IsMatch(name))
         {
             throw new UserInputException(
-                $"'{Shown(name)}' cannot be a {what}: use 1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit.");
+                $"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use 1 to 100 letters, digits, '-', '_' or '.', "
+                + "starting with a letter or digit.");
         }
     }
 

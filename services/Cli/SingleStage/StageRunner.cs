@@ -57,7 +57,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                     CacheFolder = home.CacheFolder,
                     Engine = Engine,
                 }.RunAsync(cancellationToken).ConfigureAwait(false);
-            await store.CommitStepAsync(key.Value, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
+            var commit = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics };
+            await store.CommitStepAsync(key.Value, commit, CancellationToken.None).ConfigureAwait(false);
             references.CheckUnchanged();
             progress.Report("writing", 0, 0, "");
             var outcome = new StageOutcome
@@ -93,7 +94,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         }
         catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
         {
-            throw new IOException($"No space is left for {request.Output}; nothing was written there. Free some space, or choose an --output on a larger disk.", e);
+            throw new IOException(
+                $"No space is left for {request.Output}; nothing was written there. Free some space, or choose an --output on a larger disk.", e);
         }
     }
 
@@ -117,7 +119,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say, Check = ModelCheck.Of(folder) }, cancellationToken).ConfigureAwait(false);
+            var options = new ImportOptions { Note = board.Say, Check = ModelCheck.Of(folder) };
+            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, options, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
@@ -128,7 +131,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         if (request.Inputs.Count == 1)
             return OutputNames.Model;
-        var name = string.Join('-', Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).ToLowerInvariant().Split([' ', '.', '_', '-'], StringSplitOptions.RemoveEmptyEntries));
+        var last = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).ToLowerInvariant();
+        var name = string.Join('-', last.Split([' ', '.', '_', '-'], StringSplitOptions.RemoveEmptyEntries));
         return before.Any(i => i.Step == name) ? $"{name}-{before.Count + 1}" : name;
     }
 
@@ -169,7 +173,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                 CacheFolder = home.CacheFolder,
                 Engine = Engine,
             }.RunAsync(cancellationToken).ConfigureAwait(false);
-            commit = await store.CommitStepAsync(key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, cancellationToken).ConfigureAwait(false);
+            var made = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics };
+            commit = await store.CommitStepAsync(key, made, cancellationToken).ConfigureAwait(false);
         }
         return commit.Outputs[OutputNames.Data];
     }
