@@ -15,10 +15,15 @@ public sealed class ArtifactStore(IBlobStore blobs)
     public IBlobStore Blobs { get; } = blobs;
 
     /// <summary>Publishes a manifest; call it last, when every blob it names is stored. Equal content gives the same root anywhere.</summary>
+    /// <exception cref="InvalidDataException">The store has a damaged manifest of this root and cannot delete it.</exception>
     public async Task<ManifestRef> PublishAsync(Manifest manifest, CancellationToken cancellationToken)
     {
         Faults.Reach(FaultPoints.ManifestPublish);
-        var receipt = await Blobs.PutAsync(CanonicalJson.Serialize(manifest), cancellationToken).ConfigureAwait(false);
+        var bytes = CanonicalJson.Serialize(manifest);
+        var receipt = await Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+        // A store takes a blob of the right length for the blob; a damaged manifest must not hide the one that was made anew.
+        if (!receipt.IsNew && await this.SetAsideDamagedBlobAsync(receipt.Digest, cancellationToken).ConfigureAwait(false))
+            receipt = await Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
         Faults.Reach(FaultPoints.ManifestPublished);
         return new ManifestRef(manifest.Kind, receipt.Digest, manifest.SizeBytes);
     }
@@ -48,25 +53,51 @@ public sealed class ArtifactStore(IBlobStore blobs)
         }
     }
 
-    /// <summary>Commits a step's result: the first caller wins, and every caller reads back the winner.</summary>
+    /// <summary>
+    /// Commits a step's result: the first caller wins, and every caller reads back the winner. A record that is damaged, or names what
+    /// the store no longer has whole, is not a winner: it is set aside.
+    /// </summary>
     public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
     {
-        await Blobs.CreateRecordAsync(StepRecord(stepKey), CanonicalJson.Serialize(commit), cancellationToken).ConfigureAwait(false);
+        var bytes = CanonicalJson.Serialize(commit);
+        if (!await Blobs.CreateRecordAsync(StepRecord(stepKey), bytes, cancellationToken).ConfigureAwait(false)
+            && (await this.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Damage is not null)
+        {
+            await this.SetAsideRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false);
+            await Blobs.CreateRecordAsync(StepRecord(stepKey), bytes, cancellationToken).ConfigureAwait(false);
+        }
         return await FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false)
             ?? throw new IOException($"The commit of step {stepKey.Short} disappeared from the store while it was read back.");
     }
 
-    /// <summary>The committed result of a step key, or null.</summary>
-    public async Task<StepCommit?> FindStepAsync(Digest stepKey, CancellationToken cancellationToken)
+    /// <summary>The committed result of a step key; null when there is none, or when its record cannot be read as one.</summary>
+    public async Task<StepCommit?> FindStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
+        (await ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
+
+    /// <summary>The record of a step key as it is; what it names is not looked at.</summary>
+    internal async Task<StepFinding> ReadStepAsync(Digest stepKey, CancellationToken cancellationToken)
     {
-        var bytes = await Blobs.ReadRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false);
-        return bytes is null ? null : JsonSerializer.Deserialize<StepCommit>(bytes, WireJson.Options);
+        if (await Blobs.ReadRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false) is not { } bytes)
+            return new StepFinding(null, null);
+        try
+        {
+            if (JsonSerializer.Deserialize<StepCommit>(bytes, WireJson.Options) is { Outputs: { } outputs, Metrics: not null } commit
+                && outputs.Values.All(o => o is { Root.IsEmpty: false }))
+                return new StepFinding(commit, null);
+            return new StepFinding(null, $"record {StepRecord(stepKey)} is damaged: it names no outputs");
+        }
+        catch (JsonException e)
+        {
+            return new StepFinding(null, bytes.Length == 0
+                ? $"record {StepRecord(stepKey)} is empty"
+                : $"record {StepRecord(stepKey)} is damaged: {e.Message}");
+        }
     }
 
     /// <summary>Forgets the committed result of a step key, so that the work is done again. What it made stays in the store.</summary>
     public Task ForgetStepAsync(Digest stepKey, CancellationToken cancellationToken) => Blobs.DeleteRecordAsync(StepRecord(stepKey), cancellationToken);
 
-    private static string StepRecord(Digest stepKey) => $"steps/{stepKey.Hex}";
+    internal static string StepRecord(Digest stepKey) => $"steps/{stepKey.Hex}";
 }
 
 /// <summary>What a step key stands for: its outputs and metrics. A deterministic function of the key, so it carries no clock and no host.</summary>
@@ -78,3 +109,8 @@ public sealed record StepCommit
     /// <summary>Metrics by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 }
+
+/// <summary>What the store has of a step key.</summary>
+/// <param name="Commit">The committed result; null when there is none that can be used.</param>
+/// <param name="Damage">What is wrong with the one that is there; null when nothing is.</param>
+public sealed record StepFinding(StepCommit? Commit, string? Damage);

@@ -194,6 +194,10 @@ public sealed class FileBlobStore : ICollectableBlobStore
     }
 
     /// <inheritdoc/>
+    public Task ProbeAsync(CancellationToken cancellationToken) =>
+        Task.Run(() => Directory.EnumerateFileSystemEntries(_records).Any(), cancellationToken); // a missing record hides a missing folder
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var folder in Directory.EnumerateDirectories(_blobs).Order(StringComparer.Ordinal))
