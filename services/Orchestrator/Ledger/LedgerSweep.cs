@@ -81,7 +81,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
             };
             await transaction.ExecuteAsync("update step set lease_until = @lease where state = 'running' and lease_until > @lease + 1000",
                 times).ConfigureAwait(false);
-            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state = 'ready' and not_before > @wait",
+            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state in ('ready', 'waiting') and not_before > @wait",
                 times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update outbox set not_before = @now where not_before > @wait", times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update run set cancel_until = @cancel where cancel_until > @cancel + 1000", times).ConfigureAwait(false);

@@ -20,10 +20,10 @@ internal sealed class StepScheduler(
     StepPreparations preparations, PlanResolution plans, Wakeups wakeups,
     OrchestratorOptions options, TimeProvider time, ILogger<StepScheduler> logger) : BackgroundService
 {
-    private const int Batch = 64, AtOnce = 8, MostUnderWay = 512;
+    private const int Batch = 64, AtOnce = 16, MostUnderWay = 512;
 
     /// <summary>So long a round waits for the store to answer about one step.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>A look into the store ends at last, so that a lost answer is asked for again.</summary>
     private static readonly TimeSpan LongestLook = TimeSpan.FromMinutes(5);

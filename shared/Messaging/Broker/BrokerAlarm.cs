@@ -12,7 +12,7 @@ internal static class BrokerAlarm
     {
         // A broker tells of its alarm only to a connection that sends something; what is sent here matches nothing and goes nowhere.
         var connection = await BrokerConnection.OpenAsync(options, cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
+        try
         {
             var blocked = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             connection.ConnectionBlockedAsync += (_, e) =>
@@ -29,5 +29,16 @@ internal static class BrokerAlarm
             await sent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return blocked.Task.IsCompletedSuccessfully ? await blocked.Task.ConfigureAwait(false) : null;
         }
+        finally
+        {
+            await CloseAsync(connection).ConfigureAwait(false);
+        }
     }
+
+    /// <summary>A broker with an alarm does not read what is sent to it, goodbyes neither.</summary>
+    private static Task CloseAsync(IConnection connection) => Task.Run(async () =>
+    {
+        await connection.AbortAsync(Patience).ConfigureAwait(false);
+        await connection.DisposeAsync().ConfigureAwait(false);
+    }).WaitAsync(Patience * 2).ContinueWith(_ => { }, TaskScheduler.Default);
 }
