@@ -23,7 +23,7 @@ internal static class BrokerAlarm
             var confirmed = new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
             var channel = await connection.CreateChannelAsync(confirmed, cancellationToken).ConfigureAwait(false);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var sent = channel.BasicPublishAsync(DeadLetters.Name, "", mandatory: false, new BasicProperties(), default, limit.Token).AsTask();
+            var sent = SendTwiceAsync(channel, limit.Token);
             await Task.WhenAny(blocked.Task, sent, Task.Delay(Patience, cancellationToken)).ConfigureAwait(false);
             await limit.CancelAsync().ConfigureAwait(false);
             await sent.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -32,6 +32,16 @@ internal static class BrokerAlarm
         finally
         {
             await CloseAsync(connection).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The first message is still taken, and tells the broker that somebody sends here; a second one is not.</summary>
+    private static async Task SendTwiceAsync(IChannel channel, CancellationToken cancellationToken)
+    {
+        for (var message = 0; message < 2; message++)
+        {
+            await channel.BasicPublishAsync(
+                DeadLetters.Name, "", mandatory: false, new BasicProperties(), default, cancellationToken).ConfigureAwait(false);
         }
     }
 

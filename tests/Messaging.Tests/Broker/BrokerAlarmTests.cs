@@ -6,11 +6,15 @@ namespace Espalier.Messaging.Tests.Broker;
 public sealed class BrokerAlarmTests(BrokerAlarmTests.FullBroker broker) : IClassFixture<BrokerAlarmTests.FullBroker>
 {
     [Fact]
-    public async Task FindAlarm_DiskFull_SaysSoWithinASecondOrTwo()
+    public async Task FindAlarm_DiskFull_SaysSo()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        var queues = new BrokerQueues(broker.OptionsOf("orchestrator"));
+        string? alarm = null;
 
-        (await new BrokerQueues(broker.OptionsOf("orchestrator")).FindAlarmAsync(limit.Token)).ShouldNotBeNull().ShouldContain("disk");
+        // The broker looks at its disk a moment after it has started.
+        await Heard.UntilAsync(async () => (alarm = await queues.FindAlarmAsync(default)) is not null);
+
+        alarm.ShouldNotBeNull().ShouldContain("disk");
     }
 
     public sealed class FullBroker : PlatformBroker
