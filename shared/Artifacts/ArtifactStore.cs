@@ -15,10 +15,15 @@ public sealed class ArtifactStore(IBlobStore blobs)
     public IBlobStore Blobs { get; } = blobs;
 
     /// <summary>Publishes a manifest; call it last, when every blob it names is stored. Equal content gives the same root anywhere.</summary>
+    /// <exception cref="InvalidDataException">The store has a damaged manifest of this root and cannot delete it.</exception>
     public async Task<ManifestRef> PublishAsync(Manifest manifest, CancellationToken cancellationToken)
     {
         Faults.Reach(FaultPoints.ManifestPublish);
-        var receipt = await Blobs.PutAsync(CanonicalJson.Serialize(manifest), cancellationToken).ConfigureAwait(false);
+        var bytes = CanonicalJson.Serialize(manifest);
+        var receipt = await Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+        // A store takes a blob of the right length for the blob; a damaged manifest must not hide the one that was made anew.
+        if (!receipt.IsNew && await this.SetAsideDamagedBlobAsync(receipt.Digest, cancellationToken).ConfigureAwait(false))
+            receipt = await Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
         Faults.Reach(FaultPoints.ManifestPublished);
         return new ManifestRef(manifest.Kind, receipt.Digest, manifest.SizeBytes);
     }
@@ -42,25 +47,30 @@ public sealed class ArtifactStore(IBlobStore blobs)
     }
 
     /// <summary>
-    /// Commits a step's result: the first caller wins, and every caller reads back the winner. A record that cannot be read does
-    /// not win: it is kept as <c>damaged/steps-KEY</c> and replaced.
+    /// Commits a step's result: the first caller wins, and every caller reads back the winner. A record that is damaged, or that
+    /// names what the store no longer has whole, does not win: it is set aside and replaced.
     /// </summary>
     public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
     {
         var bytes = CanonicalJson.Serialize(commit);
-        if (!await Blobs.CreateRecordAsync(StepRecords.Of(stepKey), bytes, cancellationToken).ConfigureAwait(false)
-            && await FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false) is null)
+        var record = StepRecords.Of(stepKey);
+        if (!await Blobs.CreateRecordAsync(record, bytes, cancellationToken).ConfigureAwait(false)
+            && (await this.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Damage is not null)
         {
-            await this.SetStepAsideAsync(stepKey, cancellationToken).ConfigureAwait(false);
-            await Blobs.CreateRecordAsync(StepRecords.Of(stepKey), bytes, cancellationToken).ConfigureAwait(false);
+            await this.SetAsideRecordAsync(record, cancellationToken).ConfigureAwait(false);
+            await Blobs.CreateRecordAsync(record, bytes, cancellationToken).ConfigureAwait(false);
         }
         return await FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false)
             ?? throw new IOException($"The commit of step {stepKey.Short} disappeared from the store while it was read back.");
     }
 
-    /// <summary>The committed result of a step key; null when there is none, or when its record cannot be read and the work must be done again.</summary>
+    /// <summary>The committed result of a step key; null when there is none, or when its record cannot be read as one.</summary>
     public async Task<StepCommit?> FindStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
-        StepRecords.Read(await Blobs.ReadRecordAsync(StepRecords.Of(stepKey), cancellationToken).ConfigureAwait(false));
+        (await ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
+
+    /// <summary>The record of a step key as it is; what it names is not looked at.</summary>
+    internal async Task<StepFinding> ReadStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
+        StepRecords.Read(stepKey, await Blobs.ReadRecordAsync(StepRecords.Of(stepKey), cancellationToken).ConfigureAwait(false));
 
     /// <summary>Forgets the committed result of a step key, so that the work is done again. What it made stays in the store.</summary>
     public Task ForgetStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
@@ -101,3 +111,8 @@ public sealed record StepCommit
     /// <summary>Metrics by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 }
+
+/// <summary>What the store has of a step key.</summary>
+/// <param name="Commit">The committed result; null when there is none that can be used.</param>
+/// <param name="Damage">What is wrong with the one that is there; null when nothing is.</param>
+public sealed record StepFinding(StepCommit? Commit, string? Damage);

@@ -13,40 +13,46 @@ public static class IntactSteps
     /// one existence check for each blob. Null when there is no commit, or when a blob is gone or a record or manifest is
     /// damaged, and the work must be done again.
     /// </summary>
-    public static async Task<StepCommit?> FindIntactStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
+    public static async Task<StepCommit?> FindIntactStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken) =>
+        (await artifacts.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
+
+    /// <summary>As <see cref="FindIntactStepAsync"/>, and why a result that is there cannot be used.</summary>
+    public static async Task<StepFinding> InspectStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
     {
-        if (await artifacts.FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false) is not { } commit)
-            return null;
-        foreach (var output in commit.Outputs.Values)
+        var found = await artifacts.ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false);
+        foreach (var (name, output) in found.Commit?.Outputs ?? new Dictionary<string, ManifestRef>())
         {
-            if (!await IsIntactAsync(artifacts, output.Root, cancellationToken).ConfigureAwait(false))
-                return null;
+            if (await FindDamageAsync(artifacts, output.Root, cancellationToken).ConfigureAwait(false) is { } damage)
+                return new StepFinding(null, $"its {name}: {damage}");
         }
-        return commit;
+        return found;
     }
 
     /// <summary>
     /// Whether a manifest and every blob that it names exist in full length. A blob that was cut off is stored again when
     /// the work is done again.
     /// </summary>
-    public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken) =>
+        await FindDamageAsync(artifacts, root, cancellationToken).ConfigureAwait(false) is null;
+
+    private static async Task<string?> FindDamageAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
     {
         var blobs = new Dictionary<Digest, long>();
         try
         {
             await StoreUsage.MarkAsync(artifacts, root, blobs, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is MissingBlobException or InvalidDataException)
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or EndOfStreamException)
         {
-            return false;
+            return e.Message;
         }
         foreach (var group in blobs.Chunk(ChecksAtOnce))
         {
             var lengths = await Task.WhenAll(group.Select(b => artifacts.Blobs.FindLengthAsync(b.Key, cancellationToken))).ConfigureAwait(false);
-            if (group.Zip(lengths).Any(pair => pair.Second is not { } length || length < pair.First.Value))
-                return false;
+            foreach (var (blob, length) in group.Zip(lengths).Where(pair => pair.Second is not { } length || length < pair.First.Value))
+                return length is null ? $"the blob {blob.Key.Short} is gone" : $"the blob {blob.Key.Short} has {length} of its {blob.Value} bytes";
         }
-        return true;
+        return null;
     }
 
     /// <summary>Reads every blob of an artifact again and compares it with its digest.</summary>

@@ -74,19 +74,18 @@ public sealed class StoreScrub(ArtifactStore artifacts)
         {
             if (!Digest.TryParse(record[StepRecords.Prefix.Length..], out var key))
                 continue;
-            if (await artifacts.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is { } commit)
+            var found = await artifacts.ReadStepAsync(key, cancellationToken).ConfigureAwait(false);
+            if (found.Commit is { } commit)
                 _steps.Add((key, commit));
-            else if (await artifacts.SetStepAsideAsync(key, cancellationToken).ConfigureAwait(false))
-                _records.Add(new RecordFault(record, StepRecords.AsideOf(key), key));
+            else if (found.Damage is not null && await artifacts.SetAsideRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } aside)
+                _records.Add(new RecordFault(record, aside, key));
         }
         await foreach (var record in artifacts.Blobs.ListRecordsAsync(Receipts, cancellationToken).ConfigureAwait(false))
         {
             if (await artifacts.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false) is not { } bytes || IsJson(bytes))
                 continue;
-            var aside = $"damaged/{record.Replace('/', '-')}";
-            await artifacts.Blobs.WriteRecordAsync(aside, bytes, cancellationToken).ConfigureAwait(false);
-            await artifacts.Blobs.DeleteRecordAsync(record, cancellationToken).ConfigureAwait(false);
-            _records.Add(new RecordFault(record, aside, Digest.TryParse(record[Receipts.Length..], out var key) ? key : null));
+            if (await artifacts.SetAsideRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } aside)
+                _records.Add(new RecordFault(record, aside, Digest.TryParse(record[Receipts.Length..], out var key) ? key : null));
         }
     }
 

@@ -65,15 +65,17 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     }
 
     /// <summary>A text that changes whenever the content behind a source does, for step keys.</summary>
-    /// <exception cref="UserInputException">The source does not exist.</exception>
-    public static string Fingerprint(string source)
+    /// <param name="source">As for <see cref="BuildAsync"/>.</param>
+    /// <param name="cancellationToken">Stops the reading of the user's files.</param>
+    /// <exception cref="UserInputException">The source does not exist, or cannot be read.</exception>
+    public static string Fingerprint(string source, CancellationToken cancellationToken)
     {
         var (form, rest) = Parse(source);
         return form switch
         {
             "corpus" => string.Join('\n', CorpusCatalog.Find(rest).Domains.SelectMany(d => d.Parts).Select(p => p.Package?.ToString() ?? rest).Distinct()),
-            "file" => UserText.FingerprintFile(rest),
-            _ => UserText.FingerprintFolder(rest),
+            "file" => OwnFile.Digest(rest, cancellationToken),
+            _ => UserText.FingerprintFolder(rest, cancellationToken),
         };
     }
 

@@ -36,7 +36,7 @@ internal sealed class LiveBoard : IStepBoard
 
     public void Change(StepNews step)
     {
-        if (!step.IsRetry && step.State is (StepState.Waiting or StepState.Ready))
+        if (!step.IsRetry && step is ({ State: StepState.Waiting, Message: "" } or { State: StepState.Ready }))
             return;
         if (step.State == StepState.Running)
         {

@@ -156,7 +156,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         var stage = Hosting.Stages.Find(request.All, StageKinds.Dataset);
         var source = DatasetSource.Locate(text, request.BaseDirectory);
-        var options = DatasetSource.OptionsOf(source, stage.Definition(), DatasetBuilder.Fingerprint);
+        var options = DatasetSource.OptionsOf(source, stage.Definition(), s => DatasetBuilder.Fingerprint(s, cancellationToken));
         var store = home.OpenStore();
         var key = stage.CodeOn(() => Engine.Value).KeyOf(options, []).ToDigest();
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);

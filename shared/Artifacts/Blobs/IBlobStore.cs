@@ -63,6 +63,9 @@ public interface IBlobStore
 
     /// <summary>Names of the records that start with a prefix.</summary>
     IAsyncEnumerable<string> ListRecordsAsync(string prefix, CancellationToken cancellationToken);
+
+    /// <summary>Ends when the store has answered; throws as every use of it would when it refuses or is away.</summary>
+    Task ProbeAsync(CancellationToken cancellationToken) => ReadRecordAsync("health/probe", cancellationToken);
 }
 
 /// <summary>What a write did.</summary>

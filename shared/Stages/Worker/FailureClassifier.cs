@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using MassTransit;
@@ -32,15 +33,19 @@ public static class FailureClassifier
         IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
         // A store that cannot be written now may be later: somebody mounted it read-only, or mends its permissions.
-        IOException or UnauthorizedAccessException or HttpRequestException or SocketException or TimeoutException or RequestException or OperationCanceledException => FailureClass.Transient,
-        _ when error.GetType().FullName == "Azure.RequestFailedException" || error is System.Data.Common.DbException => FailureClass.Transient,
         AggregateException { InnerException: { } inner } => Classify(inner),
+        IOException or RequestException or OperationCanceledException or System.Data.Common.DbException => FailureClass.Transient,
+        _ when StoreFailure.Is(error) => FailureClass.Transient,
         _ => FailureClass.Poison,
     };
 
     /// <summary>What people read: the message, and the type where it says more than the message.</summary>
-    public static string Describe(Exception error) =>
-        error is UserInputException or StageCrashedException or StageFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+    public static string Describe(Exception error) => error switch
+    {
+        UserInputException or StageCrashedException or StageFailedException => error.Message,
+        Azure.RequestFailedException or Azure.Identity.AuthenticationFailedException => StoreFailure.Describe(error),
+        _ => $"{error.GetType().Name}: {error.Message}",
+    };
 
     private static bool IsDiskFull(Exception? error) =>
         error is not null && ((error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded || IsDiskFull(error.InnerException));
