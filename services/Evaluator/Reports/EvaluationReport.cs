@@ -84,6 +84,9 @@ public sealed record ModelReport
     /// <summary>Digest of the tokenizer, null without one; per-token losses of different tokenizers cannot be compared.</summary>
     public string? Tokenizer { get; init; }
 
+    /// <summary>Its beginning-of-text token; null without a tokenizer.</summary>
+    public BosReport? Bos { get; init; }
+
     /// <summary>What each task found, by the task's name.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement> Sections { get; init; } = [];
@@ -105,7 +108,8 @@ public sealed record ModelReport
             WeightBytes = model.WeightBytes,
             Bytes = model.Bytes,
             WeightsReadFrom = model.Config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
-            Tokenizer = model.TokenizerDigest,
+            Tokenizer = model.TokenizerOrNull?.Digest,
+            Bos = model.TokenizerOrNull is { } tokenizer ? new BosReport(tokenizer.AddsBeginToken, tokenizer.BeginTokenId) : null,
         };
         foreach (var (task, section) in reports.Select(r => (r.Task, r.Sections[index])))
         {
@@ -118,6 +122,11 @@ public sealed record ModelReport
         return report;
     }
 }
+
+/// <summary>The convention by which a model's texts begin.</summary>
+/// <param name="Added">Whether the token stands before every document and context.</param>
+/// <param name="TokenId">Its id; null when the tokenizer has none.</param>
+public sealed record BosReport(bool Added, int? TokenId);
 
 /// <summary>One task's share of the report: the task's name, its sections model by model, and what it makes comparisons with.</summary>
 internal sealed record NamedReport(string Task, IReadOnlyList<ModelSection?> Sections, ITaskReport Report)

@@ -2,11 +2,14 @@ namespace Espalier.Datasets.Tokens;
 
 /// <summary>Where one document lies in its domain's token stream.</summary>
 /// <param name="Start">Index of its first token.</param>
-/// <param name="Tokens">Number of its tokens, the end token included.</param>
+/// <param name="Tokens">Number of its tokens, those around it included.</param>
 /// <param name="SizeBytes">UTF-8 bytes of its text, which bits per byte divides by.</param>
 public readonly record struct TokenizedDocument(long Start, int Tokens, int SizeBytes);
 
-/// <summary>One domain of a tokenised split: a stream of documents, each followed by the end token.</summary>
+/// <summary>
+/// One domain of a tokenised split: a stream of documents, each followed by the end token, and begun by the beginning-of-text token where
+/// the tokenizer adds one.
+/// </summary>
 public sealed class TokenizedDomain
 {
     private readonly TokenFile _file;
@@ -23,7 +26,7 @@ public sealed class TokenizedDomain
     /// <summary>The domain.</summary>
     public string Name { get; }
 
-    /// <summary>Tokens, end tokens included.</summary>
+    /// <summary>Tokens, those around documents included.</summary>
     public long Tokens => _file.Tokens;
 
     /// <summary>UTF-8 bytes of text.</summary>

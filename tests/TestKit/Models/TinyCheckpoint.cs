@@ -41,6 +41,8 @@ public sealed class TinyCheckpoint : IDisposable
         using var writer = new CheckpointWriter(tiny.Store);
         await writer.AddFileAsync("config.json", tiny.Config.ToJson(), default);
         await writer.AddFileAsync("generation_config.json", "{}"u8.ToArray(), default);
+        foreach (var (path, bytes) in ByteFiles.For(tiny.Config))
+            await writer.AddFileAsync(path, bytes, default);
         foreach (var (name, shape) in Shapes(tiny.Config, selectionBias, routerBias))
         {
             var values = Values(name, shape, seed);
