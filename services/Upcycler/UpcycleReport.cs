@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
@@ -18,6 +19,9 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
 
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
+
+    /// <summary>The calibration text; null when there is none.</summary>
+    public CalibrationTokens? Text { get; init; }
 
     public IReadOnlyDictionary<string, double> Metrics()
     {
@@ -54,6 +58,7 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
             ["active-after"] = After.Config.ActiveParameters,
         },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["calibration"] = Text?.ToJson(),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
         ["layers"] = new JsonArray([.. Plans.Select(Layer)]),
     };

@@ -6,6 +6,7 @@ using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
 using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
@@ -42,7 +43,7 @@ public sealed class UpcycleStage : IStage
         if (source.Config.SparseLayers.Any(layer => options.In(layer).Router is { Method: "copy", Noise: not null }))
             context.Progress.Log("router.noise is not used: router method copy adds none.");
         var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);
-        var text = new CalibrationText(context, source, options);
+        var text = new CalibrationText(context, source.Reader, source.Config, options.Calibration, options.Seed);
 
         var (plans, tokens) = await PlanAsync(context, options, source, state, text, cancellationToken).ConfigureAwait(false);
         RefuseSymmetryLock(options, source, plans);
@@ -55,6 +56,7 @@ public sealed class UpcycleStage : IStage
         {
             Tokens = tokens,
             Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null,
+            Text = text.Loaded,
         };
         var metrics = report.Metrics();
         var outputs = new Dictionary<string, ManifestRef>
@@ -84,10 +86,11 @@ public sealed class UpcycleStage : IStage
             .ConfigureAwait(false);
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", 1, 1, "models");
-        var text = new CalibrationText(context, source, options.Stage);
+        var text = new CalibrationText(context, source.Reader, source.Config, options.Stage.Calibration, options.Stage.Seed);
         var report = new ModelGrowthReport(options, method, source, grown)
         {
             Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null,
+            Text = text.Loaded,
         };
         var metrics = report.Metrics();
         return new StageResult
@@ -109,7 +112,9 @@ public sealed class UpcycleStage : IStage
         var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
         var scores = UpcycleRules.NeedsScores(options, source.Config)
             ? await new ExpertScores(context, source, metric, options, state)
-                .ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
+                .ScoreAsync(
+                    async () => (await text.LoadAsync(cancellationToken).ConfigureAwait(false)).Split(options.Calibration!.Batches),
+                    cancellationToken).ConfigureAwait(false)
             : new ScoreTable([.. source.Config.SparseLayers.Select(_ => Array.Empty<double>())], null);
         return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) =>
             Planner(layer).Plan(layer, source.Config.Experts, ofLayer, source.Config.ExpertGroups))], scores.Tokens);
@@ -143,7 +148,7 @@ public sealed class UpcycleStage : IStage
         return FunctionChange.Measure(
             () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
             () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
-            await text.FirstAsync(MeasuredSequences, cancellationToken).ConfigureAwait(false),
+            (await text.LoadAsync(cancellationToken).ConfigureAwait(false)).First(MeasuredSequences),
             plans?.Select(p => p.Origins).ToList());
     }
 
