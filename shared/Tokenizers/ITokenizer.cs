@@ -12,7 +12,7 @@ public interface ITokenizer
     /// <summary>The id that begins a text, or null when the tokenizer has none.</summary>
     int? BeginTokenId => null;
 
-    /// <summary>Whether <see cref="BeginTokenId"/> stands before every document: by the tokenizer's own configuration, unless the task says otherwise.</summary>
+    /// <summary>Whether <see cref="BeginTokenId"/> stands before every document: as the tokenizer's own configuration says, or the task.</summary>
     bool AddsBeginToken => false;
 
     /// <summary>Token ids of a text; nothing is added at either end. Unpaired surrogates count as U+FFFD.</summary>

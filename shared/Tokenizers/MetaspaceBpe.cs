@@ -172,7 +172,8 @@ public sealed class MetaspaceBpe : ITokenizer, IAddedTokens
         }
         for (var start = 0; start < part.Length;) // each piece runs up to the next mark
         {
-            var next = part.IndexOf(mark, Math.Min(part.Length, start + (string.CompareOrdinal(part, start, mark, 0, mark.Length) == 0 ? mark.Length : 1)), StringComparison.Ordinal);
+            var skipped = string.CompareOrdinal(part, start, mark, 0, mark.Length) == 0 ? mark.Length : 1;
+            var next = part.IndexOf(mark, Math.Min(part.Length, start + skipped), StringComparison.Ordinal);
             var end = next < 0 ? part.Length : next;
             ids.AddRange(EncodePiece(part[start..end]));
             start = end;

@@ -146,7 +146,8 @@ internal sealed class PackagedTokenizer : ITokenizer, IAddedTokens
     {
         try
         {
-            return JsonNode.Parse(TokenizerJsonReader.WithoutMark(tokenizerJson).Span, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false })!.AsObject();
+            var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
+            return JsonNode.Parse(TokenizerJsonReader.WithoutMark(tokenizerJson).Span, documentOptions: options)!.AsObject();
         }
         catch (JsonException exception)
         {

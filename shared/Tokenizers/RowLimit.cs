@@ -63,7 +63,8 @@ internal sealed class RowLimit : ITokenizer
         var outside = ids.Where(id => id >= VocabularySize).Distinct().Order().ToList();
         return outside.Count == 0 ? ids : throw new InvalidTokenizerException(
             $"The text holds {string.Join(", ", outside.Take(MostNamed).Select(id => $"'{_beyond.GetValueOrDefault(id)}' (id {id})"))}, and config.json says "
-            + $"vocab_size {VocabularySize}: the model has no embedding for {(outside.Count == 1 ? "this token" : "these tokens")}. Take them out of the text.");
+            + $"vocab_size {VocabularySize}: the model has no embedding for {(outside.Count == 1 ? "this token" : "these tokens")}. "
+            + "Take them out of the text.");
     }
 
     /// <inheritdoc/>

@@ -24,7 +24,8 @@ public static class TokenizerFiles
     private static readonly string[] SentencePieceNames = [SentencePiece, "spiece.model", "sentencepiece.model", "sentencepiece.bpe.model"];
 
     // What a file of a tokenizer is called, readable or not.
-    private static readonly string[] Marks = ["token", "tekken", "vocab", "merges", "sentencepiece", "spiece", "bpe.codes", "encoder.json", ".spm", "_text.model"];
+    private static readonly string[] Marks =
+        ["token", "tekken", "vocab", "merges", "sentencepiece", "spiece", "bpe.codes", "encoder.json", ".spm", "_text.model"];
 
     /// <summary>The tokenizer of a checkpoint, as a task asks for it.</summary>
     /// <param name="source">The checkpoint's files.</param>

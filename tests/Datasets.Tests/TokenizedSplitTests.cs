@@ -91,6 +91,24 @@ public sealed class TokenizedSplitTests : IDisposable
     }
 
     [Fact]
+    public async Task OpenAsync_TokenizerThatBegins_PutsOneTokenBeforeEachDocumentAndKeepsItsOwnCache()
+    {
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        using var plain = await OpenAsync(dataset);
+        using var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, new BegunBytes(), _workspace.Cache, null, CancellationToken.None);
+        var (before, after) = (plain.Domains[0], split.Domains[0]);
+        var ids = new int[after.Documents[1].Tokens];
+
+        after.Read(after.Documents[1].Start, ids);
+
+        ids[0].ShouldBe(257);
+        ids[1..].ShouldNotContain(257);
+        ids[^1].ShouldBe(256);
+        after.Tokens.ShouldBe(before.Tokens + before.Documents.Count);
+        split.Identity.ShouldNotBe(plain.Identity);
+    }
+
+    [Fact]
     public async Task Windows_WholeStream_HasEveryTokenAsTargetOnce()
     {
         using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
@@ -123,6 +141,28 @@ public sealed class TokenizedSplitTests : IDisposable
         TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, _bytes, _workspace.Cache, _workspace.Progress.Report, CancellationToken.None);
 
     private string[] CacheFiles() => [.. Directory.GetFiles(_workspace.Cache.FullName, "*", SearchOption.AllDirectories).Order()];
+
+    // Bytes by the same digest, so that only the beginning-of-text token tells the ids apart.
+    private sealed class BegunBytes : ITokenizer
+    {
+        private readonly ByteTokenizer _bytes = new();
+
+        public int VocabularySize => 258;
+
+        public int EndTokenId => 256;
+
+        public int? BeginTokenId => 257;
+
+        public bool AddsBeginToken => true;
+
+        public IReadOnlyDictionary<string, byte[]> Files => _bytes.Files;
+
+        public string Digest => _bytes.Digest;
+
+        public int[] Encode(string text) => _bytes.Encode(text);
+
+        public string Decode(ReadOnlySpan<int> ids) => _bytes.Decode(ids);
+    }
 
     private sealed class ShiftedBytes : ITokenizer
     {

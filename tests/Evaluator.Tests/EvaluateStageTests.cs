@@ -251,7 +251,7 @@ public sealed class EvaluateStageTests : IDisposable
         var result = await RunAsync($$"""{"tasks":["validation-loss","routing"],"length":16,"xz":false{{bos}}}""", ("model", model));
 
         var report = (await ReportAsync(result)).Models[0];
-        report.Bos.ShouldBe(new BosReport(adds, 257));
+        report.Bos.ShouldBe(new Tokenizers.BosReport(adds, 257));
         var loss = report.Section<LossReport>("validation-loss")!;
         loss.Tokens.ShouldBe(loss.Bytes + loss.Documents);
         var plain = await RunAsync("""{"tasks":["validation-loss"],"length":16,"xz":false}""", ("model", await _bench.ModelAsync(Tiny, edit: Sharpen)));

@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Reports;
 
@@ -109,7 +110,7 @@ public sealed record ModelReport
             Bytes = model.Bytes,
             WeightsReadFrom = model.Config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
             Tokenizer = model.TokenizerOrNull?.Digest,
-            Bos = model.TokenizerOrNull is { } tokenizer ? new BosReport(tokenizer.AddsBeginToken, tokenizer.BeginTokenId) : null,
+            Bos = model.TokenizerOrNull is { } tokenizer ? BosReport.Of(tokenizer) : null,
         };
         foreach (var (task, section) in reports.Select(r => (r.Task, r.Sections[index])))
         {
@@ -122,11 +123,6 @@ public sealed record ModelReport
         return report;
     }
 }
-
-/// <summary>The convention by which a model's texts begin.</summary>
-/// <param name="Added">Whether the token stands before every document and context.</param>
-/// <param name="TokenId">Its id; null when the tokenizer has none.</param>
-public sealed record BosReport(bool Added, int? TokenId);
 
 /// <summary>One task's share of the report: the task's name, its sections model by model, and what it makes comparisons with.</summary>
 internal sealed record NamedReport(string Task, IReadOnlyList<ModelSection?> Sections, ITaskReport Report)

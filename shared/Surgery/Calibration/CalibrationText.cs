@@ -32,18 +32,22 @@ public sealed class CalibrationText(StageContext context, CheckpointReader model
         if (length > config.MaxPositions)
             throw new UserInputException($"'calibration.length' is {length}, longer than the {config.MaxPositions} positions of the model.");
         var dataset = context.Dataset("calibration.data");
-        Loaded = new CalibrationTokens(await CalibrationSet.LoadAsync(
-            context.Artifacts, dataset, LoadTokenizer(), samples, length, seed, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false));
+        var tokenizer = LoadTokenizer(options);
+        Loaded = new CalibrationTokens(
+            await CalibrationSet.LoadAsync(
+                context.Artifacts, dataset, tokenizer, samples, length, seed, context.Cache, context.Progress.Report, cancellationToken)
+                .ConfigureAwait(false),
+            tokenizer);
         if (Loaded.Shortfall is { } shortfall)
             context.Progress.Log(shortfall);
         return Loaded;
     }
 
-    private ITokenizer LoadTokenizer()
+    private ITokenizer LoadTokenizer(CalibrationOptions options)
     {
         try
         {
-            return StoredTokenizer.Load(model, config);
+            return StoredTokenizer.Load(model, config, new TokenizerUse(options.Bos, options.Tokenizer));
         }
         catch (InvalidTokenizerException e)
         {
