@@ -20,10 +20,10 @@ internal static class BoundTokens
     public static TextBounds Choose(BpeDefinition definition, TokenizerSettings settings, string file, int? template = null)
     {
         var ids = definition.Vocabulary.Values.Concat(definition.AddedTokens.Select(t => t.Id)).ToHashSet();
-        var named = settings.Special.GetValueOrDefault("bos_token") ?? (settings.ClassAddsBegin == true ? "<s>" : null);
+        var named = settings.Special.GetValueOrDefault("bos_token") ?? settings.ClassBegin;
         var begin = template ?? (named is null ? null : Find(definition, named))
             ?? (settings.ModelBegin is { } id && ids.Contains(id) ? id : null);
-        var adds = settings.AddsBegin ?? settings.ClassAddsBegin ?? template is not null;
+        var adds = settings.AddsBegin ?? (settings.ClassBegin is not null || template is not null);
         return new TextBounds(End(definition, settings, ids, file), begin, adds && begin is not null);
     }
 

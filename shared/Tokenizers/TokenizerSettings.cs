@@ -92,11 +92,12 @@ internal sealed record TokenizerSettings
         _ => null,
     };
 
-    /// <summary>Whether the class puts the beginning-of-text token before a text when nothing says otherwise; null when it leaves that to the file.</summary>
-    public bool? ClassAddsBegin => ClassOrDefault switch
+    /// <summary>The beginning-of-text token that the class puts before a text unless something says otherwise; null where it leaves that to the file.</summary>
+    public string? ClassBegin => ClassOrDefault switch
     {
-        "LlamaTokenizer" or "CodeLlamaTokenizer" or "GemmaTokenizer" or "CohereTokenizer" => true,
-        "GPT2Tokenizer" or "GPTNeoXTokenizer" or "Qwen2Tokenizer" or "CodeGenTokenizer" => false,
+        "LlamaTokenizer" or "CodeLlamaTokenizer" => "<s>",
+        "GemmaTokenizer" => "<bos>",
+        "CohereTokenizer" => "<BOS_TOKEN>",
         _ => null,
     };
 

@@ -108,35 +108,6 @@ public sealed class TokenizedSplitTests : IDisposable
         split.Identity.ShouldNotBe(plain.Identity);
     }
 
-    [Fact]
-    public async Task Windows_WholeStream_HasEveryTokenAsTargetOnce()
-    {
-        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
-        var domain = split.Domains[1];
-        var stream = new int[domain.Tokens];
-        domain.Read(0, stream);
-
-        var windows = domain.Windows(100).ToList();
-
-        windows.SelectMany(w => w.Tokens.Skip(1).Take(w.Targets)).ShouldBe(stream);
-        windows[0].Tokens[0].ShouldBe(_bytes.EndTokenId);
-        windows.SelectMany(w => w.Documents).CountBy(d => d).OrderBy(d => d.Key).Select(d => d.Value).ShouldBe(domain.Documents.Select(d => d.Tokens));
-        windows.Skip(1).ShouldAllBe(w => w.Tokens[0] == stream[w.Start - 1]);
-    }
-
-    [Fact]
-    public async Task Windows_Limited_AreSpreadOverTheStream()
-    {
-        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
-        var domain = split.Domains[0];
-
-        var windows = domain.Windows(100, maxTargets: 1000).ToList();
-
-        windows.Count.ShouldBe(10);
-        windows.Select(w => w.Start).ShouldBeUnique();
-        windows[^1].Start.ShouldBeGreaterThan(domain.Tokens / 2);
-    }
-
     private Task<TokenizedSplit> OpenAsync(TextDataset dataset) =>
         TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, _bytes, _workspace.Cache, _workspace.Progress.Report, CancellationToken.None);
 

@@ -65,7 +65,7 @@ public sealed class TokenizedSplit : IDisposable
                         ?? throw new IOException($"The tokens of {domain} written to {path} cannot be read back: check the disk.");
                 }
                 result._files.Add(file);
-                domains.Add(new TokenizedDomain(domain, file, tokenizer.EndTokenId));
+                domains.Add(new TokenizedDomain(domain, file));
             }
             result.Domains = domains;
             return result;
