@@ -38,15 +38,24 @@ internal static class PackagedDefinition
         CheckSteps(root, "pre_tokenizer", "pretokenizers", PreTokenizers);
         CheckSteps(root, "decoder", "decoders", Decoders);
         var added = TokenizerJsonReader.ReadAddedTokens(root);
-        if (TokenizerJsonReader.Section(root, "normalizer") is { } normalizer)
-            CheckNormalizedTokens(added, normalizer);
+        CheckNormalizedTokens(root, added);
         return new BpeDefinition { Vocabulary = ReadVocabulary(model), Merges = [], AddedTokens = added };
+    }
+
+    /// <summary>Checks tokens that are added to those of a file.</summary>
+    /// <exception cref="InvalidTokenizerException">The library would panic on one of them.</exception>
+    public static void CheckAdded(ReadOnlyMemory<byte> json, IEnumerable<AddedToken> added)
+    {
+        using var document = TokenizerJsonReader.Parse(json, TokenizerFiles.Tokenizer);
+        CheckNormalizedTokens(document.RootElement, added);
     }
 
     // The library panics on an added token of which the normalizer leaves nothing. Replace and a character map may take anything
     // away; the other steps keep printable ASCII and Chinese characters.
-    private static void CheckNormalizedTokens(List<AddedToken> added, JsonElement normalizer)
+    private static void CheckNormalizedTokens(JsonElement root, IEnumerable<AddedToken> added)
     {
+        if (TokenizerJsonReader.Section(root, "normalizer") is not { } normalizer)
+            return;
         var replaces = MayTakeAway(normalizer);
         foreach (var token in added.Where(token => token.Normalized))
         {

@@ -68,6 +68,7 @@ internal sealed class PackagedTokenizer : ITokenizer, IAddedTokens
     {
         var definition = PackagedDefinition.Read(tokenizerJson);
         var extra = ExtraTokens.Missing(definition, settings);
+        PackagedDefinition.CheckAdded(tokenizerJson, extra);
         definition = definition with { AddedTokens = [.. definition.AddedTokens, .. extra] };
         var bounds = BoundTokens.Choose(definition, settings, TokenizerFiles.Tokenizer, BoundTokens.TemplateBegin(tokenizerJson));
         var library = Load(tokenizerJson, extra, open ?? (path => new HuggingFace(path)));

@@ -20,7 +20,7 @@ internal readonly record struct Piece(string Text, float Score, PieceKind Kind);
 /// </summary>
 internal sealed class SentencePieceFile
 {
-    private const int MaxFileBytes = 64 << 20;
+    private const int MaxFileBytes = 16 << 20; // 256,000 pieces take 4 MiB
     private const int Unigram = 1, BytePair = 2;
 
     private readonly string _file;
@@ -172,7 +172,7 @@ internal sealed class SentencePieceFile
         for (var id = 0; id < _pieces.Count; id++)
         {
             var (text, score, kind) = _pieces[id];
-            if (text.Length is 0 or > TokenizerJsonReader.MaxTokenLength || !ids.TryAdd(text, id))
+            if (text.Length is 0 or > TokenizerJsonReader.MaxSpelledLength || !ids.TryAdd(text, id))
                 throw new InvalidTokenizerException($"{_file}: piece {id} is empty, too long, or there twice.");
             if (!float.IsFinite(score) || !Enum.IsDefined(kind))
                 throw new InvalidTokenizerException($"{_file}: piece {id} '{text}' has the score {score} and the type {(int)kind}.");

@@ -70,7 +70,7 @@ internal static class TiktokenFile
         {
             if (vocabulary.Count >= TokenizerJsonReader.MaxEntries)
                 throw new InvalidTokenizerException($"{name} has more than {TokenizerJsonReader.MaxEntries} tokens.");
-            if (bytes.Length is 0 or > TokenizerJsonReader.MaxTokenLength || !vocabulary.TryAdd(ByteAlphabet.Spell(bytes), id) || !ids.Add(id))
+            if (bytes.Length is 0 or > TokenizerJsonReader.MaxSpelledLength || !vocabulary.TryAdd(ByteAlphabet.Spell(bytes), id) || !ids.Add(id))
                 throw new InvalidTokenizerException($"{name}: the token {id} is empty, too long, or there twice.");
         }
         if (ByteAlphabet.Sorted.Any(value => !vocabulary.ContainsKey(value.ToString())))

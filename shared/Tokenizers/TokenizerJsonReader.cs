@@ -13,6 +13,10 @@ internal static partial class TokenizerJsonReader
     private const int MaxDepth = 32;
     internal const int MaxEntries = 1 << 20;
     internal const int MaxTokenLength = 4096;
+
+    /// <summary>Longest token where every way to cut it is looked at, which takes the square of its length.</summary>
+    internal const int MaxSpelledLength = 512;
+
     private const int MostCuts = 32;
 
     private const string File = TokenizerFiles.Tokenizer;

@@ -219,6 +219,11 @@ public sealed class PackagedTokenizerTests
         tokenizer.VocabularySize.ShouldBe(11);
     }
 
+    [Fact]
+    public void Read_NormalizedTokenOfTheConfigurationThatMayVanish_IsRefusedBeforeTheLibraryPanics() =>
+        Should.Throw<InvalidTokenizerException>(() => Load(
+            Unigram, """{"added_tokens_decoder":{"10":{"content":"game","normalized":true}}}"""u8.ToArray())).Message.ShouldContain("may leave nothing of it");
+
     // As transformers' SpmConverter writes it.
     private static string Converted(SentencePieceFile model, string file)
     {

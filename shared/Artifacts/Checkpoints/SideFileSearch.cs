@@ -19,11 +19,18 @@ internal sealed class SideFileSearch
     public List<string> Ignored { get; } = [];
 
     /// <summary>Goes through a directory.</summary>
-    /// <exception cref="UserInputException">It holds too many files.</exception>
+    /// <exception cref="UserInputException">It holds too many files, or a folder that may not be read.</exception>
     public static SideFileSearch In(string root)
     {
         var search = new SideFileSearch(root);
-        search.Visit("", depth: 0);
+        try
+        {
+            search.Visit("", depth: 0);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UserInputException($"{root}: cannot be read whole: {e.Message} Give the right to read it, or move that folder elsewhere.", e);
+        }
         search.Taken.Sort(StringComparer.Ordinal);
         search.Ignored.Sort(StringComparer.Ordinal);
         return search;
