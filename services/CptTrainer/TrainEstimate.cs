@@ -13,7 +13,7 @@ internal sealed class TrainEstimate : IStageEstimate
     private const int OptimizerBytes = 16;
     private const int StateBytes = 8;
     private const int OperationsPerWeight = 6;
-    private static readonly ByteTokenizer Bytes = new();
+    private static readonly ByteLevelBpe Bytes = ByteLevelBpe.OfBytes();
 
     public string Kind => StageKinds.Train;
 

@@ -142,7 +142,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
                     context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
                 [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), metrics, lineage, cancellationToken).ConfigureAwait(false),
+                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), start.Data.Bos, metrics, lineage, cancellationToken).ConfigureAwait(false),
             },
             Metrics = metrics,
         };

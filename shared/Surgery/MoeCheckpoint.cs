@@ -95,13 +95,13 @@ public sealed partial class MoeCheckpoint
         return FloatBytes.ToFloats(tensor.DType, bytes);
     }
 
-    /// <summary>The checkpoint's tokenizer; bytes as tokens when it has none and its vocabulary allows that.</summary>
-    /// <exception cref="UserInputException">Its tokenizer files cannot be used.</exception>
-    public ITokenizer LoadTokenizer()
+    /// <summary>The checkpoint's tokenizer, as a task asks for it.</summary>
+    /// <exception cref="UserInputException">Its tokenizer files cannot be used, or it has none and the task does not ask for bytes.</exception>
+    public ITokenizer LoadTokenizer(TokenizerUse? use = null)
     {
         try
         {
-            return StoredTokenizer.Load(Reader, Config);
+            return StoredTokenizer.Load(Reader, Config, use);
         }
         catch (InvalidTokenizerException e)
         {

@@ -1,5 +1,6 @@
 using Espalier.Modeling.Training;
 using Espalier.Pipelines.Options;
+using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Options;
 
@@ -64,6 +65,16 @@ public sealed record TrainOptions
     [Option("Tokens of this seed's order of the data to pass over, because an earlier step of the same seed, length and batch has read them.",
         Kind = OptionKind.Count, Min = 0, Max = 1e15)]
     public long Skip { get; init; }
+
+    /// <summary>Whether documents begin with the beginning-of-text token.</summary>
+    /// <value>tokenizer</value>
+    [Option("Whether documents begin with the beginning-of-text token: as the tokenizer's own configuration says, always, or never.")]
+    public BosUse Bos { get; init; } = BosUse.Tokenizer;
+
+    /// <summary>Where tokens come from when training goes on from a model.</summary>
+    /// <value>model</value>
+    [Option("Where tokens come from when training goes on from a model: its own files; bytes: UTF-8 bytes where it has no tokenizer of any kind.")]
+    public TokenizerChoice Tokenizer { get; init; } = TokenizerChoice.Model;
 
     /// <summary>Tokens per sequence.</summary>
     /// <value>128</value>

@@ -23,10 +23,10 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     /// <inheritdoc/>
     public IReadOnlyList<string> Names { get; private set; } = [];
 
-    /// <summary>Files beside the weights that belong to the checkpoint, in ordinal order.</summary>
+    /// <summary>Paths of files beside the weights that belong to the checkpoint, in ordinal order.</summary>
     public IReadOnlyList<string> Files => [.. _files.Keys.Order(StringComparer.Ordinal)];
 
-    /// <summary>Names of other files, which are left alone, in ordinal order.</summary>
+    /// <summary>Other files, which are left alone, and folders without anything else (with a slash at the end), in ordinal order.</summary>
     public IReadOnlyList<string> IgnoredFiles { get; private set; } = [];
 
     /// <summary>Bytes of all tensors.</summary>
@@ -82,10 +82,10 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
 
     private void OpenFiles()
     {
-        var names = Directory.EnumerateFiles(DirectoryPath).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal).ToList();
-        foreach (var name in names.Where(SideFiles.IsTaken))
+        var search = SideFileSearch.In(DirectoryPath);
+        foreach (var name in search.Taken)
             _files.Add(name, Resolve(name) ?? throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: a link to nothing."));
-        IgnoredFiles = [.. names.Where(n => !SideFiles.IsTaken(n) && !n.EndsWith(".safetensors", StringComparison.Ordinal) && n != ShardIndex.FileName)];
+        IgnoredFiles = search.Ignored;
         if (!HasFile(SideFiles.Config))
             throw new UserInputException($"{DirectoryPath}: no {SideFiles.Config}, so this is not a model directory.");
         CheckConfig();
@@ -175,8 +175,8 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         var hubBlobs = Path.GetFileName(Path.GetDirectoryName(folder)) == "snapshots"
             ? Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(folder))!, "blobs")
             : folder;
-        var target = Path.GetDirectoryName(real);
-        return target == folder || target == hubBlobs
+        var target = Path.GetDirectoryName(real)!;
+        return target == folder || target == hubBlobs || target.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)
             ? real
             : throw new UserInputException($"{path}: a link that leads out of the directory, to {real}. Copy the file instead.");
     }

@@ -24,7 +24,7 @@ public sealed class ImportOptions
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
 
-    /// <summary>Gets a line about every file that was left out.</summary>
+    /// <summary>Gets a line about every file that was left out or is missing.</summary>
     public Action<string>? Note { get; init; }
 }
 
@@ -83,6 +83,9 @@ public static class HuggingFaceImporter
             options.Note?.Invoke(
                 Path.Combine(source.DirectoryPath, file)
                     + (SideFiles.IsPickle(file) ? ": pickled data, never read." : ": not part of a checkpoint, left out."));
+        foreach (var (file, module) in OwnCode.Missing(source))
+            options.Note?.Invoke(
+                $"{Path.Combine(source.DirectoryPath, file)}: auto_map names {module}, which is not there; loaders that run a model's own code will miss it.");
         foreach (var file in source.Files)
             await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
         long done = 0;
