@@ -16,6 +16,9 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
     /// <summary>Tokens per layer and expert behind gradient scores.</summary>
     public IReadOnlyList<long[]>? Tokens { get; init; }
 
+    /// <summary>What whoever uses the model must know, see <see cref="Stages.StageResult.Notes"/>.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
 
@@ -54,6 +57,7 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
             ["active-after"] = After.Config.ActiveParameters,
         },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
         ["layers"] = new JsonArray([.. Plans.Select(Layer)]),
     };

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
@@ -51,8 +52,10 @@ public sealed class UpcycleStage : IStage
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", plans.Count, plans.Count, "layers");
 
+        var notes = Notes(source, grown);
         var report = new UpcycleReport(options, source, grown, plans)
         {
+            Notes = notes,
             Tokens = tokens,
             Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null,
         };
@@ -67,7 +70,7 @@ public sealed class UpcycleStage : IStage
         if (options.OptimizerState != OptimizerStatePolicy.Reset)
             outputs[OutputNames.TrainerState] = await new TrainerStateGrower(source, state!, options)
                 .WriteAsync(context.Artifacts, plans, grown, context.Step.Key, cancellationToken).ConfigureAwait(false);
-        return new StageResult { Outputs = outputs, Metrics = metrics };
+        return new StageResult { Outputs = outputs, Metrics = metrics, Notes = notes };
     }
 
     private static async Task<StageResult> GrowModelAsync(StageContext context, IModelGrowth method, CancellationToken cancellationToken)
@@ -78,15 +81,17 @@ public sealed class UpcycleStage : IStage
         var others = new List<MoeCheckpoint>();
         foreach (var input in context.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact != source.Artifact))
             others.Add(await MoeCheckpoint.OpenAsync(context.Artifacts, input.Artifact, cancellationToken).ConfigureAwait(false));
-        var config = method.Configure(source.Config, options);
+        var config = ModelGrowth.Configure(method, source.Config, options);
         context.Progress.Report("writing", 0, 1, "models");
         var model = await ModelGrowth.RunAsync(context.Artifacts, method, source, others, config, options, context.Step.Key, cancellationToken)
             .ConfigureAwait(false);
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", 1, 1, "models");
         var text = new CalibrationText(context, source, options.Stage);
+        var notes = Notes(source, grown);
         var report = new ModelGrowthReport(options, method, source, grown)
         {
+            Notes = notes,
             Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null,
         };
         var metrics = report.Metrics();
@@ -100,8 +105,12 @@ public sealed class UpcycleStage : IStage
                     [new Parent(model.Root, "upcycled", context.Step.Key)], cancellationToken).ConfigureAwait(false),
             },
             Metrics = metrics,
+            Notes = notes,
         };
     }
+
+    private static IReadOnlyList<string> Notes(MoeCheckpoint source, MoeCheckpoint grown) =>
+        [.. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"), .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note)];
 
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)

@@ -77,4 +77,7 @@ public sealed record StepCommit
 
     /// <summary>Metrics by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>What whoever uses the outputs must know, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -20,7 +20,7 @@ public sealed class FamilyConfigTests
         foreach (var (key, value) in source.Where(entry => entry.Value is not null))
             JsonNode.DeepEquals(written[key], value).ShouldBeTrue($"{key}: {value?.ToJsonString()} became {written[key]?.ToJsonString()}");
         written.ContainsKey("espalier").ShouldBeFalse();
-        config.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(config).ShouldBeEmpty();
         Parse(written).ToJson().ShouldBe(config.ToJson());
     }
 
@@ -52,7 +52,7 @@ public sealed class FamilyConfigTests
         ((int)written[sizeKey]!).ShouldBe(24);
         ((string)written["architectures"]![0]!).ShouldEndWith("ForCausalLM");
         ((string)written["model_type"]!).ShouldBe(family);
-        grown.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(grown).ShouldBeEmpty();
         var again = Parse(written);
         again.TotalParameters.ShouldBe(grown.TotalParameters);
         again.NormalizeTopK.ShouldBeTrue();
@@ -71,7 +71,7 @@ public sealed class FamilyConfigTests
 
         var again = Parse(JsonNode.Parse(grown.ToJson())!.AsObject());
 
-        grown.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(grown).ShouldBeEmpty();
         (again.QueryKeyValueBias, again.OutputBias, again.SharedSize, again.SharedGate, again.DenseSize).ShouldBe((true, false, 24, true, 24));
         again.DenseLayers.ShouldBe([0, 2]);
     }
@@ -84,7 +84,7 @@ public sealed class FamilyConfigTests
 
         var again = Parse(JsonNode.Parse(unusual.ToJson())!.AsObject());
 
-        unusual.BeyondFamily.ShouldBe(
+        FamilyGap.Of(unusual).Select(gap => gap.What).ShouldBe(
             ["gates not divided by their sum", "query and key norms: per-head", "attention biases", "scaled gates", "dense layers", "a shared expert"], ignoreOrder: true);
         again.TotalParameters.ShouldBe(unusual.TotalParameters);
         (again.NormalizeTopK, again.RoutedScale, again.SharedGate, again.QueryKeyNorm).ShouldBe((false, 0.5, false, QueryKeyNorm.PerHead));

@@ -48,9 +48,7 @@ public sealed class StartingPoint : IDisposable
         var (config, reader, tokenizer) = source is null
             ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
             : await FromCheckpointAsync(context, source, cancellationToken).ConfigureAwait(false);
-        if (options.Length > config.MaxPositions)
-            throw new UserInputException(
-                $"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
+        CheckLength(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
@@ -66,6 +64,14 @@ public sealed class StartingPoint : IDisposable
             data.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Refuses sequences that the model cannot take.</summary>
+    /// <exception cref="UserInputException">They are longer than its positions.</exception>
+    internal static void CheckLength(TrainOptions options, ModelConfig config)
+    {
+        if (options.Length > config.LongestInput)
+            throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.DescribeLongestInput()}.");
     }
 
     /// <summary>Frees the model and closes the data.</summary>
