@@ -1,4 +1,5 @@
 using Espalier.Pipelines.Options;
+using Espalier.Surgery.Calibration;
 
 namespace Espalier.Pruner;
 
@@ -63,33 +64,10 @@ public sealed record PruneOptions
 
     /// <summary>Calibration text.</summary>
     [Option("Text that shows how experts are used; heapr and frequency need it.")]
-    public CalibrationOptions? Calibration { get; init; }
+    public BatchedCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of every random draw.</summary>
     /// <value>0</value>
     [Option("Seed of every random draw.")]
     public long Seed { get; init; }
-}
-
-/// <summary>Calibration text.</summary>
-public sealed record CalibrationOptions
-{
-    /// <summary>The dataset.</summary>
-    [Option("Text to run the model on.", Kind = OptionKind.Dataset, Required = true)]
-    public string? Data { get; init; }
-
-    /// <summary>Number of sequences.</summary>
-    /// <value>128</value>
-    [Option("Sequences.", Min = 1, Max = 1 << 20)]
-    public int Samples { get; init; } = 128;
-
-    /// <summary>Tokens per sequence.</summary>
-    /// <value>128</value>
-    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
-    public int Length { get; init; } = 128;
-
-    /// <summary>Sequences that run together; bounds memory, hardly changes results.</summary>
-    /// <value>8</value>
-    [Option("Sequences that run together.", Min = 1, Max = 4096)]
-    public int Batch { get; init; } = 8;
 }

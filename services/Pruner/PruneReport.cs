@@ -10,14 +10,14 @@ namespace Espalier.Pruner;
 /// <summary>What the stage reports: what stayed, on what evidence, and what it saved.</summary>
 internal sealed record PruneReport(PruneOptions Options, Granularity Granularity, ModelConfig Before, ModelConfig After, IReadOnlyList<KeptUnits> Kept)
 {
-    /// <summary>Sums over the calibration text per layer, dense ones included; empty when the method saw none.</summary>
-    public IReadOnlyList<LayerSums> Sums { get; init; } = [];
+    /// <summary>Sums over the calibration text; null when the method saw none.</summary>
+    public CalibrationSums? Seen { get; init; }
 
     /// <summary>Experts that were kept whole for their massive activations.</summary>
     public IReadOnlyList<(int Layer, int Expert)> SuperExperts { get; init; } = [];
 
     /// <summary>Experts that no calibration token reached.</summary>
-    private int Unrouted => Sums.Count == 0 ? 0 : Before.SparseLayers.Sum(layer => Sums[layer].Unrouted.Count);
+    private int Unrouted => Seen is null ? 0 : Before.SparseLayers.Sum(layer => Seen.Layers[layer].Unrouted.Count);
 
     private long RoutedBefore => (long)Before.SparseLayers.Count * Before.Experts * Before.ExpertParameters;
 
@@ -46,14 +46,14 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
         ["ratio-of-model"] = 1 - (double)After.TotalParameters / Before.TotalParameters,
         ["before"] = Shape(Before),
         ["after"] = Shape(After),
-        ["calibration"] = Options.Calibration is { } c && Sums.Count > 0 ? new JsonObject { ["samples"] = c.Samples, ["length"] = c.Length } : null,
+        ["calibration"] = Seen?.Tokens?.ToJson(),
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
         ["layers"] = new JsonArray([.. Kept.Select(Layer)]),
     };
 
     private JsonObject Layer(KeptUnits kept)
     {
-        var sums = Sums.ElementAtOrDefault(kept.Layer);
+        var sums = Seen?.Layers[kept.Layer];
         return new JsonObject
         {
             ["layer"] = kept.Layer,

@@ -39,9 +39,9 @@ public sealed class PruneStage : IStage
             : UnitSelection.CountNeurons(config, options.Ratio, options.MultipleOf);
 
         var need = PruneRules.NeedOf(options, method);
-        var all = await new CalibrationRun(context, source, method, need).RunAsync(options, cancellationToken).ConfigureAwait(false);
-        var sums = config.SparseLayers.Select(layer => all[layer]).ToList(); // from here on by place among the MoE layers
-        var scores = config.SparseLayers.Zip(sums, (layer, seen) => Score(method, seen, new ScoreRequest(layer, granularity, options.Seed, context.Options)
+        var seen = await SumCollector.CollectAsync(context, source, method, need, cancellationToken).ConfigureAwait(false);
+        var sums = config.SparseLayers.Select(layer => seen.Layers[layer]).ToList(); // from here on by place among the MoE layers
+        var scores = config.SparseLayers.Zip(sums, (layer, ofLayer) => Score(method, ofLayer, new ScoreRequest(layer, granularity, options.Seed, context.Options)
         {
             Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
         })).ToList();
@@ -57,7 +57,7 @@ public sealed class PruneStage : IStage
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         var report = new PruneReport(options, granularity, config, after.Config, kept)
         {
-            Sums = need == CalibrationNeed.None ? [] : all,
+            Seen = need == CalibrationNeed.None ? null : seen,
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);

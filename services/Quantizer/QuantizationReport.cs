@@ -4,6 +4,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
+using Espalier.Surgery.Calibration;
 
 namespace Espalier.Quantizer;
 
@@ -11,6 +12,9 @@ namespace Espalier.Quantizer;
 internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<MatrixRecord> records, long packedBytes, ManifestRef model)
 {
     private const string ReportFile = "report.json";
+
+    /// <summary>The calibration text; null when the method needs none.</summary>
+    public CalibrationTokens? Tokens { get; init; }
 
     /// <summary>Numbers for tables and gates.</summary>
     public IReadOnlyDictionary<string, double> Metrics => new Dictionary<string, double>
@@ -34,7 +38,7 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
             {
                 Kind = "quantization",
                 Scheme = work.Describe(),
-                work.Options.Calibration,
+                Calibration = Tokens?.ToJson(),
                 Sizes = new { BitsPerWeight, Bytes = model.SizeBytes, BytesBefore = work.Source.Manifest.SizeBytes },
                 Matrices = records,
             },

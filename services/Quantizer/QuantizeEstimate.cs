@@ -2,6 +2,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
+using Espalier.Surgery.Calibration;
 using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
@@ -36,8 +37,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
             NewBytes = packed + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
             MemoryBytes = MemoryEstimate.Process
-                + (isCalibrated ? CalibratedBytes(options.Calibration ?? new CalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
-            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new CalibrationOptions(), config, matrices) : 0,
+                + (isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
+            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices) : 0,
         };
     }
 
@@ -67,7 +68,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
     }
 
     // A layer's weights, the stream of all text, what the block's experts saw of it, and one expert's Hessians in float64 with their factors.
-    private static long CalibratedBytes(CalibrationOptions calibration, ModelConfig config)
+    private static long CalibratedBytes(BatchedCalibrationOptions calibration, ModelConfig config)
     {
         var stream = 4L * calibration.Samples * calibration.Length * config.HiddenSize;
         var widest = new[] { config.HiddenSize, config.ExpertSize, config.DenseSize, config.SharedSize, config.Heads * config.ValueSize }.Max();

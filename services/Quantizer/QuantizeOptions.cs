@@ -1,5 +1,6 @@
 using Espalier.Modeling.WeightFormats;
 using Espalier.Pipelines.Options;
+using Espalier.Surgery.Calibration;
 
 namespace Espalier.Quantizer;
 
@@ -59,33 +60,10 @@ public sealed record QuantizeOptions
 
     /// <summary>Calibration text.</summary>
     [Option("Text from which the inputs of each matrix are learnt; gptq needs it.")]
-    public CalibrationOptions? Calibration { get; init; }
+    public BatchedCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of the choice of calibration text.</summary>
     /// <value>0</value>
     [Option("Seed of the choice of calibration text.")]
     public long Seed { get; init; }
-}
-
-/// <summary>Calibration text.</summary>
-public sealed record CalibrationOptions
-{
-    /// <summary>The dataset.</summary>
-    [Option("Text to run the model on; without it the dataset of the nearest training step is used.", Kind = OptionKind.Dataset, Inherit = true)]
-    public string? Data { get; init; }
-
-    /// <summary>Number of sequences.</summary>
-    /// <value>128</value>
-    [Option("Sequences.", Min = 1, Max = 1 << 20)]
-    public int Samples { get; init; } = 128;
-
-    /// <summary>Tokens per sequence.</summary>
-    /// <value>128</value>
-    [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
-    public int Length { get; init; } = 128;
-
-    /// <summary>Sequences that run at once.</summary>
-    /// <value>8</value>
-    [Option("Sequences that run at once; changes memory and speed.", Min = 1, Max = 4096)]
-    public int Batch { get; init; } = 8;
 }

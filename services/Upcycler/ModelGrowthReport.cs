@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
@@ -17,6 +18,9 @@ internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Met
 
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
+
+    /// <summary>The calibration text; null when there is none.</summary>
+    public CalibrationTokens? Text { get; init; }
 
     public IReadOnlyDictionary<string, double> Metrics()
     {
@@ -46,6 +50,7 @@ internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Met
         ["shape"] = new JsonObject { ["before"] = Shape(Before), ["after"] = Shape(After) },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
         ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
+        ["calibration"] = Text?.ToJson(),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
     };
 

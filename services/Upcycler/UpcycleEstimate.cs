@@ -69,7 +69,7 @@ internal sealed class UpcycleEstimate : IStageEstimate
     }
 
     // Gradients of the source, then the source and the grown model side by side to measure the change.
-    private static long CalibratedBytes(CalibrationOptions calibration, ModelConfig source, ModelConfig grown)
+    private static long CalibratedBytes(GradientCalibrationOptions calibration, ModelConfig source, ModelConfig grown)
     {
         var tokens = (long)calibration.Samples / calibration.Batches * calibration.Length;
         return Math.Max(8 * source.TotalParameters + MemoryEstimate.Training(source, tokens, calibration.Length),

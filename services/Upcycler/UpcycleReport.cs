@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Planning;
@@ -21,6 +22,9 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
 
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
+
+    /// <summary>The calibration text; null when there is none.</summary>
+    public CalibrationTokens? Text { get; init; }
 
     public IReadOnlyDictionary<string, double> Metrics()
     {
@@ -58,6 +62,7 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
         },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
         ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
+        ["calibration"] = Text?.ToJson(),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
         ["layers"] = new JsonArray([.. Plans.Select(Layer)]),
     };

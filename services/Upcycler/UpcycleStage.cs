@@ -7,6 +7,7 @@ using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
 using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
 using Espalier.Upcycler.Calibration;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
@@ -43,7 +44,7 @@ public sealed class UpcycleStage : IStage
         if (source.Config.SparseLayers.Any(layer => options.In(layer).Router is { Method: "copy", Noise: not null }))
             context.Progress.Log("router.noise is not used: router method copy adds none.");
         var state = trainerState is null ? null : await CheckpointReader.OpenAsync(context.Artifacts, trainerState, cancellationToken).ConfigureAwait(false);
-        var text = new CalibrationText(context, source, options);
+        var text = new CalibrationText(context, source.Reader, source.Config, options.Calibration, options.Seed);
 
         var (plans, tokens) = await PlanAsync(context, options, source, state, text, cancellationToken).ConfigureAwait(false);
         RefuseSymmetryLock(options, source, plans);
@@ -52,12 +53,14 @@ public sealed class UpcycleStage : IStage
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", plans.Count, plans.Count, "layers");
 
-        var notes = Notes(source, grown);
+        var change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null;
+        var notes = Notes(source, grown, text);
         var report = new UpcycleReport(options, source, grown, plans)
         {
             Notes = notes,
             Tokens = tokens,
-            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null,
+            Change = change,
+            Text = text.Loaded,
         };
         var metrics = report.Metrics();
         var outputs = new Dictionary<string, ManifestRef>
@@ -87,12 +90,14 @@ public sealed class UpcycleStage : IStage
             .ConfigureAwait(false);
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", 1, 1, "models");
-        var text = new CalibrationText(context, source, options.Stage);
-        var notes = Notes(source, grown);
+        var text = new CalibrationText(context, source.Reader, source.Config, options.Stage.Calibration, options.Stage.Seed);
+        var change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null;
+        var notes = Notes(source, grown, text);
         var report = new ModelGrowthReport(options, method, source, grown)
         {
             Notes = notes,
-            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null,
+            Change = change,
+            Text = text.Loaded,
         };
         var metrics = report.Metrics();
         return new StageResult
@@ -109,8 +114,8 @@ public sealed class UpcycleStage : IStage
         };
     }
 
-    private static IReadOnlyList<string> Notes(MoeCheckpoint source, MoeCheckpoint grown) =>
-        [.. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"), .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note)];
+    private static IReadOnlyList<string> Notes(MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text) =>
+        [.. text.Loaded?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(), .. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"), .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note)];
 
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)
@@ -118,7 +123,9 @@ public sealed class UpcycleStage : IStage
         var metric = MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric");
         var scores = UpcycleRules.NeedsScores(options, source.Config)
             ? await new ExpertScores(context, source, metric, options, state)
-                .ScoreAsync(() => text.BatchesAsync(cancellationToken), cancellationToken).ConfigureAwait(false)
+                .ScoreAsync(
+                    async () => (await text.LoadAsync(cancellationToken).ConfigureAwait(false)).Split(options.Calibration!.Batches),
+                    cancellationToken).ConfigureAwait(false)
             : new ScoreTable([.. source.Config.SparseLayers.Select(_ => Array.Empty<double>())], null);
         return ([.. source.Config.SparseLayers.Zip(scores.PerLayer, (layer, ofLayer) =>
             Planner(layer).Plan(layer, source.Config.Experts, ofLayer, source.Config.ExpertGroups))], scores.Tokens);
@@ -152,7 +159,7 @@ public sealed class UpcycleStage : IStage
         return FunctionChange.Measure(
             () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
             () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
-            await text.FirstAsync(MeasuredSequences, cancellationToken).ConfigureAwait(false),
+            (await text.LoadAsync(cancellationToken).ConfigureAwait(false)).First(MeasuredSequences),
             plans?.Select(p => p.Origins).ToList());
     }
 

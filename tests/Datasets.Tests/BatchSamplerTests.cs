@@ -110,9 +110,49 @@ public sealed class BatchSamplerTests : IAsyncLifetime
     {
         var first = CalibrationSet.Draw(_split, samples: 16, length: 48, seed: 9);
 
-        CalibrationSet.Draw(_split, 16, 48, 9).ShouldBe(first);
-        CalibrationSet.Draw(_split, 16, 48, 10).ShouldNotBe(first);
-        (first.GetLength(0), first.GetLength(1)).ShouldBe((16, 48));
+        CalibrationSet.Draw(_split, 16, 48, 9).Ids.ShouldBe(first.Ids);
+        CalibrationSet.Draw(_split, 16, 48, 10).Ids.ShouldNotBe(first.Ids);
+        (first.Ids.GetLength(0), first.Ids.GetLength(1)).ShouldBe((16, 48));
+    }
+
+    [Fact]
+    public async Task Draw_TextShorterThanAsked_GivesEachTokenOnce()
+    {
+        using var split = await OpenAsync(DatasetSplits.Train, "file:" + _workspace.Write("short.txt", Letters('!', 40) + "\f" + Letters('P', 40)));
+
+        var sample = CalibrationSet.Draw(split, samples: 128, length: 10, seed: 1);
+
+        (sample.Asked, sample.TextTokens).ShouldBe((128, 41)); // one document trains: 40 characters and the end token
+        sample.Ids.Length.ShouldBe(4 * 10);
+        sample.Ids.Cast<long>().ShouldBeUnique();
+    }
+
+    [Fact]
+    public void Draw_MoreThanSeveralDomainsHave_ReadsEachOnce()
+    {
+        var available = new Dictionary<long, int>();
+        foreach (var domain in _split.Domains)
+        {
+            var stream = new int[domain.Tokens];
+            domain.Read(0, stream);
+            foreach (var id in stream)
+                available[id] = available.GetValueOrDefault(id) + 1;
+        }
+
+        var sample = CalibrationSet.Draw(_split, samples: 1 << 20, length: 500, seed: 2);
+
+        sample.Ids.GetLength(0).ShouldBe((int)_split.Domains.Sum(d => d.Tokens / 500));
+        foreach (var (id, count) in sample.Ids.Cast<long>().CountBy(id => id))
+            count.ShouldBeLessThanOrEqualTo(available[id]);
+    }
+
+    [Fact]
+    public async Task Draw_LessThanOneSequence_IsRefusedWithTheLengthThatFits()
+    {
+        using var split = await OpenAsync(DatasetSplits.Train, "file:" + _workspace.Write("tiny.txt", "Words\fOther"));
+
+        Should.Throw<UserInputException>(() => CalibrationSet.Draw(split, samples: 128, length: 128, seed: 1))
+            .Message.ShouldBe("The calibration text has 6 tokens, fewer than one sequence of 'calibration.length' 128: give more text, or a length of at most 6.");
     }
 
     [Theory]
@@ -122,6 +162,8 @@ public sealed class BatchSamplerTests : IAsyncLifetime
     [InlineData(1000)]
     public void Permute_AnyCount_HitsEveryIndexOnce(long count) =>
         Enumerable.Range(0, (int)count).Select(i => StatelessRandom.Permute(77, i, count)).Order().ShouldBe(Enumerable.Range(0, (int)count).Select(i => (long)i));
+
+    private static string Letters(char first, int count) => string.Concat(Enumerable.Range(first, count).Select(c => (char)c));
 
     private async Task<TokenizedSplit> OpenAsync(string split, string source = "corpus:synthetic") =>
         await TokenizedSplit.OpenAsync(await _workspace.OpenAsync(source), split, new ByteTokenizer(), _workspace.Cache, null, CancellationToken.None);

@@ -55,7 +55,6 @@ public sealed class MemoryTests
     private static async Task RunAsync(TinyCheckpoint tiny)
     {
         var context = tiny.Context("""{"method":"heapr","ratio":0.25,"seed":1,"calibration":{"data":"file:words","samples":4,"length":16,"batch":2}}""");
-        await new CalibrationRun(context, await tiny.OpenAsync(tiny.Inputs[0].Artifact), new Heapr(), CalibrationNeed.Gradients)
-            .RunAsync(context.ReadOptions<PruneOptions>(), default);
+        await SumCollector.CollectAsync(context, await tiny.OpenAsync(tiny.Inputs[0].Artifact), new Heapr(), CalibrationNeed.Gradients, default);
     }
 }

@@ -111,7 +111,7 @@ public sealed class MethodContractTests
     {
         tiny.Cursor.Position = null;
         var context = tiny.Context(Options(method.Name).GetRawText());
-        return await new CalibrationRun(context, source, method, method.Need).RunAsync(context.ReadOptions<PruneOptions>(), default);
+        return (await SumCollector.CollectAsync(context, source, method, method.Need, default)).Layers;
     }
 
     private static ScoreRequest Request(MoeCheckpoint source, int layer, Granularity granularity) =>

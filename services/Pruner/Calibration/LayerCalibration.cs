@@ -2,7 +2,6 @@ using Espalier.Modeling;
 using Espalier.Pruner.Methods;
 using TorchSharp;
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace Espalier.Pruner.Calibration;
 
@@ -43,21 +42,6 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
         using var untracked = no_grad();
         observer.Finish(gradients.Skip(1).ToList());
         return gradients[0].MoveToOuterDisposeScope();
-    }
-
-    /// <summary>Gradient of the summed next-token loss with respect to the last stream: (B, S, H). The loss is a sum, so batches of any size add up.</summary>
-    /// <param name="decoder">A decoder that holds last norm and head.</param>
-    /// <param name="stream">(B, S, H).</param>
-    /// <param name="tokens">(B, S) int64.</param>
-    public static Tensor HeadGradient(MoeDecoder decoder, Tensor stream, Tensor tokens)
-    {
-        using var scope = NewDisposeScope();
-        using var tracked = enable_grad();
-        var leaf = stream.detach().requires_grad_(true);
-        var logits = decoder.Head(leaf).narrow(1, 0, tokens.shape[1] - 1).flatten(0, 1).to(float32); // (B (S-1), V)
-        var targets = tokens.narrow(1, 1, tokens.shape[1] - 1).flatten();                            // (B (S-1))
-        var loss = cross_entropy(logits, targets, reduction: nn.Reduction.Sum);
-        return autograd.grad([loss], [leaf])[0].MoveToOuterDisposeScope();
     }
 
     // Keeps what each expert saw until its gradient is there, then hands it to the method.

@@ -85,7 +85,7 @@ public sealed record UpcycleOptions
 
     /// <summary>Text for gradient metrics and for the measured change of the function.</summary>
     [Option("Text for gradient metrics and for measuring how growth changes the function.")]
-    public CalibrationOptions? Calibration { get; init; }
+    public GradientCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of every random draw.</summary>
     /// <value>0</value>

@@ -41,6 +41,16 @@ public sealed class BatchSampler
     /// <summary>Rows per batch.</summary>
     public int BatchSize { get; }
 
+    /// <summary>Sequences that one reading of every domain gives, none of which shares a token with another.</summary>
+    public long SequencesPerReading => _domains.Sum(d => d.Tokens / Length);
+
+    /// <summary>Whether a sequence holds only tokens that its domain has not given before, and none of them twice.</summary>
+    public bool IsFirstReading(long sequence)
+    {
+        var (domain, ordinal) = _schedule.At(sequence);
+        return ordinal < _domains[domain].Tokens / Length;
+    }
+
     /// <summary>Batch number <paramref name="batch"/>: (batch size, length + 1) ids, row by row.</summary>
     public long[] Batch(long batch)
     {

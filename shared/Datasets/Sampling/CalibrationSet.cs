@@ -5,13 +5,15 @@ using Espalier.Datasets.Tokens;
 
 namespace Espalier.Datasets.Sampling;
 
-/// <summary>A small sample of training text that pruning and quantization look at. Held-out text never calibrates.</summary>
+/// <summary>A small sample of training text that stages look at. Held-out text never calibrates.</summary>
 public static class CalibrationSet
 {
-    /// <summary>Draws <paramref name="samples"/> sequences of <paramref name="length"/> tokens, mixed by bytes, the same for the same seed.</summary>
-    /// <returns>(samples, length) token ids.</returns>
-    /// <exception cref="UserInputException">The dataset has no training text.</exception>
-    public static async Task<long[,]> LoadAsync(
+    /// <summary>
+    /// Draws sequences of <paramref name="length"/> tokens, mixed by bytes, the same for the same seed. No token is drawn twice: from a text that is
+    /// too short come fewer sequences. Documents follow each other and are cut where a sequence ends.
+    /// </summary>
+    /// <exception cref="UserInputException">The dataset has no training text, or less than one sequence.</exception>
+    public static async Task<CalibrationSample> LoadAsync(
         ArtifactStore artifacts,
         ManifestRef dataset,
         ITokenizer tokenizer,
@@ -28,18 +30,39 @@ public static class CalibrationSet
     }
 
     /// <summary>As <see cref="LoadAsync"/>, from ids that are open already.</summary>
-    public static long[,] Draw(TokenizedSplit split, int samples, int length, long seed)
+    public static CalibrationSample Draw(TokenizedSplit split, int samples, int length, long seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
         var sampler = new BatchSampler(split, length, batchSize: 1, (long)StatelessRandom.Key(seed, "calibration"));
-        var result = new long[samples, length];
-        for (var sample = 0; sample < samples; sample++)
+        var count = (int)Math.Min(samples, sampler.SequencesPerReading);
+        if (count == 0)
+            throw TooShort(split, length);
+        var ids = new long[count, length];
+        var sequence = 0L;
+        for (var sample = 0; sample < count; sample++)
         {
-            var row = sampler.Batch(sample);
+            while (!sampler.IsFirstReading(sequence))
+                sequence++;
+            var row = sampler.Batch(sequence++);
             for (var i = 0; i < length; i++)
-                result[sample, i] = row[i];
+                ids[sample, i] = row[i];
         }
-        return result;
+        return new CalibrationSample(ids, samples, split.Tokens);
+    }
+
+    private static UserInputException TooShort(TokenizedSplit split, int length)
+    {
+        var longest = split.Domains.Max(domain => domain.Tokens);
+        var place = split.Domains.Count == 1 ? "The calibration text" : "The longest domain of the calibration text";
+        return new UserInputException(
+            $"{place} has {longest} tokens, fewer than one sequence of 'calibration.length' {length}: give more text"
+                + (longest > 1 ? $", or a length of at most {longest}." : "."));
     }
 }
+
+/// <summary>A drawn sample.</summary>
+/// <param name="Ids">(samples, length) token ids.</param>
+/// <param name="Asked">Sequences that were asked for; the text may have had fewer.</param>
+/// <param name="TextTokens">Tokens of the text that they are drawn from.</param>
+public sealed record CalibrationSample(long[,] Ids, int Asked, long TextTokens);

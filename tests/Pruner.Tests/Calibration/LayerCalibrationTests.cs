@@ -1,6 +1,7 @@
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.Methods;
+using Espalier.Surgery.Calibration;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Datasets.Sampling;
 using Espalier.Modeling.Runtime;
@@ -99,14 +100,15 @@ public sealed class LayerCalibrationTests
         await tiny.AddCalibrationAsync();
         using var decoder = DecoderFiles.LoadDecoder((await tiny.OpenAsync(tiny.Model)).Reader, "model");
         var source = await tiny.OpenAsync(tiny.Model);
-        var tokens = await CalibrationSet.LoadAsync(tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress.Report, default);
+        var sample = await CalibrationSet.LoadAsync(
+            tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress.Report, default);
 
         var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"heapr","ratio":0.34,"seed":3,"calibration":{"data":"file:words","samples":6,"length":16,"batch":4}}"""), default);
 
         var scores = await tiny.ReportAsync(result, "scores.json");
         var sums = Sums(config);
         using var scope = NewDisposeScope();
-        foreach (var part in tensor(tokens.Cast<long>().ToArray()).view(6, 16).split(4))
+        foreach (var part in tensor(sample.Ids).split(4))
             Run(decoder, sums, part);
         for (var layer = 0; layer < 2; layer++)
         {
@@ -126,7 +128,7 @@ public sealed class LayerCalibrationTests
             var streams = new List<Tensor> { decoder.Embed(tokens) };
             foreach (var layer in layers)
                 streams.Add(layer.Forward(streams[^1]));
-            var gradient = LayerCalibration.HeadGradient(decoder, streams[^1], tokens);
+            var gradient = HeadGradient.Of(decoder, streams[^1], tokens);
             for (var layer = layers.Count - 1; layer >= 0; layer--)
                 gradient = layers[layer].Backward(streams[layer], gradient);
         }

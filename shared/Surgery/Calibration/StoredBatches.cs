@@ -3,32 +3,47 @@ using Espalier.Contracts;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Espalier.Pruner.Calibration;
+namespace Espalier.Surgery.Calibration;
 
 /// <summary>
 /// Streams and gradients of the whole calibration text, which wait in the store between layers: one blob of float32 per
 /// layer, batch after batch. So memory holds one batch, and what is finished survives the process.
 /// </summary>
-internal sealed class StoredBatches(IBlobStore blobs, CalibrationBatches batches, int width, Device device)
+/// <param name="blobs">Where they wait.</param>
+/// <param name="tokens">The text.</param>
+/// <param name="size">Sequences per batch; the last one may have fewer.</param>
+/// <param name="width">H.</param>
+/// <param name="device">Where batches are computed.</param>
+internal sealed class StoredBatches(IBlobStore blobs, CalibrationTokens tokens, int size, int width, Device device)
 {
+    /// <summary>Where batches are computed.</summary>
+    public Device Device => device;
+
+    /// <summary>Number of batches.</summary>
+    public int Count { get; } = (tokens.Samples + size - 1) / size;
+
+    /// <summary>Token ids of a batch: (B, S) int64 on the CPU, in the caller's dispose scope.</summary>
+    public Tensor Tokens(int batch) => tokens.Tensor(batch * size, RowsOf(batch));
+
     /// <summary>Stores what is computed for each batch, (B, S, H); nothing is stored when a batch fails.</summary>
     public async Task<Digest> WriteAsync(Func<int, Tensor> compute, CancellationToken cancellationToken)
     {
-        using var stream = new ComputedStream(batches.Count, batch => BytesOf(compute, batch, cancellationToken));
+        using var stream = new ComputedStream(Count, batch => BytesOf(compute, batch, cancellationToken));
         return (await blobs.PutAsync(stream, cancellationToken).ConfigureAwait(false)).Digest;
     }
 
     /// <summary>Reads one batch: (B, S, H), in the caller's dispose scope.</summary>
     public Tensor Read(Digest blob, int batch)
     {
-        var rows = batches.RowsOf(batch);
-        var host = empty([rows, batches.Length, width], dtype: float32);
-        blobs.ReadExactly(blob, (long)batch * batches.Size * batches.Length * width * sizeof(float), host.bytes);
+        var host = empty([RowsOf(batch), tokens.Length, width], dtype: float32);
+        blobs.ReadExactly(blob, (long)batch * size * tokens.Length * width * sizeof(float), host.bytes);
         if (device.type == DeviceType.CPU)
             return host;
         using (host)
             return host.to(device);
     }
+
+    private int RowsOf(int batch) => Math.Min(size, tokens.Samples - batch * size);
 
     private static byte[] BytesOf(Func<int, Tensor> compute, int batch, CancellationToken cancellationToken)
     {
@@ -37,7 +52,7 @@ internal sealed class StoredBatches(IBlobStore blobs, CalibrationBatches batches
         return compute(batch).to(float32).cpu().contiguous().bytes.ToArray();
     }
 
-    /// <summary>Bytes that are computed when they are read. Every chunk is computed within one call, since scopes and gradient modes belong to a thread.</summary>
+    // Bytes that are computed when they are read. Every chunk is computed within one call, since scopes and gradient modes belong to a thread.
     private sealed class ComputedStream(int chunks, Func<int, byte[]> compute) : Stream
     {
         private byte[] _chunk = [];

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Pruner.Methods;
+using Espalier.Stages;
+using Espalier.Surgery;
+using Espalier.Surgery.Calibration;
+using Espalier.Surgery.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Pruner.Calibration;
+
+/// <summary>What calibration gave.</summary>
+/// <param name="Layers">Sums of every layer, dense ones included; empty sums when nothing was to be seen.</param>
+/// <param name="Tokens">The text; null when nothing was to be seen.</param>
+internal sealed record CalibrationSums(IReadOnlyList<LayerSums> Layers, CalibrationTokens? Tokens);
+
+/// <summary>Shows a pruning method what it needs to see of each layer, and keeps its sums.</summary>
+internal sealed class SumCollector(StageContext context, MoeCheckpoint source, IPruningMethod method, CalibrationNeed need) : ILayerCollector<LayerSums>
+{
+    private readonly ModelConfig _config = source.Config;
+    private readonly StoredWeights _weights = new(source.Reader);
+    private readonly Device _device = new(context.Device);
+    private long _done;
+
+    /// <inheritdoc/>
+    public bool NeedsGradients => need == CalibrationNeed.Gradients;
+
+    private int Passes => _config.Layers * (NeedsGradients ? 2 : 1);
+
+    /// <summary>Sums over the step's calibration text.</summary>
+    public static async Task<CalibrationSums> CollectAsync(
+        StageContext context, MoeCheckpoint source, IPruningMethod method, CalibrationNeed need, CancellationToken cancellationToken)
+    {
+        var options = context.ReadOptions<PruneOptions>();
+        var collector = new SumCollector(context, source, method, need);
+        if (need == CalibrationNeed.None)
+            return new CalibrationSums([.. Enumerable.Range(0, source.Config.Layers).Select(_ => collector.EmptySums())], null);
+        var tokens = await new CalibrationText(context, source.Reader, source.Config, options.Calibration, options.Seed)
+            .LoadAsync(cancellationToken).ConfigureAwait(false);
+        var run = new CalibrationRun<LayerSums>(context, source.Config, collector._weights, collector);
+        return new CalibrationSums(await run.RunAsync(tokens, options.Calibration!.Batch, cancellationToken).ConfigureAwait(false), tokens);
+    }
+
+    /// <inheritdoc/>
+    public async Task<LayerSums?> ForwardAsync(int layer, ForwardPass pass, CancellationToken cancellationToken)
+    {
+        using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
+        var sums = EmptySums();
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        _done = (long)layer * pass.Batches;
+        await pass.PassAsync(stream => Count(pass.Batches, () => calibration.Forward(stream)), cancellationToken).ConfigureAwait(false);
+        return NeedsGradients ? null : sums;
+    }
+
+    /// <inheritdoc/>
+    public async Task<LayerSums> BackwardAsync(int layer, BackwardPass pass, CancellationToken cancellationToken)
+    {
+        using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
+        var sums = EmptySums();
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        _done = (long)(Passes - 1 - layer) * pass.Batches;
+        await pass.PassAsync((stream, above) => Count(pass.Batches, () => calibration.Backward(stream, above)), cancellationToken).ConfigureAwait(false);
+        return sums;
+    }
+
+    /// <inheritdoc/>
+    public async Task<Digest> StoreAsync(LayerSums collected, CancellationToken cancellationToken) =>
+        (await context.Artifacts.Blobs.PutAsync(JsonSerializer.SerializeToUtf8Bytes(collected.Save()), cancellationToken).ConfigureAwait(false)).Digest;
+
+    /// <inheritdoc/>
+    public async Task<LayerSums> LoadAsync(Digest stored, CancellationToken cancellationToken)
+    {
+        var stream = await context.Artifacts.Blobs.OpenReadAsync(stored, 0, null, cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var sums = EmptySums();
+            sums.Restore((await JsonNode.ParseAsync(stream, cancellationToken: cancellationToken).ConfigureAwait(false))!.AsObject());
+            return sums;
+        }
+    }
+
+    private LayerSums EmptySums() => new(_config.Experts, _config.ExpertSize, method.Sums(context.Options));
+
+    private Tensor Count(int batches, Func<Tensor> run)
+    {
+        context.Progress.Report("calibrating", _done, (long)Passes * batches, "batches");
+        var result = run();
+        _done++;
+        return result;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.Modeling;
+using Espalier.Modeling.Runtime;
+using Espalier.Quantizer.Calibration;
+using Espalier.Quantizer.Methods;
+using Espalier.Stages;
+using Espalier.Surgery.Calibration;
+using Espalier.Surgery.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Espalier.Quantizer;
+
+/// <summary>
+/// Quantizes layer by layer: the inputs of a layer's matrices are measured behind the layers that are quantized already, with the layer's own
+/// weights still whole, and the finished layer is a small checkpoint of its own.
+/// </summary>
+internal sealed class LayerParts(StageContext context, QuantizationWork work) : ILayerCollector<CheckpointReader>
+{
+    private const string Matrices = "matrices";
+    private const string PackedBytes = "packed-bytes";
+
+    private readonly HessianRequest? _request = work.Method.Measure(context);
+    private readonly Device _device = new(context.Device);
+
+    /// <summary>Whether calibration text is needed.</summary>
+    public bool NeedsText => _request is not null;
+
+    /// <summary>What the report says of a layer's matrices.</summary>
+    public static IReadOnlyList<MatrixRecord> RecordsOf(CheckpointReader part) =>
+        part.Manifest.Properties![Matrices].Deserialize<List<MatrixRecord>>(WireJson.Options)!;
+
+    /// <summary>Bytes of a layer's codes, scales, zero points and shapes.</summary>
+    public static long PackedBytesOf(CheckpointReader part) => part.Manifest.Properties![PackedBytes]!.GetValue<long>();
+
+    /// <inheritdoc/>
+    public async Task<CheckpointReader?> ForwardAsync(int layer, ForwardPass pass, CancellationToken cancellationToken)
+    {
+        var root = await QuantizeAsync(layer, pass, cancellationToken).ConfigureAwait(false);
+        var part = await CheckpointReader.OpenAsync(context.Artifacts, root, cancellationToken).ConfigureAwait(false);
+        if (NeedsText && layer + 1 < work.Config.Layers)
+        {
+            using var quantized = LayerDecoder.LoadLayer(work.QuantizedConfig, new StoredWeights(part), layer, _device);
+            await pass.PassAsync(batch => quantized.RunLayer(0, batch), cancellationToken).ConfigureAwait(false);
+        }
+        TorchRuntime.ReleaseFreeMemory();
+        return part;
+    }
+
+    /// <inheritdoc/>
+    public Task<Digest> StoreAsync(CheckpointReader collected, CancellationToken cancellationToken) => Task.FromResult(collected.Root);
+
+    /// <inheritdoc/>
+    public Task<CheckpointReader> LoadAsync(Digest stored, CancellationToken cancellationToken) =>
+        CheckpointReader.OpenAsync(context.Artifacts, stored, cancellationToken);
+
+    private async Task<ManifestRef> QuantizeAsync(int layer, ForwardPass pass, CancellationToken cancellationToken)
+    {
+        using var collector = _request is null ? null : Measure(layer, pass, _request, cancellationToken);
+        using var writer = new CheckpointWriter(context.Artifacts);
+        var quantizer = new LayerQuantizer(work, context, writer);
+        var names = work.Targets.OfLayer(layer);
+        var records = new List<MatrixRecord>(names.Count);
+        foreach (var name in names)
+        {
+            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices", layer, work.Config.Layers, "layers");
+            records.Add(await quantizer.QuantizeAsync(name, collector, cancellationToken).ConfigureAwait(false));
+            TorchRuntime.ReleaseFreeMemory(); // matrices of many sizes leave holes behind that add up
+        }
+        foreach (var name in work.Source.Names.Where(n => n.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)).Except(names))
+        {
+            work.CheckFinite(name);
+            writer.AddExisting(work.Source.Entry(name));
+        }
+        writer.SetProperties(new JsonObject
+        {
+            [Matrices] = JsonSerializer.SerializeToNode(records, WireJson.Options),
+            [PackedBytes] = quantizer.PackedBytes,
+        });
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // The collector keeps the layer and the inputs of its block until it is disposed.
+    private HessianCollector Measure(int layer, ForwardPass pass, HessianRequest request, CancellationToken cancellationToken)
+    {
+        context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: measuring inputs", layer, work.Config.Layers, "layers");
+        var collector = new HessianCollector(LayerDecoder.LoadLayer(work.Config, work.Weights, layer, _device), request);
+        try
+        {
+            pass.Look(collector.Run, cancellationToken);
+            return collector;
+        }
+        catch
+        {
+            collector.Dispose();
+            throw;
+        }
+    }
+}
