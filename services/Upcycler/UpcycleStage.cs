@@ -115,7 +115,11 @@ public sealed class UpcycleStage : IStage
     }
 
     private static IReadOnlyList<string> Notes(MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text) =>
-        [.. text.Loaded?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(), .. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"), .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note)];
+    [
+        .. text.Loaded?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
+        .. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"),
+        .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note),
+    ];
 
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)
