@@ -33,12 +33,10 @@ internal sealed class SelectionBiasFolding(TrainOptions options, TrainPlan plan)
         if (options.SelectionBias != SelectionBiasEnd.Fold || !decoder.Config.IsMixture)
             return [];
         var note = $"The selection bias was led to zero over the last {plan.Steps - _first} of {plan.Steps} optimizer steps, and the model ends without it.";
-        return record.History.LastOrDefault(point => point.Step <= _first) is not { } before ? [note]
-            :
-            [
-                note + string.Create(CultureInfo.InvariantCulture, $" Training loss was {before.Loss:f4} with it and {record.History[^1].Loss:f4} at the end; ")
-                + string.Create(CultureInfo.InvariantCulture, $"the most used expert of any layer had {1 + before.MaxViolation:f2} and {1 + record.History[^1].MaxViolation:f2} ")
-                + "times the mean load.",
-            ];
+        return record.History.LastOrDefault(point => point.Step <= _first) is { } before ? [note + Cost(before, record.History[^1])] : [note];
     }
+
+    private static string Cost(HistoryPoint before, HistoryPoint after) => string.Create(CultureInfo.InvariantCulture,
+        $" Training loss was {before.Loss:f4} with it and {after.Loss:f4} at the end; the most used expert of any layer had "
+        + $"{1 + before.MaxViolation:f2} and {1 + after.MaxViolation:f2} times the mean load.");
 }

@@ -41,7 +41,8 @@ public sealed class StartingPoint : IDisposable
         var source = context.FindModel();
         if (source is null && options.Model is null)
             throw new UserInputException(
-                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
+                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', "
+                + "or a model to continue from in 'from' or 'needs'.");
         if (source is not null && options.Model is not null)
             throw new UserInputException($"Step '{context.Step.Name}' has both 'model', the shape of a new one, and a model to continue from: leave one out.");
 

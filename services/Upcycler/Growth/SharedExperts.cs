@@ -4,18 +4,19 @@ namespace Espalier.Upcycler.Growth;
 
 /// <summary>
 /// The shared expert that a grown model gets, in the form that its family's loaders expect. Where the family has one in every layer
-/// and growth makes none, zeros of width 1 stand in: down (gate * up) = 0 whatever the input, and no gradient moves any of them.
+/// and growth makes none, narrow zeros stand in: down (gate * up) = 0 whatever the input, and no gradient moves any of them.
 /// Where the family gates it, the gate's row is zero, sigmoid(0) = 1/2, and down is stored doubled, which is exact.
 /// </summary>
 internal static class SharedExperts
 {
-    private const int StandInWidth = 1;
+    // Wide enough for the usual groups of quantization, and little work beside an expert.
+    private const int MostStandInWidth = 128;
 
     /// <summary>The configuration with a shared expert of <paramref name="width"/> neurons, 0 for none; its family is set already.</summary>
     public static ModelConfig In(ModelConfig grown, int width)
     {
         var isGated = ModelFamily.Of(grown.Family).HasGatedSharedExpert;
-        return grown with { SharedSize = isGated && width == 0 ? StandInWidth : width, SharedGate = isGated };
+        return grown with { SharedSize = isGated && width == 0 ? Math.Min(MostStandInWidth, grown.ExpertSize) : width, SharedGate = isGated };
     }
 
     /// <summary>What the down projection is multiplied by so that the gate changes nothing.</summary>
@@ -40,7 +41,7 @@ internal static class SharedExperts
 
     /// <summary>Bytes of weights that the shared experts of a model made of a dense one add to a store.</summary>
     public static long NewBytes(ModelConfig grown, int elementBytes) => !grown.SharedGate ? 0
-        : (long)grown.SparseLayers.Count * grown.HiddenSize * (grown.SharedSize == StandInWidth ? 4 : grown.SharedSize + 1) * elementBytes;
+        : (long)grown.SparseLayers.Count * grown.HiddenSize * (grown.SharedSize + 1) * elementBytes;
 
     private static Task AddZerosAsync(ModelGrowth growth, string name, string dtype, long[] shape, CancellationToken cancellationToken) =>
         growth.AddAsync(name, dtype, shape, new float[shape[0] * shape[1]], cancellationToken);

@@ -55,7 +55,8 @@ public sealed record FamilyGap(string What, string Note)
 
     private static FamilyGap? OfKey(ModelConfig config, ModelFamily family, string key) => key switch
     {
-        "routing" => Ignored(family, "sibling-exclusive routing", "it chooses experts freely", "Training with 'release-siblings' below 1 ends in free routing"),
+        "routing" => Ignored(family, "sibling-exclusive routing", "it chooses experts freely",
+            "Training with 'release-siblings' below 1 ends in free routing"),
         "score-function" => Ignored(family, $"{(config.ScoreFunction == ScoreFunction.Sigmoid ? "sigmoid" : "softmax")} scores",
             $"its gates are those of {(family.ScoreFunction == ScoreFunction.Sigmoid ? "sigmoid" : "softmax")} scores", "Train with the family's score function"),
         "norm-topk-prob" => Ignored(family, config.NormalizeTopK ? "gates divided by their sum" : "gates not divided by their sum",
@@ -75,7 +76,8 @@ public sealed record FamilyGap(string What, string Note)
             "Keep the ratio of shared to routed width whole"),
         "shared-size" => Ignored(family, "a shared expert", "the expert is left out", "Grow with 'shared: none', or into a family that has shared experts"),
         "routed-scale" => Ignored(family, "scaled gates", "its gates are larger or smaller", "Grow or train in a family that has routed_scaling_factor"),
-        "ternary-experts" => Ignored(family, "ternary experts", "it uses the latent weights", "No other family has ternary experts; use method sparse instead of mote"),
+        "ternary-experts" => Ignored(family, "ternary experts", "it uses the latent weights",
+            "No published family has ternary experts; use method sparse instead of mote"),
         "windowed-layers" => Ignored(family, "attention windows", "every layer sees the whole text",
             "Grow with 'shared: none', into a family that has windows"),
         _ => null,
@@ -93,7 +95,8 @@ public sealed record FamilyGap(string What, string Note)
         var windowed = config.WindowedLayers;
         var isTail = family.Window == AttentionWindow.Flagged && family.FirstWindowedLayer is not null
             && windowed.SequenceEqual(Enumerable.Range(config.Layers - windowed.Count, windowed.Count));
-        if (windowed.Count > 0 && family.Window != AttentionWindow.None && !isTail && (windowed.Count < config.Layers || family.Window == AttentionWindow.Flagged))
+        var isAll = family.Window == AttentionWindow.Stated && windowed.Count == config.Layers;
+        if (windowed.Count > 0 && family.Window != AttentionWindow.None && !isTail && !isAll)
             yield return new FamilyGap("attention windows in some layers",
                 $"Which layers have an attention window is said by layer_types in config.json; loaders of {family.Architecture} that do not read it "
                 + $"give the window to other layers. Texts of up to {config.SlidingWindow} tokens are not affected.");

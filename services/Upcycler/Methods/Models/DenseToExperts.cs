@@ -90,8 +90,8 @@ internal static class DenseToExperts
         {
             var (dense, name) = (ModelGrowth.Dense(growth.Source, layer, projection), TensorNames.SharedExpert(layer, projection));
             if (projection == "down" && factor != 1)
-                await growth.AddAsync(name, dense.DType, dense.Shape, [.. growth.Source.ReadFloats(dense).Select(v => (float)(v * factor))], cancellationToken)
-                    .ConfigureAwait(false);
+                await growth.AddAsync(name, dense.DType, dense.Shape, growth.Source.ReadFloats(dense).Select(v => (float)(v * factor)).ToArray(),
+                    cancellationToken).ConfigureAwait(false);
             else
                 growth.Keep(dense, name);
         }
