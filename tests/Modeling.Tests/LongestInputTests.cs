@@ -30,15 +30,18 @@ public sealed class LongestInputTests
     public void Forward_BeyondThePositions_TurnsByTheLargerBase()
     {
         using var scope = NewDisposeScope();
-        using var decoder = MoeDecoder.Create(Parse(FamilyModel.Create("llama-dynamic-rope").Config), 1); // 8 positions, factor 2
+        var config = Parse(FamilyModel.Create("llama-dynamic-rope").Config) with { InitializerRange = 0.4 }; // 8 positions, factor 2
+        using var decoder = MoeDecoder.Create(config, 1);
         var theta = 10_000 * Math.Pow(2 * 16 / 8.0 - 1, decoder.Config.HeadSize / (decoder.Config.HeadSize - 2.0));
-        using var plain = MoeDecoder.Create(decoder.Config with { RopeScaling = null, RopeTheta = theta }, 1);
+        using var plain = MoeDecoder.Create(config with { RopeScaling = null, RopeTheta = theta }, 1);
+        using var unscaled = MoeDecoder.Create(config with { RopeScaling = null }, 1);
         var tokens = arange(16, dtype: int64).unsqueeze(0);
 
         var logits = decoder.Forward(tokens).Logits;
 
         decoder.Config.LongestInput.ShouldBe(16);
         (logits - plain.Forward(tokens).Logits).abs().max().item<float>().ShouldBeLessThan(1e-4f);
+        (logits - unscaled.Forward(tokens).Logits).abs().max().item<float>().ShouldBeGreaterThan(1e-2f);
     }
 
     private static ModelConfig Parse(JsonObject config) => ModelConfig.Parse(Encoding.UTF8.GetBytes(config.ToJsonString()));

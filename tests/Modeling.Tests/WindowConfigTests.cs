@@ -10,13 +10,14 @@ public sealed class WindowConfigTests
     [Fact]
     public void ToJson_RepeatedLayers_SaysWhichHaveTheWindow()
     {
-        var source = Parse(FamilyModel.Create("qwen2-window").Config); // max_window_layers 1: layer 1 of 2
+        var source = Parse(FamilyModel.Create("qwen2-window").Config); // max_window_layers 1: layers 1 and 2 of 3
 
-        var deep = source with { Layers = 4, WindowedLayers = [1, 3] };
+        var deep = source with { Layers = 6, WindowedLayers = [1, 2, 4, 5] };
         var written = Written(deep);
 
-        Types(written).ShouldBe(["full_attention", "sliding_attention", "full_attention", "sliding_attention"]);
-        Parse(written).WindowedLayers.ShouldBe([1, 3]);
+        string[] pattern = ["full_attention", "sliding_attention", "sliding_attention"];
+        Types(written).ShouldBe(pattern.Concat(pattern));
+        Parse(written).WindowedLayers.ShouldBe([1, 2, 4, 5]);
         FamilyGap.Of(deep).ShouldHaveSingleItem().Note.ShouldContain("layer_types");
     }
 
@@ -33,7 +34,7 @@ public sealed class WindowConfigTests
     public void ToJson_ListOfLayersWithoutWindows_HasAnEntryForEveryLayer()
     {
         var config = FamilyModel.Create("qwen3").Config;
-        config["layer_types"] = new JsonArray("full_attention", "full_attention");
+        config["layer_types"] = new JsonArray("full_attention", "full_attention", "full_attention");
         config["use_sliding_window"] = false;
 
         var written = Written(Parse(config) with { Layers = 6 });
@@ -49,7 +50,7 @@ public sealed class WindowConfigTests
 
         var again = Parse(Written(grown));
 
-        again.WindowedLayers.ShouldBe([1]);
+        again.WindowedLayers.ShouldBe([1, 2]);
         again.SlidingWindow.ShouldBe(2);
     }
 
