@@ -127,7 +127,7 @@ public sealed partial class MoeCheckpoint
         var strangers = new List<string>();
         foreach (var tensor in Manifest.Tensors)
         {
-            if (IsBeyond(tensor.Name))
+            if (Config.IsInExtraLayer(tensor.Name)) // stored and not run: they go along as they are
             {
                 others.Add(tensor);
                 continue;
@@ -149,10 +149,6 @@ public sealed partial class MoeCheckpoint
                 $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' and {strangers.Count - 1} more beyond them.");
         Others = others;
     }
-
-    // Layers that are stored and not run go along as they are.
-    private bool IsBeyond(string name) =>
-        Config.ExtraLayers > 0 && Enumerable.Range(Config.Layers, Config.ExtraLayers).Any(layer => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal));
 
     private void Check()
     {
