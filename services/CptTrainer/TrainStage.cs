@@ -122,7 +122,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
         [
             .. PredictionLayers.LeftOut(decoder.Config, "they are not trained, and the layers below them have changed"),
             .. new SelectionBiasFolding(options, plan).Finish(decoder, record),
-            .. FamilyGap.Of(decoder.Config, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
+            .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
         using var writer = new CheckpointWriter(context.Artifacts);
