@@ -110,6 +110,9 @@ public sealed record StepCommit
 
     /// <summary>Metrics by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>What whoever uses the outputs must know, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 }
 
 /// <summary>What the store has of a step key.</summary>

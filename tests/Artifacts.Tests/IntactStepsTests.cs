@@ -83,7 +83,7 @@ public sealed class IntactStepsTests : IDisposable
         await CommitAsync();
 
         (await _store.FindIntactStepAsync(key, default)).ShouldNotBeNull();
-        (await _store.Blobs.ReadRecordAsync($"{Damage.Prefix}blobs/{root.Hex}", default)).ShouldBe(bytes);
+        File.ReadAllBytes(_folder[$"damaged/{root.Hex}"]).ShouldBe(bytes);
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Registry.Signing;
+using Espalier.Surgery.Checkpoints;
 
 namespace Espalier.Cli.Commands;
 
@@ -46,10 +47,13 @@ internal static class ExportCommand
                 ? await FetchAsync(
                     terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
                 : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
+            var notes = ModelNotes.OfDirectory(output);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
+                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root, Notes = notes });
             else
                 terminal.Output.WriteLine($"{output}  {root.Short}");
+            foreach (var note in notes)
+                terminal.Say($"Note: {note}");
             return ExitCodes.Done;
         });
         return command;

@@ -27,6 +27,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     private const int NoSpace = 28;
     private const int QuotaExceeded = 122;
     private static readonly TorchEngine Engine = new();
+    private readonly List<string> _importNotes = [];
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
     /// <summary>Does it.</summary>
@@ -57,7 +58,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                     CacheFolder = home.CacheFolder,
                     Engine = Engine,
                 }.RunAsync(cancellationToken).ConfigureAwait(false);
-            var commit = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics };
+            var commit = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics, Notes = result.Notes };
             await store.CommitStepAsync(key.Value, commit, CancellationToken.None).ConfigureAwait(false);
             references.CheckUnchanged();
             progress.Report("writing", 0, 0, "");
@@ -67,6 +68,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                 Output = request.Output,
                 Root = await ExportAsync(store, result, work.Name, cancellationToken).ConfigureAwait(false),
                 Metrics = result.Metrics,
+                Notes = [.. _importNotes, .. result.Notes],
                 Measured = progress.Metrics,
                 Changes = await CheckpointChanges.FindAsync(store, inputs, result, cancellationToken).ConfigureAwait(false),
                 Report = await StageExport.ReadReportAsync(store, result, cancellationToken).ConfigureAwait(false),
@@ -110,7 +112,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         await work.VerifyAsync(cancellationToken).ConfigureAwait(false);
         board.Say("Going on from where the same command was stopped.");
         return await store.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } done
-            ? new StageResult { Outputs = done.Outputs, Metrics = done.Metrics }
+            ? new StageResult { Outputs = done.Outputs, Metrics = done.Metrics, Notes = done.Notes }
             : null;
     }
 
@@ -119,11 +121,17 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var options = new ImportOptions { Note = board.Say, Check = ModelCheck.Of(folder) };
-            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, options, cancellationToken).ConfigureAwait(false);
+            var import = new ImportOptions { Note = Note, Check = ModelCheck.Of(folder) };
+            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, import, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
+
+        void Note(string note)
+        {
+            board.Say(note);
+            _importNotes.Add(note);
+        }
     }
 
     /// <summary>One model is called <c>model</c>; several are called by their folders, since metrics carry the names.</summary>

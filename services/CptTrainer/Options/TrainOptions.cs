@@ -37,6 +37,16 @@ public enum TrainedPart
     FeedForward,
 }
 
+/// <summary>What the selection bias of loss-free balancing is at the end of a run.</summary>
+public enum SelectionBiasEnd
+{
+    /// <summary>Part of the model.</summary>
+    Keep,
+
+    /// <summary>Led to zero and left out.</summary>
+    Fold,
+}
+
 /// <summary>Options of the stage <c>train</c>.</summary>
 public sealed record TrainOptions
 {
@@ -130,6 +140,12 @@ public sealed record TrainOptions
     /// <value>0.001</value>
     [Option("Step of the selection bias, for 'loss-free'.", Min = 0, Max = 1)]
     public double BalanceRate { get; init; } = LossFreeBalancing.DefaultRate;
+
+    /// <summary>What becomes of the selection bias, which only DeepSeek-V3's loaders read.</summary>
+    /// <value>keep</value>
+    [Option("keep: part of the model, which only DeepSeek-V3's loaders read; fold: led to zero over the last 'decay' share of the run and left out, "
+        + "so that every loader of the family runs the model as it was trained.")]
+    public SelectionBiasEnd SelectionBias { get; init; } = SelectionBiasEnd.Keep;
 
     /// <summary>Weight of the router z-loss.</summary>
     /// <value>0.001</value>

@@ -41,7 +41,8 @@ public sealed class StartingPoint : IDisposable
         var source = context.FindModel();
         if (source is null && options.Model is null)
             throw new UserInputException(
-                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
+                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', "
+                + "or a model to continue from in 'from' or 'needs'.");
         if (source is null && options.Bos == BosUse.Always)
             throw new UserInputException("'bos' is 'always', but the vocabulary of a new model has no beginning-of-text token. Leave 'bos' out.");
         if (source is not null && options.Model is not null)
@@ -50,9 +51,7 @@ public sealed class StartingPoint : IDisposable
         var (config, reader, tokenizer) = source is null
             ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
             : await FromCheckpointAsync(context, source, new TokenizerUse(options.Bos, options.Tokenizer), cancellationToken).ConfigureAwait(false);
-        if (options.Length > config.MaxPositions)
-            throw new UserInputException(
-                $"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
+        CheckLength(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
@@ -68,6 +67,14 @@ public sealed class StartingPoint : IDisposable
             data.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Refuses sequences that the model cannot take.</summary>
+    /// <exception cref="UserInputException">They are longer than its positions.</exception>
+    internal static void CheckLength(TrainOptions options, ModelConfig config)
+    {
+        if (options.Length > config.LongestInput)
+            throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.DescribeLongestInput()}.");
     }
 
     /// <summary>Frees the model and closes the data.</summary>

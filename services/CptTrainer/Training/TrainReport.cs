@@ -35,10 +35,13 @@ public sealed record TrainReport
     /// <summary>Numbers that conditions and tables read.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
+    /// <summary>What whoever uses the model must know, see <see cref="StageResult.Notes"/>.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
         StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
-        IReadOnlyDictionary<string, double> metrics, Parent model, CancellationToken cancellationToken)
+        IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
         {
@@ -50,6 +53,7 @@ public sealed record TrainReport
             Epochs = epochs,
             Bos = bos,
             Metrics = metrics,
+            Notes = notes,
         };
         using var writer = new CheckpointWriter(context.Artifacts, ArtifactKind.Report);
         await writer.AddFileAsync("report.json", CanonicalJson.Serialize(report), cancellationToken).ConfigureAwait(false);

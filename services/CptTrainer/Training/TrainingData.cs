@@ -35,9 +35,9 @@ public sealed class TrainingData : IDisposable
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
             var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
-            return new TrainingData(
-                split, sampler, TrainPlan.StepsOf(options, options.Skip), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device,
-                BosReport.Of(tokenizer));
+            var skipped = TrainPlan.StepsOf(options, options.Skip);
+            var parts = EqualParts(options.Batch, context.MemoryDivisor);
+            return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer));
         }
         catch
         {

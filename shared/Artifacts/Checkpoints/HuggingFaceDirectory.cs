@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
@@ -14,6 +15,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     private readonly List<SafetensorsFile> _shards = [];
     private readonly Dictionary<string, SafetensorsFile> _shardOf = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _files = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _notes = new(StringComparer.Ordinal);
 
     private HuggingFaceDirectory(string path) => DirectoryPath = path;
 
@@ -28,6 +30,9 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
 
     /// <summary>Other files, which are left alone, and folders without anything else (with a slash at the end), in ordinal order.</summary>
     public IReadOnlyList<string> IgnoredFiles { get; private set; } = [];
+
+    /// <summary>Sentences about oddities that do no harm.</summary>
+    public IReadOnlyCollection<string> Notes => _notes;
 
     /// <summary>Bytes of all tensors.</summary>
     public long SizeBytes => _shards.Sum(s => s.SizeBytes);
@@ -55,12 +60,21 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     /// <summary>Whether a file beside the weights exists.</summary>
     public bool HasFile(string name) => _files.ContainsKey(name);
 
-    /// <summary>Reads a file beside the weights.</summary>
+    /// <summary>Reads a file beside the weights, without the byte-order mark that some editors put before JSON and text.</summary>
     /// <exception cref="KeyNotFoundException">No such file.</exception>
-    public byte[] ReadFile(string name) =>
-        BoundedFile.Read(
-            _files.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'."),
-            SideFiles.LimitOf(name));
+    public byte[] ReadFile(string name)
+    {
+        var file = _files.TryGetValue(name, out var path) ? path : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'.");
+        var bytes = BoundedFile.Read(file, SideFiles.LimitOf(name));
+        if (!ByteOrderMark.IsParsed(name) || !ByteOrderMark.IsIn(bytes))
+            return bytes;
+        _notes.Add($"{Path.Combine(DirectoryPath, name)}: begins with a byte-order mark, which was left out.");
+        return ByteOrderMark.Skip(bytes).ToArray();
+    }
+
+    /// <summary>Names of the tensors as a store has them, whatever the family calls them and however its experts lie.</summary>
+    /// <exception cref="UserInputException">Two tensors mean the same, or a tensor of all experts has a shape that cannot be cut.</exception>
+    public IReadOnlyList<string> NamesInStore() => new UnifiedTensors(this).Names;
 
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string tensor) => Find(tensor).FilePath;
@@ -143,7 +157,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
             throw new UserInputException(
                 $"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{LogSafe.Name(missing.Key)}' here, but it is not.");
         if (index.TotalBytes is { } total && total != SizeBytes)
-            throw new UserInputException($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}.");
+            _notes.Add($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}; every tensor that the index lists is there.");
     }
 
     private SafetensorsFile Open(string name, string resolved)

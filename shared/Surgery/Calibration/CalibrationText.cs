@@ -29,8 +29,8 @@ public sealed class CalibrationText(StageContext context, CheckpointReader model
         if (Loaded is not null)
             return Loaded;
         var (samples, length) = (options!.Samples, options.Length);
-        if (length > config.MaxPositions)
-            throw new UserInputException($"'calibration.length' is {length}, longer than the {config.MaxPositions} positions of the model.");
+        if (length > config.LongestInput)
+            throw new UserInputException($"'calibration.length' is {length}, but the model has {config.DescribeLongestInput()}.");
         var dataset = context.Dataset("calibration.data");
         var tokenizer = LoadTokenizer(options);
         var sample = await CalibrationSet.LoadAsync(

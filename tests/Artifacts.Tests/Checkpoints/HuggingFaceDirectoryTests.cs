@@ -131,13 +131,15 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Open_TotalSizeLies_IsRefused()
+    public async Task Open_TotalSizeLies_IsNoted()
     {
         var path = await ShardedAsync();
         var map = Map(path);
         ModelDirectories.WriteIndex(path, map, 17);
 
-        Refusal(path).ShouldContain("total_size says 17 bytes");
+        using var directory = HuggingFaceDirectory.Open(path);
+
+        directory.Notes.ShouldHaveSingleItem().ShouldContain("total_size says 17 bytes");
     }
 
     [Fact]
