@@ -134,8 +134,7 @@ public sealed class FileBlobStore : ICollectableBlobStore
     public IAsyncEnumerable<string> ListRecordsAsync(string prefix, CancellationToken cancellationToken) => _records.ListAsync(prefix, cancellationToken);
 
     /// <inheritdoc/>
-    public Task ProbeAsync(CancellationToken cancellationToken) =>
-        Task.Run(() => Directory.EnumerateFileSystemEntries(_records).Any(), cancellationToken); // a missing record hides a missing folder
+    public Task ProbeAsync(CancellationToken cancellationToken) => Task.Run(_records.Probe, cancellationToken);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)

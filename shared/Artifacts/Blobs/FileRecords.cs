@@ -8,6 +8,9 @@ internal sealed class FileRecords(string root, TemporaryFiles temporaries)
 {
     private readonly string _folder = Directory.CreateDirectory(Path.Combine(root, "records")).FullName;
 
+    /// <summary>Throws when the folder cannot be read; reading one record does not tell, since a missing folder looks like a missing record.</summary>
+    public void Probe() => Directory.EnumerateFileSystemEntries(_folder).Any();
+
     public bool Create(string name, ReadOnlySpan<byte> content)
     {
         var path = PathOf(name);
