@@ -25,7 +25,7 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
             writer.AddExisting(file);
-        await writer.AddFileAsync("config.json", Configure(plans).ToJson(), cancellationToken).ConfigureAwait(false);
+        writer.AddConfig(Configure(plans).ToJson());
         foreach (var tensor in source.Others)
             writer.AddExisting(tensor);
         var routers = new RouterGrowth(source, options);

@@ -31,13 +31,11 @@ public sealed class CalibrationText(StageContext context, CheckpointReader model
         var (samples, length) = (options!.Samples, options.Length);
         if (length > config.MaxPositions)
             throw new UserInputException($"'calibration.length' is {length}, longer than the {config.MaxPositions} positions of the model.");
-        var dataset = context.Dataset("calibration.data");
         var tokenizer = LoadTokenizer(options);
-        Loaded = new CalibrationTokens(
-            await CalibrationSet.LoadAsync(
-                context.Artifacts, dataset, tokenizer, samples, length, seed, context.Cache, context.Progress.Report, cancellationToken)
-                .ConfigureAwait(false),
-            tokenizer);
+        var sample = await CalibrationSet.LoadAsync(
+            context.Artifacts, context.Dataset("calibration.data"), tokenizer, samples, length, seed, context.Cache, context.Progress.Report,
+            cancellationToken).ConfigureAwait(false);
+        Loaded = new CalibrationTokens(sample, tokenizer);
         if (Loaded.Shortfall is { } shortfall)
             context.Progress.Log(shortfall);
         return Loaded;
