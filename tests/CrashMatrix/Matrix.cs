@@ -7,7 +7,12 @@ internal sealed class Matrix(Action<string> say)
 {
     /// <summary>Only a run that hangs takes this long, also on a busy machine.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    /// <summary>A worker that lost the broker exits and is started again: that takes seconds.</summary>
+    private static readonly TimeSpan ConsumerLimit = TimeSpan.FromMinutes(1);
+
     private readonly HashSet<string> _reached = [];
+    private IReadOnlyDictionary<string, int> _consumers = new Dictionary<string, int>();
     private Reference? _reference;
     private TimeSpan _fastest = TimeSpan.MaxValue;
 
@@ -60,7 +65,9 @@ internal sealed class Matrix(Action<string> say)
                     $"Two undisturbed runs differ:\n{string.Join('\n', _reference.Results)}\n{string.Join('\n', reference.Results)}");
             _reference = reference;
         }
-        say($"undisturbed on {site.Store}: {_fastest.TotalSeconds:0.0} s, {_reference!.Results.Count} steps, {_reference.Units} units saved");
+        _consumers = await site.Servers.Broker.ConsumersAsync();
+        say($"undisturbed on {site.Store}: {_fastest.TotalSeconds:0.0} s, {_reference!.Results.Count} steps, {_reference.Units} units saved, "
+            + $"{_consumers.Count(queue => queue.Value > 0)} durable queues with consumers");
     }
 
     private async Task<PointOutcome> RunAsync(Site site, CrashPoint point)
@@ -110,9 +117,27 @@ internal sealed class Matrix(Action<string> say)
             complaints.Add($"{versions} versions registered");
         if (extraUnits > extraAttempts)
             complaints.Add($"{extraUnits} units done again in {extraAttempts} more attempts");
+        if (point.Disruption == Disruption.RestartBroker)
+            complaints.AddRange(await FindDeafQueuesAsync(site));
         if (!struck)
             complaints.Add("it was never struck");
         return new PointOutcome(point, struck, duration, extraAttempts, extraUnits, complaints);
+    }
+
+    /// <summary>After a restart every queue must get back as many consumers as it had in undisturbed runs.</summary>
+    private async Task<IReadOnlyList<string>> FindDeafQueuesAsync(Site site)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var found = await site.Servers.Broker.ConsumersAsync();
+            var deaf = _consumers.Where(queue => queue.Value > found.GetValueOrDefault(queue.Key)).ToList();
+            if (deaf.Count == 0)
+                return [];
+            if (clock.Elapsed > ConsumerLimit)
+                return [.. deaf.Select(queue => $"queue {queue.Key} has {found.GetValueOrDefault(queue.Key)} of {queue.Value} consumers")];
+            await Task.Delay(200);
+        }
     }
 
     private void RecordReached(Site site) => _reached.UnionWith(site.Faults.Count().Keys.Select(k => k.Split('@')[1]));

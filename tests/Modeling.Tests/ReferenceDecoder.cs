@@ -46,8 +46,9 @@ internal sealed class ReferenceDecoder(ModelConfig config, IReadOnlyDictionary<s
     private double[][] Attention(string prefix, double[][] inputs)
     {
         var (heads, shared, size) = (config.Heads, config.Heads / config.KeyValueHeads, config.HeadSize);
-        var (queries, keys) = (Rotated("q"), Rotated("k"));
-        var values = inputs.Select(x => Clip(Multiply(weights[prefix + "self_attn.v_proj.weight"], x))).ToArray();
+        var queries = inputs.Select((x, position) => Rotate(Normed("q", x), position)).ToArray();
+        var keys = inputs.Select((x, position) => Rotate(Normed("k", x), position)).ToArray();
+        var values = inputs.Select(x => Clip(Project("v", x))).ToArray();
         var outputs = new double[inputs.Length][];
         for (var i = 0; i < inputs.Length; i++)
         {
@@ -55,24 +56,23 @@ internal sealed class ReferenceDecoder(ModelConfig config, IReadOnlyDictionary<s
             for (var h = 0; h < heads; h++)
             {
                 var (q, kv) = (h * size, h / shared * size);
-                var scores = Enumerable.Range(0, i + 1)
-                    .Select(j => Enumerable.Range(0, size).Sum(d => queries[i][q + d] * keys[j][kv + d]) / Math.Sqrt(size)).ToArray();
-                var attention = Softmax(scores);
+                var query = queries[i];
+                var scores = keys.Take(i + 1).Select(key => Enumerable.Range(0, size).Sum(d => query[q + d] * key[kv + d]) / Math.Sqrt(size));
+                var attention = Softmax([.. scores]);
                 for (var j = 0; j <= i; j++)
                 {
                     for (var d = 0; d < size; d++)
                         context[q + d] += attention[j] * values[j][kv + d];
                 }
             }
-            outputs[i] = Multiply(weights[prefix + "self_attn.o_proj.weight"], context);
+            outputs[i] = Project("o", context);
         }
         return outputs;
 
-        double[][] Rotated(string projection)
-        {
-            var (matrix, norm) = (weights[$"{prefix}self_attn.{projection}_proj.weight"], weights[$"{prefix}self_attn.{projection}_norm.weight"]);
-            return [.. inputs.Select((x, p) => Rotate(Clip(Norm(Multiply(matrix, x), norm)), p))];
-        }
+        double[] Project(string projection, double[] x) => Multiply(weights[$"{prefix}self_attn.{projection}_proj.weight"], x);
+
+        double[] Normed(string projection, double[] x) =>
+            Clip(Norm(Project(projection, x), weights[$"{prefix}self_attn.{projection}_norm.weight"]));
     }
 
     private (int[] Experts, double[] Gates) Route(int layer, double[] x, int position)
@@ -86,7 +86,8 @@ internal sealed class ReferenceDecoder(ModelConfig config, IReadOnlyDictionary<s
             : [.. Enumerable.Range(0, logits.Length).Select(e => new[] { e })];
         var z = candidates.Select(members => members.Max(e => logits[e])).ToArray();
         var scores = config.ScoreFunction == ScoreFunction.Softmax ? Softmax(z) : [.. z.Select(v => 1 / (1 + Math.Exp(-v)))];
-        var best = Enumerable.Range(0, z.Length).OrderByDescending(c => scores[c] + candidates[c].Max(e => beta[e])).ThenBy(c => c)
+        var best = Enumerable.Range(0, z.Length)
+            .OrderByDescending(c => scores[c] + candidates[c].Max(e => beta[e])).ThenBy(c => c)
             .Take(config.ExpertsPerToken).ToArray();
         var gates = best.Select(c => scores[c]).ToArray();
         if (config.NormalizeTopK)

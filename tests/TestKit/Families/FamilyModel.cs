@@ -23,34 +23,67 @@ public sealed class FamilyModel
     /// <summary>Names of the test cases.</summary>
     public static IReadOnlyList<string> Cases { get; } =
     [
-        "llama", "llama-biased-llama3-rope", "llama-dynamic-rope", "mistral-window", "qwen2", "qwen2-window", "qwen3", "mixtral", "mixtral-tied", "qwen2-moe", "qwen2-moe-sparse-step",
-        "qwen3-moe", "qwen3-moe-yarn", "olmoe", "olmoe-clip", "deepseek", "deepseek-normalized", "deepseek-v2-lite", "deepseek-v2-groups", "deepseek-v3", "deepseek-v3-plain-rope",
+        "llama", "llama-biased-llama3-rope", "llama-dynamic-rope", "mistral-window", "qwen2", "qwen2-window", "qwen3",
+        "mixtral", "mixtral-tied", "qwen2-moe", "qwen2-moe-sparse-step", "qwen3-moe", "qwen3-moe-yarn", "olmoe", "olmoe-clip",
+        "deepseek", "deepseek-normalized", "deepseek-v2-lite", "deepseek-v2-groups", "deepseek-v3", "deepseek-v3-plain-rope",
     ];
 
     public string Family => (string)Config["model_type"]!;
 
     public static FamilyModel Create(string name) => name switch
     {
-        "llama" => Dense("llama", """{"num_key_value_heads":2,"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false,"rope_scaling":null,"rope_theta":10000.0}"""),
-        "llama-biased-llama3-rope" => Dense("llama", """{"num_key_value_heads":2,"attention_bias":true,"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}}"""),
-        "llama-dynamic-rope" => Dense("llama", """{"num_key_value_heads":4,"attention_bias":false,"max_position_embeddings":8,"rope_theta":10000.0,"rope_scaling":{"type":"dynamic","factor":2.0}}"""),
+        "llama" => Dense("llama", """
+            {"num_key_value_heads":2,"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false,"rope_scaling":null,
+            "rope_theta":10000.0}
+            """),
+        "llama-biased-llama3-rope" => Dense("llama", """
+            {"num_key_value_heads":2,"attention_bias":true,"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3",
+            "factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}}
+            """),
+        "llama-dynamic-rope" => Dense("llama", """
+            {"num_key_value_heads":4,"attention_bias":false,"max_position_embeddings":8,"rope_theta":10000.0,
+            "rope_scaling":{"type":"dynamic","factor":2.0}}
+            """),
         "mistral-window" => Dense("mistral", """{"num_key_value_heads":2,"sliding_window":3,"rope_theta":10000.0}"""),
-        "qwen2" => Dense("qwen2", """{"num_key_value_heads":2,"tie_word_embeddings":true,"use_sliding_window":false,"sliding_window":4096,"max_window_layers":28,"rope_theta":1000000.0}"""),
-        "qwen2-window" => Dense("qwen2", """{"num_key_value_heads":2,"use_sliding_window":true,"sliding_window":2,"max_window_layers":1,"rope_theta":1000000.0}"""),
-        "qwen3" => Dense("qwen3", """{"num_key_value_heads":2,"head_dim":16,"attention_bias":false,"rope_parameters":{"rope_type":"default","rope_theta":1000000.0},"dtype":"float32","torch_dtype":null}"""),
+        "qwen2" => Dense("qwen2", """
+            {"num_key_value_heads":2,"tie_word_embeddings":true,"use_sliding_window":false,"sliding_window":4096,
+            "max_window_layers":28,"rope_theta":1000000.0}
+            """),
+        "qwen2-window" => Dense("qwen2", """
+            {"num_key_value_heads":2,"use_sliding_window":true,"sliding_window":2,"max_window_layers":1,"rope_theta":1000000.0}
+            """),
+        "qwen3" => Dense("qwen3", """
+            {"num_key_value_heads":2,"head_dim":16,"attention_bias":false,"rope_parameters":{"rope_type":"default",
+            "rope_theta":1000000.0},"dtype":"float32","torch_dtype":null}
+            """),
         "mixtral" => Mixtral("""{"num_key_value_heads":2,"sliding_window":null,"rope_theta":1000000.0}"""),
         "mixtral-tied" => Mixtral("""{"num_key_value_heads":4,"tie_word_embeddings":true,"router_jitter_noise":0.0,"output_router_logits":false}"""),
         "qwen2-moe" => Qwen2Moe("""{"norm_topk_prob":false,"decoder_sparse_step":1,"mlp_only_layers":[],"use_sliding_window":false}"""),
         "qwen2-moe-sparse-step" => Qwen2Moe("""{"norm_topk_prob":true,"decoder_sparse_step":2,"mlp_only_layers":[3],"num_hidden_layers":4}"""),
         "qwen3-moe" => Qwen3Moe("""{"norm_topk_prob":true,"decoder_sparse_step":1,"mlp_only_layers":[0],"rope_theta":1000000.0}"""),
-        "qwen3-moe-yarn" => Qwen3Moe("""{"norm_topk_prob":false,"decoder_sparse_step":1,"mlp_only_layers":[],"rope_theta":10000.0,"rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64}}"""),
+        "qwen3-moe-yarn" => Qwen3Moe("""
+            {"norm_topk_prob":false,"decoder_sparse_step":1,"mlp_only_layers":[],"rope_theta":10000.0,
+            "rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64}}
+            """),
         "olmoe" => Olmoe("""{"norm_topk_prob":false,"clip_qkv":null}"""),
         "olmoe-clip" => Olmoe("""{"norm_topk_prob":true,"clip_qkv":0.5}"""),
         "deepseek" => Deepseek("""{"norm_topk_prob":false}"""),
         "deepseek-normalized" => Deepseek("""{"norm_topk_prob":true,"moe_layer_freq":1}"""),
-        "deepseek-v2-lite" => DeepseekV2("""{"q_lora_rank":null,"topk_method":"greedy","n_group":1,"topk_group":1,"routed_scaling_factor":1.0,"norm_topk_prob":false,"rope_scaling":{"type":"yarn","factor":40,"beta_fast":32,"beta_slow":1,"mscale":0.707,"mscale_all_dim":0.707,"original_max_position_embeddings":64}}"""),
-        "deepseek-v2-groups" => DeepseekV2("""{"q_lora_rank":12,"topk_method":"group_limited_greedy","n_group":4,"topk_group":2,"routed_scaling_factor":4.0,"norm_topk_prob":false,"rope_scaling":{"type":"yarn","factor":8,"beta_fast":16,"beta_slow":2,"mscale":1.0,"mscale_all_dim":0.5,"original_max_position_embeddings":32}}"""),
-        "deepseek-v3" => DeepseekV3("""{"n_group":4,"topk_group":2,"norm_topk_prob":true,"num_nextn_predict_layers":1,"attention_bias":true,"rope_scaling":{"type":"yarn","factor":40,"beta_fast":32,"beta_slow":1,"mscale":1.0,"mscale_all_dim":1.0,"original_max_position_embeddings":64}}"""),
+        "deepseek-v2-lite" => DeepseekV2("""
+            {"q_lora_rank":null,"topk_method":"greedy","n_group":1,"topk_group":1,"routed_scaling_factor":1.0,
+            "norm_topk_prob":false,"rope_scaling":{"type":"yarn","factor":40,"beta_fast":32,"beta_slow":1,"mscale":0.707,
+            "mscale_all_dim":0.707,"original_max_position_embeddings":64}}
+            """),
+        "deepseek-v2-groups" => DeepseekV2("""
+            {"q_lora_rank":12,"topk_method":"group_limited_greedy","n_group":4,"topk_group":2,"routed_scaling_factor":4.0,
+            "norm_topk_prob":false,"rope_scaling":{"type":"yarn","factor":8,"beta_fast":16,"beta_slow":2,"mscale":1.0,
+            "mscale_all_dim":0.5,"original_max_position_embeddings":32}}
+            """),
+        "deepseek-v3" => DeepseekV3("""
+            {"n_group":4,"topk_group":2,"norm_topk_prob":true,"num_nextn_predict_layers":1,"attention_bias":true,
+            "rope_scaling":{"type":"yarn","factor":40,"beta_fast":32,"beta_slow":1,"mscale":1.0,"mscale_all_dim":1.0,
+            "original_max_position_embeddings":64}}
+            """),
         "deepseek-v3-plain-rope" => DeepseekV3("""{"n_group":1,"topk_group":1,"norm_topk_prob":false,"num_nextn_predict_layers":0,"rope_interleave":false}"""),
         _ => throw new ArgumentException(name),
     };
@@ -64,13 +97,17 @@ public sealed class FamilyModel
         var shape = Shapes[name];
         var (count, state) = (shape.Aggregate(1L, (a, b) => a * b), name.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u));
         var (centre, spread) = name.EndsWith("norm.weight", StringComparison.Ordinal) ? (1f, 0.6f)
-            : name.EndsWith("bias", StringComparison.Ordinal) ? (0f, 0.4f) : name.Contains("embed", StringComparison.Ordinal) ? (0f, 3f) : (0f, 4.5f / MathF.Sqrt(shape[^1]));
+            : name.EndsWith("bias", StringComparison.Ordinal) ? (0f, 0.4f)
+            : name.Contains("embed", StringComparison.Ordinal) ? (0f, 3f)
+            : (0f, 4.5f / MathF.Sqrt(shape[^1]));
+        var stored = DTypeOf(name, dtype);
         var values = new float[count];
         for (var i = 0L; i < count; i++)
         {
             state = state * 1664525 + 1013904223;
             var mixed = (state ^ state >> 15) * 2246822519u;
-            values[i] = Round(centre + (((mixed ^ mixed >> 13) >> 8) / (float)(1 << 24) - 0.5f) * spread, name.EndsWith("e_score_correction_bias", StringComparison.Ordinal) ? "F32" : dtype);
+            var uniform = ((mixed ^ mixed >> 13) >> 8) / (float)(1 << 24);
+            values[i] = Round(centre + (uniform - 0.5f) * spread, stored);
         }
         return values;
     }
@@ -100,7 +137,10 @@ public sealed class FamilyModel
                 map[name] = file;
         }
         if (shards > 1)
-            File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), JsonSerializer.Serialize(new { metadata = new { total_size = tensors.Values.Sum(t => t.Bytes.LongLength) }, weight_map = map }));
+        {
+            var index = new { metadata = new { total_size = tensors.Values.Sum(t => t.Bytes.LongLength) }, weight_map = map };
+            File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), JsonSerializer.Serialize(index));
+        }
         return folder;
     }
 
@@ -109,7 +149,7 @@ public sealed class FamilyModel
         entry => entry.Key,
         entry =>
         {
-            var own = entry.Key.EndsWith("e_score_correction_bias", StringComparison.Ordinal) ? "F32" : dtype;
+            var own = DTypeOf(entry.Key, dtype);
             return (own, entry.Value, Values(entry.Key, dtype).SelectMany(value => Bytes(value, own)).ToArray());
         });
 
@@ -170,20 +210,31 @@ public sealed class FamilyModel
             var (gate, up, down) = parts[at + 2] == "w1" ? ("w1", "w3", "w2") : ("gate_proj", "up_proj", "down_proj");
             var experts = Enumerable.Range(0, int.MaxValue).TakeWhile(e => tensors.ContainsKey(Name(e, gate))).ToList();
             var prefix = string.Join('.', parts[..(at + 1)]).Replace("block_sparse_moe", "mlp", StringComparison.Ordinal);
-            result[prefix + ".gate_up_proj"] = (tensor.DType, [experts.Count, 2 * tensor.Shape[0], tensor.Shape[1]], [.. experts.SelectMany(e => tensors[Name(e, gate)].Bytes.Concat(tensors[Name(e, up)].Bytes))]);
-            result[prefix + ".down_proj"] = (tensor.DType, [experts.Count, tensor.Shape[1], tensor.Shape[0]], [.. experts.SelectMany(e => tensors[Name(e, down)].Bytes)]);
+            var (inner, hidden) = (tensor.Shape[0], tensor.Shape[1]);
+            byte[] gateUp = [.. experts.SelectMany(e => tensors[Name(e, gate)].Bytes.Concat(tensors[Name(e, up)].Bytes))];
+            result[prefix + ".gate_up_proj"] = (tensor.DType, [experts.Count, 2 * inner, hidden], gateUp);
+            result[prefix + ".down_proj"] = (tensor.DType, [experts.Count, hidden, inner], [.. experts.SelectMany(e => tensors[Name(e, down)].Bytes)]);
 
             string Name(int expert, string part) => string.Join('.', [.. parts[..(at + 1)], $"{expert}", part, "weight"]);
         }
         return result;
     }
 
+    // The selection bias is kept in float32 whatever the weights are in.
+    private static string DTypeOf(string name, string dtype) => name.EndsWith("e_score_correction_bias", StringComparison.Ordinal) ? "F32" : dtype;
+
     private static float Round(float value, string dtype) => dtype switch
     {
         "F16" => (float)(Half)value,
-        "BF16" => BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(value) + 0x7FFFu + (BitConverter.SingleToUInt32Bits(value) >> 16 & 1)) & 0xFFFF0000u),
+        "BF16" => RoundToBFloat16(value),
         _ => value,
     };
+
+    private static float RoundToBFloat16(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        return BitConverter.UInt32BitsToSingle((bits + 0x7FFFu + (bits >> 16 & 1)) & 0xFFFF0000u);
+    }
 
     private static byte[] Bytes(float value, string dtype) => dtype switch
     {
@@ -195,8 +246,10 @@ public sealed class FamilyModel
     private static JsonObject Merge(string family, string architecture, string own, string common = "{}")
     {
         var config = JsonNode.Parse($$"""
-            {"architectures":["{{architecture}}"],"model_type":"{{family}}","vocab_size":{{V}},"hidden_size":{{H}},"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":4,
-            "hidden_act":"silu","max_position_embeddings":256,"initializer_range":0.02,"rms_norm_eps":1e-6,"use_cache":true,"tie_word_embeddings":false,"bos_token_id":256,"eos_token_id":257,"torch_dtype":"float32"}
+            {"architectures":["{{architecture}}"],"model_type":"{{family}}","vocab_size":{{V}},"hidden_size":{{H}},
+            "num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":4,"hidden_act":"silu",
+            "max_position_embeddings":256,"initializer_range":0.02,"rms_norm_eps":1e-6,"use_cache":true,
+            "tie_word_embeddings":false,"bos_token_id":256,"eos_token_id":257,"torch_dtype":"float32"}
             """)!.AsObject();
         foreach (var source in (string[])[common, own])
         {
@@ -231,11 +284,17 @@ public sealed class FamilyModel
         Add(layer + "self_attn.q_proj.weight", heads * size, H).Add(layer + "self_attn.k_proj.weight", shared * size, H);
         Add(layer + "self_attn.v_proj.weight", shared * size, H).Add(layer + "self_attn.o_proj.weight", H, heads * size);
         if (qkvBias)
-            Add(layer + "self_attn.q_proj.bias", heads * size).Add(layer + "self_attn.k_proj.bias", shared * size).Add(layer + "self_attn.v_proj.bias", shared * size);
+        {
+            Add(layer + "self_attn.q_proj.bias", heads * size);
+            Add(layer + "self_attn.k_proj.bias", shared * size).Add(layer + "self_attn.v_proj.bias", shared * size);
+        }
         if (outputBias)
             Add(layer + "self_attn.o_proj.bias", H);
         if (norms != "")
-            Add(layer + "self_attn.q_norm.weight", norms == "head" ? size : heads * size).Add(layer + "self_attn.k_norm.weight", norms == "head" ? size : shared * size);
+        {
+            Add(layer + "self_attn.q_norm.weight", norms == "head" ? size : heads * size);
+            Add(layer + "self_attn.k_norm.weight", norms == "head" ? size : shared * size);
+        }
     }
 
     private static FamilyModel Dense(string family, string own)
@@ -253,7 +312,9 @@ public sealed class FamilyModel
 
     private static FamilyModel Mixtral(string own)
     {
-        var model = new FamilyModel(Merge("mixtral", "MixtralForCausalLM", own, """{"num_local_experts":4,"num_experts_per_tok":2,"intermediate_size":20,"rms_norm_eps":1e-5,"router_aux_loss_coef":0.02}""")).Ends();
+        var model = new FamilyModel(Merge("mixtral", "MixtralForCausalLM", own, """
+            {"num_local_experts":4,"num_experts_per_tok":2,"intermediate_size":20,"rms_norm_eps":1e-5,"router_aux_loss_coef":0.02}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             model.Norms($"model.layers.{i}.");
@@ -274,7 +335,10 @@ public sealed class FamilyModel
 
     private static FamilyModel Qwen2Moe(string own)
     {
-        var model = new FamilyModel(Merge("qwen2_moe", "Qwen2MoeForCausalLM", own, """{"num_key_value_heads":2,"num_experts":6,"num_experts_per_tok":2,"intermediate_size":28,"moe_intermediate_size":12,"shared_expert_intermediate_size":20}""")).Ends();
+        var model = new FamilyModel(Merge("qwen2_moe", "Qwen2MoeForCausalLM", own, """
+            {"num_key_value_heads":2,"num_experts":6,"num_experts_per_tok":2,"intermediate_size":28,"moe_intermediate_size":12,
+            "shared_expert_intermediate_size":20}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             var layer = $"model.layers.{i}.";
@@ -294,7 +358,10 @@ public sealed class FamilyModel
 
     private static FamilyModel Qwen3Moe(string own)
     {
-        var model = new FamilyModel(Merge("qwen3_moe", "Qwen3MoeForCausalLM", own, """{"num_key_value_heads":2,"head_dim":16,"num_experts":8,"num_experts_per_tok":3,"intermediate_size":28,"moe_intermediate_size":12,"attention_bias":false}""")).Ends();
+        var model = new FamilyModel(Merge("qwen3_moe", "Qwen3MoeForCausalLM", own, """
+            {"num_key_value_heads":2,"head_dim":16,"num_experts":8,"num_experts_per_tok":3,"intermediate_size":28,
+            "moe_intermediate_size":12,"attention_bias":false}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             var layer = $"model.layers.{i}.";
@@ -310,7 +377,10 @@ public sealed class FamilyModel
 
     private static FamilyModel Olmoe(string own)
     {
-        var model = new FamilyModel(Merge("olmoe", "OlmoeForCausalLM", own, """{"num_key_value_heads":2,"num_experts":8,"num_experts_per_tok":3,"intermediate_size":16,"rms_norm_eps":1e-5,"attention_bias":false}""")).Ends();
+        var model = new FamilyModel(Merge("olmoe", "OlmoeForCausalLM", own, """
+            {"num_key_value_heads":2,"num_experts":8,"num_experts_per_tok":3,"intermediate_size":16,"rms_norm_eps":1e-5,
+            "attention_bias":false}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             model.Norms($"model.layers.{i}.");
@@ -322,7 +392,10 @@ public sealed class FamilyModel
 
     private static FamilyModel Deepseek(string own)
     {
-        var model = new FamilyModel(Merge("deepseek", "DeepseekForCausalLM", own, """{"n_routed_experts":8,"num_experts_per_tok":3,"n_shared_experts":2,"first_k_dense_replace":1,"intermediate_size":28,"moe_intermediate_size":12,"scoring_func":"softmax","aux_loss_alpha":0.001}""")).Ends();
+        var model = new FamilyModel(Merge("deepseek", "DeepseekForCausalLM", own, """
+            {"n_routed_experts":8,"num_experts_per_tok":3,"n_shared_experts":2,"first_k_dense_replace":1,"intermediate_size":28,
+            "moe_intermediate_size":12,"scoring_func":"softmax","aux_loss_alpha":0.001}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             model.Norms($"model.layers.{i}.");
@@ -348,7 +421,8 @@ public sealed class FamilyModel
         const int nH = 4, dn = 8, dr = 4, dv = 10, rkv = 14;
         if ((int?)Config["q_lora_rank"] is { } rank)
         {
-            Add(layer + "self_attn.q_a_proj.weight", rank, H).Add(layer + "self_attn.q_a_layernorm.weight", rank).Add(layer + "self_attn.q_b_proj.weight", nH * (dn + dr), rank);
+            Add(layer + "self_attn.q_a_proj.weight", rank, H).Add(layer + "self_attn.q_a_layernorm.weight", rank);
+            Add(layer + "self_attn.q_b_proj.weight", nH * (dn + dr), rank);
             if (biased)
                 Add(layer + "self_attn.q_a_proj.bias", rank);
         }
@@ -360,11 +434,17 @@ public sealed class FamilyModel
             Add(layer + "self_attn.kv_a_proj_with_mqa.bias", rkv + dr).Add(layer + "self_attn.o_proj.bias", H);
     }
 
-    private const string LatentSizes = """{"n_routed_experts":8,"num_experts_per_tok":3,"intermediate_size":28,"moe_intermediate_size":12,"kv_lora_rank":14,"qk_nope_head_dim":8,"qk_rope_head_dim":4,"v_head_dim":10,"rope_theta":10000.0,"first_k_dense_replace":1,"moe_layer_freq":1,""";
+    private const string LatentSizes = """
+        {"n_routed_experts":8,"num_experts_per_tok":3,"intermediate_size":28,"moe_intermediate_size":12,"kv_lora_rank":14,
+        "qk_nope_head_dim":8,"qk_rope_head_dim":4,"v_head_dim":10,"rope_theta":10000.0,"first_k_dense_replace":1,
+        "moe_layer_freq":1,
+        """;
 
     private static FamilyModel DeepseekV2(string own)
     {
-        var model = new FamilyModel(Merge("deepseek_v2", "DeepseekV2ForCausalLM", own, LatentSizes + """ "n_shared_experts":2,"scoring_func":"softmax"}""")).Ends();
+        var model = new FamilyModel(Merge("deepseek_v2", "DeepseekV2ForCausalLM", own, LatentSizes + """
+            "n_shared_experts":2,"scoring_func":"softmax"}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             model.Norms($"model.layers.{i}.");
@@ -376,7 +456,10 @@ public sealed class FamilyModel
 
     private static FamilyModel DeepseekV3(string own)
     {
-        var model = new FamilyModel(Merge("deepseek_v3", "DeepseekV3ForCausalLM", own, LatentSizes + """ "head_dim":4,"q_lora_rank":12,"n_shared_experts":1,"routed_scaling_factor":2.5,"scoring_func":"sigmoid","topk_method":"noaux_tc"}""")).Ends();
+        var model = new FamilyModel(Merge("deepseek_v3", "DeepseekV3ForCausalLM", own, LatentSizes + """
+            "head_dim":4,"q_lora_rank":12,"n_shared_experts":1,"routed_scaling_factor":2.5,"scoring_func":"sigmoid",
+            "topk_method":"noaux_tc"}
+            """)).Ends();
         for (var i = 0; i < model.Layers; i++)
         {
             model.Norms($"model.layers.{i}.");

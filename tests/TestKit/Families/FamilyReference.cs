@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json.Nodes;
 
 namespace Espalier.TestKit.Families;
@@ -99,7 +100,11 @@ public sealed class FamilyReference(JsonObject config, IReadOnlyDictionary<strin
         }
         return [.. contexts.Select(c => Project(a + "o_proj", c))];
 
-        double[] Both(double[] plain, double[] rotary, int position) => [.. plain, .. sideBySide ? RotatePairs(rotary, position, frequencies, magnitude) : Rotate(rotary, position, frequencies, magnitude)];
+        double[] Both(double[] plain, double[] rotary, int position)
+        {
+            var turned = sideBySide ? RotatePairs(rotary, position, frequencies, magnitude) : Rotate(rotary, position, frequencies, magnitude);
+            return [.. plain, .. turned];
+        }
     }
 
     private static double[] Attend(double[] query, double[][] keys, double[][] values, int position, int window, double scale)
@@ -186,7 +191,8 @@ public sealed class FamilyReference(JsonObject config, IReadOnlyDictionary<strin
         return [.. choice.Select((c, e) => chosen.Contains(e / size) ? c : double.NegativeInfinity)];
     }
 
-    private static int[] Best(double[] scores, int count) => [.. Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]).ThenBy(i => i).Take(count)];
+    private static int[] Best(double[] scores, int count) =>
+        [.. Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]).ThenBy(i => i).Take(count)];
 
     private double[] Swiglu(string prefix, double[] x, string gate = "gate_proj", string up = "up_proj", string down = "down_proj")
     {
@@ -207,7 +213,8 @@ public sealed class FamilyReference(JsonObject config, IReadOnlyDictionary<strin
         var plain = Enumerable.Range(0, size / 2).Select(j => 1 / Math.Pow(theta, 2.0 * j / size)).ToArray();
         if (kind == "llama3")
         {
-            var (factor, low, high, old) = ((double)rope!["factor"]!, (double)rope["low_freq_factor"]!, (double)rope["high_freq_factor"]!, (double)rope["original_max_position_embeddings"]!);
+            var (factor, old) = ((double)rope!["factor"]!, (double)rope["original_max_position_embeddings"]!);
+            var (low, high) = ((double)rope["low_freq_factor"]!, (double)rope["high_freq_factor"]!);
             return [.. plain.Select(f =>
             {
                 var turns = old * f / (2 * Math.PI); // turns within the old context
@@ -252,7 +259,8 @@ public sealed class FamilyReference(JsonObject config, IReadOnlyDictionary<strin
         var turned = new double[x.Length];
         for (var j = 0; j < x.Length / 2; j++)
         {
-            var product = new System.Numerics.Complex(x[2 * j], x[2 * j + 1]) * System.Numerics.Complex.FromPolarCoordinates(magnitude, position * frequencies[j]);
+            var turn = Complex.FromPolarCoordinates(magnitude, position * frequencies[j]);
+            var product = new Complex(x[2 * j], x[2 * j + 1]) * turn;
             (turned[2 * j], turned[2 * j + 1]) = (product.Real, product.Imaginary);
         }
         return turned;

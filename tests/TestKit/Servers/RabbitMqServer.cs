@@ -1,3 +1,4 @@
+using System.Globalization;
 
 namespace Espalier.TestKit.Servers;
 
@@ -43,13 +44,28 @@ public class RabbitMqServer : IAsyncLifetime
         await StartAsync();
     }
 
+    /// <summary>How many consumers each durable queue has, as the broker itself counts them.</summary>
+    public async Task<IReadOnlyDictionary<string, int>> ConsumersAsync()
+    {
+        var list = ServerProcess.Start("KILL", _environment, FindProgram("rabbitmqctl"), "-q", "--no-table-headers", "list_queues", "name", "durable", "consumers");
+        await using (list)
+        {
+            if (await list.WaitForExitAsync(StartLimit) is not 0 and var code)
+                throw new InvalidOperationException($"'rabbitmqctl list_queues' ended with {code}: {list.Output}");
+            return list.Output.Split('\n')
+                .Select(line => line.Split('\t'))
+                .Where(columns => columns is [_, "true", _])
+                .ToDictionary(columns => columns[0], columns => int.Parse(columns[2], CultureInfo.InvariantCulture));
+        }
+    }
+
     /// <summary>Kills the server, as a crash does.</summary>
     public async Task CrashAsync() => await _broker!.DisposeAsync();
 
     /// <summary>Starts the server, also again after a crash.</summary>
     public async Task StartAsync()
     {
-        _broker = ServerProcess.Start("KILL", _environment, FindServer());
+        _broker = ServerProcess.Start("KILL", _environment, FindProgram("rabbitmq-server"));
         await _broker.WaitForPortAsync(_port, StartLimit);
     }
 
@@ -74,8 +90,8 @@ public class RabbitMqServer : IAsyncLifetime
     protected virtual Task<string> SettingsAsync(string folder) => Task.FromResult("");
 
     /// <summary>Not the program on the PATH, which switches to another user.</summary>
-    private static string FindServer() =>
+    private static string FindProgram(string name) =>
         Directory.EnumerateDirectories("/usr/lib/rabbitmq/lib", "rabbitmq_server-*")
-            .Select(d => Path.Combine(d, "sbin", "rabbitmq-server")).FirstOrDefault(File.Exists)
+            .Select(d => Path.Combine(d, "sbin", name)).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("RabbitMQ is not installed: apt-get install rabbitmq-server.");
 }
