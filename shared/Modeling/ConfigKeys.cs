@@ -254,8 +254,8 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
         }
     }
 
-    /// <summary>The object under the first key, whatever that is.</summary>
-    public ConfigKeys? FirstChild() => root.Count > 0 ? Child(root.First().Key) : null;
+    /// <summary>The objects under all keys; what is something else is recorded.</summary>
+    public IReadOnlyList<ConfigKeys> Children() => [.. root.Select(entry => Child(entry.Key)).OfType<ConfigKeys>()];
 
     private static bool TryInteger(JsonValue value, out long number)
     {

@@ -22,6 +22,12 @@ public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
     /// <value>pack-quantized</value>
     public string Format { get; init; } = WeightFormats.WeightFormat.Default;
 
+    /// <summary>Further kinds of codes in the same model. Which one a matrix has, its tensors say.</summary>
+    public IReadOnlyList<WeightQuantization> Others { get; init; } = [];
+
+    /// <summary>All kinds of codes, this one first.</summary>
+    public IEnumerable<WeightQuantization> Kinds => Others.Prepend(this);
+
     /// <summary>Linear modules that keep their weights, for a <c>config.json</c> that is still to be written; null when it is not said.</summary>
     public IReadOnlyList<string>? KeptModules { get; init; }
 

@@ -109,6 +109,9 @@ public sealed partial class MoeCheckpoint
         }
     }
 
+    /// <summary>Whether a tensor belongs to a layer for predicting several tokens, which is stored and not run.</summary>
+    public bool IsPrediction(string tensorName) => Config.IsInExtraLayer(tensorName);
+
     /// <summary>The name that a tensor of one expert has as a tensor of another.</summary>
     public static string Rename(string tensorName, int expert) => ExpertName().Replace(tensorName, $"${{1}}{expert}${{3}}", 1);
 
@@ -127,7 +130,7 @@ public sealed partial class MoeCheckpoint
         var strangers = new List<string>();
         foreach (var tensor in Manifest.Tensors)
         {
-            if (Config.IsInExtraLayer(tensor.Name)) // stored and not run: they go along as they are
+            if (IsPrediction(tensor.Name))
             {
                 others.Add(tensor);
                 continue;
@@ -146,7 +149,8 @@ public sealed partial class MoeCheckpoint
         }
         if (strangers.Count > 0)
             throw new UserInputException(
-                $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' and {strangers.Count - 1} more beyond them.");
+                $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' "
+                    + $"and {strangers.Count - 1} more beyond them.");
         Others = others;
     }
 

@@ -25,8 +25,8 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
             writer.AddExisting(file);
-        await writer.AddFileAsync("config.json", Configure(plans).ToJson(), cancellationToken).ConfigureAwait(false);
-        foreach (var tensor in source.Others.Where(tensor => !source.Config.IsInExtraLayer(tensor.Name)))
+        writer.AddConfig(Configure(plans).ToJson());
+        foreach (var tensor in source.Others.Where(tensor => !source.IsPrediction(tensor.Name)))
             writer.AddExisting(tensor);
         var routers = new RouterGrowth(source, options);
         foreach (var plan in plans)

@@ -44,7 +44,7 @@ public sealed class ModelGrowth
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
             writer.AddExisting(file);
-        await writer.AddFileAsync("config.json", grown.ToJson(), cancellationToken).ConfigureAwait(false);
+        writer.AddConfig(grown.ToJson());
         await method.WriteAsync(new ModelGrowth(store, writer, source, others, grown, options), cancellationToken).ConfigureAwait(false);
         foreach (var parent in others.Prepend(source))
             writer.AddParent(new Parent(parent.Artifact.Root, "upcycled", stepKey));

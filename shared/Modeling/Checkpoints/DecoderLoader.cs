@@ -33,7 +33,8 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
             }
             else if (config.Quantization is { } quantization && StoredMatrix.IsPacked(quantization, _names, name))
             {
-                var parts = WeightFormat.Of(quantization.Format).Layout(name, shape[0], shape[1], quantization);
+                var kinds = quantization.Kinds.Select(kind => WeightFormat.Of(quantization.Format).Layout(name, shape[0], shape[1], kind)).ToList();
+                var parts = kinds.Find(parts => parts.All(part => CheckPart(part) is null)) ?? kinds[0];
                 known.UnionWith(parts.Select(part => part.Name));
                 problems.AddRange(parts.Select(CheckPart).OfType<string>());
             }

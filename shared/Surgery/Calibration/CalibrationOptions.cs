@@ -6,7 +6,8 @@ namespace Espalier.Surgery.Calibration;
 public record CalibrationOptions
 {
     /// <summary>The dataset.</summary>
-    [Option("Text to run the model on; in a pipeline, the dataset of the nearest step upstream when it is left out.", Kind = OptionKind.Dataset, Required = true)]
+    [Option("Text to run the model on; in a pipeline, the dataset of the nearest step upstream when it is left out.",
+        Kind = OptionKind.Dataset, Required = true)]
     public string? Data { get; init; }
 
     /// <summary>Number of sequences; a text that is too short gives fewer.</summary>

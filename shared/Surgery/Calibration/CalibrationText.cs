@@ -31,9 +31,10 @@ public sealed class CalibrationText(StageContext context, CheckpointReader model
         var (samples, length) = (options!.Samples, options.Length);
         if (length > config.LongestInput)
             throw new UserInputException($"'calibration.length' is {length}, but the model has {config.DescribeLongestInput()}.");
-        var dataset = context.Dataset("calibration.data");
-        Loaded = new CalibrationTokens(await CalibrationSet.LoadAsync(
-            context.Artifacts, dataset, LoadTokenizer(), samples, length, seed, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false));
+        var sample = await CalibrationSet.LoadAsync(
+            context.Artifacts, context.Dataset("calibration.data"), LoadTokenizer(), samples, length, seed, context.Cache, context.Progress.Report,
+            cancellationToken).ConfigureAwait(false);
+        Loaded = new CalibrationTokens(sample);
         if (Loaded.Shortfall is { } shortfall)
             context.Progress.Log(shortfall);
         return Loaded;

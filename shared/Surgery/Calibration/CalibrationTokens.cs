@@ -15,7 +15,7 @@ public sealed class CalibrationTokens(CalibrationSample sample)
     /// <summary>Tokens per sequence.</summary>
     public int Length => sample.Ids.GetLength(1);
 
-    /// <summary>A sentence for people when there are fewer sequences than asked for, else null.</summary>
+    /// <summary>Says that there are fewer sequences than asked for; null when there are not.</summary>
     public string? Shortfall => Samples == sample.Asked ? null
         : $"The calibration text gives {Samples} of the {sample.Asked} sequences of {Length} tokens asked for: it has {sample.TextTokens} tokens, "
             + "and none is used twice. More text gives better results.";

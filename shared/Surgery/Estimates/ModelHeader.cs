@@ -20,7 +20,8 @@ public sealed record ModelHeader(ModelConfig Config, bool HasRouterBias, bool Ha
     public long ExpertBytes => Config.ExpertParameters * ElementBytes;
 
     /// <summary>Bytes of all routers with their biases.</summary>
-    public long RouterBytes => (long)Config.SparseLayers.Count * Config.Experts * ((long)Config.HiddenSize * ElementBytes + (HasRouterBias ? 4 : 0) + (HasSelectionBias ? 4 : 0));
+    public long RouterBytes => (long)Config.SparseLayers.Count * Config.Experts
+        * ((long)Config.HiddenSize * ElementBytes + (HasRouterBias ? 4 : 0) + (HasSelectionBias ? 4 : 0));
 
     /// <summary>Bytes of the manifest and <c>config.json</c>, roughly.</summary>
     public long ManifestBytes => (long)(3 + Config.Layers * (9 + 3 * Config.Experts)) * ManifestBytesPerTensor + 1024;
