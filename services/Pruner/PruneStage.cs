@@ -73,6 +73,7 @@ public sealed class PruneStage : IStage
         {
             Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = model, [OutputNames.Report] = reportRef },
             Metrics = metrics,
+            Notes = report.Notes,
         };
     }
 

@@ -90,6 +90,7 @@ public sealed class QuantizeStage : IStage
                 [OutputNames.Report] = await report.WriteAsync(context, cancellationToken).ConfigureAwait(false),
             },
             Metrics = report.Metrics,
+            Notes = report.Notes,
         };
     }
 }
