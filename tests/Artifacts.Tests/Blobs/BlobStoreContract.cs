@@ -1,4 +1,5 @@
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Tests.Blobs;
@@ -156,12 +157,12 @@ public abstract class BlobStoreContract
     {
         var artifacts = new ArtifactStore(Store);
         var key = Digest.Of("step"u8);
+        using var writer = new CheckpointWriter(artifacts);
+        await writer.AddFileAsync("config.json", "{}"u8.ToArray(), default);
         var first = new StepCommit
         {
-            Outputs = new Dictionary<string,
-            ManifestRef> { ["model"] = new(ArtifactKind.Checkpoint, Digest.Of("a"u8), 5) },
-            Metrics = new Dictionary<string,
-            double> { ["loss"] = 1.5 },
+            Outputs = new Dictionary<string, ManifestRef> { ["model"] = await writer.CommitAsync(default) },
+            Metrics = new Dictionary<string, double> { ["loss"] = 1.5 },
         };
         var second = first with { Metrics = new Dictionary<string, double> { ["loss"] = 2 } };
 
