@@ -55,7 +55,8 @@ public sealed class PlanCommandTests : IDisposable
 
         var after = await PlanAsync();
 
-        Decisions(after).ShouldBe("data-text=cached base=cached grown=cached slim=cached int4=cached scores=cached release=cached");
+        Decisions(after).ShouldBe("data-text=cached base=cached grown=cached slim=cached int4=cached scores=cached release=runs");
+        after["release"].GetProperty("reason").GetString().ShouldBe("an effect: made sure in every run, and nothing changes where it holds already");
         foreach (var step in new[] { "base", "grown", "slim", "int4" })
         {
             var (estimated, made) = (before[step].GetProperty("after"), after[step].GetProperty("after"));

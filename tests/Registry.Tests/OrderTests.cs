@@ -123,6 +123,19 @@ public sealed class OrderTests(PostgresServer postgres) : IClassFixture<Postgres
         due.Select(d => d.Number).ShouldBe([1, 2]);
     }
 
+    [Fact]
+    public async Task Deliveries_PutOffBeforeTheClockWasSetBack_AreDue()
+    {
+        var webhooks = new Webhooks(_database, new RegistryOptions { AllowPrivateWebhooks = true }, _time);
+        await webhooks.CreateAsync("http://127.0.0.1:9/", null, "", "tester", default);
+        await RegisterAsync("demo", "a");
+
+        var due = await WebhookDeliveries.ClaimAsync(_database, 2, _time.Now, _time.Now.AddMinutes(1), default);
+
+        due.ShouldHaveSingleItem().Number.ShouldBe(1);
+        (await WebhookDeliveries.ClaimAsync(_database, 2, _time.Now, _time.Now.AddMinutes(1), default)).ShouldBeEmpty("it is claimed");
+    }
+
     private async Task OpenAsync(string connectionString)
     {
         _database = new RegistryDatabase(new RegistryOptions { Database = connectionString });

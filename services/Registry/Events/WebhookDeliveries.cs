@@ -11,6 +11,9 @@ namespace Espalier.Registry.Events;
 /// </summary>
 internal static class WebhookDeliveries
 {
+    /// <summary>No delivery is put off for longer: one that seems to be was written before the clock was set back, and is due.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
+
     /// <summary>Makes a delivery of an event for every webhook that wants it.</summary>
     public static async Task ScheduleAsync(DbConnection connection, DbTransaction transaction, long number, string kind, string model, string now)
     {
@@ -38,8 +41,8 @@ internal static class WebhookDeliveries
     public static async Task<IReadOnlyList<DueDelivery>> ClaimAsync(RegistryDatabase database, int limit, DateTimeOffset now, DateTimeOffset until,
         CancellationToken cancellationToken)
     {
-        var times = new { now = Timestamps.Write(now), until = Timestamps.Write(until), limit };
-        const string Due = "state = 'waiting' and next_at <= @now";
+        var times = new { now = Timestamps.Write(now), farthest = Timestamps.Write(now + LongestWait), until = Timestamps.Write(until), limit };
+        const string Due = "state = 'waiting' and (next_at <= @now or next_at > @farthest)";
         var isDue = await database.ReadAsync(c => c.QueryFirstOrDefaultAsync<string>($"select id from registry_delivery where {Due} limit 1", times),
             cancellationToken).ConfigureAwait(false);
         if (isDue is null)

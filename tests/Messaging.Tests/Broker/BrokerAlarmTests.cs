@@ -19,6 +19,6 @@ public sealed class BrokerAlarmTests(BrokerAlarmTests.FullBroker broker) : IClas
 
     public sealed class FullBroker : PlatformBroker
     {
-        protected override async Task<string> SettingsAsync(string folder) => await base.SettingsAsync(folder) + "disk_free_limit.absolute = 1000TB\n";
+        protected override async Task<string> SettingsAsync(string folder) => await base.SettingsAsync(folder) + "disk_free_limit.absolute = 900000GB\n";
     }
 }
