@@ -62,8 +62,6 @@ public sealed class PruneStage : IStage
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
-        foreach (var note in report.Notes.Where(note => note != seen.Tokens?.Shortfall))
-            context.Progress.Log(note);
         var reportRef = await SurgeryReport.PublishAsync(
             context.Artifacts,
             new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics), ["scores.json"] = ScoresJson(scores) },

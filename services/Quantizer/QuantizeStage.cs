@@ -30,8 +30,6 @@ public sealed class QuantizeStage : IStage
         try
         {
             var work = QuantizationWork.Prepare(context, source);
-            foreach (var note in work.Notes)
-                context.Progress.Log(note);
             var layers = new LayerParts(context, work);
             var tokens = layers.NeedsText ? await LoadTextAsync(context, work, cancellationToken).ConfigureAwait(false) : null;
             var parts = await new CalibrationRun<CheckpointReader>(context, work.Config, work.Weights, layers)

@@ -257,7 +257,7 @@ public sealed class PruneStageTests
         var result = await RunAsync(tiny, Heapr);
 
         result.Metrics["unrouted-experts"].ShouldBe(2);
-        tiny.Progress.Lines.ShouldContain(line => line.StartsWith("2 experts got no calibration token", StringComparison.Ordinal));
+        result.Notes.ShouldContain(note => note.StartsWith("2 experts got no calibration token", StringComparison.Ordinal));
         (await tiny.ReportAsync(result)).GetProperty("layers")[0].GetProperty("unrouted-experts")[0].GetInt32().ShouldBe(3);
     }
 

@@ -21,10 +21,9 @@ internal static class PrunedShape
     /// <summary>What people have to know of it.</summary>
     public static IEnumerable<string> Notes(ModelConfig before, ModelConfig after)
     {
-        if (after.ExtraLayers < before.ExtraLayers)
-            yield return $"The {before.ExtraLayers} prediction layer(s) after layer {before.Layers - 1} (num_nextn_predict_layers) are left out: they are not "
-                + $"run, so they cannot be pruned, and as they are they would not fit {after.Experts} experts of width {after.ExpertSize}. "
-                + "The model is whole without them; it cannot draft several tokens at once any more.";
+        foreach (var note in after.ExtraLayers == before.ExtraLayers ? [] : PredictionLayers.LeftOut(
+            before, $"they are not run, so they cannot be pruned, and would not fit {after.Experts} experts of width {after.ExpertSize}"))
+            yield return note;
         if (after.SharedSize != before.SharedSize)
             yield return $"The shared expert is filled up with zero neurons from width {before.SharedSize} to {after.SharedSize}, which computes the same: "
                 + $"{after.Family} says its width as a whole number of experts of width {after.ExpertSize}. "

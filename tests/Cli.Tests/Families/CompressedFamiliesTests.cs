@@ -75,7 +75,7 @@ public sealed class CompressedFamiliesTests : IDisposable
         FamilyModel.Read(_cli.PathOf("out")).Keys.ShouldBe(FamilyModel.Read(model).Keys.Where(key => !IsPrediction(key)), ignoreOrder: true);
         ((int)Config("out")["num_nextn_predict_layers"]!).ShouldBe(0);
         ((int)Config("out")["moe_intermediate_size"]!).ShouldBe(width);
-        Notes().ShouldContain(note => note.Contains("prediction layer") && note.Contains("left out"));
+        Notes().ShouldContain(note => note.Contains("prediction layer") && note.Contains("were left out"));
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class CompressedFamiliesTests : IDisposable
         (await StageAsync("prune", model, "out", """{"method":"random","granularity":"neuron","ratio":0}""")).ShouldBe(0, _cli.Error);
 
         FamilyModel.Read(_cli.PathOf("out")).Keys.ShouldBe(FamilyModel.Read(model).Keys, ignoreOrder: true);
-        Notes().ShouldBeEmpty();
+        Notes().ShouldNotContain(note => note.Contains("prediction layer"));
     }
 
     [Theory]
@@ -134,7 +134,7 @@ public sealed class CompressedFamiliesTests : IDisposable
 
     private List<string> Ignored(string folder) => [.. Config(folder)["quantization_config"]!["ignore"]!.AsArray().Select(entry => (string)entry!)];
 
-    private List<string> Notes() => [.. _cli.Json.GetProperty("report").GetProperty("notes").Deserialize<List<string>>()!];
+    private List<string> Notes() => [.. _cli.Json.GetProperty("notes").Deserialize<List<string>>()!];
 
     // Modules that a reader of compressed-tensors would treat wrongly: plain ones that are not listed, and packed ones that are.
     private List<string> MissingFromIgnore(string folder)
