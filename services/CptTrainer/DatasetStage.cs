@@ -50,7 +50,7 @@ public sealed class DatasetStage(PackageCache packages) : IStage
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<DatasetOptions>();
-        if (options.Fingerprint is { Length: > 0 } planned && DatasetBuilder.Fingerprint(options.Source) != planned)
+        if (options.Fingerprint is { Length: > 0 } planned && DatasetBuilder.Fingerprint(options.Source, cancellationToken) != planned)
             throw new UserInputException($"The text behind {options.Source} changed after the run was planned: start the run again.");
         var builder = new DatasetBuilder(context.Artifacts, packages, context.Progress.Report, context.Progress.Log);
         var dataset = await builder.BuildAsync(options.Source, options.Limit, cancellationToken).ConfigureAwait(false);

@@ -16,7 +16,8 @@ internal sealed class DeadLetterQueue(MessagingOptions messaging, TimeProvider t
             return;
         var retry = new RetryStrategyOptions
         {
-            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is not null && !stoppingToken.IsCancellationRequested),
+            ShouldHandle = attempt => ValueTask.FromResult(
+                attempt.Outcome.Exception is { } e && !DeadLetters.IsOtherwiseMade(e) && !stoppingToken.IsCancellationRequested),
             MaxRetryAttempts = int.MaxValue,
             Delay = Pause,
             UseJitter = true,
@@ -27,7 +28,14 @@ internal sealed class DeadLetterQueue(MessagingOptions messaging, TimeProvider t
             },
         };
         var untilItAnswers = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(retry).Build();
-        await untilItAnswers.ExecuteAsync(
-            async token => await DeadLetters.EnsureAsync(messaging, token).ConfigureAwait(false), stoppingToken).ConfigureAwait(false);
+        try
+        {
+            await untilItAnswers.ExecuteAsync(
+                async token => await DeadLetters.EnsureAsync(messaging, token).ConfigureAwait(false), stoppingToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (DeadLetters.IsOtherwiseMade(e))
+        {
+            OrchestratorLog.QueueKept(logger, DeadLetters.Name, e.Message); // it serves all the same
+        }
     }
 }

@@ -9,8 +9,14 @@ internal static partial class OrchestratorLog
     [LoggerMessage(7, LogLevel.Error, "Step {Step} of run {RunId} cannot be swept and is passed over")]
     public static partial void StepNotSwept(ILogger logger, string runId, string step, Exception error);
 
-    [LoggerMessage(8, LogLevel.Error, "Step {Step} of run {RunId} cannot be prepared; it is tried again, and the others go on")]
-    public static partial void StepNotPrepared(ILogger logger, string runId, string step, Exception error);
+    [LoggerMessage(8, LogLevel.Error, "Step {Step} of run {RunId} waits, and the others go on: {Reason}")]
+    public static partial void StepHeld(ILogger logger, string runId, string step, string reason, Exception? error);
+
+    [LoggerMessage(9, LogLevel.Error, "Step {Step} of run {RunId} cannot be handed to a worker; the attempt ends as failed")]
+    public static partial void StepNotAssigned(ILogger logger, string runId, string step, Exception error);
+
+    [LoggerMessage(10, LogLevel.Warning, "Queue {Queue} exists with other settings and is used as it is: {Difference}")]
+    public static partial void QueueKept(ILogger logger, string queue, string difference);
 
     [LoggerMessage(2, LogLevel.Information, "Run {RunId} '{Name}' accepted with {Steps} steps")]
     public static partial void RunAccepted(ILogger logger, Guid runId, string name, int steps);

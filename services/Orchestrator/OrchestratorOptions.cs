@@ -58,6 +58,13 @@ public sealed class OrchestratorOptions
     /// <value>none; each 1 to 1,000,000</value>
     public IDictionary<string, int> Quotas { get; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Folders below which pipelines may read text (<c>file:</c>, <c>dir:</c>); links are followed first. The workers must see the same
+    /// files. An orchestrator that runs within the command line reads whatever its user may read.
+    /// </summary>
+    /// <value>none: no file is read</value>
+    public IList<string> DataFolders { get; } = [];
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -83,6 +90,8 @@ public sealed class OrchestratorOptions
             if (value < min || value > max)
                 yield return (setting, $"{value} is out of range: allowed is {min} to {max}.");
         }
+        foreach (var folder in DataFolders.Where(f => !Path.IsPathFullyQualified(f)))
+            yield return ("data-folders", $"'{folder}' is not a full path.");
         foreach (var (name, quota) in Quotas)
         {
             if (quota is < 1 or > 1_000_000)

@@ -28,12 +28,13 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton(provider => LedgerDatabase.Open(options, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
         services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<PlanResolution>();
-        services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>()));
+        services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
         services.AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
-        services.AddSingleton<BusPublisher>().AddSingleton<IHostedService>(CreateDispatcher); // a process may host another service's dispatcher, too
+        // A process may host another service's dispatcher, too.
+        services.AddSingleton<BusPublisher>().AddSingleton<IHostedService>(CreateDispatcher);
         return services;
     }
 

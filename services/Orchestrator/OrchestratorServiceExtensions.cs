@@ -15,6 +15,7 @@ public static class OrchestratorServiceExtensions
     /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
     public static IHostApplicationBuilder AddOrchestratorService(this IHostApplicationBuilder builder)
     {
+        var orchestrator = Settings.Read<OrchestratorOptions>(builder.Configuration, OrchestratorOptions.Section);
         builder.Services
             .AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section))
             .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), bus =>
@@ -22,7 +23,8 @@ public static class OrchestratorServiceExtensions
                 bus.AddOrchestratorConsumers();
                 bus.AddConsumer<KeyRequestsConsumer, KeyRequestsDefinition>();
             })
-            .AddOrchestrator(Settings.Read<OrchestratorOptions>(builder.Configuration, OrchestratorOptions.Section))
+            .AddOrchestrator(orchestrator)
+            .AddSingleton(new DataFolders(orchestrator.DataFolders))
             .AddSingleton<IRegisteredModels, RegistryRequests>()
             .AddRunsApi()
             .AddHostedService<DeadLetterQueue>()

@@ -108,11 +108,25 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
                 throw new InvalidOperationException(
                     $"The supervisor ended; the end of {_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 10)}");
             if (clock.Elapsed > limit)
+            {
+                var reasons = await ReasonsAsync(state, cancellationToken).ConfigureAwait(false);
                 throw new InvalidOperationException(
-                    $"Not ready within {limit.TotalSeconds:0} s; the end of "
+                    $"Not ready within {limit.TotalSeconds:0} s.{Environment.NewLine}{string.Concat(reasons.Select(r => r + Environment.NewLine))}The end of "
                     + $"{_folders.LogOf("supervisor")}:{Environment.NewLine}{LogTail.Read(_folders.LogOf("supervisor"), 15)}");
+            }
             await Task.Delay(Look, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>What each process that is not ready says about it.</summary>
+    private static async Task<IReadOnlyList<string>> ReasonsAsync(PlatformState? state, CancellationToken cancellationToken)
+    {
+        var reasons = await Task.WhenAll((state?.Processes ?? []).Select(async process =>
+            await Probes.IsReadyAsync(process.Probe, cancellationToken).ConfigureAwait(false) ? null
+            : process.Process is not { IsAlive: true } ? $"{process.Name} does not run; its log: {process.Log}"
+            : await Probes.FindReasonAsync(process.Probe, cancellationToken).ConfigureAwait(false) is { } reason ? $"{process.Name}: {reason}"
+            : $"{process.Name} does not answer; its log: {process.Log}")).ConfigureAwait(false);
+        return [.. reasons.OfType<string>()];
     }
 
     /// <summary>In the foreground, so that messages are visible and Ctrl-C works.</summary>

@@ -1,5 +1,6 @@
 using Espalier.Platform.Servers;
 using Espalier.Hosting;
+using Espalier.Messaging;
 using Espalier.Messaging.Broker;
 using Microsoft.Extensions.Configuration;
 
@@ -24,7 +25,9 @@ internal sealed class PlatformPlan
     private PlatformPlan(EspalierHome home, PlatformHome folders, PlatformSettings settings, WantedPlatform wanted, IConfiguration given)
     {
         (_home, _folders, _settings, _wanted, _given) = (home, folders, settings, wanted, given);
-        _broker = IsGiven("messaging:broker") ? null : new RabbitMqServer(folders.FolderOf("rabbitmq"), settings);
+        _broker = IsGiven("messaging:broker")
+            ? null
+            : new RabbitMqServer(folders.FolderOf("rabbitmq"), settings, Settings.Read<MessagingOptions>(given, MessagingOptions.Section));
         _database = IsGiven("orchestrator:connection") && IsGiven("registry:database") ? null : new PostgresServer(folders.FolderOf("postgresql"), settings);
         _blobs = IsGiven("store:location") || wanted.Store == WantedPlatform.FileStore ? null : new AzuriteServer(folders.FolderOf("azurite"), settings);
         Key = given["orchestrator-api:key"] ?? given["orchestrator_api:key"] ?? KeyPrefix + settings.Secret("administrator");
@@ -89,6 +92,12 @@ internal sealed class PlatformPlan
         if (service == ServiceAccounts.Orchestrator)
         {
             settings["ORCHESTRATOR_API__KEY"] = Key;
+            if (!_given.GetSection("orchestrator:data-folders").Exists() && !_given.GetSection("orchestrator:data_folders").Exists())
+            {
+                // One user's platform on the user's own machine: what the user keeps and works on, and nothing hidden.
+                foreach (var (folder, number) in _wanted.DataFolders.Select((f, i) => (f, i)))
+                    settings[$"ORCHESTRATOR__DATA_FOLDERS__{number}"] = folder;
+            }
             if (!IsGiven("orchestrator:connection"))
                 (settings["ORCHESTRATOR__PROVIDER"], settings["ORCHESTRATOR__CONNECTION"]) = ("postgre-sql", _database!.ConnectionOf(service));
         }

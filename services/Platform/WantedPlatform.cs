@@ -15,6 +15,9 @@ public sealed record WantedPlatform
     /// <summary>Which store, when none is configured.</summary>
     public string Store { get; init; } = AzuriteStore;
 
+    /// <summary>Folders below which pipelines may read text, when none are configured.</summary>
+    public IReadOnlyList<string> DataFolders { get; init; } = [];
+
     /// <summary>Processes of a service.</summary>
     public int CountOf(string service) => Workers.GetValueOrDefault(service, 1);
 }

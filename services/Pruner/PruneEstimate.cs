@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Pruner.Methods;
 using Espalier.Pruner.ExpertSelection;
+using Espalier.Pruner.Slicing;
 using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
@@ -19,21 +20,22 @@ internal sealed class PruneEstimate : IStageEstimate
         var granularity = PruneRules.Check(options, method, source.Config);
         var isExpert = granularity == Granularity.Expert;
         var after = isExpert
-            ? source.Config with { Experts = UnitSelection.CountExperts(source.Config, options.Ratio) }
-            : source.Config with { ExpertSize = options.Scope == PruneScope.Global ? source.Config.ExpertSize
-                : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf) };
+            ? PrunedShape.Of(source.Config, UnitSelection.CountExperts(source.Config, options.Ratio), source.Config.ExpertSize)
+            : PrunedShape.Of(source.Config, source.Config.Experts, options.Scope == PruneScope.Global ? source.Config.ExpertSize
+                : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf));
         var pruned = ModelHeader.Of(after, source.HasRouterBias, source.HasSelectionBias);
         var experts = (long)after.SparseLayers.Count * after.Experts * pruned.ExpertBytes;
-        var fresh = options.Ratio == 0 ? 0 : isExpert ? pruned.RouterBytes : experts;
+        var shared = after.SharedSize == source.Config.SharedSize ? 0
+            : 3L * after.SparseLayers.Count * after.HiddenSize * after.SharedSize * source.ElementBytes;
+        var fresh = options.Ratio == 0 ? 0 : isExpert ? pruned.RouterBytes : experts + shared;
         return new StepEstimate
         {
             Model = pruned,
             NewBytes = fresh + pruned.ManifestBytes,
             SharedBytes = pruned.SizeBytes - fresh,
             MemoryBytes = MemoryEstimate.Process + CalibrationBytes(options, method, source),
-            Operations = method.Need == CalibrationNeed.None || options.Calibration is null ? 0
-                : (method.Need == CalibrationNeed.Gradients ? 8.0
-                    : 2.0) * source.Config.ActiveParameters * options.Calibration.Samples * options.Calibration.Length,
+            Operations = method.Need == CalibrationNeed.None || options.Calibration is not { } text ? 0
+                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.Samples * text.Length,
         };
     }
 

@@ -16,7 +16,9 @@ public enum Granularity
 /// <summary>Where units compete with each other.</summary>
 public enum PruneScope
 {
-    /// <summary>Each expert (or layer, for whole experts) gives up the same number, so the model stays loadable anywhere and shrinks for real.</summary>
+    /// <summary>
+    /// Each expert (or layer, for whole experts) gives up the same number, so all keep one width and the model shrinks by what is taken away.
+    /// </summary>
     Uniform,
 
     /// <summary>

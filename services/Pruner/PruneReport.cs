@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Pruner.ExpertSelection;
+using Espalier.Pruner.Slicing;
 using Espalier.Surgery;
 
 namespace Espalier.Pruner;
@@ -16,16 +18,40 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     /// <summary>Experts that were kept whole for their massive activations.</summary>
     public IReadOnlyList<(int Layer, int Expert)> SuperExperts { get; init; } = [];
 
+    /// <summary>What people have to know.</summary>
+    public IReadOnlyList<string> Notes =>
+    [
+        .. Seen?.Tokens?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
+        .. PrunedShape.Notes(Before, After),
+        .. Unrouted > 0
+            ? [$"{Unrouted} experts got no calibration token; they are listed in report.json. More calibration samples give better scores."]
+            : Array.Empty<string>(),
+        .. RoutedStored > RoutedKept
+            ? [$"{Percent(Ratio)} of the routed experts' weights are gone, and {Percent(StoredRatio)} of their bytes: experts have one width, "
+                + $"{After.ExpertSize}, and narrower ones are filled up with zeros. Scope uniform saves what it takes away."]
+            : Array.Empty<string>(),
+    ];
+
     /// <summary>Experts that no calibration token reached.</summary>
     private int Unrouted => Seen is null ? 0 : Before.SparseLayers.Sum(layer => Seen.Layers[layer].Unrouted.Count);
 
     private long RoutedBefore => (long)Before.SparseLayers.Count * Before.Experts * Before.ExpertParameters;
 
-    private long RoutedAfter => (long)After.SparseLayers.Count * After.Experts * After.ExpertParameters;
+    private long RoutedStored => (long)After.SparseLayers.Count * After.Experts * After.ExpertParameters;
+
+    // Narrower experts, and shared ones of an odd width, are filled up with zeros, which are stored and do nothing.
+    private long RoutedKept => 3L * Before.HiddenSize * Kept.Sum(layer => layer.Neurons.Sum(neurons => (long)neurons.Count));
+
+    private long ZeroParameters => RoutedStored - RoutedKept + 3L * After.SparseLayers.Count * After.HiddenSize * (After.SharedSize - Before.SharedSize);
+
+    private double Ratio => 1 - (double)RoutedKept / RoutedBefore;
+
+    private double StoredRatio => 1 - (double)RoutedStored / RoutedBefore;
 
     public IReadOnlyDictionary<string, double> Metrics(Manifest source, Manifest result) => new Dictionary<string, double>
     {
-        ["ratio"] = 1 - (double)RoutedAfter / RoutedBefore,
+        ["ratio"] = Ratio,
+        ["stored-ratio"] = StoredRatio,
         ["experts"] = After.Experts,
         ["expert-size"] = After.ExpertSize,
         ["total-parameters"] = After.TotalParameters,
@@ -42,12 +68,14 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
         ["scope"] = Options.Scope == PruneScope.Uniform ? "uniform" : "global",
         ["seed"] = Options.Seed,
         ["requested-ratio"] = Options.Ratio,
-        ["ratio-of-routed-experts"] = 1 - (double)RoutedAfter / RoutedBefore,
-        ["ratio-of-model"] = 1 - (double)After.TotalParameters / Before.TotalParameters,
+        ["ratio-of-routed-experts"] = Ratio,
+        ["ratio-of-model"] = 1 - (double)(After.TotalParameters - ZeroParameters) / Before.TotalParameters,
+        ["zero-parameters"] = ZeroParameters,
         ["before"] = Shape(Before),
         ["after"] = Shape(After),
         ["calibration"] = Seen?.Tokens?.ToJson(),
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
         ["layers"] = new JsonArray([.. Kept.Select(Layer)]),
     };
 
@@ -73,9 +101,13 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
         ["experts"] = config.Experts,
         ["experts-per-token"] = config.ExpertsPerToken,
         ["expert-size"] = config.ExpertSize,
+        ["shared-size"] = config.SharedSize,
+        ["prediction-layers"] = config.ExtraLayers,
         ["total-parameters"] = config.TotalParameters,
         ["active-parameters"] = config.ActiveParameters,
     };
+
+    private static string Percent(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %";
 
     private static JsonArray Numbers(IEnumerable<int> values) => new([.. values.Select(v => (JsonNode)v)]);
 }

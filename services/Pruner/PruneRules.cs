@@ -18,8 +18,11 @@ public static class PruneRules
         var granularity = options.Granularity ?? method.Granularities[0];
         var problems = new List<string>();
         if (!method.Granularities.Contains(granularity))
+        {
+            var others = MethodCatalog<IPruningMethod>.All.Where(m => m.Granularities.Contains(granularity)).Select(m => m.Name);
             problems.Add($"granularity: {method.Name} ranks {Words(method.Granularities)}, not {Word(granularity)}. "
-                + $"Change 'granularity', or use {string.Join(" or ", MethodCatalog<IPruningMethod>.All.Where(m => m.Granularities.Contains(granularity)).Select(m => m.Name))}.");
+                + $"Change 'granularity', or use {string.Join(" or ", others)}.");
+        }
         if (method.Need != CalibrationNeed.None && options.Calibration?.Data is null && options.Ratio > 0)
             problems.Add($"calibration: {method.Name} needs text: add calibration: {{ data: corpus:NAME or file:PATH }}, or use method random.");
         if (options.ProtectSuperExperts && options.Calibration?.Data is null)

@@ -41,10 +41,11 @@ public sealed class PruneStage : IStage
         var need = PruneRules.NeedOf(options, method);
         var seen = await SumCollector.CollectAsync(context, source, method, need, cancellationToken).ConfigureAwait(false);
         var sums = config.SparseLayers.Select(layer => seen.Layers[layer]).ToList(); // from here on by place among the MoE layers
-        var scores = config.SparseLayers.Zip(sums, (layer, ofLayer) => Score(method, ofLayer, new ScoreRequest(layer, granularity, options.Seed, context.Options)
-        {
-            Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
-        })).ToList();
+        var scores = config.SparseLayers.Zip(sums, (layer, ofLayer) =>
+            Score(method, ofLayer, new ScoreRequest(layer, granularity, options.Seed, context.Options)
+            {
+                Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
+            })).ToList();
         var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
         RefuseTooMany([.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))], granularity, count);
         var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
@@ -61,9 +62,8 @@ public sealed class PruneStage : IStage
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
-        if (metrics["unrouted-experts"] > 0)
-            context.Progress.Log($"{metrics["unrouted-experts"]} experts got no calibration token; they are listed in report.json. "
-                + "More calibration samples give better scores.");
+        foreach (var note in report.Notes.Where(note => note != seen.Tokens?.Shortfall))
+            context.Progress.Log(note);
         var reportRef = await SurgeryReport.PublishAsync(
             context.Artifacts,
             new Dictionary<string, JsonNode> { ["report.json"] = report.ToJson(metrics), ["scores.json"] = ScoresJson(scores) },

@@ -66,7 +66,8 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
         var records = new List<MatrixRecord>(names.Count);
         foreach (var name in names)
         {
-            context.Progress.Report($"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices", layer, work.Config.Layers, "layers");
+            context.Progress.Report(
+                $"layer {layer + 1} of {work.Config.Layers}: {records.Count} of {names.Count} matrices", layer, work.Config.Layers, "layers");
             records.Add(await quantizer.QuantizeAsync(name, collector, cancellationToken).ConfigureAwait(false));
             TorchRuntime.ReleaseFreeMemory(); // matrices of many sizes leave holes behind that add up
         }

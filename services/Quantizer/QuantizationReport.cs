@@ -27,6 +27,9 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
         ["relative-error"] = records.Average(r => r.RelativeError),
     };
 
+    /// <summary>What people have to know.</summary>
+    public IReadOnlyList<string> Notes => Tokens?.Shortfall is { } shortfall ? [shortfall, .. work.Notes] : work.Notes;
+
     // Of the matrices that got codes: codes, scales, zero points and shapes.
     private double BitsPerWeight => 8.0 * packedBytes / records.Sum(r => Elements(r.Name));
 
@@ -40,6 +43,7 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
                 Scheme = work.Describe(),
                 Calibration = Tokens?.ToJson(),
                 Sizes = new { BitsPerWeight, Bytes = model.SizeBytes, BytesBefore = work.Source.Manifest.SizeBytes },
+                Notes,
                 Matrices = records,
             },
             WireJson.Indented);

@@ -33,11 +33,11 @@ internal sealed record QuantizationWork
     /// <summary>The configuration that the result's weights are read with.</summary>
     public ModelConfig QuantizedConfig => Config with { Quantization = Scheme.In(Format) };
 
-    /// <summary>The result's configuration as it is written: with the modules that keep their weights.</summary>
+    /// <summary>The result's configuration as it is written.</summary>
     /// <param name="reordersColumns">Whether the method visited columns in another order.</param>
     public ModelConfig FinalConfig(bool reordersColumns) => Config with
     {
-        Quantization = Scheme.In(Format) with { KeptModules = Targets.IgnoredModules(), ReordersColumns = reordersColumns },
+        Quantization = Scheme.In(Format) with { KeptModules = ["lm_head"], ReordersColumns = reordersColumns },
     };
 
     /// <summary>Embedding, last norm and head, and layers that are not run.</summary>
@@ -53,7 +53,7 @@ internal sealed record QuantizationWork
             throw new UserInputException($"The model {source.Root.Short} has no {ConfigFile}.");
         var config = ModelConfig.Parse(source.ReadFile(ConfigFile));
         if (config.Quantization is { } done)
-            throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
+            throw AlreadyDone(done);
         var work = new QuantizationWork
         {
             Options = options,
@@ -85,6 +85,18 @@ internal sealed record QuantizationWork
         var scheme = new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric);
         return format.Refuse(scheme.In(format)) is { } reason ? throw new UserInputException($"'format' is {format.Name}: {reason}") : (format, scheme);
     }
+
+    /// <summary>The refusal of a model that is quantized already.</summary>
+    public static UserInputException AlreadyDone(WeightQuantization done) =>
+        new($"The model is quantized already, to {string.Join(" and ", done.Kinds.Select(kind => kind.Bits).Distinct())} bits: "
+            + "name the step before it in 'from'.");
+
+    /// <summary>What people have to know.</summary>
+    public IReadOnlyList<string> Notes => Config.ExtraLayers == 0 ? [] :
+    [
+        $"The {Config.ExtraLayers} prediction layer(s) after layer {Config.Layers - 1} (num_nextn_predict_layers) keep their weights: they are not run here, "
+            + "so nothing is known of their inputs. config.json lists their modules as plain.",
+    ];
 
     /// <summary>Refuses a tensor with NaN or infinity by name.</summary>
     public void CheckFinite(string name)

@@ -21,7 +21,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
         var (format, scheme) = QuantizationWork.ReadScheme(options);
         var quantization = scheme.In(format);
         if (config.Quantization is { } done)
-            throw new UserInputException($"The model is quantized already, to {done.Bits} bits: name the step before it in 'from'.");
+            throw QuantizationWork.AlreadyDone(done);
         var targets = new TargetMatrices(config, options.Targets);
         targets.CheckFamily();
         targets.Check(scheme, format);

@@ -30,6 +30,8 @@ public sealed class QuantizeStage : IStage
         try
         {
             var work = QuantizationWork.Prepare(context, source);
+            foreach (var note in work.Notes)
+                context.Progress.Log(note);
             var layers = new LayerParts(context, work);
             var tokens = layers.NeedsText ? await LoadTextAsync(context, work, cancellationToken).ConfigureAwait(false) : null;
             var parts = await new CalibrationRun<CheckpointReader>(context, work.Config, work.Weights, layers)
@@ -69,8 +71,7 @@ public sealed class QuantizeStage : IStage
             writer.AddExisting(work.Source.Entry(name));
         foreach (var file in work.Source.Manifest.Files.Where(f => f.Path != QuantizationWork.ConfigFile))
             writer.AddExisting(file);
-        await writer.AddFileAsync(QuantizationWork.ConfigFile, work.FinalConfig(work.Method.ReordersColumns(context)).ToJson(), cancellationToken)
-            .ConfigureAwait(false);
+        writer.AddConfig(work.FinalConfig(work.Method.ReordersColumns(context)).ToJson());
         writer.AddParent(new Parent(work.Source.Root, "quantized", context.Step.Key));
         foreach (var data in context.Inputs.Where(i => i.Artifact.Kind == ArtifactKind.Dataset))
             writer.AddParent(new Parent(data.Artifact.Root, "data", context.Step.Key));

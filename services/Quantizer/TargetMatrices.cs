@@ -14,25 +14,10 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
     /// <summary>Names of the weights of a layer, in a fixed order.</summary>
     public IReadOnlyList<string> OfLayer(int layer) =>
     [
-        .. targets == QuantizationTargets.Linear ? Attention(layer).Concat(EveryTokensMlp(layer)).Select(module => module + ".weight") : [],
+        .. targets == QuantizationTargets.Linear ? Attention(layer).Concat(EveryTokensMlp(layer)) : [],
         .. from expert in Enumerable.Range(0, config.IsSparse(layer) ? config.Experts : 0)
            from projection in ExpertProjections
            select TensorNames.Expert(layer, expert, projection),
-    ];
-
-    /// <summary>Linear modules that keep their weights, by exact name.</summary>
-    public IReadOnlyList<string> IgnoredModules() =>
-    [
-        "lm_head",
-        .. from layer in Enumerable.Range(0, config.Layers)
-           from module in (IEnumerable<string>)
-               [
-                   .. Expansions(layer),
-                   .. targets == QuantizationTargets.Experts ? Attention(layer).Concat(EveryTokensMlp(layer)) : [],
-                   .. config.IsSparse(layer) ? [TensorNames.Layer(layer) + "mlp.gate"] : Array.Empty<string>(),
-                   .. config.IsSparse(layer) && config.SharedGate ? [TensorNames.Layer(layer) + "mlp.shared_expert_gate"] : Array.Empty<string>(),
-               ]
-           select module,
     ];
 
     /// <summary>Refuses a choice of weights that the model does not have, and says what can be chosen.</summary>
@@ -63,23 +48,16 @@ internal sealed class TargetMatrices(ModelConfig config, QuantizationTargets tar
         bool Fits(QuantizationScheme candidate, long columns) => candidate.Fits(columns) && columns % multiple == 0;
     }
 
-    private IEnumerable<string> Attention(int layer) => AttentionProjectionNames().Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
+    private IEnumerable<string> Attention(int layer) => AttentionProjectionNames().Select(projection => TensorNames.Attention(layer, projection + ".weight"));
 
-    // Latent attention: those that read the residual stream and the one that writes it.
+    // Latent attention: those that read the residual stream and the one that writes it; the projections out of the latent vectors keep their weights.
     private IReadOnlyList<string> AttentionProjectionNames() =>
         config.Latent is not { } latent ? AttentionProjections : [latent.QueryRank is null ? "q_proj" : "q_a_proj", "kv_a_proj_with_mqa", "o_proj"];
 
-    // Latent attention: the projections out of the latent vectors keep their weights.
-    private IEnumerable<string> Expansions(int layer) => config.Latent is not { } latent ? []
-        : new[] { latent.QueryRank is null ? "" : "q_b_proj", "kv_b_proj" }.Where(p => p != "")
-            .Select(projection => $"{TensorNames.Layer(layer)}self_attn.{projection}");
-
     // A dense layer's MLP, or the shared expert.
     private IEnumerable<string> EveryTokensMlp(int layer) =>
-        !config.IsSparse(layer) ? ExpertProjections.Select(projection => Module(TensorNames.DenseMlp(layer, projection)))
-        : config.SharedSize > 0 ? ExpertProjections.Select(projection => Module(TensorNames.SharedExpert(layer, projection))) : [];
-
-    private static string Module(string weight) => weight[..^".weight".Length];
+        !config.IsSparse(layer) ? ExpertProjections.Select(projection => TensorNames.DenseMlp(layer, projection))
+        : config.SharedSize > 0 ? ExpertProjections.Select(projection => TensorNames.SharedExpert(layer, projection)) : [];
 
     private List<(string What, long Columns)> Widths() =>
     [

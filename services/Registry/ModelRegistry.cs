@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Dapper;
 using Espalier.Contracts;
@@ -67,12 +66,13 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     /// <summary>Refuses what cannot be a name.</summary>
     /// <exception cref="UserInputException">It cannot.</exception>
-    internal static void ValidateName(string name, string what)
+    public static void ValidateName(string name, string what)
     {
         if (!ValidName().IsMatch(name))
         {
             throw new UserInputException(
-                $"'{Shown(name)}' cannot be a {what}: use 1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit.");
+                $"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use 1 to 100 letters, digits, '-', '_' or '.', "
+                + "starting with a letter or digit.");
         }
     }
 
@@ -102,11 +102,11 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     private static async Task<ModelVersion?> FindAsync(DbConnection connection, string reference)
     {
-        var at = reference.IndexOf('@', StringComparison.Ordinal);
-        var (model, label) = at < 0 ? (reference, "latest") : (reference[..at], reference[(at + 1)..]);
-        var version = label == "latest"
+        var wanted = ModelReference.Parse(reference);
+        var (model, label) = (wanted.Model, wanted.Alias);
+        var version = wanted.IsLatest
             ? await connection.QuerySingleOrDefaultAsync<int?>("select latest from registry_model where name = @model", new { model }).ConfigureAwait(false)
-            : int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            : wanted.Version is { } number
                 ? number
                 : await connection.QuerySingleOrDefaultAsync<int?>(
                     "select version from registry_alias where name = @model and alias = @label", new { model, label }).ConfigureAwait(false);

@@ -42,7 +42,8 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
-        Outputs = [], // an effect: later steps read the model from where it was made
+        Outputs = [], // later steps read the model from where it was made
+        IsEffect = true, // a version may be deleted and an alias moved since
         InputNamesMatter = true, // the names of metrics carry them
         DependsOnNumerics = false,
     };

@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Espalier.Artifacts;
 
@@ -9,12 +10,15 @@ public static class ArtifactStoreServiceCollectionExtensions
 {
     private const string FilePrefix = "file:";
 
-    /// <summary>Registers <see cref="IBlobStore"/> and <see cref="ArtifactStore"/>, opened at first use.</summary>
+    /// <summary>Registers <see cref="IBlobStore"/> and <see cref="ArtifactStore"/>, opened at first use; the service is ready only while the store answers.</summary>
     public static IServiceCollection AddArtifactStore(this IServiceCollection services, StoreOptions options)
     {
         Check(options);
         services.AddSingleton(_ => Open(options));
         services.AddSingleton(provider => new ArtifactStore(provider.GetRequiredService<IBlobStore>()));
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<StoreProbe>();
+        services.AddHealthChecks().AddCheck<StoreProbe>("store", tags: ["ready"]);
         return services;
     }
 

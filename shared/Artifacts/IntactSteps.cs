@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 
@@ -11,59 +10,62 @@ public static class IntactSteps
 
     /// <summary>
     /// The committed result of a step key, if every byte that it names is still in the store: one read for each manifest and
-    /// one existence check for each blob. Null when there is no commit, or when a blob is gone and the work must be done again.
+    /// one existence check for each blob. Null when there is no commit, or when a blob is gone or a record or manifest is
+    /// damaged, and the work must be done again.
     /// </summary>
-    public static async Task<StepCommit?> FindIntactStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
+    public static async Task<StepCommit?> FindIntactStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken) =>
+        (await artifacts.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
+
+    /// <summary>As <see cref="FindIntactStepAsync"/>, and why a result that is there cannot be used.</summary>
+    public static async Task<StepFinding> InspectStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
     {
-        if (await artifacts.FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false) is not { } commit)
-            return null;
-        foreach (var output in commit.Outputs.Values)
+        var found = await artifacts.ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false);
+        foreach (var (name, output) in found.Commit?.Outputs ?? new Dictionary<string, ManifestRef>())
         {
-            if (!await IsIntactAsync(artifacts, output.Root, cancellationToken).ConfigureAwait(false))
-                return null;
+            if (await FindDamageAsync(artifacts, output.Root, cancellationToken).ConfigureAwait(false) is { } damage)
+                return new StepFinding(null, $"its {name}: {damage}");
         }
-        return commit;
+        return found;
     }
 
     /// <summary>
     /// Whether a manifest and every blob that it names exist in full length. A blob that was cut off is stored again when
     /// the work is done again.
     /// </summary>
-    public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken) =>
+        await FindDamageAsync(artifacts, root, cancellationToken).ConfigureAwait(false) is null;
+
+    private static async Task<string?> FindDamageAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
     {
         var blobs = new Dictionary<Digest, long>();
         try
         {
             await StoreUsage.MarkAsync(artifacts, root, blobs, cancellationToken).ConfigureAwait(false);
         }
-        catch (MissingBlobException)
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or EndOfStreamException)
         {
-            return false;
+            return e.Message;
         }
         foreach (var group in blobs.Chunk(ChecksAtOnce))
         {
             var lengths = await Task.WhenAll(group.Select(b => artifacts.Blobs.FindLengthAsync(b.Key, cancellationToken))).ConfigureAwait(false);
-            if (group.Zip(lengths).Any(pair => pair.Second is not { } length || length < pair.First.Value))
-                return false;
+            foreach (var (blob, length) in group.Zip(lengths).Where(pair => pair.Second is not { } length || length < pair.First.Value))
+                return length is null ? $"the blob {blob.Key.Short} is gone" : $"the blob {blob.Key.Short} has {length} of its {blob.Value} bytes";
         }
-        return true;
+        return null;
     }
 
-    /// <summary>Reads every blob of an artifact and compares it with its digest.</summary>
-    /// <exception cref="MissingBlobException">A blob is missing.</exception>
+    /// <summary>Reads every blob of an artifact again and compares it with its digest.</summary>
+    /// <exception cref="MissingBlobException">A blob is missing; the text says what is in it.</exception>
     /// <exception cref="InvalidDataException">A blob is damaged; the text says what is in it.</exception>
-    public static async Task VerifyAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    public static async Task VerifyAsync(
+        this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken, IProgress<(long Done, long Total)>? progress = null)
     {
-        var manifest = await artifacts.ReadAsync(root, cancellationToken).ConfigureAwait(false);
-        var contents = manifest.Files.Select(f => (f.Blob, What: $"file '{f.Path}'"))
-            .Concat(manifest.Tensors.Select(t => (t.Blob, What: $"tensor '{t.Name}'")))
-            .DistinctBy(c => c.Blob);
-        foreach (var (blob, what) in contents)
-        {
-            var stream = await artifacts.Blobs.OpenReadAsync(blob, 0, null, cancellationToken).ConfigureAwait(false);
-            await using (stream.ConfigureAwait(false))
-                if (Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false)) != blob)
-                    throw new InvalidDataException($"The blob {blob.Hex} with {what} of {root.Short} is damaged: its bytes do not match its digest.");
-        }
+        var check = new ArtifactCheck(artifacts);
+        await check.AddAsync(root, cancellationToken).ConfigureAwait(false);
+        if (await check.RunAsync(progress, cancellationToken).ConfigureAwait(false) is [var first, ..])
+            throw first.IsMissing
+                ? new MissingBlobException(first.Blob, first.Message)
+                : new InvalidDataException(first.Message, new DamagedBlobException(first.Blob, first.Message, first.Detail));
     }
 }

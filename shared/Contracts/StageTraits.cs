@@ -22,6 +22,13 @@ public sealed record StageTraits
     /// <value>true</value>
     public bool DependsOnNumerics { get; init; } = true;
 
+    /// <summary>
+    /// Whether it changes something outside the store: registers a model, moves an alias, tells somebody. An effect is made sure in
+    /// every run, idempotently; only its inputs come from the cache.
+    /// </summary>
+    /// <value>false</value>
+    public bool IsEffect { get; init; }
+
     /// <summary>Whether the workers that offer it answer <see cref="EstimateStep"/>; the worker sets it.</summary>
     /// <value>false</value>
     public bool IsEstimated { get; init; }

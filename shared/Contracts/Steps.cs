@@ -76,7 +76,11 @@ public sealed record HeldAttempt(Guid RunId, string Step, int Fence);
 public sealed record StageOffer(string Kind, string Version, string NumericsClass);
 
 /// <summary>Answer to a claim: nothing to do.</summary>
-public sealed record NoStep;
+public sealed record NoStep
+{
+    /// <summary>The orchestrator does not know everything that the worker offers: it should advertise it again, now.</summary>
+    public bool WantsOffers { get; init; }
+}
 
 /// <summary>Answer to a claim: one step, one attempt, one fence.</summary>
 public sealed record StepAssignment

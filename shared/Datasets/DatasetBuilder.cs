@@ -65,15 +65,17 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     }
 
     /// <summary>A text that changes whenever the content behind a source does, for step keys.</summary>
-    /// <exception cref="UserInputException">The source does not exist.</exception>
-    public static string Fingerprint(string source)
+    /// <param name="source">As for <see cref="BuildAsync"/>.</param>
+    /// <param name="cancellationToken">Stops the reading of the user's files.</param>
+    /// <exception cref="UserInputException">The source does not exist, or cannot be read.</exception>
+    public static string Fingerprint(string source, CancellationToken cancellationToken)
     {
         var (form, rest) = Parse(source);
         return form switch
         {
             "corpus" => string.Join('\n', CorpusCatalog.Find(rest).Domains.SelectMany(d => d.Parts).Select(p => p.Package?.ToString() ?? rest).Distinct()),
-            "file" => UserText.FingerprintFile(rest),
-            _ => UserText.FingerprintFolder(rest),
+            "file" => OwnFile.Digest(rest, cancellationToken),
+            _ => UserText.FingerprintFolder(rest, cancellationToken),
         };
     }
 
@@ -93,11 +95,12 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         var colon = source.IndexOf(':', StringComparison.Ordinal);
         var form = colon < 0 ? source : source[..colon];
         if (colon < 0 || !Forms.Contains(form))
-            throw new UserInputException($"'{source}' is no data source: expected corpus:NAME, file:PATH or dir:PATH; {NearestWord.Hint(form, Forms)}");
+            throw new UserInputException($"'{source}' is not a data source: expected corpus:NAME, file:PATH or dir:PATH; {NearestWord.Hint(form, Forms)}");
         return source.Length > colon + 1 ? (form, source[(colon + 1)..]) : throw new UserInputException($"'{source}' names nothing after the colon.");
     }
 
-    private static IEnumerable<(string Name, IReadOnlyList<MultipleChoiceItem> Items)> Questions(SourceText text, IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOut)
+    private static IEnumerable<(string Name, IReadOnlyList<MultipleChoiceItem> Items)> Questions(
+        SourceText text, IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOut)
     {
         yield return ("continuation", ContinuationQuestions.Build(heldOut));
         var ids = heldOut.ToDictionary(d => d.Key, d => (IReadOnlySet<string>)d.Value.Select(x => x.Id).ToHashSet());
@@ -114,7 +117,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     };
 
     private static string Summary(string domain, DomainProperties properties) =>
-        $"{domain}: " + string.Join(", ", properties.Splits.Select(s => FormattableString.Invariant($"{s.Key} {s.Value.Documents:N0} documents, {s.Value.SizeBytes:N0} bytes")))
+        $"{domain}: " + string.Join(", ", properties.Splits.Select(s =>
+            FormattableString.Invariant($"{s.Key} {s.Value.Documents:N0} documents, {s.Value.SizeBytes:N0} bytes")))
             + FormattableString.Invariant($"; {properties.Duplicates:N0} duplicates left out");
 
     private async Task<FileEntry> StoreAsync<T>(string path, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)

@@ -44,11 +44,11 @@ public sealed class MessagingOptions
     /// <value>10 minutes; 1 second to 10 minutes</value>
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Deliveries of one work hint before the broker gives it up.</summary>
+    /// <summary>Deliveries of one work hint before the broker gives it up; a policy, which <c>up</c> and the definitions file set.</summary>
     /// <value>5; 1 to 100</value>
     public int DeliveryLimit { get; set; } = 5;
 
-    /// <summary>How long a work hint waits for a worker; workers poll anyway.</summary>
+    /// <summary>How long a work hint waits for a worker; workers poll anyway. May be changed at any time: existing queues follow.</summary>
     /// <value>1 minute; 1 second to 1 hour</value>
     public TimeSpan HintLifetime { get; set; } = TimeSpan.FromMinutes(1);
 

@@ -7,10 +7,20 @@ namespace Espalier.Messaging;
 public static class WorkQueue
 {
     /// <summary>
-    /// For work hints: replicated, short-lived messages, one at a time, and a limit of deliveries after which a hint goes to
-    /// <see cref="DeadLetters"/>. Losing a hint costs a poll interval.
+    /// What never changes about a queue of hints. What an operator may tune (lifetime, deliveries) is a policy of the broker
+    /// (<see cref="BrokerDefinitions"/>), since a broker refuses a queue whose arguments differ from those that it was made with.
     /// </summary>
-    public static void ConfigureHints(this IReceiveEndpointConfigurator endpoint, MessagingOptions options)
+    internal static readonly IReadOnlyDictionary<string, object?> Arguments = new Dictionary<string, object?>
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-dead-letter-exchange"] = DeadLetters.Name,
+    };
+
+    /// <summary>
+    /// For work hints: replicated, one at a time; a hint that was delivered too often goes to <see cref="DeadLetters"/>. Losing a hint
+    /// costs a poll interval.
+    /// </summary>
+    public static void ConfigureHints(this IReceiveEndpointConfigurator endpoint)
     {
         endpoint.ConfigureConsumeTopology = false;
         endpoint.PrefetchCount = 1;
@@ -18,8 +28,6 @@ public static class WorkQueue
         if (endpoint is not IRabbitMqReceiveEndpointConfigurator queue)
             return;
         queue.SetQuorumQueue();
-        queue.SetQueueArgument("x-delivery-limit", options.DeliveryLimit);
-        queue.SetQueueArgument("x-message-ttl", options.HintLifetime);
         queue.SetQueueArgument("x-dead-letter-exchange", DeadLetters.Name);
     }
 }

@@ -30,6 +30,9 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
     /// <summary>Records what is wrong with a key, under the name that the family's files have for it.</summary>
     public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{family?.Keys.GetValueOrDefault(key) ?? key}' {what}.");
 
+    /// <summary>Whether anything is wrong so far.</summary>
+    public bool HasProblems => _problems.Count > 0;
+
     /// <summary>Refuses the file when anything is wrong with it.</summary>
     /// <exception cref="InvalidModelException">Every problem, one per line.</exception>
     public void ThrowIfAny()
@@ -251,8 +254,8 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
         }
     }
 
-    /// <summary>The object under the first key, whatever that is.</summary>
-    public ConfigKeys? FirstChild() => root.Count > 0 ? Child(root.First().Key) : null;
+    /// <summary>The objects under all keys; what is something else is recorded.</summary>
+    public IReadOnlyList<ConfigKeys> Children() => [.. root.Select(entry => Child(entry.Key)).OfType<ConfigKeys>()];
 
     private static bool TryInteger(JsonValue value, out long number)
     {

@@ -58,7 +58,8 @@ public sealed class StageContext
         return models.Count <= 1
             ? models.SingleOrDefault()?.Artifact
             : throw new UserInputException(
-                $"Step '{Step.Name}' gets models from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}: say which one in 'from', as ${{{models[0].Step}.model}}.");
+                $"Step '{Step.Name}' gets models from {string.Join(", ", models.Select(m => $"'{m.Step}'"))}: say which one in 'from', as "
+                    + $"${{{models[0].Step}.model}}.");
     }
 
     /// <summary>The dataset that a dataset option names, by the option's path: <c>data</c>, <c>calibration.data</c>.</summary>

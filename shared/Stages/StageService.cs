@@ -15,7 +15,9 @@ public static class StageService
     /// <param name="stages">Registers the stages.</param>
     /// <param name="map">Maps the service's own HTTP endpoints.</param>
     /// <param name="consumers">Adds the service's own consumers to the bus.</param>
-    public static Task<int> RunAsync(string name, string[] args, Action<IServiceCollection> stages, Action<WebApplication>? map = null, Action<IBusRegistrationConfigurator>? consumers = null) =>
+    public static Task<int> RunAsync(
+        string name, string[] args, Action<IServiceCollection> stages, Action<WebApplication>? map = null,
+        Action<IBusRegistrationConfigurator>? consumers = null) =>
         args is [StageWorkProcess.Verb, ..]
             ? StageWorkProcess.RunAsync(args[1..], stages)
             : ServiceHost.RunAsync(name, args, builder => builder.AddStageService(stages, consumers), map);

@@ -12,7 +12,8 @@ public static class StageServiceExtensions
 {
     /// <summary>Adds the stages, the artifact store, the bus and the worker, by configuration (sections store, messaging, worker).</summary>
     /// <exception cref="Contracts.UserInputException">A setting is wrong.</exception>
-    public static IHostApplicationBuilder AddStageService(this IHostApplicationBuilder builder, Action<IServiceCollection> stages, Action<IBusRegistrationConfigurator>? consumers = null)
+    public static IHostApplicationBuilder AddStageService(
+        this IHostApplicationBuilder builder, Action<IServiceCollection> stages, Action<IBusRegistrationConfigurator>? consumers = null)
     {
         stages(builder.Services);
         var worker = Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section);

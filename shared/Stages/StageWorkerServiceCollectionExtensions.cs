@@ -21,7 +21,8 @@ public static class StageWorkerServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
         if (options.Isolation == WorkIsolation.ChildProcess)
-            services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>())));
+            services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(
+                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>())));
         else
             services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddHostedService<EstimateListener>();

@@ -95,13 +95,13 @@ public sealed partial class MoeCheckpoint
         return FloatBytes.ToFloats(tensor.DType, bytes);
     }
 
-    /// <summary>The checkpoint's tokenizer; bytes as tokens when it has none and its vocabulary allows that.</summary>
-    /// <exception cref="UserInputException">Its tokenizer files cannot be used.</exception>
-    public ITokenizer LoadTokenizer()
+    /// <summary>The checkpoint's tokenizer, as a task asks for it.</summary>
+    /// <exception cref="UserInputException">Its tokenizer files cannot be used, or it has none and the task does not ask for bytes.</exception>
+    public ITokenizer LoadTokenizer(TokenizerUse? use = null)
     {
         try
         {
-            return StoredTokenizer.Load(Reader, Config);
+            return StoredTokenizer.Load(Reader, Config, use);
         }
         catch (InvalidTokenizerException e)
         {
@@ -127,7 +127,7 @@ public sealed partial class MoeCheckpoint
         var strangers = new List<string>();
         foreach (var tensor in Manifest.Tensors)
         {
-            if (IsBeyond(tensor.Name))
+            if (Config.IsInExtraLayer(tensor.Name)) // stored and not run: they go along as they are
             {
                 others.Add(tensor);
                 continue;
@@ -146,13 +146,10 @@ public sealed partial class MoeCheckpoint
         }
         if (strangers.Count > 0)
             throw new UserInputException(
-                $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' and {strangers.Count - 1} more beyond them.");
+                $"config.json has {Config.SparseLayers.Count} layers of {Config.Experts} experts, but the checkpoint also holds '{strangers[0]}' "
+                    + $"and {strangers.Count - 1} more beyond them.");
         Others = others;
     }
-
-    // Layers that are stored and not run go along as they are.
-    private bool IsBeyond(string name) =>
-        Config.ExtraLayers > 0 && Enumerable.Range(Config.Layers, Config.ExtraLayers).Any(layer => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal));
 
     private void Check()
     {

@@ -40,6 +40,52 @@ public sealed class IntactStepsTests : IDisposable
         (await _store.FindIntactStepAsync(key, default)).ShouldNotBeNull();
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"outputs\":")]
+    [InlineData("[]")]
+    [InlineData("{\"outputs\":{\"model\":null},\"metrics\":{}}")]
+    public async Task CommitStepAsync_DamagedRecord_IsSetAsideAndReplaced(string damaged)
+    {
+        var (key, root) = await CommitAsync();
+        var record = $"steps/{key.Hex}";
+        await _store.Blobs.WriteRecordAsync(record, System.Text.Encoding.UTF8.GetBytes(damaged), default);
+
+        (await _store.InspectStepAsync(key, default)).Damage.ShouldNotBeNull().ShouldContain(record);
+        (await _store.FindStepAsync(key, default)).ShouldBeNull();
+        await CommitAsync();
+
+        (await _store.FindIntactStepAsync(key, default))!.Outputs.Values.Single().Root.ShouldBe(root);
+        (await _store.Blobs.ReadRecordAsync(Damage.Prefix + record.Replace('/', '-'), default)).ShouldBe(System.Text.Encoding.UTF8.GetBytes(damaged));
+    }
+
+    [Fact]
+    public async Task CommitStepAsync_IntactRecord_TheFirstWins()
+    {
+        var (key, root) = await CommitAsync();
+
+        var second = await _store.CommitStepAsync(key, new StepCommit { Outputs = new Dictionary<string, ManifestRef>(), Metrics = new Dictionary<string, double>() }, default);
+
+        second.Outputs.Values.Single().Root.ShouldBe(root);
+    }
+
+    [Fact]
+    public async Task FindIntactStepAsync_DamagedManifest_IsNullUntilItIsMadeAgain()
+    {
+        var (key, root) = await CommitAsync();
+        var path = BlobPath(root);
+        var bytes = File.ReadAllBytes(path);
+        bytes[^3] ^= 1;
+        File.Delete(path);
+        File.WriteAllBytes(path, bytes);
+
+        (await _store.InspectStepAsync(key, default)).Damage.ShouldNotBeNull().ShouldContain("damaged");
+        await CommitAsync();
+
+        (await _store.FindIntactStepAsync(key, default)).ShouldNotBeNull();
+        File.ReadAllBytes(_folder[$"damaged/{root.Hex}"]).ShouldBe(bytes);
+    }
+
     [Fact]
     public async Task FindIntactStepAsync_ManifestGone_IsNull()
     {

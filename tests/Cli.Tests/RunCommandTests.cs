@@ -47,7 +47,8 @@ public sealed class RunCommandTests : IDisposable
         first.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("model").GetString()).ShouldBe(["base", "grown"]);
 
         (await _cli.CallAsync("run", _file, "--json")).ShouldBe(0, _cli.Error);
-        States(_cli.Json).ShouldBe("data-text=cached base=cached grown=cached scores=cached release=cached never=skipped");
+        // A registration is an effect: made sure again, and it held already.
+        States(_cli.Json).ShouldBe("data-text=cached base=cached grown=cached scores=cached release=succeeded never=skipped");
         RootOf(_cli.Json, "grown").ShouldBe(RootOf(first, "grown"));
 
         (await _cli.CallAsync("run", _file, "--json", "--fresh", "--param", "seed=3")).ShouldBe(0, _cli.Error);

@@ -20,7 +20,7 @@ public sealed class DatasetStageTests : IDisposable
     {
         var source = Write(string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of the text.")));
 
-        var result = await RunAsync(source, DatasetBuilder.Fingerprint(source));
+        var result = await RunAsync(source, DatasetBuilder.Fingerprint(source, default));
 
         result.Outputs[OutputNames.Data].Kind.ShouldBe(ArtifactKind.Dataset);
         result.Metrics["train-bytes"].ShouldBeGreaterThan(result.Metrics["held-out-bytes"]);

@@ -166,6 +166,7 @@ internal sealed partial class Site : IAsyncDisposable
             ["orchestrator:sweep-interval"] = "00:00:00.2",
             ["orchestrator:loss-limit"] = "20",
             ["orchestrator:crash-limit"] = "3",
+            ["orchestrator:data-folders:0"] = _folder.FullName,
             ["orchestrator-api:key"] = Key,
         });
         foreach (var (name, project) in Projects)

@@ -152,7 +152,8 @@ public sealed class BatchSamplerTests : IAsyncLifetime
         using var split = await OpenAsync(DatasetSplits.Train, "file:" + _workspace.Write("tiny.txt", "Words\fOther"));
 
         Should.Throw<UserInputException>(() => CalibrationSet.Draw(split, samples: 128, length: 128, seed: 1))
-            .Message.ShouldBe("The calibration text has 6 tokens, fewer than one sequence of 'calibration.length' 128: give more text, or a length of at most 6.");
+            .Message.ShouldBe("The calibration text has 6 tokens, fewer than one sequence of 'calibration.length' 128: "
+                + "give more text, or a length of at most 6.");
     }
 
     [Theory]

@@ -143,21 +143,21 @@ public sealed class DatasetBuilderTests : IDisposable
     public void Fingerprint_ChangedFile_Changes()
     {
         var path = _workspace.Write("a.txt", "one two three");
-        var before = DatasetBuilder.Fingerprint("file:" + path);
+        var before = DatasetBuilder.Fingerprint("file:" + path, default);
 
         _workspace.Write("a.txt", "one two four");
 
-        DatasetBuilder.Fingerprint("file:" + path).ShouldNotBe(before);
+        DatasetBuilder.Fingerprint("file:" + path, default).ShouldNotBe(before);
     }
 
     [Fact]
     public void Fingerprint_RenamedFileInFolder_Changes()
     {
         var source = "dir:" + Path.GetDirectoryName(_workspace.Write("f/a.txt", "one"));
-        var before = DatasetBuilder.Fingerprint(source);
+        var before = DatasetBuilder.Fingerprint(source, default);
 
         File.Move(_workspace.Write("f/a.txt", "one"), Path.Combine(_workspace.Folder.FullName, "f", "b.txt"));
 
-        DatasetBuilder.Fingerprint(source).ShouldNotBe(before);
+        DatasetBuilder.Fingerprint(source, default).ShouldNotBe(before);
     }
 }

@@ -77,7 +77,8 @@ public sealed class MethodContractTests
         var method = MethodCatalog<IPruningMethod>.Get(name, "method");
         foreach (var granularity in method.Granularities)
         {
-            var options = $$"""{"method":"{{name}}","granularity":"{{(granularity == Granularity.Expert ? "expert" : "neuron")}}","ratio":0.5,"seed":3,{{Calibration}}}""";
+            var word = granularity == Granularity.Expert ? "expert" : "neuron";
+            var options = $$"""{"method":"{{name}}","granularity":"{{word}}","ratio":0.5,"seed":3,{{Calibration}}}""";
             var result = await RunAsync(tiny, options);
             var before = TorchRuntime.LiveTensorCount;
 

@@ -71,6 +71,44 @@ public sealed class PruneStageTests
                     Zero(decoder, layer, expert, [.. layers[layer].GetProperty("kept-neurons")[expert].EnumerateArray().Select(n => n.GetInt32())]);
         })).ShouldBeLessThan(1e-5);
         (await tiny.OpenAsync(result.Outputs["model"])).Config.ExpertSize.ShouldBe(kept.Max());
+        result.Metrics["ratio"].ShouldBe(1 - kept.Sum() / (2.0 * 4 * 24), 1e-12);
+        result.Metrics["stored-ratio"].ShouldBe(1 - kept.Max() / 24.0, 1e-12);
+    }
+
+    [Fact]
+    public async Task Run_TextShorterThanAsked_UsesEachTokenOnceAndSaysSo()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await tiny.AddCalibrationAsync();
+
+        var result = await RunAsync(tiny, Frequency.Replace("\"samples\":8,\"length\":32", "\"samples\":5000,\"length\":64", StringComparison.Ordinal));
+
+        var report = await tiny.ReportAsync(result);
+        var text = report.GetProperty("calibration");
+        var samples = (int)(text.GetProperty("text-tokens").GetInt64() / 64);
+        samples.ShouldBeInRange(10, 1000);
+        text.GetProperty("samples").GetInt32().ShouldBe(samples);
+        text.GetProperty("samples-asked").GetInt32().ShouldBe(5000);
+        report.GetProperty("layers")[0].GetProperty("tokens-per-expert").EnumerateArray().Sum(t => t.GetInt64()).ShouldBe(samples * 64 * 2);
+        report.GetProperty("notes")[0].GetString().ShouldBe(tiny.Progress.Lines.Single(line => line.Contains("sequences", StringComparison.Ordinal)));
+        tiny.Progress.Lines.ShouldContain(line => line.StartsWith($"The calibration text gives {samples} of the 5000 sequences", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("{\"layers\":[]}")]
+    [InlineData("null")]
+    public async Task Run_PositionOfSomethingElse_StartsAgain(string position)
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await tiny.AddCalibrationAsync();
+        var expected = await RunAsync(tiny, Heapr);
+        tiny.Cursor.Position = System.Text.Encoding.UTF8.GetBytes(position);
+
+        var result = await RunAsync(tiny, Heapr);
+
+        result.Outputs.ShouldBe(expected.Outputs);
+        tiny.Progress.Lines.ShouldContain(line => line.Contains("starting again", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
@@ -15,7 +16,10 @@ namespace Espalier.Quantizer.Tests;
 
 public sealed class QuantizeStageTests : IDisposable
 {
-    private const string Gptq4 = """{"method":"gptq","bits":4,"group-size":8,"symmetric":true,"calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}""";
+    private const string Gptq4 = """
+        {"method":"gptq","bits":4,"group-size":8,"symmetric":true,"calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}
+        """;
+
     private static readonly ModelConfig Tiny = ModelConfig.Tiny();
     private readonly StageBench _bench = new();
 
@@ -145,6 +149,58 @@ public sealed class QuantizeStageTests : IDisposable
         (_bench.Cursor.Saves - saves).ShouldBe(Tiny.Layers - 1);
     }
 
+    [Theory]
+    [InlineData(8, "weight")]
+    [InlineData(-1, null)]
+    public async Task Run_ActOrder_IsWrittenOnlyWhereReadersTakeIt(int groupSize, string? expected)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        var options = Gptq4.Replace("\"group-size\":8", $"\"group-size\":{groupSize},\"act-order\":true", StringComparison.Ordinal);
+
+        var result = await RunAsync(options, model);
+
+        using var config = JsonDocument.Parse((await _bench.OpenAsync(result.Outputs["model"])).ReadFile("config.json"));
+        config.RootElement.GetProperty("quantization_config").GetProperty("config_groups").GetProperty("group_0").GetProperty("weights")
+            .GetProperty("actorder").GetString().ShouldBe(expected);
+    }
+
+    [Theory]
+    [InlineData("pack-quantized")]
+    [InlineData("mixed-precision")]
+    public async Task Load_TwoGroupsOfCodes_ExpandsEachMatrixByItsOwn(string format)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+        var eight = await _bench.OpenAsync((await RunAsync("""{"method":"rtn","bits":8,"group-size":-1}""", model)).Outputs["model"]);
+        _bench.Cursor.Clear();
+        var four = await _bench.OpenAsync((await RunAsync("""{"method":"rtn","bits":4,"group-size":8,"symmetric":false}""", model)).Outputs["model"]);
+        var json = JsonNode.Parse(four.ReadFile("config.json"))!;
+        var groups = json["quantization_config"]!["config_groups"]!;
+        groups["group_1"] = JsonNode.Parse(eight.ReadFile("config.json"))!["quantization_config"]!["config_groups"]!["group_0"]!.DeepClone();
+        if (format == "mixed-precision")
+            (json["quantization_config"]!["format"], groups["group_0"]!["format"], groups["group_1"]!["format"]) = (format, "pack-quantized", "pack-quantized");
+
+        using var mixed = MoeDecoder.Load(ModelConfig.Parse(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString())), new Mixed(eight, four));
+
+        using var of8 = MoeDecoder.Load(ModelConfig.Parse(eight.ReadFile("config.json")), new StoredWeights(eight));
+        using var of4 = MoeDecoder.Load(ModelConfig.Parse(four.ReadFile("config.json")), new StoredWeights(four));
+        using var scope = NewDisposeScope();
+        var (weights, weights8, weights4) = (mixed.ExportWeights().ToDictionary(), of8.ExportWeights().ToDictionary(), of4.ExportWeights().ToDictionary());
+        foreach (var (name, value) in weights)
+            value.bytes.SequenceEqual((Mixed.IsOfEight(name) ? weights8 : weights4)[name].bytes).ShouldBeTrue(name);
+    }
+
+    [Fact]
+    public void Parse_GroupsThatTensorsCannotTellApart_SaysWhy()
+    {
+        var json = JsonNode.Parse((Tiny with { Quantization = new WeightQuantization(4, 8, Symmetric: true) }).ToJson())!;
+        var groups = json["quantization_config"]!["config_groups"]!;
+        groups["group_1"] = groups["group_0"]!.DeepClone();
+        groups["group_1"]!["weights"]!["symmetric"] = false;
+
+        Should.Throw<InvalidModelException>(() => ModelConfig.Parse(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString())))
+            .Message.ShouldContain("4 bits both with and without zero points at one group size");
+    }
+
     [Fact]
     public async Task Run_GroupSizeThatDoesNotFit_NamesTheNearestThatDoes()
     {
@@ -224,6 +280,22 @@ public sealed class QuantizeStageTests : IDisposable
         var report = await _bench.OpenAsync(result.Outputs["report"]);
         using var json = JsonDocument.Parse(report.ReadFile("report.json"));
         return json.RootElement.GetProperty("matrices").Deserialize<List<MatrixRecord>>(WireJson.Options)!;
+    }
+
+    // Attention in 8 bits, the rest in 4.
+    private sealed class Mixed(CheckpointReader eight, CheckpointReader four) : IWeightSource
+    {
+        private readonly (StoredWeights Eight, StoredWeights Four) _weights = (new(eight), new(four));
+
+        public IReadOnlyCollection<string> Names { get; } = [.. eight.Names.Where(IsOfEight), .. four.Names.Where(name => !IsOfEight(name))];
+
+        public static bool IsOfEight(string name) => name.Contains("self_attn", StringComparison.Ordinal);
+
+        public WeightHeader Describe(string name) => Of(name).Describe(name);
+
+        public Tensor Read(string name) => Of(name).Read(name);
+
+        private StoredWeights Of(string name) => IsOfEight(name) ? _weights.Eight : _weights.Four;
     }
 
     // Expands codes with nothing but the format's text: bits i b .. i b + b - 1 of a row, lowest first, less 2^(b-1).

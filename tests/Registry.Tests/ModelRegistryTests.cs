@@ -28,6 +28,38 @@ public sealed class ModelRegistryTests : IDisposable
         (await registry.ListAsync("demo", 10, default)).Count.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData("demo@v1")]
+    [InlineData("demo@1")]
+    public async Task Resolve_VersionWithOrWithoutItsLetter_IsTheSame(string reference)
+    {
+        var registry = await CreateAsync();
+        await registry.RegisterAsync(Version("demo", "a"), default);
+        await registry.RegisterAsync(Version("demo", "b"), default);
+
+        (await registry.ResolveAsync(reference, default)).Version.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Register_VersionWasDeletedOrAliasMoved_TheSameStepMakesItSureAgain()
+    {
+        var registry = await CreateAsync();
+        await registry.RegisterAsync(Version("demo", "a"), default);
+        await registry.DeleteVersionAsync("demo", 1, default);
+
+        var again = await registry.RegisterAsync(Version("demo", "a"), default);
+        await registry.MoveAliasAsync("demo", "candidate", again.Version.Version, "run", "step", default);
+        var other = await registry.RegisterAsync(Version("demo", "b"), default);
+        await registry.MoveAliasAsync("demo", "candidate", other.Version.Version, "somebody", "", default);
+        var once = await registry.RegisterAsync(Version("demo", "a"), default);
+        await registry.MoveAliasAsync("demo", "candidate", once.Version.Version, "run", "step", default);
+        await registry.MoveAliasAsync("demo", "candidate", once.Version.Version, "run", "step", default);
+
+        (again.IsNew, once.IsNew, once.Version.Version).ShouldBe((true, false, again.Version.Version));
+        (await registry.ResolveAsync("demo@candidate", default)).Version.ShouldBe(again.Version.Version);
+        (await registry.MovesAsync("demo", default)).Count.ShouldBe(3, "a move to where it points already is none");
+    }
+
     [Fact]
     public async Task Register_OtherStep_CountsUpFromOne()
     {

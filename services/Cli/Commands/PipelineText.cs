@@ -23,7 +23,7 @@ internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionar
         var plan = PipelinePlanner.Plan(text, path, values, new PlanningContext
         {
             Stages = Hosting.Stages.Definitions(Hosting.Stages.All(home)),
-            Fingerprint = DatasetBuilder.Fingerprint,
+            Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
             ResolveModel = models.Find,
         });
         return new PipelineText(path, text, values, plan, models);

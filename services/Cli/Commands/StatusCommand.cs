@@ -29,7 +29,7 @@ internal static class StatusCommand
                     Processes = processes,
                     Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive },
                     state?.Orchestrator, state?.Registry, Problem = problem,
-                    platform?.BrokerAnswers, platform?.Queues, platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
+                    platform?.BrokerAnswers, platform?.BrokerAlarm, platform?.Store, platform?.Queues, platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
                 });
             }
             else
@@ -82,6 +82,10 @@ internal static class StatusCommand
             return;
         if (!platform.BrokerAnswers)
             terminal.Output.WriteLine("The broker does not answer.");
+        if (platform.BrokerAlarm.Length > 0)
+            terminal.Output.WriteLine($"The broker takes no messages: {platform.BrokerAlarm}. Make room on its machine; it goes on by itself then.");
+        if (platform.Store is { Answers: false } store)
+            terminal.Output.WriteLine(store.Problem);
         if (platform.Queues.Count > 0)
             terminal.Write(Fill(["queue", "waiting", "consumers"], platform.Queues.Select(q => new[] { q.Name, $"{q.Ready}", $"{q.Consumers}" })));
         if (platform.Workers.Count > 0)

@@ -42,9 +42,19 @@ internal static class UpCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
+            if (parsed.GetValue(seconds) < 1)
+                throw new UserInputException($"--timeout {parsed.GetValue(seconds)}: expected seconds, at least 1.");
             if (parsed.GetValue(background) && parsed.GetValue(foreground))
                 throw new UserInputException("--background and --foreground exclude each other.");
-            var wanted = new WantedPlatform { Workers = WorkerCounts.Read(parsed.GetValue(workers) ?? []), Store = parsed.GetRequiredValue(store) };
+            var wanted = new WantedPlatform
+            {
+                Workers = WorkerCounts.Read(parsed.GetValue(workers) ?? []),
+                Store = parsed.GetRequiredValue(store),
+                DataFolders =
+                [
+                    Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), Environment.CurrentDirectory, Path.GetFullPath(Path.GetTempPath()),
+                ],
+            };
             var control = new PlatformControl(home, terminal.Say);
             var state = await control.UpAsync(
                 wanted, [DotNet, typeof(UpCommand).Assembly.Location, SuperviseCommand.Name], TimeSpan.FromSeconds(parsed.GetValue(seconds)),

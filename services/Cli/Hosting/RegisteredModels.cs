@@ -28,11 +28,9 @@ internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : I
         var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal)
             ? reference[ArtifactForms.RegisteredModel.Length..]
             : reference;
-        var at = text.IndexOf('@', StringComparison.Ordinal);
-        var (name, version) = at < 0 ? (text, "latest") : (text[..at], text[(at + 1)..]);
-        var found = versions.Where(v => v.Model == name).OrderByDescending(v => v.Version)
-            .FirstOrDefault(v => version == "latest" || v.Aliases.Contains(version)
-                || version.TrimStart('v') == v.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        var wanted = ModelReference.Parse(text);
+        var found = versions.Where(v => v.Model == wanted.Model).OrderByDescending(v => v.Version)
+            .FirstOrDefault(v => wanted.IsLatest || v.Version == wanted.Version || (wanted.Alias is { } alias && v.Aliases.Contains(alias)));
         return found is null ? null : new ManifestRef(ArtifactKind.Checkpoint, found.Root, found.SizeBytes);
     }
 }

@@ -57,13 +57,15 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
     public Task<ApiCaller?> FindCallerAsync(string key, CancellationToken cancellationToken) => FindCallerAsync(DigestOf(key), cancellationToken);
 
     /// <summary>The role of the key with this digest, or null.</summary>
-    public async Task<ApiRole?> FindRoleAsync(Digest key, CancellationToken cancellationToken) => (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
+    public async Task<ApiRole?> FindRoleAsync(Digest key, CancellationToken cancellationToken) =>
+        (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
 
     /// <summary>Name and role of the key with this digest, or null.</summary>
     public async Task<ApiCaller?> FindCallerAsync(Digest key, CancellationToken cancellationToken)
     {
         var row = await database.ReadAsync(
-            connection => connection.QueryFirstOrDefaultAsync<(string Name, string Role)?>("select name, role from api_key where hash = @hash", new { hash = key.Hex }),
+            connection => connection.QueryFirstOrDefaultAsync<(string Name, string Role)?>(
+                "select name, role from api_key where hash = @hash", new { hash = key.Hex }),
             cancellationToken).ConfigureAwait(false);
         return row is { } found ? new ApiCaller(found.Name, EnumText.Parse<ApiRole>(found.Role)) : null;
     }
@@ -74,7 +76,11 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         {
             var rows = await connection.QueryAsync<(string Hash, string Name, string Role, long Created)>(
                 "select hash, name, role, created_at from api_key order by number, hash").ConfigureAwait(false);
-            return [.. rows.Select(r => new ApiKeyView(r.Hash[..IdLength], r.Name, EnumText.Parse<ApiRole>(r.Role), DateTimeOffset.FromUnixTimeMilliseconds(r.Created)))];
+            return
+            [
+                .. rows.Select(r => new ApiKeyView(
+                    r.Hash[..IdLength], r.Name, EnumText.Parse<ApiRole>(r.Role), DateTimeOffset.FromUnixTimeMilliseconds(r.Created))),
+            ];
         }, cancellationToken);
 
     /// <summary>Takes keys away by id or name; returns how many. The last administrator's key stays.</summary>
@@ -83,14 +89,17 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         database.WriteAsync(async transaction =>
         {
             var revoked = await transaction.ExecuteAsync(
-                "delete from api_key where name = @idOrName or substr(hash, 1, @length) = @idOrName", new { idOrName, length = IdLength }).ConfigureAwait(false);
-            var admins = await transaction.FindAsync<long>("select count(*) from api_key where role = @admin", new { admin = EnumText.Of(ApiRole.Admin) }).ConfigureAwait(false);
+                "delete from api_key where name = @idOrName or substr(hash, 1, @length) = @idOrName",
+                new { idOrName, length = IdLength }).ConfigureAwait(false);
+            var admins = await transaction.FindAsync<long>(
+                "select count(*) from api_key where role = @admin", new { admin = EnumText.Of(ApiRole.Admin) }).ConfigureAwait(false);
             return admins > 0 ? revoked : throw new UserInputException($"'{idOrName}' is the last administrator's key: make another one first.");
         }, cancellationToken);
 
     /// <summary>Whether there is a key at all.</summary>
     public Task<bool> AnyAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(async connection => await connection.ExecuteScalarAsync<long>("select count(*) from api_key").ConfigureAwait(false) > 0, cancellationToken);
+        database.ReadAsync(
+            async connection => await connection.ExecuteScalarAsync<long>("select count(*) from api_key").ConfigureAwait(false) > 0, cancellationToken);
 
     private static Digest DigestOf(string key) => Digest.Of(Encoding.UTF8.GetBytes(key));
 }

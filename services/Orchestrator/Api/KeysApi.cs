@@ -11,7 +11,8 @@ internal static class KeysApi
     public static void MapKeysApi(this IEndpointRouteBuilder app)
     {
         var keys = app.MapGroup("/api/v1/keys").MapGroupFor(ApiRole.Admin);
-        keys.MapGet("", async (ApiKeys store, CancellationToken cancellationToken) => TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)));
+        keys.MapGet("", async (ApiKeys store, CancellationToken cancellationToken) =>
+            TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)));
         keys.MapPost("", CreateAsync);
         keys.MapDelete("{idOrName}", RevokeAsync);
     }
@@ -21,7 +22,10 @@ internal static class KeysApi
         if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName)
             return TypedResults.Problem($"A key needs a name of 1 to {LongestName} characters.", statusCode: StatusCodes.Status422UnprocessableEntity);
         if (!Enum.TryParse<ApiRole>(role, ignoreCase: true, out var known) || !Enum.IsDefined(known))
-            return TypedResults.Problem($"There is no role '{role}': expected viewer, submitter, promoter or admin.", statusCode: StatusCodes.Status422UnprocessableEntity);
+        {
+            return TypedResults.Problem(
+                $"There is no role '{role}': expected viewer, submitter, promoter or admin.", statusCode: StatusCodes.Status422UnprocessableEntity);
+        }
         return TypedResults.Ok(new NewApiKey(name, known, await keys.CreateAsync(name, known, cancellationToken).ConfigureAwait(false)));
     }
 
@@ -30,7 +34,9 @@ internal static class KeysApi
         try
         {
             var revoked = await keys.RevokeAsync(idOrName, cancellationToken).ConfigureAwait(false);
-            return revoked > 0 ? TypedResults.Ok(new RevokedKeys(revoked)) : TypedResults.Problem($"There is no key '{idOrName}'.", statusCode: StatusCodes.Status404NotFound);
+            return revoked > 0
+                ? TypedResults.Ok(new RevokedKeys(revoked))
+                : TypedResults.Problem($"There is no key '{idOrName}'.", statusCode: StatusCodes.Status404NotFound);
         }
         catch (UserInputException e)
         {

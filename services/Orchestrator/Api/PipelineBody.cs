@@ -4,6 +4,7 @@ namespace Espalier.Orchestrator.Api;
 internal static class PipelineBody
 {
     private const int Longest = 1 << 20;
+    private const string Prefix = "param.";
 
     /// <summary>The text, or null when it is too long.</summary>
     public static async Task<string?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
@@ -17,9 +18,10 @@ internal static class PipelineBody
     }
 
     /// <summary>The refusal of a file that is too long.</summary>
-    public static IResult TooLong() => TypedResults.Problem($"A pipeline file may have {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+    public static IResult TooLong() =>
+        TypedResults.Problem($"A pipeline file may have {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
 
     /// <summary>Values of <c>?param.NAME=VALUE</c>.</summary>
     public static Dictionary<string, string> Parameters(HttpRequest request) =>
-        request.Query.Where(q => q.Key.StartsWith("param.", StringComparison.Ordinal)).ToDictionary(q => q.Key["param.".Length..], q => q.Value.ToString());
+        request.Query.Where(q => q.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(q => q.Key[Prefix.Length..], q => q.Value.ToString());
 }

@@ -15,18 +15,20 @@ public sealed record PipelineCheck(IReadOnlyList<Problem> Problems, ResolvedPlan
 internal static class PipelinesApi
 {
     public static void MapPipelinesApi(this IEndpointRouteBuilder app) =>
-        app.MapGroup("/api/v1/pipelines").MapGroupFor(ApiRole.Viewer).MapPost("check", CheckAsync);
+        app.MapGroup("/api/v1/pipelines").MapGroupFor(ApiRole.Submitter).MapPost("check", CheckAsync); // it reads files of this machine
 
     /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>.</summary>
     private static async Task<IResult> CheckAsync(
-        HttpRequest request, IRunPlanner planner, StageCatalog stages, PlanResolution plans, CancellationToken cancellationToken, string file = "pipeline.yaml")
+        HttpRequest request, IRunPlanner planner, StageCatalog stages, PlanResolution plans, CancellationToken cancellationToken,
+        string file = "pipeline.yaml")
     {
         if (await PipelineBody.ReadAsync(request, cancellationToken).ConfigureAwait(false) is not { } text)
             return PipelineBody.TooLong();
         try
         {
             var submit = new SubmitRun { RunId = Guid.Empty, Pipeline = text, FileName = file, Parameters = PipelineBody.Parameters(request) };
-            var plan = await planner.PlanAsync(submit, await stages.ListAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
+            var plan = await planner.PlanAsync(submit, offered, cancellationToken).ConfigureAwait(false);
             return TypedResults.Ok(new PipelineCheck([], await plans.ResolveAsync(plan, cancellationToken).ConfigureAwait(false)));
         }
         catch (UserInputException e)

@@ -21,7 +21,8 @@ internal static class PlatformEventStream
         return TypedResults.ServerSentEvents(ReadAsync(after, runs, time, cancellationToken));
     }
 
-    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(long? from, RunSources runs, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(
+        long? from, RunSources runs, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var after = from ?? await runs.LastChangeAsync(cancellationToken).ConfigureAwait(false);
         var told = time.GetTimestamp();

@@ -9,6 +9,7 @@ namespace Espalier.Orchestrator.Api;
 internal static class QueuesApi
 {
     private const int MostMessages = 100;
+    private const int LongestName = 200; // the protocol takes 255 bytes
 
     public static void MapQueuesApi(this IEndpointRouteBuilder app)
     {
@@ -30,15 +31,22 @@ internal static class QueuesApi
         AskAsync(async () => TypedResults.Ok(await ReadAsync(queues, stages, cancellationToken).ConfigureAwait(false)));
 
     private static Task<IResult> PeekAsync(string queue, BrokerQueues queues, CancellationToken cancellationToken, int limit = 20) =>
-        StrandedAsync(queue, queues, async () => TypedResults.Ok(await queues.PeekAsync(queue, Math.Clamp(limit, 1, MostMessages), cancellationToken).ConfigureAwait(false)));
+        StrandedAsync(queue, queues, async () => TypedResults.Ok(
+            await queues.PeekAsync(queue, Math.Clamp(limit, 1, MostMessages), cancellationToken).ConfigureAwait(false)));
 
     private static Task<IResult> ReplayAsync(string queue, BrokerQueues queues, CancellationToken cancellationToken) =>
-        StrandedAsync(queue, queues, async () => TypedResults.Ok(new Replayed(queue, await queues.ReplayAsync(queue, cancellationToken).ConfigureAwait(false))));
+        StrandedAsync(queue, queues, async () => TypedResults.Ok(
+            new Replayed(queue, await queues.ReplayAsync(queue, cancellationToken).ConfigureAwait(false))));
 
     private static Task<IResult> StrandedAsync(string queue, BrokerQueues queues, Func<Task<IResult>> answer) =>
-        !queues.HasBroker ? Task.FromResult<IResult>(TypedResults.Problem("The in-memory bus has no queues to look into.", statusCode: StatusCodes.Status409Conflict))
+        !queues.HasBroker ? Refuse("The in-memory bus has no queues to look into.", StatusCodes.Status409Conflict)
+        : queue.Length > LongestName ? Refuse($"A queue's name has at most {LongestName} characters.", StatusCodes.Status422UnprocessableEntity)
         : BrokerQueues.IsStranded(queue) ? AskAsync(answer)
-        : Task.FromResult<IResult>(TypedResults.Problem($"'{queue}' holds work, not failures: expected a queue that ends with _error or _skipped, or dead-letters.", statusCode: StatusCodes.Status422UnprocessableEntity));
+        : Refuse(
+            $"'{queue}' holds work, not failures: expected a queue that ends with _error or _skipped, or dead-letters.",
+            StatusCodes.Status422UnprocessableEntity);
+
+    private static Task<IResult> Refuse(string message, int status) => Task.FromResult<IResult>(TypedResults.Problem(message, statusCode: status));
 
     private static async Task<IResult> AskAsync(Func<Task<IResult>> answer)
     {

@@ -19,7 +19,9 @@ internal static class RunDetailsApi
 
     /// <summary>What a step has measured so far, for charts; empty when this orchestrator has heard nothing of it.</summary>
     public static async Task<IResult> ProgressAsync(Guid id, string step, IRunReader runs, LiveProgress progress, CancellationToken cancellationToken) =>
-        await FindStepAsync(id, step, runs, cancellationToken).ConfigureAwait(false) is (_, null, var problem) ? problem! : TypedResults.Ok(progress.HistoryOf(id, step));
+        await FindStepAsync(id, step, runs, cancellationToken).ConfigureAwait(false) is (_, null, var problem)
+            ? problem!
+            : TypedResults.Ok(progress.HistoryOf(id, step));
 
     /// <summary>The report that a step made, <c>report.json</c>, as it is in the store.</summary>
     public static async Task<IResult> ReportAsync(Guid id, string step, IRunReader runs, ArtifactStore artifacts, CancellationToken cancellationToken)
@@ -39,7 +41,9 @@ internal static class RunDetailsApi
     /// Starts an ended run again from a step on, as a new run of the same file: the results of that step and of all behind it
     /// are forgotten and computed anew, the others come from the cache.
     /// </summary>
-    public static async Task<IResult> RerunAsync(Guid id, string step, IRunReader runs, RunSources sources, RunSubmission submission, ArtifactStore artifacts, CancellationToken cancellationToken)
+    public static async Task<IResult> RerunAsync(
+        Guid id, string step, IRunReader runs, RunSources sources, RunSubmission submission, ArtifactStore artifacts,
+        CancellationToken cancellationToken)
     {
         var (run, view, problem) = await FindStepAsync(id, step, runs, cancellationToken).ConfigureAwait(false);
         if (view is null)
@@ -51,8 +55,8 @@ internal static class RunDetailsApi
         {
             foreach (var key in FromHereOn(run.Steps, step).Select(s => s.Key).OfType<Digest>())
                 await artifacts.ForgetStepAsync(key, cancellationToken).ConfigureAwait(false);
-            var accepted = await submission.SubmitAsync(
-                new SubmitRun { RunId = Guid.NewGuid(), Pipeline = source.Pipeline, FileName = source.FileName, Parameters = source.Parameters }, cancellationToken).ConfigureAwait(false);
+            var again = new SubmitRun { RunId = Guid.NewGuid(), Pipeline = source.Pipeline, FileName = source.FileName, Parameters = source.Parameters };
+            var accepted = await submission.SubmitAsync(again, cancellationToken).ConfigureAwait(false);
             return TypedResults.Accepted($"/api/v1/runs/{accepted.RunId}", accepted);
         }
         catch (UserInputException e)
@@ -68,13 +72,18 @@ internal static class RunDetailsApi
         return [.. steps.Where(s => names.Contains(s.Name) || (s.Needs.Any(names.Contains) && names.Add(s.Name)))];
     }
 
-    private static async Task<(RunView? Run, StepView? Step, IResult? Problem)> FindStepAsync(Guid id, string step, IRunReader runs, CancellationToken cancellationToken)
+    /// <summary>The refusal of a step that a run does not have.</summary>
+    public static IResult MissingStep(RunView run, string step) => TypedResults.Problem(
+        $"Run {run.RunId} has no step '{step}'; it has {string.Join(", ", run.Steps.Select(s => s.Name))}.", statusCode: StatusCodes.Status404NotFound);
+
+    private static async Task<(RunView? Run, StepView? Step, IResult? Problem)> FindStepAsync(
+        Guid id, string step, IRunReader runs, CancellationToken cancellationToken)
     {
         if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)
             return (null, null, MissingRun(id));
         return run.Steps.FirstOrDefault(s => s.Name == step) is { } found
             ? (run, found, null)
-            : (run, null, TypedResults.Problem($"Run {id} has no step '{step}'; it has {string.Join(", ", run.Steps.Select(s => s.Name))}.", statusCode: StatusCodes.Status404NotFound));
+            : (run, null, MissingStep(run, step));
     }
 
     private static IResult MissingRun(Guid id) => TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);

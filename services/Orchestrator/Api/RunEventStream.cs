@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Espalier.Contracts;
@@ -34,7 +35,7 @@ internal static class RunEventStream
             foreach (var line in lines)
             {
                 after = line.Id;
-                yield return new SseItem<string>(line.Body, EnumText.KebabOf(line.Type)) { EventId = line.Id.ToString(System.Globalization.CultureInfo.InvariantCulture) };
+                yield return new SseItem<string>(line.Body, EnumText.KebabOf(line.Type)) { EventId = line.Id.ToString(CultureInfo.InvariantCulture) };
             }
             foreach (var newest in progress.Of(id))
             {

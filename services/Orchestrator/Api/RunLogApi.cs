@@ -24,7 +24,7 @@ internal static class RunLogApi
         if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)
             return TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);
         if (step is not null && run.Steps.All(s => s.Name != step))
-            return TypedResults.Problem($"Run {id} has no step '{step}'; it has {string.Join(", ", run.Steps.Select(s => s.Name))}.", statusCode: StatusCodes.Status404NotFound);
+            return RunDetailsApi.MissingStep(run, step);
         var lines = new List<RunLogLine>();
         while (lines.Count < Batch)
         {

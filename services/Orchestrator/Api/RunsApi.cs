@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
+using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 
@@ -20,13 +21,15 @@ public static class RunsApi
             foreach (var converter in WireJson.Options.Converters)
                 http.SerializerOptions.Converters.Add(converter);
         });
-        return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>()).AddSingleton<StatusReader>().AddHostedService<FirstApiKey>();
+        return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>())
+            .AddSingleton<StatusReader>().AddHostedService<FirstApiKey>();
     }
 
     /// <summary>Maps the endpoints.</summary>
     public static void MapRunsApi(this IEndpointRouteBuilder app)
     {
-        var runs = app.MapGroup("/api/v1/runs");
+        var api = app.MapGroup("").AddEndpointFilter(new RefusalFilter(app.ServiceProvider.GetRequiredService<LedgerDatabase>()));
+        var runs = api.MapGroup("/api/v1/runs");
         var read = runs.MapGroupFor(ApiRole.Viewer);
         read.MapGet("", ListAsync);
         read.MapGet("{id:guid}", FindAsync);
@@ -41,10 +44,10 @@ public static class RunsApi
         write.MapPost("{id:guid}/cancel", CancelAsync);
         write.MapPost("{id:guid}/resume", ResumeAsync);
         write.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync);
-        app.MapPipelinesApi();
-        app.MapKeysApi();
-        app.MapQueuesApi();
-        app.MapStatusApi();
+        api.MapPipelinesApi();
+        api.MapKeysApi();
+        api.MapQueuesApi();
+        api.MapStatusApi();
     }
 
     private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>
@@ -54,7 +57,8 @@ public static class RunsApi
         await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run ? TypedResults.Ok(run) : Missing(id);
 
     /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
-    private static async Task<IResult> SubmitAsync(HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml")
+    private static async Task<IResult> SubmitAsync(
+        HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml")
     {
         if (await PipelineBody.ReadAsync(request, cancellationToken).ConfigureAwait(false) is not { } text)
             return PipelineBody.TooLong();
@@ -76,7 +80,9 @@ public static class RunsApi
     }
 
     private static async Task<IResult> CancelAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
-        await runs.CancelAsync(new CancelRun(id, "asked over HTTP"), cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);
+        await runs.CancelAsync(new CancelRun(id, "asked over HTTP"), cancellationToken).ConfigureAwait(false) is { } state
+            ? TypedResults.Ok(state)
+            : Missing(id);
 
     private static async Task<IResult> ResumeAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
         await runs.ResumeAsync(id, cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);

@@ -1,3 +1,4 @@
+using Espalier.Artifacts;
 using Espalier.Hosting.Authentication;
 using Espalier.Messaging.Broker;
 using Espalier.Orchestrator.Ledger;
@@ -10,11 +11,15 @@ internal static class StatusApi
 {
     public static void MapStatusApi(this IEndpointRouteBuilder app) => app.MapGroup("/api/v1/status").MapGroupFor(ApiRole.Viewer).MapGet("", ReadAsync);
 
-    private static async Task<IResult> ReadAsync(StatusReader status, IWorkerReader workers, BrokerQueues queues, StageCatalog stages, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadAsync(
+        StatusReader status, IWorkerReader workers, BrokerQueues queues, StageCatalog stages, StoreProbe store, CancellationToken cancellationToken)
     {
+        var trouble = await store.FindProblemAsync(cancellationToken).ConfigureAwait(false);
         IReadOnlyList<QueueState>? depths = null;
+        string? alarm = null;
         try
         {
+            alarm = await queues.FindAlarmAsync(cancellationToken).ConfigureAwait(false);
             depths = await QueuesApi.ReadAsync(queues, stages, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException)
@@ -24,6 +29,8 @@ internal static class StatusApi
         return TypedResults.Ok(new PlatformStatus
         {
             BrokerAnswers = depths is not null,
+            BrokerAlarm = alarm ?? "",
+            Store = new StoreState(trouble is null, trouble ?? ""),
             Queues = depths ?? [],
             Workers = await workers.ListAsync(cancellationToken).ConfigureAwait(false),
             Leases = await status.LeasesAsync(cancellationToken).ConfigureAwait(false),
@@ -34,11 +41,22 @@ internal static class StatusApi
     }
 }
 
+/// <summary>Whether the artifact store can be used.</summary>
+/// <param name="Answers">It can.</param>
+/// <param name="Problem">Why not; empty when it can.</param>
+public sealed record StoreState(bool Answers, string Problem);
+
 /// <summary>What the platform is doing.</summary>
 public sealed record PlatformStatus
 {
     /// <summary>Whether the broker could be asked.</summary>
     public bool BrokerAnswers { get; init; }
+
+    /// <summary>Why the broker takes no messages, such as <c>low on disk</c>; empty when it takes them.</summary>
+    public string BrokerAlarm { get; init; } = "";
+
+    /// <summary>Whether the artifact store can be used.</summary>
+    public StoreState? Store { get; init; }
 
     /// <summary>Queues with depth and consumers.</summary>
     public IReadOnlyList<QueueState> Queues { get; init; } = [];

@@ -19,6 +19,10 @@ internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger le
         {
             await context.RespondAsync(new RunRejected([.. e.Problems.Take(MessageLimits.MostProblems)])).ConfigureAwait(false);
         }
+        catch (RunIdTakenException e)
+        {
+            await context.RespondAsync(new RunRejected([new Problem("id", 0, 0, e.Message)])).ConfigureAwait(false);
+        }
     }
 
     public async Task Consume(ConsumeContext<CancelRun> context) =>

@@ -11,7 +11,7 @@ namespace Espalier.Orchestrator.Consumers;
 
 /// <summary>Answers workers: claims, heartbeats, results, failures.</summary>
 internal sealed class StepRequestsConsumer(
-    StepLedger ledger, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
+    StepLedger ledger, StageCatalog stages, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
     IConsumer<ClaimStep>, IConsumer<StepHeartbeat>, IConsumer<StepFinished>, IConsumer<StepFailed>
 {
     public async Task Consume(ConsumeContext<ClaimStep> context)
@@ -19,18 +19,44 @@ internal sealed class StepRequestsConsumer(
         var claim = context.Message;
         Faults.Reach(FaultPoints.ClaimReceived);
         var offers = claim.Offers.Select(o => StageCatalog.Offer(o.Kind, o.Version, o.NumericsClass)).ToList();
-        var step = await ledger.ClaimAsync(claim, offers, context.CancellationToken).ConfigureAwait(false);
-        if (step is null)
+        while (await ledger.ClaimAsync(claim, offers, context.CancellationToken).ConfigureAwait(false) is { } step)
         {
-            await context.RespondAsync(new NoStep()).ConfigureAwait(false);
+            using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name,
+                await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));
+            OrchestratorLog.StepClaimed(logger, step.Run, step.Name, step.Attempt, step.Worker);
+            if (await TryAssignAsync(step, span?.Id, context.CancellationToken).ConfigureAwait(false) is not { } assignment)
+                continue;
+            Faults.Reach(FaultPoints.ClaimAnswer);
+            await context.RespondAsync(assignment).ConfigureAwait(false);
             return;
         }
-        using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name,
-            await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));
-        OrchestratorLog.StepClaimed(logger, step.Run, step.Name, step.Attempt, step.Worker);
-        var assignment = await InputLists.ShrinkAsync(Assign(step) with { Trace = span?.Id }, artifacts, context.CancellationToken).ConfigureAwait(false);
-        Faults.Reach(FaultPoints.ClaimAnswer);
-        await context.RespondAsync(assignment).ConfigureAwait(false);
+        var isKnown = await stages.KnowsAsync(claim.Offers, claim.Devices, context.CancellationToken).ConfigureAwait(false);
+        await context.RespondAsync(new NoStep { WantsOffers = !isKnown }).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// The assignment of a claimed step. A step that cannot be assigned ends its attempt here: its worker knows nothing of it, and
+    /// would be handed it again and again instead of other work.
+    /// </summary>
+    private async Task<StepAssignment?> TryAssignAsync(StepRow step, string? trace, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await InputLists.ShrinkAsync(Assign(step) with { Trace = trace }, artifacts, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not System.Data.Common.DbException)
+        {
+            OrchestratorLog.StepNotAssigned(logger, step.RunId, step.Name, e);
+            await ledger.FailAsync(new StepFailed
+            {
+                Step = new StepAddress(step.Run, step.Name, Digest.TryParse(step.StepKey, out var key) ? key : default),
+                Fence = step.Attempt,
+                Worker = step.Worker ?? "",
+                Failure = StoreFailure.Is(e) ? FailureClass.Transient : FailureClass.Poison,
+                Message = MessageLimits.Cut(StoreFailure.Is(e) ? StoreFailure.Describe(e) : $"It cannot be handed to a worker: {e.Message}"),
+            }, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
     }
 
     public async Task Consume(ConsumeContext<StepHeartbeat> context)
@@ -74,7 +100,8 @@ internal sealed class StepRequestsConsumer(
             return finished;
         var commit = await artifacts.FindStepAsync(finished.Step.Key, cancellationToken).ConfigureAwait(false)
             ?? throw new IOException(
-                $"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of {finished.Step.Key.Short}.");
+                $"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of "
+                    + $"{finished.Step.Key.Short}.");
         return finished with { Outputs = commit.Outputs, Metrics = commit.Metrics };
     }
 

@@ -11,7 +11,8 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>What becomes of a step whose attempt ended without a result: tried again, parked, given up, or stopped.</summary>
 internal static class AttemptEndings
 {
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
+    /// <summary>Doubling ends here; a pipeline that asks for a longer first wait gets it every time.</summary>
+    private static readonly TimeSpan LongestDoubled = TimeSpan.FromMinutes(5);
 
     /// <summary>Applies the end of an attempt. A null failure is a release on purpose.</summary>
     public static async Task<bool> ApplyAsync(
@@ -22,7 +23,7 @@ internal static class AttemptEndings
         if (failure is null)
             return await RetryAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
 
-        var retry = JsonColumn.Read<PlannedStep>(step.Plan)!.Retry;
+        var retry = step.ReadRetry();
         var (failures, crashes) = (step.Failures + 1, step.Crashes + (failure == FailureClass.Poison ? 1 : 0));
         var shrinks = step.Shrinks + (failure == FailureClass.Resource ? 1 : 0);
         await transaction.ExecuteAsync(
@@ -72,12 +73,16 @@ internal static class AttemptEndings
         return true;
     }
 
-    /// <summary>Doubles with every failure; spread by up to a quarter, so that steps that failed together do not return together.</summary>
+    /// <summary>
+    /// Doubles with every failure, and is never less than what the pipeline asks for; spread by up to a quarter, so that steps that failed
+    /// together do not return together.
+    /// </summary>
     internal static TimeSpan Backoff(RetryPolicy retry, StepRow step, int failures)
     {
         var spread = BinaryPrimitives.ReadUInt16LittleEndian(
             System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}/{step.Attempt}"))) / (double)ushort.MaxValue;
-        var wait = retry.Backoff * Math.Pow(2, failures - 1) * (1 + spread / 4);
-        return wait < LongestBackoff ? wait : LongestBackoff;
+        var longest = retry.Backoff > LongestDoubled ? retry.Backoff : LongestDoubled;
+        var doubled = retry.Backoff.TotalSeconds * Math.Pow(2, Math.Min(failures, 50) - 1);
+        return TimeSpan.FromSeconds(Math.Min(doubled, longest.TotalSeconds) * (1 + spread / 4));
     }
 }

@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
+using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -12,8 +13,10 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
 {
     private const int Batch = 100;
 
-    /// <summary>Twice the longest backoff.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
+    /// <summary>Twice the longest backoff that a pipeline may ask for.</summary>
+    private static readonly TimeSpan LongestWait = RetryPolicy.LongestBackoff * 2.5;
+
+    private const string Unoffered = "No live worker offers ";
 
     // Steps whose failure is in the log; one damaged row must not fill it.
     private readonly HashSet<long> _reported = [];
@@ -53,7 +56,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
             """,
             times, SupersedeAsync, cancellationToken).ConfigureAwait(false);
         changed += await EachAsync(
-            $"state = 'waiting' and waiting_on = 0 and same_as is null and message = '' and not {StageCatalog.IsOffered}",
+            $"state = 'waiting' and waiting_on = 0 and same_as is null and message not like '{Unoffered}%' and not {StageCatalog.IsOffered}",
             times, ReportUnofferedAsync, cancellationToken).ConfigureAwait(false);
         await TidyAsync(now, cancellationToken).ConfigureAwait(false);
         if (changed > 0)
@@ -78,7 +81,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
             };
             await transaction.ExecuteAsync("update step set lease_until = @lease where state = 'running' and lease_until > @lease + 1000",
                 times).ConfigureAwait(false);
-            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state = 'ready' and not_before > @wait",
+            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state in ('ready', 'waiting') and not_before > @wait",
                 times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update outbox set not_before = @now where not_before > @wait", times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update run set cancel_until = @cancel where cancel_until > @cancel + 1000", times).ConfigureAwait(false);
@@ -135,7 +138,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
 
     private static async Task<bool> ReportUnofferedAsync(DatabaseTransaction transaction, RunRow run, StepRow step)
     {
-        var message = $"No live worker offers '{step.Kind}' on {step.Device}: start one.";
+        var message = $"{Unoffered}'{step.Kind}' on {step.Device}: start one.";
         await transaction.ExecuteAsync("update step set message = @message where id = @Id", new { step.Id, message }).ConfigureAwait(false);
         await transaction.RecordChangeAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, message).ConfigureAwait(false);
         return true;

@@ -18,6 +18,9 @@ internal sealed class RunRow
     public long? EndedAt { get; init; }
     public long? CancelUntil { get; set; }
 
+    /// <summary>Why a step of it waits that could otherwise go on; only where the query asks for it.</summary>
+    public string? Held { get; init; }
+
     public Guid RunId => Guid.Parse(Id);
     public RunState Current => EnumText.Parse<RunState>(State);
     public bool IsCancelling => CancelUntil is not null;
@@ -59,6 +62,20 @@ internal sealed class StepRow
     public int MemoryDivisor => 1 << Math.Min(Shrinks, 10);
 
     public StepState Current => EnumText.Parse<StepState>(State);
+
+    /// <summary>How often it is tried; the usual where its plan cannot be read, so that a damaged row still comes to an end.</summary>
+    public Pipelines.Planning.RetryPolicy ReadRetry()
+    {
+        try
+        {
+            return JsonColumn.Read<Pipelines.Planning.PlannedStep>(Plan)?.Retry ?? new();
+        }
+        catch (JsonException)
+        {
+            return new();
+        }
+    }
+
     public Digest? Key => StepKey is null ? null : Digest.Parse(StepKey);
 
     public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => JsonColumn.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];

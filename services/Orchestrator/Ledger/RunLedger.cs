@@ -10,7 +10,8 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>Submits, cancels and resumes runs.</summary>
 internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
 {
-    /// <summary>Writes a run with all its steps, once: a repeat with the same id changes nothing and returns false.</summary>
+    /// <summary>Writes a run with all its steps, once: a repeat of the same file with the same id changes nothing and returns false.</summary>
+    /// <exception cref="RunIdTakenException">The id is that of a run of another file, or of other parameters.</exception>
     public async Task<bool> SubmitAsync(SubmitRun submit, PipelinePlan plan, CancellationToken cancellationToken)
     {
         var created = await database.WriteAsync(async transaction =>
@@ -32,7 +33,10 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
                 new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
                     run.CreatedAt }).ConfigureAwait(false);
             if (inserted == 0)
+            {
+                await RequireSameAsync(transaction, run, submit, JsonColumn.Write(plan.Parameters)).ConfigureAwait(false);
                 return false;
+            }
             await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
             await transaction.RecordChangeAsync(run).ConfigureAwait(false);
             if (plan.Steps.Count == 0)
@@ -73,6 +77,14 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         return answer;
     }
 
+    private static async Task RequireSameAsync(DatabaseTransaction transaction, RunRow run, SubmitRun submit, string parameters)
+    {
+        var known = await transaction.FindAsync<(string Name, string Pipeline, string Parameters)>(
+            "select name, pipeline, parameters from run where id = @Id", new { run.Id }).ConfigureAwait(false);
+        if (known.Pipeline != submit.Pipeline || known.Parameters != parameters)
+            throw new RunIdTakenException(submit.RunId, known.Name);
+    }
+
     private static RunStateChanged Describe(RunRow run) => new(run.RunId, run.Name, run.Current, run.Message);
 
     private static async Task InsertStepsAsync(DatabaseTransaction transaction, RunRow run, PipelinePlan plan)
@@ -109,6 +121,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
 
     private async Task BeginCancelAsync(DatabaseTransaction transaction, RunRow run, string reason)
     {
+        reason = LedgerText.Clean(reason);
         run.Message = $"Cancel requested: {reason}";
         run.CancelUntil = transaction.Now + (long)options.CancelGrace.TotalMilliseconds;
         await transaction.ExecuteAsync("update run set message = @Message, cancel_until = @CancelUntil where id = @Id", run).ConfigureAwait(false);
@@ -155,3 +168,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             await transaction.RecordChangeAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, "").ConfigureAwait(false);
     }
 }
+
+/// <summary>A run was submitted under the id of another one.</summary>
+internal sealed class RunIdTakenException(Guid id, string name)
+    : Exception($"Run {id} exists already and is of another file or other parameters ('{name}'): submit under a new id.");

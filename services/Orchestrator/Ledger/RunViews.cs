@@ -45,11 +45,19 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
 {
     public DatabaseTrouble? Trouble => database.Trouble;
 
+    /// <summary>A run, and why a step of it waits whose needs are done.</summary>
+    private const string SelectRun =
+        """
+        select r.*, (select s.message from step s
+                      where s.run_id = r.id and s.state = 'waiting' and s.waiting_on = 0 and s.message <> '' order by s.position limit 1) as held
+          from run r
+        """;
+
     public Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection =>
         {
             var id = new { id = runId.ToString() };
-            var run = await connection.QueryFirstOrDefaultAsync<RunRow>("select * from run where id = @id", id).ConfigureAwait(false);
+            var run = await connection.QueryFirstOrDefaultAsync<RunRow>($"{SelectRun} where r.id = @id", id).ConfigureAwait(false);
             if (run is null)
                 return null;
             var steps = await connection.QueryAsync<StepRow>("select * from step where run_id = @id order by position", id).ConfigureAwait(false);
@@ -59,7 +67,7 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
     public Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<RunView>>(async connection =>
         {
-            var runs = await connection.QueryAsync<RunRow>("select * from run order by number desc limit @limit", new { limit }).ConfigureAwait(false);
+            var runs = await connection.QueryAsync<RunRow>($"{SelectRun} order by r.number desc limit @limit", new { limit }).ConfigureAwait(false);
             var counts = await CountsAsync(connection, limit).ConfigureAwait(false);
             return [.. runs.Select(r => View(r, []) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
         }, cancellationToken);
@@ -82,7 +90,7 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
         }, cancellationToken);
 
     private static RunView View(RunRow run, IReadOnlyList<StepView> steps) => new(
-        run.RunId, run.Name, run.FileName, run.Current, run.Message, run.IsCancelling,
+        run.RunId, run.Name, run.FileName, run.Current, run.Message.Length > 0 ? run.Message : run.Held ?? "", run.IsCancelling,
         Time(run.CreatedAt), Time(run.StartedAt), Time(run.EndedAt), steps);
 
     private static StepView View(StepRow step)

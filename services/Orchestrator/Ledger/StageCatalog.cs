@@ -43,6 +43,17 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
         Interlocked.Exchange(ref _nextOffer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
+    /// <summary>Whether everything that a worker offers is known here as offered; if not, what it advertised was lost.</summary>
+    public Task<bool> KnowsAsync(IReadOnlyList<StageOffer> offers, IReadOnlyList<string> devices, CancellationToken cancellationToken) =>
+        database.ReadAsync(async connection =>
+        {
+            var known = (await connection.QueryAsync<StageRow>(
+                $"select kind, device, version, numerics_class from stage where advertised_at > @alive and {database.Dialect.In("device", "devices")}",
+                new { alive = Alive(database.Now), devices = database.Dialect.List(devices) }).ConfigureAwait(false))
+                .Select(s => (s.Device, Offer(s.Kind, s.Version, s.NumericsClass))).ToHashSet();
+            return devices.All(d => offers.All(o => known.Contains((d, Offer(o.Kind, o.Version, o.NumericsClass)))));
+        }, cancellationToken);
+
     /// <summary>Ends when a worker next says to this process what it offers. Ask for it before looking at what is offered now.</summary>
     public Task NextOffer() => _nextOffer.Task;
 

@@ -35,7 +35,8 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
                        deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
                  where id = (select id from step
-                              where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")} and {database.Dialect.In("device", "devices")} {isAllowed}
+                              where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")}
+                                and {database.Dialect.In("device", "devices")} {isAllowed}
                               order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
                 returning *
                 """,

@@ -26,6 +26,7 @@ internal static class StepMoves
     {
         if (StepTransitions.Next(step.Current, happened) is not { } next)
             return false;
+        message = LedgerText.Clean(message);
         await transaction.ExecuteAsync(
             """
             update step set state = @state, message = @message, failure = @failure, ended_at = @endedAt, lease_until = null, deadline_at = null

@@ -2,6 +2,7 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.StateMachine;
 
 namespace Espalier.Orchestrator.Ledger;
@@ -9,14 +10,14 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>Writes what the scheduler found out about steps whose needs are done.</summary>
 internal sealed class StepPreparations(LedgerDatabase database, StageCatalog stages, Wakeups wakeups)
 {
-    /// <summary>Steps whose needs are done and whose kind a live worker offers, oldest runs first.</summary>
+    /// <summary>Steps whose needs are done, whose kind a live worker offers, and which are not put off; oldest runs first.</summary>
     public Task<List<StepRow>> ListAsync(int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection => (await connection.QueryAsync<StepRow>(
             $"""
-            select * from step where state = 'waiting' and waiting_on = 0 and same_as is null and {StageCatalog.IsOffered}
+            select * from step where state = 'waiting' and waiting_on = 0 and same_as is null and not_before <= @Now and {StageCatalog.IsOffered}
              order by id limit @limit
             """,
-            new { limit, alive = stages.Alive(database.Now) }).ConfigureAwait(false)).AsList(), cancellationToken);
+            new { limit, database.Now, alive = stages.Alive(database.Now) }).ConfigureAwait(false)).AsList(), cancellationToken);
 
     /// <summary>The steps that a step needs, as they ended.</summary>
     public Task<List<StepRow>> NeedsOfAsync(StepRow step, CancellationToken cancellationToken) =>
@@ -25,7 +26,14 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
             step).ConfigureAwait(false)).AsList(), cancellationToken);
 
     /// <summary>The step can be claimed; or, when another step with the same key is under way, it waits for that one.</summary>
-    public Task ReadyAsync(StepRow prepared, Digest key, string offer, IReadOnlyList<StepInput> inputs, CancellationToken cancellationToken) =>
+    /// <param name="prepared">The step as it was read.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="offer">The code that the key was computed for.</param>
+    /// <param name="inputs">What it reads.</param>
+    /// <param name="damage">Why an earlier result cannot be used; null when there is none.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public Task ReadyAsync(
+        StepRow prepared, Digest key, string offer, IReadOnlyList<StepInput> inputs, string? damage, CancellationToken cancellationToken) =>
         ApplyAsync(prepared, async (transaction, run, step) =>
         {
             var twin = await transaction.FindAsync<StepRow>(
@@ -40,6 +48,12 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
             await transaction.ExecuteAsync(
                 "update step set step_key = @key, offer = @offer, inputs = @inputs, not_before = 0, ready_at = @Now where id = @Id",
                 new { step.Id, key = key.Hex, offer, inputs = JsonColumn.Write(inputs), transaction.Now }).ConfigureAwait(false);
+            if (damage is not null)
+            {
+                await transaction.LogAsync(
+                    step.RunId, step.Name,
+                    new StepLogged(step.Attempt, [$"An earlier result cannot be used and is computed again: {damage}"], step.Name)).ConfigureAwait(false);
+            }
             if (await transaction.MoveAsync(run, step, StepEvent.Prepared).ConfigureAwait(false))
                 await transaction.HintAsync(step, 0).ConfigureAwait(false);
         }, cancellationToken);
@@ -61,6 +75,21 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
     /// <summary>The step's condition is false.</summary>
     public Task SkipAsync(StepRow prepared, string message, CancellationToken cancellationToken) =>
         ApplyAsync(prepared, (transaction, run, step) => transaction.MoveAsync(run, step, StepEvent.ConditionFalse, message), cancellationToken);
+
+    /// <summary>The step cannot be prepared now: it waits on, and says why.</summary>
+    public Task HoldAsync(StepRow prepared, string reason, TimeSpan wait, CancellationToken cancellationToken) =>
+        ApplyAsync(prepared, async (transaction, run, step) =>
+        {
+            reason = LedgerText.Clean(reason);
+            await transaction.ExecuteAsync(
+                "update step set not_before = @next, message = @reason where id = @Id",
+                new { step.Id, reason, next = transaction.Now + (long)wait.TotalMilliseconds }).ConfigureAwait(false);
+            if (step.Message != reason)
+                await transaction.RecordChangeAsync(run.Id, step.Name, StepState.Waiting, step.Attempt, reason).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>Whether an error says that the ledger itself is away.</summary>
+    public bool IsUnavailable(System.Data.Common.DbException error) => database.Dialect.IsUnavailable(error);
 
     /// <summary>The step cannot be prepared, now or ever.</summary>
     public Task RejectAsync(StepRow prepared, string message, CancellationToken cancellationToken) =>

@@ -10,7 +10,7 @@ internal static class TraitsOfOldWorkers
         StageKinds.Dataset => new() { Outputs = [OutputNames.Data], Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint" } },
         StageKinds.Train or StageKinds.Upcycle => new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] },
         StageKinds.Evaluate => new() { Outputs = [OutputNames.Report], InputNamesMatter = true },
-        StageKinds.Register => new() { Outputs = [], InputNamesMatter = true },
+        StageKinds.Register => new() { Outputs = [], InputNamesMatter = true, IsEffect = true },
         _ => new(),
     };
 }

@@ -8,7 +8,7 @@ using MassTransit;
 namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Sends messages of the ledger's outbox over the bus.</summary>
-internal sealed class BusPublisher(IBus bus) : IOutboxPublisher
+internal sealed class BusPublisher(IBus bus, MessagingOptions messaging) : IOutboxPublisher
 {
     public async Task PublishAsync(OutboxMessage message, CancellationToken cancellationToken)
     {
@@ -21,6 +21,7 @@ internal sealed class BusPublisher(IBus bus) : IOutboxPublisher
             return;
         }
         var endpoint = await bus.GetSendEndpoint(EndpointNames.AddressOf(message.Destination)).ConfigureAwait(false);
-        await endpoint.Send(body, type, cancellationToken).ConfigureAwait(false);
+        // Each hint says itself how long it lives, whoever made its queue.
+        await endpoint.Send(body, type, Pipe.Execute<SendContext>(c => c.TimeToLive = messaging.HintLifetime), cancellationToken).ConfigureAwait(false);
     }
 }

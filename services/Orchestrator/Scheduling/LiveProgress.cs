@@ -26,9 +26,9 @@ internal sealed class LiveProgress(LedgerDatabase database, TimeProvider time)
         Forget();
         if (progress.Log.Count > 0)
         {
+            var logged = new StepLogged(progress.Fence, progress.Log, progress.Step.Name);
             await database.WriteAsync(
-                transaction => transaction.LogAsync(
-                    progress.Step.RunId.ToString(), progress.Step.Name, new StepLogged(progress.Fence, progress.Log, progress.Step.Name)), cancellationToken).ConfigureAwait(false);
+                transaction => transaction.LogAsync(progress.Step.RunId.ToString(), progress.Step.Name, logged), cancellationToken).ConfigureAwait(false);
         }
     }
 

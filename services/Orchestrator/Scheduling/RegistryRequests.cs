@@ -14,11 +14,14 @@ internal sealed class RegistryRequests(IBus bus) : IRegisteredModels
         try
         {
             var client = bus.CreateRequestClient<FindModel>(EndpointNames.AddressOf(EndpointNames.Registry));
-            return (await client.GetResponse<ModelFound>(new FindModel(reference), cancellationToken, RequestTimeout.After(s: 5)).WaitAsync(Limit, cancellationToken).ConfigureAwait(false)).Message.Model;
+            var answer = await client.GetResponse<ModelFound>(new FindModel(reference), cancellationToken, RequestTimeout.After(s: 5))
+                .WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
+            return answer.Message.Model;
         }
         catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException)
         {
-            throw new UserInputException($"The registry does not answer, so '{reference}' cannot be found. `espalier status` shows whether it runs; then submit again.");
+            throw new UserInputException(
+                $"The registry does not answer, so '{reference}' cannot be found. `espalier status` shows whether it runs; then submit again.");
         }
     }
 }

@@ -42,7 +42,10 @@ internal sealed class RunSubmission(
         var length = await artifacts.Blobs.FindLengthAsync(blob, cancellationToken).ConfigureAwait(false)
             ?? throw new UserInputException($"The store has no pipeline file {blob.Short}: upload it before the run is submitted.");
         if (length > LongestPipeline)
-            throw new UserInputException($"The pipeline file has {length} bytes; it may have {LongestPipeline}. Use 'matrix' instead of writing out every stage.");
+        {
+            throw new UserInputException(
+                $"The pipeline file has {length} bytes; it may have {LongestPipeline}. Use 'matrix' instead of writing out every stage.");
+        }
         var bytes = new byte[length];
         artifacts.Blobs.ReadExactly(blob, 0, bytes);
         return submit with { Pipeline = Encoding.UTF8.GetString(bytes), PipelineBlob = null };

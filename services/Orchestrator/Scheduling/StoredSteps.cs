@@ -15,10 +15,13 @@ public sealed class StoredSteps(ArtifactStore? store) : IStepResults
     private readonly ConcurrentDictionary<string, PastStep?> _receipts = new(); // a receipt changes only when the same work is done again
 
     /// <inheritdoc/>
-    public async Task<StepOutcome?> FindAsync(Digest key, CancellationToken cancellationToken) =>
-        store is not null && await store.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } commit
-            ? new StepOutcome(commit.Outputs, commit.Metrics)
-            : null;
+    public async Task<StoredResult> FindAsync(Digest key, CancellationToken cancellationToken)
+    {
+        if (store is null)
+            return StoredResult.None;
+        var found = await store.InspectStepAsync(key, cancellationToken).ConfigureAwait(false);
+        return new StoredResult(found.Commit is { } commit ? new StepOutcome(commit.Outputs, commit.Metrics) : null, found.Damage);
+    }
 
     /// <summary>Work that receipts tell of. Those that were read before are not read again.</summary>
     /// <param name="limit">Time for reading, or <see cref="Timeout.InfiniteTimeSpan"/>; what did not fit is read the next time.</param>
@@ -33,8 +36,21 @@ public sealed class StoredSteps(ArtifactStore? store) : IStepResults
             if (limit != Timeout.InfiniteTimeSpan && Stopwatch.GetElapsedTime(began) > limit)
                 break;
             if (!_receipts.ContainsKey(record) && await store.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } bytes)
-                _receipts[record] = JsonSerializer.Deserialize<PastStep>(bytes, WireJson.Options);
+                _receipts[record] = Read(bytes);
         }
         return new PastSteps(_receipts.Values.OfType<PastStep>());
+    }
+
+    /// <summary>Receipts only explain: a damaged one is passed over.</summary>
+    private static PastStep? Read(byte[] receipt)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<PastStep>(receipt, WireJson.Options);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 }

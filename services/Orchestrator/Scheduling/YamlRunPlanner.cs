@@ -1,24 +1,43 @@
 using Espalier.Contracts;
-using Espalier.Pipelines.Planning;
 using Espalier.Datasets;
+using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Scheduling;
 
-/// <summary>Plans against the schemas that workers advertised: reads the file, looks up the registered models that it names, and makes the plan.</summary>
-internal sealed class YamlRunPlanner(IRegisteredModels? models = null) : IRunPlanner
+/// <summary>
+/// Plans against the schemas that workers advertised: reads the file, looks up the registered models that it names, and makes the plan.
+/// The user's text is hashed for that, so it happens on a thread of its own, few at a time, and ends with the request.
+/// </summary>
+/// <param name="models">Registered models; null where there are none.</param>
+/// <param name="folders">What may be read of this machine; null for everything, where the user plans on their own machine.</param>
+internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolders? folders = null) : IRunPlanner
 {
+    private const int AtOnce = 2;
+    private readonly SemaphoreSlim _planning = new(AtOnce);
+
     public async Task<PipelinePlan> PlanAsync(SubmitRun submit, IReadOnlyList<StageAdvertised> stages, CancellationToken cancellationToken)
     {
         var draft = PipelineDraft.Read(submit.Pipeline, submit.FileName, submit.Parameters, new PlanningContext
         {
             Stages = [.. stages.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
-            Fingerprint = DatasetBuilder.Fingerprint,
+            Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
+            Admit = folders is null ? null : folders.Check,
         });
-        if (models is null)
-            return draft.ToPlan(null);
         var found = new Dictionary<string, ManifestRef?>();
-        foreach (var reference in draft.ModelReferences)
-            found[reference] = await models.FindAsync(reference, cancellationToken).ConfigureAwait(false);
-        return draft.ToPlan(reference => found.GetValueOrDefault(reference));
+        if (models is not null)
+        {
+            foreach (var reference in draft.ModelReferences)
+                found[reference] = await models.FindAsync(reference, cancellationToken).ConfigureAwait(false);
+        }
+        await _planning.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(
+                () => draft.ToPlan(models is null ? null : reference => found.GetValueOrDefault(reference)), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _planning.Release();
+        }
     }
 }

@@ -1,9 +1,10 @@
+using Espalier.Messaging;
 using Espalier.Messaging.Broker;
 
 namespace Espalier.Platform.Servers;
 
 /// <summary>RabbitMQ from Debian's package: a node, ports, folders and accounts of its own; on loopback only.</summary>
-internal sealed class RabbitMqServer(string folder, PlatformSettings settings) : IPlatformServer
+internal sealed class RabbitMqServer(string folder, PlatformSettings settings, MessagingOptions messaging) : IPlatformServer
 {
     private const string Programs = "/usr/lib/rabbitmq/lib";
     private readonly int _port = settings.Port("rabbitmq"), _namesPort = settings.Port("epmd"), _peersPort = settings.Port("rabbitmq-peers");
@@ -19,7 +20,7 @@ internal sealed class RabbitMqServer(string folder, PlatformSettings settings) :
     {
         Directory.CreateDirectory(folder);
         var passwords = ServiceAccounts.All.ToDictionary(a => a.Name, a => settings.Secret($"broker-{a.Name}"));
-        PrivateFile.WriteText(PathOf("definitions.json"), BrokerDefinitions.Write(passwords));
+        PrivateFile.WriteText(PathOf("definitions.json"), BrokerDefinitions.Write(passwords, messaging));
         PrivateFile.WriteText(PathOf("enabled_plugins"), "[].");
         PrivateFile.WriteText(PathOf("rabbitmq.conf"),
             $"""

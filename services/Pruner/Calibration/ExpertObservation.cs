@@ -8,5 +8,7 @@ namespace Espalier.Pruner.Calibration;
 /// <param name="Hidden">(T_e, F) input of the down projection.</param>
 /// <param name="Output">(T_e, H) output of the down projection, before the combine weight.</param>
 /// <param name="Down">(H, F) down projection.</param>
-/// <param name="Gradient">(T_e, H) gradient of the summed loss at the output, so the combine weight is inside; null unless the method asked for gradients.</param>
+/// <param name="Gradient">
+/// (T_e, H) gradient of the summed loss at the output, so the combine weight is inside; null unless the method asked for gradients.
+/// </param>
 public sealed record ExpertObservation(int Expert, Tensor Gates, Tensor Hidden, Tensor Output, Tensor Down, Tensor? Gradient);

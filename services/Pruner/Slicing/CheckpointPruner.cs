@@ -25,12 +25,13 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
     public async Task<ManifestRef> WriteAsync(
         ArtifactStore store, IReadOnlyList<KeptUnits> layers, int width, Digest stepKey, Action<int> progress, CancellationToken cancellationToken)
     {
+        var after = PrunedShape.Of(source.Config, layers[0].Experts.Count, width);
         using var writer = new CheckpointWriter(store);
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
             writer.AddExisting(file);
-        await AddConfigAsync(writer, layers, width, cancellationToken).ConfigureAwait(false);
+        writer.AddConfig(Config(layers, after));
         foreach (var tensor in source.Others)
-            writer.AddExisting(tensor);
+            await AddOtherAsync(writer, tensor, after, cancellationToken).ConfigureAwait(false);
         foreach (var layer in layers)
         {
             await AddRouterAsync(writer, layer, cancellationToken).ConfigureAwait(false);
@@ -46,25 +47,29 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task AddConfigAsync(CheckpointWriter writer, IReadOnlyList<KeptUnits> layers, int width, CancellationToken cancellationToken)
+    private byte[] Config(IReadOnlyList<KeptUnits> layers, ModelConfig after)
     {
-        var experts = layers[0].Experts.Count;
-        if (experts == source.Config.Experts && width == source.Config.ExpertSize)
-        {
-            writer.AddExisting(source.Manifest.Files.Single(f => f.Path == "config.json"));
-            return;
-        }
-        var config = source.Config with
-        {
-            Experts = experts,
-            ExpertSize = width,
-            SiblingGroups = source.Config.SiblingGroups is { } groups ? Renumber(groups, layers) : null,
-        };
+        if (after == source.Config)
+            return source.Reader.ReadFile("config.json");
+        var config = after with { SiblingGroups = source.Config.SiblingGroups is { } groups ? Renumber(groups, layers) : null };
         if (config.SiblingExclusive && config.SiblingGroups!.Any(g => g.Count > 0 && g.Distinct().Count() < config.ExpertsPerToken))
             throw new UserInputException(
                 "This model routes by sibling groups, and a layer would keep fewer groups than experts per token. "
                     + "Lower 'ratio', or train with 'release-siblings' below 1 first.");
-        await writer.AddFileAsync("config.json", config.ToJson(), cancellationToken).ConfigureAwait(false);
+        return config.ToJson();
+    }
+
+    private async Task AddOtherAsync(CheckpointWriter writer, TensorEntry tensor, ModelConfig after, CancellationToken cancellationToken)
+    {
+        if (after.ExtraLayers < source.Config.ExtraLayers && source.Config.IsInExtraLayer(tensor.Name))
+            return;
+        if (after.SharedSize == source.Config.SharedSize || !tensor.Name.Contains(".mlp.shared_expert.", StringComparison.Ordinal))
+        {
+            writer.AddExisting(tensor);
+            return;
+        }
+        await AddCutAsync(writer, tensor, tensor.Name, Enumerable.Range(0, source.Config.SharedSize).ToList(), after.SharedSize, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private async Task AddRouterAsync(CheckpointWriter writer, KeptUnits layer, CancellationToken cancellationToken)
@@ -95,14 +100,21 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
                 writer.AddExisting(tensor, name);
                 continue;
             }
-            var bytes = Read(tensor);
-            var element = FloatBytes.ElementSize(tensor.DType);
-            var (hidden, isDown) = (source.Config.HiddenSize, tensor.Name.EndsWith(".down_proj.weight", StringComparison.Ordinal));
-            var cut = isDown
-                ? MatrixSlice.Columns(bytes, source.Config.ExpertSize, element, neurons, width)
-                : MatrixSlice.Rows(bytes, hidden * element, neurons, width);
-            await writer.AddTensorAsync(name, tensor.DType, isDown ? [hidden, width] : [width, hidden], cut, cancellationToken).ConfigureAwait(false);
+            await AddCutAsync(writer, tensor, name, neurons, width, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    // One projection of an MLP with some of its neurons, then zero ones up to a width.
+    private async Task AddCutAsync(
+        CheckpointWriter writer, TensorEntry tensor, string name, IReadOnlyList<int> neurons, int width, CancellationToken cancellationToken)
+    {
+        var (bytes, element) = (Read(tensor), FloatBytes.ElementSize(tensor.DType));
+        if (tensor.Name.EndsWith(".down_proj.weight", StringComparison.Ordinal))
+            await writer.AddTensorAsync(name, tensor.DType, [tensor.Shape[0], width],
+                MatrixSlice.Columns(bytes, (int)tensor.Shape[1], element, neurons, width), cancellationToken).ConfigureAwait(false);
+        else
+            await writer.AddTensorAsync(name, tensor.DType, [width, tensor.Shape[1]],
+                MatrixSlice.Rows(bytes, (int)tensor.Shape[1] * element, neurons, width), cancellationToken).ConfigureAwait(false);
     }
 
     private byte[] Read(TensorEntry tensor)

@@ -32,6 +32,10 @@ internal sealed class RefusalFilter : IEndpointFilter
         {
             return Refuse($"{e.Message} It was registered, but its bytes are gone.", StatusCodes.Status410Gone);
         }
+        catch (InvalidDataException e) when (e.InnerException is DamagedBlobException)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status410Gone);
+        }
         catch (UserInputException e)
         {
             return Refuse(e.Message, StatusCodes.Status422UnprocessableEntity);

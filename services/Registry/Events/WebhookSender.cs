@@ -78,23 +78,34 @@ internal sealed class WebhookSender : BackgroundService
 
     private async Task<(int Status, string Error)> SendAsync(DueDelivery delivery, CancellationToken cancellationToken)
     {
-        var timestamp = _time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        var text = $$"""{"id":"{{delivery.Id}}","event":"{{delivery.Kind}}","number":{{delivery.Number}},"data":{{delivery.Body}}}""";
-        using var request = new HttpRequestMessage(HttpMethod.Post, delivery.Url);
-        request.Content = new StringContent(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
-        request.Headers.Add("X-Espalier-Event", delivery.Kind);
-        request.Headers.Add("X-Espalier-Delivery", delivery.Id);
-        request.Headers.Add("X-Espalier-Timestamp", timestamp);
-        request.Headers.Add("X-Espalier-Signature", Sign(delivery.Secret, timestamp, text));
         try
         {
+            using var request = RequestOf(delivery);
             using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
             return answer.IsSuccessStatusCode ? ((int)answer.StatusCode, "") : ((int)answer.StatusCode, $"The receiver answers {(int)answer.StatusCode}.");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // Whatever is wrong with one delivery is its own trouble: the next ones must not wait behind it.
             return (0, e is OperationCanceledException ? "The receiver took too long." : e.Message);
         }
+    }
+
+    private HttpRequestMessage RequestOf(DueDelivery delivery)
+    {
+        var timestamp = _time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        var text = $$"""{"id":"{{delivery.Id}}","event":"{{delivery.Kind}}","number":{{delivery.Number}},"data":{{delivery.Body}}}""";
+        return new HttpRequestMessage(HttpMethod.Post, delivery.Url)
+        {
+            Content = new StringContent(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+            Headers =
+            {
+                { "X-Espalier-Event", delivery.Kind },
+                { "X-Espalier-Delivery", delivery.Id },
+                { "X-Espalier-Timestamp", timestamp },
+                { "X-Espalier-Signature", Sign(delivery.Secret, timestamp, text) },
+            },
+        };
     }
 
     /// <summary>Connects to an address that was looked up here, so that a name cannot lead into a private network after it was checked.</summary>

@@ -48,6 +48,10 @@ internal sealed partial class Marker(ArtifactStore artifacts)
             {
                 // Swept earlier, or never here.
             }
+            catch (InvalidDataException) when (reason == Reason.Cache)
+            {
+                Marks[next] = reason; // a damaged result is computed again when it is needed; it must not stop the collection
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 
@@ -25,6 +26,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     private readonly List<Parent> _parents = [];
     private readonly List<ExpertOrigin> _origins = [];
     private JsonObject? _properties;
+    private byte[]? _config;
     private int _isCommitted;
 
     /// <summary>
@@ -93,6 +95,12 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
         AddExisting(new FileEntry(path, receipt.Digest, receipt.SizeBytes));
     }
 
+    /// <summary>
+    /// Adds the <c>config.json</c> of a checkpoint that is made here. Where codes stand for some of its matrices, the list of modules that keep
+    /// their weights is completed from the tensors at the end.
+    /// </summary>
+    public void AddConfig(byte[] config) => _config = config;
+
     /// <summary>Adds a file that is in the store already.</summary>
     public void AddExisting(FileEntry file)
     {
@@ -125,6 +133,8 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     /// <summary>Stores the packs, then publishes the manifest. The writer is finished afterwards.</summary>
     public async Task<ManifestRef> CommitAsync(CancellationToken cancellationToken)
     {
+        if (Interlocked.Exchange(ref _config, null) is { } config)
+            await AddFileAsync(SideFiles.Config, KeptModules.Complete(config, [.. _headers.Values]), cancellationToken).ConfigureAwait(false);
         if (Interlocked.Exchange(ref _isCommitted, 1) != 0)
             throw new InvalidOperationException("This checkpoint is committed already.");
         await Task.WhenAll(_puts).ConfigureAwait(false);

@@ -15,7 +15,6 @@ internal static class UserText
     /// <summary>Name of the only domain.</summary>
     public const string Domain = "text";
 
-    private const long MaxFileBytes = 1L << 30;
     private const long MaxFolderBytes = 4L << 30;
     private const int MaxFiles = 200_000;
     private const int EnoughFiles = 20;
@@ -25,8 +24,6 @@ internal static class UserText
     /// <summary>Text of a file.</summary>
     public static SourceText FromFile(string path)
     {
-        if (!File.Exists(path))
-            throw new UserInputException($"There is no text file {path}.");
         return ToSource("file", path, TextPieces.Cut(ReadText(path)));
     }
 
@@ -47,25 +44,17 @@ internal static class UserText
         if (skipped.Count > 0)
             log($"Warning: {skipped.Count} of {files.Count} files in {path} are not UTF-8 text and were left out, for example {skipped[0]}.");
         if (documents.Count == 0)
-            throw new UserInputException($"The folder {path} holds no text: {(files.Count == 0 ? "it has no files" : $"none of its {files.Count} files is UTF-8")}.");
+            throw new UserInputException(
+                $"The folder {path} holds no text: {(files.Count == 0 ? "it has no files" : $"none of its {files.Count} files is UTF-8")}.");
         return ToSource("dir", path, documents.Count >= EnoughFiles ? documents : documents.SelectMany(d => TextPieces.Cut(d.Text)));
     }
 
-    /// <summary>Digest of a file's bytes.</summary>
-    public static string FingerprintFile(string path)
-    {
-        if (!File.Exists(path))
-            throw new UserInputException($"There is no text file {path}.");
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
-
     /// <summary>Digest of the names and bytes of a folder's files.</summary>
-    public static string FingerprintFolder(string path)
+    public static string FingerprintFolder(string path, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (file, name) in Files(path))
-            hash.AppendData(Encoding.UTF8.GetBytes($"{name}\0{FingerprintFile(file)}\n"));
+            hash.AppendData(Encoding.UTF8.GetBytes($"{name}\0{OwnFile.Digest(file, cancellationToken)}\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -77,15 +66,32 @@ internal static class UserText
             : throw new UserInputException($"{path} holds no text: it is empty or only white space.");
     }
 
-    // Hidden files and links stay out: links could lead anywhere.
+    // Hidden files, links, pipes and devices stay out: links could lead anywhere.
     private static List<(string File, string Name)> Files(string path)
     {
         if (!Directory.Exists(path))
             throw new UserInputException($"There is no folder {path}.");
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false };
+        try
+        {
+            return FilesBelow(path);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new UserInputException($"The folder {path} cannot be read: {e.Message} Change the permissions, or point to another folder.", e);
+        }
+    }
+
+    private static List<(string File, string Name)> FilesBelow(string path)
+    {
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden,
+            IgnoreInaccessible = false,
+        };
         var files = new List<(string File, string Name)>();
         var bytes = 0L;
-        foreach (var file in new DirectoryInfo(path).EnumerateFiles("*", options))
+        foreach (var file in new DirectoryInfo(path).EnumerateFiles("*", options).Where(f => OwnFile.IsRegular(f.FullName)))
         {
             bytes += file.Length;
             if (files.Count >= MaxFiles || bytes > MaxFolderBytes)
@@ -100,9 +106,7 @@ internal static class UserText
 
     private static string? TryReadText(string path)
     {
-        if (new FileInfo(path).Length > MaxFileBytes)
-            throw new UserInputException($"{path} is larger than {MaxFileBytes >> 30} GiB; cut it into files and use dir:PATH.");
-        var bytes = File.ReadAllBytes(path);
+        var bytes = OwnFile.Bytes(path);
         if (bytes.AsSpan().Contains((byte)0))
             return null;
         try

@@ -7,8 +7,9 @@ using Espalier.Contracts;
 namespace Espalier.Messaging.Broker;
 
 /// <summary>
-/// The broker's definitions file: virtual host, one account per service with only the rights that it needs, and the queue of
-/// hints that were delivered too often. <c>infra/rabbitmq/definitions.json</c> is this without passwords.
+/// The broker's definitions file: virtual host, one account per service with only the rights that it needs, the queue of hints that
+/// were delivered too often, and as a policy what may be tuned about queues of hints: the broker takes a new value for queues that
+/// exist. <c>infra/rabbitmq/definitions.json</c> is this without passwords.
 /// </summary>
 public static class BrokerDefinitions
 {
@@ -27,11 +28,13 @@ public static class BrokerDefinitions
 
     /// <summary>Writes the file.</summary>
     /// <param name="passwords">By account; an account without one cannot log in.</param>
-    public static string Write(IReadOnlyDictionary<string, string>? passwords = null) => new JsonObject
+    /// <param name="options">Lifetime and deliveries of hints; null for the defaults.</param>
+    public static string Write(IReadOnlyDictionary<string, string>? passwords = null, MessagingOptions? options = null) => new JsonObject
     {
         ["vhosts"] = new JsonArray(new JsonObject { ["name"] = VirtualHost }),
         ["users"] = new JsonArray([.. ServiceAccounts.All.Select(a => User(a.Name, passwords?.GetValueOrDefault(a.Name)))]),
         ["permissions"] = new JsonArray([.. ServiceAccounts.All.Select(Rights)]),
+        ["policies"] = new JsonArray(HintPolicy(options ?? new MessagingOptions())),
         ["exchanges"] = new JsonArray(new JsonObject
         {
             ["name"] = DeadLetters.Name, ["vhost"] = VirtualHost, ["type"] = DeadLetters.ExchangeType,
@@ -48,6 +51,15 @@ public static class BrokerDefinitions
             ["routing_key"] = "", ["arguments"] = Arguments(DeadLetters.BindingArguments),
         }),
     }.ToJsonString(Layout) + "\n";
+
+    private static JsonObject HintPolicy(MessagingOptions options) => new()
+    {
+        ["vhost"] = VirtualHost, ["name"] = "hints", ["pattern"] = $"^{EndpointNames.WorkPrefix}", ["apply-to"] = "queues", ["priority"] = 0,
+        ["definition"] = new JsonObject
+        {
+            ["delivery-limit"] = options.DeliveryLimit, ["message-ttl"] = (long)options.HintLifetime.TotalMilliseconds,
+        },
+    };
 
     private static JsonNode User(string name, string? password) => new JsonObject
     {

@@ -45,6 +45,10 @@ public sealed class BrokerQueues(MessagingOptions options)
         }
     }
 
+    /// <summary>Why the broker takes no messages now, such as <c>low on disk</c>; null when it takes them.</summary>
+    public Task<string?> FindAlarmAsync(CancellationToken cancellationToken) =>
+        HasBroker ? BrokerAlarm.FindAsync(options, cancellationToken) : Task.FromResult<string?>(null);
+
     /// <summary>The oldest messages of a queue; they stay where they are.</summary>
     public Task<IReadOnlyList<StrandedMessage>> PeekAsync(string queue, int limit, CancellationToken cancellationToken) =>
         OnChannelAsync<IReadOnlyList<StrandedMessage>>(async channel =>

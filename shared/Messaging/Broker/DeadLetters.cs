@@ -1,4 +1,5 @@
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Espalier.Messaging.Broker;
 
@@ -23,6 +24,10 @@ public static class DeadLetters
 
     internal static readonly IReadOnlyDictionary<string, object?> BindingArguments =
         new Dictionary<string, object?> { ["x-match"] = "all-with-x", ["x-first-death-reason"] = "delivery_limit" };
+
+    /// <summary>Whether an error of <see cref="EnsureAsync"/> says that the queue exists with other settings.</summary>
+    public static bool IsOtherwiseMade(Exception error) =>
+        error is OperationInterruptedException { ShutdownReason.ReplyCode: Constants.PreconditionFailed };
 
     /// <summary>Makes exchange and queue where the broker's definitions did not.</summary>
     public static async Task EnsureAsync(MessagingOptions options, CancellationToken cancellationToken)

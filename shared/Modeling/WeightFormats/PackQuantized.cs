@@ -17,6 +17,8 @@ public sealed class PackQuantized : IWeightFormat
 
     private const string Method = "compressed-tensors";
 
+    private const string Mixed = "mixed-precision"; // each group then says its own format
+
     // Modules that keep their weights where nobody says which: the head and the routers.
     private static readonly string[] UsuallyKept = ["lm_head", "re:.*mlp.gate$"];
 
@@ -33,20 +35,31 @@ public sealed class PackQuantized : IWeightFormat
     public int ColumnMultiple(WeightQuantization quantization) => 32 / quantization.Bits;
 
     /// <inheritdoc/>
-    public bool Describes(JsonObject entry) => Text(entry, "quant_method") == Method && Text(entry, "format") == FormatName;
+    public bool Describes(JsonObject entry) =>
+        Text(entry, "quant_method") == Method && (Text(entry, "format") == FormatName || Text(entry, "format") == Mixed && IsInEveryGroup(entry));
 
     /// <inheritdoc/>
     public WeightQuantization? Read(ConfigKeys entry)
     {
-        var group = entry.Child("config_groups")?.FirstChild()?.Child("weights");
-        if (group is null)
+        var groups = entry.Child("config_groups")?.Children().Select(group => group.Child("weights")).OfType<ConfigKeys>().ToList() ?? [];
+        if (groups.Count == 0)
         {
-            entry.Problem("config_groups", "must hold one group with 'weights'");
+            entry.Problem("config_groups", "must hold a group with 'weights'");
             return null;
         }
-        var bits = group.Count("num_bits", 1, 8);
-        if (!Bits.Contains(bits))
+        var kinds = groups.Select(ReadGroup).Distinct().ToList();
+        if (kinds.GroupBy(kind => (kind.Bits, kind.GroupSize)).FirstOrDefault(alike => alike.Count() > 1) is { } alike)
+            entry.Problem("config_groups", $"has {alike.Key.Bits} bits both with and without zero points at one group size; one model may have one of them");
+        return kinds is [var only] ? only : kinds[0] with { Others = [.. kinds.Skip(1)] };
+    }
+
+    private WeightQuantization ReadGroup(ConfigKeys group)
+    {
+        var bits = group.Count("num_bits", 1, 16);
+        if (bits > 0 && !Bits.Contains(bits))
             group.Problem("num_bits", $"is {bits}; supported: {string.Join(", ", Bits)}");
+        if (group.Text("type", "int") is var type && type != "int")
+            group.Problem("type", $"is '{type}'; supported: int");
         var size = group.Has("group_size") && group.Text("strategy", "group") == "group" ? group.Count("group_size", 1, 1 << 20) : -1;
         return new WeightQuantization(bits, size, group.Flag("symmetric", true));
     }
@@ -75,7 +88,8 @@ public sealed class PackQuantized : IWeightFormat
                     ["strategy"] = quantization.GroupSize < 0 ? "channel" : "group",
                     ["group_size"] = quantization.GroupSize < 0 ? null : quantization.GroupSize,
                     ["dynamic"] = false,
-                    ["actorder"] = quantization.ReordersColumns ? "weight" : null,
+                    // Readers need not know, and older ones refuse it where a row has one scale.
+                    ["actorder"] = quantization is { ReordersColumns: true, GroupSize: > 0 } ? "weight" : null,
                     ["observer"] = "minmax",
                     ["observer_kwargs"] = new JsonObject(),
                     ["block_structure"] = null,
@@ -87,7 +101,7 @@ public sealed class PackQuantized : IWeightFormat
     /// <inheritdoc/>
     public IReadOnlyList<PackedTensor> Layout(string weight, long rows, long columns, WeightQuantization quantization)
     {
-        var groups = quantization.GroupSize < 0 ? 1 : (columns + quantization.GroupSize - 1) / quantization.GroupSize;
+        var groups = Groups(columns, quantization);
         return
         [
             new(PackedName(weight), [rows, PackedWeights.WordsPerRow(columns, quantization.Bits)], ScalarType.Int32),
@@ -116,15 +130,24 @@ public sealed class PackQuantized : IWeightFormat
     public Tensor Unpack(string weight, Func<string, Tensor> read, WeightQuantization quantization)
     {
         var stored = read(ShapeName(weight)).to(int64).data<long>().ToArray();
-        var packed = read(PackedName(weight));
-        if (stored[0] != packed.shape[0] || PackedWeights.WordsPerRow(stored[1], quantization.Bits) != packed.shape[1])
+        var (packed, scale) = (read(PackedName(weight)), read(ScaleName(weight)));
+        var kinds = quantization.Kinds
+            .Where(kind => stored[0] == packed.shape[0] && PackedWeights.WordsPerRow(stored[1], kind.Bits) == packed.shape[1]).ToList();
+        if (kinds.Count == 0)
             throw new InvalidModelException(
                 $"tensor '{ShapeName(weight)}' says [{stored[0]}, {stored[1]}], which does not fit the packed words [{packed.shape[0]}, {packed.shape[1]}].");
-        var zeroPoint = quantization.Symmetric
+        var kind = kinds.Find(kind => Groups(stored[1], kind) == scale.shape[1]) ?? kinds[0];
+        var zeroPoint = kind.Symmetric
             ? null
-            : PackedWeights.Unpack(read(ZeroPointName(weight)).transpose(0, 1), stored[0], quantization.Bits).transpose(0, 1);
-        return PackedWeights.Dequantize(PackedWeights.Unpack(packed, stored[1], quantization.Bits), read(ScaleName(weight)), zeroPoint, quantization.GroupSize);
+            : PackedWeights.Unpack(read(ZeroPointName(weight)).transpose(0, 1), stored[0], kind.Bits).transpose(0, 1);
+        return PackedWeights.Dequantize(PackedWeights.Unpack(packed, stored[1], kind.Bits), scale, zeroPoint, kind.GroupSize);
     }
+
+    private static long Groups(long columns, WeightQuantization quantization) =>
+        quantization.GroupSize < 0 ? 1 : (columns + quantization.GroupSize - 1) / quantization.GroupSize;
+
+    private static bool IsInEveryGroup(JsonObject entry) =>
+        entry["config_groups"] is JsonObject groups && groups.All(group => group.Value is JsonObject own && Text(own, "format") == FormatName);
 
     private static string PackedName(string weight) => weight + "_packed";
 

@@ -106,7 +106,8 @@ internal sealed class ExpressionParser
     }
 
     private static Constant ReadNumber(Token token) =>
-        double.TryParse(token.Text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
+        double.TryParse(token.Text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var value)
+            && double.IsFinite(value)
             ? new Constant(value, false, token.Column)
             : throw new ExpressionException(token.Column, $"'{token.Text}' is not a number");
 
@@ -116,7 +117,8 @@ internal sealed class ExpressionParser
             return ReadCall(name);
         return name.Text.Contains('.', StringComparison.Ordinal)
             ? new Metric(name.Text, name.Column)
-            : throw new ExpressionException(name.Column, $"'{name.Text}' is not a metric: write STEP.METRIC, such as scores.int4.loss (minus needs a space on both sides)");
+            : throw new ExpressionException(
+                name.Column, $"'{name.Text}' is not a metric: write STEP.METRIC, such as scores.int4.loss (minus needs a space on both sides)");
     }
 
     private Operation ReadCall(Token name)
@@ -139,7 +141,9 @@ internal sealed class ExpressionParser
     private static Node Check(Node operand, bool truth, Token name) =>
         operand.IsTruth == truth
             ? operand
-            : throw new ExpressionException(operand.Column, truth ? $"'{name.Text}' joins comparisons, and this is a number" : $"'{name.Text}' takes numbers, and this is a comparison");
+            : throw new ExpressionException(operand.Column, truth
+                ? $"'{name.Text}' joins comparisons, and this is a number"
+                : $"'{name.Text}' takes numbers, and this is a comparison");
 
     private static bool IsComparison(Token token) => token is { Kind: TokenKind.Symbol, Text: "<" or "<=" or ">" or ">=" or "==" or "!=" };
 

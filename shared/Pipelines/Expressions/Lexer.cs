@@ -54,7 +54,9 @@ internal static class Lexer
     /// <summary>Letters, digits, and <c>.</c>, <c>-</c>, <c>_</c> where a letter or digit follows.</summary>
     private static int NameEnd(string text, int at)
     {
-        while (at < text.Length && (char.IsAsciiLetterOrDigit(text[at]) || (text[at] is '.' or '-' or '_' && at + 1 < text.Length && char.IsAsciiLetterOrDigit(text[at + 1]))))
+        while (at < text.Length
+            && (char.IsAsciiLetterOrDigit(text[at])
+                || (text[at] is '.' or '-' or '_' && at + 1 < text.Length && char.IsAsciiLetterOrDigit(text[at + 1]))))
             at++;
         return at;
     }

@@ -26,5 +26,6 @@ public static class MethodAssemblies
         ];
     }
 
-    private static bool HasEmptyConstructor(Type type) => type.GetConstructor(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic, Type.EmptyTypes) is not null;
+    private static bool HasEmptyConstructor(Type type) =>
+        type.GetConstructor(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic, Type.EmptyTypes) is not null;
 }

@@ -17,7 +17,8 @@ internal static class NumberText
                     ? (integer, null)
                     : (0L, Expected(kind));
             case ValueKind.Number:
-                return node.Kind == NodeKind.Number && double.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+                return node.Kind == NodeKind.Number
+                    && double.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
                     ? (number, null)
                     : (0d, Expected(kind));
             case ValueKind.Duration:
@@ -57,5 +58,7 @@ internal static class NumberText
     }
 
     private static string Write(double value) =>
-        value == Math.Floor(value) && Math.Abs(value) < 1e15 ? ((long)value).ToString(CultureInfo.InvariantCulture) : value.ToString("R", CultureInfo.InvariantCulture);
+        value == Math.Floor(value) && Math.Abs(value) < 1e15
+            ? ((long)value).ToString(CultureInfo.InvariantCulture)
+            : value.ToString("R", CultureInfo.InvariantCulture);
 }

@@ -60,8 +60,8 @@ public sealed class OptionAttribute(string description) : Attribute
 /// <summary>
 /// Names a method of a stage, and marks the record (or the method's class) whose <see cref="OptionAttribute"/> properties the
 /// method adds to the stage's options, at the same level. <see cref="OptionSchema.For"/> finds it by scanning the
-/// <see cref="MethodAssemblies"/> of <paramref name="stageOptions"/>; the method then is a valid value of the option <c>method</c>, and its options are valid only
-/// when it is chosen. The method reads them with <c>context.ReadOptions&lt;ItsRecord&gt;()</c>.
+/// <see cref="MethodAssemblies"/> of <paramref name="stageOptions"/>; the method then is a valid value of the option <c>method</c>, and
+/// its options are valid only when it is chosen. The method reads them with <c>context.ReadOptions&lt;ItsRecord&gt;()</c>.
 /// </summary>
 /// <param name="stageOptions">The record that holds the choice: a stage's options, or a nested record of them.</param>
 /// <param name="method">The method's name, kebab-case.</param>

@@ -145,7 +145,8 @@ public sealed class OptionReader
 
     private static string Unknown(OptionSchema schema, string key, string? method, IReadOnlyCollection<string> valid)
     {
-        var owners = (schema.Methods ?? new Dictionary<string, OptionSchema>()).Where(m => m.Value.Properties!.ContainsKey(key)).Select(m => $"'{m.Key}'").ToList();
+        var methods = schema.Methods ?? new Dictionary<string, OptionSchema>();
+        var owners = methods.Where(m => m.Value.Properties!.ContainsKey(key)).Select(m => $"'{m.Key}'").ToList();
         return owners.Count > 0 && method is not null
             ? $"option '{key}' belongs to {schema.Discriminator} {string.Join(", ", owners)}, not to '{method}'"
             : $"unknown option '{key}': {NearestWord.Hint(key, valid)}";

@@ -89,7 +89,9 @@ public sealed record OptionSchema
     public IReadOnlyDictionary<string, OptionSchema>? Methods { get; init; }
 
     /// <summary>The schema of an options record.</summary>
-    /// <exception cref="InvalidOperationException">The record breaks the rules: an option without description, no parameterless constructor, a type that cannot be an option.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The record breaks the rules: an option without description, no parameterless constructor, a type that cannot be an option.
+    /// </exception>
     public static OptionSchema For(Type options) => OptionSchemaBuilder.Build(options);
 
     /// <summary>As it travels in <see cref="StageAdvertised.Schema"/>.</summary>

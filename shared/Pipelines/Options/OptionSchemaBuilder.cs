@@ -95,7 +95,8 @@ internal static class OptionSchemaBuilder
         OptionKind.Model => ValueKind.Model,
         _ when type == typeof(string) => ValueKind.Text,
         _ when type == typeof(bool) => ValueKind.Bool,
-        _ when type == typeof(int) || type == typeof(long) || type == typeof(uint) || type == typeof(ulong) || type == typeof(short) || type == typeof(byte) => ValueKind.Integer,
+        _ when type == typeof(int) || type == typeof(long) || type == typeof(uint) || type == typeof(ulong) || type == typeof(short)
+            || type == typeof(byte) => ValueKind.Integer,
         _ when type == typeof(double) || type == typeof(float) || type == typeof(decimal) => ValueKind.Number,
         _ when type == typeof(TimeSpan) => ValueKind.Duration,
         _ => null,
@@ -104,7 +105,8 @@ internal static class OptionSchemaBuilder
     private static string[] NamesOf(Type methods) =>
     [
         .. MethodAssemblies.FindImplementations(methods)
-            .Select(t => (string)methods.GetInterfaces().Prepend(methods).Select(i => i.GetProperty("Name")).OfType<PropertyInfo>().First().GetValue(Activator.CreateInstance(t, nonPublic: true))!)
+            .Select(t => (string)methods.GetInterfaces().Prepend(methods).Select(i => i.GetProperty("Name")).OfType<PropertyInfo>().First()
+                .GetValue(Activator.CreateInstance(t, nonPublic: true))!)
             .Order(StringComparer.Ordinal),
     ];
 
@@ -155,10 +157,15 @@ internal static class OptionSchemaBuilder
     private static double? Limit(double stated, double? held) => double.IsInfinity(stated) ? held : stated;
 
     private static double? SmallestOf(Type type) =>
-        type == typeof(int) ? int.MinValue : type == typeof(short) ? short.MinValue : type == typeof(uint) || type == typeof(ulong) || type == typeof(byte) ? 0 : null;
+        type == typeof(int) ? int.MinValue
+        : type == typeof(short) ? short.MinValue
+        : type == typeof(uint) || type == typeof(ulong) || type == typeof(byte) ? 0 : null;
 
     private static double? LargestOf(Type type) =>
-        type == typeof(int) ? int.MaxValue : type == typeof(uint) ? uint.MaxValue : type == typeof(short) ? short.MaxValue : type == typeof(byte) ? byte.MaxValue : null;
+        type == typeof(int) ? int.MaxValue
+        : type == typeof(uint) ? uint.MaxValue
+        : type == typeof(short) ? short.MaxValue
+        : type == typeof(byte) ? byte.MaxValue : null;
 
     private sealed record Method(string Name, string Discriminator, OptionSchema Schema);
 }

@@ -54,7 +54,8 @@ internal static class OptionValidation
     private static IValidator[] FindValidators(Type type) =>
     [
         .. from candidate in type.Assembly.GetTypes()
-           where !candidate.IsAbstract && candidate.IsAssignableTo(typeof(IValidator<>).MakeGenericType(type)) && candidate.GetConstructor(Type.EmptyTypes) is not null
+           where !candidate.IsAbstract && candidate.IsAssignableTo(typeof(IValidator<>).MakeGenericType(type))
+               && candidate.GetConstructor(Type.EmptyTypes) is not null
            orderby candidate.FullName
            select (IValidator)Activator.CreateInstance(candidate)!,
     ];

@@ -6,7 +6,10 @@ namespace Espalier.Pipelines.Options;
 /// <summary>Numbers with units. Every method returns the reason in words when the text is not one.</summary>
 public static partial class Units
 {
-    private static readonly Dictionary<string, double> Counts = new() { [""] = 1, ["k"] = 1e3, ["K"] = 1e3, ["M"] = 1e6, ["B"] = 1e9, ["G"] = 1e9, ["T"] = 1e12 };
+    private static readonly Dictionary<string, double> Counts = new()
+    {
+        [""] = 1, ["k"] = 1e3, ["K"] = 1e3, ["M"] = 1e6, ["B"] = 1e9, ["G"] = 1e9, ["T"] = 1e12,
+    };
 
     private static readonly Dictionary<string, double> Durations = new() { ["ms"] = 0.001, ["s"] = 1, ["m"] = 60, ["min"] = 60, ["h"] = 3600, ["d"] = 86400 };
 
@@ -50,7 +53,9 @@ public static partial class Units
         var match = Whole().Match(text);
         if (!match.Success || match.Groups["rest"].Length > 0 || !units.TryGetValue(match.Groups["unit"].Value, out var factor))
             return Explain(text, units, expected);
-        var number = decimal.TryParse(match.Groups["number"].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed) ? parsed : decimal.MaxValue;
+        var number = decimal.TryParse(match.Groups["number"].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed)
+            ? parsed
+            : decimal.MaxValue;
         if (Math.Abs(number) > long.MaxValue / (decimal)factor)
             return $"{expected}; this one is too large";
         var result = number * (decimal)factor;
@@ -77,7 +82,9 @@ public static partial class Units
         return $"{expected}; '{unit}' is {other ?? "no unit"} (valid: {string.Join(", ", units.Keys.Where(k => k.Length > 0))})";
     }
 
-    [GeneratedRegex(@"^\s*(?<number>[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?)\s*(?<unit>[A-Za-z%]*)(\s+(?<rest>.*))?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^\s*(?<number>[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?)\s*(?<unit>[A-Za-z%]*)(\s+(?<rest>.*))?$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Whole();
 
     [GeneratedRegex(@"^(\d+(\.\d+)?[a-z]+)+$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

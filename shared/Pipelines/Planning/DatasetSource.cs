@@ -16,14 +16,20 @@ public static class DatasetSource
     public const string FingerprintOption = "fingerprint";
 
     /// <summary>The source with a full path: <c>file:texts/a.txt</c> as <c>file:/home/me/texts/a.txt</c>; a corpus as it is.</summary>
-    /// <exception cref="UserInputException">There is no such file or folder.</exception>
-    public static string Locate(string text, string baseDirectory)
+    /// <param name="text">As the option has it.</param>
+    /// <param name="baseDirectory">Where relative paths start.</param>
+    /// <param name="admit">As <see cref="PlanningContext.Admit"/>.</param>
+    /// <exception cref="UserInputException">There is no such file or folder, or it may not be read.</exception>
+    public static string Locate(string text, string baseDirectory, Action<string>? admit = null)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal) + 1;
         var (form, rest) = (text[..colon], text[colon..]);
         if (form == ArtifactForms.Corpus)
             return text;
+        if (rest.Any(char.IsControl))
+            throw new UserInputException($"{form}PATH holds a control character, which no path here has");
         var path = Path.GetFullPath(rest, baseDirectory);
+        admit?.Invoke(path);
         if (form == ArtifactForms.File ? File.Exists(path) : Directory.Exists(path))
             return form + path;
         throw new UserInputException($"there is no {(form == ArtifactForms.File ? "file" : "folder")} {path}; relative paths start from {baseDirectory}");
@@ -42,12 +48,14 @@ public static class DatasetSource
         return options.ToElement();
     }
 
-    internal static OptionDocument ReadOptions(string source, StageDefinition? stage, Func<string, string>? fingerprint, PlacedNode place, ProblemList problems)
+    internal static OptionDocument ReadOptions(
+        string source, StageDefinition? stage, Func<string, string>? fingerprint, PlacedNode place, ProblemList problems)
     {
         var values = new JsonObject { [SourceOption] = source };
         if (!source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal) && fingerprint is not null)
             values[FingerprintOption] = Take(fingerprint, source, place, problems);
-        var schema = stage?.Schema ?? new OptionSchema { Kind = ValueKind.Object, Properties = values.ToDictionary(v => v.Key, _ => new OptionSchema { Kind = ValueKind.Text }) };
+        var schema = stage?.Schema
+            ?? new OptionSchema { Kind = ValueKind.Object, Properties = values.ToDictionary(v => v.Key, _ => new OptionSchema { Kind = ValueKind.Text }) };
         return OptionReader.Read(schema, JsonSource.From(JsonSerializer.SerializeToElement(values), place.Line, place.Column), problems, stage?.OptionsType);
     }
 

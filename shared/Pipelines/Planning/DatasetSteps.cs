@@ -32,7 +32,7 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
     {
         try
         {
-            return DatasetSource.Locate(option.Text, baseDirectory);
+            return DatasetSource.Locate(option.Text, baseDirectory, context.Admit);
         }
         catch (UserInputException exception)
         {

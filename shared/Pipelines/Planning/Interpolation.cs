@@ -8,7 +8,8 @@ namespace Espalier.Pipelines.Planning;
 /// Fills <c>${name}</c> (a parameter) and <c>${matrix.axis}</c> in. A value that is nothing but one reference takes over the
 /// type; within a longer text the value is written out. <c>${step.output}</c> stays; <c>$${</c> is a plain <c>${</c>.
 /// </summary>
-internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> parameters, IReadOnlyDictionary<string, PlacedNode> matrix, ProblemList problems)
+internal sealed class Interpolation(
+    IReadOnlyDictionary<string, PlacedNode> parameters, IReadOnlyDictionary<string, PlacedNode> matrix, ProblemList problems)
 {
     private const string Open = "${";
     private const string MatrixPrefix = "matrix.";
@@ -44,6 +45,18 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
                 return node;
             return Find(whole, node) is { } value ? value with { Line = node.Line, Column = node.Column } : node with { IsReported = true };
         }
+        return Replace(node, TextOf);
+    }
+
+    /// <summary>
+    /// Fills a condition in. There a reference stands for a number or a truth, whatever is around it: a value never becomes an operator
+    /// or the name of a metric.
+    /// </summary>
+    public PlacedNode FillCondition(PlacedNode node) =>
+        node.Kind == NodeKind.Text && node.Text.Contains(Open, StringComparison.Ordinal) ? Replace(node, OperandOf) : node;
+
+    private PlacedNode Replace(PlacedNode node, Func<string, PlacedNode, string> valueOf)
+    {
         var before = problems.Count;
         var result = new StringBuilder();
         var at = 0;
@@ -61,7 +74,7 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
                 problems.Add(node, $"'{Open}' in {node.Describe()} has no closing '}}'");
                 return node with { IsReported = true };
             }
-            result.Append(node.Text, at, start - at).Append(TextOf(node.Text[(start + Open.Length)..end].Trim(), node));
+            result.Append(node.Text, at, start - at).Append(valueOf(node.Text[(start + Open.Length)..end].Trim(), node));
             at = end + 1;
         }
         result.Append(node.Text, at, node.Text.Length - at);
@@ -83,6 +96,21 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
         return value?.Text ?? "";
     }
 
+    private string OperandOf(string name, PlacedNode node)
+    {
+        if (IsOutput(name))
+        {
+            problems.Add(node, $"${{{name}}} in 'when': metrics are written without ${{}}: scores.int4.loss");
+            return "0";
+        }
+        if (Find(name, node) is not { } value)
+            return "0";
+        if (value.Kind is NodeKind.Number or NodeKind.Bool)
+            return $"({value.Text.TrimStart('+')})"; // in brackets, so that a sign stays the value's own
+        problems.Add(node, $"${{{name}}} in 'when' is {value.Describe()}: there a parameter is a number, true or false, never a part of the condition");
+        return "0";
+    }
+
     private PlacedNode? Find(string name, PlacedNode node)
     {
         var isMatrix = name.StartsWith(MatrixPrefix, StringComparison.Ordinal);
@@ -96,7 +124,10 @@ internal sealed class Interpolation(IReadOnlyDictionary<string, PlacedNode> para
     }
 
     private static string? WholeReference(string text) =>
-        text.StartsWith(Open, StringComparison.Ordinal) && text.IndexOf('}', StringComparison.Ordinal) == text.Length - 1 ? text[Open.Length..^1].Trim() : null;
+        text.StartsWith(Open, StringComparison.Ordinal) && text.IndexOf('}', StringComparison.Ordinal) == text.Length - 1
+            ? text[Open.Length..^1].Trim()
+            : null;
 
-    private static bool IsOutput(string name) => name.Contains('.', StringComparison.Ordinal) && !name.StartsWith(MatrixPrefix, StringComparison.Ordinal);
+    private static bool IsOutput(string name) =>
+        name.Contains('.', StringComparison.Ordinal) && !name.StartsWith(MatrixPrefix, StringComparison.Ordinal);
 }

@@ -25,7 +25,8 @@ internal static class Matrix
         {
             if (!IsAxis(axis, problems))
                 continue;
-            combinations = [.. combinations.SelectMany(c => axis.Value.Items.Select(v => new Dictionary<string, PlacedNode>(c) { [axis.Key] = v })).Take(MaxCombinations + 1)];
+            var longer = combinations.SelectMany(c => axis.Value.Items.Select(v => new Dictionary<string, PlacedNode>(c) { [axis.Key] = v }));
+            combinations = [.. longer.Take(MaxCombinations + 1)];
         }
         var axes = node.Entries.Where(e => e.Key is not ("include" or "exclude")).Select(e => e.Key).ToList();
         var excluded = ReadList(node.Find("exclude"), "exclude", axes, problems);

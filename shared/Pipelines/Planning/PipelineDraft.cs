@@ -7,6 +7,7 @@ namespace Espalier.Pipelines.Planning;
 /// <summary>A pipeline file that has been read: its options are checked, its edges are not drawn yet.</summary>
 public sealed class PipelineDraft
 {
+    private const int LongestFileName = 4096;
     private readonly PipelineFile _file;
     private readonly List<StepDraft> _steps;
     private readonly PlanningContext _context;
@@ -28,6 +29,12 @@ public sealed class PipelineDraft
     /// <inheritdoc cref="PipelinePlanner.Plan"/>
     public static PipelineDraft Read(string yaml, string fileName, IReadOnlyDictionary<string, string> parameters, PlanningContext context)
     {
+        Refuse("The file name", fileName, LongestFileName);
+        foreach (var (name, value) in parameters)
+        {
+            Refuse("A parameter's name", name, LongestFileName);
+            Refuse($"--param {name}", value, YamlSource.MaxLength);
+        }
         var problems = new ProblemList(fileName);
         var file = PipelineFileReader.Read(YamlSource.Parse(yaml, fileName), parameters, context.Triggers, problems);
         var steps = new StepReader(file, context, problems).ReadAll();
@@ -40,6 +47,9 @@ public sealed class PipelineDraft
     public PipelinePlan ToPlan(Func<string, ManifestRef?>? resolveModel)
     {
         var datasets = new DatasetSteps(_context, _baseDirectory, [.. _steps.Select(s => s.Name), .. _file.Stages.Select(s => s.Name)], _problems);
+        var own = new OwnSources(_context, _baseDirectory, _problems);
+        foreach (var step in _steps)
+            own.Locate(step);
         new StepLinker(_steps, datasets, resolveModel, _problems).LinkAll();
         var ordered = StepOrder.Sort([.. _steps, .. datasets.Steps], _problems);
         var byName = ordered.ToDictionary(s => s.Name);
@@ -55,6 +65,15 @@ public sealed class PipelineDraft
         };
     }
 
+    /// <summary>Texts that reach databases and paths: without what these cannot hold.</summary>
+    private static void Refuse(string what, string text, int longest)
+    {
+        if (text.Length > longest)
+            throw new UserInputException($"{what} has {text.Length} characters; at most {longest} are read.");
+        if (HostileText.Find(text) is { } found)
+            throw new UserInputException($"{what} holds {found}.");
+    }
+
     /// <summary>Fills in dataset options that were left out: the dataset called <c>data</c> of the nearest step upstream.</summary>
     private void InheritDatasets(StepDraft step, Dictionary<string, StepDraft> byName)
     {
@@ -63,7 +82,9 @@ public sealed class PipelineDraft
             if (FindUpstream(step, byName) is { } data)
                 step.AddInput(option, data.Step, data.Output);
             else if (option.IsRequired)
-                _problems.Add(option.Line, option.Column, $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give corpus:NAME, file:PATH or dir:PATH");
+                _problems.Add(
+                    option.Line, option.Column,
+                    $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give corpus:NAME, file:PATH or dir:PATH");
             else
                 option.Value.Parent!.AsObject().Remove(option.Path[(option.Path.LastIndexOf('.') + 1)..]);
         }

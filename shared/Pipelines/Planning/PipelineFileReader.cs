@@ -38,7 +38,8 @@ internal static class PipelineFileReader
     private static readonly string[] Keys = ["name", "params", "stages", "on"];
     private static readonly OptionSchema Header = OptionSchema.For(typeof(PipelineHeader));
 
-    public static PipelineFile Read(PlacedNode root, IReadOnlyDictionary<string, string> parameters, IReadOnlyCollection<TriggerKind> triggers, ProblemList problems)
+    public static PipelineFile Read(
+        PlacedNode root, IReadOnlyDictionary<string, string> parameters, IReadOnlyCollection<TriggerKind> triggers, ProblemList problems)
     {
         if (root.Kind != NodeKind.Map)
         {
@@ -66,12 +67,32 @@ internal static class PipelineFileReader
                 problems.Add(entry, $"a parameter's name must be {StepNames.Rule}");
             if (entry.Value.Kind == NodeKind.Null && !given.ContainsKey(entry.Key))
                 problems.Add(entry, $"parameter '{entry.Key}' has no value: give one here, or at the start with --param {entry.Key}=VALUE");
-            result[entry.Key] = given.TryGetValue(entry.Key, out var text) ? FromCommandLine(text, entry) : entry.Value;
+            var value = given.TryGetValue(entry.Key, out var text) ? FromCommandLine(text, entry) : entry.Value;
+            result[entry.Key] = Plain(entry.Key, value, problems);
         }
         foreach (var name in given.Keys.Where(n => !result.ContainsKey(n)))
             problems.Add(1, 1, $"--param {name}: the pipeline has no such parameter: {NearestWord.Hint(name, result.Keys)}");
         return result;
     }
+
+    /// <summary>The value; reported when it would have to be made of something else.</summary>
+    private static PlacedNode Plain(string name, PlacedNode value, ProblemList problems)
+    {
+        if (ReferenceIn(value) is not { } reference)
+            return value;
+        problems.Add(
+            reference, $"parameter '{name}' holds {reference.Describe()}: a parameter is a plain value and cannot be made of others; "
+                + "write the value here, and ${...} in the steps");
+        return value with { IsReported = true };
+    }
+
+    private static PlacedNode? ReferenceIn(PlacedNode node) => node.Kind switch
+    {
+        NodeKind.Text => node.Text.Replace("$${", "", StringComparison.Ordinal).Contains("${", StringComparison.Ordinal) ? node : null,
+        NodeKind.List => node.Items.Select(ReferenceIn).FirstOrDefault(n => n is not null),
+        NodeKind.Map => node.Entries.Select(e => ReferenceIn(e.Value)).FirstOrDefault(n => n is not null),
+        _ => null,
+    };
 
     private static PlacedNode FromCommandLine(string text, PlacedEntry entry) => text.StartsWith('[') || text.StartsWith('{')
         ? YamlSource.Parse(text, $"--param {entry.Key}")

@@ -43,7 +43,7 @@ public sealed record PlannedStep
     /// <summary>Steps that must have succeeded first: those of the inputs, of <c>needs</c> and of <c>when</c>; without repeats.</summary>
     public required IReadOnlyList<string> Needs { get; init; }
 
-    /// <summary>Condition over metrics of earlier steps , or null to run always.</summary>
+    /// <summary>Condition over metrics of earlier steps, or null to run always.</summary>
     public string? When { get; init; }
 
     /// <summary>Attempts after the first when the failure is transient.</summary>
@@ -97,7 +97,10 @@ public sealed record RetryPolicy
     /// <value>3</value>
     public int Attempts { get; init; } = 3;
 
-    /// <summary>Wait before the second attempt; doubled for each one after.</summary>
+    /// <summary>Longest <see cref="Backoff"/>.</summary>
+    public static readonly TimeSpan LongestBackoff = TimeSpan.FromHours(1);
+
+    /// <summary>Wait before the second attempt; doubled for each one after until 5 minutes, and spread by up to a quarter.</summary>
     /// <value>5 seconds</value>
     public TimeSpan Backoff { get; init; } = TimeSpan.FromSeconds(5);
 }

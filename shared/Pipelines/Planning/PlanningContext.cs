@@ -23,6 +23,12 @@ public sealed record PlanningContext
     /// </summary>
     public Func<string, string>? Fingerprint { get; init; }
 
+    /// <summary>
+    /// Refuses full paths of files and folders that may not be read here, by <see cref="UserInputException"/>, whether they exist or not.
+    /// Null admits all.
+    /// </summary>
+    public Action<string>? Admit { get; init; }
+
     /// <summary>The registered model behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
     public Func<string, ManifestRef?>? ResolveModel { get; init; }
 }

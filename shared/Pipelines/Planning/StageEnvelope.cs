@@ -34,7 +34,7 @@ internal sealed record RetryBlock
     [Option("Attempts in all.", Min = 1, Max = 100)]
     public int Attempts { get; init; } = new RetryPolicy().Attempts;
 
-    [Option("Wait before the second attempt, doubled for each one after.")]
+    [Option("Wait before the second attempt, doubled for each one after until 5 minutes.")]
     public TimeSpan Backoff { get; init; } = new RetryPolicy().Backoff;
 }
 
@@ -45,7 +45,7 @@ internal sealed class StageEnvelopeValidator : AbstractValidator<StageEnvelope>
     {
         RuleFor(stage => stage.Timeout).Must(timeout => timeout >= TimeSpan.FromSeconds(1)).When(stage => stage.Timeout is not null)
             .WithMessage("'timeout' must be at least 1s");
-        RuleFor(stage => stage.Retry.Backoff).LessThanOrEqualTo(TimeSpan.FromHours(1)).WithMessage("'retry.backoff' must be at most 1h");
+        RuleFor(stage => stage.Retry.Backoff).LessThanOrEqualTo(RetryPolicy.LongestBackoff).WithMessage("'retry.backoff' must be at most 1h");
         RuleFor(stage => stage.Needs).Must(needs => needs.Distinct().Count() == needs.Count).WithMessage("'needs' names a step twice");
     }
 }

@@ -46,7 +46,11 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             return;
         IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.TrainerState];
         if (!source.Stage.Traits.Outputs.Contains(output))
-            problems.Add(option.Line, option.Column, $"step '{source.Name}' ({source.Stage.Kind}) has no output '{output}': {NearestWord.Hint(output, [.. source.Stage.Traits.Outputs])}");
+        {
+            problems.Add(
+                option.Line, option.Column,
+                $"step '{source.Name}' ({source.Stage.Kind}) has no output '{output}': {NearestWord.Hint(output, [.. source.Stage.Traits.Outputs])}");
+        }
         else if (!wanted.Contains(output))
             problems.Add(option.Line, option.Column, $"'{option.Path}' takes a {wanted[0]}, and '{output}' of step '{source.Name}' is none");
         else
@@ -105,7 +109,11 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
                 if (_byName.ContainsKey(metric.Step))
                     step.AddNeed(metric.Step);
                 else
-                    problems.Add(when.Line, when.TextColumn + metric.Column - 1, $"'when' reads a metric of the unknown step '{metric.Step}': {NearestWord.Hint(metric.Step, StepNamesFor(metric.Step))}");
+                {
+                    problems.Add(
+                        when.Line, when.TextColumn + metric.Column - 1,
+                        $"'when' reads a metric of the unknown step '{metric.Step}': {NearestWord.Hint(metric.Step, StepNamesFor(metric.Step))}");
+                }
             }
         }
         catch (ExpressionException exception)
@@ -120,7 +128,12 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         if (sources.Count == 0)
             problems.Add(option.Line, option.Column, $"'{option.Path}' names the unknown step '{name}': {NearestWord.Hint(name, StepNamesFor(name))}");
         if (sources.Count > 1)
-            problems.Add(option.Line, option.Column, $"step '{name}' has a matrix: name one of {string.Join(", ", sources.Take(6).Select(s => s.Name))}, or give step '{step.Name}' the same axes");
+        {
+            problems.Add(
+                option.Line, option.Column,
+                $"step '{name}' has a matrix: name one of {string.Join(", ", sources.Take(6).Select(s => s.Name))}, or give step '{step.Name}' "
+                    + "the same axes");
+        }
         return sources.Count == 1 ? sources[0] : null;
     }
 

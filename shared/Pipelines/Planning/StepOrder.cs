@@ -38,7 +38,11 @@ internal static class StepOrder
                 if (!state.TryGetValue(need.Name, out var done))
                     Enter(need);
                 else if (!done)
-                    problems.Add(frame.Step.Body.Find("needs") ?? frame.Step.Body, $"steps need each other in a circle: {string.Join(" -> ", path.SkipWhile(n => n != need.Name).Append(need.Name))}");
+                {
+                    var circle = path.SkipWhile(n => n != need.Name).Append(need.Name);
+                    problems.Add(
+                        frame.Step.Body.Find("needs") ?? frame.Step.Body, $"steps need each other in a circle: {string.Join(" -> ", circle)}");
+                }
             }
 
             void Enter(StepDraft step)

@@ -21,7 +21,11 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
         if (result.Count > MaxSteps)
             throw new UserInputException([new Problem(problems.Place, 1, 1, $"the pipeline has {result.Count} steps; at most {MaxSteps} are planned")]);
         foreach (var twin in result.GroupBy(s => s.Name).Where(g => g.Count() > 1))
-            problems.Add(twin.Last().Place, $"two steps would be called '{twin.Key}': rename the step, or make the values of its matrix differ in letters and digits");
+        {
+            problems.Add(
+                twin.Last().Place,
+                $"two steps would be called '{twin.Key}': rename the step, or make the values of its matrix differ in letters and digits");
+        }
         return [.. result.DistinctBy(s => s.Name)];
     }
 
@@ -37,11 +41,15 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
     private StepDraft ReadStep(StageBlock block, IReadOnlyDictionary<string, PlacedNode> combination)
     {
         var fill = new Interpolation(file.Parameters, combination, problems);
-        var body = fill.Fill(block.Body with { Entries = [.. block.Body.Entries.Where(e => Keys.Contains(e.Key) && e.Key != "matrix").Select(Unfold)] });
+        var entries = block.Body.Entries.Where(e => Keys.Contains(e.Key) && e.Key != "matrix");
+        var body = block.Body with { Entries = [.. entries.Select(e => Unfold(e with { Value = Fill(fill, e) }))] };
         var envelope = ReadEnvelope(body);
         var stage = context.Stages.FirstOrDefault(s => s.Kind == envelope.Uses);
         if (stage is null && envelope.Uses.Length > 0)
-            problems.Add(body.Find("uses")!, $"unknown stage '{envelope.Uses}': {NearestWord.Hint(envelope.Uses, [.. context.Stages.Select(s => s.Kind)])}");
+        {
+            problems.Add(
+                body.Find("uses")!, $"unknown stage '{envelope.Uses}': {NearestWord.Hint(envelope.Uses, [.. context.Stages.Select(s => s.Kind)])}");
+        }
         var with = body.Find("with") ?? new PlacedNode { Kind = NodeKind.Null, Line = block.Place.Line, Column = block.Place.Column };
         return new StepDraft
         {
@@ -52,7 +60,9 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
             Envelope = envelope,
             Stage = stage,
             Body = body,
-            Options = OptionReader.Read(stage?.Schema ?? Anything, stage is null ? with with { Kind = NodeKind.Null, Entries = [] } : with, problems, stage?.OptionsType, inPipeline: true),
+            Options = OptionReader.Read(
+                stage?.Schema ?? Anything, stage is null ? with with { Kind = NodeKind.Null, Entries = [] } : with, problems, stage?.OptionsType,
+                inPipeline: true),
         };
     }
 
@@ -60,15 +70,22 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
     {
         var outer = body with { Entries = [.. body.Entries.Where(e => e.Key != "with")] };
         var values = OptionReader.Read(Envelope, outer, problems, typeof(StageEnvelope)).Values;
-        var sound = new JsonObject(values.Where(v => v.Value is not null && !HasHole(v.Value)).Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value!.DeepClone())));
+        var sound = new JsonObject(
+            values.Where(v => v.Value is not null && !HasHole(v.Value)).Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value!.DeepClone())));
         return sound.Deserialize<StageEnvelope>(WireJson.Options)!;
     }
+
+    /// <summary>In a condition parameters are values; everywhere else they may also be a part of a text.</summary>
+    private static PlacedNode Fill(Interpolation fill, PlacedEntry entry) => entry.Key == "when" ? fill.FillCondition(entry.Value) : fill.Fill(entry.Value);
 
     /// <summary>Short forms written out: <c>needs: base</c> and <c>retry: 5</c>.</summary>
     private static PlacedEntry Unfold(PlacedEntry entry) => entry switch
     {
         { Key: "needs", Value.Kind: NodeKind.Text } => entry with { Value = entry.Value with { Kind = NodeKind.List, Items = [entry.Value] } },
-        { Key: "retry", Value.Kind: NodeKind.Number } => entry with { Value = entry.Value with { Kind = NodeKind.Map, Entries = [entry with { Key = "attempts" }] } },
+        { Key: "retry", Value.Kind: NodeKind.Number } => entry with
+        {
+            Value = entry.Value with { Kind = NodeKind.Map, Entries = [entry with { Key = "attempts" }] },
+        },
         _ => entry,
     };
 

@@ -36,7 +36,10 @@ public sealed class PlanResolver(IStageCodes codes, IStepResults results, IStepE
         if (unmade.Count > 0)
             return resolution;
         var digest = key.ToDigest();
-        return resolution with { Digest = digest, Outcome = await results.FindAsync(digest, cancellationToken).ConfigureAwait(false) };
+        if (code.Traits.IsEffect)
+            return resolution with { Digest = digest }; // that it happened once does not say that it still holds
+        var result = await results.FindAsync(digest, cancellationToken).ConfigureAwait(false);
+        return resolution with { Digest = digest, Outcome = result.Outcome, Damage = result.Damage };
     }
 
     /// <summary>Decides every step of a plan, in order.</summary>

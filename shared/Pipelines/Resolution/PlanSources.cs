@@ -13,8 +13,17 @@ public interface IStageCodes
 /// <summary>Knows which results exist.</summary>
 public interface IStepResults
 {
-    /// <summary>The result of a step key, whole, or null.</summary>
-    Task<StepOutcome?> FindAsync(Digest key, CancellationToken cancellationToken);
+    /// <summary>The result of a step key.</summary>
+    Task<StoredResult> FindAsync(Digest key, CancellationToken cancellationToken);
+}
+
+/// <summary>What is known of a step's result.</summary>
+/// <param name="Outcome">The result, whole; null when there is none.</param>
+/// <param name="Damage">Why a result that is there cannot be used; null when nothing is wrong.</param>
+public sealed record StoredResult(StepOutcome? Outcome, string? Damage = null)
+{
+    /// <summary>No result.</summary>
+    public static StoredResult None { get; } = new(null, null);
 }
 
 /// <summary>What a step made.</summary>

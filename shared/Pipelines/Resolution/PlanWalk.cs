@@ -82,7 +82,9 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
         return resolved with
         {
             Decision = DecisionOf(resolution),
-            Reason = MissReason.Of(nearest, resolution.Key!, resolution.Unmade),
+            Reason = resolution.Damage is { } damage ? $"its result cannot be used: {damage}"
+                : resolution.Code!.Traits.IsEffect ? "an effect: made sure in every run, and nothing changes where it holds already"
+                : MissReason.Of(nearest, resolution.Key!, resolution.Unmade),
             Before = estimate?.Before,
             After = estimate?.After,
             NewBytes = estimate?.NewBytes,

@@ -26,4 +26,7 @@ public sealed record StepResolution
 
     /// <summary>Its result, when it exists.</summary>
     public StepOutcome? Outcome { get; init; }
+
+    /// <summary>Why a result that exists cannot be used; null when nothing is wrong.</summary>
+    public string? Damage { get; init; }
 }

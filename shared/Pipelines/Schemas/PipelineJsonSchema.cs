@@ -91,7 +91,8 @@ public static class PipelineJsonSchema
     private static JsonObject Object(OptionSchema schema)
     {
         var properties = new JsonObject();
-        foreach (var (name, option) in schema.Properties!.Concat((schema.Methods ?? new Dictionary<string, OptionSchema>()).SelectMany(m => m.Value.Properties!)))
+        var ofMethods = (schema.Methods ?? new Dictionary<string, OptionSchema>()).SelectMany(m => m.Value.Properties!);
+        foreach (var (name, option) in schema.Properties!.Concat(ofMethods))
         {
             var value = Value(option);
             if (option.Description.Length > 0)

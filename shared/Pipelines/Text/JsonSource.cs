@@ -31,15 +31,26 @@ public static class JsonSource
         catch (JsonException exception)
         {
             var message = exception.Message.Split(" LineNumber:")[0];
-            throw new UserInputException([new Problem(place, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"This is not JSON: {message}")]);
+            throw new UserInputException(
+            [
+                new Problem(
+                    place, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"This is not JSON: {message}"),
+            ]);
         }
     }
 
     /// <summary>A value without a text of its own (a default, a message), all of it at one place.</summary>
     public static PlacedNode From(JsonElement value, int line, int column) => value.ValueKind switch
     {
-        JsonValueKind.Object => new PlacedNode { Kind = NodeKind.Map, Line = line, Column = column, Entries = [.. value.EnumerateObject().Select(p => new PlacedEntry(p.Name, line, column, From(p.Value, line, column)))] },
-        JsonValueKind.Array => new PlacedNode { Kind = NodeKind.List, Line = line, Column = column, Items = [.. value.EnumerateArray().Select(i => From(i, line, column))] },
+        JsonValueKind.Object => new PlacedNode
+        {
+            Kind = NodeKind.Map, Line = line, Column = column,
+            Entries = [.. value.EnumerateObject().Select(p => new PlacedEntry(p.Name, line, column, From(p.Value, line, column)))],
+        },
+        JsonValueKind.Array => new PlacedNode
+        {
+            Kind = NodeKind.List, Line = line, Column = column, Items = [.. value.EnumerateArray().Select(i => From(i, line, column))],
+        },
         JsonValueKind.String => new PlacedNode { Kind = NodeKind.Text, Text = value.GetString()!, Line = line, Column = column },
         JsonValueKind.Number => new PlacedNode { Kind = NodeKind.Number, Text = value.GetRawText(), Line = line, Column = column },
         JsonValueKind.True or JsonValueKind.False => new PlacedNode { Kind = NodeKind.Bool, Text = value.GetRawText(), Line = line, Column = column },
@@ -59,7 +70,10 @@ public static class JsonSource
                     items.Add(ReadValue(ref reader, places, place));
                 return new PlacedNode { Kind = NodeKind.List, Line = line, Column = column, Items = items };
             case JsonTokenType.String:
-                return new PlacedNode { Kind = NodeKind.Text, Text = reader.GetString()!, Line = line, Column = column };
+                var text = reader.GetString()!;
+                if (HostileText.Find(text) is { } found)
+                    throw new UserInputException([new Problem(place, line, column, $"The text holds {found}.")]);
+                return new PlacedNode { Kind = NodeKind.Text, Text = text, Line = line, Column = column };
             case JsonTokenType.Number:
                 return new PlacedNode { Kind = NodeKind.Number, Text = Encoding.UTF8.GetString(reader.ValueSpan), Line = line, Column = column };
             case JsonTokenType.True or JsonTokenType.False:

@@ -22,14 +22,29 @@ public static class YamlSource
     {
         if (text.Length > MaxLength)
             throw new UserInputException([new Problem(place, 1, 1, $"The file has {text.Length} characters; at most {MaxLength} are read.")]);
+        if (HostileText.Find(text) is { } found)
+            throw new UserInputException([ProblemAt(text, place, $"The file holds {found}.")]);
         try
         {
             return new Reader(new Parser(new StringReader(text)), place).ReadDocument();
         }
         catch (YamlException exception)
         {
-            throw new UserInputException([new Problem(place, (int)exception.Start.Line, (int)exception.Start.Column, $"This is not YAML: {Reason(exception)}")]);
+            throw new UserInputException(
+                [new Problem(place, (int)exception.Start.Line, (int)exception.Start.Column, $"This is not YAML: {Reason(exception)}")]);
         }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or OverflowException or FormatException)
+        {
+            // An escape such as \UFFFFFFFF, which the parser does not check.
+            throw new UserInputException([new Problem(place, 1, 1, $"This is not YAML: {exception.Message}")]);
+        }
+    }
+
+    /// <summary>At the first line that holds what is refused.</summary>
+    private static Problem ProblemAt(string text, string place, string message)
+    {
+        var line = text.Split('\n').TakeWhile(l => HostileText.Find(l) is null).Count() + 1;
+        return new Problem(place, line, 1, message);
     }
 
     private static string Reason(YamlException exception)
@@ -75,7 +90,7 @@ public static class YamlSource
             };
         }
 
-        private static PlacedNode ReadScalar(Scalar scalar) => new()
+        private PlacedNode ReadScalar(Scalar scalar) => HostileText.Find(scalar.Value) is { } found ? throw Refuse(scalar, $"the text holds {found}") : new()
         {
             Kind = scalar.Style == ScalarStyle.Plain ? ScalarTypes.Of(scalar.Value) : NodeKind.Text,
             Text = scalar.Value,
@@ -102,7 +117,10 @@ public static class YamlSource
                 if (key.Kind is NodeKind.List or NodeKind.Map)
                     throw new UserInputException([new Problem(place, key.Line, key.Column, "a key must be a single word")]);
                 if (!lines.TryAdd(key.Text, key.Line))
-                    throw new UserInputException([new Problem(place, key.Line, key.Column, $"'{key.Text}' is already given in line {lines[key.Text]}")]);
+                {
+                    throw new UserInputException(
+                        [new Problem(place, key.Line, key.Column, $"'{key.Text}' is already given in line {lines[key.Text]}")]);
+                }
                 entries.Add(new PlacedEntry(key.Text, key.Line, key.Column, ReadNode(depth + 1)));
             }
             return new PlacedNode { Kind = NodeKind.Map, Entries = entries, Line = (int)start.Start.Line, Column = (int)start.Start.Column };

@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using MassTransit;
 
@@ -25,20 +27,25 @@ public static class FailureClassifier
     public static FailureClass Classify(Exception error) => error switch
     {
         StageFailedException failed => failed.Failure,
-        UserInputException => FailureClass.User,
+        // Trying again reads the same bytes; the message says what has to be done again.
+        UserInputException or DamagedBlobException or InvalidDataException { InnerException: DamagedBlobException } => FailureClass.User,
         OutOfMemoryException => FailureClass.Resource,
         IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
         // A store that cannot be written now may be later: somebody mounted it read-only, or mends its permissions.
-        IOException or UnauthorizedAccessException or HttpRequestException or SocketException or TimeoutException or RequestException or OperationCanceledException => FailureClass.Transient,
-        _ when error.GetType().FullName == "Azure.RequestFailedException" || error is System.Data.Common.DbException => FailureClass.Transient,
         AggregateException { InnerException: { } inner } => Classify(inner),
+        IOException or RequestException or OperationCanceledException or System.Data.Common.DbException => FailureClass.Transient,
+        _ when StoreFailure.Is(error) => FailureClass.Transient,
         _ => FailureClass.Poison,
     };
 
     /// <summary>What people read: the message, and the type where it says more than the message.</summary>
-    public static string Describe(Exception error) =>
-        error is UserInputException or StageCrashedException or StageFailedException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+    public static string Describe(Exception error) => error switch
+    {
+        UserInputException or StageCrashedException or StageFailedException => error.Message,
+        Azure.RequestFailedException or Azure.Identity.AuthenticationFailedException => StoreFailure.Describe(error),
+        _ => $"{error.GetType().Name}: {error.Message}",
+    };
 
     private static bool IsDiskFull(Exception? error) =>
         error is not null && ((error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded || IsDiskFull(error.InnerException));

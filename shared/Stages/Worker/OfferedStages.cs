@@ -21,7 +21,10 @@ internal sealed class OfferedStages
         _stages = stages.Where(s => options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)).ToDictionary(s => s.Kind);
         var unknown = options.Kinds.Except(_stages.Keys).ToList();
         if (unknown.Count > 0)
-            throw new UserInputException($"{StageWorkerOptions.Section}:kinds: this service has no stage '{unknown[0]}'; it has {string.Join(", ", stages.Select(s => s.Kind))}.");
+        {
+            throw new UserInputException(
+                $"{StageWorkerOptions.Section}:kinds: this service has no stage '{unknown[0]}'; it has {string.Join(", ", stages.Select(s => s.Kind))}.");
+        }
     }
 
     /// <summary>Kinds in a fixed order.</summary>
@@ -33,6 +36,9 @@ internal sealed class OfferedStages
     /// <summary>The estimate of a step; null when it cannot be given.</summary>
     public async Task<StepEstimated?> EstimateAsync(EstimateStep step, CancellationToken cancellationToken) =>
         _estimates is null ? null : await _estimates.EstimateAsync(step, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Whether a stage of a kind has an effect, which no earlier result stands for.</summary>
+    public bool IsEffect(string kind) => _stages[kind].Traits.IsEffect;
 
     /// <summary>The stage of a kind.</summary>
     public IStage Find(string kind) => _stages[kind];

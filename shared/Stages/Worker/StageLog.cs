@@ -23,6 +23,9 @@ internal static partial class StageLog
     [LoggerMessage(106, LogLevel.Warning, "The {Request} got no answer: {Reason}")]
     public static partial void RequestFailed(ILogger logger, string request, string reason);
 
+    [LoggerMessage(108, LogLevel.Error, "Work hints of a kind are not heard, and the worker asks for work now and then instead: {Problem}")]
+    public static partial void QueueUnusable(ILogger logger, string problem);
+
     [LoggerMessage(107, LogLevel.Error, "The worker failed and goes on")]
     public static partial void WorkerFailed(ILogger logger, Exception error);
 }

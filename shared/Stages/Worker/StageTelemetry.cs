@@ -15,7 +15,8 @@ internal static class StageTelemetry
 
     private static readonly Meter Meter = new(Name);
 
-    private static readonly Histogram<double> WorkDuration = Meter.CreateHistogram<double>("espalier.stage.duration", "s", "Wall time of the work of an attempt, by kind.");
+    private static readonly Histogram<double> WorkDuration = Meter.CreateHistogram<double>(
+        "espalier.stage.duration", "s", "Wall time of the work of an attempt, by kind.");
     private static readonly UpDownCounter<long> Running = Meter.CreateUpDownCounter<long>("espalier.stage.running", "{step}", "Attempts that run now.");
 
     /// <summary>Starts the span of an attempt, in the trace of its run.</summary>
@@ -24,7 +25,8 @@ internal static class StageTelemetry
         var activity = ActivityContext.TryParse(assignment.Trace, null, isRemote: true, out var parent)
             ? Source.StartActivity("step attempt", ActivityKind.Consumer, parent)
             : Source.StartActivity("step attempt", ActivityKind.Consumer);
-        return activity?.SetTag("run", assignment.Step.RunId).SetTag("step", assignment.Step.Name).SetTag("kind", assignment.Kind).SetTag("attempt", assignment.Fence);
+        return activity?.SetTag("run", assignment.Step.RunId).SetTag("step", assignment.Step.Name)
+            .SetTag("kind", assignment.Kind).SetTag("attempt", assignment.Fence);
     }
 
     /// <summary>The span of the work in the process that does it; in a process of its own it hangs below the worker's span.</summary>
@@ -37,5 +39,6 @@ internal static class StageTelemetry
     public static void Count(StepAssignment assignment, int change) => Running.Add(change, new KeyValuePair<string, object?>("kind", assignment.Kind));
 
     /// <summary>The work of an attempt ended.</summary>
-    public static void Worked(StepAssignment assignment, TimeSpan duration) => WorkDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("kind", assignment.Kind));
+    public static void Worked(StepAssignment assignment, TimeSpan duration) =>
+        WorkDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("kind", assignment.Kind));
 }

@@ -23,7 +23,8 @@ internal interface IStageRunner
 }
 
 /// <summary>Runs the stage in this process.</summary>
-internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore artifacts, StageWorkerOptions options, IStageEngine? engine = null) : IStageRunner
+internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore artifacts, StageWorkerOptions options, IStageEngine? engine = null)
+    : IStageRunner
 {
     public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {

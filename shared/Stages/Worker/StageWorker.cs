@@ -21,13 +21,14 @@ internal sealed class StageWorker(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Dictionary<Task, HeldAttempt> _attempts = [];
-    private readonly HintListener _hints = new(bus, messaging, options, stages, time);
+    private readonly HintListener _hints = new(bus, messaging, options, stages, time, logger);
+    private readonly StageAdvertiser _advertiser = new(stages.Advertise, orchestrator.PublishAsync, options.AdvertiseInterval, time, logger);
     private Task _loops = Task.CompletedTask;
-    private volatile bool _hasAdvertised;
     private volatile bool _isAsking;
 
-    /// <summary>Whether the worker has said what it offers and asks for work.</summary>
-    public bool IsReady => _hasAdvertised && _isAsking && _hints.HasListened;
+    /// <summary>Why the worker is not ready; null when it has said what it offers, hears hints and asks for work.</summary>
+    public string? Problem =>
+        _hints.Problem ?? (_advertiser.HasAdvertised && _isAsking && _hints.HasListened ? null : "The worker does not take work yet, or any more.");
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -39,7 +40,9 @@ internal sealed class StageWorker(
         // Stages block threads of the pool while they compute; heartbeats must not wait for it to grow.
         ThreadPool.SetMinThreads(Math.Max(workers, 8 + options.Slots * 4), completions);
         _hints.OnHint = Wake;
-        _loops = Task.WhenAll(Task.Run(() => ClaimLoopAsync(_stopping.Token), CancellationToken.None), Task.Run(() => AdvertiseLoopAsync(_stopping.Token), CancellationToken.None));
+        _loops = Task.WhenAll(
+            Task.Run(() => ClaimLoopAsync(_stopping.Token), CancellationToken.None),
+            Task.Run(() => _advertiser.RunAsync(_stopping.Token), CancellationToken.None));
         return Task.CompletedTask;
     }
 
@@ -54,24 +57,6 @@ internal sealed class StageWorker(
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private async Task AdvertiseLoopAsync(CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                foreach (var stage in stages.Advertise())
-                    await orchestrator.PublishAsync(stage, stopping).ConfigureAwait(false);
-                _hasAdvertised = true;
-            }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
-            {
-                StageLog.WorkerFailed(logger, e);
-            }
-            await Task.Delay(options.AdvertiseInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
 
     private async Task ClaimLoopAsync(CancellationToken stopping)
     {
@@ -124,7 +109,10 @@ internal sealed class StageWorker(
             };
             Faults.Reach(FaultPoints.ClaimSend);
             // Not cancelled by the shutdown: an answer that nobody takes would cost the step a lease.
-            if (await orchestrator.ClaimAsync(claim, CancellationToken.None).ConfigureAwait(false) is not { } assignment)
+            var (answer, wantsOffers) = await orchestrator.ClaimAsync(claim, CancellationToken.None).ConfigureAwait(false);
+            if (wantsOffers)
+                _advertiser.Repeat();
+            if (answer is not { } assignment)
                 return;
             StageLog.AttemptStarted(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
             _attempts.Add(RunAsync(assignment, stopping), new HeldAttempt(assignment.Step.RunId, assignment.Step.Name, assignment.Fence));
@@ -166,7 +154,7 @@ internal sealed class StageWorker(
         }
         catch (SemaphoreFullException)
         {
-            // It is waked already.
+            // It is awake already.
         }
     }
 }

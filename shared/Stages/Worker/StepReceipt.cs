@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
@@ -54,11 +55,18 @@ public sealed record StepReceipt
     public static Task<StepReceipt?> FindAsync(ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken) =>
         ReadAsync(artifacts, RecordOf(stepKey), cancellationToken);
 
-    /// <summary>Reads a receipt by the name of its record, or null.</summary>
+    /// <summary>Reads a receipt by the name of its record; null when there is none, or when it is damaged: it only explains.</summary>
     public static async Task<StepReceipt?> ReadAsync(ArtifactStore artifacts, string record, CancellationToken cancellationToken)
     {
         var bytes = await artifacts.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false);
-        return bytes is null ? null : System.Text.Json.JsonSerializer.Deserialize<StepReceipt>(bytes, WireJson.Options);
+        try
+        {
+            return bytes is null ? null : JsonSerializer.Deserialize<StepReceipt>(bytes, WireJson.Options);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Writes the receipt, replacing an older one.</summary>

@@ -6,5 +6,5 @@ namespace Espalier.Stages.Worker;
 internal sealed class WorkerHealth(StageWorker worker) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(worker.IsReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The worker does not take work."));
+        Task.FromResult(worker.Problem is { } problem ? HealthCheckResult.Unhealthy(problem) : HealthCheckResult.Healthy());
 }

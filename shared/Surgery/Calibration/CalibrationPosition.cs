@@ -24,7 +24,8 @@ internal sealed record CalibrationPosition(int Passed, IReadOnlyList<Digest> Str
     {
         try
         {
-            return JsonSerializer.Deserialize<CalibrationPosition>(json, WireJson.Options) is { Streams: not null, Finished: not null } position ? position : null;
+            var position = JsonSerializer.Deserialize<CalibrationPosition>(json, WireJson.Options);
+            return position is { Streams: not null, Finished: not null } ? position : null;
         }
         catch (JsonException)
         {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Modeling;
@@ -52,7 +53,8 @@ public sealed class CalibrationRun<T>(StageContext context, ModelConfig config, 
         if (batches is not null && _position.Streams.Count == 0)
         {
             using var embedding = LayerDecoder.ReadEmbedding(weights); // (V, H)
-            var first = await batches.WriteAsync(batch => LayerDecoder.Embed(embedding, batches.Tokens(batch), batches.Device), cancellationToken).ConfigureAwait(false);
+            var first = await batches.WriteAsync(
+                batch => LayerDecoder.Embed(embedding, batches.Tokens(batch), batches.Device), cancellationToken).ConfigureAwait(false);
             _position = _position with { Streams = [first] };
         }
         while (_position.Passed < config.Layers)
@@ -104,7 +106,7 @@ public sealed class CalibrationRun<T>(StageContext context, ModelConfig config, 
         if (CalibrationPosition.Parse(bytes) is not { } position || !await IsThereAsync(position, cancellationToken).ConfigureAwait(false))
         {
             _collected.Clear();
-            context.Progress.Log("The saved position is no longer in the store; starting again.");
+            context.Progress.Log("What the saved position names cannot be read from the store; starting again.");
             return;
         }
         _position = position;
@@ -124,9 +126,9 @@ public sealed class CalibrationRun<T>(StageContext context, ModelConfig config, 
                 _collected[layer] = await collector.LoadAsync(stored, cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (MissingBlobException)
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException)
         {
-            return false;
+            return false; // swept or damaged since
         }
     }
 }

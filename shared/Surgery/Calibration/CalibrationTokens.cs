@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Espalier.Datasets.Sampling;
+using Espalier.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,8 @@ namespace Espalier.Surgery.Calibration;
 
 /// <summary>Calibration text as token ids.</summary>
 /// <param name="sample">What was drawn.</param>
-public sealed class CalibrationTokens(CalibrationSample sample)
+/// <param name="tokenizer">What made the ids.</param>
+public sealed class CalibrationTokens(CalibrationSample sample, ITokenizer tokenizer)
 {
     /// <summary>Number of sequences, at least 1.</summary>
     public int Samples => sample.Ids.GetLength(0);
@@ -15,7 +17,7 @@ public sealed class CalibrationTokens(CalibrationSample sample)
     /// <summary>Tokens per sequence.</summary>
     public int Length => sample.Ids.GetLength(1);
 
-    /// <summary>A sentence for people when there are fewer sequences than asked for, else null.</summary>
+    /// <summary>Says that there are fewer sequences than asked for; null when there are not.</summary>
     public string? Shortfall => Samples == sample.Asked ? null
         : $"The calibration text gives {Samples} of the {sample.Asked} sequences of {Length} tokens asked for: it has {sample.TextTokens} tokens, "
             + "and none is used twice. More text gives better results.";
@@ -48,6 +50,7 @@ public sealed class CalibrationTokens(CalibrationSample sample)
         ["tokens"] = (long)Samples * Length,
         ["samples-asked"] = sample.Asked,
         ["text-tokens"] = sample.TextTokens,
+        ["bos"] = new JsonObject { ["added"] = tokenizer.AddsBeginToken, ["token-id"] = tokenizer.BeginTokenId },
     };
 
     /// <summary>As <see cref="Rows"/>: (count, length) int64, in the caller's dispose scope.</summary>

@@ -82,7 +82,9 @@ public sealed class BackwardPass
     /// <summary>The gradient in front of the layer, once it was passed.</summary>
     internal Digest? Below { get; private set; }
 
-    /// <summary>Passes the layer: <paramref name="layer"/> makes the gradient in front of it from the stream there and the gradient behind it, all (B, S, H).</summary>
+    /// <summary>
+    /// Passes the layer: <paramref name="layer"/> makes the gradient in front of it from the stream there and the gradient behind it, all (B, S, H).
+    /// </summary>
     public async Task PassAsync(Func<Tensor, Tensor, Tensor> layer, CancellationToken cancellationToken) =>
         Below = await _batches.WriteAsync(batch => layer(_batches.Read(_stream, batch), _batches.Read(_above, batch)), cancellationToken).ConfigureAwait(false);
 }

@@ -19,8 +19,9 @@ public static class CheckpointSaver
         var type = ElementTypes.FromConfig(config.WeightType);
         foreach (var (name, value) in decoder.ExportWeights())
         {
+            var isRouterBias = name.Contains(".mlp.gate.", StringComparison.Ordinal) && name.EndsWith("bias", StringComparison.Ordinal);
             using (value)
-                await AddTensorAsync(writer, name, value, name.Contains(".mlp.gate.", StringComparison.Ordinal) && name.EndsWith("bias", StringComparison.Ordinal) ? ScalarType.Float32 : type, cancellationToken).ConfigureAwait(false);
+                await AddTensorAsync(writer, name, value, isRouterBias ? ScalarType.Float32 : type, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -18,7 +18,8 @@ public static class LayerDecoder
     {
         var single = config.OnlyLayer(layer) with { VocabularySize = 1, TieEmbeddings = true };
         var prefix = TensorNames.Layer(layer);
-        var names = weights.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(name => TensorNames.Layer(0) + name[prefix.Length..]);
+        var names = weights.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(name => TensorNames.Layer(0) + name[prefix.Length..]);
         // The parts outside the layers do not run: zeros of the least size.
         var decoder = MoeDecoder.Load(single, new Part(weights, names, config.HiddenSize, [TensorNames.Embedding, TensorNames.FinalNorm]), float32, device);
         decoder.StartAt(layer);
@@ -34,7 +35,8 @@ public static class LayerDecoder
             [TensorNames.Embedding] = config.TieEmbeddings ? TensorNames.Embedding : TensorNames.Head,
             [TensorNames.FinalNorm] = TensorNames.FinalNorm,
         };
-        return MoeDecoder.Load(config with { Layers = 0, DenseLayers = [], ExtraLayers = 0, TieEmbeddings = true, SiblingGroups = null, SiblingExclusive = false }, new Part(weights, names, config.HiddenSize, []), float32, device);
+        var ends = config with { Layers = 0, DenseLayers = [], ExtraLayers = 0, TieEmbeddings = true, SiblingGroups = null, SiblingExclusive = false };
+        return MoeDecoder.Load(ends, new Part(weights, names, config.HiddenSize, []), float32, device);
     }
 
     /// <summary>The embedding (V, H) as it is stored; the caller disposes it.</summary>
@@ -61,7 +63,8 @@ public static class LayerDecoder
     {
         public IReadOnlyCollection<string> Names { get; } = [.. names.Keys, .. unused];
 
-        public WeightHeader Describe(string name) => unused.Contains(name) ? new WeightHeader(ScalarType.Float32, ShapeOf(name)) : weights.Describe(names[name]);
+        public WeightHeader Describe(string name) =>
+            unused.Contains(name) ? new WeightHeader(ScalarType.Float32, ShapeOf(name)) : weights.Describe(names[name]);
 
         public Tensor Read(string name) => unused.Contains(name) ? zeros(ShapeOf(name)) : weights.Read(names[name]);
 

@@ -9,16 +9,20 @@ public static class MemoryEstimate
     public const long Process = 220L << 20;
 
     /// <summary>Activations of a forward pass over some tokens that nothing is kept of: one layer and the logits.</summary>
-    public static long Forward(ModelConfig config, long tokens, long length) => 4 * (LayerActivations(config, tokens, length) + 2 * tokens * config.VocabularySize);
+    public static long Forward(ModelConfig config, long tokens, long length) =>
+        4 * (LayerActivations(config, tokens, length) + 2 * tokens * config.VocabularySize);
 
     /// <summary>Activations of a training step: every layer's, and logits with their gradient.</summary>
-    public static long Training(ModelConfig config, long tokens, long length) => 4 * (config.Layers * LayerActivations(config, tokens, length) + 4 * tokens * config.VocabularySize);
+    public static long Training(ModelConfig config, long tokens, long length) =>
+        4 * (config.Layers * LayerActivations(config, tokens, length) + 4 * tokens * config.VocabularySize);
 
     /// <summary>Weights of the largest layer in float32.</summary>
     public static long Layer(ModelConfig config) =>
-        4 * (config.AttentionParameters + Math.Max(config.Experts * config.ExpertParameters + 3L * config.HiddenSize * config.SharedSize, 3L * config.HiddenSize * config.DenseSize));
+        4 * (config.AttentionParameters + Math.Max(
+            config.Experts * config.ExpertParameters + 3L * config.HiddenSize * config.SharedSize, 3L * config.HiddenSize * config.DenseSize));
 
     // Norms, projections, the attention matrix, and per chosen expert its two halves, their product and its output.
     private static long LayerActivations(ModelConfig config, long tokens, long length) =>
-        tokens * (12L * config.HiddenSize + 2L * config.Heads * length + (long)config.ExpertsPerToken * (4L * config.ExpertSize + 2L * config.HiddenSize) + 4L * Math.Max(config.SharedSize, config.DenseSize));
+        tokens * (12L * config.HiddenSize + 2L * config.Heads * length
+            + (long)config.ExpertsPerToken * (4L * config.ExpertSize + 2L * config.HiddenSize) + 4L * Math.Max(config.SharedSize, config.DenseSize));
 }

@@ -33,7 +33,8 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
         var inputs = new List<EstimateInput>();
         foreach (var input in step.Inputs)
         {
-            var model = input.Model is { } header ? Read(header) : input.Root is { } root ? await ReadAsync(root, cancellationToken).ConfigureAwait(false) : null;
+            var model = input.Model is { } header ? Read(header)
+                : input.Root is { } root ? await ReadAsync(root, cancellationToken).ConfigureAwait(false) : null;
             if (model is null && (input.Root is not null || input.Model is not null))
                 return null;
             inputs.Add(new EstimateInput(input.As, input.Step, model));

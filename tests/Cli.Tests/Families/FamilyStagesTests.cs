@@ -64,7 +64,7 @@ public sealed class FamilyStagesTests : IDisposable
             $$"""{"method":"heapr","ratio":0.34,"multiple-of":4,"calibration":{"data":"file:{{_text}}","samples":16,"length":32} }""")).ShouldBe(0, _cli.Error);
 
         var (before, after) = (Tensors(model), Tensors(_cli.PathOf("out")));
-        after.Keys.ShouldBe(before.Keys, ignoreOrder: true);
+        after.Keys.ShouldBe(before.Keys.Where(key => name != "deepseek-v3" || !key.StartsWith("model.layers.3.")), ignoreOrder: true);
         after.Sum(t => (long)t.Value.Bytes.Length).ShouldBeLessThan(before.Sum(t => (long)t.Value.Bytes.Length));
         (await EvaluateAsync(_cli.PathOf("out"))).ShouldBe(0, _cli.Error);
     }

@@ -7,7 +7,7 @@ using Espalier.TestKit.Servers;
 namespace Espalier.Messaging.Tests.Broker;
 
 /// <summary>A real RabbitMQ that was set up by our definitions, with a password for every account, and with TLS on a second port.</summary>
-public sealed class PlatformBroker : RabbitMqServer
+public class PlatformBroker : RabbitMqServer
 {
     private readonly int _tlsPort = ServerProcess.FreePort();
     private string _folder = "";

@@ -29,7 +29,7 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
         var service = await StartAsync(options, heard, _ => { });
         await Task.WhenAll(kinds.Select(kind => service.Bus.ConnectReceiveEndpoint(EndpointNames.Work(kind, "cpu"), endpoint =>
         {
-            endpoint.ConfigureHints(options);
+            endpoint.ConfigureHints();
             endpoint.Handler<StepReady>(hint =>
             {
                 heard.Hints.Add(hint.Message.Kind);

@@ -9,6 +9,7 @@ using Espalier.Orchestrator.Api;
 using Espalier.Stages.Worker;
 using Espalier.Stages;
 using Espalier.TestKit.Services.Embedded;
+using Espalier.TestKit.Services.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -101,6 +102,55 @@ public sealed class RunsApiTests : IAsyncLifetime
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!(await _client.GetAsync("/readyz", deadline.Token)).IsSuccessStatusCode)
             await Task.Delay(20, deadline.Token);
+    }
+
+    [Fact]
+    public async Task Submit_SameIdWithAnotherFileOrParameter_IsAConflict()
+    {
+        var id = Guid.NewGuid();
+
+        (await SubmitAsync(id, Yaml)).ShouldBe(HttpStatusCode.Accepted);
+        (await SubmitAsync(id, Yaml)).ShouldBe(HttpStatusCode.Accepted);
+        (await SubmitAsync(id, Yaml.Replace("name: http", "name: other", StringComparison.Ordinal))).ShouldBe(HttpStatusCode.Conflict);
+        (await SubmitAsync(id, Yaml, "&param.text=other")).ShouldBe(HttpStatusCode.Conflict);
+
+        (await _client.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{id}")).GetProperty("name").GetString().ShouldBe("http");
+    }
+
+    private async Task<HttpStatusCode> SubmitAsync(Guid id, string yaml, string more = "")
+    {
+        using var answer = await _client.PostAsync($"/api/v1/runs?id={id}{more}", new StringContent(yaml));
+        return answer.StatusCode;
+    }
+
+    [Fact]
+    public async Task Check_AsViewer_IsForbidden()
+    {
+        var viewer = await _app.Services.GetRequiredService<ApiKeys>().CreateAsync("viewer", ApiRole.Viewer, default);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/pipelines/check") { Content = new StringContent(Yaml) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", viewer);
+
+        (await _client.SendAsync(request)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
+    public Task Routes_AnyText_NeverAnswer500() => RouteFuzz.RunAsync(_app, _client, Yaml, iterations: 250);
+
+    [Fact]
+    public async Task Readyz_StoreGone_SaysSoAndStatusToo()
+    {
+        _ = _app.Services.GetRequiredService<Espalier.Artifacts.ArtifactStore>();
+        Directory.Delete(Path.Combine(_folder.FullName, "store", "records"));
+
+        using var ready = await _client.GetAsync("/readyz");
+        var status = await _client.GetFromJsonAsync<JsonElement>("/api/v1/status");
+
+        ready.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        var check = JsonDocument.Parse(await ready.Content.ReadAsStringAsync()).RootElement.GetProperty("checks").GetProperty("store");
+        check.GetProperty("status").GetString().ShouldBe("unhealthy");
+        check.GetProperty("description").GetString()!.ShouldContain("The artifact store");
+        status.GetProperty("store").GetProperty("answers").GetBoolean().ShouldBeFalse();
+        status.GetProperty("store").GetProperty("problem").GetString()!.ShouldContain("The artifact store");
     }
 
     private async Task<HttpStatusCode> SendAsync(HttpMethod method, string? key)

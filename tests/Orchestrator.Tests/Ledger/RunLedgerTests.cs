@@ -126,7 +126,7 @@ public sealed class RunLedgerTests : IDisposable
         var second = await _ledger.SubmitAsync("a");
         var key = Digest.Of("same"u8);
         foreach (var step in await _ledger.Preparations.ListAsync(10, default))
-            await _ledger.Preparations.ReadyAsync(step, key, LedgerFixture.Offer("noop"), [], default);
+            await _ledger.Preparations.ReadyAsync(step, key, LedgerFixture.Offer("noop"), [], null, default);
 
         var claimed = (await _ledger.ClaimAsync())!;
         (await _ledger.ClaimAsync("w2")).ShouldBeNull();

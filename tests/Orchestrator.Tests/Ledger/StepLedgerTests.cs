@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Pipelines.Planning;
 using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;
@@ -44,6 +45,46 @@ public sealed class StepLedgerTests : IDisposable
 
         (again.Name, again.Attempt).ShouldBe((lost.Name, lost.Attempt));
         next.Name.ShouldNotBe(lost.Name);
+    }
+
+    [Theory]
+    [InlineData(60, 1, 3600, 4500)] // as asked for, and up to a quarter more
+    [InlineData(60, 3, 3600, 4500)]
+    [InlineData(2, 1, 120, 150)]
+    [InlineData(2, 2, 240, 300)]
+    [InlineData(2, 5, 300, 375)] // doubling ends at five minutes
+    public async Task Backoff_OfAPipeline_IsHonoured(int minutes, int failures, int atLeastSeconds, int atMostSeconds)
+    {
+        await StartAsync("a");
+        var step = (await _ledger.ClaimAsync())!;
+
+        var wait = AttemptEndings.Backoff(new RetryPolicy { Backoff = TimeSpan.FromMinutes(minutes) }, step, failures);
+
+        wait.TotalSeconds.ShouldBeInRange(atLeastSeconds, atMostSeconds);
+    }
+
+    [Fact]
+    public async Task Backoff_OfAnHour_IsNotMendedAwayByTheSweep()
+    {
+        await StartAsync("a");
+        var step = (await _ledger.ClaimAsync())!;
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), default);
+        await _ledger.CountAsync($"update step set not_before = {_ledger.Clock.GetUtcNow().ToUnixTimeMilliseconds() + 4_500_000} returning 1");
+
+        await _ledger.Sweep.RunAsync(default);
+
+        (await _ledger.ClaimAsync()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Fail_MessageWithNul_IsKeptWithoutIt()
+    {
+        var run = await StartAsync("a");
+        var step = (await _ledger.ClaimAsync())!;
+
+        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.User, "it broke at \0 here"), default)).ShouldBeTrue();
+
+        (await _ledger.StepAsync(run, "a")).Message.ShouldBe("it broke at \uFFFD here");
     }
 
     [Fact]

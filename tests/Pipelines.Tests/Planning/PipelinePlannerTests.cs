@@ -129,6 +129,75 @@ public sealed class PipelinePlannerTests
         Inputs(plan, "cpt").Where(i => !i.StartsWith("data", StringComparison.Ordinal)).ShouldBe(expected);
     }
 
+    [Theory]
+    [InlineData("4")]
+    [InlineData("{ attempts: 4 }")]
+    public void Plan_RetryByParameter_IsReadLikeAWrittenOne(string value)
+    {
+        var plan = Plan($"name: a\nparams: {{ n: {value} }}\nstages: {{ t: {{ uses: train, retry: \"${{n}}\", with: {{ data: corpus:x, tokens: 1 }} }} }}");
+
+        Step(plan, "t").Retry.Attempts.ShouldBe(4);
+    }
+
+    [Fact]
+    public void Plan_NeedsByParameter_IsReadLikeAWrittenOne() =>
+        Step(Plan("name: a\nparams: { n: base }\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n  c: { uses: prune, needs: \"${n}\", with: { ratio: 0.1 } }"), "c")
+            .Needs.ShouldBe(["base"]);
+
+    [Theory]
+    [InlineData("-1", "base.loss - (-1) < 2", 0.5, true)]
+    [InlineData("+2", "base.loss - (2) < 2", 3.5, true)]
+    [InlineData("1e-3", "base.loss - (1e-3) < 2", 3, false)]
+    public void Plan_ParameterInACondition_IsOneValue(string value, string expected, double loss, bool isMet)
+    {
+        var plan = Plan(
+            "name: a\nparams: { x: 0 }\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n"
+                + "  c: { uses: prune, needs: base, when: \"base.loss - ${x} < 2\", with: { ratio: 0.1 } }",
+            new Dictionary<string, string> { ["x"] = value });
+
+        Step(plan, "c").When.ShouldBe(expected);
+        Espalier.Pipelines.Expressions.Condition.Parse(expected).IsMet(_ => new Dictionary<string, double> { ["loss"] = loss }).ShouldBe(isMet);
+    }
+
+    [Fact]
+    public void Plan_SourceOfADatasetStep_IsLocatedAdmittedAndFingerprinted()
+    {
+        var folder = Directory.CreateTempSubdirectory();
+        try
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, "a.txt"), "text");
+            var admitted = new List<string>();
+            var context = new PlanningContext
+            {
+                Stages = SampleStages.All, BaseDirectory = folder.FullName, Fingerprint = source => "digest of " + Path.GetFileName(source), Admit = admitted.Add,
+            };
+
+            var plan = PipelinePlanner.Plan(
+                "name: a\nstages: { d: { uses: dataset, with: { source: 'file:a.txt' } } }", "p.yaml", new Dictionary<string, string>(), context);
+
+            admitted.ShouldBe([Path.Combine(folder.FullName, "a.txt")]);
+            Step(plan, "d").Options.GetProperty("source").GetString().ShouldBe($"file:{folder.FullName}/a.txt");
+            Step(plan, "d").Options.GetProperty("fingerprint").GetString().ShouldBe("digest of a.txt");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("a\0b")]
+    [InlineData("\ud800.yaml")]
+    [InlineData("a\u0001")]
+    public void Plan_HostileFileNameOrParameter_IsRefused(string text)
+    {
+        var context = new PlanningContext { Stages = SampleStages.All };
+        const string Yaml = "name: a\nparams: { x: 1 }\nstages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }";
+
+        Should.Throw<UserInputException>(() => PipelinePlanner.Plan(Yaml, text, new Dictionary<string, string>(), context));
+        Should.Throw<UserInputException>(() => PipelinePlanner.Plan(Yaml, "p.yaml", new Dictionary<string, string> { ["x"] = text }, context));
+    }
+
     [Fact]
     public void Plan_Triggers_AreChecked() =>
         Plan("name: a\non: { cron: '0 3 * * 1-5', alias.moved: { model: base-*, alias: stable } }\nstages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }")

@@ -120,7 +120,8 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
     ValueTask<StageCode?> IStageCodes.FindAsync(string kind, string device, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_offered.Contains(kind) ? new StageCode(kind, "v", "cpu", SampleStages.All.Single(s => s.Kind == kind).Traits) : null);
 
-    Task<StepOutcome?> IStepResults.FindAsync(Digest key, CancellationToken cancellationToken) => Task.FromResult(_results.GetValueOrDefault(key));
+    Task<StoredResult> IStepResults.FindAsync(Digest key, CancellationToken cancellationToken) =>
+        Task.FromResult(new StoredResult(_results.GetValueOrDefault(key)));
 
     Task<StepEstimated?> IStepEstimator.EstimateAsync(StageCode code, EstimateStep step, CancellationToken cancellationToken)
     {

@@ -103,7 +103,9 @@ public sealed class LayerCalibrationTests
         var sample = await CalibrationSet.LoadAsync(
             tiny.Store, tiny.Inputs[1].Artifact, source.LoadTokenizer(), 6, 16, 3, Directory.CreateTempSubdirectory(), tiny.Progress.Report, default);
 
-        var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"heapr","ratio":0.34,"seed":3,"calibration":{"data":"file:words","samples":6,"length":16,"batch":4}}"""), default);
+        var context = tiny.Context(
+            """{"method":"heapr","ratio":0.34,"seed":3,"calibration":{"data":"file:words","samples":6,"length":16,"batch":4}}""");
+        var result = await new PruneStage().RunAsync(context, default);
 
         var scores = await tiny.ReportAsync(result, "scores.json");
         var sums = Sums(config);

@@ -26,7 +26,8 @@ internal sealed class WorkAttempt(StepAssignment assignment, InProcessStageRunne
         using var span = StageTelemetry.StartWork(assignment);
         try
         {
-            var (result, peak) = await runner.RunAsync(new StageWork(assignment, _progress, channel.Lease), channel.Stop, CancellationToken.None).ConfigureAwait(false);
+            var work = new StageWork(assignment, _progress, channel.Lease);
+            var (result, peak) = await runner.RunAsync(work, channel.Stop, CancellationToken.None).ConfigureAwait(false);
             return new WorkOutcome { Result = result, PeakMemoryBytes = peak };
         }
         catch (OperationCanceledException) when (channel.Stop.IsCancellationRequested)

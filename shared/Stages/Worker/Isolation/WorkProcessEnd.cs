@@ -13,7 +13,8 @@ internal static class WorkProcessEnd
 
     private static readonly Dictionary<int, string> Signals = new()
     {
-        [4] = "illegal instruction", [6] = "abort", [7] = "bus error", [8] = "arithmetic error", [Kill] = "kill", [11] = "segmentation fault", [Terminate] = "terminate",
+        [4] = "illegal instruction", [6] = "abort", [7] = "bus error", [8] = "arithmetic error", [Kill] = "kill", [11] = "segmentation fault",
+        [Terminate] = "terminate",
     };
 
     /// <summary>The failure: out of memory is resource, a kill from outside transient, anything else a crash.</summary>

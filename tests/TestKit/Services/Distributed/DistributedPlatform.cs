@@ -67,6 +67,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
         {
             ["orchestrator:provider"] = "postgre-sql",
             ["orchestrator:connection"] = _database,
+            ["orchestrator:data-folders:0"] = Path.GetTempPath(),
             ["orchestrator-api:key"] = Key,
         }, [.. _orchestratorTimes.Select(t => (t.Key, t.Value))]);
         _client = new HttpClient { BaseAddress = Orchestrator.Address };
@@ -84,9 +85,12 @@ public sealed class DistributedPlatform : IAsyncDisposable
     }, [.. _workerTimes.Select(t => (t.Key, t.Value)), .. settings]);
 
     /// <summary>Waits until workers have advertised every stage kind.</summary>
-    public async Task StagesAsync(params string[] kinds)
+    public Task StagesAsync(params string[] kinds) => StagesAsync(TimeSpan.FromSeconds(60), kinds);
+
+    /// <summary>As <see cref="StagesAsync(string[])"/>, within a time.</summary>
+    public async Task StagesAsync(TimeSpan within, params string[] kinds)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(within);
         await using var source = NpgsqlDataSource.Create(_database);
         while (true)
         {

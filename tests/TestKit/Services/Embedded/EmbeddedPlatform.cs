@@ -32,7 +32,7 @@ public sealed class EmbeddedPlatform : IAsyncDisposable
 
     public static async Task<EmbeddedPlatform> StartAsync(
         DirectoryInfo? folder = null, Action<StageWorkerOptions>? worker = null, Action<IServiceCollection>? services = null,
-        MessagingOptions? messaging = null, OrchestratorOptions? orchestrator = null)
+        MessagingOptions? messaging = null, OrchestratorOptions? orchestrator = null, Func<IBlobStore, IBlobStore>? store = null)
     {
         var ownsFolder = folder is null;
         folder ??= Directory.CreateTempSubdirectory("embedded-");
@@ -50,7 +50,8 @@ public sealed class EmbeddedPlatform : IAsyncDisposable
             services(builder.Services);
         else
             builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, TestNumerics>();
-        builder.Services.AddSingleton<IBlobStore>(new FileBlobStore(Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false }));
+        var files = new FileBlobStore(Path.Combine(folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false });
+        builder.Services.AddSingleton(store?.Invoke(files) ?? files);
         builder.Services.AddSingleton<ArtifactStore>();
         builder.Services.AddEspalierBus(messaging ?? new MessagingOptions(), bus =>
         {
@@ -93,13 +94,16 @@ public sealed class EmbeddedPlatform : IAsyncDisposable
     public async Task ResumeAsync(Guid run) => await Client<ResumeRun>().GetResponse<RunStateChanged>(new ResumeRun(run));
 
     /// <summary>Waits until the run ended.</summary>
-    public async Task<RunView> EndAsync(Guid run)
+    public Task<RunView> EndAsync(Guid run) => WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled);
+
+    /// <summary>Waits until the run is as a test wants it.</summary>
+    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until)
     {
         var clock = Stopwatch.StartNew();
         while (true)
         {
             var view = (await Runs.FindAsync(run, default))!;
-            if (view.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
+            if (until(view))
                 return view;
             if (clock.Elapsed > Deadline)
                 throw new TimeoutException($"The run is still {view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}");

@@ -87,7 +87,10 @@ internal sealed class LedgerFixture : IDisposable
     {
         var steps = await Preparations.ListAsync(1000, default);
         foreach (var step in steps)
-            await Preparations.ReadyAsync(step, Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}")), Offer(step.Kind), [], default);
+        {
+            var key = Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}"));
+            await Preparations.ReadyAsync(step, key, Offer(step.Kind), [], null, default);
+        }
         return steps.Count;
     }
 

@@ -155,6 +155,8 @@ export interface Queue {
 
 export interface PlatformStatus {
   'broker-answers': boolean;
+  'broker-alarm'?: string;
+  store?: { answers: boolean; problem: string };
   queues: Queue[];
   workers: Worker[];
   leases: Lease[];

@@ -25,6 +25,8 @@ export function WorkersPage() {
         {(data) => (
           <>
             {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask on their own every few seconds.</p>}
+            {data['broker-alarm'] && <p className="notice failed">The broker takes no messages: {data['broker-alarm']}. Make room on its machine; it then goes on by itself.</p>}
+            {data.store && !data.store.answers && <p className="notice failed">{data.store.problem}</p>}
             <div className="figures-row">
               <Figure name="workers" value={data.workers.length} />
               <Figure name="free slots" value={data.workers.reduce((sum, w) => sum + Math.max(0, w.free), 0)} />

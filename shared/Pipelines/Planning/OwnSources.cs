@@ -1,0 +1,36 @@
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
+using Espalier.Pipelines.Options;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Pipelines.Planning;
+
+/// <summary>
+/// The user's files in steps that name them by themselves (<c>uses: dataset, with: { source: "file:a.txt" }</c>): located, admitted and
+/// fingerprinted as those that the planner makes steps for.
+/// </summary>
+internal sealed class OwnSources(PlanningContext context, string baseDirectory, ProblemList problems)
+{
+    public void Locate(StepDraft step)
+    {
+        foreach (var (option, fingerprint) in step.Stage?.Traits.Fingerprints ?? new Dictionary<string, string>())
+        {
+            if (step.Options.Values[option] is not JsonValue value || !value.TryGetValue<string>(out var text) || !IsOwn(text))
+                continue;
+            try
+            {
+                var source = DatasetSource.Locate(text, baseDirectory, context.Admit);
+                step.Options.Values[option] = source;
+                if (step.Options.Values[fingerprint] is null && context.Fingerprint is { } digest)
+                    step.Options.Values[fingerprint] = digest(source);
+            }
+            catch (UserInputException e)
+            {
+                problems.Add(step.Options.PlaceOf(option), $"'{option}': {e.Message}");
+            }
+        }
+    }
+
+    private static bool IsOwn(string text) =>
+        text.StartsWith(ArtifactForms.File, StringComparison.Ordinal) || text.StartsWith(ArtifactForms.Directory, StringComparison.Ordinal);
+}

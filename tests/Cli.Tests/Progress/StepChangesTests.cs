@@ -1,0 +1,32 @@
+using Espalier.Cli.Progress;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Cli.Tests.Progress;
+
+public sealed class StepChangesTests
+{
+    [Fact]
+    public void Show_StepThatIsHeldUp_SaysWhyOnce()
+    {
+        using var said = new StringWriter();
+        var board = new PlainBoard(new Terminal(TextWriter.Null, said, isInteractive: false), TimeProvider.System);
+        var changes = new StepChanges();
+
+        changes.Show(board, Run(""));
+        changes.Show(board, Run("The artifact store refuses access (403)."));
+        changes.Show(board, Run("The artifact store refuses access (403)."));
+
+        said.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries)
+            .ShouldBe(["a (noop): waiting: The artifact store refuses access (403)."]);
+    }
+
+    private static RunView Run(string message) => new(
+        Guid.Empty, "run", "run.yaml", RunState.Queued, message, false, DateTimeOffset.UnixEpoch, null, null,
+        [
+            new StepView(
+                "a", "noop", StepState.Waiting, 0, null, null, null, message, 0, 0, null, null, false, [],
+                new Dictionary<string, ManifestRef>(), new Dictionary<string, double>()),
+        ]);
+}
