@@ -76,6 +76,8 @@ internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore ar
     {
         if (version.StepKey is not { } step)
             return [];
-        return StepReport.NotesOf(await StepReport.FindAsync(artifacts, step, cancellationToken).ConfigureAwait(false));
+        var commit = await artifacts.FindStepAsync(step, cancellationToken).ConfigureAwait(false);
+        var report = await StepReport.FindAsync(artifacts, step, cancellationToken).ConfigureAwait(false);
+        return [.. (commit?.Notes ?? []).Concat(StepReport.NotesOf(report)).Distinct(StringComparer.Ordinal)];
     }
 }

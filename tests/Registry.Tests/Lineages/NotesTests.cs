@@ -36,6 +36,21 @@ public sealed class NotesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Version_OfAStepThatSaidNotes_HasThemOnce_BesideThoseOfItsReport()
+    {
+        var step = Digest.Of("step"u8);
+        var data = await _server.Store.PublishAsync(new Manifest { Kind = ArtifactKind.Dataset }, default);
+        var model = await TinyCheckpoints.CreateAsync(_server.Store, new() { Parents = [new Parent(data.Root, "data", step)] });
+        await CommitAsync(step, model, """{"notes":["said twice","of the report"]}""", "of the step", "said twice");
+        await _server.RegisterAsync("demo", model);
+        using var http = _server.Client(RegistryServer.Viewer);
+
+        var version = await http.GetJsonAsync("/api/v1/models/demo/versions/1");
+
+        version.GetProperty("notes").EnumerateArray().Select(n => n.GetString()).ShouldBe(["of the step", "said twice", "of the report"]);
+    }
+
+    [Fact]
     public async Task Version_WithoutAStep_HasNoNotes()
     {
         await _server.RegisterAsync("demo", await TinyCheckpoints.CreateAsync(_server.Store));
@@ -46,12 +61,13 @@ public sealed class NotesTests : IAsyncLifetime
         version.GetProperty("notes").GetArrayLength().ShouldBe(0);
     }
 
-    private async Task CommitAsync(Digest step, ManifestRef model, string report)
+    private async Task CommitAsync(Digest step, ManifestRef model, string report, params string[] notes)
     {
         var blob = await _server.Store.Blobs.PutAsync(System.Text.Encoding.UTF8.GetBytes(report), default);
         var files = new[] { new FileEntry("report.json", blob.Digest, blob.SizeBytes) };
         var root = await _server.Store.PublishAsync(new Manifest { Kind = ArtifactKind.Report, Files = files }, default);
         var outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = model, [OutputNames.Report] = root };
-        await _server.Store.CommitStepAsync(step, new StepCommit { Outputs = outputs, Metrics = new Dictionary<string, double>() }, default);
+        var commit = new StepCommit { Outputs = outputs, Metrics = new Dictionary<string, double>(), Notes = notes };
+        await _server.Store.CommitStepAsync(step, commit, default);
     }
 }
