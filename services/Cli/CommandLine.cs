@@ -2,8 +2,6 @@ using System.CommandLine;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
-using Espalier.Modeling;
-using Espalier.Tokenizers;
 
 namespace Espalier.Cli;
 
@@ -27,7 +25,8 @@ internal static class CommandLine
         """;
 
     /// <summary>Runs one command.</summary>
-    public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken) => RunAsync(Create(terminal), args, terminal, cancellationToken);
+    public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken) =>
+        RunAsync(Create(terminal), args, terminal, cancellationToken);
 
     /// <summary>Runs one command of <paramref name="root"/>.</summary>
     public static async Task<int> RunAsync(RootCommand root, string[] args, Terminal terminal, CancellationToken cancellationToken)
@@ -36,6 +35,8 @@ internal static class CommandLine
         var isJson = args.Contains(SharedOptions.JsonName);
         if (parsed.Errors.Count > 0)
             return Refuse(terminal, isJson, [.. parsed.Errors.Select(e => new Problem("command line", 0, 0, e.Message))]);
+        if (Refusals.Empty(parsed) is [_, ..] empty)
+            return Refuse(terminal, isJson, empty);
         try
         {
             return await parsed.InvokeAsync(
@@ -48,13 +49,9 @@ internal static class CommandLine
                 },
                 cancellationToken).ConfigureAwait(false);
         }
-        catch (UserInputException exception)
+        catch (Exception exception) when (Refusals.Find(exception) is { } problems)
         {
-            return Refuse(terminal, isJson, exception.Problems);
-        }
-        catch (Exception exception) when (exception is InvalidModelException or InvalidTokenizerException)
-        {
-            return Refuse(terminal, isJson, [new Problem("model", 0, 0, exception.Message)]);
+            return Refuse(terminal, isJson, problems, exception);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -66,6 +63,8 @@ internal static class CommandLine
             return Fail(terminal, isJson, exception);
         }
     }
+
+    private static bool IsTraced => Environment.GetEnvironmentVariable("ESPALIER_TRACE") is "1";
 
     private static RootCommand Create(Terminal terminal) => new(About)
     {
@@ -93,11 +92,14 @@ internal static class CommandLine
         SigningKeyCommand.Create(terminal),
         PromoteCommand.Create(terminal),
         GcCommand.Create(terminal),
+        FsckCommand.Create(terminal),
         DoctorCommand.Create(terminal),
     };
 
-    private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems)
+    private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems, Exception? exception = null)
     {
+        if (exception is not null && IsTraced)
+            terminal.Say(exception.ToString());
         foreach (var problem in problems)
             terminal.Say(problem is { Line: 0, Place: "input" } ? problem.Message : problem.ToString());
         if (isJson)
@@ -107,13 +109,13 @@ internal static class CommandLine
 
     private static int Fail(Terminal terminal, bool isJson, Exception exception)
     {
-        terminal.Say($"Failed: {exception.Message}");
-        if (Environment.GetEnvironmentVariable("ESPALIER_TRACE") is "1")
+        terminal.Say($"Failed: {Refusals.Explain(exception)}");
+        if (IsTraced)
             terminal.Say(exception.ToString());
         else
             terminal.Say("ESPALIER_TRACE=1 shows where.");
         if (isJson)
-            terminal.WriteJson(new { Error = "failed", exception.Message });
+            terminal.WriteJson(new { Error = "failed", Message = Refusals.Explain(exception) });
         return ExitCodes.Failed;
     }
 }

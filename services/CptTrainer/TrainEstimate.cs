@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
+using Espalier.Modeling;
 using Espalier.Tokenizers;
 using Espalier.Modeling.Training;
 using Espalier.Surgery.Estimates;
@@ -13,7 +14,7 @@ internal sealed class TrainEstimate : IStageEstimate
     private const int OptimizerBytes = 16;
     private const int StateBytes = 8;
     private const int OperationsPerWeight = 6;
-    private static readonly ByteTokenizer Bytes = new();
+    private static readonly ByteLevelBpe Bytes = ByteLevelBpe.OfBytes();
 
     public string Kind => StageKinds.Train;
 
@@ -25,17 +26,16 @@ internal sealed class TrainEstimate : IStageEstimate
         var model = options.Model ?? (source is not null ? null : throw new UserInputException(
             $"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from."));
         var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
-        if (options.Length > start.MaxPositions)
-            throw new UserInputException(
-                $"length is {options.Length}, but the model is made for at most {start.MaxPositions} positions (max_position_embeddings).");
+        StartingPoint.CheckLength(options, start);
         var config = start with
         {
             Quantization = null,
+            ExtraLayers = 0,
             SiblingExclusive = start.SiblingExclusive && options.ReleaseSiblings >= 1,
             ExpertsPerToken = start.TargetExpertsPerToken ?? start.ExpertsPerToken,
             TargetExpertsPerToken = null,
         };
-        var trained = ModelHeader.Of(config, source?.HasRouterBias ?? false, (source?.HasSelectionBias ?? false) || options.Balance == BalanceMethod.LossFree);
+        var trained = ModelHeader.Of(config, source?.HasRouterBias ?? false, HasSelectionBias(options, source, config));
         var casts = options.Precision == Precision.Bf16 ? 2 : 0;
         return new StepEstimate
         {
@@ -46,4 +46,7 @@ internal sealed class TrainEstimate : IStageEstimate
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
     }
+
+    private static bool HasSelectionBias(TrainOptions options, ModelHeader? source, ModelConfig config) => ModelFamily.Of(config.Family).HasSelectionBias
+        || options.SelectionBias == SelectionBiasEnd.Keep && (source?.HasSelectionBias == true || options.Balance == BalanceMethod.LossFree);
 }

@@ -48,7 +48,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 + "Use 'precision: fp32', or a device that has it.");
 
         var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
-        return await PublishAsync(context, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(context, options, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<TrainingRecord> TrainAsync(
@@ -62,7 +62,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             BalanceRate = options.BalanceRate,
             RouterZCoefficient = options.ZLoss,
             GradientClip = options.GradientClip,
-        });
+        }) { HeldBack = ramp.HeldBack };
+        var folding = new SelectionBiasFolding(options, plan);
         var cursor = new TrainerCursor(context, decoder, optimizer);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         var speed = new SpeedMeter(time, context.Progress);
@@ -75,6 +76,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 cancellationToken.ThrowIfCancellationRequested();
             }
             ramp.Apply(decoder, step);
+            folding.Apply(decoder, trainer, step);
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data.Step(step), rate, step);
             record.Add(step, rate, outcome, plan);
@@ -109,12 +111,19 @@ public sealed class TrainStage(TimeProvider time) : IStage
     }
 
     private static async Task<StageResult> PublishAsync(
-        StageContext context, TrainPlan plan, StartingPoint start, AdamW optimizer, TrainingRecord record, CancellationToken cancellationToken)
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, TrainingRecord record,
+        CancellationToken cancellationToken)
     {
         var decoder = start.Decoder;
         var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
         if (decoder.Config.ExpertsPerToken == decoder.Config.TargetExpertsPerToken)
             decoder.ForgetTarget();
+        IReadOnlyList<string> notes =
+        [
+            .. PredictionLayers.LeftOut(decoder.Config, "they are not trained, and the layers below them have changed"),
+            .. new SelectionBiasFolding(options, plan).Finish(decoder, record),
+            .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
+        ];
 
         using var writer = new CheckpointWriter(context.Artifacts);
         await CheckpointSaver.AddAsync(writer, decoder, cancellationToken).ConfigureAwait(false);
@@ -131,8 +140,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
             ["operations"] = record.Operations,
-            ["max-violation"] = record.Load[^1].Layers.Where(counts => counts.Count > 0)
-                .Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
+            ["max-violation"] = LoadMetrics.MaxViolationOf(record.Load[^1].Layers),
+            ["mean-violation"] = LoadMetrics.MeanViolationOf(record.Load[^1].Layers),
         };
         return new StageResult
         {
@@ -142,9 +151,11 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
                     context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
                 [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), metrics, lineage, cancellationToken).ConfigureAwait(false),
+                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), start.Data.Bos, metrics, notes, lineage, cancellationToken)
+                    .ConfigureAwait(false),
             },
             Metrics = metrics,
+            Notes = notes,
         };
     }
 

@@ -19,10 +19,10 @@ internal sealed class EvaluateEstimate : IStageEstimate
         var models = step.Models;
         if (models.Count == 0)
             throw new UserInputException($"Step '{step.Name}' has no model to evaluate: name the steps that make them in 'needs'.");
-        var shortest = models.Min(m => m.Config.MaxPositions);
-        if (options.Length > shortest)
-            throw new UserInputException($"'length' is {options.Length}, longer than the {shortest} positions of the shortest model.");
-        var length = options.Length ?? Math.Min(shortest, DefaultLength);
+        var shortest = models.MinBy(m => m.Config.LongestInput)!.Config;
+        if (options.Length > shortest.LongestInput)
+            throw new UserInputException($"'length' is {options.Length}, but the shortest model has {shortest.DescribeLongestInput()}.");
+        var length = options.Length ?? Math.Min(models.Min(m => m.Config.MaxPositions), DefaultLength);
         var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
         var atOnce = options.Tasks.Select(task => MethodCatalog<IEvaluationTask>.Get(task, "tasks").ModelsAtOnce).DefaultIfEmpty(1).Max();
         return new StepEstimate

@@ -1,4 +1,5 @@
 using Espalier.Pipelines.Options;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator;
 
@@ -45,13 +46,24 @@ public sealed record EvaluateOptions
     [Option("Most documents, taken from the domains in turn.", Kind = OptionKind.Count, Min = 1)]
     public long? MaxDocuments { get; init; }
 
-    /// <summary>Largest number of tokens.</summary>
-    [Option("Most tokens, counted with the first model's tokenizer; the last document is cut.", Kind = OptionKind.Count, Min = 1)]
+    /// <summary>Largest number of scored tokens, end tokens included; never exceeded.</summary>
+    [Option("Most scored tokens, end tokens included, counted with the first model's tokenizer; the last document is cut so that they are never more.",
+        Kind = OptionKind.Count, Min = 1)]
     public long? MaxTokens { get; init; }
 
     /// <summary>Largest number of multiple-choice items of each set.</summary>
     [Option("Most multiple-choice items of each set.", Kind = OptionKind.Count, Min = 1)]
     public long? Items { get; init; }
+
+    /// <summary>Whether documents and contexts begin with the beginning-of-text token.</summary>
+    /// <value>tokenizer</value>
+    [Option("Whether documents and contexts begin with the beginning-of-text token: as the tokenizer's own configuration says, always, or never.")]
+    public BosUse Bos { get; init; } = BosUse.Tokenizer;
+
+    /// <summary>Where tokens come from.</summary>
+    /// <value>model</value>
+    [Option("Where tokens come from: the model's own files; bytes: UTF-8 bytes for models that have no tokenizer of any kind.")]
+    public TokenizerChoice Tokenizer { get; init; } = TokenizerChoice.Model;
 
     /// <summary>Number format of weights and activations.</summary>
     /// <value>fp32</value>
@@ -75,7 +87,7 @@ public sealed record EvaluateOptions
 
     /// <summary>Number of bootstrap draws.</summary>
     /// <value>10000</value>
-    [Option("Bootstrap draws behind the intervals.", Min = 100, Max = 1_000_000)]
+    [Option("Bootstrap draws behind the intervals; with fewer than 30 documents they are Student's t instead.", Min = 100, Max = 1_000_000)]
     public int Resamples { get; init; } = 10_000;
 
     /// <summary>Whether <c>xz -9</c> is run on the same text.</summary>

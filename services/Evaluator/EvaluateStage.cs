@@ -90,7 +90,7 @@ public sealed class EvaluateStage : IStage
     {
         var models = new List<ModelUnderTest>();
         foreach (var input in context.Inputs.Where(i => i.Output is OutputNames.Model or "from").DistinctBy(i => i.Step))
-            models.Add(await ModelUnderTest.OpenAsync(context, input, options.Precision, cancellationToken).ConfigureAwait(false));
+            models.Add(await ModelUnderTest.OpenAsync(context, input, options, cancellationToken).ConfigureAwait(false));
         if (models.Count == 0)
             throw new UserInputException($"Step '{context.Step.Name}' needs a model: name the steps that make models in 'needs'.");
         if (options.Baseline is { } baseline && models.TrueForAll(model => model.Step != baseline))

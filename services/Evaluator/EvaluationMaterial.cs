@@ -21,9 +21,9 @@ internal sealed record EvaluationMaterial
     /// <summary>The window length asked for, or one that every model can take.</summary>
     public static int ChooseLength(int? asked, IReadOnlyList<ModelUnderTest> models)
     {
-        var shortest = models.MinBy(model => model.Config.MaxPositions)!;
-        return asked > shortest.Config.MaxPositions
-            ? throw new UserInputException($"'length' is {asked}, but the model of '{shortest.Step}' has {shortest.Config.MaxPositions} positions.")
-            : asked ?? Math.Min(LongestDefault, shortest.Config.MaxPositions);
+        var shortest = models.MinBy(model => model.Config.LongestInput)!;
+        return asked > shortest.Config.LongestInput
+            ? throw new UserInputException($"'length' is {asked}, but the model of '{shortest.Step}' has {shortest.Config.DescribeLongestInput()}.")
+            : asked ?? Math.Min(LongestDefault, models.Min(model => model.Config.MaxPositions));
     }
 }

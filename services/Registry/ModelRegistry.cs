@@ -11,6 +11,9 @@ namespace Espalier.Registry;
 /// <summary>Names, integer versions from 1, and aliases that move. A version never changes; an alias move is recorded.</summary>
 public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvider time)
 {
+    private const string NewModelColumns = "name, created_at, updated_at, number";
+    private const string NewModelValues = "@model, @Now, @Now, (select coalesce(max(number), 0) + 1 from registry_model)";
+
     /// <summary>Registers a checkpoint under a name. The same (name, step key) again returns the version it got the first time.</summary>
     /// <returns>The version and whether this call made it.</returns>
     public async Task<(ModelVersion Version, bool IsNew)> RegisterAsync(NewVersion request, CancellationToken cancellationToken)
@@ -24,7 +27,8 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
             new { request.Model, Key = request.StepKey.Hex }, transaction).ConfigureAwait(false);
         var version = known ?? await AppendAsync(connection, transaction, request).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-        return (await VersionReader.FindAsync(connection, request.Model, version).ConfigureAwait(false) ?? throw new InvalidOperationException($"{request.Model} {version} vanished."), known is null);
+        var made = await VersionReader.FindAsync(connection, request.Model, version).ConfigureAwait(false);
+        return (made ?? throw new InvalidOperationException($"{request.Model}@{version} was deleted while it was registered."), known is null);
     }
 
     /// <summary>Every version of every model, or of one, newest first within a model.</summary>
@@ -49,7 +53,8 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         if (await FindAsync(connection, reference).ConfigureAwait(false) is { } found)
             return found;
         var names = (await ListAsync(connection, null, 20).ConfigureAwait(false)).Select(v => $"{v.Model}@{v.Version}").ToList();
-        throw new UserInputException($"No model '{reference}' in the registry; {(names.Count == 0 ? "it is empty" : "there are " + string.Join(", ", names))}.");
+        var known = names.Count == 0 ? "it is empty" : "there are " + string.Join(", ", names);
+        throw new UserInputException($"No model '{Shown(reference)}' in the registry; {known}.");
     }
 
     /// <summary>As <see cref="ResolveAsync"/>, or null.</summary>
@@ -61,17 +66,33 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     /// <summary>Refuses what cannot be a name.</summary>
     /// <exception cref="UserInputException">It cannot.</exception>
-    internal static void ValidateName(string name, string what)
+    public static void ValidateName(string name, string what)
     {
         if (!ValidName().IsMatch(name))
-            throw new UserInputException($"'{Shown(name)}' cannot be a {what}: use 1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit.");
+        {
+            throw new UserInputException(
+                $"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use 1 to 100 letters, digits, '-', '_' or '.', "
+                + "starting with a letter or digit.");
+        }
     }
 
     /// <summary>The row of the model, made when it is missing, is the lock under which its versions and aliases change.</summary>
     internal async Task LockModelAsync(DbConnection connection, DbTransaction transaction, string model) =>
         await connection.ExecuteAsync(
-            "insert into registry_model(name, created_at, updated_at) values (@model, @Now, @Now) on conflict (name) do update set created_at = registry_model.created_at",
+            $"""
+            insert into registry_model({NewModelColumns}) values ({NewModelValues})
+            on conflict (name) do update set created_at = registry_model.created_at
+            """,
             new { model, Now = Now() }, transaction).ConfigureAwait(false);
+
+    /// <summary>Writes down that a model changed now: lists show models in the order of these changes.</summary>
+    private static async Task RecordChangeAsync(DbConnection connection, DbTransaction transaction, string model, DateTimeOffset now)
+    {
+        var change = await connection.NextIdAsync(transaction, "change").ConfigureAwait(false);
+        await connection.ExecuteAsync(
+            "update registry_model set changed = @change, updated_at = @Now where name = @model",
+            new { model, change, Now = Timestamps.Write(now) }, transaction).ConfigureAwait(false);
+    }
 
     // Whoever holds a connection reads on it: a second one may never come when all are held by others that want a second one too.
     private static Task<IReadOnlyList<ModelVersion>> ListAsync(DbConnection connection, string? model, int limit) =>
@@ -87,7 +108,8 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
             ? await connection.QuerySingleOrDefaultAsync<int?>("select latest from registry_model where name = @model", new { model }).ConfigureAwait(false)
             : wanted.Version is { } number
                 ? number
-                : await connection.QuerySingleOrDefaultAsync<int?>("select version from registry_alias where name = @model and alias = @label", new { model, label }).ConfigureAwait(false);
+                : await connection.QuerySingleOrDefaultAsync<int?>(
+                    "select version from registry_alias where name = @model and alias = @label", new { model, label }).ConfigureAwait(false);
         return version is { } found ? await VersionReader.FindAsync(connection, model, found).ConfigureAwait(false) : null;
     }
 
@@ -95,8 +117,12 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
     {
         var now = Now();
         var version = await connection.QuerySingleAsync<int>(
-            "update registry_model set latest = latest + 1, versions = versions + 1, updated_at = @now where name = @Model returning latest",
-            new { request.Model, now }, transaction).ConfigureAwait(false);
+            """
+            update registry_model set numbered = numbered + 1, latest = numbered + 1, versions = versions + 1
+            where name = @Model returning numbered
+            """,
+            new { request.Model }, transaction).ConfigureAwait(false);
+        await RecordChangeAsync(connection, transaction, request.Model, Timestamps.Read(now)).ConfigureAwait(false);
         var id = await connection.NextIdAsync(transaction, "version").ConfigureAwait(false);
         await connection.ExecuteAsync(
             """
@@ -107,13 +133,16 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
             """,
             new
             {
-                id, request.Model, version, Root = request.Checkpoint.Root.Hex, request.Checkpoint.SizeBytes, NewBytes = request.NewBytes ?? request.Checkpoint.SizeBytes,
+                id, request.Model, version, Root = request.Checkpoint.Root.Hex,
+                request.Checkpoint.SizeBytes, NewBytes = request.NewBytes ?? request.Checkpoint.SizeBytes,
                 Key = request.StepKey.Hex, RunId = request.RunId.ToString("D"), request.Step, request.Stage, request.Origin, request.Description, now,
-                request.Shape.Family, request.Shape.TotalParameters, request.Shape.ActiveParameters, request.Shape.Layers, request.Shape.Experts, request.Shape.ExpertsPerToken,
+                request.Shape.Family, request.Shape.TotalParameters, request.Shape.ActiveParameters,
+                request.Shape.Layers, request.Shape.Experts, request.Shape.ExpertsPerToken,
                 Loss = Value("loss"), Perplexity = Value("perplexity"), BitsPerByte = Value("bits-per-byte"), Accuracy = Value("accuracy"),
             },
             transaction).ConfigureAwait(false);
-        await connection.ExecuteAsync("insert into registry_card(version_id, card) values (@id, @Card)", new { id, request.Card }, transaction).ConfigureAwait(false);
+        await connection.ExecuteAsync(
+            "insert into registry_card(version_id, card) values (@id, @Card)", new { id, request.Card }, transaction).ConfigureAwait(false);
         foreach (var (metric, measure) in Measure.Fold(request.Metrics).Where(m => double.IsFinite(m.Value.Value)))
         {
             await connection.ExecuteAsync(
@@ -121,10 +150,14 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
                 new { id, metric, measure.Value, measure.Low, measure.High }, transaction).ConfigureAwait(false);
         }
         foreach (var report in request.Reports.Distinct())
-            await connection.ExecuteAsync("insert into registry_report(version_id, root) values (@id, @root)", new { id, root = report.Hex }, transaction).ConfigureAwait(false);
+        {
+            await connection.ExecuteAsync(
+                "insert into registry_report(version_id, root) values (@id, @root)", new { id, root = report.Hex }, transaction).ConfigureAwait(false);
+        }
         await RegistryTags.WriteAsync(connection, transaction, request.Model, version, request.Tags).ConfigureAwait(false);
         await LineageStore.WriteAsync(connection, transaction, request.Lineage).ConfigureAwait(false);
-        await RegistryEvents.AddAsync(connection, transaction, new ModelRegistered(request.Model, version, request.Checkpoint.Root, request.RunId), now).ConfigureAwait(false);
+        var message = new ModelRegistered(request.Model, version, request.Checkpoint.Root, request.RunId);
+        await RegistryEvents.AddAsync(connection, transaction, message, now).ConfigureAwait(false);
         return version;
 
         double? Value(string metric) => request.Metrics.TryGetValue(metric, out var value) && double.IsFinite(value) ? value : null;

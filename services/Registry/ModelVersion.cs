@@ -38,7 +38,7 @@ public sealed record ModelVersion
     /// <summary>What it is, in Markdown: the generated part.</summary>
     public string Card { get; init; } = "";
 
-    /// <summary>Free text that people added.</summary>
+    /// <summary>Free text that users added.</summary>
     public string Description { get; init; } = "";
 
     /// <summary>When it was registered.</summary>
@@ -118,4 +118,9 @@ public enum AliasMoveKind
 }
 
 /// <summary>An alias pointed to another version; to none (0) when it was removed.</summary>
-public sealed record AliasMove(string Alias, int Version, int? Previous, string Actor, string Reason, DateTimeOffset MovedAt, AliasMoveKind Kind = AliasMoveKind.Moved);
+public sealed record AliasMove(
+    string Alias, int Version, int? Previous, string Actor, string Reason, DateTimeOffset MovedAt, AliasMoveKind Kind = AliasMoveKind.Moved)
+{
+    /// <summary>Its place in the history: a later move has a larger number. 0 for a move that is not recorded yet.</summary>
+    public long Number { get; init; }
+}

@@ -72,7 +72,8 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
         {
             try
             {
-                await registry.MoveAliasAsync(options.Name, alias, version.Version, $"run {context.Step.RunId:N}", $"step '{context.Step.Name}'", cancellationToken).ConfigureAwait(false);
+                var (actor, reason) = ($"run {context.Step.RunId:N}", $"step '{context.Step.Name}'");
+                await registry.MoveAliasAsync(options.Name, alias, version.Version, actor, reason, cancellationToken).ConfigureAwait(false);
             }
             catch (GateRefusedException e)
             {

@@ -110,7 +110,9 @@ internal sealed partial class StoredShape
             && value.TryGetInt32(out var number) && number >= 0 ? number : null;
 
     private static string? Text(JsonElement config, string key) =>
-        config.ValueKind == JsonValueKind.Object && config.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        config.ValueKind == JsonValueKind.Object && config.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
     [GeneratedRegex(@"^model\.layers\.(?<layer>\d{1,6})\.(mlp\.experts\.(?<expert>\d{1,6})\.)?", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Place();

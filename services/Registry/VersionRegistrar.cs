@@ -6,6 +6,7 @@ using Espalier.Contracts;
 using Espalier.Registry.Cards;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
+using Espalier.Stages.Worker;
 
 namespace Espalier.Registry;
 
@@ -48,9 +49,14 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
     public async Task<(ModelVersion Version, bool IsNew)> RegisterAsync(ArtifactStore store, Registration registration, CancellationToken cancellationToken)
     {
         ModelRegistry.ValidateName(registration.Model, "model name");
+        ModelRegistry.CheckDescription(registration.Description);
+        StorableText.Check(registration.Origin, "The origin");
         var reader = await CheckpointReader.OpenAsync(store, registration.Checkpoint, cancellationToken).ConfigureAwait(false);
         if (reader.Manifest.Kind != ArtifactKind.Checkpoint)
-            throw new UserInputException($"{registration.Checkpoint.Root.Short} is a {reader.Manifest.Kind}, not a checkpoint, and cannot be registered as a model.");
+        {
+            throw new UserInputException(
+                $"{registration.Checkpoint.Root.Short} is a {reader.Manifest.Kind}, not a checkpoint, and cannot be registered as a model.");
+        }
         var lineage = await Lineage.TraceAsync(store, registration.Checkpoint.Root, cancellationToken).ConfigureAwait(false);
         var facts = new CardFacts
         {
@@ -102,7 +108,8 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         }
     }
 
-    private static async Task<IReadOnlyList<CardDataset>> DatasetsOfAsync(ArtifactStore store, IReadOnlyList<LineageNode> lineage, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<CardDataset>> DatasetsOfAsync(
+        ArtifactStore store, IReadOnlyList<LineageNode> lineage, CancellationToken cancellationToken)
     {
         var datasets = new List<CardDataset>();
         foreach (var node in lineage.Where(n => n.Kind == ArtifactKind.Dataset))
@@ -113,12 +120,17 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
         return datasets;
     }
 
-    private static async Task<IReadOnlyList<Stages.Worker.StepReceipt>> ReceiptsOfAsync(ArtifactStore store, IReadOnlyList<LineageNode> lineage, CancellationToken cancellationToken)
+    /// <summary>The receipts of an ancestry, each after those of what its step worked on.</summary>
+    private static async Task<IReadOnlyList<StepReceipt>> ReceiptsOfAsync(
+        ArtifactStore store, IReadOnlyList<LineageNode> lineage, CancellationToken cancellationToken)
     {
-        var receipts = new List<Stages.Worker.StepReceipt>();
-        foreach (var key in lineage.Where(n => n.Step is not null).Select(n => n.Step!.Key).Distinct())
+        var receipts = new List<StepReceipt>();
+        var nodes = lineage.ToDictionary(n => n.Root);
+        var parents = lineage.SelectMany(n => n.Parents, (n, p) => (n.Root, Parent: p.Manifest)).ToLookup(p => p.Root, p => p.Parent);
+        var order = AncestryOrder.ParentsFirst(lineage[0].Root, parents);
+        foreach (var key in order.Select(root => nodes.GetValueOrDefault(root)?.Step?.Key).OfType<Digest>().Distinct())
         {
-            if (await Stages.Worker.StepReceipt.FindAsync(store, key, cancellationToken).ConfigureAwait(false) is { } receipt)
+            if (await StepReceipt.FindAsync(store, key, cancellationToken).ConfigureAwait(false) is { } receipt)
                 receipts.Add(receipt);
         }
         return receipts;
@@ -128,7 +140,8 @@ public sealed class VersionRegistrar(ModelRegistry registry, ModelQueries querie
     {
         try
         {
-            var added = await StoreUsage.NewBytesAsync(store, lineage[0].Root, lineage.Skip(1).Where(n => n.Kind == ArtifactKind.Checkpoint).Select(n => n.Root), cancellationToken).ConfigureAwait(false);
+            var ancestors = lineage.Skip(1).Where(n => n.Kind == ArtifactKind.Checkpoint).Select(n => n.Root);
+            var added = await StoreUsage.NewBytesAsync(store, lineage[0].Root, ancestors, cancellationToken).ConfigureAwait(false);
             // Without its manifest, as its logical size is: a part is never more than the whole.
             return added - await store.Blobs.FindLengthAsync(lineage[0].Root, cancellationToken).ConfigureAwait(false) ?? 0;
         }

@@ -13,6 +13,9 @@ namespace Espalier.Upcycler;
 /// <summary>What the stage reports about a model that was grown as a whole.</summary>
 internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Method, MoeCheckpoint Before, MoeCheckpoint After)
 {
+    /// <summary>What whoever uses the model must know, see <see cref="Stages.StageResult.Notes"/>.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
 
@@ -46,6 +49,7 @@ internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Met
         ["options"] = JsonSerializer.SerializeToNode(Options.Stage, WireJson.Options),
         ["shape"] = new JsonObject { ["before"] = Shape(Before), ["after"] = Shape(After) },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
         ["calibration"] = Text?.ToJson(),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
     };

@@ -28,6 +28,7 @@ internal sealed class UpcycleEstimate : IStageEstimate
         var layers = source.Config.SparseLayers.Select(options.In).ToList();
         var config = source.Config with
         {
+            ExtraLayers = 0,
             Experts = LayerPlanner.Experts(source.Config.Experts, options),
             ExpertsPerToken = UpcycleRules.ExpertsPerToken(source.Config, options),
             TargetExpertsPerToken = isWide ? source.Config.ExpertsPerToken : null,
@@ -55,7 +56,7 @@ internal sealed class UpcycleEstimate : IStageEstimate
         var options = GrowthOptions.Of(step.Options);
         ModelGrowthRules.Check(options.Stage, method);
         var source = step.Model();
-        var grown = ModelHeader.Of(method.Configure(source.Config, options), source.HasRouterBias, source.HasSelectionBias);
+        var grown = ModelHeader.Of(ModelGrowth.Configure(method, source.Config, options), source.HasRouterBias, source.HasSelectionBias);
         var made = method.NewBytes(source.Config, grown.Config, options, source.ElementBytes);
         var matrix = (long)source.Config.HiddenSize * Math.Max(source.Config.ExpertSize, source.Config.DenseSize) * sizeof(float);
         return new StepEstimate

@@ -17,6 +17,9 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
     /// <summary>Tokens per layer and expert behind gradient scores.</summary>
     public IReadOnlyList<long[]>? Tokens { get; init; }
 
+    /// <summary>What whoever uses the model must know, see <see cref="Stages.StageResult.Notes"/>.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>How the function changed, when there was text to measure it on.</summary>
     public FunctionChange? Change { get; init; }
 
@@ -58,6 +61,7 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
             ["active-after"] = After.Config.ActiveParameters,
         },
         ["metrics"] = new JsonObject(metrics.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))),
+        ["notes"] = new JsonArray([.. Notes.Select(note => (JsonNode)note)]),
         ["calibration"] = Text?.ToJson(),
         ["function-change"] = Change is null ? null : JsonSerializer.SerializeToNode(Change, WireJson.Options),
         ["layers"] = new JsonArray([.. Plans.Select(Layer)]),

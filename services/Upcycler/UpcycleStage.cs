@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages.Methods;
@@ -52,10 +53,13 @@ public sealed class UpcycleStage : IStage
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", plans.Count, plans.Count, "layers");
 
+        var change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null;
+        var notes = Notes(source, grown, text);
         var report = new UpcycleReport(options, source, grown, plans)
         {
+            Notes = notes,
             Tokens = tokens,
-            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, plans, cancellationToken).ConfigureAwait(false) : null,
+            Change = change,
             Text = text.Loaded,
         };
         var metrics = report.Metrics();
@@ -69,7 +73,7 @@ public sealed class UpcycleStage : IStage
         if (options.OptimizerState != OptimizerStatePolicy.Reset)
             outputs[OutputNames.TrainerState] = await new TrainerStateGrower(source, state!, options)
                 .WriteAsync(context.Artifacts, plans, grown, context.Step.Key, cancellationToken).ConfigureAwait(false);
-        return new StageResult { Outputs = outputs, Metrics = metrics };
+        return new StageResult { Outputs = outputs, Metrics = metrics, Notes = notes };
     }
 
     private static async Task<StageResult> GrowModelAsync(StageContext context, IModelGrowth method, CancellationToken cancellationToken)
@@ -80,16 +84,19 @@ public sealed class UpcycleStage : IStage
         var others = new List<MoeCheckpoint>();
         foreach (var input in context.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact != source.Artifact))
             others.Add(await MoeCheckpoint.OpenAsync(context.Artifacts, input.Artifact, cancellationToken).ConfigureAwait(false));
-        var config = method.Configure(source.Config, options);
+        var config = ModelGrowth.Configure(method, source.Config, options);
         context.Progress.Report("writing", 0, 1, "models");
         var model = await ModelGrowth.RunAsync(context.Artifacts, method, source, others, config, options, context.Step.Key, cancellationToken)
             .ConfigureAwait(false);
         var grown = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         context.Progress.Report("writing", 1, 1, "models");
         var text = new CalibrationText(context, source.Reader, source.Config, options.Stage.Calibration, options.Stage.Seed);
+        var change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null;
+        var notes = Notes(source, grown, text);
         var report = new ModelGrowthReport(options, method, source, grown)
         {
-            Change = text.IsGiven ? await MeasureAsync(context, source, grown, text, null, cancellationToken).ConfigureAwait(false) : null,
+            Notes = notes,
+            Change = change,
             Text = text.Loaded,
         };
         var metrics = report.Metrics();
@@ -103,8 +110,16 @@ public sealed class UpcycleStage : IStage
                     [new Parent(model.Root, "upcycled", context.Step.Key)], cancellationToken).ConfigureAwait(false),
             },
             Metrics = metrics,
+            Notes = notes,
         };
     }
+
+    private static IReadOnlyList<string> Notes(MoeCheckpoint source, MoeCheckpoint grown, CalibrationText text) =>
+    [
+        .. text.Loaded?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
+        .. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"),
+        .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note),
+    ];
 
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)

@@ -33,16 +33,9 @@ public sealed class ArtifactStore(IBlobStore blobs)
     /// <exception cref="InvalidDataException">The blob is damaged, or is not a manifest.</exception>
     public async Task<Manifest> ReadAsync(Digest root, CancellationToken cancellationToken)
     {
-        var length = await Blobs.FindLengthAsync(root, cancellationToken).ConfigureAwait(false)
-            ?? throw new MissingBlobException(root, $"The store has no artifact {root.Hex}.");
-        if (length > MaxManifestBytes)
-            throw new InvalidDataException($"{root.Short} is not a manifest: {length} bytes; manifests have at most {MaxManifestBytes}.");
-        var bytes = new byte[length];
-        var stream = await Blobs.OpenReadAsync(root, 0, length, cancellationToken).ConfigureAwait(false);
-        await using (stream.ConfigureAwait(false))
-            await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        var bytes = await ReadBytesAsync(root, cancellationToken).ConfigureAwait(false);
         if (Digest.Of(bytes) != root)
-            throw new InvalidDataException($"The manifest {root.Short} is damaged: its bytes do not match its digest.");
+            throw new InvalidDataException($"The manifest {root.Hex} is damaged: its bytes do not match its digest. {DamagedBlobException.Remedy}");
         try
         {
             return JsonSerializer.Deserialize<Manifest>(bytes, WireJson.Options) ?? throw new JsonException("it is null");
@@ -54,17 +47,18 @@ public sealed class ArtifactStore(IBlobStore blobs)
     }
 
     /// <summary>
-    /// Commits a step's result: the first caller wins, and every caller reads back the winner. A record that is damaged, or names what
-    /// the store no longer has whole, is not a winner: it is set aside.
+    /// Commits a step's result: the first caller wins, and every caller reads back the winner. A record that is damaged, or that
+    /// names what the store no longer has whole, does not win: it is set aside and replaced.
     /// </summary>
     public async Task<StepCommit> CommitStepAsync(Digest stepKey, StepCommit commit, CancellationToken cancellationToken)
     {
         var bytes = CanonicalJson.Serialize(commit);
-        if (!await Blobs.CreateRecordAsync(StepRecord(stepKey), bytes, cancellationToken).ConfigureAwait(false)
+        var record = StepRecords.Of(stepKey);
+        if (!await Blobs.CreateRecordAsync(record, bytes, cancellationToken).ConfigureAwait(false)
             && (await this.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Damage is not null)
         {
-            await this.SetAsideRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false);
-            await Blobs.CreateRecordAsync(StepRecord(stepKey), bytes, cancellationToken).ConfigureAwait(false);
+            await this.SetAsideRecordAsync(record, cancellationToken).ConfigureAwait(false);
+            await Blobs.CreateRecordAsync(record, bytes, cancellationToken).ConfigureAwait(false);
         }
         return await FindStepAsync(stepKey, cancellationToken).ConfigureAwait(false)
             ?? throw new IOException($"The commit of step {stepKey.Short} disappeared from the store while it was read back.");
@@ -75,29 +69,37 @@ public sealed class ArtifactStore(IBlobStore blobs)
         (await ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
 
     /// <summary>The record of a step key as it is; what it names is not looked at.</summary>
-    internal async Task<StepFinding> ReadStepAsync(Digest stepKey, CancellationToken cancellationToken)
-    {
-        if (await Blobs.ReadRecordAsync(StepRecord(stepKey), cancellationToken).ConfigureAwait(false) is not { } bytes)
-            return new StepFinding(null, null);
-        try
-        {
-            if (JsonSerializer.Deserialize<StepCommit>(bytes, WireJson.Options) is { Outputs: { } outputs, Metrics: not null } commit
-                && outputs.Values.All(o => o is { Root.IsEmpty: false }))
-                return new StepFinding(commit, null);
-            return new StepFinding(null, $"record {StepRecord(stepKey)} is damaged: it names no outputs");
-        }
-        catch (JsonException e)
-        {
-            return new StepFinding(null, bytes.Length == 0
-                ? $"record {StepRecord(stepKey)} is empty"
-                : $"record {StepRecord(stepKey)} is damaged: {e.Message}");
-        }
-    }
+    internal async Task<StepFinding> ReadStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
+        StepRecords.Read(stepKey, await Blobs.ReadRecordAsync(StepRecords.Of(stepKey), cancellationToken).ConfigureAwait(false));
 
     /// <summary>Forgets the committed result of a step key, so that the work is done again. What it made stays in the store.</summary>
-    public Task ForgetStepAsync(Digest stepKey, CancellationToken cancellationToken) => Blobs.DeleteRecordAsync(StepRecord(stepKey), cancellationToken);
+    public Task ForgetStepAsync(Digest stepKey, CancellationToken cancellationToken) =>
+        Blobs.DeleteRecordAsync(StepRecords.Of(stepKey), cancellationToken);
 
-    internal static string StepRecord(Digest stepKey) => $"steps/{stepKey.Hex}";
+    private async Task<byte[]> ReadBytesAsync(Digest root, CancellationToken cancellationToken)
+    {
+        var length = await Blobs.FindLengthAsync(root, cancellationToken).ConfigureAwait(false);
+        if (length > MaxManifestBytes)
+            throw new InvalidDataException($"{root.Short} is not a manifest: {length} bytes; manifests have at most {MaxManifestBytes}.");
+        try
+        {
+            var stream = await Blobs.OpenReadAsync(root, 0, null, cancellationToken).ConfigureAwait(false);
+            await using (stream.ConfigureAwait(false))
+            {
+                var bytes = new MemoryStream((int)(length ?? 0));
+                await stream.CopyToAsync(bytes, cancellationToken).ConfigureAwait(false);
+                return bytes.ToArray();
+            }
+        }
+        catch (DamagedBlobException e)
+        {
+            throw new InvalidDataException($"The manifest {root.Hex} is damaged. {e.Message}", e);
+        }
+        catch (MissingBlobException)
+        {
+            throw new MissingBlobException(root, $"The store has no artifact {root.Hex}.");
+        }
+    }
 }
 
 /// <summary>What a step key stands for: its outputs and metrics. A deterministic function of the key, so it carries no clock and no host.</summary>
@@ -108,6 +110,9 @@ public sealed record StepCommit
 
     /// <summary>Metrics by name.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    /// <summary>What whoever uses the outputs must know, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 }
 
 /// <summary>What the store has of a step key.</summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 
@@ -11,7 +10,8 @@ public static class IntactSteps
 
     /// <summary>
     /// The committed result of a step key, if every byte that it names is still in the store: one read for each manifest and
-    /// one existence check for each blob. Null when there is no commit, or when it is damaged and the work must be done again.
+    /// one existence check for each blob. Null when there is no commit, or when a blob is gone or a record or manifest is
+    /// damaged, and the work must be done again.
     /// </summary>
     public static async Task<StepCommit?> FindIntactStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken) =>
         (await artifacts.InspectStepAsync(stepKey, cancellationToken).ConfigureAwait(false)).Commit;
@@ -55,21 +55,17 @@ public static class IntactSteps
         return null;
     }
 
-    /// <summary>Reads every blob of an artifact and compares it with its digest.</summary>
-    /// <exception cref="MissingBlobException">A blob is missing.</exception>
+    /// <summary>Reads every blob of an artifact again and compares it with its digest.</summary>
+    /// <exception cref="MissingBlobException">A blob is missing; the text says what is in it.</exception>
     /// <exception cref="InvalidDataException">A blob is damaged; the text says what is in it.</exception>
-    public static async Task VerifyAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    public static async Task VerifyAsync(
+        this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken, IProgress<(long Done, long Total)>? progress = null)
     {
-        var manifest = await artifacts.ReadAsync(root, cancellationToken).ConfigureAwait(false);
-        var contents = manifest.Files.Select(f => (f.Blob, What: $"file '{f.Path}'"))
-            .Concat(manifest.Tensors.Select(t => (t.Blob, What: $"tensor '{t.Name}'")))
-            .DistinctBy(c => c.Blob);
-        foreach (var (blob, what) in contents)
-        {
-            var stream = await artifacts.Blobs.OpenReadAsync(blob, 0, null, cancellationToken).ConfigureAwait(false);
-            await using (stream.ConfigureAwait(false))
-                if (Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false)) != blob)
-                    throw new InvalidDataException($"The blob {blob.Hex} with {what} of {root.Short} is damaged: its bytes do not match its digest.");
-        }
+        var check = new ArtifactCheck(artifacts);
+        await check.AddAsync(root, cancellationToken).ConfigureAwait(false);
+        if (await check.RunAsync(progress, cancellationToken).ConfigureAwait(false) is [var first, ..])
+            throw first.IsMissing
+                ? new MissingBlobException(first.Blob, first.Message)
+                : new InvalidDataException(first.Message, new DamagedBlobException(first.Blob, first.Message, first.Detail));
     }
 }

@@ -7,6 +7,7 @@ namespace Espalier.Database;
 public class SqlDatabase : IAsyncDisposable, IDisposable
 {
     private const int Tries = 6;
+    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(10);
     private readonly TimeProvider _time;
     private readonly DateTimeOffset _startedAt;
     private readonly long _started;
@@ -29,7 +30,10 @@ public class SqlDatabase : IAsyncDisposable, IDisposable
     /// </summary>
     public long Now => (_startedAt + _time.GetElapsedTime(_started)).ToUnixTimeMilliseconds();
 
-    /// <summary>Since when writes fail, and why; null when the last one succeeded.</summary>
+    /// <summary>
+    /// Since when writes fail, and why; null when none failed lately. On a full disk a small write succeeds now and then, which does
+    /// not end the trouble.
+    /// </summary>
     public DatabaseTrouble? Trouble { get; private set; }
 
     /// <summary>Opens a connection, ready for statements.</summary>
@@ -51,12 +55,13 @@ public class SqlDatabase : IAsyncDisposable, IDisposable
             try
             {
                 var result = await WriteOnceAsync(write, cancellationToken).ConfigureAwait(false);
-                Trouble = null;
+                if (Trouble is { } trouble && _time.GetElapsedTime(trouble.Last) > Calm)
+                    Trouble = null;
                 return result;
             }
             catch (DbException e) when (Dialect.IsUnwritable(e))
             {
-                Trouble = new DatabaseTrouble(Trouble?.Since ?? _time.GetTimestamp(), e.Message);
+                Trouble = new DatabaseTrouble(Trouble?.Since ?? _time.GetTimestamp(), _time.GetTimestamp(), e.Message);
                 throw;
             }
             catch (DbException e) when (attempt < Tries && Dialect.IsCollision(e))
@@ -119,5 +124,6 @@ public class SqlDatabase : IAsyncDisposable, IDisposable
 
 /// <summary>The database cannot be written.</summary>
 /// <param name="Since">Timestamp of the first write that failed.</param>
+/// <param name="Last">Timestamp of the last one.</param>
 /// <param name="Reason">What the database says.</param>
-public sealed record DatabaseTrouble(long Since, string Reason);
+public sealed record DatabaseTrouble(long Since, long Last, string Reason);

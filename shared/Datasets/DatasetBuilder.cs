@@ -95,11 +95,12 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         var colon = source.IndexOf(':', StringComparison.Ordinal);
         var form = colon < 0 ? source : source[..colon];
         if (colon < 0 || !Forms.Contains(form))
-            throw new UserInputException($"'{source}' is no data source: expected corpus:NAME, file:PATH or dir:PATH; {NearestWord.Hint(form, Forms)}");
+            throw new UserInputException($"'{source}' is not a data source: expected corpus:NAME, file:PATH or dir:PATH; {NearestWord.Hint(form, Forms)}");
         return source.Length > colon + 1 ? (form, source[(colon + 1)..]) : throw new UserInputException($"'{source}' names nothing after the colon.");
     }
 
-    private static IEnumerable<(string Name, IReadOnlyList<MultipleChoiceItem> Items)> Questions(SourceText text, IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOut)
+    private static IEnumerable<(string Name, IReadOnlyList<MultipleChoiceItem> Items)> Questions(
+        SourceText text, IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOut)
     {
         yield return ("continuation", ContinuationQuestions.Build(heldOut));
         var ids = heldOut.ToDictionary(d => d.Key, d => (IReadOnlySet<string>)d.Value.Select(x => x.Id).ToHashSet());
@@ -116,7 +117,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     };
 
     private static string Summary(string domain, DomainProperties properties) =>
-        $"{domain}: " + string.Join(", ", properties.Splits.Select(s => FormattableString.Invariant($"{s.Key} {s.Value.Documents:N0} documents, {s.Value.SizeBytes:N0} bytes")))
+        $"{domain}: " + string.Join(", ", properties.Splits.Select(s =>
+            FormattableString.Invariant($"{s.Key} {s.Value.Documents:N0} documents, {s.Value.SizeBytes:N0} bytes")))
             + FormattableString.Invariant($"; {properties.Duplicates:N0} duplicates left out");
 
     private async Task<FileEntry> StoreAsync<T>(string path, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)

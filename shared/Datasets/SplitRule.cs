@@ -25,7 +25,8 @@ internal static class SplitRule
     public static IReadOnlyDictionary<string, IReadOnlyList<Document>> Split(string domain, IReadOnlyList<Document> documents)
     {
         if (documents.Count < 2)
-            throw new UserInputException($"The domain '{domain}' has {documents.Count} document(s) after cleaning; at least two are needed, one to train on and one to measure on.");
+            throw new UserInputException(
+                $"The domain '{domain}' has {documents.Count} document(s) after cleaning; at least two are needed, one to train on and one to measure on.");
         var splits = documents.ToDictionary(d => d.Id, d => Of(domain, d.Id));
         var byHash = documents.Select(d => d.Id).OrderBy(id => StatelessRandom.Fnv1a($"{domain}/{id}")).ThenBy(id => id, StringComparer.Ordinal).ToList();
         Fill(DatasetSplits.HeldOut);

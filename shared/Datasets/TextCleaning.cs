@@ -39,7 +39,9 @@ internal static class TextCleaning
     {
         var character = text[index];
         if (char.IsSurrogate(character))
-            return !(char.IsHighSurrogate(character) ? index + 1 < text.Length && char.IsLowSurrogate(text[index + 1]) : index > 0 && char.IsHighSurrogate(text[index - 1]));
+            return !(char.IsHighSurrogate(character)
+                ? index + 1 < text.Length && char.IsLowSurrogate(text[index + 1])
+                : index > 0 && char.IsHighSurrogate(text[index - 1]));
         return (char.IsControl(character) && character != '\t') || character == '\uFEFF';
     }
 }

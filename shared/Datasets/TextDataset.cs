@@ -38,7 +38,7 @@ public sealed class TextDataset
     public IReadOnlyList<string> MultipleChoiceNames => NamesIn(MultipleChoiceFolder);
 
     /// <summary>Opens a dataset artifact.</summary>
-    /// <exception cref="UserInputException">The artifact is no dataset.</exception>
+    /// <exception cref="UserInputException">The artifact is not a dataset.</exception>
     public static async Task<TextDataset> OpenAsync(ArtifactStore artifacts, ManifestRef reference, CancellationToken cancellationToken)
     {
         var manifest = await artifacts.ReadAsync(reference.Root, cancellationToken).ConfigureAwait(false);

@@ -30,6 +30,9 @@ public sealed class ConfigKeys(JsonObject root, string path = "", List<string>? 
     /// <summary>Records what is wrong with a key, under the name that the family's files have for it.</summary>
     public void Problem(string key, string what) => _problems.Add($"config.json: '{path}{family?.Keys.GetValueOrDefault(key) ?? key}' {what}.");
 
+    /// <summary>Whether anything is wrong so far.</summary>
+    public bool HasProblems => _problems.Count > 0;
+
     /// <summary>Refuses the file when anything is wrong with it.</summary>
     /// <exception cref="InvalidModelException">Every problem, one per line.</exception>
     public void ThrowIfAny()

@@ -89,7 +89,7 @@ public sealed partial record ModelConfig
             keys.Problem("num_attention_heads", $"is {heads}, which does not divide hidden_size {config.HiddenSize}; set head_dim");
         if (headSize % 2 != 0)
             keys.Problem("head_dim", $"is {headSize}; rotary embedding needs an even width per head");
-        return ReadWindow(config with { HeadSize = headSize }, family, keys);
+        return ReadWindow(config with { HeadSize = headSize }, family, keys, platform);
     }
 
     private static ModelConfig ReadLatent(ModelConfig config, ModelFamily family, ConfigKeys keys)
@@ -105,8 +105,14 @@ public sealed partial record ModelConfig
         return config with { Latent = latent, HeadSize = latent.PlainSize + latent.RotarySize };
     }
 
-    private static ModelConfig ReadWindow(ModelConfig config, ModelFamily family, ConfigKeys keys)
+    private static ModelConfig ReadWindow(ModelConfig config, ModelFamily family, ConfigKeys keys, ConfigKeys? platform)
     {
+        if (platform is not null && platform.Has("windowed-layers"))
+            return config with
+            {
+                SlidingWindow = keys.Count("sliding_window", 1, 1 << 26),
+                WindowedLayers = platform.Integers("windowed-layers", config.Layers),
+            };
         var isFlagged = family.Window == AttentionWindow.Flagged;
         if (family.Window == AttentionWindow.None || !keys.Has("sliding_window") || isFlagged && !keys.Flag("use_sliding_window", false))
             return config;

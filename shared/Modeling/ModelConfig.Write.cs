@@ -16,30 +16,10 @@ public sealed partial record ModelConfig
 
     private static readonly string[] ScoreFunctions = ["softmax", "sigmoid"];
 
-    /// <summary>
-    /// What readers that know only the family's published conventions would get wrong, in words; empty when they run the
-    /// model as it is meant.
-    /// </summary>
-    public IReadOnlyList<string> BeyondFamily
-    {
-        get
-        {
-            var platform = PlatformKeys(ModelFamily.Of(Family));
-            return [.. platform.Select(entry => entry.Key switch
-            {
-                "routing" => "sibling-exclusive routing",
-                "score-function" => $"{ScoreFunctions[(int)ScoreFunction]} scores",
-                "norm-topk-prob" => NormalizeTopK ? "gates divided by their sum" : "gates not divided by their sum",
-                "query-key-norm" => $"query and key norms: {QueryKeyNorms[(int)QueryKeyNorm]}",
-                "query-key-value-bias" or "output-bias" => "attention biases",
-                "dense-layers" => "dense layers",
-                "shared-size" => "a shared expert",
-                "routed-scale" => "scaled gates",
-                "ternary-experts" => "ternary experts",
-                _ => null,
-            }).OfType<string>().Distinct()];
-        }
-    }
+    /// <summary>What the file says under our own keys, since the family has no key for it or another convention: their names.</summary>
+    internal IEnumerable<string> KeysBeyondFamily(ModelFamily family) => PlatformKeys(family).Select(entry => entry.Key);
+
+    internal static string NameOf(QueryKeyNorm norm) => QueryKeyNorms[(int)norm];
 
     /// <summary>Writes <c>config.json</c>: the keys that were read, changed where this record differs, then our own; UTF-8, indented.</summary>
     public byte[] ToJson()
@@ -91,9 +71,7 @@ public sealed partial record ModelConfig
             root[bias] = QueryKeyValueBias;
         if (family.HasClipKey || ClipQkv is not null)
             root["clip_qkv"] = ClipQkv;
-        if (root["layer_types"] is not null && WindowedLayers.Count > 0)
-            root["layer_types"] = new JsonArray(
-                [.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
+        WriteWindows(root, family);
         if (Latent is { } latent)
         {
             root["q_lora_rank"] = latent.QueryRank;
@@ -104,6 +82,31 @@ public sealed partial record ModelConfig
         }
         else if (root.ContainsKey("head_dim") || family.HeadSize is not null || HeadSize * Heads != HiddenSize)
             root["head_dim"] = HeadSize;
+    }
+
+    // Keys that say the same as before stay; layer_types must have an entry for every layer, whether or not there are windows.
+    private void WriteWindows(JsonObject root, ModelFamily family)
+    {
+        if (WindowedLayers.Count > 0)
+            root["sliding_window"] = SlidingWindow;
+        var isUnderstood = Understood(root, family, out var window, out var layers) && window == SlidingWindow && layers.SequenceEqual(WindowedLayers);
+        if (!isUnderstood && family.Window == AttentionWindow.Flagged)
+            root["use_sliding_window"] = WindowedLayers.Count > 0;
+        if (!isUnderstood && family.Window == AttentionWindow.Stated && WindowedLayers.Count == 0)
+            root["sliding_window"] = null;
+        var isPattern = !isUnderstood && family.Window != AttentionWindow.None && WindowedLayers.Count > 0;
+        if (isPattern || root["layer_types"] is JsonArray types && (!isUnderstood || types.Count != Layers))
+            root["layer_types"] = new JsonArray(
+                [.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowedLayers.Contains(layer) ? "sliding_attention" : "full_attention"))]);
+    }
+
+    // Which windows the family's own keys, as they are now, give.
+    private bool Understood(JsonObject root, ModelFamily family, out int? window, out IReadOnlyList<int> layers)
+    {
+        var keys = new ConfigKeys(root);
+        var read = ReadWindow(this with { SlidingWindow = null, WindowedLayers = [] }, family, keys, null);
+        (window, layers) = (read.WindowedLayers.Count > 0 ? read.SlidingWindow : null, read.WindowedLayers);
+        return !keys.HasProblems;
     }
 
     private void WriteExperts(JsonObject root, ModelFamily family)
@@ -150,7 +153,7 @@ public sealed partial record ModelConfig
         if (family.HasSparseStep && !DenseLayers.SequenceEqual(Understood(root, family)))
         {
             root["decoder_sparse_step"] = 1;
-            root["mlp_only_layers"] = new JsonArray([.. DenseLayers.Select(layer => (JsonNode)layer)]);
+            root["mlp_only_layers"] = ListOf(DenseLayers);
         }
         if (family.FirstDenseLayers is not null && IsStart(DenseLayers) && !DenseLayers.SequenceEqual(Understood(root, family)))
         {
@@ -162,6 +165,8 @@ public sealed partial record ModelConfig
     // Which layers the family's own keys, as they are now, call dense.
     private IReadOnlyList<int> Understood(JsonObject root, ModelFamily family) =>
         ReadDenseLayers(this with { DenseLayers = [] }, family, new ConfigKeys(root), null).DenseLayers;
+
+    private static JsonArray ListOf(IReadOnlyList<int> layers) => new([.. layers.Select(layer => (JsonNode)layer)]);
 
     private static bool IsStart(IReadOnlyList<int> layers) => layers.Select((layer, index) => layer == index).All(same => same);
 
@@ -187,7 +192,7 @@ public sealed partial record ModelConfig
     private static readonly string[] OwnKeys =
     [
         "sibling-groups", "routing", "score-function", "target-experts-per-token", "norm-topk-prob", "query-key-norm", "query-key-value-bias", "output-bias",
-        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts",
+        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts", "windowed-layers",
     ];
 
     // What the family has no key for, or another convention.
@@ -206,12 +211,13 @@ public sealed partial record ModelConfig
         Set("output-bias", OutputBias != (bias && family.BiasReachesOutput) ? OutputBias : null);
         Set("routed-scale", family.RoutedScale is null && RoutedScale != 1 ? RoutedScale : null);
         var isKnownStart = family.HasSparseStep || family.FirstDenseLayers is not null && IsStart(DenseLayers);
-        Set("dense-layers", DenseLayers.Count > 0 && !isKnownStart ? new JsonArray([.. DenseLayers.Select(layer => (JsonNode)layer)]) : null);
+        Set("dense-layers", DenseLayers.Count > 0 && !isKnownStart ? ListOf(DenseLayers) : null);
         Set("dense-size", DenseLayers.Count > 0 && family.ExpertSizeKey == "intermediate_size" ? DenseSize : null);
         var isKnownShared = family.IsDense || (family.HasGatedSharedExpert ? SharedGate && SharedSize > 0
             : family.SharedExperts is not null ? !SharedGate && SharedSize % ExpertSize == 0 : SharedSize == 0);
         Set("shared-size", isKnownShared ? null : SharedSize);
         Set("shared-gate", isKnownShared || SharedSize == 0 ? null : SharedGate);
+        Set("windowed-layers", family.Window == AttentionWindow.None && WindowedLayers.Count > 0 ? ListOf(WindowedLayers) : null);
         return ours;
 
         void Set(string key, JsonNode? value)

@@ -151,6 +151,16 @@ public sealed partial record ModelConfig
     /// <value>4096</value>
     public int MaxPositions { get; init; } = 4096;
 
+    /// <summary>
+    /// Longest sequence that the model can be run on: <see cref="MaxPositions"/>, or what its scaled rotary angles reach. Where no
+    /// length is asked for, <see cref="MaxPositions"/> is the better default.
+    /// </summary>
+    public int LongestInput => RopeScaling is { } scaling ? Math.Max(MaxPositions, scaling.Reach(MaxPositions)) : MaxPositions;
+
+    /// <summary><see cref="LongestInput"/> for a message, with the keys that it comes from.</summary>
+    public string DescribeLongestInput() => LongestInput == MaxPositions ? $"{MaxPositions} positions (max_position_embeddings)"
+        : $"{LongestInput} positions (max_position_embeddings {MaxPositions}, stretched by rotary scaling of factor {RopeScaling!.Factor:g})";
+
     /// <summary>Standard deviation of fresh weights.</summary>
     /// <value>0.02</value>
     public double InitializerRange { get; init; } = 0.02;
@@ -192,6 +202,9 @@ public sealed partial record ModelConfig
 
     /// <summary>Whether layer <paramref name="layer"/> has an MoE block.</summary>
     public bool IsSparse(int layer) => Experts > 0 && !DenseLayers.Contains(layer);
+
+    /// <summary>Whether a tensor belongs to one of the <see cref="ExtraLayers"/>.</summary>
+    public bool IsInExtraLayer(string tensor) => TensorNames.LayerOf(tensor) is { } layer && layer >= Layers && layer < Layers + ExtraLayers;
 
     /// <summary>Whether there is any MoE block.</summary>
     public bool IsMixture => Experts > 0 && DenseLayers.Count < Layers;

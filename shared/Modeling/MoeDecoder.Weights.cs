@@ -131,6 +131,12 @@ public sealed partial class MoeDecoder
             _layers[layer].Down!.detach().select(0, expert).MoveToOuterDisposeScope());
     }
 
+    /// <summary>Whether routers have a learned logit bias.</summary>
+    public bool HasRouterBias => _mixtures.Any(layer => layer.RouterBias is not null);
+
+    /// <summary>Whether routers have a selection bias.</summary>
+    public bool HasSelectionBias => _mixtures.Any(layer => layer.SelectionBias is not null);
+
     /// <summary>The selection bias (E) of a layer, float32, or null. It is the model's own tensor.</summary>
     public Tensor? SelectionBias(int layer) => _layers[layer].SelectionBias;
 
@@ -142,6 +148,24 @@ public sealed partial class MoeDecoder
     {
         foreach (var layer in _mixtures)
             layer.SelectionBias ??= zeros(Config.Experts, dtype: float32, device: Device).DetachFromDisposeScope();
+    }
+
+    /// <summary>Multiplies every selection bias by a factor.</summary>
+    public void ScaleSelectionBias(double factor)
+    {
+        using var untracked = no_grad();
+        foreach (var layer in _mixtures)
+            layer.SelectionBias?.mul_(factor);
+    }
+
+    /// <summary>Takes the selection biases out of the model.</summary>
+    public void DropSelectionBias()
+    {
+        foreach (var layer in _mixtures)
+        {
+            layer.SelectionBias?.Dispose();
+            layer.SelectionBias = null;
+        }
     }
 
     /// <summary>Changes how tokens choose experts: between sibling-exclusive and free, and how many.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Espalier.Modeling;
 
 /// <summary>
@@ -17,6 +19,11 @@ public static class TensorNames
 
     /// <summary>Prefix of a layer, with its dot.</summary>
     public static string Layer(int layer) => $"model.layers.{layer}.";
+
+    /// <summary>The layer that a tensor belongs to, or null.</summary>
+    public static int? LayerOf(string tensor) =>
+        tensor.Split('.', 4) is ["model", "layers", var layer, _]
+            && int.TryParse(layer, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : null;
 
     /// <summary>A tensor of a layer's attention: <paramref name="tensor"/> is <c>q_proj.weight</c>, <c>k_norm.weight</c>, ...</summary>
     public static string Attention(int layer, string tensor) => Layer(layer) + "self_attn." + tensor;

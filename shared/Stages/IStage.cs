@@ -30,4 +30,10 @@ public sealed record StageResult
 
     /// <summary>Numbers for <c>when:</c> expressions, gates and tables.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>
+    /// Sentences that whoever uses the result must know: what was left out, and what other loaders of the model cannot run, with
+    /// what avoids it. Part of the result, so equal keys give equal notes.
+    /// </summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -1,3 +1,6 @@
+using Espalier.Artifacts;
+using Espalier.Contracts;
+
 namespace Espalier.Stages;
 
 /// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
@@ -18,4 +21,7 @@ public interface IStageEngine
 
     /// <summary>Whether the exception says that a model or a tokenizer handed to the stage cannot be used.</summary>
     bool IsInputError(Exception error);
+
+    /// <summary>What loaders that know only the published family of a model get wrong about it, in sentences; reads headers only.</summary>
+    Task<IReadOnlyList<string>> NotesOnAsync(ArtifactStore store, ManifestRef model, CancellationToken cancellationToken);
 }

@@ -62,7 +62,8 @@ public sealed class StageExecution
         Engine?.Prepare();
         try
         {
-            return await Task.Run(() => Stage.RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+            var result = await Task.Run(() => Stage.RunAsync(context, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+            return await AddNotesAsync(result, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (Engine?.IsInputError(e) == true)
         {
@@ -72,5 +73,16 @@ public sealed class StageExecution
         {
             Engine?.ReleaseFreeMemory();
         }
+    }
+
+    // Whatever stage made a model: the result says what other loaders cannot run.
+    private async Task<StageResult> AddNotesAsync(StageResult result, CancellationToken cancellationToken)
+    {
+        var notes = Engine is not null && result.Outputs.TryGetValue(OutputNames.Model, out var model)
+            ? await Engine.NotesOnAsync(Artifacts, model, cancellationToken).ConfigureAwait(false) : [];
+        result = result with { Notes = [.. result.Notes.Concat(notes).Distinct()] };
+        foreach (var note in result.Notes)
+            Progress.Log($"Note: {note}");
+        return result;
     }
 }

@@ -95,23 +95,19 @@ public sealed partial class MoeCheckpoint
         return FloatBytes.ToFloats(tensor.DType, bytes);
     }
 
-    /// <summary>The checkpoint's tokenizer; bytes as tokens when it has none and its vocabulary allows that.</summary>
-    /// <exception cref="UserInputException">Its tokenizer files cannot be used.</exception>
-    public ITokenizer LoadTokenizer()
+    /// <summary>The checkpoint's tokenizer, as a task asks for it.</summary>
+    /// <exception cref="UserInputException">Its tokenizer files cannot be used, or it has none and the task does not ask for bytes.</exception>
+    public ITokenizer LoadTokenizer(TokenizerUse? use = null)
     {
         try
         {
-            return StoredTokenizer.Load(Reader, Config);
+            return StoredTokenizer.Load(Reader, Config, use);
         }
         catch (InvalidTokenizerException e)
         {
             throw new UserInputException(e.Message, e);
         }
     }
-
-    /// <summary>Whether a tensor belongs to a layer for predicting several tokens, which is stored and not run.</summary>
-    public bool IsPrediction(string tensorName) => Enumerable.Range(Config.Layers, Config.ExtraLayers)
-        .Any(layer => tensorName.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal));
 
     /// <summary>The name that a tensor of one expert has as a tensor of another.</summary>
     public static string Rename(string tensorName, int expert) => ExpertName().Replace(tensorName, $"${{1}}{expert}${{3}}", 1);
@@ -131,7 +127,7 @@ public sealed partial class MoeCheckpoint
         var strangers = new List<string>();
         foreach (var tensor in Manifest.Tensors)
         {
-            if (IsPrediction(tensor.Name))
+            if (Config.IsInExtraLayer(tensor.Name)) // stored and not run: they go along as they are
             {
                 others.Add(tensor);
                 continue;

@@ -1,5 +1,8 @@
+using Espalier.Artifacts;
+using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
+using Espalier.Surgery.Checkpoints;
 using Espalier.Tokenizers;
 using Espalier.Modeling.Runtime;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,6 +24,10 @@ public sealed class TorchEngine : INumericsClass, IStageEngine
 
     /// <inheritdoc/>
     public bool IsInputError(Exception error) => error is InvalidModelException or InvalidTokenizerException;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> NotesOnAsync(ArtifactStore store, ManifestRef model, CancellationToken cancellationToken) =>
+        ModelNotes.OfAsync(store, model.Root, cancellationToken);
 }
 
 /// <summary>Registers the engine of the tensor stages.</summary>

@@ -9,6 +9,22 @@ internal sealed record BpeDefinition
     /// <summary>Pairs to join, most important first.</summary>
     public required IReadOnlyList<(string Left, string Right)> Merges { get; init; }
 
+    /// <summary>
+    /// Whether any two tokens that together spell a third may be joined, those of smallest id first, in place of <see cref="Merges"/>: how
+    /// tiktoken merges.
+    /// </summary>
+    public bool MergesBySpelling { get; init; }
+
+    /// <summary>Largest id of the vocabulary proper plus one: a token that is also an added one counts as added.</summary>
+    public int WordCount
+    {
+        get
+        {
+            var added = AddedTokens.Select(token => token.Id).ToHashSet();
+            return Vocabulary.Values.Where(id => !added.Contains(id)).DefaultIfEmpty(-1).Max() + 1;
+        }
+    }
+
     /// <summary>Tokens matched before anything else.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
 

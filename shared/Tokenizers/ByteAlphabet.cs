@@ -35,6 +35,13 @@ internal static class ByteAlphabet
         return bytes;
     }
 
+    /// <summary>Bytes as a token.</summary>
+    public static string Spell(byte[] bytes) => string.Create(bytes.Length, bytes, static (characters, source) =>
+    {
+        for (var i = 0; i < source.Length; i++)
+            characters[i] = Characters[source[i]];
+    });
+
     private static char[] CreateCharacters()
     {
         var characters = new char[256];

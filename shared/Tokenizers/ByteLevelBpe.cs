@@ -9,7 +9,7 @@ namespace Espalier.Tokenizers;
 /// pieces, spell each piece in bytes, merge. Reads and writes <c>tokenizer.json</c>; gives the ids that the reference
 /// library gives.
 /// </summary>
-public sealed class ByteLevelBpe : ITokenizer
+public sealed class ByteLevelBpe : ITokenizer, IAddedTokens
 {
     private const int LongestCachedPiece = 32;
     private const int CachedPieces = 200_000;
@@ -24,12 +24,16 @@ public sealed class ByteLevelBpe : ITokenizer
     private readonly ConcurrentDictionary<string, int[]> _cache = new();
     private int _cached;
 
-    internal ByteLevelBpe(BpeDefinition definition, int endTokenId, IReadOnlyDictionary<string, byte[]> files)
+    /// <param name="definition">What the files say.</param>
+    /// <param name="bounds">The tokens around a document.</param>
+    /// <param name="files">The files.</param>
+    /// <param name="identity">Bytes that everything but the end token depends on.</param>
+    internal ByteLevelBpe(BpeDefinition definition, TextBounds bounds, IReadOnlyDictionary<string, byte[]> files, byte[] identity)
     {
         _definition = definition;
-        EndTokenId = endTokenId;
+        (EndTokenId, BeginTokenId, AddsBeginToken) = (bounds.End, bounds.Begin, bounds.AddsBegin);
         Files = files;
-        Digest = DigestOf(files, endTokenId);
+        Digest = DigestOf(identity, bounds.End);
         _merges = new MergeTable(definition);
         _rawTokens = new AddedTokenMatcher(definition.AddedTokens.Where(t => !t.Normalized));
         _normalizedTokens = new AddedTokenMatcher(definition.AddedTokens.Where(t => t.Normalized)
@@ -46,6 +50,18 @@ public sealed class ByteLevelBpe : ITokenizer
 
     /// <inheritdoc/>
     public int EndTokenId { get; }
+
+    /// <inheritdoc/>
+    public int? BeginTokenId { get; }
+
+    /// <inheritdoc/>
+    public bool AddsBeginToken { get; }
+
+    /// <inheritdoc/>
+    int IAddedTokens.WordCount => _definition.WordCount;
+
+    /// <inheritdoc/>
+    IReadOnlyList<AddedToken> IAddedTokens.AddedTokens => _definition.AddedTokens;
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, byte[]> Files { get; }
@@ -66,7 +82,28 @@ public sealed class ByteLevelBpe : ITokenizer
     public static ByteLevelBpe Train(IEnumerable<string> texts, int vocabularySize, CancellationToken cancellationToken = default)
     {
         var definition = BpeTrainer.Train(texts, vocabularySize, cancellationToken);
-        return new ByteLevelBpe(definition, endTokenId: 0, TokenizerJsonWriter.Write(definition, BpeTrainer.EndToken));
+        return Written(definition, BpeTrainer.EndToken, end: 0);
+    }
+
+    /// <summary>Every byte is a token, ids 0 to 255; <c>&lt;|endoftext|&gt;</c>, id 256, ends a document. Written like any other vocabulary.</summary>
+    public static ByteLevelBpe OfBytes()
+    {
+        const int End = 256;
+        var vocabulary = Enumerable.Range(0, End).ToDictionary(value => ByteAlphabet.ToCharacter((byte)value).ToString(), value => value);
+        vocabulary.Add(BpeTrainer.EndToken, End);
+        var definition = new BpeDefinition
+        {
+            Vocabulary = vocabulary,
+            Merges = [],
+            AddedTokens = [new AddedToken(End, BpeTrainer.EndToken, Special: true)],
+        };
+        return Written(definition, BpeTrainer.EndToken, End);
+    }
+
+    private static ByteLevelBpe Written(BpeDefinition definition, string endToken, int end)
+    {
+        var files = TokenizerJsonWriter.Write(definition, endToken);
+        return new ByteLevelBpe(definition, new TextBounds(end), files, files[TokenizerFiles.Tokenizer]);
     }
 
     /// <summary>Reads <c>tokenizer.json</c>.</summary>
@@ -83,11 +120,10 @@ public sealed class ByteLevelBpe : ITokenizer
     public static ByteLevelBpe ReadVocabularyAndMerges(
         ReadOnlyMemory<byte> vocabulary, ReadOnlyMemory<byte> merges, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null)
     {
-        var definition = TokenizerJsonReader.ReadVocabularyAndMerges(vocabulary, merges);
-        var end = EndTokens.Choose(definition, tokenizerConfig, endTokenId);
-        var endToken = definition.Vocabulary.First(entry => entry.Value == end).Key;
-        definition = definition with { AddedTokens = [new AddedToken(end, endToken, Special: true)] };
-        return new ByteLevelBpe(definition, end, TokenizerJsonWriter.Write(definition, endToken));
+        var files = new Dictionary<string, byte[]>();
+        if (tokenizerConfig is { } configuration)
+            files[TokenizerFiles.Configuration] = configuration.ToArray();
+        return VocabularyAndMerges.Read(vocabulary, merges, TokenizerSettings.Read(TokenizerSource.Of(files), endTokenId));
     }
 
     /// <inheritdoc/>
@@ -152,7 +188,7 @@ public sealed class ByteLevelBpe : ITokenizer
     {
         var bytes = new byte[Encoding.UTF8.GetByteCount(piece)];
         Encoding.UTF8.GetBytes(piece, bytes);
-        if (_definition.IgnoreMerges && _definition.Vocabulary.TryGetValue(Spell(bytes), out var whole))
+        if (_definition.IgnoreMerges && _definition.Vocabulary.TryGetValue(ByteAlphabet.Spell(bytes), out var whole))
             return [whole];
 
         var symbols = new int[bytes.Length];
@@ -170,12 +206,6 @@ public sealed class ByteLevelBpe : ITokenizer
         return symbols[.._merges.Apply(symbols.AsSpan(0, count))];
     }
 
-    private static string Spell(byte[] bytes) => string.Create(bytes.Length, bytes, static (characters, source) =>
-    {
-        for (var i = 0; i < source.Length; i++)
-            characters[i] = ByteAlphabet.ToCharacter(source[i]);
-    });
-
     private string Normalize(string text) => _definition.Compose ? CanonicalComposition.Normalize(text) : text;
 
     private static string WithoutLoneSurrogates(string text) =>
@@ -192,10 +222,10 @@ public sealed class ByteLevelBpe : ITokenizer
         return spellings;
     }
 
-    private static string DigestOf(IReadOnlyDictionary<string, byte[]> files, int endTokenId)
+    private static string DigestOf(byte[] identity, int endTokenId)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(files[TokenizerFiles.Tokenizer]);
+        hash.AppendData(identity);
         hash.AppendData(BitConverter.GetBytes(endTokenId));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

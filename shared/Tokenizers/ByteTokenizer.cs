@@ -16,7 +16,10 @@ public sealed class ByteTokenizer : ITokenizer
     public ByteTokenizer(int modelVocabularySize = ByteValues + 1)
     {
         if (modelVocabularySize < ByteValues)
-            throw new InvalidTokenizerException($"Bytes as tokens need at least {ByteValues} embedding rows; the model's vocab_size is {modelVocabularySize}. Add a tokenizer.json.");
+        {
+            throw new InvalidTokenizerException(
+                $"Bytes as tokens need at least {ByteValues} embedding rows; the model's vocab_size is {modelVocabularySize}. Add a tokenizer.json.");
+        }
         EndTokenId = modelVocabularySize > ByteValues ? ByteValues : 0;
         VocabularySize = Math.Max(ByteValues, EndTokenId + 1);
         Digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"bytes, end {EndTokenId}")));

@@ -91,7 +91,9 @@ internal sealed class CharacterSet
     }
 
     // Only single categories are complements of a class: \S, \D, \P{L}.
-    private string Complement() => _categories is [var category] ? category == Space ? "\\S" : $"\\P{{{category}}}" : throw new InvalidOperationException("a complement within a class is one category");
+    private string Complement() => _categories is not [var category]
+        ? throw new InvalidOperationException("a complement within a class is one category")
+        : category == Space ? "\\S" : $"\\P{{{category}}}";
 
     // Members from U+10000 on, by their first surrogate.
     private string Pairs()
@@ -130,7 +132,8 @@ internal sealed class CharacterSet
         foreach (var (first, last, category) in Beyond.Value)
         {
             // Cut a run of one category where explicit ranges begin and end.
-            int[] cuts = [first, .. _ranges.SelectMany(r => (int[])[r.First, r.Last + 1]).Where(cut => cut > first && cut <= last).Distinct().Order(), last + 1];
+            var inner = _ranges.SelectMany(r => (int[])[r.First, r.Last + 1]).Where(cut => cut > first && cut <= last).Distinct().Order();
+            int[] cuts = [first, .. inner, last + 1];
             foreach (var (from, next) in cuts.Zip(cuts.Skip(1)).Where(piece => Has(piece.First, category) != IsNegated))
             {
                 if (members.Count > 0 && members[^1].Last == from - 1)

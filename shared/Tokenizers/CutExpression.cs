@@ -139,7 +139,9 @@ internal sealed class CutExpression
         _at = end + 1;
         if (name.StartsWith('^'))
             (name, isNegated) = (name[1..], !isNegated);
-        return CharacterSet.IsCategory(name) ? new CharacterSet { IsNegated = isNegated }.Add(name) : throw Refuse($"'\\p{{{name}}}' is not a general category");
+        return CharacterSet.IsCategory(name)
+            ? new CharacterSet { IsNegated = isNegated }.Add(name)
+            : throw Refuse($"'\\p{{{name}}}' is not a general category");
     }
 
     // \x41, \x{1F600}, \u0041
@@ -149,8 +151,10 @@ internal sealed class CutExpression
         if (Here == '{')
             (start, end) = (_at + 1, Array.IndexOf(_source, '}', _at));
         if (end <= start || end > _source.Length
-            || !int.TryParse(string.Concat(_source[start..end].Select(char.ConvertFromUtf32)), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) || !Rune.IsValid(code))
-            throw Refuse("has an escape that is no character");
+            || !int.TryParse(
+                string.Concat(_source[start..end].Select(char.ConvertFromUtf32)), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+            || !Rune.IsValid(code))
+            throw Refuse("has an escape that is not a character");
         _at = _source[end - 1] != '}' && end < _source.Length && Here == '{' ? end + 1 : end;
         return new CharacterSet().Add(code, code);
     }

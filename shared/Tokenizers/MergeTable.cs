@@ -12,12 +12,31 @@ internal sealed class MergeTable
     private readonly Dictionary<ulong, (int Rank, int Id)> _merges;
 
     public MergeTable(BpeDefinition definition)
+        : this(definition.MergesBySpelling ? BySpelling(definition.Vocabulary) : InOrder(definition))
     {
-        _merges = new Dictionary<ulong, (int, int)>(definition.Merges.Count);
-        for (var rank = 0; rank < definition.Merges.Count; rank++)
+    }
+
+    /// <summary>Any pairs, each with its rank and what it becomes.</summary>
+    public MergeTable(IEnumerable<(int Left, int Right, int Rank, int Id)> merges)
+    {
+        _merges = [];
+        foreach (var (left, right, rank, id) in merges)
+            _merges[Key(left, right)] = (rank, id);
+    }
+
+    private static IEnumerable<(int Left, int Right, int Rank, int Id)> InOrder(BpeDefinition definition) =>
+        definition.Merges.Select((merge, rank) =>
+            (definition.Vocabulary[merge.Left], definition.Vocabulary[merge.Right], rank, definition.Vocabulary[merge.Left + merge.Right]));
+
+    private static IEnumerable<(int Left, int Right, int Rank, int Id)> BySpelling(IReadOnlyDictionary<string, int> vocabulary)
+    {
+        foreach (var (token, id) in vocabulary)
         {
-            var (left, right) = definition.Merges[rank];
-            _merges[Key(definition.Vocabulary[left], definition.Vocabulary[right])] = (rank, definition.Vocabulary[left + right]);
+            for (var cut = 1; cut < token.Length; cut++)
+            {
+                if (vocabulary.TryGetValue(token[..cut], out var left) && vocabulary.TryGetValue(token[cut..], out var right))
+                    yield return (left, right, id, id);
+            }
         }
     }
 

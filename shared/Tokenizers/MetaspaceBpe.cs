@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -9,7 +10,7 @@ namespace Espalier.Tokenizers;
 /// tokens, normalize, mark spaces, spell each piece in characters - one without a token as the bytes of its UTF-8 form, or
 /// as the unknown token -, merge. Gives the ids that the reference library gives.
 /// </summary>
-public sealed class MetaspaceBpe : ITokenizer
+public sealed class MetaspaceBpe : ITokenizer, IAddedTokens
 {
     private const int LongestCachedPiece = 32;
     private const int CachedPieces = 200_000;
@@ -25,13 +26,19 @@ public sealed class MetaspaceBpe : ITokenizer
     private readonly ConcurrentDictionary<string, int[]> _cache = new();
     private int _cached;
 
-    internal MetaspaceBpe(BpeDefinition definition, int endTokenId, IReadOnlyDictionary<string, byte[]> files)
+    /// <param name="definition">What the file says.</param>
+    /// <param name="bounds">The tokens around a document.</param>
+    /// <param name="files">The files.</param>
+    /// <param name="identity">Bytes that everything but the end token depends on.</param>
+    internal MetaspaceBpe(BpeDefinition definition, TextBounds bounds, IReadOnlyDictionary<string, byte[]> files, byte[] identity)
     {
-        (_definition, _rules, EndTokenId, Files) = (definition, definition.Metaspace!, endTokenId, files);
-        Digest = DigestOf(files, endTokenId);
+        (_definition, _rules, Files) = (definition, definition.Metaspace!, files);
+        (EndTokenId, BeginTokenId, AddsBeginToken) = (bounds.End, bounds.Begin, bounds.AddsBegin);
+        Digest = DigestOf(identity, bounds.End);
         _merges = new MergeTable(definition);
         _rawTokens = new AddedTokenMatcher(definition.AddedTokens.Where(t => !t.Normalized));
-        _normalizedTokens = new AddedTokenMatcher(definition.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = Normalize(t.Content) }));
+        _normalizedTokens = new AddedTokenMatcher(
+            definition.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = Normalize(t.Content) }));
         if (_rules.ByteFallback)
             _byteIds = [.. Enumerable.Range(0, 256).Select(value => definition.Vocabulary[ByteToken(value)])];
         _unknownId = definition.UnknownToken is { } unknown ? definition.Vocabulary[unknown] : null;
@@ -49,6 +56,18 @@ public sealed class MetaspaceBpe : ITokenizer
     public int EndTokenId { get; }
 
     /// <inheritdoc/>
+    public int? BeginTokenId { get; }
+
+    /// <inheritdoc/>
+    public bool AddsBeginToken { get; }
+
+    /// <inheritdoc/>
+    int IAddedTokens.WordCount => _definition.WordCount;
+
+    /// <inheritdoc/>
+    IReadOnlyList<AddedToken> IAddedTokens.AddedTokens => _definition.AddedTokens;
+
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, byte[]> Files { get; }
 
     /// <inheritdoc/>
@@ -57,7 +76,8 @@ public sealed class MetaspaceBpe : ITokenizer
     /// <summary>Reads <c>tokenizer.json</c>; see <see cref="ByteLevelBpe.Read"/>.</summary>
     /// <exception cref="InvalidTokenizerException">The file is damaged, or needs something we do not do.</exception>
     public static MetaspaceBpe Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null) =>
-        TokenizerFiles.Read(tokenizerJson, tokenizerConfig, endTokenId) as MetaspaceBpe ?? throw new InvalidTokenizerException($"{TokenizerFiles.Tokenizer} is byte-level.");
+        TokenizerFiles.Read(tokenizerJson, tokenizerConfig, endTokenId) as MetaspaceBpe
+            ?? throw new InvalidTokenizerException($"{TokenizerFiles.Tokenizer} is not a BPE with marks for spaces that is read here.");
 
     /// <inheritdoc/>
     public int[] Encode(string text)
@@ -111,7 +131,7 @@ public sealed class MetaspaceBpe : ITokenizer
             strip++;
         return text.ToString(strip, text.Length - strip);
 
-        // A run of bytes that is no UTF-8 gives one replacement character for each of them.
+        // A run of bytes that is not UTF-8 gives one replacement character for each of them.
         void FlushBytes()
         {
             if (bytes.Count == 0)
@@ -132,7 +152,7 @@ public sealed class MetaspaceBpe : ITokenizer
     {
         value = 0;
         return token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
-            && byte.TryParse(token.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out value);
+            && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 
     private void EncodePart(string part, bool isStart, List<int> ids)
@@ -152,7 +172,8 @@ public sealed class MetaspaceBpe : ITokenizer
         }
         for (var start = 0; start < part.Length;) // each piece runs up to the next mark
         {
-            var next = part.IndexOf(mark, Math.Min(part.Length, start + (string.CompareOrdinal(part, start, mark, 0, mark.Length) == 0 ? mark.Length : 1)), StringComparison.Ordinal);
+            var skipped = string.CompareOrdinal(part, start, mark, 0, mark.Length) == 0 ? mark.Length : 1;
+            var next = part.IndexOf(mark, Math.Min(part.Length, start + skipped), StringComparison.Ordinal);
             var end = next < 0 ? part.Length : next;
             ids.AddRange(EncodePiece(part[start..end]));
             start = end;
@@ -202,10 +223,10 @@ public sealed class MetaspaceBpe : ITokenizer
     private static string WithoutLoneSurrogates(string text) =>
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
-    private static string DigestOf(IReadOnlyDictionary<string, byte[]> files, int endTokenId)
+    private static string DigestOf(byte[] identity, int endTokenId)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(files[TokenizerFiles.Tokenizer]);
+        hash.AppendData(identity);
         hash.AppendData(BitConverter.GetBytes(endTokenId));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

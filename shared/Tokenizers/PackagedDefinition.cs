@@ -12,10 +12,12 @@ internal static class PackagedDefinition
     private const int MostGrowth = 64; // how much longer all replacements together may make a text
     private const int MostWordCharacters = 1000;
 
+    private const string Precompiled = "Precompiled";
+
     private static readonly string[] Models = ["BPE", "Unigram", "WordLevel", "WordPiece"];
 
     private static readonly string[] Normalizers =
-        ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Prepend", "Replace", "Strip", "StripAccents"];
+        ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", Precompiled, "Prepend", "Replace", "Strip", "StripAccents"];
 
     private static readonly string[] PreTokenizers =
     [
@@ -36,25 +38,37 @@ internal static class PackagedDefinition
         CheckSteps(root, "pre_tokenizer", "pretokenizers", PreTokenizers);
         CheckSteps(root, "decoder", "decoders", Decoders);
         var added = TokenizerJsonReader.ReadAddedTokens(root);
-        if (TokenizerJsonReader.Section(root, "normalizer") is { } normalizer)
-            CheckNormalizedTokens(added, normalizer);
+        CheckNormalizedTokens(root, added);
         return new BpeDefinition { Vocabulary = ReadVocabulary(model), Merges = [], AddedTokens = added };
     }
 
-    // The library panics on an added token of which the normalizer leaves nothing. Replace may take anything away; the other
-    // steps keep printable ASCII and Chinese characters.
-    private static void CheckNormalizedTokens(List<AddedToken> added, JsonElement normalizer)
+    /// <summary>Checks tokens that are added to those of a file.</summary>
+    /// <exception cref="InvalidTokenizerException">The library would panic on one of them.</exception>
+    public static void CheckAdded(ReadOnlyMemory<byte> json, IEnumerable<AddedToken> added)
     {
-        var replaces = HasReplace(normalizer);
+        using var document = TokenizerJsonReader.Parse(json, TokenizerFiles.Tokenizer);
+        CheckNormalizedTokens(document.RootElement, added);
+    }
+
+    // The library panics on an added token of which the normalizer leaves nothing. Replace and a character map may take anything
+    // away; the other steps keep printable ASCII and Chinese characters.
+    private static void CheckNormalizedTokens(JsonElement root, IEnumerable<AddedToken> added)
+    {
+        if (TokenizerJsonReader.Section(root, "normalizer") is not { } normalizer)
+            return;
+        var replaces = MayTakeAway(normalizer);
         foreach (var token in added.Where(token => token.Normalized))
         {
             if (replaces || !token.Content.Any(c => c is (> ' ' and <= '~') or (>= '\u4E00' and <= '\u9FFF')))
-                throw Invalid("added_tokens", $"'{token.Content}' is normalized, and the normalizer may leave nothing of it; set its 'normalized' to false");
+            {
+                throw Invalid("added_tokens",
+                    $"'{token.Content}' is normalized, and the normalizer may leave nothing of it; set its 'normalized' to false");
+            }
         }
 
-        static bool HasReplace(JsonElement step) => TokenizerJsonReader.Text(step, "type") == "Sequence"
-            ? TokenizerJsonReader.Steps(step, "normalizers", "normalizer").Any(HasReplace)
-            : TokenizerJsonReader.Text(step, "type") == "Replace";
+        static bool MayTakeAway(JsonElement step) => TokenizerJsonReader.Text(step, "type") == "Sequence"
+            ? TokenizerJsonReader.Steps(step, "normalizers", "normalizer").Any(MayTakeAway)
+            : TokenizerJsonReader.Text(step, "type") is "Replace" or Precompiled;
     }
 
     private static Dictionary<string, int> ReadVocabulary(JsonElement model)
@@ -95,7 +109,10 @@ internal static class PackagedDefinition
                 throw Invalid($"model.vocab[{vocabulary.Count}]", "is not a pair of token and score");
             var token = entry[0].GetString()!;
             if (token.Length is 0 or > TokenizerJsonReader.MaxTokenLength || !vocabulary.TryAdd(token, vocabulary.Count))
-                throw Invalid($"model.vocab[{vocabulary.Count}]", $"is empty, longer than {TokenizerJsonReader.MaxTokenLength} characters, or there twice");
+            {
+                throw Invalid($"model.vocab[{vocabulary.Count}]",
+                    $"is empty, longer than {TokenizerJsonReader.MaxTokenLength} characters, or there twice");
+            }
         }
         return Number(model, "unk_id") is { } unknown && unknown >= 0 && unknown < vocabulary.Count
             ? vocabulary
@@ -135,9 +152,24 @@ internal static class PackagedDefinition
                 return;
             }
             CheckStep(step, section, known);
-            growth *= Math.Max(1, (TokenizerJsonReader.Text(step, "content") ?? TokenizerJsonReader.Text(step, "prepend") ?? "").Length);
+            growth *= Math.Max(1, GrowthOf(step, section));
             if (growth > MostGrowth)
                 throw Invalid(section, $"may make a text more than {MostGrowth} times as long");
+        }
+    }
+
+    private static int GrowthOf(JsonElement step, string section)
+    {
+        if (TokenizerJsonReader.Text(step, "type") != Precompiled)
+            return (TokenizerJsonReader.Text(step, "content") ?? TokenizerJsonReader.Text(step, "prepend") ?? "").Length;
+        try
+        {
+            var map = CharacterMap.Read(Convert.FromBase64String(TokenizerJsonReader.Text(step, "precompiled_charsmap") ?? ""));
+            return map.LongestReplacement;
+        }
+        catch (FormatException exception)
+        {
+            throw Invalid($"{section}.precompiled_charsmap", $"is damaged: {exception.Message}");
         }
     }
 
@@ -169,7 +201,9 @@ internal static class PackagedDefinition
             && expression.Count(c => c is '*' or '+' or '{' or '?') <= 1;
 
     private static int? Number(JsonElement parent, string name) =>
-        parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+        parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+            ? number
+            : null;
 
     private static InvalidTokenizerException Invalid(string place, string problem) => new($"{TokenizerFiles.Tokenizer}: {place} {problem}.");
 }

@@ -30,6 +30,9 @@ internal static class SplitPatterns
         [Contractions + @"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*" + Spaces] = SplitPattern.Qwen35,
     };
 
+    /// <summary>The expression of a pattern.</summary>
+    public static string ExpressionOf(SplitPattern pattern) => ByExpression.First(entry => entry.Value == pattern).Key;
+
     /// <summary>The pattern that an expression from a tokenizer file spells, if we know it.</summary>
     public static SplitPattern? Find(string expression) =>
         ByExpression.TryGetValue(expression, out var pattern) ? pattern : null;

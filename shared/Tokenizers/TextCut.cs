@@ -23,7 +23,10 @@ internal sealed record TextCut(Regex? Expression, bool KeepsMatches = true, bool
         }
         catch (RegexMatchTimeoutException exception)
         {
-            throw new InvalidTokenizerException($"{TokenizerFiles.Tokenizer}: the split '{exception.Pattern}' took more than {exception.MatchTimeout.TotalSeconds:0} seconds on one piece of text.", exception);
+            throw new InvalidTokenizerException(
+                $"{TokenizerFiles.Tokenizer}: the split '{exception.Pattern}' took more than {exception.MatchTimeout.TotalSeconds:0} seconds on one "
+                + "piece of text.",
+                exception);
         }
         return pieces;
     }

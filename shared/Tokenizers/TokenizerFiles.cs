@@ -11,65 +11,104 @@ public static class TokenizerFiles
 
     internal const string Vocabulary = "vocab.json";
     internal const string Merges = "merges.txt";
+    internal const string SpecialTokens = "special_tokens_map.json";
+    internal const string AddedTokens = "added_tokens.json";
+    internal const string ModelConfiguration = "config.json";
+    internal const string SentencePiece = "tokenizer.model";
+    internal const string Tekken = "tekken.json";
+    internal const string WordPiece = "vocab.txt";
 
-    private static readonly string[] UnsupportedFiles = ["tokenizer.model", "spiece.model", "vocab.txt", "sentencepiece.bpe.model"];
+    private const string Readable =
+        $"{Tokenizer}, {Vocabulary} with {Merges}, {SentencePiece} (SentencePiece), {Tekken}, qwen.tiktoken, cl100k_base.tiktoken, {WordPiece}";
 
-    /// <summary>Every file name that belongs to a tokenizer; a changed checkpoint carries those of its source along.</summary>
-    public static IReadOnlyList<string> Names { get; } =
-        [Tokenizer, Configuration, Vocabulary, Merges, "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"];
+    private static readonly string[] SentencePieceNames = [SentencePiece, "spiece.model", "sentencepiece.model", "sentencepiece.bpe.model"];
 
-    /// <summary>
-    /// The tokenizer of a checkpoint: <c>tokenizer.json</c>, else <c>vocab.json</c> with <c>merges.txt</c>, else bytes as
-    /// tokens when there is no tokenizer file at all and the model has at least 256 embedding rows.
-    /// </summary>
-    /// <param name="readFile">Gives a file's bytes by name, or null when it does not exist.</param>
+    // What a file of a tokenizer is called, readable or not.
+    private static readonly string[] Marks =
+        ["token", "tekken", "vocab", "merges", "sentencepiece", "spiece", "bpe.codes", "encoder.json", ".spm", "_text.model"];
+
+    /// <summary>The tokenizer of a checkpoint, as a task asks for it.</summary>
+    /// <param name="source">The checkpoint's files.</param>
     /// <param name="modelVocabularySize">Embedding rows of the model.</param>
     /// <param name="endTokenId">The model's <c>eos_token_id</c>, for tokenizers that name no end token.</param>
-    /// <exception cref="InvalidTokenizerException">Damaged or unsupported files, or ids beyond the model's rows.</exception>
-    public static ITokenizer Load(Func<string, byte[]?> readFile, int modelVocabularySize, int? endTokenId = null)
+    /// <param name="use">What the task asks for; as the checkpoint says when left out.</param>
+    /// <exception cref="InvalidTokenizerException">
+    /// Damaged or unsupported files, ids beyond the model's rows, no tokenizer where the task does not ask for bytes, or no
+    /// beginning-of-text token where it asks for one.
+    /// </exception>
+    public static ITokenizer Load(TokenizerSource source, int modelVocabularySize, int? endTokenId = null, TokenizerUse? use = null)
     {
-        var tokenizer = Find(readFile, endTokenId);
-        if (tokenizer is null)
-            return new ByteTokenizer(modelVocabularySize);
-        if (tokenizer.VocabularySize > modelVocabularySize)
+        use ??= new TokenizerUse();
+        var tokenizer = Find(source, endTokenId);
+        if (tokenizer is null && use.Choice != TokenizerChoice.Bytes)
         {
             throw new InvalidTokenizerException(
-                $"{Tokenizer} has ids up to {tokenizer.VocabularySize - 1}, but config.json says vocab_size {modelVocabularySize}: the tokenizer belongs to another model.");
+                $"There is no tokenizer beside the model. Add its files ({Readable}), or say 'tokenizer: bytes' where this task has its options "
+                + "to take UTF-8 bytes as tokens.");
         }
-        return tokenizer;
+        tokenizer = tokenizer is null ? new ByteTokenizer(modelVocabularySize) : RowLimit.Apply(tokenizer, modelVocabularySize);
+        return BosChoice.Apply(tokenizer, use.Bos);
     }
 
     /// <summary>Reads <c>tokenizer.json</c>: by our own code where that is exact, else by Hugging Face's library.</summary>
     /// <exception cref="InvalidTokenizerException">The file is damaged, or needs something we do not do.</exception>
     public static ITokenizer Read(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null, int? endTokenId = null)
     {
-        BpeDefinition definition;
-        try
-        {
-            definition = TokenizerJsonReader.Read(tokenizerJson);
-        }
-        catch (InvalidTokenizerException exception) when (exception.IsUnsupported)
-        {
-            return PackagedTokenizer.Read(tokenizerJson, tokenizerConfig, endTokenId);
-        }
         var files = new Dictionary<string, byte[]> { [Tokenizer] = tokenizerJson.ToArray() };
         if (tokenizerConfig is { } config)
             files[Configuration] = config.ToArray();
-        var end = EndTokens.Choose(definition, tokenizerConfig, endTokenId);
-        return definition.Metaspace is null ? new ByteLevelBpe(definition, end, files) : new MetaspaceBpe(definition, end, files);
+        return Find(TokenizerSource.Of(files), endTokenId)!;
     }
 
-    private static ITokenizer? Find(Func<string, byte[]?> readFile, int? endTokenId)
+    private static ITokenizer? Find(TokenizerSource source, int? endTokenId)
     {
-        ReadOnlyMemory<byte>? configuration = null;
-        if (readFile(Configuration) is { } bytes)
-            configuration = bytes;
-        if (readFile(Tokenizer) is { } tokenizer)
-            return Read(tokenizer, configuration, endTokenId);
-        if (readFile(Vocabulary) is { } vocabulary && readFile(Merges) is { } merges)
-            return ByteLevelBpe.ReadVocabularyAndMerges(vocabulary, merges, configuration, endTokenId);
-        if (UnsupportedFiles.FirstOrDefault(name => readFile(name) is not null) is { } unsupported)
-            throw new InvalidTokenizerException($"{unsupported} is not supported: convert the tokenizer to {Tokenizer} (BPE, byte-level or Metaspace).");
+        var settings = TokenizerSettings.Read(source, endTokenId);
+        if (source.Find(Tokenizer) is { } tokenizer)
+            return ReadJson(tokenizer, source, settings);
+        if (source.Find(Vocabulary) is { } vocabulary && source.Find(Merges) is { } merges)
+            return VocabularyAndMerges.Read(vocabulary, merges, settings);
+        foreach (var name in SentencePieceNames)
+        {
+            if (source.Find(name) is { } model)
+                return TiktokenFile.IsOne(model) ? TiktokenFile.Read(name, model, settings) : SentencePieceTokenizer.Read(name, model, settings);
+        }
+        if (source.Find(Tekken) is { } tekken)
+            return TekkenFile.Read(tekken, settings);
+        if (source.Names.FirstOrDefault(TiktokenFile.IsName) is { } ranks)
+            return TiktokenFile.Read(ranks, source.Find(ranks)!.Value, settings);
+        if (source.Find(WordPiece) is { } words)
+            return WordPieceFile.Read(words, settings);
+        if (source.Names.Where(IsTokenizerFile).ToList() is { Count: > 0 } others)
+        {
+            throw new InvalidTokenizerException(
+                $"The model has {string.Join(", ", others.Take(6))}, but no vocabulary in a format that is read ({Readable}): "
+                + $"convert the tokenizer to {Tokenizer}.");
+        }
         return null;
     }
+
+    private static ITokenizer ReadJson(ReadOnlyMemory<byte> json, TokenizerSource source, TokenizerSettings settings)
+    {
+        var files = new Dictionary<string, byte[]> { [Tokenizer] = json.ToArray() };
+        if (source.Find(Configuration) is { } configuration)
+            files[Configuration] = configuration.ToArray();
+        BpeDefinition definition;
+        try
+        {
+            definition = TokenizerJsonReader.Read(json);
+        }
+        catch (InvalidTokenizerException exception) when (exception.IsUnsupported)
+        {
+            return PackagedTokenizer.Read(json, settings, files);
+        }
+        var extra = ExtraTokens.Missing(definition, settings);
+        definition = definition with { AddedTokens = [.. definition.AddedTokens, .. extra] };
+        var bounds = BoundTokens.Choose(definition, settings, Tokenizer, BoundTokens.TemplateBegin(json));
+        var identity = ExtraTokens.Identity(json, extra);
+        return definition.Metaspace is null
+            ? new ByteLevelBpe(definition, bounds, files, identity)
+            : new MetaspaceBpe(definition, bounds, files, identity);
+    }
+
+    private static bool IsTokenizerFile(string name) => Marks.Any(mark => name.Contains(mark, StringComparison.OrdinalIgnoreCase));
 }

@@ -18,7 +18,11 @@ internal static partial class TokenizerJsonReader
 
     private static MetaspaceRules ReadMetaspace(JsonElement root, bool byteFallback)
     {
-        var rules = ReadMetaspaceDecoder(Section(root, "decoder")) with { Normalizer = ReadNormalizers(Section(root, "normalizer")), ByteFallback = byteFallback };
+        var rules = ReadMetaspaceDecoder(Section(root, "decoder")) with
+        {
+            Normalizer = ReadNormalizers(Section(root, "normalizer")),
+            ByteFallback = byteFallback,
+        };
         if (Section(root, "pre_tokenizer") is not { } section)
             return rules;
         var steps = Steps(section, "pretokenizers", "pre_tokenizer");
@@ -59,11 +63,13 @@ internal static partial class TokenizerJsonReader
             case "Prepend":
                 var prefix = Text(step, "prepend") ?? throw Invalid("normalizer.prepend", "is missing");
                 return text => text.Length == 0 ? text : prefix + text;
+            case "Replace" when Section(step, "pattern") is { } pattern && Text(pattern, "Regex") is not null:
+                throw Unsupported("normalizer", "'Replace' by an expression is not supported");
             case "Replace":
                 var (from, to) = ReadReplace(step, "normalizer");
                 return text => text.Replace(from, to, StringComparison.Ordinal);
             case var type:
-                throw Invalid("normalizer", $"'{type}' is not supported; Prepend, Replace with a fixed text, NFC and Sequence are");
+                throw Unsupported("normalizer", $"'{type}' is not supported; Prepend, Replace with a fixed text, NFC and Sequence are");
         }
     }
 
@@ -99,7 +105,8 @@ internal static partial class TokenizerJsonReader
     private static (char, int) ReadStrip(JsonElement step)
     {
         var stop = step.TryGetProperty("stop", out var end) && end.ValueKind == JsonValueKind.Number ? end.GetDouble() : 0;
-        if (Text(step, "content") is not { Length: 1 } content || stop != 0 || !step.TryGetProperty("start", out var start) || start.ValueKind != JsonValueKind.Number || !start.TryGetInt32(out var count) || count < 0)
+        if (Text(step, "content") is not { Length: 1 } content || stop != 0 || !step.TryGetProperty("start", out var start)
+            || start.ValueKind != JsonValueKind.Number || !start.TryGetInt32(out var count) || count < 0)
             throw Invalid("decoder", "of type Strip must name one character, a number at the start and none at the end");
         return (content[0], count);
     }

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Espalier.Tokenizers;
 
 /// <summary>
-/// Reads <c>tokenizer.json</c> version 1.0 of BPE tokenizers, byte-level or with marks for spaces. The file is hostile until proven otherwise: sizes
-/// are bounded, every message names the file and the entry, and what we cannot reproduce exactly is refused.
+/// Reads <c>tokenizer.json</c> version 1.0 of BPE tokenizers, byte-level or with marks for spaces. The file is hostile until proven
+/// otherwise: sizes are bounded, every message names the file and the entry, and what we cannot reproduce exactly is refused.
 /// </summary>
 internal static partial class TokenizerJsonReader
 {
@@ -13,6 +13,10 @@ internal static partial class TokenizerJsonReader
     private const int MaxDepth = 32;
     internal const int MaxEntries = 1 << 20;
     internal const int MaxTokenLength = 4096;
+
+    /// <summary>Longest token where every way to cut it is looked at, which takes the square of its length.</summary>
+    internal const int MaxSpelledLength = 512;
+
     private const int MostCuts = 32;
 
     private const string File = TokenizerFiles.Tokenizer;
@@ -46,7 +50,7 @@ internal static partial class TokenizerJsonReader
         using var document = Parse(vocabularyJson, TokenizerFiles.Vocabulary);
         if (mergesText.Length > MaxFileBytes)
             throw new InvalidTokenizerException($"{TokenizerFiles.Merges} is {mergesText.Length} bytes long; at most {MaxFileBytes} are read.");
-        var merges = Encoding.UTF8.GetString(mergesText.Span).Split('\n')
+        var merges = Encoding.UTF8.GetString(WithoutMark(mergesText).Span).Split('\n')
             .Select(line => line.TrimEnd('\r'))
             .Where((line, index) => line.Length > 0 && !(index == 0 && line.StartsWith("#version", StringComparison.Ordinal)))
             .Select((line, index) => SplitMerge(line, index))
@@ -61,13 +65,16 @@ internal static partial class TokenizerJsonReader
             throw new InvalidTokenizerException($"{file} is {json.Length} bytes long; at most {MaxFileBytes} are read.");
         try
         {
-            return JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            return JsonDocument.Parse(WithoutMark(json), new JsonDocumentOptions { MaxDepth = MaxDepth });
         }
         catch (JsonException exception)
         {
             throw new InvalidTokenizerException($"{file} is not valid JSON: {exception.Message}", exception);
         }
     }
+
+    /// <summary>The text after a byte-order mark, which some editors put first.</summary>
+    internal static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> text) => text.Span.StartsWith("\uFEFF"u8) ? text[3..] : text;
 
     private static void CheckModel(JsonElement model)
     {
@@ -184,10 +191,15 @@ internal static partial class TokenizerJsonReader
         var prefix = Flag(steps[^1], "add_prefix_space", true, "pre_tokenizer");
         var useRegex = Flag(steps[^1], "use_regex", true, "pre_tokenizer");
         if (steps.Count == 1)
-            return useRegex ? definition with { Pattern = SplitPattern.Gpt2, AddPrefixSpace = prefix } : throw Invalid("pre_tokenizer", "cuts nothing: use_regex is false and there is no Split");
+        {
+            return useRegex
+                ? definition with { Pattern = SplitPattern.Gpt2, AddPrefixSpace = prefix }
+                : throw Invalid("pre_tokenizer", "cuts nothing: use_regex is false and there is no Split");
+        }
         if (prefix)
             throw Invalid("pre_tokenizer.pretokenizers", "puts a space before every piece: set add_prefix_space of ByteLevel to false");
-        if (steps.Count == 2 && !useRegex && Text(steps[0], "behavior") == "Isolated" && Section(steps[0], "pattern") is { } pattern && SplitPatterns.Find(Text(pattern, "Regex") ?? "") is { } known)
+        if (steps.Count == 2 && !useRegex && Text(steps[0], "behavior") == "Isolated" && Section(steps[0], "pattern") is { } pattern
+            && SplitPatterns.Find(Text(pattern, "Regex") ?? "") is { } known)
             return definition with { Pattern = known };
         var cuts = steps.Take(steps.Count - 1).Select((step, index) => ReadCut(step, $"pre_tokenizer.pretokenizers[{index}]"));
         return definition with { Cuts = useRegex ? [.. cuts, new TextCut(null)] : [.. cuts] };
@@ -203,7 +215,8 @@ internal static partial class TokenizerJsonReader
         var pattern = Section(step, "pattern") ?? throw Invalid(place, "has no pattern");
         try
         {
-            var expression = CutExpression.Compile(Text(pattern, "Regex") ?? System.Text.RegularExpressions.Regex.Escape(Text(pattern, "String") ?? throw Invalid($"{place}.pattern", "has neither Regex nor String")));
+            var expression = CutExpression.Compile(Text(pattern, "Regex") ?? System.Text.RegularExpressions.Regex.Escape(
+                Text(pattern, "String") ?? throw Invalid($"{place}.pattern", "has neither Regex nor String")));
             return Text(step, "behavior") switch
             {
                 "Isolated" => new TextCut(expression),
@@ -244,7 +257,8 @@ internal static partial class TokenizerJsonReader
         }
         if (definition.UnknownToken is { } unknown && !vocabulary.ContainsKey(unknown))
             throw Invalid("model.unk_token", $"'{unknown}' is not in model.vocab");
-        if (definition.Metaspace is { ByteFallback: true } && Enumerable.Range(0, 256).Any(value => !vocabulary.ContainsKey(MetaspaceBpe.ByteToken(value))))
+        if (definition.Metaspace is { ByteFallback: true }
+            && Enumerable.Range(0, 256).Any(value => !vocabulary.ContainsKey(MetaspaceBpe.ByteToken(value))))
             throw Invalid("model.byte_fallback", "is set, and model.vocab lacks some of the 256 tokens from <0x00> to <0xFF>; give it all of them");
         return definition;
     }
@@ -254,7 +268,8 @@ internal static partial class TokenizerJsonReader
     {
         if (Text(section, "type") != "Sequence")
             return [section];
-        return section.TryGetProperty(listName, out var list) && list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(s => s.ValueKind == JsonValueKind.Object)
+        return section.TryGetProperty(listName, out var list) && list.ValueKind == JsonValueKind.Array
+            && list.EnumerateArray().All(s => s.ValueKind == JsonValueKind.Object)
             ? [.. list.EnumerateArray()]
             : throw Invalid(place, $"is a Sequence without '{listName}'");
     }
@@ -269,7 +284,9 @@ internal static partial class TokenizerJsonReader
     }
 
     internal static string? Text(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
     private static bool Flag(JsonElement parent, string name, bool missing, string place)
     {
@@ -281,7 +298,8 @@ internal static partial class TokenizerJsonReader
     }
 
     // Not damaged: what only Hugging Face's own library reads exactly.
-    private static InvalidTokenizerException Unsupported(string place, string problem) => new($"{File}: {place} {problem}.") { IsUnsupported = true };
+    private static InvalidTokenizerException Unsupported(string place, string problem) =>
+        new($"{File}: {place} {problem}.") { IsUnsupported = true };
 
     private static InvalidTokenizerException Invalid(string place, string problem) => new($"{File}: {place} {problem}.");
 }

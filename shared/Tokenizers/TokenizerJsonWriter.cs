@@ -19,8 +19,8 @@ internal static class TokenizerJsonWriter
 
     private static void WriteTokenizer(Utf8JsonWriter writer, BpeDefinition definition)
     {
-        if (definition.Pattern != SplitPattern.Gpt2 || definition.Cuts is not null || definition.Compose)
-            throw new NotSupportedException("Only the GPT-2 split without normalization is written; other tokenizers keep the file they came with.");
+        if (definition.Cuts is not null || definition.MergesBySpelling)
+            throw new NotSupportedException("Only known splits with a list of merges are written; other tokenizers keep the files they came with.");
 
         writer.WriteString("version", "1.0");
         writer.WriteNull("truncation");
@@ -29,10 +29,11 @@ internal static class TokenizerJsonWriter
         foreach (var token in definition.AddedTokens.OrderBy(t => t.Id))
             WriteAddedToken(writer, token);
         writer.WriteEndArray();
-        writer.WriteNull("normalizer");
-        WriteByteLevel(writer, "pre_tokenizer", definition.AddPrefixSpace);
+        WriteNormalizer(writer, definition.Compose);
+        WritePreTokenizer(writer, definition);
         writer.WriteNull("post_processor");
-        WriteByteLevel(writer, "decoder", definition.AddPrefixSpace);
+        writer.WritePropertyName("decoder");
+        WriteByteLevel(writer, definition.AddPrefixSpace);
         WriteModel(writer, definition);
     }
 
@@ -71,13 +72,49 @@ internal static class TokenizerJsonWriter
         writer.WriteEndObject();
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter writer, string name, bool addPrefixSpace)
+    private static void WriteNormalizer(Utf8JsonWriter writer, bool compose)
     {
-        writer.WriteStartObject(name);
+        if (!compose)
+        {
+            writer.WriteNull("normalizer");
+            return;
+        }
+        writer.WriteStartObject("normalizer");
+        writer.WriteString("type", "NFC");
+        writer.WriteEndObject();
+    }
+
+    private static void WritePreTokenizer(Utf8JsonWriter writer, BpeDefinition definition)
+    {
+        writer.WritePropertyName("pre_tokenizer");
+        if (definition.Pattern == SplitPattern.Gpt2)
+        {
+            WriteByteLevel(writer, definition.AddPrefixSpace);
+            return;
+        }
+        writer.WriteStartObject();
+        writer.WriteString("type", "Sequence");
+        writer.WriteStartArray("pretokenizers");
+        writer.WriteStartObject();
+        writer.WriteString("type", "Split");
+        writer.WriteStartObject("pattern");
+        writer.WriteString("Regex", SplitPatterns.ExpressionOf(definition.Pattern));
+        writer.WriteEndObject();
+        writer.WriteString("behavior", "Isolated");
+        writer.WriteBoolean("invert", false);
+        writer.WriteEndObject();
+        WriteByteLevel(writer, addPrefixSpace: false, useRegex: false);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteByteLevel(Utf8JsonWriter writer, bool addPrefixSpace, bool useRegex = true)
+    {
+        writer.WriteStartObject();
         writer.WriteString("type", "ByteLevel");
         writer.WriteBoolean("add_prefix_space", addPrefixSpace);
         writer.WriteBoolean("trim_offsets", true);
-        writer.WriteBoolean("use_regex", true);
+        writer.WriteBoolean("use_regex", useRegex);
         writer.WriteEndObject();
     }
 

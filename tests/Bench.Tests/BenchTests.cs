@@ -1,3 +1,4 @@
+using Espalier.Cli.Terminals;
 using System.Text.Json;
 using Espalier.Bench;
 using Espalier.Contracts;
@@ -51,6 +52,30 @@ public class BenchTests
 
         cost.Ratio.ShouldBe(1.5, 1e-6);
     }
+
+    [Fact]
+    public void Tables_WithoutAPeer_HaveDashesWhereThereIsNothingToCompareWith()
+    {
+        var peaks = new MachinePeaks(200, 190, 200, 2, MemoryGigabytes: 20) { NumericsClass = "test" };
+        using var output = new StringWriter();
+
+        BenchTables.Write(new Terminal(output, TextWriter.Null, isInteractive: false), [Result("small", seconds: 0.5)]);
+        var page = BenchMarkdown.Of(peaks, [Result("small", seconds: 0.5)], null, null);
+
+        output.ToString().ShouldNotContain(" x ");
+        output.ToString().ShouldNotContain("│ x");
+        page.ShouldContain("| small | training step | - | - |");
+        BenchTables.Times(null, "0.00").ShouldBe("-");
+        BenchTables.Times(1.5, "0.00").ShouldBe("1.50x");
+    }
+
+    [Theory]
+    [InlineData("pytorch-1.13", "Killed.", "pytorch-1.13 gave no answer: Killed. Measure ours alone with --alone.")]
+    [InlineData("pytorch-1.13", "ModuleNotFoundError: ", "pytorch-1.13 gave no answer: ModuleNotFoundError. Measure ours alone with --alone.")]
+    [InlineData("pytorch-1.13", null, "pytorch-1.13 gave no answer: it took too long. Measure ours alone with --alone.")]
+    [InlineData("ours", "out of memory..", "ours gave no answer: out of memory.")]
+    public void NoAnswer_HasOneFullStopPerSentence(string side, string? lastError, string expected) =>
+        SpeedComparison.NoAnswer(side, lastError).ShouldBe(expected);
 
     [Fact]
     public void Markdown_OfAResult_HasOneRowForItAndNamesThePeer()

@@ -82,6 +82,26 @@ public sealed class StageCommandTests : IDisposable
         File.Exists(_cli.PathOf("out/model.safetensors")).ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData("keep", "OlmoeForCausalLM has no place for this model's selection bias")]
+    [InlineData("fold", null)]
+    public async Task StageAndExport_WhatOtherLoadersCannotRun_StandsInTheNotes(string end, string? expected)
+    {
+        (await StageAsync(
+            "train",
+            $$"""{"data":"file:{{_text}}","tokens":"2k","length":64,"batch":8,"balance":"loss-free","selection-bias":"{{end}}","seed":1}"""))
+            .ShouldBe(0, _cli.Error);
+        Notes().Any(note => note.Contains("has no place for", StringComparison.Ordinal)).ShouldBe(expected is not null);
+
+        (await _cli.CallAsync("import", _cli.PathOf("out"), "--name", "tiny", "--json")).ShouldBe(0, _cli.Error);
+        (await _cli.CallAsync("export", "tiny", _cli.PathOf("exported"), "--json")).ShouldBe(0, _cli.Error);
+
+        Notes().Count.ShouldBe(expected is null ? 0 : 1);
+        Notes().ShouldAllBe(note => note.Contains(expected!, StringComparison.Ordinal));
+
+        List<string> Notes() => [.. _cli.Json.GetProperty("notes").EnumerateArray().Select(note => note.GetString()!)];
+    }
+
     [Fact]
     public async Task Stage_SeveralWrongOptions_AreAllReported()
     {

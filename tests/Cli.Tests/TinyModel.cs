@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
+using Espalier.TestKit.Families;
 
 namespace Espalier.Cli.Tests;
 
@@ -19,6 +20,7 @@ internal static class TinyModel
             ["num_experts_per_tok"] = 2, ["norm_topk_prob"] = false, ["vocab_size"] = Vocabulary, ["max_position_embeddings"] = 256,
             ["rope_theta"] = 10000.0, ["rms_norm_eps"] = 1e-5, ["tie_word_embeddings"] = false, ["hidden_act"] = "silu", ["torch_dtype"] = "float32",
         }));
+        ByteTokenizerFiles.Write(folder);
         var header = new SortedDictionary<string, object>(StringComparer.Ordinal);
         var data = new MemoryStream();
         foreach (var (name, shape) in Tensors(hidden, width))

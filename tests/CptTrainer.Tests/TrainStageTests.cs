@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages;
+using Espalier.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -247,6 +248,56 @@ public sealed class TrainStageTests : IDisposable
         reader.Describe(TensorNames.Embedding).Shape[0].ShouldBe(259);
     }
 
+    [Fact]
+    public async Task Run_VocabularyOfBytes_CarriesATokenizerThatGivesBytes()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var result = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+
+        var reader = await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default);
+        StoredTokenizer.Load(reader, DecoderFiles.ReadConfig(reader, "model")).Encode("aé").ShouldBe([0x61, 0xC3, 0xA9]);
+    }
+
+    [Fact]
+    public async Task Run_ModelWithoutTokenizer_IsRefusedUnlessBytesAreAskedFor()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        using var source = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        var input = new StepInput("base", "model", await _bench.AddModelAsync(source, new Dictionary<string, byte[]>()));
+
+        var error = await Should.ThrowAsync<UserInputException>(() =>
+            TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(model: null), null, null, input)));
+        error.Message.ShouldContain("'tokenizer: bytes'");
+        var result = await TrainingBench.RunAsync(
+            _bench.Context(data, TrainingBench.Options("""{"tokenizer":"bytes"}""", model: null), null, null, input));
+        result.Metrics["tokens"].ShouldBeGreaterThan(0);
+    }
+
+    [Theory]
+    [InlineData("tokenizer", true)]
+    [InlineData("always", true)]
+    [InlineData("never", false)]
+    public async Task Run_TokenizerThatBegins_TrainsOnTheTokenAndSaysSo(string bos, bool adds)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        using var source = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+        var files = new Dictionary<string, byte[]>(ByteLevelBpe.OfBytes().Files)
+        {
+            ["tokenizer_config.json"] = """
+                {"tokenizer_class":"LlamaTokenizer","bos_token":"<s>","eos_token":"<|endoftext|>",
+                 "added_tokens_decoder":{"257":{"content":"<s>","special":true}}}
+                """u8.ToArray(),
+        };
+        var input = new StepInput("base", "model", await _bench.AddModelAsync(source, files));
+
+        var result = await TrainingBench.RunAsync(_bench.Context(
+            data, TrainingBench.Options($$"""{"bos":"{{bos}}"}""", model: null), null, null, input));
+
+        var report = (await _bench.ReportAsync(result))["bos"]!;
+        ((bool)report["added"]!, (int)report["token-id"]!).ShouldBe((adds, 257));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -356,6 +407,7 @@ public sealed class TrainStageTests : IDisposable
         }
         using var writer = new CheckpointWriter(_bench.Store);
         await CheckpointSaver.AddAsync(writer, source, default);
+        await TrainingBench.AddFilesAsync(writer, ByteLevelBpe.OfBytes().Files);
         for (var layer = 0; layer < 2 && frozenBias is not null; layer++)
         {
             using var bias = tensor([0f, 0f, 0f, 0f, frozenBias.Value, frozenBias.Value, frozenBias.Value, frozenBias.Value]);

@@ -10,6 +10,7 @@ using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Datasets;
+using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Tests;
 
@@ -56,11 +57,19 @@ public sealed class TrainingBench : IDisposable
     public Task<ManifestRef> AddRepetitiveDatasetAsync() =>
         AddDatasetAsync([.. Enumerable.Range(0, 40).Select(i => string.Concat(Enumerable.Repeat($"abc{i % 3} ", 12)))]);
 
-    public async Task<ManifestRef> AddModelAsync(MoeDecoder decoder)
+    /// <summary>Stores a model; its tokens are bytes unless <paramref name="files"/> says otherwise.</summary>
+    public async Task<ManifestRef> AddModelAsync(MoeDecoder decoder, IReadOnlyDictionary<string, byte[]>? files = null)
     {
         using var writer = new CheckpointWriter(Store);
         await CheckpointSaver.AddAsync(writer, decoder, default);
+        await AddFilesAsync(writer, files ?? ByteLevelBpe.OfBytes().Files);
         return await writer.CommitAsync(default);
+    }
+
+    public static async Task AddFilesAsync(CheckpointWriter writer, IReadOnlyDictionary<string, byte[]> files)
+    {
+        foreach (var (path, bytes) in files)
+            await writer.AddFileAsync(path, bytes, default);
     }
 
     /// <summary>For contexts made from now on.</summary>

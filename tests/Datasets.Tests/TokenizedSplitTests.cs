@@ -91,38 +91,49 @@ public sealed class TokenizedSplitTests : IDisposable
     }
 
     [Fact]
-    public async Task Windows_WholeStream_HasEveryTokenAsTargetOnce()
+    public async Task OpenAsync_TokenizerThatBegins_PutsOneTokenBeforeEachDocumentAndKeepsItsOwnCache()
     {
-        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
-        var domain = split.Domains[1];
-        var stream = new int[domain.Tokens];
-        domain.Read(0, stream);
+        var dataset = await _workspace.OpenAsync("corpus:synthetic");
+        using var plain = await OpenAsync(dataset);
+        using var split = await TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, new BegunBytes(), _workspace.Cache, null, CancellationToken.None);
+        var (before, after) = (plain.Domains[0], split.Domains[0]);
+        var ids = new int[after.Documents[1].Tokens];
 
-        var windows = domain.Windows(100).ToList();
+        after.Read(after.Documents[1].Start, ids);
 
-        windows.SelectMany(w => w.Tokens.Skip(1).Take(w.Targets)).ShouldBe(stream);
-        windows[0].Tokens[0].ShouldBe(_bytes.EndTokenId);
-        windows.SelectMany(w => w.Documents).CountBy(d => d).OrderBy(d => d.Key).Select(d => d.Value).ShouldBe(domain.Documents.Select(d => d.Tokens));
-        windows.Skip(1).ShouldAllBe(w => w.Tokens[0] == stream[w.Start - 1]);
-    }
-
-    [Fact]
-    public async Task Windows_Limited_AreSpreadOverTheStream()
-    {
-        using var split = await OpenAsync(await _workspace.OpenAsync("corpus:synthetic"));
-        var domain = split.Domains[0];
-
-        var windows = domain.Windows(100, maxTargets: 1000).ToList();
-
-        windows.Count.ShouldBe(10);
-        windows.Select(w => w.Start).ShouldBeUnique();
-        windows[^1].Start.ShouldBeGreaterThan(domain.Tokens / 2);
+        ids[0].ShouldBe(257);
+        ids[1..].ShouldNotContain(257);
+        ids[^1].ShouldBe(256);
+        after.Tokens.ShouldBe(before.Tokens + before.Documents.Count);
+        split.Identity.ShouldNotBe(plain.Identity);
     }
 
     private Task<TokenizedSplit> OpenAsync(TextDataset dataset) =>
         TokenizedSplit.OpenAsync(dataset, DatasetSplits.HeldOut, _bytes, _workspace.Cache, _workspace.Progress.Report, CancellationToken.None);
 
     private string[] CacheFiles() => [.. Directory.GetFiles(_workspace.Cache.FullName, "*", SearchOption.AllDirectories).Order()];
+
+    // Bytes by the same digest, so that only the beginning-of-text token tells the ids apart.
+    private sealed class BegunBytes : ITokenizer
+    {
+        private readonly ByteTokenizer _bytes = new();
+
+        public int VocabularySize => 258;
+
+        public int EndTokenId => 256;
+
+        public int? BeginTokenId => 257;
+
+        public bool AddsBeginToken => true;
+
+        public IReadOnlyDictionary<string, byte[]> Files => _bytes.Files;
+
+        public string Digest => _bytes.Digest;
+
+        public int[] Encode(string text) => _bytes.Encode(text);
+
+        public string Decode(ReadOnlySpan<int> ids) => _bytes.Decode(ids);
+    }
 
     private sealed class ShiftedBytes : ITokenizer
     {

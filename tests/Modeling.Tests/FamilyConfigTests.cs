@@ -20,7 +20,7 @@ public sealed class FamilyConfigTests
         foreach (var (key, value) in source.Where(entry => entry.Value is not null))
             JsonNode.DeepEquals(written[key], value).ShouldBeTrue($"{key}: {value?.ToJsonString()} became {written[key]?.ToJsonString()}");
         written.ContainsKey("espalier").ShouldBeFalse();
-        config.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(config).ShouldBeEmpty();
         Parse(written).ToJson().ShouldBe(config.ToJson());
     }
 
@@ -32,9 +32,11 @@ public sealed class FamilyConfigTests
         var config = Parse(model.Config);
 
         config.TotalParameters.ShouldBe(model.Shapes
-            .Where(tensor => !tensor.Key.StartsWith("model.layers.3.e", StringComparison.Ordinal) && !tensor.Key.EndsWith("e_score_correction_bias", StringComparison.Ordinal))
+            .Where(tensor => !tensor.Key.StartsWith("model.layers.3.e", StringComparison.Ordinal))
+            .Where(tensor => !tensor.Key.EndsWith("e_score_correction_bias", StringComparison.Ordinal))
             .Sum(tensor => tensor.Value.Aggregate(1L, (a, b) => a * b)));
-        config.ActiveParameters.ShouldBe(config.TotalParameters - config.SparseLayers.Count * (config.Experts - config.ExpertsPerToken) * config.ExpertParameters);
+        var unused = config.SparseLayers.Count * (config.Experts - config.ExpertsPerToken) * config.ExpertParameters;
+        config.ActiveParameters.ShouldBe(config.TotalParameters - unused);
     }
 
     [Theory]
@@ -52,7 +54,7 @@ public sealed class FamilyConfigTests
         ((int)written[sizeKey]!).ShouldBe(24);
         ((string)written["architectures"]![0]!).ShouldEndWith("ForCausalLM");
         ((string)written["model_type"]!).ShouldBe(family);
-        grown.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(grown).ShouldBeEmpty();
         var again = Parse(written);
         again.TotalParameters.ShouldBe(grown.TotalParameters);
         again.NormalizeTopK.ShouldBeTrue();
@@ -71,7 +73,7 @@ public sealed class FamilyConfigTests
 
         var again = Parse(JsonNode.Parse(grown.ToJson())!.AsObject());
 
-        grown.BeyondFamily.ShouldBeEmpty();
+        FamilyGap.Of(grown).ShouldBeEmpty();
         (again.QueryKeyValueBias, again.OutputBias, again.SharedSize, again.SharedGate, again.DenseSize).ShouldBe((true, false, 24, true, 24));
         again.DenseLayers.ShouldBe([0, 2]);
     }
@@ -80,12 +82,17 @@ public sealed class FamilyConfigTests
     public void ToJson_OfWhatAFamilyCannotSay_UsesOurKeysAndSaysSo()
     {
         var source = Parse(FamilyModel.Create("mixtral").Config);
-        var unusual = source with { DenseLayers = [1], DenseSize = 40, SharedSize = 16, NormalizeTopK = false, RoutedScale = 0.5, QueryKeyValueBias = true, QueryKeyNorm = QueryKeyNorm.PerHead };
+        var unusual = source with
+        {
+            DenseLayers = [1], DenseSize = 40, SharedSize = 16, NormalizeTopK = false, RoutedScale = 0.5,
+            QueryKeyValueBias = true, QueryKeyNorm = QueryKeyNorm.PerHead,
+        };
 
         var again = Parse(JsonNode.Parse(unusual.ToJson())!.AsObject());
 
-        unusual.BeyondFamily.ShouldBe(
-            ["gates not divided by their sum", "query and key norms: per-head", "attention biases", "scaled gates", "dense layers", "a shared expert"], ignoreOrder: true);
+        FamilyGap.Of(unusual).Select(gap => gap.What).ShouldBe(
+            ["gates not divided by their sum", "query and key norms: per-head", "attention biases", "scaled gates", "dense layers", "a shared expert"],
+            ignoreOrder: true);
         again.TotalParameters.ShouldBe(unusual.TotalParameters);
         (again.NormalizeTopK, again.RoutedScale, again.SharedGate, again.QueryKeyNorm).ShouldBe((false, 0.5, false, QueryKeyNorm.PerHead));
     }
@@ -105,7 +112,8 @@ public sealed class FamilyConfigTests
         var text = FamilyModel.Create(name).Config.ToJsonString();
         text.ShouldContain(good);
 
-        Should.Throw<InvalidModelException>(() => ModelConfig.Parse(Encoding.UTF8.GetBytes(text.Replace(good, bad, StringComparison.Ordinal)))).Message.ShouldContain(expected);
+        var config = Encoding.UTF8.GetBytes(text.Replace(good, bad, StringComparison.Ordinal));
+        Should.Throw<InvalidModelException>(() => ModelConfig.Parse(config)).Message.ShouldContain(expected);
     }
 
     [Fact]

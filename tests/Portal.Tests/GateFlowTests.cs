@@ -90,8 +90,7 @@ public sealed class GateFlowTests(PortalSite site)
         await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Gates" }).WaitForAsync();
 
         (await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Add a gate" }).CountAsync()).ShouldBe(0);
-        var status = await visit.Page.EvaluateAsync<int>(
-            $"async () => (await fetch('/api/v1/models/{model}/gates', {{ method: 'PUT', headers: {{ 'X-Espalier-Request': '1', 'Content-Type': 'application/json' }}, body: '{{\"items\":[]}}' }})).status");
+        var status = await visit.StatusOfAsync("PUT", $"/api/v1/models/{model}/gates", "{\"items\":[]}");
         status.ShouldBe((int)HttpStatusCode.Forbidden);
     }
 
@@ -117,7 +116,8 @@ public sealed class GateFlowTests(PortalSite site)
     private async Task<double> LossAsync(string model, int version)
     {
         using var client = site.Client("viewer");
-        return (await client.GetFromJsonAsync<JsonElement>($"/api/v1/models/{model}/versions/{version}")).GetProperty("metrics").GetProperty("loss").GetProperty("value").GetDouble();
+        var details = await client.GetFromJsonAsync<JsonElement>($"/api/v1/models/{model}/versions/{version}");
+        return details.GetProperty("metrics").GetProperty("loss").GetProperty("value").GetDouble();
     }
 
     /// <summary>The gates of a model: rules by alias.</summary>

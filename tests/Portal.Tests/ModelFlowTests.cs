@@ -55,7 +55,8 @@ public sealed class ModelFlowTests(PortalSite site)
         using var client = site.Client("viewer");
         var asked = await client.GetFromJsonAsync<JsonElement>($"/api/v1/compare?left={model}@1&right={model}@2");
         var loss = asked.GetProperty("metrics").EnumerateArray().Single(m => m.GetProperty("name").GetString() == "loss");
-        var cells = await page.GetByRole(AriaRole.Row).Filter(new() { Has = page.GetByRole(AriaRole.Cell, new() { Name = "loss", Exact = true }) }).GetByRole(AriaRole.Cell).AllInnerTextsAsync();
+        var name = page.GetByRole(AriaRole.Cell, new() { Name = "loss", Exact = true });
+        var cells = await page.GetByRole(AriaRole.Row).Filter(new() { Has = name }).GetByRole(AriaRole.Cell).AllInnerTextsAsync();
         cells[1].ShouldBe(Shown(loss, "left"));
         cells[2].ShouldBe(Shown(loss, "right"));
         cells[3].ShouldBe(Shown(loss, "difference"));
@@ -128,8 +129,7 @@ public sealed class ModelFlowTests(PortalSite site)
         await visit.Page.Locator(".markdown h2").First.WaitForAsync();
 
         (await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Promote" }).CountAsync()).ShouldBe(0);
-        var status = await visit.Page.EvaluateAsync<int>(
-            $"async () => (await fetch('/api/v1/models/{model}/aliases/stable', {{ method: 'PUT', headers: {{ 'X-Espalier-Request': '1', 'Content-Type': 'application/json' }}, body: '{{\"version\":1,\"reason\":\"\"}}' }})).status");
+        var status = await visit.StatusOfAsync("PUT", $"/api/v1/models/{model}/aliases/stable", "{\"version\":1,\"reason\":\"\"}");
         status.ShouldBe((int)HttpStatusCode.Forbidden);
     }
 

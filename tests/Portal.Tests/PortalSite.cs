@@ -13,7 +13,12 @@ namespace Espalier.Portal.Tests;
 /// </summary>
 public sealed class PortalSite : IAsyncLifetime
 {
-    private static readonly string[] Arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+    private static readonly string[] Arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync",
+    ];
+
     private const string Model = "orchard";
     private readonly BrokerAndDatabase _servers = new();
     private readonly Dictionary<string, string> _keys = new() { ["admin"] = DistributedPlatform.Key };
@@ -42,13 +47,20 @@ public sealed class PortalSite : IAsyncLifetime
     public async Task InitializeAsync()
     {
         if (!File.Exists(Path.Combine(Path.GetDirectoryName(Repository.Assembly("services/Registry"))!, "portal", "index.html")))
-            throw new InvalidOperationException("The portal is not built: node services/Registry/Portal/build.mjs, then build again. ./espalier test does both.");
+        {
+            throw new InvalidOperationException(
+                "The portal is not built: node services/Registry/Portal/build.mjs, then build again. ./espalier test does both.");
+        }
         var browser = OpenBrowserAsync();
         await _servers.InitializeAsync();
         _platform = await DistributedPlatform.StartAsync(_servers);
         var starting = _platform.StartWorkerAsync(
-            "services/Registry", ("registry:database", await _servers.Database.NewDatabaseAsync()), ("portal:orchestrator", _platform.Orchestrator.Address.ToString()), ("portal:wrong-keys-per-minute", "5"));
-        await Task.WhenAll(starting, _platform.StartWorkerAsync("services/CptTrainer"), _platform.StartWorkerAsync("services/Evaluator"), _platform.StartWorkerAsync("tests/TestKit/NoopService"), browser);
+            "services/Registry",
+            ("registry:database", await _servers.Database.NewDatabaseAsync()),
+            ("portal:orchestrator", _platform.Orchestrator.Address.ToString()),
+            ("portal:wrong-keys-per-minute", "5"));
+        var workers = new[] { "services/CptTrainer", "services/Evaluator", "tests/TestKit/NoopService" }.Select(w => _platform.StartWorkerAsync(w));
+        await Task.WhenAll([starting, .. workers, browser]);
         _registry = await starting;
         await _platform.StagesAsync("train", "evaluate", "register", "noop");
         foreach (var role in new[] { "viewer", "submitter", "promoter" })
@@ -105,7 +117,8 @@ public sealed class PortalSite : IAsyncLifetime
 
     /// <summary>The file in which the store keeps a blob.</summary>
     public string BlobOf(string digest) =>
-        Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(Gate)!, "store"), digest[2..], SearchOption.AllDirectories).Single(path => Path.GetDirectoryName(path)!.EndsWith(digest[..2], StringComparison.Ordinal));
+        Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(Gate)!, "store"), digest[2..], SearchOption.AllDirectories)
+            .Single(path => Path.GetDirectoryName(path)!.EndsWith(digest[..2], StringComparison.Ordinal));
 
     /// <summary>Waits for the end of a run.</summary>
     public async Task EndAsync(Guid run)

@@ -80,6 +80,15 @@ public sealed class PortalVisit : IAsyncDisposable
         }
     }
 
+    /// <summary>The status that a script of the page gets for a request as the portal sends it.</summary>
+    public Task<int> StatusOfAsync(string method, string path, string? body = null) => Page.EvaluateAsync<int>(
+        """
+        async ([method, path, body]) => {
+          const headers = { 'X-Espalier-Request': '1', 'Content-Type': 'application/json' };
+          return (await fetch(path, { method, headers, body: body ?? undefined })).status;
+        }
+        """, new[] { method, path, body });
+
     /// <summary>Keeps a picture.</summary>
     public Task PictureAsync(string name) => Page.ScreenshotAsync(new() { Path = Path.Combine(_site.Pictures, name + ".png"), FullPage = true });
 

@@ -17,6 +17,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
     [Fact]
     public async Task Pipeline_WrittenInTheEditor_IsWatchedLiveToItsVersion()
     {
+        await site.ModelAsync(); // the work that the plan is compared with
         await using var visit = await site.VisitAsAsync("submitter");
         var page = visit.Page;
 
@@ -32,8 +33,14 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         await editor.FillAsync(Pipelines.Trained("watched", 7, Watchable));
         await page.GetByText("ready to run").WaitForAsync();
         (await page.Locator(".node").CountAsync()).ShouldBe(4);
+        var costs = page.GetByRole(AriaRole.Table, new() { Name = "Costs" });
+        var row = await costs.GetByRole(AriaRole.Row).Filter(new() { HasText = "base" }).First.InnerTextAsync();
+        row.ShouldMatch(@"runs\s+options\.seed: 11 before, 7 now; options\.tokens: 4000 before, 128000 now", "the nearest work is the site's model");
+        row.ShouldMatch(@"4 × 64, top 2\s+165 k\s", "the trainer was asked for the shape");
+        row.ShouldMatch(@"\s1\.90 MiB\s+\d+ MiB\s", "weights and the optimizer's moments, and the memory to train them");
+        row.ShouldMatch(@"\d+ (ms|s|min)$", "the time that the nearest work took, scaled");
         await visit.PictureAsync("submit-plan");
-        await page.EvaluateAsync(WatchCurves);
+        await page.EvaluateAsync(PageScripts.WatchCurves);
         await page.GetByRole(AriaRole.Button, new() { Name = "Start the run" }).ClickAsync();
 
         await page.Locator(".curve").First.WaitForAsync();
@@ -87,8 +94,8 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         await using var list = await site.VisitAsAsync("viewer", "/runs");
         await visit.Page.Locator("#step-s0[data-state=running]").WaitForAsync();
         await list.Page.Locator(".live.live").WaitForAsync();
-        await visit.Page.EvaluateAsync(Watch, "[data-state=succeeded]");
-        await list.Page.EvaluateAsync(Watch, $"tr:has(a[href='/runs/{run}']) .step-counts");
+        await visit.Page.EvaluateAsync(PageScripts.Watch, "[data-state=succeeded]");
+        await list.Page.EvaluateAsync(PageScripts.Watch, $"tr:has(a[href='/runs/{run}']) .step-counts");
 
         await File.WriteAllTextAsync(site.Gate, "open");
         await visit.Page.Locator("h1 .state.succeeded").WaitForAsync();
@@ -100,8 +107,11 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         var ends = Enumerable.Range(0, ChainLength).Select(i => AtOf(log, $"s{i}")).ToArray();
         var late = ends.Select((end, i) => steps[$"step-s{i}"] - end).Order().ToArray();
         // A list that reads once for two changes shows only the second.
-        var lateInList = ends.Select((end, i) => (Count: $"{i + 1}/{ChainLength}", End: end)).Where(e => counts.ContainsKey(e.Count)).Select(e => counts[e.Count] - e.End).Order().ToArray();
-        output.WriteLine($"page of the run: {string.Join(", ", late.Select(l => $"{l:0}"))} ms; list of runs: {string.Join(", ", lateInList.Select(l => $"{l:0}"))} ms");
+        var lateInList = ends.Select((end, i) => (Count: $"{i + 1}/{ChainLength}", End: end))
+            .Where(e => counts.ContainsKey(e.Count))
+            .Select(e => counts[e.Count] - e.End)
+            .Order().ToArray();
+        output.WriteLine($"page of the run: {Milliseconds(late)}; list of runs: {Milliseconds(lateInList)}");
         late[ChainLength / 2].ShouldBeLessThan(1000, "milliseconds from the ledger to the page of the run");
         lateInList[lateInList.Length / 2].ShouldBeLessThan(1000, "milliseconds from the ledger to the list of runs");
         visit.ShouldHaveNoErrors();
@@ -123,15 +133,16 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         var log = page.Locator(".log");
         await log.GetByText("running:").First.WaitForAsync();
 
-        await HideAsync(page, true);
+        await page.EvaluateAsync(PageScripts.Hide, true);
         await page.Clock.FastForwardAsync(6000);
         await UntilAsync(() => closed >= 1);
-        await HideAsync(page, false);
+        await page.EvaluateAsync(PageScripts.Hide, false);
 
         await UntilAsync(() => opened >= 2);
         await page.Locator(".live.live").WaitForAsync();
         await log.GetByText("running:").First.WaitForAsync();
-        await Assertions.Expect(log.GetByText("queued", new() { Exact = true })).ToHaveCountAsync(1, new() { Timeout = PortalVisit.Patience }); // told again, shown once
+        var queued = log.GetByText("queued", new() { Exact = true });
+        await Assertions.Expect(queued).ToHaveCountAsync(1, new() { Timeout = PortalVisit.Patience }); // told again, shown once
         await File.WriteAllTextAsync(site.Gate, "open");
         await page.Locator("h1 .state.succeeded").WaitForAsync();
         visit.ShouldHaveNoErrors();
@@ -208,8 +219,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
             (await visit.Page.GetByRole(AriaRole.Button, new() { Name = name }).CountAsync()).ShouldBe(0, name);
 
         // The server refuses it all the same.
-        var status = await visit.Page.EvaluateAsync<int>($"async () => (await fetch('/api/v1/runs/{run}/steps/half/rerun', {{ method: 'POST', headers: {{ 'X-Espalier-Request': '1' }} }})).status");
-        status.ShouldBe(403);
+        (await visit.StatusOfAsync("POST", $"/api/v1/runs/{run}/steps/half/rerun")).ShouldBe(403);
     }
 
     [Fact]
@@ -252,9 +262,6 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         (await page.EvaluateAsync<string>("document.activeElement.id")).ShouldBe("content");
     }
 
-    private static Task HideAsync(IPage page, bool isHidden) => page.EvaluateAsync(
-        "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }", isHidden);
-
     private static async Task UntilAsync(Func<bool> isTrue)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(PortalVisit.Patience));
@@ -262,30 +269,13 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
             await Task.Delay(20, limit.Token);
     }
 
-    /// <summary>Counts the shapes that the first curve has while something runs.</summary>
-    private const string WatchCurves =
-        """
-        () => {
-          window.curves = new Set();
-          new MutationObserver(() => {
-            const curve = document.querySelector('.curve');
-            if (curve && document.querySelector('h1 .state.running')) window.curves.add(curve.getAttribute('d'));
-          }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['d'] });
-        }
-        """;
-
-    /// <summary>Notes when the page first shows elements, by their ids or else their texts, by the page's own clock.</summary>
-    private const string Watch =
-        """
-        selector => {
-          window.seen = {};
-          const look = () => document.querySelectorAll(selector).forEach(element => window.seen[element.id || element.textContent] ??= Date.now());
-          new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });
-        }
-        """;
-
     private static Task<Dictionary<string, double>> SeenAsync(IPage page) => page.EvaluateAsync<Dictionary<string, double>>("() => window.seen");
 
-    private static double AtOf(JsonElement[] log, string step) =>
-        DateTimeOffset.Parse(log.Last(l => l.GetProperty("step").GetString() == step && l.GetProperty("text").GetString() == "succeeded").GetProperty("at").GetString()!, CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
+    private static string Milliseconds(double[] times) => string.Join(", ", times.Select(t => $"{t:0}")) + " ms";
+
+    private static double AtOf(JsonElement[] log, string step)
+    {
+        var end = log.Last(l => l.GetProperty("step").GetString() == step && l.GetProperty("text").GetString() == "succeeded");
+        return DateTimeOffset.Parse(end.GetProperty("at").GetString()!, CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
+    }
 }

@@ -30,7 +30,7 @@ public sealed class StoreFlowTests(PortalSite site)
         await page.GetByRole(AriaRole.Link, new() { Name = $"{model}@2" }).WaitForAsync();
 
         await page.GetByLabel("Grace").SelectOptionAsync("no time");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Show what would go" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Show what would be deleted" }).ClickAsync();
         await page.GetByText("Would delete").WaitForAsync();
         (await IsMissingAsync(client, digest)).ShouldBeFalse("a dry run deletes nothing");
         await visit.PictureAsync("storage-dry-run");
@@ -57,7 +57,7 @@ public sealed class StoreFlowTests(PortalSite site)
         await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "By version" }).WaitForAsync();
 
         (await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Garbage" }).CountAsync()).ShouldBe(0);
-        (await visit.Page.EvaluateAsync<int>("async () => (await fetch('/api/v1/storage/gc', { method: 'POST', headers: { 'X-Espalier-Request': '1', 'Content-Type': 'application/json' }, body: '{}' })).status")).ShouldBe((int)HttpStatusCode.Forbidden);
+        (await visit.StatusOfAsync("POST", "/api/v1/storage/gc", "{}")).ShouldBe((int)HttpStatusCode.Forbidden);
     }
 
     [Fact]
@@ -69,12 +69,14 @@ public sealed class StoreFlowTests(PortalSite site)
         using var stranger = SigningKey.Create();
         using (var admin = site.Client("admin"))
         {
-            using var trusted = await admin.PostAsJsonAsync("/api/v1/signing-keys", new Dictionary<string, string> { ["name"] = "gardener", ["public-key"] = known.PublicPem });
+            using var trusted = await admin.PostAsJsonAsync(
+                "/api/v1/signing-keys", new Dictionary<string, string> { ["name"] = "gardener", ["public-key"] = known.PublicPem });
             trusted.EnsureSuccessStatusCode();
             foreach (var key in new[] { known, stranger })
             {
                 using var signed = await admin.PutAsJsonAsync(
-                    $"/api/v1/models/{model}/versions/2/signatures", new Dictionary<string, string> { ["public-key"] = key.PublicPem, ["signature"] = Convert.ToBase64String(key.Sign(root)) });
+                    $"/api/v1/models/{model}/versions/2/signatures",
+                    new Dictionary<string, string> { ["public-key"] = key.PublicPem, ["signature"] = Convert.ToBase64String(key.Sign(root)) });
                 signed.IsSuccessStatusCode.ShouldBeTrue(await signed.Content.ReadAsStringAsync());
             }
         }

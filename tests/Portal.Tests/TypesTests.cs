@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
@@ -24,20 +25,52 @@ public sealed partial class TypesTests(PortalSite site)
 
     public static TheoryData<string, string> Schemas => new()
     {
-        { "Model", "ModelView" }, { "Version", "VersionView" }, { "VersionDetails", "VersionDetails" }, { "VersionFile", "FileView" }, { "Parent", "ParentView" },
-        { "Lineage", "LineageGraph" }, { "LineageNode", "LineageVertex" }, { "AliasMove", "MoveView" }, { "Comparison", "VersionComparison" },
-        { "LayerDifference", "LayerDifference" }, { "Interval", "Measure" }, { "Ancestor", "ExpertAncestor" }, { "Gates", "GatesView" }, { "Gate", "Gate" }, { "GateDecision", "GateDecision" },
-        { "Approvals", "ApprovalList" }, { "Approval", "Approval" }, { "Signatures", "SignatureList" }, { "Signature", "Signature" }, { "Verification", "Verification" },
-        { "ConfigDifference", "ConfigDifference" }, { "MetricDifference", "MetricDifference" }, { "ByteOverlap", "ByteOverlap" }, { "RowCosines", "RowCosines" },
-        { "Storage", "StorageView" }, { "StoredVersion", "StoredVersion" }, { "Collection", "CollectionReport" },
+        { "Model", "ModelView" },
+        { "Version", "VersionView" },
+        { "VersionDetails", "VersionDetails" },
+        { "VersionFile", "FileView" },
+        { "Parent", "ParentView" },
+        { "Lineage", "LineageGraph" },
+        { "LineageNode", "LineageVertex" },
+        { "AliasMove", "MoveView" },
+        { "Comparison", "VersionComparison" },
+        { "LayerDifference", "LayerDifference" },
+        { "Interval", "Measure" },
+        { "Ancestor", "ExpertAncestor" },
+        { "Gates", "GatesView" },
+        { "Gate", "Gate" },
+        { "GateDecision", "GateDecision" },
+        { "Approvals", "ApprovalList" },
+        { "Approval", "Approval" },
+        { "Signatures", "SignatureList" },
+        { "Signature", "Signature" },
+        { "Verification", "Verification" },
+        { "ConfigDifference", "ConfigDifference" },
+        { "MetricDifference", "MetricDifference" },
+        { "ByteOverlap", "ByteOverlap" },
+        { "RowCosines", "RowCosines" },
+        { "Storage", "StorageView" },
+        { "StoredVersion", "StoredVersion" },
+        { "Collection", "CollectionReport" },
     };
 
     public static TheoryData<string, Type> Records => new()
     {
-        { "Run", typeof(RunView) }, { "Step", typeof(StepView) }, { "Artifact", typeof(ManifestRef) }, { "StepProgress", typeof(StepProgress) },
-        { "ProgressPoint", typeof(ProgressPoint) }, { "RunSource", typeof(RunSource) }, { "Problem", typeof(Problem) }, { "ResolvedStep", typeof(ResolvedStep) }, { "ModelShape", typeof(ModelShape) },
-        { "PipelineCheck", typeof(PipelineCheck) }, { "Worker", typeof(WorkerView) }, { "Lease", typeof(LeaseView) }, { "PlatformStatus", typeof(PlatformStatus) },
-        { "Queue", typeof(Espalier.Messaging.Broker.QueueState) }, { "Session", typeof(SessionView) },
+        { "Run", typeof(RunView) },
+        { "Step", typeof(StepView) },
+        { "Artifact", typeof(ManifestRef) },
+        { "StepProgress", typeof(StepProgress) },
+        { "ProgressPoint", typeof(ProgressPoint) },
+        { "RunSource", typeof(RunSource) },
+        { "Problem", typeof(Problem) },
+        { "ResolvedStep", typeof(ResolvedStep) },
+        { "ModelShape", typeof(ModelShape) },
+        { "PipelineCheck", typeof(PipelineCheck) },
+        { "Worker", typeof(WorkerView) },
+        { "Lease", typeof(LeaseView) },
+        { "PlatformStatus", typeof(PlatformStatus) },
+        { "Queue", typeof(Espalier.Messaging.Broker.QueueState) },
+        { "Session", typeof(SessionView) },
     };
 
     [Theory]
@@ -53,15 +86,19 @@ public sealed partial class TypesTests(PortalSite site)
         Interfaces[name].Where(p => !p.Value.IsOptional && !properties[p.Key] && !IsNullable(document, schema, p.Key)).Select(p => p.Key).ShouldBeEmpty();
         // A number is read as a number, a list as a list.
         var described = schemas.GetProperty(schema).GetProperty("properties");
-        Interfaces[name].Where(p => KindOf(p.Value.Type) is { } kind && Kinds(schemas, described.GetProperty(p.Key)) is { Count: > 0 } kinds && !kinds.Contains(kind))
+        Interfaces[name].Where(p => !Fits(p.Value, described.GetProperty(p.Key)))
             .Select(p => $"{p.Key} is read as {p.Value.Type}, and is {described.GetProperty(p.Key)}").ShouldBeEmpty();
+
+        bool Fits(Read read, JsonElement property) =>
+            KindOf(read.Type) is not { } kind || Kinds(schemas, property) is not { Count: > 0 } kinds || kinds.Contains(kind);
     }
 
     [Theory]
     [MemberData(nameof(Records))]
     public void Interface_OfTheOrchestrator_IsTheRecordThatItWrites(string name, Type record)
     {
-        var properties = record.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => p.GetCustomAttribute<System.Text.Json.Serialization.JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name));
+        var properties = record.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Select(p => p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name));
 
         Interfaces[name].Keys.Except(properties).ShouldBeEmpty();
     }
@@ -103,14 +140,18 @@ public sealed partial class TypesTests(PortalSite site)
     /// <summary>Names of a schema's properties, with those that it extends, and whether each is required.</summary>
     private static Dictionary<string, bool> Properties(JsonElement schemas, string name)
     {
-        schemas.TryGetProperty(name, out var schema).ShouldBeTrue($"the document has no schema {name}; it has {string.Join(", ", schemas.EnumerateObject().Select(s => s.Name))}");
+        var known = string.Join(", ", schemas.EnumerateObject().Select(s => s.Name));
+        schemas.TryGetProperty(name, out var schema).ShouldBeTrue($"the document has no schema {name}; it has {known}");
         var required = schema.TryGetProperty("required", out var list) ? list.EnumerateArray().Select(r => r.GetString()!).ToHashSet() : [];
         return schema.GetProperty("properties").EnumerateObject().ToDictionary(p => p.Name, p => required.Contains(p.Name));
     }
 
     /// <summary>A property without 'required' that cannot be null is left out only when it has a default, which is written all the same.</summary>
-    private static bool IsNullable(JsonElement document, string schema, string property) =>
-        !document.GetProperty("components").GetProperty("schemas").GetProperty(schema).GetProperty("properties").GetProperty(property).GetRawText().Contains("null", StringComparison.Ordinal);
+    private static bool IsNullable(JsonElement document, string schema, string property)
+    {
+        var described = document.GetProperty("components").GetProperty("schemas").GetProperty(schema).GetProperty("properties").GetProperty(property);
+        return !described.GetRawText().Contains("null", StringComparison.Ordinal);
+    }
 
     /// <summary>Interfaces of the file and their properties.</summary>
     private static Dictionary<string, Dictionary<string, Read>> ReadInterfaces()
@@ -118,7 +159,9 @@ public sealed partial class TypesTests(PortalSite site)
         var text = File.ReadAllText(Repository.PathOf("services/Registry/Portal/src/api/types.ts"));
         return Interface().Matches(text).ToDictionary(
             m => m.Groups["name"].Value,
-            m => Property().Matches(m.Groups["body"].Value).ToDictionary(p => p.Groups["name"].Value, p => new Read(p.Groups["type"].Value, p.Groups["optional"].Length > 0)));
+            m => Property().Matches(m.Groups["body"].Value).ToDictionary(p => p.Groups["name"].Value, Describe));
+
+        static Read Describe(Match property) => new(property.Groups["type"].Value, property.Groups["optional"].Length > 0);
     }
 
     [GeneratedRegex(@"export interface (?<name>\w+)[^{\n]*\{\n(?<body>(?:  .*\n)*)\}")]

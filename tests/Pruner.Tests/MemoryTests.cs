@@ -39,6 +39,8 @@ public sealed class MemoryTests
         var source = await CheckpointReader.OpenAsync(tiny.Store, tiny.Model, default);
         using var writer = new CheckpointWriter(tiny.Store);
         await writer.AddFileAsync("config.json", (config with { Layers = Layers }).ToJson(), default);
+        foreach (var (path, bytes) in ByteFiles.For(config))
+            await writer.AddFileAsync(path, bytes, default);
         foreach (var tensor in source.Manifest.Tensors)
         {
             if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))

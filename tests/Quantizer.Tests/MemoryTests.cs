@@ -42,6 +42,8 @@ public sealed class MemoryTests
         var source = await bench.OpenAsync(shallow);
         using var writer = new CheckpointWriter(bench.Store);
         await writer.AddFileAsync("config.json", (config with { Layers = Layers }).ToJson(), default);
+        foreach (var (path, bytes) in ByteFiles.For(config))
+            await writer.AddFileAsync(path, bytes, default);
         foreach (var tensor in source.Manifest.Tensors)
         {
             if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))

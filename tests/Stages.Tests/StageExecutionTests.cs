@@ -61,6 +61,23 @@ public sealed class StageExecutionTests : IDisposable
         Engine = _engine,
     };
 
+    [Fact]
+    public async Task RunAsync_StageThatMakesAModel_SaysWhatOtherLoadersCannotRun()
+    {
+        var stage = new FakeStage(_ => Task.CompletedTask)
+        {
+            Result = new StageResult
+            {
+                Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = new(ArtifactKind.Checkpoint, Digest.Of("model"u8), 1) },
+                Notes = ["One layer was left out."],
+            },
+        };
+
+        var result = await Execution(stage).RunAsync(default);
+
+        result.Notes.ShouldBe(["One layer was left out.", "Other loaders ignore the bias."]);
+    }
+
     private sealed class FakeStage(Func<StageContext, Task> run) : IStage
     {
         public string Kind => StageKinds.Train;
@@ -69,10 +86,12 @@ public sealed class StageExecutionTests : IDisposable
 
         public StageTraits Traits => new();
 
+        public StageResult Result { get; init; } = new() { Outputs = new Dictionary<string, ManifestRef>() };
+
         public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
         {
             await run(context);
-            return new StageResult { Outputs = new Dictionary<string, ManifestRef>() };
+            return Result;
         }
     }
 
@@ -87,6 +106,9 @@ public sealed class StageExecutionTests : IDisposable
         public void ReleaseFreeMemory() => Releases++;
 
         public bool IsInputError(Exception error) => error is FormatException;
+
+        public Task<IReadOnlyList<string>> NotesOnAsync(ArtifactStore store, ManifestRef model, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<string>>(["Other loaders ignore the bias."]);
     }
 
     private sealed class NoProgress : IStageProgress

@@ -1,5 +1,6 @@
 using Espalier.Datasets.Sampling;
 using Espalier.Surgery.Calibration;
+using Espalier.Tokenizers;
 
 namespace Espalier.Surgery.Tests;
 
@@ -27,14 +28,18 @@ public sealed class CalibrationTokensTests
     {
         Tokens(samples: 5, asked: 5).Shortfall.ShouldBeNull();
         Tokens(samples: 5, asked: 128).Shortfall!.ShouldStartWith("The calibration text gives 5 of the 128 sequences of 2 tokens asked for: it has 11 tokens");
-        Tokens(samples: 5, asked: 128).ToJson().ToJsonString().ShouldBe("""{"samples":5,"length":2,"tokens":10,"samples-asked":128,"text-tokens":11}""");
     }
+
+    [Fact]
+    public void ToJson_Always_SaysWhatWasUsedAndHowTextsBegin() =>
+        Tokens(samples: 5, asked: 128).ToJson().ToJsonString().ShouldBe(
+            """{"samples":5,"length":2,"tokens":10,"samples-asked":128,"text-tokens":11,"bos":{"added":false,"token-id":null}}""");
 
     private static CalibrationTokens Tokens(int samples, int asked)
     {
         var ids = new long[samples, 2];
         for (var i = 0; i < ids.Length; i++)
             ids[i / 2, i % 2] = i;
-        return new CalibrationTokens(new CalibrationSample(ids, asked, ids.Length + 1));
+        return new CalibrationTokens(new CalibrationSample(ids, asked, ids.Length + 1), new ByteTokenizer());
     }
 }

@@ -90,7 +90,8 @@ public sealed class PackagedTokenizerTests
         { "model.unk_id", "10", "model.unk_id" },
         { "model.unk_id", "null", "model.unk_id" },
         { "model.max_input_chars_per_word", "1000000000", "max_input_chars_per_word" },
-        { "normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", "'Precompiled' is not supported" },
+        { "normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", "normalizer.precompiled_charsmap is damaged" },
+        { "normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"***\"}", "normalizer.precompiled_charsmap is damaged" },
         { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a+)+b\"},\"content\":\"\"}", "may run for hours" },
         { "normalizer",
             "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"123456789\"},{\"type\":\"Prepend\",\"prepend\":\"123456789\"}]}",
@@ -147,7 +148,7 @@ public sealed class PackagedTokenizerTests
     [Fact]
     public void Encode_ByteLevelBpeOfOurs_GivesTheLibrarysIds()
     {
-        var (ours, library) = (TokenizerFiles.Read(GoldenFiles.TokenizerJson), PackagedTokenizer.Read(GoldenFiles.TokenizerJson, null, null));
+        var (ours, library) = (TokenizerFiles.Read(GoldenFiles.TokenizerJson), Library(new Dictionary<string, byte[]> { ["tokenizer.json"] = GoldenFiles.TokenizerJson }));
 
         foreach (var text in JsonSerializer.Deserialize<string[]>(GoldenFiles.Read("torture.json"))!)
             ours.Encode(text).ShouldBe(library.Encode(text), text);
@@ -157,12 +158,101 @@ public sealed class PackagedTokenizerTests
     public void Train_FilesOfOurs_GiveTheSameIdsInTheLibrary()
     {
         var ours = ByteLevelBpe.Train(GoldenFiles.TrainingLines(), 500);
-        var library = PackagedTokenizer.Read(ours.Files["tokenizer.json"], ours.Files["tokenizer_config.json"], null);
+        var library = Library(ours.Files);
 
         foreach (var text in JsonSerializer.Deserialize<string[]>(GoldenFiles.Read("torture.json"))!)
             library.Encode(text).ShouldBe(ours.Encode(text), text);
     }
 
-    private static ITokenizer Load(string json, byte[]? configuration = null) =>
-        TokenizerFiles.Load(name => name == "tokenizer.json" ? Encoding.UTF8.GetBytes(json) : name == "tokenizer_config.json" ? configuration : null, 1024);
+    [Fact]
+    public void Read_LibraryThatIsNotThere_SaysWhereToRun()
+    {
+        var files = new Dictionary<string, byte[]> { ["tokenizer.json"] = Encoding.UTF8.GetBytes(Unigram) };
+        var settings = TokenizerSettings.Read(TokenizerSource.Of(files), null);
+
+        foreach (var fault in new Exception[] { new DllNotFoundException(), new EntryPointNotFoundException(), new BadImageFormatException() })
+        {
+            var error = Should.Throw<InvalidTokenizerException>(() => PackagedTokenizer.Read(files["tokenizer.json"], settings, files, _ => throw fault));
+            error.Message.ShouldContain("ships with this program for Linux on x64 only");
+            error.InnerException.ShouldBe(fault);
+        }
+    }
+
+    [Fact]
+    public void Encode_PrecompiledNormalizer_GivesTheIdsOfTheModelItComesFrom()
+    {
+        var model = SentencePieceFile.Read("tokenizer.model", GoldenFiles.Read("spm-unigram.model"));
+        var tokenizer = Load(Converted(model, "spm-unigram.model"));
+        var golden = JsonNode.Parse(GoldenFiles.Read("golden-sentencepiece.json"))!;
+        var (texts, ids) = (golden["texts"].Deserialize<string[]>()!, GoldenFiles.Ids(golden["ids"]!["unigram"]!));
+
+        // The conversion leaves spaces at the ends and takes user-defined pieces for words.
+        var plain = Enumerable.Range(0, texts.Length).Where(i => texts[i].Trim() == texts[i]
+            && texts[i].All(c => c is >= ' ' and <= '~' and not '<' or >= '\uFF01' and <= '\uFF5E')).ToList();
+
+        plain.Count.ShouldBeGreaterThan(10);
+        foreach (var i in plain)
+            tokenizer.Encode(texts[i]).ShouldBe(ids[i], texts[i]);
+        tokenizer.Encode("\uFF34\uFF48\uFF45").ShouldBe(tokenizer.Encode("The")); // full-width letters
+    }
+
+    [Fact]
+    public void Encode_BpeWithMarksAndALowercaseNormalizer_IsReadByTheLibrary()
+    {
+        var json = JsonNode.Parse(GoldenFiles.Read("tokenizer-metaspace.json"))!;
+        var normalizer = json["normalizer"]!.DeepClone();
+        json["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[{"type":"Lowercase"}]}""");
+        json["normalizer"]!["normalizers"]!.AsArray().Add(normalizer);
+
+        var tokenizer = Load(json.ToJsonString());
+
+        tokenizer.ShouldBeOfType<PackagedTokenizer>();
+        tokenizer.Encode("THE HOUSE").ShouldBe(tokenizer.Encode("the house"));
+    }
+
+    [Fact]
+    public void Encode_TokensOfTheConfiguration_AreGivenToTheLibrary()
+    {
+        var tokenizer = Load(Unigram, """{"added_tokens_decoder":{"1":{"content":"</s>","special":true},"10":{"content":"<|turn|>","special":true}}}"""u8.ToArray());
+
+        tokenizer.Encode("the game<|turn|>").ShouldBe([2, 3, 10]);
+        tokenizer.VocabularySize.ShouldBe(11);
+    }
+
+    [Fact]
+    public void Read_NormalizedTokenOfTheConfigurationThatMayVanish_IsRefusedBeforeTheLibraryPanics() =>
+        Should.Throw<InvalidTokenizerException>(() => Load(
+            Unigram, """{"added_tokens_decoder":{"10":{"content":"game","normalized":true}}}"""u8.ToArray())).Message.ShouldContain("may leave nothing of it");
+
+    // As transformers' SpmConverter writes it.
+    private static string Converted(SentencePieceFile model, string file)
+    {
+        var json = JsonNode.Parse(Unigram)!;
+        json["added_tokens"] = JsonNode.Parse(
+            """[{"id":2,"content":"</s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]""");
+        json["model"]!["vocab"] = new JsonArray([.. model.Pieces.Select(piece => (JsonNode)new JsonArray(piece.Text, piece.Score))]);
+        json["normalizer"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["normalizers"] = new JsonArray(
+                new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(CharacterMapOf(GoldenFiles.Read(file))) },
+                JsonNode.Parse("""{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "}""")),
+        };
+        return json.ToJsonString();
+    }
+
+    // normalizer_spec (3), precompiled_charsmap (2)
+    private static byte[] CharacterMapOf(byte[] model) => ProtocolFields.Of(ProtocolFields.Of(model).Single(field => field.Number == 3).Bytes)
+        .Single(field => field.Number == 2).Bytes.ToArray();
+
+    private static PackagedTokenizer Library(IReadOnlyDictionary<string, byte[]> files) =>
+        PackagedTokenizer.Read(files["tokenizer.json"], TokenizerSettings.Read(TokenizerSource.Of(files), null), files);
+
+    private static ITokenizer Load(string json, byte[]? configuration = null)
+    {
+        var files = new Dictionary<string, byte[]> { ["tokenizer.json"] = Encoding.UTF8.GetBytes(json) };
+        if (configuration is not null)
+            files["tokenizer_config.json"] = configuration;
+        return TokenizerFiles.Load(TokenizerSource.Of(files), 1024);
+    }
 }

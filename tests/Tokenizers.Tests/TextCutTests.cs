@@ -49,7 +49,7 @@ public sealed class TextCutTests
     [InlineData(@"\p{L", "needs a category in braces")]
     [InlineData(@"(a", "is not an expression that is understood")]
     [InlineData(@"a\", "ends in a backslash")]
-    [InlineData(@"\x{110000}", "an escape that is no character")]
+    [InlineData(@"\x{110000}", "an escape that is not a character")]
     public void Read_ExpressionThatMeansSomethingElseHere_IsRefusedWithItsPlace(string expression, string problem)
     {
         var message = Should.Throw<InvalidTokenizerException>(() => ByteLevelBpe.Read(With(expression))).Message;

@@ -95,7 +95,12 @@ public sealed class UpcycleStageTests
             name.Contains("experts.2.", StringComparison.Ordinal) ? [.. values.Select(v => 3 * v)] : values);
 
         var result = await RunAsync(tiny,
-            """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}""");
+            """
+            {
+              "method": "utility", "metric": "weight-norm", "combine": "fc1-only", "selection": "greedy", "max-copies": 3, "multiplier": 2,
+              "router": { "method": "copy" }, "optimizer-state": "reset", "seed": 1
+            }
+            """);
 
         var report = await tiny.ReportAsync(result);
         foreach (var layer in report.GetProperty("layers").EnumerateArray())

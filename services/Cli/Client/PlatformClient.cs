@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
@@ -16,12 +15,13 @@ internal sealed class PlatformClient : IDisposable
 {
     private const string ServerVariable = "ESPALIER_SERVER", KeyVariable = "ESPALIER_KEY";
     private const int MostRuns = 1000;
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
     private readonly HttpClient _http;
 
     private PlatformClient(Uri server, string key)
     {
-        _http = new HttpClient { BaseAddress = server };
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = server };
+        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(key);
     }
 
     /// <summary>Where it is.</summary>
@@ -125,9 +125,9 @@ internal sealed class PlatformClient : IDisposable
         {
             answer = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            throw new PlatformUnreachableException($"{_http.BaseAddress} does not answer: {e.Message}. Is it up? espalier status", e);
+            throw new PlatformUnreachableException($"{_http.BaseAddress} does not answer: {e.Message.TrimEnd('.')}. Is it up? espalier status", e);
         }
         using (answer)
         {

@@ -17,10 +17,12 @@ internal static class DoctorCommand
             var findings = Examination.Run(EspalierHome.OfThisProcess());
             var isWell = findings.All(f => f.Severity != Severity.Missing);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Engine = Value("engine"), NumericsClass = Value("numerics class"), Kernels = Value("kernels"), IsWell = isWell, Findings = findings });
+                terminal.WriteJson(
+                    new { Engine = Value("engine"), NumericsClass = Value("numerics class"), Kernels = Value("kernels"), IsWell = isWell, Findings = findings });
             else
                 foreach (var finding in findings)
-                    terminal.Output.WriteLine($"{Mark(finding.Severity)} {finding.Name,-16} {finding.Value}{(finding.Remedy is null ? "" : $"\n    -> {finding.Remedy}")}");
+                    terminal.Output.WriteLine(
+                        $"{Mark(finding.Severity)} {finding.Name,-16} {finding.Value}{(finding.Remedy is null ? "" : $"\n    -> {finding.Remedy}")}");
             return isWell ? ExitCodes.Done : ExitCodes.Failed;
 
             string? Value(string name) => findings.FirstOrDefault(f => f.Name == name)?.Value;

@@ -7,6 +7,7 @@ using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Registry.Signing;
+using Espalier.Surgery.Checkpoints;
 
 namespace Espalier.Cli.Commands;
 
@@ -46,10 +47,13 @@ internal static class ExportCommand
                 ? await FetchAsync(
                     terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
                 : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
+            var notes = ModelNotes.OfDirectory(output);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root });
+                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root, Notes = notes });
             else
                 terminal.Output.WriteLine($"{output}  {root.Short}");
+            foreach (var note in notes)
+                terminal.Say($"Note: {note}");
             return ExitCodes.Done;
         });
         return command;
@@ -58,27 +62,28 @@ internal static class ExportCommand
     private static async Task<Digest> FetchAsync(
         Terminal terminal, string server, string? key, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
     {
-        using var client = new RegistryClient(server, key);
+        using var registry = new RegistryConnection(server, key);
         using var progress = new ByteProgress(terminal, "fetching");
-        return await client.DownloadAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
+        return await new ModelDownload(registry).FetchAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<Digest> WriteAsync(
         Terminal terminal, EspalierHome home, string model, string output, long shardSize, SigningKey? signer, CancellationToken cancellationToken)
     {
         var root = await ResolveAsync(home, model, signer, cancellationToken).ConfigureAwait(false);
-        await home.OpenStore().VerifyAsync(root, cancellationToken).ConfigureAwait(false);
+        var store = home.OpenStore();
+        if (!await store.Blobs.ExistsAsync(root, cancellationToken).ConfigureAwait(false) && Digest.TryParse(model, out _))
+            throw new UserInputException($"There is no artifact {model} in {home.StoreFolder}; espalier models --json lists roots.");
         using var progress = new ByteProgress(terminal, "exporting");
         await HuggingFaceExporter.ExportAsync(
-            home.OpenStore(), root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress },
-            cancellationToken).ConfigureAwait(false);
+            store, root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
         return root;
     }
 
     private static async Task<Digest> ResolveAsync(EspalierHome home, string model, SigningKey? signer, CancellationToken cancellationToken)
     {
         var isRoot = Digest.TryParse(model, out var root);
-        if (isRoot && signer is null)
+        if (isRoot && signer is null && Directory.Exists(home.StoreFolder))
             return root;
         if (!home.Exists)
             throw new UserInputException($"There is no model '{model}': {home.Path} holds none yet.");

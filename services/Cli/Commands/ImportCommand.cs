@@ -39,14 +39,22 @@ internal static class ImportCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            // What can be refused is refused before gigabytes are read.
+            ModelRegistry.ValidateName(parsed.GetRequiredValue(name), "model name");
+            if (parsed.GetValue(alias) is { } wanted)
+                ModelRegistry.ValidateName(wanted, "alias");
+            using var remote = parsed.GetValue(server) is { } address ? new RegistryConnection(address, parsed.GetValue(key)) : null;
+            if (remote is not null)
+                await remote.CheckAsync(cancellationToken).ConfigureAwait(false);
             var home = EspalierHome.OfThisProcess().Create();
             var store = home.OpenStore();
             var source = parsed.GetRequiredValue(directory);
-            var root = await ImportAsync(terminal, store, source, cancellationToken).ConfigureAwait(false);
-            if (parsed.GetValue(server) is { } address)
+            var notes = new List<string>();
+            var root = await ImportAsync(terminal, store, source, notes, cancellationToken).ConfigureAwait(false);
+            if (remote is not null)
                 return await SendAsync(
-                    terminal, address, parsed.GetValue(key), store, root, parsed.GetRequiredValue(name), OriginOf(source), parsed.GetValue(json),
-                    cancellationToken).ConfigureAwait(false);
+                    terminal, remote, store, root, parsed.GetRequiredValue(name), OriginOf(source), notes, parsed.GetValue(json), cancellationToken)
+                    .ConfigureAwait(false);
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var (version, isNew) = await registry.Registrar.RegisterAsync(
                 store, new Registration
@@ -61,7 +69,7 @@ internal static class ImportCommand
                     version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}",
                     cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { version.Model, version.Version, root.Root, root.SizeBytes, IsNew = isNew });
+                terminal.WriteJson(new { version.Model, version.Version, root.Root, root.SizeBytes, IsNew = isNew, Notes = notes });
             else
                 terminal.Output.WriteLine(
                     $"{version.Model}@{version.Version}{(isNew ? "" : " (was registered before)")}  {root.Root.Short}  {root.SizeBytes:N0} bytes");
@@ -73,28 +81,35 @@ internal static class ImportCommand
     private static string OriginOf(string source) => $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}";
 
     private static async Task<int> SendAsync(
-        Terminal terminal, string server, string? key, ArtifactStore store, ManifestRef root, string name, string origin, bool isJson,
-        CancellationToken cancellationToken)
+        Terminal terminal, RegistryConnection registry, ArtifactStore store, ManifestRef root, string name, string origin,
+        IReadOnlyList<string> notes, bool isJson, CancellationToken cancellationToken)
     {
-        using var client = new RegistryClient(server, key);
         using var progress = new ByteProgress(terminal, "sending");
-        var (version, sent) = await client.UploadAsync(store, root.Root, name, origin, progress, cancellationToken).ConfigureAwait(false);
+        var (version, sent) = await new ModelUpload(registry, store).SendAsync(root.Root, name, origin, progress, cancellationToken).ConfigureAwait(false);
         if (isJson)
-            terminal.WriteJson(new { version.Model, version.Version, version.Root, root.SizeBytes, SentBytes = sent });
+            terminal.WriteJson(new { version.Model, version.Version, version.Root, root.SizeBytes, SentBytes = sent, Notes = notes });
         else
             terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  {sent:N0} of {root.SizeBytes:N0} bytes sent");
         return ExitCodes.Done;
     }
 
-    private static async Task<ManifestRef> ImportAsync(Terminal terminal, ArtifactStore store, string directory, CancellationToken cancellationToken)
+    private static async Task<ManifestRef> ImportAsync(
+        Terminal terminal, ArtifactStore store, string directory, List<string> notes, CancellationToken cancellationToken)
     {
         using var progress = new ByteProgress(terminal, "importing");
         return await HuggingFaceImporter.ImportAsync(
-            store, directory, new ImportOptions { Progress = progress, Note = terminal.Say, Check = ModelCheck.Of(directory) },
+            store, directory, new ImportOptions { Progress = progress, Note = Note, Check = ModelCheck.Of(directory) },
             cancellationToken).ConfigureAwait(false);
+
+        void Note(string note)
+        {
+            terminal.Say(note);
+            notes.Add(note);
+        }
     }
 
     /// <summary>The same weights give the same key, so that importing them twice does not register a second version.</summary>
     private static Digest KeyOf(ManifestRef root) =>
-        new StageCode(Kind, "1", NumericsClasses.Any, new StageTraits()).KeyOf(JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]).ToDigest();
+        new StageCode(Kind, "1", NumericsClasses.Any, new StageTraits())
+            .KeyOf(JsonSerializer.SerializeToElement(new { }), [new StepInput("", OutputNames.Model, root)]).ToDigest();
 }

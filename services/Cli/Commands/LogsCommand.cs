@@ -27,6 +27,8 @@ internal static class LogsCommand
         {
             var home = new PlatformHome(EspalierHome.OfThisProcess());
             var name = parsed.GetValue(names) ?? [];
+            if (parsed.GetValue(lines) < 0)
+                throw new UserInputException($"--lines {parsed.GetValue(lines)}: expected a number of lines, at least 0.");
             if (name.Length < 2 && FindFile(home, name.FirstOrDefault() ?? "supervisor") is { } file)
                 await ShowFileAsync(terminal, file, parsed.GetValue(lines), parsed.GetValue(follow), cancellationToken).ConfigureAwait(false);
             else if (name.Length == 0)

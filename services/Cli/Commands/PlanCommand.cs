@@ -47,7 +47,8 @@ internal static class PlanCommand
 
     private static async Task<ResolvedPlan> AskAsync(PlatformClient client, string path, string[] parameters, CancellationToken cancellationToken)
     {
-        var check = await client.CheckAsync(SharedOptions.ReadFile(path), Path.GetFullPath(path), SharedOptions.ReadParameters(parameters), cancellationToken).ConfigureAwait(false);
+        var (text, values) = (SharedOptions.ReadFile(path), SharedOptions.ReadParameters(parameters));
+        var check = await client.CheckAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
         return check.Plan ?? throw new UserInputException(check.Problems);
     }
 

@@ -70,7 +70,7 @@ internal static class SigningKeyCommand
     /// <summary>Reads a key from a file.</summary>
     /// <exception cref="UserInputException">There is none.</exception>
     public static SigningKey Read(string path) =>
-        File.Exists(path) ? SigningKey.Parse(File.ReadAllText(path)) : throw new UserInputException($"{path}: there is no such key file.");
+        File.Exists(path) ? SigningKey.Parse(SharedOptions.ReadFile(path)) : throw new UserInputException($"{path}: there is no such key file.");
 
     private static Command Make(Terminal terminal)
     {
@@ -90,7 +90,7 @@ internal static class SigningKeyCommand
                     writer.WriteLine(key.PrivatePem);
                 File.WriteAllText(path + ".pub", key.PublicPem + "\n");
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 throw new UserInputException($"{path}: {e.Message}", e);
             }

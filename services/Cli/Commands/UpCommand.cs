@@ -42,6 +42,8 @@ internal static class UpCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
+            if (parsed.GetValue(seconds) < 1)
+                throw new UserInputException($"--timeout {parsed.GetValue(seconds)}: expected seconds, at least 1.");
             if (parsed.GetValue(background) && parsed.GetValue(foreground))
                 throw new UserInputException("--background and --foreground exclude each other.");
             var wanted = new WantedPlatform

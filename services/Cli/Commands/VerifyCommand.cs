@@ -6,7 +6,10 @@ using Espalier.Cli.Verification;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier verify NAME@N [--rerun]</c>: are the bytes, the signatures and, on demand, the step that made them what they claim?</summary>
+/// <summary>
+/// <c>espalier verify NAME@N [--rerun]</c>: are the bytes of a version and of its ancestors, the signatures and, on demand, the step
+/// that made it what they claim?
+/// </summary>
 internal static class VerifyCommand
 {
     public static Command Create(Terminal terminal)
@@ -19,7 +22,8 @@ internal static class VerifyCommand
         var json = SharedOptions.Json();
         var command = new Command(
             "verify",
-            "Read every byte of a version again, check its signatures, and with --rerun derive it again.\n\n"
+            "Read every byte of a version and of everything that it was made from again, check its signatures, and with --rerun derive it "
+                + "again.\n\n"
                 + "  espalier verify quickstart@candidate\n  espalier verify quickstart@3 --rerun --json")
         {
             model,
@@ -32,7 +36,9 @@ internal static class VerifyCommand
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
             var store = home.OpenStore();
-            var found = await registry.Verifier.VerifyAsync(store, version, cancellationToken).ConfigureAwait(false);
+            Registry.Signing.Verification found;
+            using (var progress = new ByteProgress(terminal, "checking"))
+                found = await registry.Verifier.VerifyAsync(store, version, cancellationToken, progress).ConfigureAwait(false);
             var again = parsed.GetValue(rerun) && found.Ok
                 ? await new StepRerun(home, Hosting.Stages.All(home))
                     .RunAsync(store, version.Root, new PlainBoard(terminal, TimeProvider.System), cancellationToken)
@@ -52,6 +58,7 @@ internal static class VerifyCommand
                         found.Signatures,
                         found.Trusted,
                         found.Problem,
+                        found.Ancestors,
                         Rerun = again,
                     });
             else
@@ -66,6 +73,10 @@ internal static class VerifyCommand
         terminal.Output.WriteLine(found.Ok
             ? $"{found.Model}@{found.Version}  {found.Root.Short}  {found.Checked} tensors and files, {found.Bytes:N0} bytes: all as the manifest says"
             : $"{found.Model}@{found.Version}  {found.Root.Short}  NOT as the manifest says: {found.Problem}");
+        foreach (var ancestor in found.Ancestors)
+            terminal.Output.WriteLine(
+                $"{new string(' ', 2 * ancestor.Generation)}{ancestor.Relation} from {ancestor.Root.Short}  "
+                    + (ancestor.Ok ? $"{ancestor.Checked} tensors and files, {ancestor.Bytes:N0} bytes: all as the manifest says" : ancestor.Problem));
         terminal.Output.WriteLine(found.Signatures == 0 ? "not signed" : $"{found.Signatures} signatures, {found.Trusted} by trusted keys");
         if (again is null)
             return;

@@ -28,11 +28,14 @@ internal static class Examination
                 Kernels(),
             ];
         }
-        catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
+        catch (Exception exception) when (
+            exception is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException)
         {
             findings =
             [
-                new("engine", (exception.InnerException ?? exception).Message, Severity.Missing, "Start through ./espalier, which restores the packages and builds; README, section The tensor engine, says what a system needs."),
+                new(
+                    "engine", (exception.InnerException ?? exception).Message, Severity.Missing,
+                    "Start through ./espalier, which restores the packages and builds; README, section The tensor engine, says what a system needs."),
             ];
         }
         return findings;
@@ -52,16 +55,19 @@ internal static class Examination
         var found = known.Where(flags.Contains).ToList();
         yield return flags.Contains("avx512_bf16") || flags.Contains("amx_bf16")
             ? new Finding("vector units", string.Join(", ", found))
-            : new Finding("vector units", found.Count == 0 ? "none known" : string.Join(", ", found), Severity.Optional, "bf16 products are emulated here; precision fp32 trains faster.");
+            : new Finding(
+                "vector units", found.Count == 0 ? "none known" : string.Join(", ", found), Severity.Optional,
+                "bf16 products are emulated here; precision fp32 trains faster.");
     }
 
     private static Finding Memory()
     {
         var lines = ReadLines("/proc/meminfo");
         var (total, free) = (Kilobytes(lines, "MemTotal"), Kilobytes(lines, "MemAvailable"));
+        var text = $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}";
         return free >= LittleMemory
-            ? new Finding("memory", $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}")
-            : new Finding("memory", $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}", Severity.Optional, "The quickstart wants about 4 GiB; close other programs.");
+            ? new Finding("memory", text)
+            : new Finding("memory", text, Severity.Optional, "The quickstart wants about 4 GiB; close other programs.");
     }
 
     private static Finding Disk(EspalierHome home)
@@ -70,14 +76,17 @@ internal static class Examination
         while (!Directory.Exists(folder))
             folder = Path.GetDirectoryName(folder)!;
         var free = new DriveInfo(folder).AvailableFreeSpace;
+        var text = $"{Amounts.Bytes(free)} free at {folder}";
         return free >= LittleDisk
-            ? new Finding("disk", $"{Amounts.Bytes(free)} free at {folder}")
-            : new Finding("disk", $"{Amounts.Bytes(free)} free at {folder}", Severity.Optional, "Free some space, or set ESPALIER_HOME to a folder on a larger disk.");
+            ? new Finding("disk", text)
+            : new Finding("disk", text, Severity.Optional, "Free some space, or set ESPALIER_HOME to a folder on a larger disk.");
     }
 
     private static Finding Store(EspalierHome home) => Directory.Exists(home.StoreFolder)
-        ? new Finding("store", $"{home.StoreFolder}, {Amounts.Bytes(new DirectoryInfo(home.StoreFolder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length))}")
+        ? new Finding("store", $"{home.StoreFolder}, {Amounts.Bytes(SizeOf(home.StoreFolder))}")
         : new Finding("store", $"{home.StoreFolder}, not made yet");
+
+    private static long SizeOf(string folder) => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
 
     private static IEnumerable<Finding> Tools() =>
     [
@@ -89,7 +98,8 @@ internal static class Examination
 
     private static Finding Tool(string name, Severity severity, string remedy)
     {
-        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(p => Path.Combine(p, name)).FirstOrDefault(File.Exists);
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin");
+        var path = folders.Select(p => Path.Combine(p, name)).FirstOrDefault(File.Exists);
         return path is null ? new Finding(name, "not found", severity, remedy) : new Finding(name, path);
     }
 
@@ -99,5 +109,7 @@ internal static class Examination
         lines.FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2) is [_, var value] ? value.Trim() : null;
 
     private static long Kilobytes(string[] lines, string key) =>
-        ValueOf(lines, key)?.Split(' ')[0] is { } text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes) ? kilobytes * 1024 : 0;
+        ValueOf(lines, key)?.Split(' ')[0] is { } text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes)
+            ? kilobytes * 1024
+            : 0;
 }

@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Cli.Stores;
+using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Messaging;
 using Espalier.Orchestrator;
@@ -14,6 +15,7 @@ namespace Espalier.Cli.Hosting;
 /// <summary>The whole platform in this process: in-memory bus, SQLite ledger, file store, orchestrator, and a worker with every stage.</summary>
 internal sealed class EmbeddedHost : IAsyncDisposable
 {
+    private const long LeastSpace = 8L << 20; // the store keeps half of it free for the ledger
     private readonly IHost _host;
     private readonly IDisposable _claim;
 
@@ -41,6 +43,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         var claim = home.Create().Claim();
         try
         {
+            RequireSpace(home);
             await Task.Run(LoadEngine, cancellationToken).ConfigureAwait(false);
             var host = Build(home, models, recompute);
             var events = host.Services.GetRequiredService<RunEvents>();
@@ -54,6 +57,16 @@ internal sealed class EmbeddedHost : IAsyncDisposable
             claim.Dispose();
             throw;
         }
+    }
+
+    /// <summary>On a full disk nothing that a run finds out could be kept.</summary>
+    private static void RequireSpace(EspalierHome home)
+    {
+        var free = new DriveInfo(home.Path).AvailableFreeSpace;
+        if (free < LeastSpace)
+            throw new IOException(
+                $"The disk of {home.Path} is full: {Amounts.Bytes(free)} are free, and a run needs at least {Amounts.Bytes(LeastSpace)}. "
+                    + "Free some space there, or set ESPALIER_HOME to a folder on a larger disk.");
     }
 
     /// <summary>Step keys include the numerics class, so nothing can start without the engine.</summary>

@@ -11,24 +11,33 @@ internal static class PlanTable
     public static void Write(Terminal terminal, ResolvedPlan plan)
     {
         var table = new Table().RoundedBorder()
-            .AddColumn("step").AddColumn("outlook").AddColumn("model").AddColumn(new TableColumn("parameters").RightAligned()).AddColumn(new TableColumn("active").RightAligned())
-            .AddColumn(new TableColumn("new").RightAligned()).AddColumn(new TableColumn("shared").RightAligned()).AddColumn(new TableColumn("memory").RightAligned()).AddColumn(new TableColumn("time").RightAligned());
+            .AddColumn("step").AddColumn("outlook").AddColumn("model");
+        foreach (var heading in new[] { "parameters", "active", "new", "shared", "memory", "time" })
+            table.AddColumn(new TableColumn(heading).RightAligned());
         foreach (var step in plan.Steps)
         {
             table.AddRow(
-                $"{step.Name}\n[grey]{step.Kind}[/]", Decision(step), Markup.Escape(Change(step, s => $"{s.Experts} x {s.ExpertSize}, top {s.ExpertsPerToken}")),
+                $"{step.Name}\n[grey]{step.Kind}[/]", Decision(step),
+                Markup.Escape(Change(step, s => $"{s.Experts} x {s.ExpertSize}, top {s.ExpertsPerToken}")),
                 Change(step, s => Amounts.Count(s.TotalParameters)), Change(step, s => Amounts.Count(s.ActiveParameters)),
-                Bytes(step.NewBytes), Bytes(step.SharedBytes), Bytes(step.MemoryBytes), step.Seconds is { } seconds ? Amounts.Time(TimeSpan.FromSeconds(seconds)) : "");
+                Bytes(step.NewBytes), Bytes(step.SharedBytes), Bytes(step.MemoryBytes),
+                step.Seconds is { } seconds ? Amounts.Time(TimeSpan.FromSeconds(seconds)) : "");
         }
         terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps, {plan.Steps.Count(s => s.Decision == StepDecision.Cached)} cached");
         terminal.Write(table);
         foreach (var step in plan.Steps.Where(s => s.Decision != StepDecision.Cached))
-            terminal.Output.WriteLine($"  {step.Name} {Verb(step.Decision)}: {step.Reason}{(step.When is { } when && step.Decision == StepDecision.Conditional ? $"; only when {when}" : "")}");
+        {
+            var condition = step.When is { } when && step.Decision == StepDecision.Conditional ? $"; only when {when}" : "";
+            terminal.Output.WriteLine($"  {step.Name} {Verb(step.Decision)}: {step.Reason}{condition}");
+        }
         foreach (var step in plan.Steps.Where(s => s.After?.BeyondPlain.Count > 0 && s.Before?.BeyondPlain.SequenceEqual(s.After.BeyondPlain) != true))
-            terminal.Output.WriteLine($"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
+            terminal.Output.WriteLine(
+                $"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
         var timed = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional && s.Seconds is not null);
         var running = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional);
-        terminal.Output.WriteLine($"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{(timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "")}.");
+        var duration = timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "";
+        terminal.Output.WriteLine(
+            $"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{duration}.");
     }
 
     private static string Decision(ResolvedStep step) => step.Decision switch

@@ -22,4 +22,8 @@ internal interface IStepBoard
 /// <param name="Attempt">Which attempt.</param>
 /// <param name="Message">Why, for failures and skips.</param>
 /// <param name="Took">How long it took, once it has ended.</param>
-internal sealed record StepNews(string Name, string Kind, StepState State, int Attempt, string Message, TimeSpan? Took);
+internal sealed record StepNews(string Name, string Kind, StepState State, int Attempt, string Message, TimeSpan? Took)
+{
+    /// <summary>Whether an attempt has failed and another will follow.</summary>
+    public bool IsRetry => State == StepState.Ready && Attempt > 0 && Message.Length > 0;
+}

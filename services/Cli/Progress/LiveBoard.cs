@@ -36,7 +36,7 @@ internal sealed class LiveBoard : IStepBoard
 
     public void Change(StepNews step)
     {
-        if (step is { State: StepState.Waiting, Message: "" } or { State: StepState.Ready })
+        if (!step.IsRetry && step is ({ State: StepState.Waiting, Message: "" } or { State: StepState.Ready }))
             return;
         if (step.State == StepState.Running)
         {
@@ -45,7 +45,14 @@ internal sealed class LiveBoard : IStepBoard
         }
         if (_rows.Remove(step.Name, out var row))
             row.Task.StopTask();
-        var color = step.State switch { StepState.Succeeded => "green", StepState.Cached => "blue", StepState.Failed => "red", _ => "grey" };
+        var color = step.State switch
+        {
+            StepState.Succeeded => "green",
+            StepState.Cached => "blue",
+            StepState.Failed => "red",
+            StepState.Ready => "yellow",
+            _ => "grey",
+        };
         _console.MarkupLine($"[{color}]●[/] {Markup.Escape(ProgressText.Describe(step))}");
     }
 

@@ -8,7 +8,7 @@ namespace Espalier.Cli.Progress;
 internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan TroubleLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan TroubleLimit = TimeSpan.FromSeconds(3);
     private readonly StepChanges _changes = new();
 
     /// <summary>Shows every change until the run ends. Cancelling the token cancels the run and keeps watching until it has stopped.</summary>

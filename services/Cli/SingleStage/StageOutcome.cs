@@ -21,6 +21,9 @@ internal sealed record StageOutcome
     /// <summary>Last values measured on the way: rates and times.</summary>
     public required IReadOnlyDictionary<string, double> Measured { get; init; }
 
+    /// <summary>What was left out, and what other loaders of the model cannot run, with what avoids it.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
     /// <summary>How the model differs from the input; null when no model went in or none came out.</summary>
     public CheckpointChanges? Changes { get; init; }
 

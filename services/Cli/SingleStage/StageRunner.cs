@@ -27,6 +27,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     private const int NoSpace = 28;
     private const int QuotaExceeded = 122;
     private static readonly TorchEngine Engine = new();
+    private readonly List<string> _importNotes = [];
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
     /// <summary>Does it.</summary>
@@ -57,7 +58,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                     CacheFolder = home.CacheFolder,
                     Engine = Engine,
                 }.RunAsync(cancellationToken).ConfigureAwait(false);
-            await store.CommitStepAsync(key.Value, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
+            var commit = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics, Notes = result.Notes };
+            await store.CommitStepAsync(key.Value, commit, CancellationToken.None).ConfigureAwait(false);
             references.CheckUnchanged();
             progress.Report("writing", 0, 0, "");
             var outcome = new StageOutcome
@@ -66,6 +68,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                 Output = request.Output,
                 Root = await ExportAsync(store, result, work.Name, cancellationToken).ConfigureAwait(false),
                 Metrics = result.Metrics,
+                Notes = [.. _importNotes, .. result.Notes],
                 Measured = progress.Metrics,
                 Changes = await CheckpointChanges.FindAsync(store, inputs, result, cancellationToken).ConfigureAwait(false),
                 Report = await StageExport.ReadReportAsync(store, result, cancellationToken).ConfigureAwait(false),
@@ -93,7 +96,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         }
         catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
         {
-            throw new IOException($"No space is left for {request.Output}; nothing was written there. Free some space, or choose an --output on a larger disk.", e);
+            throw new IOException(
+                $"No space is left for {request.Output}; nothing was written there. Free some space, or choose an --output on a larger disk.", e);
         }
     }
 
@@ -108,7 +112,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         await work.VerifyAsync(cancellationToken).ConfigureAwait(false);
         board.Say("Going on from where the same command was stopped.");
         return await store.FindIntactStepAsync(key, cancellationToken).ConfigureAwait(false) is { } done
-            ? new StageResult { Outputs = done.Outputs, Metrics = done.Metrics }
+            ? new StageResult { Outputs = done.Outputs, Metrics = done.Metrics, Notes = done.Notes }
             : null;
     }
 
@@ -117,10 +121,17 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, new ImportOptions { Note = board.Say, Check = ModelCheck.Of(folder) }, cancellationToken).ConfigureAwait(false);
+            var import = new ImportOptions { Note = Note, Check = ModelCheck.Of(folder) };
+            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, import, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
+
+        void Note(string note)
+        {
+            board.Say(note);
+            _importNotes.Add(note);
+        }
     }
 
     /// <summary>One model is called <c>model</c>; several are called by their folders, since metrics carry the names.</summary>
@@ -128,7 +139,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         if (request.Inputs.Count == 1)
             return OutputNames.Model;
-        var name = string.Join('-', Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).ToLowerInvariant().Split([' ', '.', '_', '-'], StringSplitOptions.RemoveEmptyEntries));
+        var last = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).ToLowerInvariant();
+        var name = string.Join('-', last.Split([' ', '.', '_', '-'], StringSplitOptions.RemoveEmptyEntries));
         return before.Any(i => i.Step == name) ? $"{name}-{before.Count + 1}" : name;
     }
 
@@ -169,7 +181,8 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                 CacheFolder = home.CacheFolder,
                 Engine = Engine,
             }.RunAsync(cancellationToken).ConfigureAwait(false);
-            commit = await store.CommitStepAsync(key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, cancellationToken).ConfigureAwait(false);
+            var made = new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics };
+            commit = await store.CommitStepAsync(key, made, cancellationToken).ConfigureAwait(false);
         }
         return commit.Outputs[OutputNames.Data];
     }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
@@ -24,7 +23,7 @@ internal sealed class WorkFolder : IDisposable
     {
         (_path, _lock) = (path, claim);
         Directory.SetLastWriteTimeUtc(Directory.CreateDirectory(path).FullName, TimeProvider.System.GetUtcNow().UtcDateTime);
-        Store = new FileBlobStore(path, new FileBlobStoreOptions { IsDurable = false });
+        Store = new FileBlobStore(path, new FileBlobStoreOptions { IsDurable = false, KeepsDamaged = false });
     }
 
     /// <summary>The store.</summary>
@@ -50,11 +49,13 @@ internal sealed class WorkFolder : IDisposable
     {
         await foreach (var blob in Store.ListAsync(cancellationToken).ConfigureAwait(false))
         {
-            var stream = await Store.OpenReadAsync(blob.Digest, 0, null, cancellationToken).ConfigureAwait(false);
-            await using (stream.ConfigureAwait(false))
+            try
             {
-                if (Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false)) != blob.Digest)
-                    Store.Delete(blob.Digest);
+                await Store.VerifyAsync(blob.Digest, null, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DamagedBlobException)
+            {
+                // It is gone now, and what needs it is done again.
             }
         }
     }

@@ -33,6 +33,9 @@ internal sealed class LayeredBlobStore(IBlobStore front, IBlobStore back) : IBlo
         }
     }
 
+    public async Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken) =>
+        await (await HolderOfAsync(blob, cancellationToken).ConfigureAwait(false)).VerifyAsync(blob, advance, cancellationToken).ConfigureAwait(false);
+
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => front.ListAsync(cancellationToken);
 
     public Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>

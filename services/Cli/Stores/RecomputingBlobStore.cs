@@ -26,6 +26,8 @@ internal sealed class RecomputingBlobStore(IBlobStore inner) : IBlobStore
 
     public void ReadExactly(Digest blob, long offset, Span<byte> destination) => inner.ReadExactly(blob, offset, destination);
 
+    public Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken) => inner.VerifyAsync(blob, advance, cancellationToken);
+
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 
     public async Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)

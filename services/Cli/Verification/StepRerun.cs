@@ -61,15 +61,20 @@ internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
         var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);
         var key = manifest.Parents.Select(p => p.StepKey).FirstOrDefault(k => k is not null)
             ?? throw new UserInputException($"{root.Short} was imported: there is no step to do again.");
-        var receipt = await StepReceipt.FindAsync(store, key, cancellationToken).ConfigureAwait(false) ?? throw new UserInputException($"The receipt of the step that made {root.Short} is gone: nobody knows its options.");
-        var then = receipt.Key ?? throw new UserInputException($"The receipt of step '{receipt.Step}' was written by an old version, which did not keep the options.");
+        var receipt = await StepReceipt.FindAsync(store, key, cancellationToken).ConfigureAwait(false)
+            ?? throw new UserInputException($"The receipt of the step that made {root.Short} is gone: nobody knows its options.");
+        var then = receipt.Key
+            ?? throw new UserInputException($"The receipt of step '{receipt.Step}' was written by an old version, which did not keep the options.");
         if (!Surgical.Contains(then.Kind))
-            throw new UserInputException($"{root.Short} was made by a {then.Kind} step. Only surgical steps ({string.Join(", ", Surgical)}) are done again here; espalier run --fresh does whole pipelines again.");
+            throw new UserInputException(
+                $"{root.Short} was made by a {then.Kind} step. Only surgical steps ({string.Join(", ", Surgical)}) are done again here; "
+                    + "espalier run --fresh does whole pipelines again.");
         var stage = Hosting.Stages.Find(stages, then.Kind);
         var scratch = Directory.CreateTempSubdirectory("espalier-verify-");
         try
         {
-            var layered = new ArtifactStore(new LayeredBlobStore(new FileBlobStore(scratch.FullName, new FileBlobStoreOptions { IsDurable = false }), store.Blobs));
+            var front = new FileBlobStore(scratch.FullName, new FileBlobStoreOptions { IsDurable = false });
+            var layered = new ArtifactStore(new LayeredBlobStore(front, store.Blobs));
             var result = await DoAsync(stage, receipt, then, key, layered, board, cancellationToken).ConfigureAwait(false);
             var derived = result.Outputs[OutputNames.Model].Root;
             var differences = derived == root ? [] : await CompareAsync(layered, root, derived, cancellationToken).ConfigureAwait(false);
@@ -85,7 +90,8 @@ internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
         }
     }
 
-    private async Task<StageResult> DoAsync(IStage stage, StepReceipt receipt, StepKey then, Digest key, ArtifactStore store, IStepBoard board, CancellationToken cancellationToken)
+    private async Task<StageResult> DoAsync(
+        IStage stage, StepReceipt receipt, StepKey then, Digest key, ArtifactStore store, IStepBoard board, CancellationToken cancellationToken)
     {
         var inputs = new List<StepInput>();
         foreach (var input in then.Inputs)
@@ -132,10 +138,13 @@ internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
     /// <summary>Names of tensors and files that are not byte for byte the same on both sides.</summary>
     private static async Task<IReadOnlyList<string>> CompareAsync(ArtifactStore store, Digest registered, Digest derived, CancellationToken cancellationToken)
     {
-        var (a, b) = (await CheckpointReader.OpenAsync(store, registered, cancellationToken).ConfigureAwait(false), await CheckpointReader.OpenAsync(store, derived, cancellationToken).ConfigureAwait(false));
+        var a = await CheckpointReader.OpenAsync(store, registered, cancellationToken).ConfigureAwait(false);
+        var b = await CheckpointReader.OpenAsync(store, derived, cancellationToken).ConfigureAwait(false);
         var tensors = a.Names.Union(b.Names).Order(StringComparer.Ordinal).Where(name => !IsEqual(a, b, name));
-        var files = a.Manifest.Files.Concat(b.Manifest.Files).Select(f => f.Path).Distinct().Where(path => a.Manifest.Files.FirstOrDefault(f => f.Path == path)?.Blob != b.Manifest.Files.FirstOrDefault(f => f.Path == path)?.Blob);
+        var files = a.Manifest.Files.Concat(b.Manifest.Files).Select(f => f.Path).Distinct().Where(path => BlobOf(a, path) != BlobOf(b, path));
         return [.. tensors, .. files];
+
+        static Digest? BlobOf(CheckpointReader side, string path) => side.Manifest.Files.FirstOrDefault(f => f.Path == path)?.Blob;
     }
 
     private static bool IsEqual(CheckpointReader a, CheckpointReader b, string name)

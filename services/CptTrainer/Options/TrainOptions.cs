@@ -1,5 +1,6 @@
 using Espalier.Modeling.Training;
 using Espalier.Pipelines.Options;
+using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Options;
 
@@ -36,6 +37,16 @@ public enum TrainedPart
     FeedForward,
 }
 
+/// <summary>What the selection bias of loss-free balancing is at the end of a run.</summary>
+public enum SelectionBiasEnd
+{
+    /// <summary>Part of the model.</summary>
+    Keep,
+
+    /// <summary>Led to zero and left out.</summary>
+    Fold,
+}
+
 /// <summary>Options of the stage <c>train</c>.</summary>
 public sealed record TrainOptions
 {
@@ -64,6 +75,16 @@ public sealed record TrainOptions
     [Option("Tokens of this seed's order of the data to pass over, because an earlier step of the same seed, length and batch has read them.",
         Kind = OptionKind.Count, Min = 0, Max = 1e15)]
     public long Skip { get; init; }
+
+    /// <summary>Whether documents begin with the beginning-of-text token.</summary>
+    /// <value>tokenizer</value>
+    [Option("Whether documents begin with the beginning-of-text token: as the tokenizer's own configuration says, always, or never.")]
+    public BosUse Bos { get; init; } = BosUse.Tokenizer;
+
+    /// <summary>Where tokens come from when training goes on from a model.</summary>
+    /// <value>model</value>
+    [Option("Where tokens come from when training goes on from a model: its own files; bytes: UTF-8 bytes where it has no tokenizer of any kind.")]
+    public TokenizerChoice Tokenizer { get; init; } = TokenizerChoice.Model;
 
     /// <summary>Tokens per sequence.</summary>
     /// <value>128</value>
@@ -119,6 +140,12 @@ public sealed record TrainOptions
     /// <value>0.001</value>
     [Option("Step of the selection bias, for 'loss-free'.", Min = 0, Max = 1)]
     public double BalanceRate { get; init; } = LossFreeBalancing.DefaultRate;
+
+    /// <summary>What becomes of the selection bias, which only DeepSeek-V3's loaders read.</summary>
+    /// <value>keep</value>
+    [Option("keep: part of the model, which only DeepSeek-V3's loaders read; fold: led to zero over the last 'decay' share of the run and left out, "
+        + "so that every loader of the family runs the model as it was trained.")]
+    public SelectionBiasEnd SelectionBias { get; init; } = SelectionBiasEnd.Keep;
 
     /// <summary>Weight of the router z-loss.</summary>
     /// <value>0.001</value>

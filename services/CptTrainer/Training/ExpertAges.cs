@@ -27,7 +27,8 @@ internal static class ExpertAges
             var ages = reader.ReadAll(name).Chunk(sizeof(long)).Select(bytes => BinaryPrimitives.ReadInt64LittleEndian(bytes)).ToArray();
             if (ages.Length != decoder.Config.Experts || ages.Any(age => age < 0 || age > steps))
                 throw new UserInputException(
-                    $"The trainer-state's '{name}' must hold {decoder.Config.Experts} counts from 0 to {steps}: it belongs to another model. Use optimizer-state: reset.");
+                    $"The trainer-state's '{name}' must hold {decoder.Config.Experts} counts from 0 to {steps}: it belongs to another model. "
+                    + "Use optimizer-state: reset.");
             foreach (var parameter in PartsByExpert(decoder, layer))
                 late.AddRange(Runs(parameter, ages, steps));
         }

@@ -6,10 +6,11 @@ using static TorchSharp.torch;
 namespace Espalier.CptTrainer.Training;
 
 /// <summary>
-/// Leads a model that was grown with an exact start back to ordinary routing, as a function of the step alone:
-/// frozen-out replicas get the router bias b0 (1 - t) + b_source t while t runs from 0 to 1, and likewise the selection
-/// bias where the model has one; a widened model's experts per token fall linearly to their number; sibling-exclusive
-/// routing is released at a share of the run.
+/// Leads a model that was grown with an exact start back to ordinary routing. A frozen-out replica's router bias is
+/// b_source - d (1 - t), where d is its distance from its source at the start and t runs from 0 to 1, and likewise its selection bias
+/// where the model has one; meanwhile loss-free balancing passes over it, so the distance is d (1 - t) whatever the source's bias
+/// does. A widened model's experts per token fall linearly to their number; sibling-exclusive routing is released at a share of the
+/// run. All of it depends on the step and on the model's state alone.
 /// </summary>
 public sealed class RoutingRamp : IDisposable
 {
@@ -22,6 +23,7 @@ public sealed class RoutingRamp : IDisposable
     private readonly long _releaseStep;
     private readonly ModelConfig _start;
     private readonly List<Replicas> _replicas = [];
+    private bool _isRamping;
 
     /// <summary>Reads where the model starts from; create it before the first step, on the step's input, also when resuming.</summary>
     public RoutingRamp(MoeDecoder decoder, TrainOptions options, TrainPlan plan)
@@ -49,6 +51,9 @@ public sealed class RoutingRamp : IDisposable
         SetReplicas(decoder, Share(step, _replicaSteps), isDone: step > _replicaSteps + 1);
     }
 
+    /// <summary>Experts of a layer that are on the ramp, for <see cref="Modeling.Training.DecoderTrainer.HeldBack"/>; null for none.</summary>
+    public IReadOnlyList<bool>? HeldBack(int layer) => _isRamping ? _replicas.Find(replicas => replicas.Layer == layer)?.IsFrozen : null;
+
     /// <summary>Frees the recorded biases.</summary>
     public void Dispose()
     {
@@ -60,19 +65,20 @@ public sealed class RoutingRamp : IDisposable
 
     private void SetReplicas(MoeDecoder decoder, double share, bool isDone)
     {
+        _isRamping = !isDone; // learned like any other afterwards
         if (isDone)
-            return; // learned like any other from here on
+            return;
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         foreach (var replicas in _replicas)
         {
-            Set(decoder.RouterBias(replicas.Layer)!, replicas.Frozen, replicas.Router);
-            if (replicas.Selection is { } selection)
-                Set(decoder.SelectionBias(replicas.Layer)!, replicas.Frozen, selection);
+            Set(decoder.RouterBias(replicas.Layer)!, replicas, replicas.RouterDistance);
+            if (replicas.SelectionDistance is { } distance)
+                Set(decoder.SelectionBias(replicas.Layer)!, replicas, distance);
         }
 
-        void Set(Tensor bias, Tensor frozen, (Tensor First, Tensor Last) way) =>
-            bias.copy_(where(frozen, way.First * (1 - share) + way.Last * share, bias));
+        void Set(Tensor bias, Replicas replicas, Tensor distance) =>
+            bias.copy_(where(replicas.Frozen, bias.index_select(0, replicas.Source) - distance * (1 - share), bias));
     }
 
     private void FindReplicas(MoeDecoder decoder)
@@ -92,13 +98,14 @@ public sealed class RoutingRamp : IDisposable
             FrozenReplicas += frozen.Count(f => f);
             _replicas.Add(new Replicas(
                 layer,
+                frozen,
                 tensor(frozen, device: decoder.Device).DetachFromDisposeScope(),
-                Way(bias),
-                decoder.SelectionBias(layer) is { } selection ? Way(Values(selection)) : null));
+                tensor(source.Select(expert => (long)expert).ToArray(), device: decoder.Device).DetachFromDisposeScope(),
+                Distances(bias),
+                decoder.SelectionBias(layer) is { } selection ? Distances(Values(selection)) : null));
 
-            (Tensor, Tensor) Way(float[] values) => (
-                tensor(values, device: decoder.Device).DetachFromDisposeScope(),
-                tensor(source.Select(expert => values[expert]).ToArray(), device: decoder.Device).DetachFromDisposeScope());
+            Tensor Distances(float[] values) =>
+                tensor(values.Select((value, expert) => values[source[expert]] - value).ToArray(), device: decoder.Device).DetachFromDisposeScope();
         }
     }
 
@@ -106,14 +113,16 @@ public sealed class RoutingRamp : IDisposable
 
     /// <summary>Frozen-out replicas of one layer.</summary>
     /// <param name="Layer">Layer index.</param>
-    /// <param name="Frozen">(E) mask.</param>
-    /// <param name="Router">(E) router biases at the start, and those of the sources.</param>
-    /// <param name="Selection">(E) the same of the selection bias; null when the model has none.</param>
-    private sealed record Replicas(int Layer, Tensor Frozen, (Tensor First, Tensor Last) Router, (Tensor First, Tensor Last)? Selection) : IDisposable
+    /// <param name="IsFrozen">By expert.</param>
+    /// <param name="Frozen">(E) the same as a mask.</param>
+    /// <param name="Source">(E) int64, each expert's source.</param>
+    /// <param name="RouterDistance">(E) source's router bias less the expert's, at the start.</param>
+    /// <param name="SelectionDistance">(E) the same of the selection bias; null when the model has none.</param>
+    private sealed record Replicas(int Layer, bool[] IsFrozen, Tensor Frozen, Tensor Source, Tensor RouterDistance, Tensor? SelectionDistance) : IDisposable
     {
         public void Dispose()
         {
-            foreach (var kept in (Tensor?[])[Frozen, Router.First, Router.Last, Selection?.First, Selection?.Last])
+            foreach (var kept in (Tensor?[])[Frozen, Source, RouterDistance, SelectionDistance])
                 kept?.Dispose();
         }
     }

@@ -41,16 +41,17 @@ public sealed class StartingPoint : IDisposable
         var source = context.FindModel();
         if (source is null && options.Model is null)
             throw new UserInputException(
-                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from in 'from' or 'needs'.");
+                $"Step '{context.Step.Name}' has nothing to train: give the shape of a new model in 'model', "
+                + "or a model to continue from in 'from' or 'needs'.");
+        if (source is null && options.Bos == BosUse.Always)
+            throw new UserInputException("'bos' is 'always', but the vocabulary of a new model has no beginning-of-text token. Leave 'bos' out.");
         if (source is not null && options.Model is not null)
             throw new UserInputException($"Step '{context.Step.Name}' has both 'model', the shape of a new one, and a model to continue from: leave one out.");
 
         var (config, reader, tokenizer) = source is null
             ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
-            : await FromCheckpointAsync(context, source, cancellationToken).ConfigureAwait(false);
-        if (options.Length > config.MaxPositions)
-            throw new UserInputException(
-                $"length is {options.Length}, but the model is made for at most {config.MaxPositions} positions (max_position_embeddings).");
+            : await FromCheckpointAsync(context, source, new TokenizerUse(options.Bos, options.Tokenizer), cancellationToken).ConfigureAwait(false);
+        CheckLength(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
@@ -66,6 +67,14 @@ public sealed class StartingPoint : IDisposable
             data.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Refuses sequences that the model cannot take.</summary>
+    /// <exception cref="UserInputException">They are longer than its positions.</exception>
+    internal static void CheckLength(TrainOptions options, ModelConfig config)
+    {
+        if (options.Length > config.LongestInput)
+            throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.DescribeLongestInput()}.");
     }
 
     /// <summary>Frees the model and closes the data.</summary>
@@ -85,19 +94,19 @@ public sealed class StartingPoint : IDisposable
                 dataset, size, VocabularyBytes, context.Cache, context.Progress.Log, cancellationToken).ConfigureAwait(false);
         }
         else
-            tokenizer = new ByteTokenizer();
+            tokenizer = ByteLevelBpe.OfBytes();
         return (model.ToConfig(tokenizer), null, tokenizer);
     }
 
     private static async Task<(ModelConfig, CheckpointReader?, ITokenizer)> FromCheckpointAsync(
-        StageContext context, ManifestRef source, CancellationToken cancellationToken)
+        StageContext context, ManifestRef source, TokenizerUse use, CancellationToken cancellationToken)
     {
         var name = $"model {source.Root.Short}";
         var reader = await CheckpointReader.OpenAsync(context.Artifacts, source, cancellationToken).ConfigureAwait(false);
         var config = DecoderFiles.ReadConfig(reader, name);
         try
         {
-            return (config, reader, StoredTokenizer.Load(reader, config));
+            return (config, reader, StoredTokenizer.Load(reader, config, use));
         }
         catch (InvalidTokenizerException e)
         {

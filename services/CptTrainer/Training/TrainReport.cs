@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
+using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Training;
 
@@ -28,13 +29,19 @@ public sealed record TrainReport
     /// <summary>How often each domain of the data was read through.</summary>
     public required IReadOnlyDictionary<string, double> Epochs { get; init; }
 
+    /// <summary>How documents began.</summary>
+    public required BosReport Bos { get; init; }
+
     /// <summary>Numbers that conditions and tables read.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
+    /// <summary>What whoever uses the model must know, see <see cref="StageResult.Notes"/>.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs,
-        IReadOnlyDictionary<string, double> metrics, Parent model, CancellationToken cancellationToken)
+        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
+        IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
         {
@@ -44,7 +51,9 @@ public sealed record TrainReport
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
             Epochs = epochs,
+            Bos = bos,
             Metrics = metrics,
+            Notes = notes,
         };
         using var writer = new CheckpointWriter(context.Artifacts, ArtifactKind.Report);
         await writer.AddFileAsync("report.json", CanonicalJson.Serialize(report), cancellationToken).ConfigureAwait(false);

@@ -46,7 +46,8 @@ public static class TrainerStateFiles
                     continue;
                 if (!reader.Names.Contains(prefix + name) || !stored.Describe(prefix + name).Shape.SequenceEqual(value.shape))
                     throw new UserInputException(
-                        $"The trainer-state {state.Root.Short} has no '{prefix + name}' of shape [{string.Join(", ", value.shape)}]: it belongs to another model. Use optimizer-state: reset.");
+                        $"The trainer-state {state.Root.Short} has no '{prefix + name}' of shape [{string.Join(", ", value.shape)}]: "
+                        + "it belongs to another model. Use optimizer-state: reset.");
                 Slice(decoder, moments, value).copy_(stored.Read(prefix + name));
             }
         }

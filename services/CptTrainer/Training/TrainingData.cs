@@ -19,8 +19,11 @@ public sealed class TrainingData : IDisposable
     private readonly int _parts;
     private readonly Device _device;
 
-    private TrainingData(TokenizedSplit split, BatchSampler sampler, long skipped, int microBatches, int parts, Device device) =>
-        (_split, _sampler, _skipped, _microBatches, _parts, _device) = (split, sampler, skipped, microBatches, parts, device);
+    private TrainingData(TokenizedSplit split, BatchSampler sampler, long skipped, int microBatches, int parts, Device device, BosReport bos) =>
+        (_split, _sampler, _skipped, _microBatches, _parts, _device, Bos) = (split, sampler, skipped, microBatches, parts, device, bos);
+
+    /// <summary>How documents begin.</summary>
+    public BosReport Bos { get; }
 
     /// <summary>Opens the training split in the tokenizer's ids, making them when they are not in the cache.</summary>
     public static async Task<TrainingData> OpenAsync(
@@ -32,7 +35,9 @@ public sealed class TrainingData : IDisposable
         {
             var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
             var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
-            return new TrainingData(split, sampler, TrainPlan.StepsOf(options, options.Skip), options.Accumulate, EqualParts(options.Batch, context.MemoryDivisor), device);
+            var skipped = TrainPlan.StepsOf(options, options.Skip);
+            var parts = EqualParts(options.Batch, context.MemoryDivisor);
+            return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer));
         }
         catch
         {

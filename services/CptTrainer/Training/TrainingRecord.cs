@@ -26,7 +26,7 @@ public sealed record HistoryPoint
     /// <summary>Router z-loss.</summary>
     public required double RouterZLoss { get; init; }
 
-    /// <summary>Mean over layers of max load / mean load - 1.</summary>
+    /// <summary>Maximum over layers of max load / mean load - 1.</summary>
     public required double MaxViolation { get; init; }
 }
 
@@ -78,8 +78,7 @@ public sealed class TrainingRecord
                 GradNorm = outcome.GradientNorm,
                 BalanceLoss = outcome.BalanceLoss,
                 RouterZLoss = outcome.RouterZLoss,
-                MaxViolation = outcome.Counts.Where(counts => counts.Count > 0) // dense layers have no load
-                    .Select(counts => LoadMetrics.Of(counts).MaxViolation).DefaultIfEmpty(0).Average(),
+                MaxViolation = LoadMetrics.MaxViolationOf(outcome.Counts),
             });
             (LossSum, LossCount) = (0, 0);
         }

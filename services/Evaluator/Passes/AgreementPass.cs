@@ -22,13 +22,13 @@ internal static class AgreementPass
         StageContext context, ModelUnderTest reference, ModelUnderTest model, HeldOutText text, EvaluateOptions options,
         int length, CancellationToken cancellationToken)
     {
-        if (reference.Tokenizer.Digest != model.Tokenizer.Digest || reference.Config.VocabularySize != model.Config.VocabularySize)
-            throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, so their predictions cannot be "
-                + "compared token by token. Leave the task agreement out, or name another 'reference'.");
+        if (reference.TextDigest != model.TextDigest || reference.Config.VocabularySize != model.Config.VocabularySize)
+            throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, or only one begins texts with "
+                + "a token of its own, so their predictions cannot be compared token by token. Leave the task agreement out, name another 'reference', or set 'bos'.");
         var (teacher, student) = (reference.Decoder, model.Decoder); // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, length, options.Batch);
-        var total = streams.Sum(stream => (long)stream.Tokens.Length);
+        var total = streams.Sum(stream => stream.Scored);
         var result = new AgreementResult
         {
             Divergence = new double[text.Documents.Count],
@@ -43,7 +43,7 @@ internal static class AgreementPass
             using var scope = NewDisposeScope();
             using var untracked = no_grad();
             result = result.Add(batch.Windows.SelectMany(window => window.Documents.ToArray()), Compare(teacher, student, batch.Inputs(), batch.Targets()));
-            done += batch.Tokens;
+            done += batch.Scored;
             context.Progress.Report($"{model.Step}: agreement with {reference.Step}", done, total, "tokens");
         }
         return result;
@@ -115,7 +115,7 @@ internal sealed record AgreementResult
     public long WrongToRight { get; init; }
 
     /// <summary>With one batch more.</summary>
-    /// <param name="documents">Document of each token.</param>
+    /// <param name="documents">Document of each token, or <see cref="TokenStream.NotScored"/>.</param>
     /// <param name="values">(tokens, <see cref="Columns"/>).</param>
     public AgreementResult Add(IEnumerable<int> documents, double[] values)
     {
@@ -124,6 +124,9 @@ internal sealed record AgreementResult
         foreach (var document in documents)
         {
             var token = values.AsSpan(at, Columns);
+            at += Columns;
+            if (document == TokenStream.NotScored)
+                continue;
             Divergence[document] += token[0];
             SameFirst[document] += token[1];
             Tokens[document]++;
@@ -131,7 +134,6 @@ internal sealed record AgreementResult
             overlap += token[2];
             worse += token[3] > token[4] ? 1 : 0;
             better += token[4] > token[3] ? 1 : 0;
-            at += Columns;
         }
         return this with { Overlap = overlap, RightToWrong = worse, WrongToRight = better };
     }

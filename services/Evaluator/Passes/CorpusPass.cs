@@ -19,7 +19,7 @@ internal static class CorpusPass
         var decoder = model.Decoder; // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, measurement.Material.Length, options.Batch);
-        var total = streams.Sum(stream => (long)stream.Tokens.Length);
+        var total = streams.Sum(stream => stream.Scored);
         var losses = new double[text.Documents.Count];
         var tokens = new long[text.Documents.Count];
         using var routing = options.Tasks.Contains(RoutingTask.TaskName) && model.Config.IsMixture ? new RoutingCounter(model.Config, decoder.Device) : null;
@@ -33,7 +33,7 @@ internal static class CorpusPass
             routing?.StartBatch(batch.Windows[0].Count);
             var scores = TokenLikelihood.Score(decoder, batch.Inputs(), batch.Targets(), routing);
             Attribute(batch, scores, losses, tokens);
-            done += batch.Tokens;
+            done += batch.Scored;
             measurement.Context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");
         }
         measurement.Context.Progress.Metric($"{model.Step}.tokens-per-second", done / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
@@ -54,7 +54,10 @@ internal static class CorpusPass
         {
             foreach (var document in window.Documents)
             {
-                losses[document] += scores[position++];
+                var score = scores[position++];
+                if (document == TokenStream.NotScored)
+                    continue;
+                losses[document] += score;
                 tokens[document]++;
             }
         }

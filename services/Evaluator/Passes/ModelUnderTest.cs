@@ -16,15 +16,17 @@ internal sealed class ModelUnderTest : IDisposable
     private readonly CheckpointReader _reader;
     private readonly Device _device;
     private readonly ScalarType _type;
+    private readonly TokenizerUse _use;
     private MoeDecoder? _decoder;
     private ITokenizer? _tokenizer;
 
-    private ModelUnderTest(string step, CheckpointReader reader, Device device, ScalarType type)
+    private ModelUnderTest(string step, CheckpointReader reader, Device device, EvaluateOptions options)
     {
         Step = step;
         _reader = reader;
         _device = device;
-        _type = type;
+        _type = options.Precision == EvaluateOptions.BFloat16 ? bfloat16 : float32;
+        _use = new TokenizerUse(options.Bos, options.Tokenizer);
         Config = ModelConfig.Parse(reader.HasFile(ConfigFile) ? reader.ReadFile(ConfigFile) : throw new InvalidModelException($"{ConfigFile} is missing"));
     }
 
@@ -38,17 +40,16 @@ internal sealed class ModelUnderTest : IDisposable
     public ModelConfig Config { get; }
 
     /// <summary>Its tokenizer, loaded at the first call: ids that are given need none.</summary>
-    public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () =>
-        StoredTokenizer.Load(_reader, Config));
+    public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () => StoredTokenizer.Load(_reader, Config, _use));
 
-    /// <summary>Digest of its tokenizer; null when it has none that can be used.</summary>
-    public string? TokenizerDigest
+    /// <summary>Its tokenizer; null when it has none that can be used.</summary>
+    public ITokenizer? TokenizerOrNull
     {
         get
         {
             try
             {
-                return Tokenizer.Digest;
+                return Tokenizer;
             }
             catch (UserInputException)
             {
@@ -56,6 +57,10 @@ internal sealed class ModelUnderTest : IDisposable
             }
         }
     }
+
+    /// <summary>Equal for models that get the same tokens of a text, those around it included; null without a tokenizer.</summary>
+    public string? TextDigest =>
+        TokenizerOrNull is { } tokenizer ? $"{tokenizer.Digest}/{(tokenizer.AddsBeginToken ? tokenizer.BeginTokenId : null)}" : null;
 
     /// <summary>Bytes of its weights as stored.</summary>
     public long WeightBytes => _reader.Manifest.Tensors.Sum(t => t.SizeBytes);
@@ -67,11 +72,10 @@ internal sealed class ModelUnderTest : IDisposable
     public MoeDecoder Decoder => _decoder ??= Guard(Step, () => MoeDecoder.Load(Config, new StoredWeights(_reader), _type, _device));
 
     /// <summary>Opens a model of the step's inputs.</summary>
-    public static async Task<ModelUnderTest> OpenAsync(StageContext context, StepInput input, string precision, CancellationToken cancellationToken)
+    public static async Task<ModelUnderTest> OpenAsync(StageContext context, StepInput input, EvaluateOptions options, CancellationToken cancellationToken)
     {
         var reader = await CheckpointReader.OpenAsync(context.Artifacts, input.Artifact, cancellationToken).ConfigureAwait(false);
-        var type = precision == EvaluateOptions.BFloat16 ? bfloat16 : float32;
-        return Guard(input.Step, () => new ModelUnderTest(input.Step, reader, device(context.Device), type));
+        return Guard(input.Step, () => new ModelUnderTest(input.Step, reader, device(context.Device), options));
     }
 
     /// <summary>Frees the weights; they are loaded again when they are needed again.</summary>

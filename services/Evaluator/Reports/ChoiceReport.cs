@@ -1,3 +1,4 @@
+using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
 
 namespace Espalier.Evaluator.Reports;
@@ -14,7 +15,7 @@ public sealed record ChoiceReport
     /// <summary>sqrt(p (1 - p) / (n - 1)); null for a single item.</summary>
     public double? StandardError { get; init; }
 
-    /// <summary>The same by likelihood per character of the choice.</summary>
+    /// <summary>The same by likelihood per character (code point) of the choice, the space before it left out.</summary>
     public required double AccuracyByLength { get; init; }
 
     /// <summary>Standard error of <see cref="AccuracyByLength"/>.</summary>
@@ -32,21 +33,24 @@ public sealed record ChoiceReport
     /// <summary>Accuracy of always taking the longest choice.</summary>
     public required double LongestChoice { get; init; }
 
+    /// <summary>Items whose context did not fit before one of their choices: it was cut on the left.</summary>
+    public required int CutItems { get; init; }
+
     /// <summary>One report per set, and one over all sets when there are several.</summary>
-    internal static IReadOnlyDictionary<string, ChoiceReport> BySet(IReadOnlyList<ChoiceItem> items, double[][] likelihoods)
+    internal static IReadOnlyDictionary<string, ChoiceReport> BySet(IReadOnlyList<ChoiceItem> items, ChoiceScores scores)
     {
-        var scored = items.Zip(likelihoods, (item, ll) => (item, ll)).ToList();
-        var reports = scored.GroupBy(s => s.item.Set).ToDictionary(set => set.Key, set => Of([.. set]));
+        var scored = items.Zip(scores.Likelihoods, scores.IsCut).ToList();
+        var reports = scored.GroupBy(s => s.First.Set).ToDictionary(set => set.Key, set => Of([.. set]));
         if (reports.Count > 1)
             reports["all"] = Of(scored);
         return reports;
     }
 
     /// <summary>Whether each item's right choice has the largest likelihood.</summary>
-    internal static bool[] Right(IReadOnlyList<ChoiceItem> items, double[][] likelihoods) =>
-        [.. items.Zip(likelihoods, (item, ll) => Best(ll) == item.Answer)];
+    internal static bool[] Right(IReadOnlyList<ChoiceItem> items, ChoiceScores scores) =>
+        [.. items.Zip(scores.Likelihoods, (item, ll) => Best(ll) == item.Answer)];
 
-    private static ChoiceReport Of(IReadOnlyList<(ChoiceItem Item, double[] Likelihoods)> scored)
+    private static ChoiceReport Of(IReadOnlyList<(ChoiceItem Item, double[] Likelihoods, bool IsCut)> scored)
     {
         var accuracy = scored.Average(s => Best(s.Likelihoods) == s.Item.Answer ? 1.0 : 0);
         var byLength = scored.Average(s => Best(PerCharacter(s.Item, s.Likelihoods)) == s.Item.Answer ? 1.0 : 0);
@@ -60,12 +64,13 @@ public sealed record ChoiceReport
             GoldLogLikelihood = scored.Average(s => s.Likelihoods[s.Item.Answer]),
             GoldMargin = scored.Average(s => s.Likelihoods[s.Item.Answer] - s.Likelihoods.Where((_, c) => c != s.Item.Answer).Max()),
             Chance = scored.Average(s => 1.0 / s.Item.Choices.Count),
+            CutItems = scored.Count(s => s.IsCut),
             LongestChoice = scored.Average(s => s.Item.Longest == s.Item.Answer ? 1.0 : 0),
         };
     }
 
     private static double[] PerCharacter(ChoiceItem item, double[] likelihoods) =>
-        [.. likelihoods.Zip(item.Choices, (ll, choice) => ll / choice.Length)];
+        [.. likelihoods.Select((ll, choice) => ll / item.LengthOf(choice))];
 
     private static int Best(double[] scores) => Array.IndexOf(scores, scores.Max());
 

@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
+using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Reports;
 
@@ -84,6 +85,9 @@ public sealed record ModelReport
     /// <summary>Digest of the tokenizer, null without one; per-token losses of different tokenizers cannot be compared.</summary>
     public string? Tokenizer { get; init; }
 
+    /// <summary>Its beginning-of-text token; null without a tokenizer.</summary>
+    public BosReport? Bos { get; init; }
+
     /// <summary>What each task found, by the task's name.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement> Sections { get; init; } = [];
@@ -105,7 +109,8 @@ public sealed record ModelReport
             WeightBytes = model.WeightBytes,
             Bytes = model.Bytes,
             WeightsReadFrom = model.Config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
-            Tokenizer = model.TokenizerDigest,
+            Tokenizer = model.TokenizerOrNull?.Digest,
+            Bos = model.TokenizerOrNull is { } tokenizer ? BosReport.Of(tokenizer) : null,
         };
         foreach (var (task, section) in reports.Select(r => (r.Task, r.Sections[index])))
         {

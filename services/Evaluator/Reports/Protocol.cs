@@ -1,3 +1,6 @@
+using Espalier.Evaluator.Statistics;
+using Espalier.Tokenizers;
+
 namespace Espalier.Evaluator.Reports;
 
 /// <summary>How the numbers came about, in words and numbers.</summary>
@@ -6,14 +9,16 @@ public sealed record Protocol
     /// <summary>How text is cut and scored.</summary>
     public string Text { get; init; } =
         "Documents of a domain one after another, each followed by the end token, cut into disjoint windows; the first token of a window is " +
-        "conditioned on the token before it (the first of a domain on an end token), so every token is scored once, end tokens included.";
+        "conditioned on the token before it (the first of a domain on an end token), so every token is scored once, end tokens included. " +
+        "Where a model's 'bos' is added, that token begins every document instead; it is read and never scored.";
 
     /// <summary>How likelihoods are computed.</summary>
     public string Likelihood { get; init; } = "log-softmax in float32, sums in float64; loss in nats per token, bits per byte over the UTF-8 bytes of the "
         + "documents";
 
     /// <summary>How intervals are computed.</summary>
-    public string Intervals { get; init; } = "percentile bootstrap over documents, ratio of sums, the same draws for every model";
+    public string Intervals { get; init; } = "over documents, ratio of sums: percentile bootstrap with the same draws for every model from "
+        + $"{RatioEstimate.FewestForBootstrap} documents on, Student's t over the jackknife's standard error below";
 
     /// <summary>Which documents of the dataset.</summary>
     public required string Split { get; init; }
@@ -23,6 +28,9 @@ public sealed record Protocol
 
     /// <summary>Number format of weights and activations.</summary>
     public required string Precision { get; init; }
+
+    /// <summary>Whether documents begin with a beginning-of-text token: what was asked for.</summary>
+    public required BosUse Bos { get; init; }
 
     /// <summary>Number of documents.</summary>
     public int? Documents { get; init; }
@@ -53,6 +61,7 @@ public sealed record Protocol
         Split = options.Split,
         Length = material.Length,
         Precision = options.Precision,
+        Bos = options.Bos,
         Documents = material.Text?.Documents.Count,
         Bytes = material.Text?.Bytes,
         Domains = material.Text?.Domains,

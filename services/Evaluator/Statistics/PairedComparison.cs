@@ -10,14 +10,11 @@ namespace Espalier.Evaluator.Statistics;
 /// <param name="UpperBound">One-sided upper bound.</param>
 public sealed record PairedComparison(Interval Difference, double? LowerBound, double? UpperBound)
 {
-    /// <summary>Compares two estimates that were resampled under the same draws.</summary>
-    public static PairedComparison Of(double first, double second, double[] firstResampled, double[] secondResampled, double confidence)
+    /// <summary>Compares two estimates over the same units.</summary>
+    internal static PairedComparison Of(RatioEstimate first, RatioEstimate second, double confidence)
     {
-        var differences = firstResampled.Zip(secondResampled, (a, b) => a - b).Order().ToArray();
-        var interval = Interval.Of(first - second, differences, confidence);
-        return differences.Length == 0
-            ? new PairedComparison(interval, null, null)
-            : new PairedComparison(interval, Interval.Quantile(differences, 1 - confidence), Interval.Quantile(differences, confidence));
+        var difference = first.Minus(second);
+        return new PairedComparison(difference.Interval(confidence), difference.Bound(1 - confidence), difference.Bound(confidence));
     }
 }
 

@@ -30,9 +30,9 @@ internal sealed class LogitsTask : IEvaluationTask
             if (strangers.Count > 0)
                 throw new UserInputException(
                     $"'tokens' has the id {strangers[0]}; the vocabulary of the model of '{model.Step}' has {model.Config.VocabularySize} ids, from 0.");
-            if (tokens[0].Count > model.Config.MaxPositions)
+            if (tokens[0].Count > model.Config.LongestInput)
                 throw new UserInputException(
-                    $"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.MaxPositions} positions.");
+                    $"'tokens' has sequences of {tokens[0].Count}; the model of '{model.Step}' has {model.Config.DescribeLongestInput()}.");
         }
     }
 

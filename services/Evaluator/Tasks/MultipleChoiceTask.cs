@@ -11,8 +11,8 @@ namespace Espalier.Evaluator.Tasks;
 
 /// <summary>
 /// Scores choices by likelihood: ll_c = sum ln p(tokens of the choice | context). Context and choice are tokenized together
-/// and the context alone; what follows the context's length is the choice. Spaces at the end of the context belong to
-/// the choice. Sequences of like length run together; padding comes after the scored tokens, which cannot see it.
+/// and the context alone; what follows the context's length is the choice. White space at the end of the context belongs to
+/// the choice, as in lm-evaluation-harness. Sequences of like length run together; padding comes after the scored tokens, which cannot see it.
 /// </summary>
 internal sealed class MultipleChoiceTask : IEvaluationTask
 {
@@ -35,8 +35,7 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
     /// <inheritdoc/>
     public ITaskReport Report(TaskResults results) => new Accuracies(results);
 
-    // Log-likelihood of every choice of every item.
-    private static double[][] Run(ModelMeasurement measurement, CancellationToken cancellationToken)
+    private static ChoiceScores Run(ModelMeasurement measurement, CancellationToken cancellationToken)
     {
         var (model, items) = (measurement.Model, measurement.Material.Items!);
         var decoder = model.Decoder; // loaded outside the scopes below
@@ -53,29 +52,46 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
             done += batch.Length;
             measurement.Context.Progress.Report($"{model.Step}: multiple choice", done, requests.Count, "choices");
         }
-        return likelihoods;
+        var cut = new bool[items.Count];
+        foreach (var request in requests.Where(request => request.IsCut))
+            cut[request.Item] = true;
+        var count = cut.Count(isCut => isCut);
+        if (count > 0)
+            measurement.Context.Progress.Log(
+                $"{model.Step}: {count} of {items.Count} multiple-choice items are longer than the model's {model.Config.MaxPositions} positions; "
+                + "their contexts were cut on the left.");
+        return new ChoiceScores(likelihoods, cut);
     }
 
     /// <summary>Tokens of one choice with its context, cut on the left when they exceed the model's context.</summary>
     internal static ChoiceRequest Encode(ITokenizer tokenizer, ChoiceItem item, int index, int choice, int maxPositions)
     {
-        var trimmed = item.Context.TrimEnd(' ');
+        var trimmed = item.Context[..ContextEnd(item.Context)];
         var continuation = item.Context[trimmed.Length..] + item.Choices[choice];
-        var whole = tokenizer.Encode(trimmed + continuation);
-        var start = trimmed.Length == 0 ? 0 : Math.Min(tokenizer.Encode(trimmed).Length, whole.Length - 1);
-        long[] tokens = [tokenizer.EndTokenId, .. whole.Select(id => (long)id)];
+        var whole = tokenizer.EncodeFromStart(trimmed + continuation);
+        var first = tokenizer.AddsBeginToken ? 1 : 0;
+        var start = trimmed.Length == 0 ? first : Math.Min(tokenizer.EncodeFromStart(trimmed).Length, whole.Length - 1);
         var scored = whole.Length - start;
-        if (scored < 1)
+        if (continuation.Length == 0 || scored < 1)
             throw new UserInputException($"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} is empty.");
         if (scored > maxPositions)
             throw new UserInputException(
                 $"Multiple-choice item '{item.Id}' of '{item.Set}': choice {choice} has {scored} tokens, more than the {maxPositions} positions of the model.");
-        // With a context the end token in front is not needed; without one it is what the first token is conditioned on.
-        if (start > 0)
-            tokens = tokens[1..];
+        // Without a context or a beginning-of-text token the end token is what the first token is conditioned on.
+        long[] tokens = [.. start == 0 ? [tokenizer.EndTokenId] : (long[])[], .. whole.Select(id => (long)id)];
         var kept = Math.Min(tokens.Length, maxPositions + 1);
+        var isCut = kept < tokens.Length;
         tokens = tokens[^kept..];
-        return new ChoiceRequest(index, choice, tokens[..^1], tokens[1..], scored);
+        return new ChoiceRequest(index, choice, tokens[..^1], tokens[1..], scored, isCut);
+    }
+
+    // Where Python's rstrip() ends a text: Unicode white space, and the four information separators, which .NET does not count.
+    private static int ContextEnd(string context)
+    {
+        var end = context.Length;
+        while (end > 0 && (char.IsWhiteSpace(context[end - 1]) || context[end - 1] is >= '\u001C' and <= '\u001F'))
+            end--;
+        return end;
     }
 
     private static void Score(MoeDecoder decoder, ChoiceRequest[] batch, double[][] likelihoods)
@@ -104,23 +120,23 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
 
         public ModelSection OfModel(int model)
         {
-            var sets = ChoiceReport.BySet(_items, results.Of<double[][]>(model)!);
+            var sets = ChoiceReport.BySet(_items, results.Of<ChoiceScores>(model)!);
             var all = sets.Count == 1 ? sets.Values.Single() : sets["all"];
             return new ModelSection(sets, new MetricTable
             {
                 { "accuracy", all.Accuracy },
                 { "accuracy-by-length", all.AccuracyByLength },
                 { "gold-margin", all.GoldMargin },
+                { "cut-items", all.CutItems },
             });
         }
 
         public PairSection OfPair(int first, int second)
         {
-            var (a, b) = (ChoiceReport.Right(_items, results.Of<double[][]>(first)!), ChoiceReport.Right(_items, results.Of<double[][]>(second)!));
+            var (a, b) = (ChoiceReport.Right(_items, results.Of<ChoiceScores>(first)!), ChoiceReport.Right(_items, results.Of<ChoiceScores>(second)!));
             var items = Enumerable.Repeat(1.0, a.Length).ToArray();
             var estimates = RatioEstimate.Of([new(AsNumbers(a), items), new(AsNumbers(b), items)], results.Options.Resamples, results.Options.Seed, "items");
-            var accuracy = PairedComparison.Of(
-                estimates[0].Value, estimates[1].Value, estimates[0].Resampled, estimates[1].Resampled, results.Options.Confidence);
+            var accuracy = PairedComparison.Of(estimates[0], estimates[1], results.Options.Confidence);
             var probability = McNemar.TwoSided(a.Zip(b).Count(p => !p.First && p.Second), a.Zip(b).Count(p => p.First && !p.Second));
             var metrics = new MetricTable();
             metrics.Add("accuracy-difference", accuracy);
@@ -132,4 +148,15 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
 }
 
 /// <summary>One choice as tokens: the last <paramref name="Scored"/> targets are the choice.</summary>
-internal sealed record ChoiceRequest(int Item, int Choice, long[] Inputs, long[] Targets, int Scored);
+/// <param name="Item">Index of the item.</param>
+/// <param name="Choice">Index of the choice.</param>
+/// <param name="Inputs">Tokens that the model reads.</param>
+/// <param name="Targets">Tokens that it should predict.</param>
+/// <param name="Scored">How many of them are scored, from the end.</param>
+/// <param name="IsCut">Whether the context was cut on the left.</param>
+internal sealed record ChoiceRequest(int Item, int Choice, long[] Inputs, long[] Targets, int Scored, bool IsCut);
+
+/// <summary>What one model's pass over the items found.</summary>
+/// <param name="Likelihoods">Log-likelihood of every choice of every item, nats.</param>
+/// <param name="IsCut">For each item, whether its context was cut.</param>
+internal sealed record ChoiceScores(double[][] Likelihoods, bool[] IsCut);

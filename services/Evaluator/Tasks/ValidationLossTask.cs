@@ -4,7 +4,7 @@ using Espalier.Evaluator.Statistics;
 
 namespace Espalier.Evaluator.Tasks;
 
-/// <summary>Loss per token, perplexity and bits per byte of held-out text, with bootstrap intervals over documents.</summary>
+/// <summary>Loss per token, perplexity and bits per byte of held-out text, with intervals over documents.</summary>
 internal sealed class ValidationLossTask : IEvaluationTask
 {
     /// <summary>Its name in the option <c>tasks</c>.</summary>
@@ -39,11 +39,11 @@ internal sealed class ValidationLossTask : IEvaluationTask
             return new ModelSection(loss, metrics);
         }
 
-        // Losses per token of different tokenizers cannot be compared.
+        // Losses per token of different tokenizers cannot be compared, nor with and without the beginning-of-text token.
         public PairSection OfPair(int first, int second)
         {
-            var isSameTokenizer = results.Models[first].TokenizerDigest == results.Models[second].TokenizerDigest;
-            var loss = isSameTokenizer ? Compare(estimates.Losses[first], estimates.Losses[second]) : null;
+            var isSameText = results.Models[first].TextDigest == results.Models[second].TextDigest;
+            var loss = isSameText ? Compare(estimates.Losses[first], estimates.Losses[second]) : null;
             var bits = Compare(estimates.BitsPerByte[first], estimates.BitsPerByte[second]);
             var metrics = new MetricTable();
             metrics.Add("loss-difference", loss);
@@ -52,6 +52,6 @@ internal sealed class ValidationLossTask : IEvaluationTask
         }
 
         private PairedComparison Compare(RatioEstimate first, RatioEstimate second) =>
-            PairedComparison.Of(first.Value, second.Value, first.Resampled, second.Resampled, results.Options.Confidence);
+            PairedComparison.Of(first, second, results.Options.Confidence);
     }
 }

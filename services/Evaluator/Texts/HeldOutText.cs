@@ -22,7 +22,8 @@ internal sealed record HeldOutText(IReadOnlyList<string> Domains, IReadOnlyList<
     /// <summary>UTF-8 bytes of all documents.</summary>
     public long Bytes => Documents.Sum(document => (long)document.Bytes);
 
-    /// <summary>Takes documents from the domains in turn until a limit is reached; with a limit of tokens the last one is cut.</summary>
+    /// <summary>Takes documents from the domains in turn until a limit is reached; with a limit of tokens the last one is cut to stay within it.</summary>
+    /// <exception cref="UserInputException">Not even a character of the first document fits.</exception>
     public HeldOutText Take(long? maxDocuments, long? maxTokens, ITokenizer tokenizer)
     {
         if (maxDocuments is null && maxTokens is null)
@@ -31,13 +32,19 @@ internal sealed record HeldOutText(IReadOnlyList<string> Domains, IReadOnlyList<
         var left = maxTokens ?? long.MaxValue;
         foreach (var (document, position) in InTurn())
         {
-            if (taken.Count == maxDocuments || left <= 0)
+            if (taken.Count == maxDocuments)
                 break;
-            var tokens = maxTokens is null ? 0 : tokenizer.Encode(document.Text).Length + 1;
-            taken.Add((tokens <= left ? document : Cut(document, (double)left / tokens), position));
+            var tokens = maxTokens is null ? 0 : ScoredTokens(document.Text, tokenizer);
+            var kept = tokens <= left ? document : Cut(document, left, tokenizer);
+            if (kept is not null)
+                taken.Add((kept, position));
+            if (tokens >= left)
+                break;
             left -= tokens;
         }
-        return this with { Documents = [.. taken.OrderBy(t => t.Position).Select(t => t.Document)] };
+        return taken.Count > 0
+            ? this with { Documents = [.. taken.OrderBy(t => t.Position).Select(t => t.Document)] }
+            : throw new UserInputException($"'max-tokens' is {maxTokens}: not even the first character of a document and its end token fit. Take more.");
     }
 
     /// <summary>One stream of tokens per domain that has documents.</summary>
@@ -55,11 +62,22 @@ internal sealed record HeldOutText(IReadOnlyList<string> Domains, IReadOnlyList<
             .OrderBy(entry => entry.rank).ThenBy(entry => entry.document.Domain)
             .Select(entry => (entry.document, entry.position));
 
-    private static HeldOutDocument Cut(HeldOutDocument document, double share)
+    // The beginning-of-text token is read and not scored.
+    private static int ScoredTokens(string text, ITokenizer tokenizer) => tokenizer.EncodeDocument(text).Length - (tokenizer.AddsBeginToken ? 1 : 0);
+
+    // The longest beginning that fits, found by halving; null when none does. More text is not always more tokens, so the last step is checked.
+    private static HeldOutDocument? Cut(HeldOutDocument document, long tokens, ITokenizer tokenizer)
     {
-        var length = Math.Max(1, (int)(document.Text.Length * share));
-        if (char.IsHighSurrogate(document.Text[length - 1]) && length < document.Text.Length)
-            length++;
-        return new HeldOutDocument(document.Domain, document.Id, document.Text[..length]);
+        var text = document.Text;
+        var (fits, exceeds) = (0, text.Length);
+        while (exceeds - fits > 1)
+        {
+            var middle = (fits + exceeds) / 2;
+            (fits, exceeds) = ScoredTokens(text[..Whole(middle)], tokenizer) <= tokens ? (middle, exceeds) : (fits, middle);
+        }
+        fits = Whole(fits);
+        return fits == 0 || ScoredTokens(text[..fits], tokenizer) > tokens ? null : new HeldOutDocument(document.Domain, document.Id, text[..fits]);
+
+        int Whole(int length) => length > 0 && length < text.Length && char.IsHighSurrogate(text[length - 1]) ? length - 1 : length;
     }
 }

@@ -7,8 +7,11 @@ internal sealed record WindowBatch(IReadOnlyList<Window> Windows)
 {
     private int Length => Windows[0].Count;
 
-    /// <summary>Tokens scored.</summary>
+    /// <summary>Tokens read.</summary>
     public int Tokens => Windows.Count * Length;
+
+    /// <summary>Tokens scored.</summary>
+    public int Scored => Windows.Sum(window => window.Documents.Length - window.Documents.Count(TokenStream.NotScored));
 
     /// <summary>All windows in order: full ones in batches, then the shorter last ones of the domains, equal lengths together.</summary>
     public static IReadOnlyList<WindowBatch> Of(IEnumerable<TokenStream> streams, int length, int batch) =>

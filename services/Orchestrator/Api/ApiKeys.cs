@@ -22,7 +22,8 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
     private const int IdLength = 12;
     private const string Insert =
         """
-        insert into api_key (hash, name, role, created_at) values (@hash, @name, @role, @Now)
+        insert into api_key (hash, name, role, created_at, number)
+        values (@hash, @name, @role, @Now, (select coalesce(max(number), 0) + 1 from api_key))
         on conflict (hash) do update set role = excluded.role
         """;
 
@@ -46,8 +47,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         {
             var values = new { hash = DigestOf(key).Hex, name, role = EnumText.Of(role), transaction.Now };
             await transaction.ExecuteAsync("delete from api_key where name = @name and hash <> @hash", values).ConfigureAwait(false);
-            return await transaction.ExecuteAsync(
-                Insert, values).ConfigureAwait(false);
+            return await transaction.ExecuteAsync(Insert, values).ConfigureAwait(false);
         }, cancellationToken);
 
     /// <inheritdoc/>
@@ -75,7 +75,7 @@ internal sealed class ApiKeys(LedgerDatabase database) : IApiKeys
         database.ReadAsync<IReadOnlyList<ApiKeyView>>(async connection =>
         {
             var rows = await connection.QueryAsync<(string Hash, string Name, string Role, long Created)>(
-                "select hash, name, role, created_at from api_key order by created_at, hash").ConfigureAwait(false);
+                "select hash, name, role, created_at from api_key order by number, hash").ConfigureAwait(false);
             return
             [
                 .. rows.Select(r => new ApiKeyView(

@@ -26,8 +26,8 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             };
             var inserted = await transaction.ExecuteAsync(
                 """
-                insert into run (id, name, file_name, pipeline, parameters, state, open_steps, created_at)
-                values (@Id, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
+                insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at)
+                values (@Id, (select coalesce(max(number), 0) + 1 from run), @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
                 on conflict (id) do nothing
                 """,
                 new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,

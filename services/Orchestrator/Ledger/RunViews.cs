@@ -67,7 +67,7 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
     public Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<RunView>>(async connection =>
         {
-            var runs = await connection.QueryAsync<RunRow>($"{SelectRun} order by r.created_at desc limit @limit", new { limit }).ConfigureAwait(false);
+            var runs = await connection.QueryAsync<RunRow>($"{SelectRun} order by r.number desc limit @limit", new { limit }).ConfigureAwait(false);
             var counts = await CountsAsync(connection, limit).ConfigureAwait(false);
             return [.. runs.Select(r => View(r, []) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
         }, cancellationToken);
@@ -76,7 +76,7 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
         (await connection.QueryAsync<(string RunId, string State, long Number)>(
             """
             select run_id, state, count(*) from step
-             where run_id in (select id from run order by created_at desc limit @limit)
+             where run_id in (select id from run order by number desc limit @limit)
              group by run_id, state
             """, new { limit }).ConfigureAwait(false)).ToLookup(c => c.RunId);
 

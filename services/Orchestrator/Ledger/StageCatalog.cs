@@ -29,10 +29,10 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
     {
         await database.WriteAsync(transaction => transaction.ExecuteAsync(
             """
-            insert into stage (kind, device, version, numerics_class, schema, traits, first_seen_at, advertised_at)
-            values (@Kind, @Device, @Version, @NumericsClass, @schema, @traits, @Now, @Now)
-            on conflict (kind, device, version, numerics_class)
-            do update set schema = excluded.schema, traits = excluded.traits, advertised_at = excluded.advertised_at
+            insert into stage (number, kind, device, version, numerics_class, schema, traits, first_seen_at, advertised_at)
+            values ((select coalesce(max(number), 0) + 1 from stage), @Kind, @Device, @Version, @NumericsClass, @schema, @traits, @Now, @Now)
+            on conflict (kind, device, version, numerics_class) do update set
+                schema = excluded.schema, traits = excluded.traits, advertised_at = excluded.advertised_at
             """,
             new
             {
@@ -67,15 +67,17 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
             """
             select kind, version, numerics_class, traits from stage
              where kind = @kind and device = @device and advertised_at > @alive
-             order by first_seen_at desc, version, numerics_class limit 1
+             order by number desc, version, numerics_class limit 1
             """,
             new { kind, device, alive = Alive(database.Now) }), cancellationToken);
 
-    /// <summary>The newest schema of every kind ever offered: planning works while no worker is up.</summary>
+    /// <summary>The newest schema of every kind ever offered, rather one that a live worker offers: planning works while no worker is up.</summary>
     public Task<IReadOnlyList<StageAdvertised>> ListAsync(CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<StageAdvertised>>(async connection =>
         {
-            var rows = await connection.QueryAsync<StageRow>("select * from stage order by advertised_at desc, first_seen_at desc").ConfigureAwait(false);
+            var rows = await connection.QueryAsync<StageRow>(
+                "select * from stage order by case when advertised_at > @alive then 0 else 1 end, number desc",
+                new { alive = Alive(database.Now) }).ConfigureAwait(false);
             return
             [
                 .. rows.DistinctBy(r => (r.Kind, r.Device)).Select(r => new StageAdvertised

@@ -37,7 +37,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                  where id = (select id from step
                               where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")}
                                 and {database.Dialect.In("device", "devices")} {isAllowed}
-                              order by priority desc, run_created_at, position limit 1 {transaction.Dialect.SkipLocked})
+                              order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
                 returning *
                 """,
                 new

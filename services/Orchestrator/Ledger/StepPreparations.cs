@@ -15,7 +15,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
         database.ReadAsync(async connection => (await connection.QueryAsync<StepRow>(
             $"""
             select * from step where state = 'waiting' and waiting_on = 0 and same_as is null and not_before <= @Now and {StageCatalog.IsOffered}
-             order by run_created_at, position limit @limit
+             order by id limit @limit
             """,
             new { limit, database.Now, alive = stages.Alive(database.Now) }).ConfigureAwait(false)).AsList(), cancellationToken);
 

@@ -61,7 +61,7 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
 
     private async Task AddOtherAsync(CheckpointWriter writer, TensorEntry tensor, ModelConfig after, CancellationToken cancellationToken)
     {
-        if (after.ExtraLayers < source.Config.ExtraLayers && source.IsPrediction(tensor.Name))
+        if (after.ExtraLayers < source.Config.ExtraLayers && source.Config.IsInExtraLayer(tensor.Name))
             return;
         if (after.SharedSize == source.Config.SharedSize || !tensor.Name.Contains(".mlp.shared_expert.", StringComparison.Ordinal))
         {

@@ -18,7 +18,8 @@ internal static class AliasRoutes
         promoter.MapPost(Route + "/revert", RevertAsync).WithSummary("Points an alias to where it pointed before its last move.");
     }
 
-    private static async Task<Ok<Page<MoveView>>> MovesAsync(string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+    private static async Task<Ok<Page<MoveView>>> MovesAsync(
+        string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok((await queries.ListMovesAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)).Select(MoveView.Of));
@@ -30,13 +31,16 @@ internal static class AliasRoutes
     {
         var wanted = target?.Version ?? version ?? throw new Contracts.UserInputException("Which version? The body is {\"version\": 3, \"reason\": \"...\"}.");
         await registry.RequireAsync(name, wanted, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Ok(MoveView.Of(await registry.MoveAliasAsync(name, alias, wanted, http.Actor(), target?.Reason ?? "", cancellationToken).ConfigureAwait(false)));
+        var move = await registry.MoveAliasAsync(name, alias, wanted, http.Actor(), target?.Reason ?? "", cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(MoveView.Of(move));
     }
 
-    private static async Task<Ok<MoveView>> RemoveAsync(string name, string alias, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken, string? reason = null) =>
+    private static async Task<Ok<MoveView>> RemoveAsync(
+        string name, string alias, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken, string? reason = null) =>
         TypedResults.Ok(MoveView.Of(await registry.RemoveAliasAsync(name, alias, http.Actor(), reason ?? "", cancellationToken).ConfigureAwait(false)));
 
     private static async Task<Ok<MoveView>> RevertAsync(
-        string name, string alias, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken, [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] RevertReason? body = null) =>
+        string name, string alias, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken,
+        [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] RevertReason? body = null) =>
         TypedResults.Ok(MoveView.Of(await registry.RevertAliasAsync(name, alias, http.Actor(), body?.Reason ?? "", cancellationToken).ConfigureAwait(false)));
 }

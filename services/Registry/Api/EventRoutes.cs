@@ -15,19 +15,21 @@ internal static class EventRoutes
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder admin)
     {
         viewer.MapGet("/events", Stream).WithSummary("model.registered and alias.moved as server-sent events; Last-Event-ID misses nothing.");
-        admin.MapGet("/webhooks", async (Webhooks webhooks, CancellationToken cancellationToken) => TypedResults.Ok(new WebhookList(await webhooks.ListAsync(cancellationToken).ConfigureAwait(false))));
+        admin.MapGet("/webhooks", ListAsync);
         admin.MapPost("/webhooks", CreateAsync).WithSummary("Makes a webhook; its secret is shown only now.");
         admin.MapDelete("/webhooks/{id}", DeleteAsync);
-        admin.MapGet("/webhooks/{id}/deliveries", async (string id, Webhooks webhooks, CancellationToken cancellationToken, int? limit = null) =>
-            TypedResults.Ok(new DeliveryList(await webhooks.DeliveriesAsync(id, Requests.Page(limit), cancellationToken).ConfigureAwait(false))));
-        admin.MapPost("/webhooks/{id}/replay", async (string id, ReplayRequest body, Webhooks webhooks, CancellationToken cancellationToken) =>
-            TypedResults.Ok(new Replayed(await webhooks.ReplayAsync(id, body.From, cancellationToken).ConfigureAwait(false)))).WithSummary("Delivers events again, from a number on.");
+        admin.MapGet("/webhooks/{id}/deliveries", DeliveriesAsync);
+        admin.MapPost("/webhooks/{id}/replay", ReplayAsync).WithSummary("Delivers events again, from a number on.");
     }
 
-    private static IResult Stream(HttpRequest request, EventFeed feed, TimeProvider time, CancellationToken cancellationToken) =>
-        TypedResults.ServerSentEvents(ReadAsync(long.TryParse(request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var after) ? after : null, feed, time, cancellationToken));
+    private static IResult Stream(HttpRequest request, EventFeed feed, TimeProvider time, CancellationToken cancellationToken)
+    {
+        long? after = long.TryParse(request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var last) ? last : null;
+        return TypedResults.ServerSentEvents(ReadAsync(after, feed, time, cancellationToken));
+    }
 
-    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(long? after, EventFeed feed, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(
+        long? after, EventFeed feed, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var at = after ?? await feed.NewestAsync(cancellationToken).ConfigureAwait(false);
         var spoken = time.GetTimestamp();
@@ -50,12 +52,25 @@ internal static class EventRoutes
 
     private static async Task<Ok<NewWebhookView>> CreateAsync(NewWebhook body, Webhooks webhooks, HttpContext http, CancellationToken cancellationToken)
     {
-        var (webhook, secret) = await webhooks.CreateAsync(body.Url ?? "", body.Events, body.Model ?? "", http.Actor(), cancellationToken).ConfigureAwait(false);
+        var (webhook, secret) = await webhooks.CreateAsync(
+            body.Url ?? "", body.Events, body.Model ?? "", http.Actor(), cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok(new NewWebhookView(webhook, secret));
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(string id, Webhooks webhooks, CancellationToken cancellationToken) =>
-        await webhooks.DeleteAsync(id, cancellationToken).ConfigureAwait(false) ? TypedResults.NoContent() : TypedResults.Problem("There is no such webhook.", statusCode: StatusCodes.Status404NotFound);
+    private static async Task<NoContent> DeleteAsync(string id, Webhooks webhooks, CancellationToken cancellationToken) =>
+        await webhooks.DeleteAsync(id, cancellationToken).ConfigureAwait(false)
+            ? TypedResults.NoContent()
+            : throw new NotFoundException("There is no such webhook.");
+
+    private static async Task<Ok<WebhookList>> ListAsync(Webhooks webhooks, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new WebhookList(await webhooks.ListAsync(cancellationToken).ConfigureAwait(false)));
+
+    private static async Task<Ok<DeliveryList>> DeliveriesAsync(
+        string id, Webhooks webhooks, CancellationToken cancellationToken, int? limit = null) =>
+        TypedResults.Ok(new DeliveryList(await webhooks.DeliveriesAsync(id, Requests.Page(limit), cancellationToken).ConfigureAwait(false)));
+
+    private static async Task<Ok<Replayed>> ReplayAsync(string id, ReplayRequest body, Webhooks webhooks, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new Replayed(await webhooks.ReplayAsync(id, body.From, cancellationToken).ConfigureAwait(false)));
 }
 
 /// <summary>The registered webhooks.</summary>

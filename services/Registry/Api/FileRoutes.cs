@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Microsoft.Net.Http.Headers;
 
@@ -12,20 +13,47 @@ internal static class FileRoutes
 {
     private const string Route = "/models/{name}/versions/{version:int}/files/{**path}";
 
-    public static void Map(RouteGroupBuilder viewer) =>
-        viewer.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], DownloadAsync).WithSummary("One file of the version's Hugging Face directory.").Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
+    public static void Map(RouteGroupBuilder viewer)
+    {
+        viewer.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], DownloadAsync)
+            .WithSummary("One file of the version's Hugging Face directory.")
+            .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
+        viewer.MapGet("/models/{name}/versions/{version:int}/stored/{digest}", StoredAsync)
+            .WithSummary("One file as it is stored, where the directory shows it otherwise: the names in config.json, the card in place of README.md.")
+            .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
+    }
 
-    private static async Task<IResult> DownloadAsync(string name, int version, string path, ModelRegistry registry, VersionFiles files, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<IResult> DownloadAsync(
+        string name, int version, string path, ModelRegistry registry, VersionFiles files, HttpContext http, CancellationToken cancellationToken)
     {
         var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         var directory = await files.FindAsync(found, cancellationToken).ConfigureAwait(false);
         if (directory?.Find(path) is not { } file)
             return TypedResults.Problem($"{name}@{version} has no file of this path.", statusCode: StatusCodes.Status404NotFound);
-        // Whatever the file holds, no browser may take it for a page of ours.
-        http.Response.Headers.XContentTypeOptions = "nosniff";
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
+        Guard(http);
         http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileNameStar = Path.GetFileName(file.Path) }.ToString();
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
-        return TypedResults.Stream(files.Open(file), MediaTypeNames.Application.Octet, entityTag: new EntityTagHeaderValue($"\"{file.Tag.Hex}\""), enableRangeProcessing: true);
+        return TypedResults.Stream(
+            files.Open(file), MediaTypeNames.Application.Octet, entityTag: new EntityTagHeaderValue($"\"{file.Tag.Hex}\""), enableRangeProcessing: true);
+    }
+
+    private static async Task<IResult> StoredAsync(
+        string name, int version, string digest, ModelRegistry registry, ArtifactStore artifacts, HttpContext http, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        var manifest = await artifacts.ReadAsync(found.Root, cancellationToken).ConfigureAwait(false);
+        if (manifest.Files.FirstOrDefault(f => f.Blob.Hex == digest) is not { } file)
+            return TypedResults.Problem($"{name}@{version} has no file of this digest.", statusCode: StatusCodes.Status404NotFound);
+        Guard(http);
+        return TypedResults.Stream(
+            await artifacts.Blobs.OpenReadAsync(file.Blob, 0, null, cancellationToken).ConfigureAwait(false), MediaTypeNames.Application.Octet,
+            entityTag: new EntityTagHeaderValue($"\"{file.Blob.Hex}\""));
+    }
+
+    // Whatever the file holds, no browser may take it for a page of ours.
+    private static void Guard(HttpContext http)
+    {
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
     }
 }

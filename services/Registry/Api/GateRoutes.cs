@@ -22,23 +22,28 @@ internal static class GateRoutes
     private static async Task<Ok<GatesView>> ListAsync(string name, PromotionGates gates, ModelQueries queries, CancellationToken cancellationToken)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Ok(new GatesView(await gates.ListAsync(name, cancellationToken).ConfigureAwait(false), await gates.DecisionsAsync(name, MostDecisions, cancellationToken).ConfigureAwait(false)));
+        var items = await gates.ListAsync(name, cancellationToken).ConfigureAwait(false);
+        var decisions = await gates.DecisionsAsync(name, MostDecisions, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(new GatesView(items, decisions));
     }
 
-    private static async Task<Ok<GatesView>> ReplaceAsync(string name, GateRules body, PromotionGates gates, ModelQueries queries, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<Ok<GatesView>> ReplaceAsync(
+        string name, GateRules body, PromotionGates gates, ModelQueries queries, HttpContext http, CancellationToken cancellationToken)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
         await gates.ReplaceAsync(name, body.Items ?? [], http.Actor(), cancellationToken).ConfigureAwait(false);
         return await ListAsync(name, gates, queries, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Ok<ApprovalList>> ApprovalsAsync(string name, int version, PromotionGates gates, ModelRegistry registry, CancellationToken cancellationToken)
+    private static async Task<Ok<ApprovalList>> ApprovalsAsync(
+        string name, int version, PromotionGates gates, ModelRegistry registry, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok(new ApprovalList(await gates.ApprovalsAsync(name, version, cancellationToken).ConfigureAwait(false)));
     }
 
-    private static async Task<Ok<ApprovalList>> ApproveAsync(string name, int version, Verdict body, PromotionGates gates, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<Ok<ApprovalList>> ApproveAsync(
+        string name, int version, Verdict body, PromotionGates gates, ModelRegistry registry, HttpContext http, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         var approve = body.Approves ?? throw new UserInputException("The verdict is 'approve' or 'reject'.");

@@ -14,13 +14,15 @@ internal static class ModelRoutes
         submitter.MapPatch("/models/{name}", ChangeAsync).WithSummary("Changes description and tags of a model.");
     }
 
-    private static async Task<Ok<Page<ModelView>>> ListAsync(ModelQueries queries, CancellationToken cancellationToken, string? q = null, int? limit = null, string? cursor = null) =>
+    private static async Task<Ok<Page<ModelView>>> ListAsync(
+        ModelQueries queries, CancellationToken cancellationToken, string? q = null, int? limit = null, string? cursor = null) =>
         TypedResults.Ok((await queries.ListModelsAsync(q, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)).Select(ModelView.Of));
 
     private static async Task<Ok<ModelView>> FindAsync(string name, ModelQueries queries, CancellationToken cancellationToken) =>
         TypedResults.Ok(ModelView.Of(await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false)));
 
-    private static async Task<Ok<ModelView>> ChangeAsync(string name, Changes changes, ModelRegistry registry, ModelQueries queries, CancellationToken cancellationToken)
+    private static async Task<Ok<ModelView>> ChangeAsync(
+        string name, Changes changes, ModelRegistry registry, ModelQueries queries, CancellationToken cancellationToken)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
         await registry.ChangeAsync(name, null, changes.Description, changes.Tags, cancellationToken).ConfigureAwait(false);

@@ -38,7 +38,8 @@ public static class ModelsApi
             app.Use(next => http => UnreadableRequests.ExplainAsync(http, next));
         routes.MapOpenApi("/openapi/{documentName}.json");
         var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry").WithMetadata(new RequestSizeLimitAttribute(LongestBody));
-        var (viewer, submitter, promoter, admin) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter), api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));
+        var (viewer, submitter) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter));
+        var (promoter, admin) = (api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));
         ModelRoutes.Map(viewer, submitter);
         VersionRoutes.Map(viewer, submitter);
         AliasRoutes.Map(viewer, promoter);

@@ -1,6 +1,7 @@
 using Espalier.Hosting.Authentication;
 using Espalier.Messaging;
 using Espalier.Registry.Api.Oidc;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Espalier.Registry.Api;
 
@@ -43,10 +44,7 @@ public static class PortalExtensions
         app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
         var files = app.Services.GetRequiredService<PortalFiles>();
         // What the API does not accept, such as a body without its content type, must not be answered with a page of the portal.
-        app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpContext context) => TypedResults.Problem(
-            $"There is no {context.Request.Method} {context.Request.Path} for the content type '{context.Request.ContentType}': see /openapi/v1.json.", statusCode: HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsDelete(context.Request.Method)
-                ? StatusCodes.Status404NotFound
-                : StatusCodes.Status415UnsupportedMediaType)).ExcludeFromDescription();
+        app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpRequest request) => Unknown(request)).ExcludeFromDescription();
         app.MapFallback("{**path}", files.ServeAsync);
     }
 
@@ -54,9 +52,18 @@ public static class PortalExtensions
     private static Task TreatEmptyBodyAsJson(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (request.ContentType is null && request.ContentLength is null or 0 && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && request.Path.StartsWithSegments("/api"))
+        var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+        if (request.ContentType is null && request.ContentLength is null or 0 && !isRead && request.Path.StartsWithSegments("/api"))
             request.ContentType = "application/json";
         return next(context);
+    }
+
+    private static ProblemHttpResult Unknown(HttpRequest request)
+    {
+        var hasNoBody = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsDelete(request.Method);
+        return TypedResults.Problem(
+            $"There is no {request.Method} {request.Path} for the content type '{request.ContentType}': see /openapi/v1.json.",
+            statusCode: hasNoBody ? StatusCodes.Status404NotFound : StatusCodes.Status415UnsupportedMediaType);
     }
 
     private static IResult CrashMatrix(PortalOptions options) =>

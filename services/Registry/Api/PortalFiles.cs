@@ -26,7 +26,9 @@ internal sealed class PortalFiles
             return;
         }
         var types = new FileExtensionContentTypeProvider();
-        foreach (var path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(p => !Compressed.Any(c => p.EndsWith(c.Extension, StringComparison.Ordinal))))
+        var plain = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Where(p => !Compressed.Any(c => p.EndsWith(c.Extension, StringComparison.Ordinal)));
+        foreach (var path in plain)
         {
             var bytes = File.ReadAllBytes(path);
             var name = Path.GetRelativePath(folder, path).Replace('\\', '/');
@@ -44,12 +46,16 @@ internal sealed class PortalFiles
         var path = request.Path.Value!.TrimStart('/');
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
         {
-            await TypedResults.Problem($"There is nothing to {request.Method} at /{path}.", statusCode: StatusCodes.Status405MethodNotAllowed).ExecuteAsync(context).ConfigureAwait(false);
+            await TypedResults.Problem($"There is nothing to {request.Method} at /{path}.", statusCode: StatusCodes.Status405MethodNotAllowed)
+                .ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
         if (!_files.TryGetValue(path, out var file) && (IsApiOrFile(path) || !_files.TryGetValue(Page, out file)))
         {
-            await TypedResults.Problem(IsApiOrFile(path) ? $"There is nothing at /{path}." : "The portal is not part of this build: ./espalier builds it where Node.js is installed.", statusCode: StatusCodes.Status404NotFound)
+            var reason = IsApiOrFile(path)
+                ? $"There is nothing at /{path}."
+                : "The portal is not part of this build: ./espalier builds it where Node.js is installed.";
+            await TypedResults.Problem(reason, statusCode: StatusCodes.Status404NotFound)
                 .ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
@@ -73,11 +79,16 @@ internal sealed class PortalFiles
 
     /// <summary>Addresses that belong to APIs or to files: an unknown one is an error, not the page.</summary>
     private static bool IsApiOrFile(string path) =>
-        path.StartsWith("api/", StringComparison.Ordinal) || path.StartsWith("openapi/", StringComparison.Ordinal) || path.StartsWith(HashedFolder, StringComparison.Ordinal);
+        path.StartsWith("api/", StringComparison.Ordinal)
+        || path.StartsWith("openapi/", StringComparison.Ordinal)
+        || path.StartsWith(HashedFolder, StringComparison.Ordinal);
 
     private static (string? Encoding, byte[] Bytes) Choose(PortalFile file, string accepted)
     {
-        var offers = accepted.Split(',', StringSplitOptions.TrimEntries).Where(o => !o.EndsWith(";q=0", StringComparison.Ordinal)).Select(o => o.Split(';')[0]).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var offers = accepted.Split(',', StringSplitOptions.TrimEntries)
+            .Where(o => !o.EndsWith(";q=0", StringComparison.Ordinal))
+            .Select(o => o.Split(';')[0])
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (_, encoding) in Compressed)
         {
             if (offers.Contains(encoding) && file.Encodings.TryGetValue(encoding, out var bytes))

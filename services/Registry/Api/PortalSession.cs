@@ -20,8 +20,12 @@ internal sealed record PortalSession(string Key, string Name)
     public AuthenticationProperties Properties => new(new Dictionary<string, string?> { [KeyItem] = Key }) { IsPersistent = true };
 
     /// <summary>The session of a request, or null.</summary>
-    public static PortalSession? Of(HttpContext context) =>
-        context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult is { Succeeded: true } result && result.Properties.Items.TryGetValue(KeyItem, out var key)
+    public static PortalSession? Of(HttpContext context)
+    {
+        if (context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult is not { Succeeded: true } result)
+            return null;
+        return result.Properties.Items.TryGetValue(KeyItem, out var key)
             ? new PortalSession(key!, result.Principal.Identity?.Name ?? "")
             : null;
+    }
 }

@@ -45,10 +45,15 @@ internal static class PortalSessionApi
     }
 
     private static async Task<IResult> SignInAsync(
-        SignIn body, HttpContext context, IApiKeys keys, [FromKeyedServices(SignInLimit)] WrongKeyLimiter wrong, PortalOptions options, CancellationToken cancellationToken)
+        SignIn body, HttpContext context, IApiKeys keys, [FromKeyedServices(SignInLimit)] WrongKeyLimiter wrong, PortalOptions options,
+        CancellationToken cancellationToken)
     {
         if (!PortalSessionMiddleware.IsOwn(context.Request))
-            return TypedResults.Problem($"Sign in from the portal, or use Authorization: Bearer KEY. ({PortalSessionMiddleware.Header} or Origin is missing.)", statusCode: StatusCodes.Status403Forbidden);
+        {
+            return TypedResults.Problem(
+                $"Sign in from the portal, or use Authorization: Bearer KEY. ({PortalSessionMiddleware.Header} or Origin is missing.)",
+                statusCode: StatusCodes.Status403Forbidden);
+        }
         if (wrong.MustWait(context.Connection.RemoteIpAddress))
             return context.TooManyWrongKeys();
         try
@@ -58,7 +63,9 @@ internal static class PortalSessionApi
             if (caller is null)
             {
                 wrong.Count(context.Connection.RemoteIpAddress);
-                return TypedResults.Problem("There is no such key. espalier keys list shows the names of keys; a lost key is replaced by a new one.", statusCode: StatusCodes.Status401Unauthorized);
+                return TypedResults.Problem(
+                    "There is no such key. espalier keys list shows the names of keys; a lost key is replaced by a new one.",
+                    statusCode: StatusCodes.Status401Unauthorized);
             }
             var session = new PortalSession(key, "");
             await context.SignInAsync(PortalSession.Scheme, session.Principal, session.Properties).ConfigureAwait(false);

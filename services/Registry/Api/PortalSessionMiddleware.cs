@@ -21,7 +21,8 @@ internal sealed class PortalSessionMiddleware(RequestDelegate next)
             if (!IsSafe(request.Method) && !IsOwn(request))
             {
                 await TypedResults.Problem(
-                    $"This request did not come from the portal: it needs the header {Header}: 1 and the portal's own origin.", statusCode: StatusCodes.Status403Forbidden)
+                    $"This request did not come from the portal: it needs the header {Header}: 1 and the portal's own origin.",
+                    statusCode: StatusCodes.Status403Forbidden)
                     .ExecuteAsync(context).ConfigureAwait(false);
                 return;
             }

@@ -2,7 +2,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Search;
-using Npgsql;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Espalier.Registry.Api;
 
@@ -13,33 +13,37 @@ internal sealed class RefusalFilter : IEndpointFilter
     {
         try
         {
+            RequestText.Check(context.HttpContext.Request);
             return await next(context).ConfigureAwait(false);
         }
         catch (NotFoundException e)
         {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status404NotFound);
+            return Refuse(e.Message, StatusCodes.Status404NotFound);
         }
         catch (GateRefusedException e)
         {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status409Conflict, extensions: new Dictionary<string, object?> { ["gate"] = e.Gate, ["rule"] = e.Rule, ["failed"] = e.Failed });
+            return Refuse(e.Message, StatusCodes.Status409Conflict, new() { ["gate"] = e.Gate, ["rule"] = e.Rule, ["failed"] = e.Failed });
         }
         catch (SearchException e)
         {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest, extensions: new Dictionary<string, object?> { ["position"] = e.Position, ["reason"] = e.Reason });
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.CharacterNotInRepertoire)
-        {
-            return TypedResults.Problem("A text holds a NUL character.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            return Refuse(e.Message, StatusCodes.Status400BadRequest, new() { ["position"] = e.Position, ["reason"] = e.Reason });
         }
         catch (MissingBlobException e)
         {
-            return TypedResults.Problem($"{e.Message} It was registered, but its bytes are gone.", statusCode: StatusCodes.Status410Gone);
+            return Refuse($"{e.Message} It was registered, but its bytes are gone.", StatusCodes.Status410Gone);
+        }
+        catch (InvalidDataException e) when (e.InnerException is DamagedBlobException)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status410Gone);
         }
         catch (UserInputException e)
         {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity);
+            return Refuse(e.Message, StatusCodes.Status422UnprocessableEntity);
         }
     }
+
+    private static ProblemHttpResult Refuse(string reason, int status, Dictionary<string, object?>? more = null) =>
+        TypedResults.Problem(reason, statusCode: status, extensions: more);
 }
 
 /// <summary>There is no such model, version or file.</summary>

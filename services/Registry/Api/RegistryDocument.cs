@@ -8,7 +8,12 @@ internal static class RegistryDocument
 {
     public static void Describe(OpenApiOptions options) => options.AddDocumentTransformer((document, _, _) =>
     {
-        document.Info = new OpenApiInfo { Title = "Espalier registry", Version = "v1", Description = "Models, versions, aliases, lineage. Keys go into the header: Authorization: Bearer KEY." };
+        document.Info = new OpenApiInfo
+        {
+            Title = "Espalier registry",
+            Version = "v1",
+            Description = "Models, versions, aliases, lineage. Keys go into the header: Authorization: Bearer KEY.",
+        };
         document.Servers = null; // the document's own address may be behind a proxy
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes ??= new Dictionary<string, IOpenApiSecurityScheme>();

@@ -18,7 +18,8 @@ internal sealed class RemoteApiKeys(IBus bus, TimeProvider time) : IApiKeys
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(15);
     private readonly ConcurrentDictionary<Digest, (ApiCaller? Caller, long At)> _known = new();
 
-    public async Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken) => (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
+    public async Task<ApiRole?> FindRoleAsync(string key, CancellationToken cancellationToken) =>
+        (await FindCallerAsync(key, cancellationToken).ConfigureAwait(false))?.Role;
 
     public async Task<ApiCaller?> FindCallerAsync(string key, CancellationToken cancellationToken)
     {
@@ -38,7 +39,8 @@ internal sealed class RemoteApiKeys(IBus bus, TimeProvider time) : IApiKeys
         try
         {
             var client = bus.CreateRequestClient<FindKeyRole>(EndpointNames.AddressOf(EndpointNames.Orchestrator));
-            var answer = await client.GetResponse<KeyRole>(new FindKeyRole(digest), cancellationToken, RequestTimeout.After(s: 5)).WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
+            var answer = await client.GetResponse<KeyRole>(new FindKeyRole(digest), cancellationToken, RequestTimeout.After(s: 5))
+                .WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
             return answer.Message.Role is { } role ? new ApiCaller(answer.Message.Name ?? role, Enum.Parse<ApiRole>(role, ignoreCase: true)) : null;
         }
         catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException)

@@ -13,11 +13,13 @@ internal static class Requests
 
     /// <summary>A version, or 404.</summary>
     public static async Task<ModelVersion> RequireAsync(this ModelRegistry registry, string name, int version, CancellationToken cancellationToken) =>
-        await registry.FindAsync(name, version, cancellationToken).ConfigureAwait(false) ?? throw new NotFoundException($"There is no version {version} of a model '{name}'.");
+        await registry.FindAsync(name, version, cancellationToken).ConfigureAwait(false)
+            ?? throw new NotFoundException($"There is no version {version} of a model '{name}'.");
 
     /// <summary>A version by <c>NAME@N</c> or <c>NAME@ALIAS</c>, or 404.</summary>
     public static async Task<ModelVersion> RequireAsync(this ModelRegistry registry, string reference, CancellationToken cancellationToken) =>
-        await registry.FindAsync(reference, cancellationToken).ConfigureAwait(false) ?? throw new NotFoundException($"There is no version '{reference}': expected NAME@N or NAME@ALIAS.");
+        await registry.FindAsync(reference, cancellationToken).ConfigureAwait(false)
+            ?? throw new NotFoundException($"There is no version '{reference}': expected NAME@N or NAME@ALIAS.");
 
     /// <summary>A model, or 404.</summary>
     public static async Task<ModelSummary> RequireModelAsync(this ModelQueries queries, string name, CancellationToken cancellationToken) =>

@@ -10,6 +10,7 @@ internal static class SearchRoutes
 {
     public static void Map(RouteGroupBuilder viewer) => viewer.MapGet("/search", FindAsync).WithSummary("Versions that meet a query.");
 
-    private static async Task<Ok<Page<VersionView>>> FindAsync(VersionSearch search, CancellationToken cancellationToken, string q = "", int? limit = null, string? cursor = null) =>
+    private static async Task<Ok<Page<VersionView>>> FindAsync(
+        VersionSearch search, CancellationToken cancellationToken, string q = "", int? limit = null, string? cursor = null) =>
         TypedResults.Ok((await search.FindAsync(q, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)).Select(VersionView.Of));
 }

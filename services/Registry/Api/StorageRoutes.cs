@@ -14,16 +14,23 @@ internal static class StorageRoutes
     {
         viewer.MapGet("/storage", ReadAsync).WithSummary("What versions hold, and what deleting each would free.");
         admin.MapPost("/storage/gc", CollectAsync).WithSummary("Deletes what nothing needs, in two phases; a dry run unless it says otherwise.");
-        admin.MapDelete("/models/{name}/versions/{version:int}", DeleteAsync).WithSummary("Forgets a version that no alias points to; gc frees its bytes later.");
+        admin.MapDelete("/models/{name}/versions/{version:int}", DeleteAsync)
+            .WithSummary("Forgets a version that no alias points to; gc frees its bytes later.");
     }
 
-    private static async Task<Ok<StorageView>> ReadAsync(StorageSnapshot storage, CancellationToken cancellationToken, int? limit = null, string? cursor = null) =>
+    private static async Task<Ok<StorageView>> ReadAsync(
+        StorageSnapshot storage, CancellationToken cancellationToken, int? limit = null, string? cursor = null) =>
         TypedResults.Ok(await storage.ReadAsync(Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false));
 
     private static async Task<Ok<CollectionReport>> CollectAsync(
-        GarbageCollector collector, CancellationToken cancellationToken, [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] CollectionRequest? body = null) =>
-        TypedResults.Ok(await collector.CollectAsync(
-            new CollectionOptions { DryRun = body?.DryRun ?? true, Grace = Length(body?.Grace) ?? new CollectionOptions().Grace, CacheAge = Length(body?.CacheAge) }, cancellationToken).ConfigureAwait(false));
+        GarbageCollector collector, CancellationToken cancellationToken,
+        [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] CollectionRequest? body = null)
+    {
+        var options = new CollectionOptions { DryRun = body?.DryRun ?? true, CacheAge = Length(body?.CacheAge) };
+        if (Length(body?.Grace) is { } grace)
+            options = options with { Grace = grace };
+        return TypedResults.Ok(await collector.CollectAsync(options, cancellationToken).ConfigureAwait(false));
+    }
 
     private static async Task<NoContent> DeleteAsync(string name, int version, ModelRegistry registry, CancellationToken cancellationToken)
     {
@@ -32,8 +39,14 @@ internal static class StorageRoutes
         return TypedResults.NoContent();
     }
 
-    private static TimeSpan? Length(string? text) =>
-        text is null ? null : Units.ReadDuration(text, out var length) is { } expected ? throw new UserInputException($"'{text}': expected {expected}.") : length;
+    private static TimeSpan? Length(string? text)
+    {
+        if (text is null)
+            return null;
+        return Units.ReadDuration(text, out var length) is { } expected
+            ? throw new UserInputException($"'{text}': expected {expected}.")
+            : length;
+    }
 }
 
 /// <summary>How to collect: <c>{"dry-run": false, "grace": "24h", "cache-age": "30d"}</c>.</summary>

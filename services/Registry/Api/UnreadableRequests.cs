@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+
 namespace Espalier.Registry.Api;
 
 /// <summary>
@@ -6,10 +8,15 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal static class UnreadableRequests
 {
+    private static readonly ProblemHttpResult Unreadable = TypedResults.Problem(
+        "The request cannot be read: a parameter or the body has another shape than /openapi/v1.json says, or holds what is not text.",
+        statusCode: StatusCodes.Status400BadRequest);
+
     public static async Task ExplainAsync(HttpContext http, RequestDelegate next)
     {
         await next(http).ConfigureAwait(false);
-        if (http.Response is { StatusCode: StatusCodes.Status400BadRequest, HasStarted: false, ContentType: null } && http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))
-            await TypedResults.Problem("The request cannot be read: a parameter or the body has another shape than /openapi/v1.json says.", statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(http).ConfigureAwait(false);
+        var isBare = http.Response is { StatusCode: StatusCodes.Status400BadRequest, HasStarted: false, ContentType: null };
+        if (isBare && http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))
+            await Unreadable.ExecuteAsync(http).ConfigureAwait(false);
     }
 }

@@ -14,7 +14,7 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal static class UploadRoutes
 {
-    private const int MostDigests = 20_000;
+    private const int MostDigests = 20_000, LongestOrigin = 200;
     private const long LongestManifest = 64L << 20;
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
@@ -34,35 +34,46 @@ internal static class UploadRoutes
         foreach (var digest in digests.Distinct())
         {
             // What is said to be here must stay until the manifest comes.
-            var isHere = artifacts.Blobs is ICollectableBlobStore store ? await store.TouchAsync(digest, cancellationToken).ConfigureAwait(false) : await artifacts.Blobs.ExistsAsync(digest, cancellationToken).ConfigureAwait(false);
+            var isHere = artifacts.Blobs is ICollectableBlobStore store
+                ? await store.TouchAsync(digest, cancellationToken).ConfigureAwait(false)
+                : await artifacts.Blobs.ExistsAsync(digest, cancellationToken).ConfigureAwait(false);
             if (!isHere)
                 missing.Add(digest);
         }
         return TypedResults.Ok(new MissingBlobs(missing));
     }
 
-    private static async Task<Results<Ok<StoredBlob>, ProblemHttpResult>> PutAsync(string digest, ArtifactStore artifacts, RegistryOptions options, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<StoredBlob>, ProblemHttpResult>> PutAsync(
+        string digest, ArtifactStore artifacts, RegistryOptions options, HttpContext http, CancellationToken cancellationToken)
     {
         if (!Digest.TryParse(digest, out var expected))
             return TypedResults.Problem("The path ends in 64 lower-case hex digits.", statusCode: StatusCodes.Status400BadRequest);
         if (http.Request.ContentType is not "application/octet-stream")
             return TypedResults.Problem("A blob is sent as application/octet-stream.", statusCode: StatusCodes.Status415UnsupportedMediaType);
         if (http.Request.ContentLength > options.LargestBlob)
-            return TypedResults.Problem($"The blob has {http.Request.ContentLength} bytes; at most {options.LargestBlob} are taken.", statusCode: StatusCodes.Status413PayloadTooLarge);
+        {
+            return TypedResults.Problem(
+                $"The blob has {http.Request.ContentLength} bytes; at most {options.LargestBlob} are taken.",
+                statusCode: StatusCodes.Status413PayloadTooLarge);
+        }
         Allow(http, options.LargestBlob);
         var receipt = await artifacts.Blobs.PutAsync(http.Request.Body, cancellationToken).ConfigureAwait(false);
         return receipt.Digest == expected
             ? TypedResults.Ok(new StoredBlob(receipt.Digest, receipt.SizeBytes, receipt.IsNew))
-            : TypedResults.Problem($"The bytes have the digest {receipt.Digest.Hex}, not {expected.Hex}: they were damaged on the way. Send them again.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            : TypedResults.Problem(
+                $"The bytes have the digest {receipt.Digest.Hex}, not {expected.Hex}: they were damaged on the way. Send them again.",
+                statusCode: StatusCodes.Status422UnprocessableEntity);
     }
 
-    private static async Task<Ok<VersionView>> RegisterAsync(string name, VersionRegistrar registrar, ArtifactStore artifacts, HttpContext http, CancellationToken cancellationToken)
+    private static async Task<Ok<VersionView>> RegisterAsync(
+        string name, VersionRegistrar registrar, ArtifactStore artifacts, HttpContext http, CancellationToken cancellationToken)
     {
         Allow(http, LongestManifest);
         Upload upload;
         try
         {
-            upload = await JsonSerializer.DeserializeAsync<Upload>(http.Request.Body, WireJson.Options, cancellationToken).ConfigureAwait(false) ?? throw new JsonException("it is null");
+            upload = await JsonSerializer.DeserializeAsync<Upload>(http.Request.Body, WireJson.Options, cancellationToken).ConfigureAwait(false)
+                ?? throw new JsonException("it is null");
         }
         catch (JsonException e)
         {
@@ -73,16 +84,22 @@ internal static class UploadRoutes
             artifacts,
             new Registration
             {
-                Model = name, Checkpoint = root, StepKey = CanonicalJson.DigestOf(new { upload = root.Root }), Origin = Short(upload.Origin ?? $"upload by {http.Actor()}"),
-                Description = upload.Description ?? "", Tags = upload.Tags ?? new Dictionary<string, string>(),
+                Model = name,
+                Checkpoint = root,
+                StepKey = CanonicalJson.DigestOf(new { upload = root.Root }),
+                Origin = StorableText.Cut(upload.Origin ?? $"upload by {http.Actor()}", LongestOrigin),
+                Description = upload.Description ?? "",
+                Tags = upload.Tags ?? new Dictionary<string, string>(),
             }, cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok(VersionView.Of(version));
     }
 
-    private static async Task<IResult> ManifestAsync(string name, int version, ModelRegistry registry, ArtifactStore artifacts, CancellationToken cancellationToken)
+    private static async Task<IResult> ManifestAsync(
+        string name, int version, ModelRegistry registry, ArtifactStore artifacts, CancellationToken cancellationToken)
     {
         var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Stream(await artifacts.Blobs.OpenReadAsync(found.Root, 0, null, cancellationToken).ConfigureAwait(false), "application/json", entityTag: new($"\"{found.Root.Hex}\""));
+        var manifest = await artifacts.Blobs.OpenReadAsync(found.Root, 0, null, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Stream(manifest, "application/json", entityTag: new($"\"{found.Root.Hex}\""));
     }
 
     private static void Allow(HttpContext http, long bytes)
@@ -90,8 +107,6 @@ internal static class UploadRoutes
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = bytes;
     }
-
-    private static string Short(string text) => text.Length <= 200 ? text : text[..200];
 
     private sealed record Upload
     {

@@ -8,12 +8,14 @@ namespace Espalier.Registry.Api;
 /// <summary>A manifest from outside: hostile until every entry was checked against the store.</summary>
 internal static class UploadedManifest
 {
+    private const int LongestRelation = 100;
+
     /// <summary>Publishes a checked manifest.</summary>
     /// <exception cref="UserInputException">It is not a checkpoint, contradicts itself, claims parents that are not here, or a blob is missing.</exception>
     public static async Task<ManifestRef> PublishAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
     {
         if (!IsComplete(manifest))
-            throw new UserInputException("The manifest has an empty place: files, tensors, parents and experts are lists of whole entries.");
+            throw new UserInputException("The manifest has an empty place: files, tensors, parents and experts are lists of complete entries.");
         if (manifest.Kind != ArtifactKind.Checkpoint || manifest.Version != 1)
             throw new UserInputException("Only manifests of checkpoints, version 1, can be uploaded.");
         CheckEntries(manifest);
@@ -29,7 +31,10 @@ internal static class UploadedManifest
     // What was read from JSON may hold null wherever a type says that it does not.
     private static bool IsComplete(Manifest? manifest) =>
         manifest is { Files: { } files, Tensors: { } tensors, Parents: { } parents, Experts: { } experts }
-            && files.All(f => f?.Path is not null) && tensors.All(t => t is { Name: not null, DType: not null, Shape: not null }) && parents.All(p => p?.Relation is not null) && experts.All(e => e is not null);
+            && files.All(f => f?.Path is not null)
+            && tensors.All(t => t is { Name: not null, DType: not null, Shape: not null })
+            && parents.All(p => p?.Relation is not null)
+            && experts.All(e => e is not null);
 
     private static void CheckEntries(Manifest manifest)
     {
@@ -42,13 +47,27 @@ internal static class UploadedManifest
         {
             throw new UserInputException(e.Message, e);
         }
-        if (manifest.Files.GroupBy(f => f.Path, StringComparer.Ordinal).Any(g => g.Count() > 1) || manifest.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Any(g => g.Count() > 1))
+        if (HasTwins(manifest.Files.Select(f => f.Path)) || HasTwins(manifest.Tensors.Select(t => t.Name)))
             throw new UserInputException("The manifest lists a file or tensor twice.");
-        if (manifest.Tensors.FirstOrDefault(t => t.Offset < 0 || !TensorTypes.TryCountBytes(t.DType, t.Shape, out var bytes, out _) || bytes != t.SizeBytes || t.Offset > long.MaxValue - bytes) is { } wrong)
-            throw new UserInputException($"The manifest contradicts itself about a tensor: {wrong.DType} of shape [{string.Join(", ", wrong.Shape)}] and {wrong.SizeBytes} bytes.");
+        if (manifest.Tensors.FirstOrDefault(t => !IsConsistent(t)) is { } wrong)
+        {
+            var shape = string.Join(", ", wrong.Shape);
+            throw new UserInputException(
+                $"The manifest contradicts itself about a tensor: {wrong.DType} of shape [{shape}] and {wrong.SizeBytes} bytes.");
+        }
+        if (manifest.Parents.Any(p => p.Relation.Length > LongestRelation || p.Relation.Any(char.IsControl)))
+            throw new UserInputException($"The relation to a parent is a word of at most {LongestRelation} characters.");
         if (manifest.Files.Any(f => f.SizeBytes < 0))
             throw new UserInputException("The manifest lists a file of negative length.");
     }
+
+    private static bool HasTwins(IEnumerable<string> names) => names.GroupBy(n => n, StringComparer.Ordinal).Any(g => g.Count() > 1);
+
+    private static bool IsConsistent(TensorEntry tensor) =>
+        tensor.Offset >= 0
+            && TensorTypes.TryCountBytes(tensor.DType, tensor.Shape, out var bytes, out _)
+            && bytes == tensor.SizeBytes
+            && tensor.Offset <= long.MaxValue - bytes;
 
     private static async Task CheckBlobsAsync(ArtifactStore artifacts, Manifest manifest, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using Espalier.Registry.Cards;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -18,28 +19,50 @@ internal static class VersionRoutes
         submitter.MapPatch(Route, ChangeAsync).WithSummary("Changes tags and free text; nothing else of a version ever changes.");
     }
 
-    private static async Task<Ok<Page<VersionView>>> ListAsync(string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+    private static async Task<Ok<Page<VersionView>>> ListAsync(
+        string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Ok((await queries.ListVersionsAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)).Select(VersionView.Of));
+        var page = await queries.ListVersionsAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(page.Select(VersionView.Of));
     }
 
-    private static async Task<Ok<VersionDetails>> FindAsync(string name, int version, ModelRegistry registry, VersionFiles files, VersionLineage lineage, CancellationToken cancellationToken)
+    private static async Task<Ok<VersionDetails>> FindAsync(
+        string name, int version, ModelRegistry registry, VersionFiles files, VersionLineage lineage, CancellationToken cancellationToken)
     {
         var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         var directory = await files.FindAsync(found, cancellationToken).ConfigureAwait(false);
         var config = directory is null ? null : await files.ReadConfigAsync(directory, cancellationToken).ConfigureAwait(false);
-        var (parents, receipts) = await lineage.DescribeAsync(found, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Ok(VersionDetails.Of(found, config, parents, directory is null ? [] : VersionFiles.List(directory), receipts));
+        var (parents, receipts, notes) = await lineage.DescribeAsync(found, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(new VersionDetails(found)
+        {
+            Description = found.Description,
+            Config = config,
+            Parents = parents,
+            Card = ModelCard.WithDescription(found.Card, found.Description),
+            Files = directory is null ? [] : VersionFiles.List(directory),
+            Receipts = receipts,
+            Notes = notes,
+        });
     }
 
-    private static async Task<Ok<LineageGraph>> LineageAsync(string name, int version, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await lineage.ReadAsync(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false));
+    private static async Task<Ok<LineageGraph>> LineageAsync(
+        string name, int version, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(await lineage.ReadAsync(found, cancellationToken).ConfigureAwait(false));
+    }
 
-    private static async Task<Ok<ExpertLine>> GenealogyAsync(string name, int version, int layer, int expert, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken) =>
-        TypedResults.Ok(new ExpertLine(await lineage.TraceExpertAsync(await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false), layer, expert, cancellationToken).ConfigureAwait(false)));
+    private static async Task<Ok<ExpertLine>> GenealogyAsync(
+        string name, int version, int layer, int expert, ModelRegistry registry, VersionLineage lineage, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        var ancestors = await lineage.TraceExpertAsync(found, layer, expert, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(new ExpertLine(ancestors));
+    }
 
-    private static async Task<Ok<VersionView>> ChangeAsync(string name, int version, Changes changes, ModelRegistry registry, CancellationToken cancellationToken)
+    private static async Task<Ok<VersionView>> ChangeAsync(
+        string name, int version, Changes changes, ModelRegistry registry, CancellationToken cancellationToken)
     {
         await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
         await registry.ChangeAsync(name, version, changes.Description, changes.Tags, cancellationToken).ConfigureAwait(false);

@@ -1,6 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Registry.Cards;
 using Espalier.Registry.Queries;
 using Espalier.Stages.Worker;
 
@@ -8,7 +8,8 @@ namespace Espalier.Registry.Api;
 
 /// <summary>A model as the API shows it.</summary>
 public sealed record ModelView(
-    string Name, string Description, IReadOnlyDictionary<string, string> Tags, int Versions, int Latest, IReadOnlyDictionary<string, int> Aliases, DateTimeOffset Updated, DateTimeOffset Created)
+    string Name, string Description, IReadOnlyDictionary<string, string> Tags, int Versions, int Latest, IReadOnlyDictionary<string, int> Aliases,
+    DateTimeOffset Updated, DateTimeOffset Created)
 {
     internal static ModelView Of(ModelSummary model) =>
         new(model.Name, model.Description, model.Tags, model.Versions, model.Latest, model.Aliases, model.Updated, model.Created);
@@ -65,29 +66,32 @@ public record VersionView
     /// <summary>Whether it has a signature.</summary>
     public required bool Signed { get; init; }
 
-    internal static VersionView Of(ModelVersion version) => Fill(version, new VersionView
+    /// <summary>An empty view.</summary>
+    public VersionView()
     {
-        Model = "", Version = 0, Root = default, Created = default, Params = new(0, 0), Bytes = new(0, 0), Shape = new("", 0, 0, 0), Metrics = version.Measures, Tags = version.Tags, Aliases = version.Aliases, Signed = false,
-    });
+    }
 
-    /// <summary>The view with the facts of a version.</summary>
-    private protected static TView Fill<TView>(ModelVersion version, TView view) where TView : VersionView => (TView)(view with
+    /// <summary>The view of a version.</summary>
+    [SetsRequiredMembers]
+    internal VersionView(ModelVersion version)
     {
-        Model = version.Model,
-        Version = version.Version,
-        Root = version.Root,
-        Created = version.CreatedAt,
-        Run = version.RunId == Guid.Empty ? null : version.RunId,
-        Step = version.Step.Length == 0 ? null : version.Step,
-        Origin = version.Origin.Length == 0 ? null : version.Origin,
-        Params = new ParameterCounts(version.Shape.TotalParameters, version.Shape.ActiveParameters),
-        Bytes = new VersionBytes(version.SizeBytes, version.NewBytes),
-        Shape = new ShapeView(version.Shape.Family, version.Shape.Layers, version.Shape.Experts, version.Shape.ExpertsPerToken),
-        Metrics = version.Measures,
-        Tags = version.Tags,
-        Aliases = version.Aliases,
-        Signed = version.Signatures > 0,
-    });
+        Model = version.Model;
+        Version = version.Version;
+        Root = version.Root;
+        Created = version.CreatedAt;
+        Run = version.RunId == Guid.Empty ? null : version.RunId;
+        Step = version.Step.Length == 0 ? null : version.Step;
+        Origin = version.Origin.Length == 0 ? null : version.Origin;
+        Params = new ParameterCounts(version.Shape.TotalParameters, version.Shape.ActiveParameters);
+        Bytes = new VersionBytes(version.SizeBytes, version.NewBytes);
+        Shape = new ShapeView(version.Shape.Family, version.Shape.Layers, version.Shape.Experts, version.Shape.ExpertsPerToken);
+        Metrics = version.Measures;
+        Tags = version.Tags;
+        Aliases = version.Aliases;
+        Signed = version.Signatures > 0;
+    }
+
+    internal static VersionView Of(ModelVersion version) => new(version);
 }
 
 /// <summary>Family, layers, experts of a layer and experts of a token.</summary>
@@ -111,20 +115,21 @@ public sealed record VersionDetails : VersionView
     /// <summary>Files of the Hugging Face directory.</summary>
     public required IReadOnlyList<FileView> Files { get; init; }
 
-    /// <summary>Receipts of the steps in its ancestry, oldest first.</summary>
+    /// <summary>Receipts of the steps in its ancestry, each after those of what its step worked on.</summary>
     public required IReadOnlyList<StepReceipt> Receipts { get; init; }
 
-    internal static VersionDetails Of(ModelVersion version, JsonElement? config, IReadOnlyList<ParentView> parents, IReadOnlyList<FileView> files, IReadOnlyList<StepReceipt> receipts) =>
-        Fill(version, new VersionDetails
-        {
-            Model = "", Version = 0, Root = default, Created = default, Params = new(0, 0), Bytes = new(0, 0), Shape = new("", 0, 0, 0), Metrics = version.Measures, Tags = version.Tags, Aliases = version.Aliases, Signed = false,
-            Description = version.Description,
-            Config = config,
-            Parents = parents,
-            Card = ModelCard.WithDescription(version.Card, version.Description),
-            Files = files,
-            Receipts = receipts,
-        });
+    /// <summary>What whoever uses the version must know, as the step that made it says: what other loaders cannot run, what was left out.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>An empty view.</summary>
+    public VersionDetails()
+    {
+    }
+
+    /// <summary>The facts of a version; the rest is still to be set.</summary>
+    [SetsRequiredMembers]
+    internal VersionDetails(ModelVersion version) : base(version) =>
+        (Description, Card, Parents, Files, Receipts) = ("", "", [], [], []);
 }
 
 /// <summary>One artifact that a version was made from.</summary>

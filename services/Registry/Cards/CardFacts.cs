@@ -36,11 +36,13 @@ internal sealed record CardDataset(Digest Root, string Name, IReadOnlyList<strin
 {
     public static CardDataset Of(Digest root, JsonObject? properties)
     {
-        var name = properties?["source"] is JsonValue source && source.TryGetValue<string>(out var text) ? text : properties?["name"] is JsonValue named && named.TryGetValue<string>(out var other) ? other : root.Short;
+        var name = Text(properties?["source"]) ?? Text(properties?["name"]) ?? root.Short;
         var licences = new SortedSet<string>(StringComparer.Ordinal);
         Collect(properties, licences);
         return new CardDataset(root, name, [.. licences]);
     }
+
+    private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 
     private static void Collect(JsonNode? node, SortedSet<string> licences)
     {

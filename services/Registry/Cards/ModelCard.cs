@@ -27,7 +27,7 @@ internal static class ModelCard
         return card.ToString();
     }
 
-    /// <summary>The card with what people added, which stays apart from what was measured.</summary>
+    /// <summary>The card with what users added, which stays apart from what was measured.</summary>
     public static string WithDescription(string card, string description) =>
         description.Length == 0 ? card : $"{card}\n## Notes\n\n{description.ReplaceLineEndings("\n").Trim()}\n";
 
@@ -49,7 +49,9 @@ internal static class ModelCard
         WriteList(card, "datasets", facts.Datasets.Select(d => d.Name).Distinct(StringComparer.Ordinal));
         WriteList(card, "metrics", facts.Measures.Keys.Where(m => !m.Contains('.', StringComparison.Ordinal)));
         var relations = facts.Lineage.SelectMany(n => n.Parents).Select(p => p.Relation).Where(r => r is not ("data" or "tokenizer"));
-        WriteList(card, "tags", new[] { "mixture-of-experts", facts.Shape.Family }.Where(t => t.Length > 0).Concat(relations.Order(StringComparer.Ordinal)).Distinct(StringComparer.Ordinal));
+        string[] kinds = ["mixture-of-experts", facts.Shape.Family];
+        var tags = kinds.Where(t => t.Length > 0).Concat(relations.Order(StringComparer.Ordinal)).Distinct(StringComparer.Ordinal);
+        WriteList(card, "tags", tags);
         WriteIndex(card, facts);
         card.Append("---\n\n");
     }
@@ -59,18 +61,24 @@ internal static class ModelCard
         var metrics = facts.Measures.Where(m => m.Key is "loss" or "perplexity" or "bits-per-byte" or "accuracy").ToList();
         if (metrics.Count == 0 || facts.Datasets.Count == 0)
             return;
-        card.Append(CultureInfo.InvariantCulture, $"model-index:\n- name: {Yaml(facts.Model)}\n  results:\n  - task: {{ type: text-generation }}\n    dataset: {{ name: {Yaml(facts.Datasets[0].Name)}, type: held-out, revision: {Yaml(facts.Datasets[0].Root.Hex)} }}\n    metrics:\n");
-        foreach (var (name, measure) in metrics)
-            card.Append(CultureInfo.InvariantCulture, $"    - {{ type: {name}, value: {measure.Value:R} }}\n");
+        var (name, root) = (Yaml(facts.Datasets[0].Name), Yaml(facts.Datasets[0].Root.Hex));
+        card.Append(CultureInfo.InvariantCulture, $"model-index:\n- name: {Yaml(facts.Model)}\n  results:\n  - task: {{ type: text-generation }}\n");
+        card.Append(CultureInfo.InvariantCulture, $"    dataset: {{ name: {name}, type: held-out, revision: {root} }}\n    metrics:\n");
+        foreach (var (metric, measure) in metrics)
+            card.Append(CultureInfo.InvariantCulture, $"    - {{ type: {metric}, value: {measure.Value:R} }}\n");
     }
 
     private static void WriteShape(StringBuilder card, CardFacts facts, DateTimeOffset registered)
     {
         var shape = facts.Shape;
         if (shape.Experts > 0)
-            card.Append(CultureInfo.InvariantCulture, $"{Text(shape.Family)}: {shape.Layers} layers, {shape.Experts} experts of which each token uses {shape.ExpertsPerToken}. ");
+        {
+            var experts = $"{shape.Experts} experts of which each token uses {shape.ExpertsPerToken}";
+            card.Append(CultureInfo.InvariantCulture, $"{Text(shape.Family)}: {shape.Layers} layers, {experts}. ");
+        }
         card.Append(CultureInfo.InvariantCulture, $"{shape.TotalParameters:N0} parameters, {shape.ActiveParameters:N0} active.\n\n");
-        card.Append(CultureInfo.InvariantCulture, $"Manifest root `{facts.Checkpoint.Root.Hex}`, {facts.Checkpoint.SizeBytes:N0} bytes, registered {registered.UtcDateTime:yyyy-MM-dd}.\n");
+        card.Append(CultureInfo.InvariantCulture, $"Manifest root `{facts.Checkpoint.Root.Hex}`, {facts.Checkpoint.SizeBytes:N0} bytes, ");
+        card.Append(CultureInfo.InvariantCulture, $"registered {registered.UtcDateTime:yyyy-MM-dd}.\n");
         if (facts.Origin.Length > 0)
             card.Append(CultureInfo.InvariantCulture, $"Imported from {Text(facts.Origin)}.\n");
     }
@@ -92,10 +100,12 @@ internal static class ModelCard
         if (facts.Receipts.Count == 0)
             return;
         card.Append("\n## How it was made\n\n| step | stage | method | seconds | attempt | started | numerics |\n|---|---|---|---|---|---|---|\n");
-        foreach (var receipt in facts.Receipts.OrderBy(r => r.Started))
+        foreach (var receipt in facts.Receipts)
         {
             var method = facts.Lineage.FirstOrDefault(n => n.Step?.Name == receipt.Step && n.Step.Stage == receipt.Kind)?.Step?.Method ?? "";
-            card.Append(CultureInfo.InvariantCulture, $"| {Text(receipt.Step)} | {Text(receipt.Kind)} | {Text(method)} | {receipt.Duration.TotalSeconds:0.0} | {receipt.Attempt} | {receipt.Started.UtcDateTime:yyyy-MM-dd HH:mm} | {Text(receipt.Key?.NumericsClass ?? "")} |\n");
+            card.Append(CultureInfo.InvariantCulture, $"| {Text(receipt.Step)} | {Text(receipt.Kind)} | {Text(method)} ");
+            card.Append(CultureInfo.InvariantCulture, $"| {receipt.Duration.TotalSeconds:0.0} | {receipt.Attempt} ");
+            card.Append(CultureInfo.InvariantCulture, $"| {receipt.Started.UtcDateTime:yyyy-MM-dd HH:mm} | {Text(receipt.Key?.NumericsClass ?? "")} |\n");
         }
         card.Append(CultureInfo.InvariantCulture, $"\n{facts.Receipts.Sum(r => r.Duration.TotalSeconds):0.0} seconds of compute in all.\n");
     }
@@ -107,10 +117,14 @@ internal static class ModelCard
         {
             var parents = node.Parents.Select(p => $"{Text(p.Relation)} from {Shown(facts, p.Manifest)}");
             var kind = node.Kind is { } known ? JsonNamingPolicy.KebabCaseLower.ConvertName(known.ToString()) : "no longer stored";
-            card.Append(CultureInfo.InvariantCulture, $"- {Shown(facts, node.Root)} ({kind}){(node.Parents.Count > 0 ? ": " + string.Join(", ", parents) : "")}\n");
+            var from = node.Parents.Count > 0 ? ": " + string.Join(", ", parents) : "";
+            card.Append(CultureInfo.InvariantCulture, $"- {Shown(facts, node.Root)} ({kind}){from}\n");
         }
         foreach (var dataset in facts.Datasets)
-            card.Append(CultureInfo.InvariantCulture, $"- dataset `{dataset.Root.Short}` is {Text(dataset.Name)}{(dataset.Licences.Count > 0 ? $", licences: {Text(string.Join(", ", dataset.Licences))}" : "")}\n");
+        {
+            var licences = dataset.Licences.Count > 0 ? $", licences: {Text(string.Join(", ", dataset.Licences))}" : "";
+            card.Append(CultureInfo.InvariantCulture, $"- dataset `{dataset.Root.Short}` is {Text(dataset.Name)}{licences}\n");
+        }
     }
 
     private static string Shown(CardFacts facts, Digest root) => facts.Names.TryGetValue(root, out var name) ? $"{name} `{root.Short}`" : $"`{root.Short}`";
@@ -132,17 +146,31 @@ internal static class ModelCard
     }
 
     /// <summary>A YAML scalar: plain where that is safe, else in double quotes as in JSON.</summary>
-    private static string Yaml(string text) =>
-        text.Length > 0 && char.IsAsciiLetter(text[0]) && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or '@') && text is not ("true" or "false" or "null" or "yes" or "no")
-            ? text
-            : JsonSerializer.Serialize(text);
+    private static string Yaml(string text)
+    {
+        var isPlain = text.Length > 0
+            && char.IsAsciiLetter(text[0])
+            && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or '@')
+            && text is not ("true" or "false" or "null" or "yes" or "no");
+        return isPlain ? text : JsonSerializer.Serialize(text);
+    }
 
     /// <summary>Text from outside within a line or table cell: no markup, no line breaks.</summary>
     private static string Text(string text)
     {
         var safe = new StringBuilder(text.Length);
         foreach (var c in text)
-            safe.Append(c switch { '<' => "&lt;", '>' => "&gt;", '&' => "&amp;", '|' => "\\|", '[' or ']' or '`' or '*' or '_' or '!' => "\\" + c, _ when char.IsControl(c) => " ", _ => c.ToString() });
+        {
+            safe.Append(c switch
+            {
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '&' => "&amp;",
+                '|' or '[' or ']' or '`' or '*' or '_' or '!' => "\\" + c,
+                _ when char.IsControl(c) => " ",
+                _ => c.ToString(),
+            });
+        }
         return safe.ToString();
     }
 }

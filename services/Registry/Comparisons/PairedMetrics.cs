@@ -15,7 +15,8 @@ internal static class PairedMetrics
 {
     private static readonly string[] Paired = ["loss", "bits-per-byte", "accuracy"];
 
-    public static async Task<IReadOnlyList<MetricDifference>> CompareAsync(RegistryDatabase database, ArtifactStore artifacts, ModelVersion left, ModelVersion right, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<MetricDifference>> CompareAsync(
+        RegistryDatabase database, ArtifactStore artifacts, ModelVersion left, ModelVersion right, CancellationToken cancellationToken)
     {
         var intervals = await IntervalsAsync(database, artifacts, left, right, cancellationToken).ConfigureAwait(false);
         return [.. left.Measures.Keys.Union(right.Measures.Keys).Order(StringComparer.Ordinal).Select(name =>
@@ -28,7 +29,8 @@ internal static class PairedMetrics
         })];
     }
 
-    private static async Task<Dictionary<string, Measure>> IntervalsAsync(RegistryDatabase database, ArtifactStore artifacts, ModelVersion left, ModelVersion right, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, Measure>> IntervalsAsync(
+        RegistryDatabase database, ArtifactStore artifacts, ModelVersion left, ModelVersion right, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var roots = await connection.QueryAsync<string>(
@@ -58,19 +60,28 @@ internal static class PairedMetrics
         }
     }
 
-    /// <summary>Differences right minus left of a report: <c>comparisons: [{first, second, loss: {difference: {value, low, high}}}]</c>, first minus second.</summary>
+    /// <summary>
+    /// Differences right minus left of a report: <c>comparisons: [{first, second, loss: {difference: {value, low, high}}}]</c>, first
+    /// minus second.
+    /// </summary>
     private static IEnumerable<(string Name, Measure Measure)> Find(JsonElement report, Digest left, Digest right)
     {
-        var steps = Items(report, "models").Where(m => m.TryGetProperty("root", out _) && m.TryGetProperty("step", out _)).ToLookup(m => m.GetProperty("root").GetString(), m => m.GetProperty("step").GetString());
+        var steps = Items(report, "models")
+            .Where(m => m.TryGetProperty("root", out _) && m.TryGetProperty("step", out _))
+            .ToLookup(m => m.GetProperty("root").GetString(), m => m.GetProperty("step").GetString());
         foreach (var comparison in Items(report, "comparisons"))
         {
             var (first, second) = (comparison.GetProperty("first").GetString(), comparison.GetProperty("second").GetString());
-            var sign = steps[right.Hex].Contains(first) && steps[left.Hex].Contains(second) ? 1 : steps[left.Hex].Contains(first) && steps[right.Hex].Contains(second) ? -1 : 0;
+            var sign = steps[right.Hex].Contains(first) && steps[left.Hex].Contains(second) ? 1
+                : steps[left.Hex].Contains(first) && steps[right.Hex].Contains(second) ? -1
+                : 0;
             if (sign == 0)
                 continue;
             foreach (var name in Paired)
             {
-                if (comparison.TryGetProperty(name, out var values) && values.ValueKind == JsonValueKind.Object && values.TryGetProperty("difference", out var difference)
+                if (comparison.TryGetProperty(name, out var values)
+                    && values.ValueKind == JsonValueKind.Object
+                    && values.TryGetProperty("difference", out var difference)
                     && Number(difference, "value") is { } value && Number(difference, "low") is { } low && Number(difference, "high") is { } high)
                     yield return (name, sign > 0 ? new Measure(value, low, high) : new Measure(-value, -high, -low));
             }

@@ -15,7 +15,11 @@ internal sealed record RouterShift(Norms Norms, RowCosines Cosines)
         var cosines = new List<double>();
         for (var expert = 0; expert < experts; expert++)
         {
-            if (origins.Find(place.Layer, expert) is not { } from || left.Find(place.NameFor(from.Layer, -1)) is not { Shape: [var rows, var columns] } a || columns != width || from.Expert >= rows || !TensorNorms.IsFloat(a.DType))
+            if (origins.Find(place.Layer, expert) is not { } from)
+                continue;
+            if (left.Find(place.NameFor(from.Layer, -1)) is not { Shape: [var rows, var columns] } a)
+                continue;
+            if (columns != width || from.Expert >= rows || !TensorNorms.IsFloat(a.DType))
                 continue;
             var x = TensorNorms.Read(left, a.Name, a.DType, from.Expert * width, (int)width);
             var y = TensorNorms.Read(right, b.Name, b.DType, expert * width, (int)width);

@@ -23,11 +23,15 @@ internal sealed class VersionComparer(RegistryDatabase database, ArtifactStore a
 
     private async Task<IReadOnlyList<ConfigDifference>> ConfigAsync(ModelVersion left, ModelVersion right, CancellationToken cancellationToken)
     {
-        var (a, b) = (await CheckpointReader.OpenAsync(artifacts, left.Root, cancellationToken).ConfigureAwait(false), await CheckpointReader.OpenAsync(artifacts, right.Root, cancellationToken).ConfigureAwait(false));
+        var a = await CheckpointReader.OpenAsync(artifacts, left.Root, cancellationToken).ConfigureAwait(false);
+        var b = await CheckpointReader.OpenAsync(artifacts, right.Root, cancellationToken).ConfigureAwait(false);
         return a.HasFile("config.json") && b.HasFile("config.json")
-            ? ConfigDifferences.Find(JsonSerializer.Deserialize<JsonElement>(a.ReadFile("config.json")), JsonSerializer.Deserialize<JsonElement>(b.ReadFile("config.json")))
+            ? ConfigDifferences.Find(ConfigOf(a), ConfigOf(b))
             : [];
     }
+
+    private static JsonElement ConfigOf(CheckpointReader checkpoint) =>
+        JsonSerializer.Deserialize<JsonElement>(checkpoint.ReadFile("config.json"));
 
     private async Task<KeptComparison> KeptAsync(Digest left, Digest right, CancellationToken cancellationToken)
     {
@@ -38,7 +42,8 @@ internal sealed class VersionComparer(RegistryDatabase database, ArtifactStore a
         {
             if (await FindAsync(left, right, cancellationToken).ConfigureAwait(false) is { } meanwhile)
                 return meanwhile;
-            var (a, b) = (await CheckpointReader.OpenAsync(artifacts, left, cancellationToken).ConfigureAwait(false), await CheckpointReader.OpenAsync(artifacts, right, cancellationToken).ConfigureAwait(false));
+            var a = await CheckpointReader.OpenAsync(artifacts, left, cancellationToken).ConfigureAwait(false);
+            var b = await CheckpointReader.OpenAsync(artifacts, right, cancellationToken).ConfigureAwait(false);
             var weights = await WeightDifferences.FindAsync(artifacts, a, b, cancellationToken).ConfigureAwait(false);
             var made = new KeptComparison(weights, Overlap(a.Manifest, b.Manifest));
             await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -57,14 +62,18 @@ internal sealed class VersionComparer(RegistryDatabase database, ArtifactStore a
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var body = await connection.QuerySingleOrDefaultAsync<string>(
-            "select body from registry_comparison where left_root = @left and right_root = @right", new { left = left.Hex, right = right.Hex }).ConfigureAwait(false);
+            "select body from registry_comparison where left_root = @left and right_root = @right",
+            new { left = left.Hex, right = right.Hex }).ConfigureAwait(false);
         return body is null ? null : JsonSerializer.Deserialize<KeptComparison>(body, WireJson.Options);
     }
 
     private static ByteOverlap Overlap(Manifest left, Manifest right)
     {
         var (a, b) = (Blobs(left), Blobs(right));
-        return new ByteOverlap(a.Where(x => b.ContainsKey(x.Key)).Sum(x => x.Value), a.Where(x => !b.ContainsKey(x.Key)).Sum(x => x.Value), b.Where(x => !a.ContainsKey(x.Key)).Sum(x => x.Value));
+        return new ByteOverlap(
+            a.Where(x => b.ContainsKey(x.Key)).Sum(x => x.Value),
+            a.Where(x => !b.ContainsKey(x.Key)).Sum(x => x.Value),
+            b.Where(x => !a.ContainsKey(x.Key)).Sum(x => x.Value));
     }
 
     private static Dictionary<Digest, long> Blobs(Manifest manifest)

@@ -36,7 +36,10 @@ public sealed record LayerDifference
     /// <summary>Layer, or -1 for embedding, head and final norm.</summary>
     public required int Layer { get; init; }
 
-    /// <summary>|right - left| / |left| over the tensors that both have in one shape, Frobenius norms; 0 when every byte is the same; absent when nothing can be compared.</summary>
+    /// <summary>
+    /// |right - left| / |left| over the tensors that both have in one shape, Frobenius norms; 0 when every byte is the same; absent when
+    /// nothing can be compared.
+    /// </summary>
     public double? RelativeChange { get; init; }
 
     /// <summary>The same for each expert on the right, against the expert that it came from; null where there is none or shapes differ.</summary>

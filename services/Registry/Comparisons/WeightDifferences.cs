@@ -13,14 +13,18 @@ namespace Espalier.Registry.Comparisons;
 /// </summary>
 internal static partial class WeightDifferences
 {
-    public static async Task<IReadOnlyList<LayerDifference>> FindAsync(ArtifactStore store, CheckpointReader left, CheckpointReader right, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<LayerDifference>> FindAsync(
+        ArtifactStore store, CheckpointReader left, CheckpointReader right, CancellationToken cancellationToken)
     {
         var origins = await ExpertGenealogy.OriginsAsync(store, right.Root, left.Root, cancellationToken).ConfigureAwait(false);
         var layers = right.Names.Select(Place.Of).GroupBy(p => p.Layer).OrderBy(g => g.Key < 0).ThenBy(g => g.Key);
-        return await Task.Run(() => layers.Select(layer => Compare(left, right, layer.Key, [.. layer], origins, cancellationToken)).ToList(), cancellationToken).ConfigureAwait(false);
+        return await Task.Run(
+            () => layers.Select(layer => Compare(left, right, layer.Key, [.. layer], origins, cancellationToken)).ToList(),
+            cancellationToken).ConfigureAwait(false);
     }
 
-    private static LayerDifference Compare(CheckpointReader left, CheckpointReader right, int layer, List<Place> places, ExpertOrigins origins, CancellationToken cancellationToken)
+    private static LayerDifference Compare(
+        CheckpointReader left, CheckpointReader right, int layer, List<Place> places, ExpertOrigins origins, CancellationToken cancellationToken)
     {
         var norms = new List<Norms>();
         var experts = new List<double?>();
@@ -32,7 +36,10 @@ internal static partial class WeightDifferences
             var from = origins.Find(layer, expert.Key);
             var own = new List<Norms>();
             foreach (var place in expert)
-                Add(own, from is null ? null : TensorNorms.Find(left, place.NameFor(from.Value.Layer, from.Value.Expert), right, place.Name, cancellationToken));
+            {
+                var source = from is { } origin ? place.NameFor(origin.Layer, origin.Expert) : null;
+                Add(own, source is null ? null : TensorNorms.Find(left, source, right, place.Name, cancellationToken));
+            }
             experts.Add(own.Count == expert.Count() ? Norms.Sum(own).Relative : null);
             sources.Add(from?.Expert);
             norms.AddRange(own);
@@ -42,7 +49,12 @@ internal static partial class WeightDifferences
             norms.Add(shift.Norms);
         return new LayerDifference
         {
-            Layer = layer, RelativeChange = norms.Count == 0 ? null : Norms.Sum(norms).Relative, Experts = experts, Origins = sources, Router = router?.Norms.Relative, RouterCosines = router?.Cosines,
+            Layer = layer,
+            RelativeChange = norms.Count == 0 ? null : Norms.Sum(norms).Relative,
+            Experts = experts,
+            Origins = sources,
+            Router = router?.Norms.Relative,
+            RouterCosines = router?.Cosines,
         };
     }
 
@@ -68,7 +80,8 @@ internal static partial class WeightDifferences
 
         /// <summary>The same tensor of another expert.</summary>
         public string NameFor(int layer, int expert) =>
-            Name.Replace($".layers.{Layer}.", $".layers.{layer}.", StringComparison.Ordinal).Replace($".experts.{Expert}.", $".experts.{expert}.", StringComparison.Ordinal);
+            Name.Replace($".layers.{Layer}.", $".layers.{layer}.", StringComparison.Ordinal)
+                .Replace($".experts.{Expert}.", $".experts.{expert}.", StringComparison.Ordinal);
 
         [GeneratedRegex(@"\.layers\.(?<layer>\d{1,6})\.(?<rest>.+)\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
         private static partial Regex Pattern();

@@ -31,9 +31,10 @@ internal static class WebhookDeliveries
             new { id = $"{webhook}-{number}", webhook, number, now }, transaction);
 
     /// <summary>Whether a webhook is told of an event.</summary>
-    public static bool Wants(string events, string model, string kind, string name) => events.Split(' ').Contains(kind) && (model.Length == 0 || model == name);
+    public static bool Wants(string events, string model, string kind, string name) =>
+        events.Split(' ').Contains(kind) && (model.Length == 0 || model == name);
 
-    /// <summary>Takes due deliveries until a time, the oldest first.</summary>
+    /// <summary>Takes due deliveries until a time, those of the oldest events first.</summary>
     public static async Task<IReadOnlyList<DueDelivery>> ClaimAsync(RegistryDatabase database, int limit, DateTimeOffset now, DateTimeOffset until,
         CancellationToken cancellationToken)
     {
@@ -45,8 +46,10 @@ internal static class WebhookDeliveries
             return [];
         return await database.WriteAsync<IReadOnlyList<DueDelivery>>(async transaction =>
         {
+            // In the order of events: times only say from when on a delivery may be tried.
             var ids = await transaction.QueryAsync<string>(
-                $"select id from registry_delivery where {Due} order by next_at limit @limit {transaction.Dialect.SkipLocked}", times).ConfigureAwait(false);
+                $"select id from registry_delivery where {Due} order by event, id limit @limit {transaction.Dialect.SkipLocked}",
+                times).ConfigureAwait(false);
             var claimed = new { times.until, ids = transaction.Dialect.List(ids) };
             await transaction.ExecuteAsync($"update registry_delivery set next_at = @until where {transaction.Dialect.In("id", "ids")}",
                 claimed).ConfigureAwait(false);

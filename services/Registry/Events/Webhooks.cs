@@ -37,6 +37,8 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
         CancellationToken cancellationToken)
     {
         Check(url);
+        if (model.Length > 0)
+            ModelRegistry.ValidateName(model, "model name");
         var kinds = events is null || events.Count == 0 ? RegistryEvents.Kinds : events;
         if (kinds.Where(k => !RegistryEvents.Kinds.Contains(k)).ToList() is [var unknown, ..])
             throw new UserInputException($"There is no event '{unknown}': {string.Join(", ", RegistryEvents.Kinds)}.");
@@ -105,7 +107,7 @@ public sealed class Webhooks(RegistryDatabase database, RegistryOptions options,
         return count;
     }
 
-    /// <summary>Refuses addresses that are none, and, unless that is allowed, those of this machine and of private networks.</summary>
+    /// <summary>Refuses what is not an address, and, unless that is allowed, addresses of this machine and of private networks.</summary>
     internal void Check(string url)
     {
         if (url.Length > LongestUrl || !Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http")

@@ -9,19 +9,20 @@ namespace Espalier.Registry.Gates;
 /// <summary>What guards an alias.</summary>
 /// <param name="Alias">The alias.</param>
 /// <param name="Rule">Condition on the version (<see cref="PromotionRule"/>); empty for none.</param>
-/// <param name="Approvals">How many people must approve.</param>
+/// <param name="Approvals">How many persons must approve.</param>
 public sealed record Gate(string Alias, string Rule, int Approvals);
 
 /// <summary>A verdict on pointing an alias to a version.</summary>
 public sealed record Approval(string Alias, string Actor, bool Approve, string Reason, DateTimeOffset At);
 
 /// <summary>What a gate said when it was asked.</summary>
-public sealed record GateDecision(string Alias, int Version, bool Allowed, string Rule, IReadOnlyList<string> Failed, int Approvals, string Actor, DateTimeOffset At);
+public sealed record GateDecision(
+    string Alias, int Version, bool Allowed, string Rule, IReadOnlyList<string> Failed, int Approvals, string Actor, DateTimeOffset At);
 
 /// <summary>Gates, approvals, and the record of decisions.</summary>
 public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
 {
-    private const int MostApprovals = 20, LongestReason = 2000;
+    private const int MostApprovals = 20, MostGates = 100, LongestReason = 2000;
 
     /// <summary>The gates of a model.</summary>
     public async Task<IReadOnlyList<Gate>> ListAsync(string model, CancellationToken cancellationToken)
@@ -37,6 +38,8 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
     /// <exception cref="UserInputException">An alias or a number is wrong.</exception>
     public async Task ReplaceAsync(string model, IReadOnlyList<Gate> gates, string actor, CancellationToken cancellationToken)
     {
+        if (gates.Count > MostGates)
+            throw new UserInputException($"{gates.Count} gates; a model has at most {MostGates}.");
         foreach (var gate in gates)
         {
             if (gate?.Alias is null)
@@ -55,24 +58,33 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
         {
             await connection.ExecuteAsync(
                 "insert into registry_gate(name, alias, rule, approvals, updated_by, updated_at) values (@model, @Alias, @Rule, @Approvals, @actor, @Now)",
-                new { model, gate.Alias, Rule = gate.Rule ?? "", gate.Approvals, actor, Now = Timestamps.Write(time.GetUtcNow()) }, transaction).ConfigureAwait(false);
+                new { model, gate.Alias, Rule = gate.Rule ?? "", gate.Approvals, actor, Now = Timestamps.Write(time.GetUtcNow()) },
+                transaction).ConfigureAwait(false);
         }
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Records a verdict; a later one of the same person replaces it.</summary>
-    public async Task ApproveAsync(string model, int version, string alias, bool approve, string reason, string actor, CancellationToken cancellationToken)
+    public async Task ApproveAsync(
+        string model, int version, string alias, bool approve, string reason, string actor, CancellationToken cancellationToken)
     {
         ModelRegistry.ValidateAlias(alias);
         if (reason.Length > LongestReason)
             throw new UserInputException($"The reason has {reason.Length} characters; at most {LongestReason} are taken.");
+        StorableText.Check(reason, "The reason");
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await connection.ExecuteAsync(
             """
-            insert into registry_approval(name, version, alias, actor, verdict, reason, created_at) values (@model, @version, @alias, @actor, @verdict, @reason, @Now)
-            on conflict (name, version, alias, actor) do update set verdict = excluded.verdict, reason = excluded.reason, created_at = excluded.created_at
+            insert into registry_approval(name, version, alias, actor, verdict, reason, created_at, number)
+            values (@model, @version, @alias, @actor, @verdict, @reason, @Now,
+                (select coalesce(max(number), 0) + 1 from registry_approval where name = @model and version = @version))
+            on conflict (name, version, alias, actor) do update set
+                verdict = excluded.verdict, reason = excluded.reason, created_at = excluded.created_at, number = excluded.number
             """,
-            new { model, version, alias, actor, verdict = approve ? "approve" : "reject", reason, Now = Timestamps.Write(time.GetUtcNow()) }).ConfigureAwait(false);
+            new
+            {
+                model, version, alias, actor, verdict = approve ? "approve" : "reject", reason, Now = Timestamps.Write(time.GetUtcNow()),
+            }).ConfigureAwait(false);
     }
 
     /// <summary>The verdicts on a version, oldest first.</summary>
@@ -87,19 +99,29 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var rows = await connection.QueryAsync<(string Alias, long Version, long Allowed, string Rule, string Failed, long Approvals, string Actor, string At)>(
-            "select alias, cast(version as bigint), cast(allowed as bigint), rule, failed, cast(approvals as bigint), actor, decided_at from registry_decision where name = @model order by decided_at desc limit @limit",
+            """
+            select alias, cast(version as bigint), cast(allowed as bigint), rule, failed, cast(approvals as bigint), actor, decided_at
+            from registry_decision where name = @model order by number desc limit @limit
+            """,
             new { model, limit }).ConfigureAwait(false);
-        return [.. rows.Select(r => new GateDecision(r.Alias, (int)r.Version, r.Allowed != 0, r.Rule, JsonSerializer.Deserialize<string[]>(r.Failed)!, (int)r.Approvals, r.Actor, Timestamps.Read(r.At)))];
+        return [.. rows.Select(r => new GateDecision(
+            r.Alias, (int)r.Version, r.Allowed != 0, r.Rule, JsonSerializer.Deserialize<string[]>(r.Failed)!, (int)r.Approvals, r.Actor,
+            Timestamps.Read(r.At)))];
     }
 
     /// <summary>Asks the gate of an alias, if it has one, and writes down what it says; the refusal, or null.</summary>
     internal static async Task<GateRefusedException?> DecideAsync(DbConnection connection, DbTransaction transaction, string model, AliasMove move)
     {
         var gate = await connection.QuerySingleOrDefaultAsync<(string Rule, long Approvals)?>(
-            "select rule, cast(approvals as bigint) from registry_gate where name = @model and alias = @Alias", new { model, move.Alias }, transaction).ConfigureAwait(false);
-        if (gate is not { } found || await VersionReader.FindAsync(connection, model, move.Version, transaction).ConfigureAwait(false) is not { } version)
+            "select rule, cast(approvals as bigint) from registry_gate where name = @model and alias = @Alias",
+            new { model, move.Alias }, transaction).ConfigureAwait(false);
+        if (gate is not { } found)
             return null;
-        var current = move.Previous is { } number ? await VersionReader.FindAsync(connection, model, number, transaction).ConfigureAwait(false) : null;
+        if (await VersionReader.FindAsync(connection, model, move.Version, transaction).ConfigureAwait(false) is not { } version)
+            return null;
+        var current = move.Previous is { } number
+            ? await VersionReader.FindAsync(connection, model, number, transaction).ConfigureAwait(false)
+            : null;
         var verdicts = await ReadApprovalsAsync(connection, transaction, model, move.Version, move.Alias).ConfigureAwait(false);
         var approvals = verdicts.Count(v => v.Approve);
         var failed = PromotionRule.Parse(found.Rule).Failures(version, current).ToList();
@@ -107,15 +129,27 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
         if (approvals < found.Approvals)
             failed.Add($"{approvals} of {found.Approvals} approvals");
         await connection.ExecuteAsync(
-            "insert into registry_decision(name, alias, version, allowed, rule, failed, approvals, actor, decided_at) values (@model, @Alias, @Version, @allowed, @Rule, @failed, @approvals, @Actor, @At)",
-            new { model, move.Alias, move.Version, allowed = failed.Count == 0 ? 1 : 0, found.Rule, failed = JsonSerializer.Serialize(failed), approvals, move.Actor, At = Timestamps.Write(move.MovedAt) }, transaction).ConfigureAwait(false);
+            """
+            insert into registry_decision(name, alias, version, allowed, rule, failed, approvals, actor, decided_at)
+            values (@model, @Alias, @Version, @allowed, @Rule, @failed, @approvals, @Actor, @At)
+            """,
+            new
+            {
+                model, move.Alias, move.Version, allowed = failed.Count == 0 ? 1 : 0, found.Rule, failed = JsonSerializer.Serialize(failed),
+                approvals, move.Actor, At = Timestamps.Write(move.MovedAt),
+            },
+            transaction).ConfigureAwait(false);
         return failed.Count == 0 ? null : new GateRefusedException($"{model}@{move.Alias}", found.Rule, failed);
     }
 
-    private static async Task<IReadOnlyList<Approval>> ReadApprovalsAsync(DbConnection connection, DbTransaction? transaction, string model, int version, string? alias)
+    private static async Task<IReadOnlyList<Approval>> ReadApprovalsAsync(
+        DbConnection connection, DbTransaction? transaction, string model, int version, string? alias)
     {
         var rows = await connection.QueryAsync<(string Alias, string Actor, string Verdict, string Reason, string At)>(
-            $"select alias, actor, verdict, reason, created_at from registry_approval where name = @model and version = @version {(alias is null ? "" : "and alias = @alias")} order by created_at, actor",
+            $"""
+            select alias, actor, verdict, reason, created_at from registry_approval
+            where name = @model and version = @version {(alias is null ? "" : "and alias = @alias")} order by number, actor
+            """,
             new { model, version, alias }, transaction).ConfigureAwait(false);
         return [.. rows.Select(r => new Approval(r.Alias, r.Actor, r.Verdict == "approve", r.Reason, Timestamps.Read(r.At)))];
     }

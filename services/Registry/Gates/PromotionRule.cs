@@ -42,12 +42,29 @@ internal sealed class PromotionRule
         if (field.Kind == FieldKind.Alias)
             return version.Aliases.Contains(value.Text!) == (op == "=");
         if (field.IsNumeric || field.Kind == FieldKind.Truth)
-            return value.Current is not null && current is null || Number(field, version) is { } actual && Expected(value, current) is { } expected && Holds(actual.CompareTo(expected), op);
+        {
+            if (value.Current is not null && current is null)
+                return true;
+            return Number(field, version) is { } actual && Expected(value, current) is { } expected && Holds(actual.CompareTo(expected), op);
+        }
         var text = Text(field, version);
-        return op == "~" ? text?.Contains(value.Text!, StringComparison.OrdinalIgnoreCase) == true : op is "=" or "!=" ? text == value.Text == (op == "=") : text is not null && Holds(string.CompareOrdinal(text, value.Text), op);
+        return op switch
+        {
+            "~" => text?.Contains(value.Text!, StringComparison.OrdinalIgnoreCase) == true,
+            "=" or "!=" => text == value.Text == (op == "="),
+            _ => text is not null && Holds(string.CompareOrdinal(text, value.Text), op),
+        };
     }
 
-    private static bool Holds(int order, string op) => op switch { "<" => order < 0, "<=" => order <= 0, ">" => order > 0, ">=" => order >= 0, "!=" => order != 0, _ => order == 0 };
+    private static bool Holds(int order, string op) => op switch
+    {
+        "<" => order < 0,
+        "<=" => order <= 0,
+        ">" => order > 0,
+        ">=" => order >= 0,
+        "!=" => order != 0,
+        _ => order == 0,
+    };
 
     private static double? Expected(Operand value, ModelVersion? current) =>
         value.Current is { } field ? current is null ? null : Number(field, current) * value.Factor + value.Offset : value.Number;
@@ -98,8 +115,12 @@ internal sealed class PromotionRule
         return $"{comparison.Field.Name} {comparison.Operator} {value}";
     }
 
-    private static string Found(SearchField field, ModelVersion version) =>
-        field.Kind == FieldKind.Alias ? string.Join(", ", version.Aliases) : field.IsNumeric || field.Kind == FieldKind.Truth ? Shown(Number(field, version)) : Text(field, version) ?? "not set";
+    private static string Found(SearchField field, ModelVersion version)
+    {
+        if (field.Kind == FieldKind.Alias)
+            return string.Join(", ", version.Aliases);
+        return field.IsNumeric || field.Kind == FieldKind.Truth ? Shown(Number(field, version)) : Text(field, version) ?? "not set";
+    }
 
     private static string Shown(double? number) => number?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured";
 }

@@ -57,7 +57,8 @@ internal static class ExpertGenealogy
 
     /// <summary>The expert itself, then its ancestors, newest first.</summary>
     /// <exception cref="UserInputException">The checkpoint has no such expert.</exception>
-    public static async Task<IReadOnlyList<ExpertAncestor>> TraceAsync(ArtifactStore store, Digest root, int layer, int expert, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<ExpertAncestor>> TraceAsync(
+        ArtifactStore store, Digest root, int layer, int expert, CancellationToken cancellationToken)
     {
         var ancestors = new List<ExpertAncestor>();
         var generation = new List<(Digest Root, int Layer, List<int> Experts)> { (root, layer, [expert]) };
@@ -90,7 +91,8 @@ internal static class ExpertGenealogy
         return new ExpertOrigins(null);
     }
 
-    private static async Task<(Dictionary<(int, int), (int, int)> Map, Digest At)?> PathAsync(ArtifactStore store, Digest from, Digest to, CancellationToken cancellationToken)
+    private static async Task<(Dictionary<(int, int), (int, int)> Map, Digest At)?> PathAsync(
+        ArtifactStore store, Digest from, Digest to, CancellationToken cancellationToken)
     {
         if (await ReadAsync(store, from, cancellationToken).ConfigureAwait(false) is not { } manifest)
             return null;
@@ -138,7 +140,8 @@ internal static class ExpertGenealogy
             throw new UserInputException($"{root.Short} has no expert {expert} in layer {layer}.");
     }
 
-    private static async Task<ExpertAncestor> DescribeAsync(ArtifactStore store, Digest root, Manifest manifest, int layer, List<int> experts, CancellationToken cancellationToken)
+    private static async Task<ExpertAncestor> DescribeAsync(
+        ArtifactStore store, Digest root, Manifest manifest, int layer, List<int> experts, CancellationToken cancellationToken)
     {
         var key = manifest.Parents.Select(p => p.StepKey).FirstOrDefault(k => k is not null);
         var receipt = key is { } known ? await StepReceipt.FindAsync(store, known, cancellationToken).ConfigureAwait(false) : null;
@@ -147,7 +150,7 @@ internal static class ExpertGenealogy
             Root = root,
             Step = receipt?.Step,
             Kind = receipt?.Kind ?? (key is null ? "import" : ""),
-            Method = receipt?.Key?.Options is { ValueKind: JsonValueKind.Object } options && options.TryGetProperty("method", out var method) && method.ValueKind == JsonValueKind.String ? method.GetString() : null,
+            Method = Lineage.MethodOf(receipt) is { Length: > 0 } method ? method : null,
             Layer = layer,
             Experts = experts,
             Tokens = key is null ? 0 : await TokensAsync(store, key.Value, layer, experts, cancellationToken).ConfigureAwait(false),
@@ -157,28 +160,19 @@ internal static class ExpertGenealogy
     /// <summary>What the training report says: <c>load: [{step, layers: [[tokens by expert]]}]</c>, one entry for each part of the run.</summary>
     private static async Task<long> TokensAsync(ArtifactStore store, Digest key, int layer, List<int> experts, CancellationToken cancellationToken)
     {
-        if (await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is not { } commit || !commit.Outputs.TryGetValue(OutputNames.Report, out var artifact))
-            return 0;
-        try
-        {
-            var reader = await CheckpointReader.OpenAsync(store, artifact, cancellationToken).ConfigureAwait(false);
-            if (!reader.HasFile("report.json"))
-                return 0;
-            using var report = JsonDocument.Parse(reader.ReadFile("report.json"));
-            if (!report.RootElement.TryGetProperty("load", out var load) || load.ValueKind != JsonValueKind.Array)
-                return 0;
-            long tokens = 0;
-            foreach (var part in load.EnumerateArray())
-            {
-                if (part.TryGetProperty("layers", out var layers) && layer < layers.GetArrayLength())
-                    tokens += experts.Where(e => e < layers[layer].GetArrayLength()).Sum(e => layers[layer][e].GetInt64());
-            }
-            return tokens;
-        }
-        catch (Exception e) when (e is MissingBlobException or JsonException)
+        var report = await StepReport.FindAsync(store, key, cancellationToken).ConfigureAwait(false);
+        if (report is not { ValueKind: JsonValueKind.Object } found
+            || !found.TryGetProperty("load", out var load) || load.ValueKind != JsonValueKind.Array)
         {
             return 0;
         }
+        long tokens = 0;
+        foreach (var part in load.EnumerateArray())
+        {
+            if (part.TryGetProperty("layers", out var layers) && layer < layers.GetArrayLength())
+                tokens += experts.Where(e => e < layers[layer].GetArrayLength()).Sum(e => layers[layer][e].GetInt64());
+        }
+        return tokens;
     }
 
     private static async Task<Manifest?> ReadAsync(ArtifactStore store, Digest root, CancellationToken cancellationToken)

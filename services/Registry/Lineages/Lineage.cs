@@ -80,7 +80,9 @@ public static class Lineage
         {
             if (found.Count == unknown.Count || ++read > MostSteps)
                 break;
-            if (!Digest.TryParse(record["steps/".Length..], out var key) || await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is not { } commit)
+            if (!Digest.TryParse(record["steps/".Length..], out var key))
+                continue;
+            if (await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is not { } commit)
                 continue;
             foreach (var output in commit.Outputs.Values.Where(o => unknown.Contains(o.Root) && !found.ContainsKey(o.Root)))
                 found[output.Root] = await ReadStepAsync(store, key, cancellationToken).ConfigureAwait(false);
@@ -96,8 +98,11 @@ public static class Lineage
             : new MakingStep(key, receipt.RunId, receipt.Step, receipt.Kind, MethodOf(receipt), receipt.Duration.TotalSeconds);
     }
 
-    private static string MethodOf(StepReceipt receipt) =>
-        receipt.Key?.Options is { ValueKind: JsonValueKind.Object } options && options.TryGetProperty("method", out var method) && method.ValueKind == JsonValueKind.String
-            ? method.GetString()!
-            : "";
+    /// <summary>The method that a step used; empty where its stage has only one.</summary>
+    internal static string MethodOf(StepReceipt? receipt)
+    {
+        if (receipt?.Key?.Options is not { ValueKind: JsonValueKind.Object } options)
+            return "";
+        return options.TryGetProperty("method", out var method) && method.ValueKind == JsonValueKind.String ? method.GetString()! : "";
+    }
 }

@@ -10,7 +10,9 @@ namespace Espalier.Registry.Lineages;
 internal static class LineageStore
 {
     private const int MostNodes = 10_000, AtOnce = 500;
-    private const string Ancestors = "with recursive ancestry(root) as (select cast(@root as text) union select e.parent from registry_edge e join ancestry a on e.child = a.root)";
+    private const string Ancestors =
+        "with recursive ancestry(root) as "
+        + "(select cast(@root as text) union select e.parent from registry_edge e join ancestry a on e.child = a.root)";
 
     public static async Task WriteAsync(DbConnection connection, DbTransaction transaction, IReadOnlyList<LineageNode> nodes)
     {
@@ -18,13 +20,20 @@ internal static class LineageStore
         {
             await connection.ExecuteAsync(
                 """
-                insert into registry_artifact(root, kind, step_key, run_id, step, stage, method, seconds) values (@Root, @Kind, @Key, @Run, @Step, @Stage, @Method, @Seconds)
+                insert into registry_artifact(root, kind, step_key, run_id, step, stage, method, seconds)
+                values (@Root, @Kind, @Key, @Run, @Step, @Stage, @Method, @Seconds)
                 on conflict (root) do nothing
                 """,
                 new
                 {
-                    Root = node.Root.Hex, Kind = node.Kind is { } kind ? JsonNamingPolicy.KebabCaseLower.ConvertName(kind.ToString()) : "", Key = node.Step?.Key.Hex ?? "",
-                    Run = (node.Step?.RunId ?? Guid.Empty).ToString("D"), Step = node.Step?.Name ?? "", Stage = node.Step?.Stage ?? "", Method = node.Step?.Method ?? "", node.Step?.Seconds,
+                    Root = node.Root.Hex,
+                    Kind = node.Kind is { } kind ? JsonNamingPolicy.KebabCaseLower.ConvertName(kind.ToString()) : "",
+                    Key = node.Step?.Key.Hex ?? "",
+                    Run = (node.Step?.RunId ?? Guid.Empty).ToString("D"),
+                    Step = node.Step?.Name ?? "",
+                    Stage = node.Step?.Stage ?? "",
+                    Method = node.Step?.Method ?? "",
+                    node.Step?.Seconds,
                 },
                 transaction).ConfigureAwait(false);
             foreach (var parent in node.Parents)
@@ -40,7 +49,11 @@ internal static class LineageStore
     public static async Task<LineageGraph> ReadAsync(DbConnection connection, ModelVersion version)
     {
         var rows = (await connection.QueryAsync<Row>(
-            $"{Ancestors} select a.root as Root, f.kind as Kind, f.run_id as RunId, f.step_key as StepKey, f.step as Step, f.stage as Stage, f.method as Method, f.seconds as Seconds from ancestry a left join registry_artifact f on f.root = a.root limit {MostNodes}",
+            $"""
+            {Ancestors} select a.root as Root, f.kind as Kind, f.run_id as RunId, f.step_key as StepKey, f.step as Step, f.stage as Stage,
+                f.method as Method, f.seconds as Seconds
+            from ancestry a left join registry_artifact f on f.root = a.root limit {MostNodes}
+            """,
             new { root = version.Root.Hex }).ConfigureAwait(false)).AsList();
         var edges = new List<(string Child, string Parent, string Relation)>();
         var found = new List<(string Root, string Name, long Version)>();
@@ -49,13 +62,21 @@ internal static class LineageStore
         {
             var roots = InCondition.Parameter(connection, "roots", part);
             edges.AddRange(await connection.QueryAsync<(string Child, string Parent, string Relation)>(
-                $"select child, parent, relation from registry_edge where {InCondition.Sql(connection, "child", "roots")} limit {MostNodes * 4}", roots).ConfigureAwait(false));
+                $"select child, parent, relation from registry_edge where {InCondition.Sql(connection, "child", "roots")} limit {MostNodes * 4}",
+                roots).ConfigureAwait(false));
             found.AddRange(await connection.QueryAsync<(string Root, string Name, long Version)>(
-                $"select root, name, cast(version as bigint) from registry_version where {InCondition.Sql(connection, "root", "roots")} order by id", roots).ConfigureAwait(false));
+                $"""
+                select root, name, cast(version as bigint) from registry_version
+                where {InCondition.Sql(connection, "root", "roots")} order by id
+                """,
+                roots).ConfigureAwait(false));
         }
         var names = found.ToLookup(n => n.Root);
         var nodes = rows.Select(row => row.ToNode(version, names[row.Root].Select(n => (n.Name, (int)n.Version)).ToList())).ToList();
-        return new LineageGraph(nodes, [.. edges.Select(e => new LineageEdge(Digest.Parse(e.Parent), Digest.Parse(e.Child), e.Relation)).OrderBy(e => e.To.Hex).ThenBy(e => e.From.Hex)], AncestryBill.Of(nodes));
+        var sorted = edges
+            .Select(e => new LineageEdge(Digest.Parse(e.Parent), Digest.Parse(e.Child), e.Relation))
+            .OrderBy(e => e.To.Hex).ThenBy(e => e.From.Hex);
+        return new LineageGraph(nodes, [.. sorted], AncestryBill.Of(nodes));
     }
 
     private sealed class Row

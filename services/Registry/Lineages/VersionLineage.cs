@@ -1,5 +1,6 @@
-using System.Collections.Concurrent;
+using System.Globalization;
 using Espalier.Artifacts;
+using Espalier.Contracts;
 using Espalier.Registry.Api;
 using Espalier.Registry.Queries;
 using Espalier.Stages.Worker;
@@ -30,29 +31,51 @@ internal sealed class VersionLineage(RegistryDatabase database, ArtifactStore ar
     }
 
     /// <summary>The ancestors of one expert, with the names of versions.</summary>
-    /// <exception cref="Contracts.UserInputException">There is no such expert.</exception>
+    /// <exception cref="UserInputException">There is no such expert.</exception>
     public async Task<IReadOnlyList<ExpertAncestor>> TraceExpertAsync(ModelVersion version, int layer, int expert, CancellationToken cancellationToken)
     {
         var ancestors = await ExpertGenealogy.TraceAsync(artifacts, version.Root, layer, expert, cancellationToken).ConfigureAwait(false);
         var names = await queries.NamesOfAsync([.. ancestors.Select(a => a.Root).Distinct()], cancellationToken).ConfigureAwait(false);
-        return [.. ancestors.Select(a => a.Root == version.Root
-            ? a with { Model = version.Model, Version = version.Version }
-            : names.TryGetValue(a.Root, out var name) && name.Split('@') is [var model, var number] ? a with { Model = model, Version = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) } : a)];
+        return [.. ancestors.Select(Named)];
+
+        ExpertAncestor Named(ExpertAncestor ancestor)
+        {
+            if (ancestor.Root == version.Root)
+                return ancestor with { Model = version.Model, Version = version.Version };
+            return names.TryGetValue(ancestor.Root, out var name) && name.Split('@') is [var model, var number]
+                ? ancestor with { Model = model, Version = int.Parse(number, CultureInfo.InvariantCulture) }
+                : ancestor;
+        }
     }
 
-    /// <summary>Direct parents, and the receipts of the whole ancestry, oldest first.</summary>
-    public async Task<(IReadOnlyList<ParentView> Parents, IReadOnlyList<StepReceipt> Receipts)> DescribeAsync(ModelVersion version, CancellationToken cancellationToken)
+    /// <summary>
+    /// Direct parents, the receipts of the whole ancestry, each after those of what its step worked on, and what the step that made the
+    /// version says whoever uses it must know.
+    /// </summary>
+    public async Task<(IReadOnlyList<ParentView> Parents, IReadOnlyList<StepReceipt> Receipts, IReadOnlyList<string> Notes)> DescribeAsync(
+        ModelVersion version, CancellationToken cancellationToken)
     {
         var graph = await ReadAsync(version, cancellationToken).ConfigureAwait(false);
         var nodes = graph.Nodes.ToDictionary(n => n.Root);
-        var parents = graph.Edges.Where(e => e.To == version.Root).Select(e => new ParentView(e.From, e.Relation, nodes.GetValueOrDefault(e.From)?.Model, nodes.GetValueOrDefault(e.From)?.Version));
-        var receipts = new ConcurrentBag<StepReceipt>();
-        var keys = graph.Nodes.Select(n => n.StepKey).OfType<Contracts.Digest>().Distinct().Take(MostReceipts);
-        await Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellationToken }, async (key, token) =>
+        var parents = graph.Edges.Where(e => e.To == version.Root).Select(e =>
         {
-            if (await StepReceipt.FindAsync(artifacts, key, token).ConfigureAwait(false) is { } receipt)
-                receipts.Add(receipt);
-        }).ConfigureAwait(false);
-        return ([.. parents], [.. receipts.OrderBy(r => r.Started).ThenBy(r => r.Step, StringComparer.Ordinal)]);
+            var parent = nodes.GetValueOrDefault(e.From);
+            return new ParentView(e.From, e.Relation, parent?.Model, parent?.Version);
+        });
+        var keys = AncestryOrder.ParentsFirst(version.Root, graph.Edges.ToLookup(e => e.To, e => e.From))
+            .Select(root => nodes.GetValueOrDefault(root)?.StepKey).OfType<Digest>().Distinct().ToList();
+        var receipts = new StepReceipt?[keys.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellationToken };
+        // The version's own step is the last: of a very long ancestry its end is read.
+        await Parallel.ForAsync(Math.Max(0, keys.Count - MostReceipts), keys.Count, options, async (i, token) =>
+            receipts[i] = await StepReceipt.FindAsync(artifacts, keys[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        return ([.. parents], [.. receipts.OfType<StepReceipt>()], await NotesAsync(graph.Nodes[0], cancellationToken).ConfigureAwait(false));
+    }
+
+    private async Task<IReadOnlyList<string>> NotesAsync(LineageVertex version, CancellationToken cancellationToken)
+    {
+        if (version.StepKey is not { } step)
+            return [];
+        return StepReport.NotesOf(await StepReport.FindAsync(artifacts, step, cancellationToken).ConfigureAwait(false));
     }
 }

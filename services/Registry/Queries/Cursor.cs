@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Serialization;
 using Espalier.Contracts;
@@ -17,11 +18,15 @@ public sealed record Page<T>(IReadOnlyList<T> Items, [property: JsonIgnore(Condi
 /// <summary>Where a page ended: the sort keys of its last item. A page never moves when items are added before it.</summary>
 internal static class Cursor
 {
+    /// <summary>What is said about a cursor that no page of the list ended with.</summary>
+    public const string Foreign = "The cursor does not belong to this list: give back 'next' as it came, or leave it out to start again.";
+
     private const char Separator = '\u001f';
     private const int LongestCursor = 1000;
 
     /// <summary>Writes the keys of the last item.</summary>
-    public static string Write(params string[] keys) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(string.Join(Separator, keys)));
+    public static string Write(params string[] keys) =>
+        Base64Url.EncodeToString(Encoding.UTF8.GetBytes(string.Join(Separator, keys)));
 
     /// <summary>Reads as many keys as expected; null without a cursor.</summary>
     /// <exception cref="UserInputException">The cursor belongs to another list.</exception>
@@ -31,18 +36,23 @@ internal static class Cursor
             return null;
         try
         {
-            if (cursor.Length <= LongestCursor && Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)).Split(Separator) is var parts && parts.Length == keys)
-                return parts;
+            if (cursor.Length <= LongestCursor)
+            {
+                var parts = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)).Split(Separator);
+                if (parts.Length == keys && parts.All(p => StorableText.FaultOf(p) is null))
+                    return parts;
+            }
         }
         catch (FormatException)
         {
             // Said below.
         }
-        throw new UserInputException("The cursor is none of this list: give back 'next' as it came, or leave it out to start again.");
+        throw new UserInputException(Foreign);
     }
 
     /// <summary>Reads one number key.</summary>
-    public static long Number(string key) => long.TryParse(key, out var number) ? number : throw new UserInputException("The cursor is none of this list.");
+    public static long Number(string key) =>
+        long.TryParse(key, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw new UserInputException(Foreign);
 
     /// <summary>Cuts a list that was read one longer than the page.</summary>
     public static Page<T> Cut<T>(IReadOnlyList<T> items, int limit, Func<T, string> cursorOf) =>

@@ -19,23 +19,26 @@ public sealed record ModelSummary
     /// <summary>How many versions it has.</summary>
     public required int Versions { get; init; }
 
-    /// <summary>The newest version; 0 without one.</summary>
+    /// <summary>The newest version that exists; 0 without one.</summary>
     public required int Latest { get; init; }
 
     /// <summary>Versions by alias.</summary>
     public required IReadOnlyDictionary<string, int> Aliases { get; init; }
 
-    /// <summary>Last registration or alias move.</summary>
+    /// <summary>Time of the last registration or alias move.</summary>
     public required DateTimeOffset Updated { get; init; }
 
-    /// <summary>First mention.</summary>
+    /// <summary>Time of the first mention.</summary>
     public required DateTimeOffset Created { get; init; }
+
+    /// <summary>Number of its last change over all models: a later change has a larger one.</summary>
+    public required long Change { get; init; }
 }
 
 /// <summary>Lists by page. Each page is a range of an index, so page 1000 costs what page 1 does.</summary>
 public sealed class ModelQueries(RegistryDatabase database)
 {
-    private const int LongestFilter = 200;
+    private const int LongestFilter = 200, AtOnce = 500;
 
     /// <summary>Models, those with the newest changes first.</summary>
     /// <param name="filter">Part of the name; empty takes all.</param>
@@ -51,12 +54,14 @@ public sealed class ModelQueries(RegistryDatabase database)
         if (!string.IsNullOrEmpty(filter))
             conditions.Add("lower(name) like @like escape '!'");
         if (after is not null)
-            conditions.Add("(updated_at, name) < (@updated, @name)");
+            conditions.Add("(changed, name) < (@change, @name)");
+        var where = conditions.Count > 0 ? "where " + string.Join(" and ", conditions) : "";
+        var change = after is null ? 0 : Cursor.Number(after[0]);
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var models = await ReadModelsAsync(
-            connection, $"{(conditions.Count > 0 ? "where " + string.Join(" and ", conditions) : "")} order by updated_at desc, name desc limit @most",
-            new { like = $"%{Escape(filter)}%", updated = after?[0], name = after?[1], most = limit + 1 }).ConfigureAwait(false);
-        return Cursor.Cut(models, limit, m => Cursor.Write(Timestamps.Write(m.Updated), m.Name));
+            connection, $"{where} order by changed desc, name desc limit @most",
+            new { like = $"%{Escape(filter)}%", change, name = after?[1], most = limit + 1 }).ConfigureAwait(false);
+        return Cursor.Cut(models, limit, m => Cursor.Write($"{m.Change}", m.Name));
     }
 
     /// <summary>One model, or null.</summary>
@@ -80,9 +85,10 @@ public sealed class ModelQueries(RegistryDatabase database)
     /// <summary>Moves of a model's aliases, newest first.</summary>
     public async Task<Page<AliasMove>> ListMovesAsync(string model, int limit, string? cursor, CancellationToken cancellationToken)
     {
-        var after = Cursor.Read(cursor, 1);
+        long? before = Cursor.Read(cursor, 1) is { } after ? Cursor.Number(after[0]) : null;
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        return Cursor.Cut(await AliasMoves.ReadAsync(connection, model, after?[0], limit + 1).ConfigureAwait(false), limit, m => Cursor.Write(Timestamps.Write(m.MovedAt)));
+        var moves = await AliasMoves.ReadAsync(connection, model, before, limit + 1).ConfigureAwait(false);
+        return Cursor.Cut(moves, limit, m => Cursor.Write($"{m.Number}"));
     }
 
     /// <summary>Names of registered artifacts, as <c>NAME@VERSION</c>; the first registration wins.</summary>
@@ -90,10 +96,14 @@ public sealed class ModelQueries(RegistryDatabase database)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         var names = new Dictionary<Digest, string>();
-        foreach (var part in roots.Chunk(500))
+        foreach (var part in roots.Chunk(AtOnce))
         {
             var rows = await connection.QueryAsync<(string Root, string Name, long Version)>(
-                $"select root, name, cast(version as bigint) from registry_version where {InCondition.Sql(connection, "root", "part")} order by id", InCondition.Parameter(connection, "part", part.Select(r => r.Hex).ToList())).ConfigureAwait(false);
+                $"""
+                select root, name, cast(version as bigint) from registry_version
+                where {InCondition.Sql(connection, "root", "part")} order by id
+                """,
+                InCondition.Parameter(connection, "part", part.Select(r => r.Hex).ToList())).ConfigureAwait(false);
             foreach (var (root, name, version) in rows)
                 names.TryAdd(Digest.Parse(root), $"{name}@{version}");
         }
@@ -103,21 +113,30 @@ public sealed class ModelQueries(RegistryDatabase database)
     /// <summary>The models with these names, in the order of the names.</summary>
     internal static async Task<IReadOnlyList<ModelSummary>> ReadModelsAsync(DbConnection connection, IReadOnlyList<string> names)
     {
-        var found = (await ReadModelsAsync(connection, $"where {InCondition.Sql(connection, "name", "names")}", InCondition.Parameter(connection, "names", names)).ConfigureAwait(false)).ToDictionary(m => m.Name);
+        var models = await ReadModelsAsync(
+            connection, $"where {InCondition.Sql(connection, "name", "names")}", InCondition.Parameter(connection, "names", names)).ConfigureAwait(false);
+        var found = models.ToDictionary(m => m.Name);
         return [.. names.Where(found.ContainsKey).Select(n => found[n])];
     }
 
     private static async Task<IReadOnlyList<ModelSummary>> ReadModelsAsync(DbConnection connection, string rest, object parameters)
     {
-        var rows = (await connection.QueryAsync<(string Name, string Description, long Versions, long Latest, string Updated, string Created)>(
-            $"select name, description, cast(versions as bigint), cast(latest as bigint), updated_at, created_at from registry_model {rest}", parameters).ConfigureAwait(false)).AsList();
+        var rows = (await connection.QueryAsync<Row>(
+            $"""
+            select name, description, cast(versions as bigint) as Versions, cast(latest as bigint) as Latest,
+                updated_at as Updated, created_at as Created, changed as Change
+            from registry_model {rest}
+            """,
+            parameters).ConfigureAwait(false)).AsList();
         if (rows.Count == 0)
             return [];
         var names = InCondition.Parameter(connection, "names", rows.Select(r => r.Name).ToList());
-        var aliases = (await connection.QueryAsync<(string Name, string Alias, long Version)>(
-            $"select name, alias, cast(version as bigint) from registry_alias where {InCondition.Sql(connection, "name", "names")} order by alias", names).ConfigureAwait(false)).ToLookup(a => a.Name);
-        var tags = (await connection.QueryAsync<(string Name, string Tag, string Value)>(
-            $"select name, tag, value from registry_tag where {InCondition.Sql(connection, "name", "names")} and version = 0 order by tag", names).ConfigureAwait(false)).ToLookup(t => t.Name);
+        var isNamed = InCondition.Sql(connection, "name", "names");
+        var aliases = await connection.QueryAsync<(string Name, string Alias, long Version)>(
+            $"select name, alias, cast(version as bigint) from registry_alias where {isNamed} order by alias", names).ConfigureAwait(false);
+        var tags = await connection.QueryAsync<(string Name, string Tag, string Value)>(
+            $"select name, tag, value from registry_tag where {isNamed} and version = 0 order by tag", names).ConfigureAwait(false);
+        var (aliasesOf, tagsOf) = (aliases.ToLookup(a => a.Name), tags.ToLookup(t => t.Name));
         return [.. rows.Select(r => new ModelSummary
         {
             Name = r.Name,
@@ -126,11 +145,25 @@ public sealed class ModelQueries(RegistryDatabase database)
             Latest = (int)r.Latest,
             Updated = Timestamps.Read(r.Updated),
             Created = Timestamps.Read(r.Created),
-            Aliases = aliases[r.Name].ToDictionary(a => a.Alias, a => (int)a.Version),
-            Tags = tags[r.Name].ToDictionary(t => t.Tag, t => t.Value),
+            Change = r.Change,
+            Aliases = aliasesOf[r.Name].ToDictionary(a => a.Alias, a => (int)a.Version),
+            Tags = tagsOf[r.Name].ToDictionary(t => t.Tag, t => t.Value),
         })];
     }
 
-    private static string Escape(string? text) =>
-        (text ?? "").ToLowerInvariant().Replace("!", "!!", StringComparison.Ordinal).Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);
+    private static string Escape(string? text) => (text ?? "").ToLowerInvariant()
+        .Replace("!", "!!", StringComparison.Ordinal)
+        .Replace("%", "!%", StringComparison.Ordinal)
+        .Replace("_", "!_", StringComparison.Ordinal);
+
+    private sealed class Row
+    {
+        public string Name { get; set; } = "";
+        public string Description { get; set; } = "";
+        public long Versions { get; set; }
+        public long Latest { get; set; }
+        public string Updated { get; set; } = "";
+        public string Created { get; set; } = "";
+        public long Change { get; set; }
+    }
 }

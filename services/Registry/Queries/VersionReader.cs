@@ -9,23 +9,30 @@ internal static class VersionReader
 {
     private const int AtOnce = 500;
     private const string Columns =
-        "v.id as Id, v.name as Model, v.version as Version, v.root as Root, v.size_bytes as SizeBytes, v.new_bytes as NewBytes, v.step_key as StepKey, v.run_id as RunId, "
-        + "v.step as Step, v.origin as Origin, v.description as Description, v.created_at as CreatedAt, v.family as Family, v.total_parameters as TotalParameters, "
-        + "v.active_parameters as ActiveParameters, v.layers as Layers, v.experts as Experts, v.experts_per_token as ExpertsPerToken, v.signatures as Signatures";
+        "v.id as Id, v.name as Model, v.version as Version, v.root as Root, v.size_bytes as SizeBytes, v.new_bytes as NewBytes, "
+        + "v.step_key as StepKey, v.run_id as RunId, v.step as Step, v.origin as Origin, v.description as Description, v.created_at as CreatedAt, "
+        + "v.family as Family, v.total_parameters as TotalParameters, v.active_parameters as ActiveParameters, v.layers as Layers, "
+        + "v.experts as Experts, v.experts_per_token as ExpertsPerToken, v.signatures as Signatures";
 
     /// <summary>One version, with its card.</summary>
     public static async Task<ModelVersion?> FindAsync(DbConnection connection, string model, int version, DbTransaction? transaction = null)
     {
-        var found = (await ReadAsync(connection, "where v.name = @model and v.version = @version", new { model, version }, transaction).ConfigureAwait(false)).SingleOrDefault();
-        return found is null
-            ? null
-            : found with { Card = await connection.QuerySingleOrDefaultAsync<string>("select card from registry_card where version_id = @Id", new { found.Id }, transaction).ConfigureAwait(false) ?? "" };
+        var rows = await ReadAsync(
+            connection, "where v.name = @model and v.version = @version", new { model, version }, transaction).ConfigureAwait(false);
+        if (rows.SingleOrDefault() is not { } found)
+            return null;
+        var card = await connection.QuerySingleOrDefaultAsync<string>(
+            "select card from registry_card where version_id = @Id", new { found.Id }, transaction).ConfigureAwait(false);
+        return found with { Card = card ?? "" };
     }
 
     /// <summary>The versions that the rest of a statement after <c>from registry_version v</c> picks, in its order, without cards.</summary>
-    public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(DbConnection connection, string rest, object parameters, DbTransaction? transaction = null)
+    public static async Task<IReadOnlyList<ModelVersion>> ReadAsync(
+        DbConnection connection, string rest, object parameters, DbTransaction? transaction = null)
     {
-        var rows = (await connection.QueryAsync<Row>($"select {Columns} from registry_version v {rest}", parameters, transaction).ConfigureAwait(false)).AsList();
+        var found = await connection.QueryAsync<Row>(
+            $"select {Columns} from registry_version v {rest}", parameters, transaction).ConfigureAwait(false);
+        var rows = found.AsList();
         var versions = new List<ModelVersion>(rows.Count);
         foreach (var part in rows.Chunk(AtOnce))
             versions.AddRange(await CompleteAsync(connection, part, transaction).ConfigureAwait(false));
@@ -37,19 +44,22 @@ internal static class VersionReader
     {
         if (ids.Count == 0)
             return [];
-        var found = (await ReadAsync(connection, $"where {InCondition.Sql(connection, "v.id", "ids")}", InCondition.Parameter(connection, "ids", ids)).ConfigureAwait(false)).ToDictionary(v => v.Id);
+        var versions = await ReadAsync(
+            connection, $"where {InCondition.Sql(connection, "v.id", "ids")}", InCondition.Parameter(connection, "ids", ids)).ConfigureAwait(false);
+        var found = versions.ToDictionary(v => v.Id);
         return [.. ids.Where(found.ContainsKey).Select(id => found[id])];
     }
 
     private static async Task<IEnumerable<ModelVersion>> CompleteAsync(DbConnection connection, Row[] rows, DbTransaction? transaction)
     {
         var ids = InCondition.Parameter(connection, "ids", rows.Select(r => r.Id).ToList());
+        var isOne = InCondition.Sql(connection, "version_id", "ids");
         var measures = (await connection.QueryAsync<(long Id, string Metric, double Value, double? Low, double? High)>(
-            $"select version_id, metric, value, low, high from registry_fact where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
+            $"select version_id, metric, value, low, high from registry_fact where {isOne}", ids, transaction).ConfigureAwait(false)).ToLookup(m => m.Id);
         var aliases = (await connection.QueryAsync<(long Id, string Alias)>(
-            $"select version_id, alias from registry_alias where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
+            $"select version_id, alias from registry_alias where {isOne}", ids, transaction).ConfigureAwait(false)).ToLookup(a => a.Id);
         var tags = (await connection.QueryAsync<(long Id, string Tag, string Value)>(
-            $"select version_id, tag, value from registry_tag where {InCondition.Sql(connection, "version_id", "ids")}", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
+            $"select version_id, tag, value from registry_tag where {isOne}", ids, transaction).ConfigureAwait(false)).ToLookup(t => t.Id);
         return rows.Select(row => row.ToVersion(
             measures[row.Id].OrderBy(m => m.Metric, StringComparer.Ordinal).ToDictionary(m => m.Metric, m => new Measure(m.Value, m.Low, m.High)),
             [.. aliases[row.Id].Select(a => a.Alias).Order(StringComparer.Ordinal)],

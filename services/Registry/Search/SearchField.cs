@@ -23,24 +23,46 @@ internal sealed record SearchField(FieldKind Kind, string Name, string Column)
 
     private static readonly Dictionary<string, SearchField> Known = new SearchField[]
     {
-        new(FieldKind.Text, "model", "name"), new(FieldKind.Text, "name", "name"), new(FieldKind.Number, "version", "version"), new(FieldKind.Time, "created", "created_at"),
-        new(FieldKind.Number, "params", "total_parameters"), new(FieldKind.Number, "params.total", "total_parameters"), new(FieldKind.Number, "params.active", "active_parameters"),
-        new(FieldKind.Bytes, "bytes", "size_bytes"), new(FieldKind.Bytes, "bytes.logical", "size_bytes"), new(FieldKind.Bytes, "bytes.new", "new_bytes"),
-        new(FieldKind.Number, "layers", "layers"), new(FieldKind.Number, "experts", "experts"), new(FieldKind.Number, "top-k", "experts_per_token"),
-        new(FieldKind.Text, "family", "family"), new(FieldKind.Text, "step", "step"), new(FieldKind.Text, "stage", "stage"), new(FieldKind.Text, "run", "run_id"),
-        new(FieldKind.Text, "root", "root"), new(FieldKind.Text, "origin", "origin"), new(FieldKind.Truth, "signed", "signatures"), new(FieldKind.Alias, "alias", ""),
-        new(FieldKind.Metric, "loss", "loss"), new(FieldKind.Metric, "perplexity", "perplexity"), new(FieldKind.Metric, "bits-per-byte", "bits_per_byte"), new(FieldKind.Metric, "accuracy", "accuracy"),
+        new(FieldKind.Text, "model", "name"),
+        new(FieldKind.Text, "name", "name"),
+        new(FieldKind.Number, "version", "version"),
+        new(FieldKind.Time, "created", "created_at"),
+        new(FieldKind.Number, "params", "total_parameters"),
+        new(FieldKind.Number, "params.total", "total_parameters"),
+        new(FieldKind.Number, "params.active", "active_parameters"),
+        new(FieldKind.Bytes, "bytes", "size_bytes"),
+        new(FieldKind.Bytes, "bytes.logical", "size_bytes"),
+        new(FieldKind.Bytes, "bytes.new", "new_bytes"),
+        new(FieldKind.Number, "layers", "layers"),
+        new(FieldKind.Number, "experts", "experts"),
+        new(FieldKind.Number, "top-k", "experts_per_token"),
+        new(FieldKind.Text, "family", "family"),
+        new(FieldKind.Text, "step", "step"),
+        new(FieldKind.Text, "stage", "stage"),
+        new(FieldKind.Text, "run", "run_id"),
+        new(FieldKind.Text, "root", "root"),
+        new(FieldKind.Text, "origin", "origin"),
+        new(FieldKind.Truth, "signed", "signatures"),
+        new(FieldKind.Alias, "alias", ""),
+        new(FieldKind.Metric, "loss", "loss"),
+        new(FieldKind.Metric, "perplexity", "perplexity"),
+        new(FieldKind.Metric, "bits-per-byte", "bits_per_byte"),
+        new(FieldKind.Metric, "accuracy", "accuracy"),
     }.ToDictionary(f => f.Name, StringComparer.Ordinal);
 
     /// <summary>Every field but tags and metrics, whose names are free.</summary>
     public static IReadOnlyCollection<string> Names { get; } = [.. Known.Values.Where(f => f.Kind != FieldKind.Metric).Select(f => f.Name)];
 
-    /// <summary>The field of a name; a name that is none of the fixed ones is a metric.</summary>
-    public static SearchField Of(string name) =>
-        Known.TryGetValue(name, out var field) ? field
-        : name.StartsWith(TagPrefix, StringComparison.Ordinal) ? new SearchField(FieldKind.Tag, name[TagPrefix.Length..], "")
-        : name.StartsWith(MetricPrefix, StringComparison.Ordinal) ? Known.TryGetValue(name[MetricPrefix.Length..], out var metric) && metric.Kind == FieldKind.Metric ? metric : new SearchField(FieldKind.Metric, name[MetricPrefix.Length..], "")
-        : new SearchField(FieldKind.Metric, name, "");
+    /// <summary>The field of a name; a name outside the fixed ones means a metric.</summary>
+    public static SearchField Of(string name)
+    {
+        if (Known.TryGetValue(name, out var field))
+            return field;
+        if (name.StartsWith(TagPrefix, StringComparison.Ordinal))
+            return new SearchField(FieldKind.Tag, name[TagPrefix.Length..], "");
+        var metric = name.StartsWith(MetricPrefix, StringComparison.Ordinal) ? name[MetricPrefix.Length..] : name;
+        return Known.TryGetValue(metric, out var common) && common.Kind == FieldKind.Metric ? common : new SearchField(FieldKind.Metric, metric, "");
+    }
 
     /// <summary>Whether values of it are numbers.</summary>
     public bool IsNumeric => Kind is FieldKind.Number or FieldKind.Bytes or FieldKind.Metric;

@@ -14,7 +14,8 @@ internal sealed partial class SearchParser
     private static readonly string[] Operators = ["<", "<=", ">", ">=", "=", "==", "!=", "~"];
     private static readonly Dictionary<string, double> Units = new(StringComparer.Ordinal)
     {
-        [""] = 1, ["k"] = 1e3, ["K"] = 1e3, ["M"] = 1e6, ["B"] = 1e9, ["G"] = 1e9, ["T"] = 1e12, ["kB"] = 1e3, ["KB"] = 1e3, ["MB"] = 1e6, ["GB"] = 1e9, ["TB"] = 1e12,
+        [""] = 1, ["k"] = 1e3, ["K"] = 1e3, ["M"] = 1e6, ["B"] = 1e9, ["G"] = 1e9, ["T"] = 1e12,
+        ["kB"] = 1e3, ["KB"] = 1e3, ["MB"] = 1e6, ["GB"] = 1e9, ["TB"] = 1e12,
         ["KiB"] = 1L << 10, ["MiB"] = 1L << 20, ["GiB"] = 1L << 30, ["TiB"] = 1L << 40,
     };
 
@@ -124,11 +125,15 @@ internal sealed partial class SearchParser
         return field.Kind switch
         {
             FieldKind.Number or FieldKind.Bytes or FieldKind.Metric => new Operand(sign * Number(value), null),
-            FieldKind.Truth => new Operand(value.Is("true") || value.Is("yes") ? 1 : value.Is("false") || value.Is("no") ? 0 : throw new SearchException(value.Position, "expected true or false"), null),
+            FieldKind.Truth => new Operand(Truth(value) ? 1 : 0, null),
             FieldKind.Time => new Operand(null, Time(value)),
             _ => new Operand(null, value.Text),
         };
     }
+
+    private static bool Truth(SearchToken token) =>
+        token.Is("true") || token.Is("yes")
+            || (token.Is("false") || token.Is("no") ? false : throw new SearchException(token.Position, "expected true or false"));
 
     private Operand ReadCurrent(SearchField field)
     {
@@ -173,7 +178,10 @@ internal sealed partial class SearchParser
         if (!match.Success)
             throw new SearchException(token.Position, $"expected a number such as 3.1, 2B or 4GiB; found {token}");
         if (!Units.TryGetValue(match.Groups["unit"].Value, out var factor))
-            throw new SearchException(token.Position, $"'{match.Groups["unit"].Value}' is not a unit: valid are {string.Join(", ", Units.Keys.Where(u => u.Length > 0))}");
+        {
+            var valid = string.Join(", ", Units.Keys.Where(u => u.Length > 0));
+            throw new SearchException(token.Position, $"'{match.Groups["unit"].Value}' is not a unit: valid are {valid}");
+        }
         var number = double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture) * factor;
         return double.IsFinite(number) ? number : throw new SearchException(token.Position, $"{token} is too large");
     }
@@ -192,7 +200,11 @@ internal sealed partial class SearchParser
             _ => op.Text is "=" or "==" or "!=" or "~",
         };
         if (!isFine)
-            throw new SearchException(op.Position, field.IsNumeric || field.Kind == FieldKind.Time ? "'~' looks for a part of a text, and this is a number" : $"'{op.Text}' compares numbers, and '{field.Name}' is a text: use = != ~");
+        {
+            throw new SearchException(op.Position, field.IsNumeric || field.Kind == FieldKind.Time
+                ? "'~' looks for a part of a text, and this is a number"
+                : $"'{op.Text}' compares numbers, and '{field.Name}' is a text: use = != ~");
+        }
     }
 
     private static bool IsOperator(SearchToken token) => token.Kind == SearchTokenKind.Symbol && Operators.Contains(token.Text);

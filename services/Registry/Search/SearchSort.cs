@@ -10,17 +10,31 @@ internal sealed class SearchSort(SearchOrder? order)
 {
     private bool IsMetric => order?.Field.Kind == FieldKind.Metric;
 
+    /// <summary>By registration: also where the query says 'created', since the clock may have been set back in between.</summary>
+    private bool IsById => order is null || order.Field.Kind == FieldKind.Time;
+
     private bool IsText => order?.Field is { IsNumeric: false };
 
     /// <summary>Table whose index has the order.</summary>
     public string Table => IsMetric ? "registry_fact o" : "registry_version v";
 
     /// <summary>Sort key, and the id that breaks ties.</summary>
-    public (string Key, string Id) Columns => order is null ? ("v.id", "v.id") : IsMetric ? ("o.value", "o.version_id") : ($"v.{order.Field.Column}", "v.id");
+    public (string Key, string Id) Columns =>
+        IsById ? ("v.id", "v.id") : IsMetric ? ("o.value", "o.version_id") : ($"v.{order!.Field.Column}", "v.id");
 
     /// <summary>The same as expressions, which no index has: for reading everything and keeping the first.</summary>
-    public (string Key, string Id) Expressions =>
-        ((order is null ? "v.id + 0" : IsMetric ? IsInVersion ? $"v.{order.Field.Column} + 0" : "o.value + 0" : IsText ? $"v.{order.Field.Column} || ''" : $"v.{order.Field.Column} + 0"), "v.id + 0");
+    public (string Key, string Id) Expressions
+    {
+        get
+        {
+            const string Id = "v.id + 0";
+            var key = IsById ? Id
+                : IsMetric && !IsInVersion ? "o.value + 0"
+                : IsText ? $"v.{order!.Field.Column} || ''"
+                : $"v.{order!.Field.Column} + 0";
+            return (key, Id);
+        }
+    }
 
     /// <summary>Whether a version itself has the key.</summary>
     public bool IsInVersion => !IsMetric || order!.Field.Column.Length > 0;
@@ -35,7 +49,7 @@ internal sealed class SearchSort(SearchOrder? order)
     public string OrderBy((string Key, string Id) by)
     {
         var direction = Descending ? "desc" : "asc";
-        return order is null ? $"order by {by.Key} {direction}" : $"order by {by.Key} {direction}, {by.Id} {direction}";
+        return IsById ? $"order by {by.Key} {direction}" : $"order by {by.Key} {direction}, {by.Id} {direction}";
     }
 
     /// <summary>What comes after a place in the list.</summary>
@@ -45,7 +59,7 @@ internal sealed class SearchSort(SearchOrder? order)
     public string UpTo(SearchSql sql, (string Key, string Id) by, SortedPlace place) => Compare(sql, by, Descending ? ">=" : "<=", place);
 
     /// <summary>The place where a page ended.</summary>
-    /// <exception cref="UserInputException">The cursor is none, or belongs to another order.</exception>
+    /// <exception cref="UserInputException">It is not a cursor, or belongs to another order.</exception>
     public SortedPlace? Read(string? cursor)
     {
         if (Cursor.Read(cursor, 3) is not { } keys)
@@ -61,12 +75,12 @@ internal sealed class SearchSort(SearchOrder? order)
     private string Name => order is null ? "" : $"{order.Field.Name} {order.Descending}";
 
     private string Compare(SearchSql sql, (string Key, string Id) by, string sign, SortedPlace place) =>
-        order is null ? $"{by.Id} {sign} {sql.Add(place.Id)}" : $"({by.Key}, {by.Id}) {sign} ({sql.Add(place.Key)}, {sql.Add(place.Id)})";
+        IsById ? $"{by.Id} {sign} {sql.Add(place.Id)}" : $"({by.Key}, {by.Id}) {sign} ({sql.Add(place.Key)}, {sql.Add(place.Id)})";
 
-    private object Typed(string key) => order is null || IsText ? key
+    private object Typed(string key) => IsById || IsText ? key
         : !IsMetric ? Cursor.Number(key)
         : double.TryParse(key, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value
-        : throw new UserInputException("The cursor is none of this list.");
+        : throw new UserInputException(Cursor.Foreign);
 }
 
 /// <summary>A place in a sorted list.</summary>

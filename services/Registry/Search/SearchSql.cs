@@ -44,15 +44,22 @@ internal sealed class SearchSql(bool isSqlite)
     private string Condition(Comparison comparison)
     {
         var (field, op, value) = (comparison.Field, comparison.Operator, comparison.Value);
+        var not = op == "!=" ? "not " : "";
         return field.Kind switch
         {
             // One row at most, by its key; a subquery with 'exists' would be turned into a join over everything.
             FieldKind.Metric when field.Column.Length > 0 => $"coalesce({_checked}{field.Column} {Sign(op)} {Add(value.Number!.Value)}, false)",
-            FieldKind.Metric => $"coalesce((select f.value {Sign(op)} {Add(value.Number!.Value)} from registry_fact f where f.version_id = v.id and f.metric = {Add(field.Name)}), false)",
-            FieldKind.Alias => $"{(op == "!=" ? "not " : "")}coalesce((select a.version = v.version from registry_alias a where a.name = v.name and a.alias = {Add(value.Text!)}), false)",
-            FieldKind.Tag => $"{(op == "!=" ? "not " : "")}coalesce((select {Text("t.value", op == "!=" ? "=" : op, value.Text!)} from registry_tag t where t.name = v.name and t.version = v.version and t.tag = {Add(field.Name)}), false)",
+            FieldKind.Metric => OfRow(
+                $"f.value {Sign(op)} {Add(value.Number!.Value)}", $"registry_fact f where f.version_id = v.id and f.metric = {Add(field.Name)}"),
+            FieldKind.Alias => not + OfRow(
+                "a.version = v.version", $"registry_alias a where a.name = v.name and a.alias = {Add(value.Text!)}"),
+            FieldKind.Tag => not + OfRow(
+                Text("t.value", op == "!=" ? "=" : op, value.Text!),
+                $"registry_tag t where t.name = v.name and t.version = v.version and t.tag = {Add(field.Name)}"),
             _ => ColumnCondition(comparison, _checked),
         };
+
+        static string OfRow(string condition, string row) => $"coalesce((select {condition} from {row}), false)";
     }
 
     private string ColumnCondition(Comparison comparison, string table)
@@ -75,7 +82,15 @@ internal sealed class SearchSql(bool isSqlite)
     // A whole number stays one, so that the index of an integer column serves.
     private static object Whole(double value) => value == Math.Floor(value) && Math.Abs(value) < 9e18 ? (object)(long)value : value;
 
-    private static string Sign(string op) => op switch { "!=" => "<>", "<" or "<=" or ">" or ">=" or "=" => op, _ => throw new InvalidOperationException($"'{op}' is not a comparison.") };
+    private static string Sign(string op) => op switch
+    {
+        "!=" => "<>",
+        "<" or "<=" or ">" or ">=" or "=" => op,
+        _ => throw new InvalidOperationException($"'{op}' is not a comparison."),
+    };
 
-    private static string Escape(string text) => text.Replace("!", "!!", StringComparison.Ordinal).Replace("%", "!%", StringComparison.Ordinal).Replace("_", "!_", StringComparison.Ordinal);
+    private static string Escape(string text) => text
+        .Replace("!", "!!", StringComparison.Ordinal)
+        .Replace("%", "!%", StringComparison.Ordinal)
+        .Replace("_", "!_", StringComparison.Ordinal);
 }

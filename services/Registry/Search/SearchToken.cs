@@ -57,8 +57,7 @@ internal static class SearchLexer
         if (IsWord(text[at]))
         {
             var end = at;
-            // A minus or plus belongs to a word inside it (bits-per-byte, 2026-11-22, 1e-3), not before it.
-            while (end < text.Length && (IsWord(text[end]) || text[end] is '-' or '+' && end + 1 < text.Length && IsWord(text[end + 1]) && (text[end] == '-' || text[end - 1] is 'e' or 'E')))
+            while (end < text.Length && (IsWord(text[end]) || IsSignInside(text, end)))
                 end++;
             return (new SearchToken(SearchTokenKind.Word, text[at..end], at + 1), end);
         }
@@ -69,6 +68,10 @@ internal static class SearchLexer
         }
         throw new SearchException(at + 1, $"'{(char.IsControl(text[at]) ? '?' : text[at])}' has no meaning here; texts with other characters go into quotes");
     }
+
+    /// <summary>A minus or plus belongs to a word inside it (bits-per-byte, 2026-11-22, 1e-3), not before it.</summary>
+    private static bool IsSignInside(string text, int at) =>
+        text[at] is '-' or '+' && at + 1 < text.Length && IsWord(text[at + 1]) && (text[at] == '-' || text[at - 1] is 'e' or 'E');
 
     private static bool IsWord(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '/' or ':' or '@';
 }

@@ -18,6 +18,12 @@ public sealed class VersionSearch(RegistryDatabase database)
     private const int LongestWalk = 1000;
     private const string VersionTable = "registry_version v";
 
+    private static readonly HashSet<string> Indexed =
+    [
+        "new_bytes", "size_bytes", "total_parameters", "active_parameters", "version", "layers", "experts", "experts_per_token",
+        "created_at", "name", "run_id", "root",
+    ];
+
     /// <summary>A page of versions that meet a query.</summary>
     /// <exception cref="SearchException">The query cannot be read.</exception>
     public async Task<Page<ModelVersion>> FindAsync(string text, int limit, string? cursor, CancellationToken cancellationToken)
@@ -34,17 +40,25 @@ public sealed class VersionSearch(RegistryDatabase database)
     private static async Task<IReadOnlyList<SortedPlace>> ReadAsync(DbConnection connection, SearchNode? where, SearchSort sort, SortedPlace? after, int limit)
     {
         var indexed = IndexedOf(where);
-        if (await IndexedCondition.MostSelectiveAsync(connection, [.. indexed.Select(p => p.Write(NewSql(connection)))]).ConfigureAwait(false) is { } first)
-            return await RunAsync(connection, sql => Statement(sql, Without(where, indexed[first].Condition), sort, after, limit, indexed[first].Write)).ConfigureAwait(false);
+        var conditions = indexed.Select(p => p.Write(NewSql(connection))).ToList();
+        if (await IndexedCondition.MostSelectiveAsync(connection, conditions).ConfigureAwait(false) is { } first)
+        {
+            var others = Without(where, indexed[first].Condition);
+            return await RunAsync(connection, sql => Statement(sql, others, sort, after, limit, indexed[first].Write)).ConfigureAwait(false);
+        }
         if (where is null)
             return await RunAsync(connection, sql => Statement(sql, where, sort, after, limit)).ConfigureAwait(false);
         var ends = await RunAsync(connection, sql => Statement(sql, null, sort, after, 1, offset: LongestWalk - 1)).ConfigureAwait(false);
         var rows = await RunAsync(connection, sql => Statement(sql, where, sort, after, limit, end: ends.Count > 0 ? ends[0] : null)).ConfigureAwait(false);
-        return rows.Count == limit || ends.Count == 0 ? rows : await RunAsync(connection, sql => WholeStatement(sql, where, sort, after, limit)).ConfigureAwait(false);
+        return rows.Count == limit || ends.Count == 0
+            ? rows
+            : await RunAsync(connection, sql => WholeStatement(sql, where, sort, after, limit)).ConfigureAwait(false);
     }
 
     /// <summary>Along the order's index, or over the versions of an indexed condition.</summary>
-    private static string Statement(SearchSql sql, SearchNode? where, SearchSort sort, SortedPlace? after, int limit, Func<SearchSql, IndexedCondition>? indexed = null, SortedPlace? end = null, int offset = 0)
+    private static string Statement(
+        SearchSql sql, SearchNode? where, SearchSort sort, SortedPlace? after, int limit,
+        Func<SearchSql, IndexedCondition>? indexed = null, SortedPlace? end = null, int offset = 0)
     {
         // SQLite reads tables in the order in which cross joins name them: the indexed condition, then what has the order, then the version.
         var (by, isJoined) = (sort.Columns, where is not null && sort.Table != VersionTable);
@@ -58,18 +72,29 @@ public sealed class VersionSearch(RegistryDatabase database)
             end is { } last ? sort.UpTo(sql, by, last) : null,
             where is null ? null : sql.Condition(where),
         ];
-        return $"{(indexed is null ? "" : $"with picked as materialized ({indexed(sql).Ids}) ")}select {by.Id} as Id, {by.Key} as Key from {string.Join(" cross join ", tables)}{Where(conditions)} {sort.OrderBy(by)} limit {limit}{(offset > 0 ? $" offset {offset}" : "")}";
+        var with = indexed is null ? "" : $"with picked as materialized ({indexed(sql).Ids}) ";
+        var skipped = offset > 0 ? $" offset {offset}" : "";
+        return $"{with}select {by.Id} as Id, {by.Key} as Key from {string.Join(" cross join ", tables)}{Where(conditions)} "
+            + $"{sort.OrderBy(by)} limit {limit}{skipped}";
     }
 
     /// <summary>Over everything, sorted afterwards: facts of configurations and the commonest metrics are all in one index.</summary>
     private static string WholeStatement(SearchSql sql, SearchNode where, SearchSort sort, SortedPlace? after, int limit)
     {
         var by = sort.Expressions;
-        string?[] conditions = [sort.Condition(sql, sort.IsInVersion), sort.IsInVersion ? null : "o.version_id = v.id", after is { } place ? sort.After(sql, by, place) : null, sql.Condition(where)];
-        return $"select v.id as Id, {by.Key} as Key from {VersionTable}{(sort.IsInVersion ? "" : " cross join registry_fact o")}{Where(conditions)} {sort.OrderBy(by)} limit {limit}";
+        string?[] conditions =
+        [
+            sort.Condition(sql, sort.IsInVersion),
+            sort.IsInVersion ? null : "o.version_id = v.id",
+            after is { } place ? sort.After(sql, by, place) : null,
+            sql.Condition(where),
+        ];
+        var tables = sort.IsInVersion ? VersionTable : $"{VersionTable} cross join registry_fact o";
+        return $"select v.id as Id, {by.Key} as Key from {tables}{Where(conditions)} {sort.OrderBy(by)} limit {limit}";
     }
 
-    private static string Where(IEnumerable<string?> conditions) => string.Join(" and ", conditions.OfType<string>()) is { Length: > 0 } all ? " where " + all : "";
+    private static string Where(IEnumerable<string?> conditions) =>
+        string.Join(" and ", conditions.OfType<string>()) is { Length: > 0 } all ? " where " + all : "";
 
     private static SearchSql NewSql(DbConnection connection) => new(connection is SqliteConnection);
 
@@ -84,20 +109,31 @@ public sealed class VersionSearch(RegistryDatabase database)
     private static IReadOnlyList<(Comparison Condition, Func<SearchSql, IndexedCondition> Write)> IndexedOf(SearchNode? where)
     {
         var all = where switch { Junction { IsAnd: true } junction => junction.Operands, null => [], _ => [where] };
-        return [.. all.OfType<Comparison>().Where(c => c.Operator is not ("!=" or "~")).Select(c => (c, IndexOf(c))).Where(p => p.Item2 is not null).Select(p => (p.c, p.Item2!))];
+        return [.. all.OfType<Comparison>()
+            .Where(c => c.Operator is not ("!=" or "~"))
+            .Select(c => (Condition: c, Write: IndexOf(c)))
+            .Where(p => p.Write is not null)
+            .Select(p => (p.Condition, p.Write!))];
     }
 
     /// <summary>What else must be met when one condition is.</summary>
-    private static SearchNode? Without(SearchNode? where, Comparison condition) => where is Junction all && all.Operands.Where(o => !ReferenceEquals(o, condition)).ToList() is { Count: > 0 } rest
-        ? all with { Operands = rest }
-        : null;
+    private static SearchNode? Without(SearchNode? where, Comparison condition)
+    {
+        if (where is not Junction all)
+            return null;
+        var rest = all.Operands.Where(o => !ReferenceEquals(o, condition)).ToList();
+        return rest.Count > 0 ? all with { Operands = rest } : null;
+    }
 
     private static Func<SearchSql, IndexedCondition>? IndexOf(Comparison comparison) => comparison.Field switch
     {
-        { Kind: FieldKind.Metric } => sql => new IndexedCondition($"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}", sql.Parameters),
-        { Kind: FieldKind.Tag } => sql => new IndexedCondition($"select t.version_id from registry_tag t where t.tag = {sql.Add(comparison.Field.Name)} and t.value = {sql.Add(comparison.Value.Text!)} and t.version_id > 0", sql.Parameters),
-        { Kind: FieldKind.Alias } => sql => new IndexedCondition($"select a.version_id from registry_alias a where a.alias = {sql.Add(comparison.Value.Text!)}", sql.Parameters),
-        { Column: "new_bytes" or "size_bytes" or "total_parameters" or "active_parameters" or "version" or "layers" or "experts" or "experts_per_token" or "created_at" or "name" or "run_id" or "root" } =>
+        { Kind: FieldKind.Metric } =>
+            sql => new IndexedCondition($"select f.version_id from registry_fact f where {sql.FactCondition(comparison)}", sql.Parameters),
+        { Kind: FieldKind.Tag } =>
+            sql => new IndexedCondition(TagIndex.Ids(sql.Add(comparison.Field.Name), sql.Add(comparison.Value.Text!)), sql.Parameters),
+        { Kind: FieldKind.Alias } => sql =>
+            new IndexedCondition($"select a.version_id from registry_alias a where a.alias = {sql.Add(comparison.Value.Text!)}", sql.Parameters),
+        { Column: var column } when Indexed.Contains(column) =>
             sql => new IndexedCondition($"select v.id as version_id from registry_version v where {sql.ColumnCondition(comparison)}", sql.Parameters),
         _ => null,
     };
@@ -114,13 +150,25 @@ public sealed class VersionSearch(RegistryDatabase database)
 
     private static async Task CheckMetricAsync(DbConnection connection, SearchField field, int? position)
     {
-        var exists = await connection.ExecuteScalarAsync<int>("select count(*) from (select 1 from registry_fact where metric = @Name limit 1) n", new { field.Name }).ConfigureAwait(false);
-        if (exists > 0 || await connection.ExecuteScalarAsync<int>("select count(*) from (select 1 from registry_fact limit 1) n").ConfigureAwait(false) == 0)
+        var exists = await connection.ExecuteScalarAsync<int>(
+            "select count(*) from (select 1 from registry_fact where metric = @Name limit 1) n", new { field.Name }).ConfigureAwait(false);
+        if (exists > 0)
+            return;
+        var any = await connection.ExecuteScalarAsync<int>("select count(*) from (select 1 from registry_fact limit 1) n").ConfigureAwait(false);
+        if (any == 0)
             return;
         // Metrics by skipping along the index from one name to the next: as many steps as there are names.
-        var names = (await connection.QueryAsync<string>(
-            "with recursive names(metric) as (select min(metric) from registry_fact union all select (select min(f.metric) from registry_fact f where f.metric > n.metric) from names n where n.metric is not null) select metric from names where metric is not null limit 200").ConfigureAwait(false)).ToList();
-        throw new SearchException(position ?? 1, $"no field and no metric is called '{field.Name}': {NearestWord.Hint(field.Name, [.. SearchField.Names, .. names])}");
+        var names = await connection.QueryAsync<string>(
+            """
+            with recursive names(metric) as (
+                select min(metric) from registry_fact
+                union all
+                select (select min(f.metric) from registry_fact f where f.metric > n.metric) from names n where n.metric is not null
+            )
+            select metric from names where metric is not null limit 200
+            """).ConfigureAwait(false);
+        var hint = NearestWord.Hint(field.Name, [.. SearchField.Names, .. names]);
+        throw new SearchException(position ?? 1, $"no field and no metric is called '{field.Name}': {hint}");
     }
 
     private static IEnumerable<Comparison> Comparisons(SearchNode? node) => node switch

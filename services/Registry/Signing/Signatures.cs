@@ -44,17 +44,31 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
     {
         using var key = SigningKey.Parse(publicKey);
         if (!IsValid(key, version.Root, signature))
-            throw new UserInputException($"The signature does not fit {version.Model}@{version.Version}: it is none over the root {version.Root.Short} by this key.");
+        {
+            throw new UserInputException(
+                $"The signature does not fit {version.Model}@{version.Version}: this key did not sign the root {version.Root.Short} with it.");
+        }
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await connection.ExecuteAsync(
             """
-            insert into registry_signature(root, key_id, algorithm, public_key, signature, signer, created_at) values (@Root, @Id, @Algorithm, @PublicPem, @signature, @signer, @Now)
-            on conflict (root, key_id) do update set signature = excluded.signature, signer = excluded.signer, created_at = excluded.created_at
+            insert into registry_signature(root, key_id, algorithm, public_key, signature, signer, created_at, number)
+            values (@Root, @Id, @Algorithm, @PublicPem, @signature, @signer, @Now,
+                (select coalesce(max(number), 0) + 1 from registry_signature where root = @Root))
+            on conflict (root, key_id) do update set
+                signature = excluded.signature, signer = excluded.signer, created_at = excluded.created_at, number = excluded.number
             """,
-            new { Root = version.Root.Hex, key.Id, SigningKey.Algorithm, key.PublicPem, signature, signer, Now = Timestamps.Write(time.GetUtcNow()) }, transaction).ConfigureAwait(false);
+            new
+            {
+                Root = version.Root.Hex, key.Id, SigningKey.Algorithm, key.PublicPem, signature, signer, Now = Timestamps.Write(time.GetUtcNow()),
+            },
+            transaction).ConfigureAwait(false);
         await connection.ExecuteAsync(
-            "update registry_version set signatures = (select count(*) from registry_signature s where s.root = registry_version.root) where root = @Root", new { Root = version.Root.Hex }, transaction).ConfigureAwait(false);
+            """
+            update registry_version set signatures = (select count(*) from registry_signature s where s.root = registry_version.root)
+            where root = @Root
+            """,
+            new { Root = version.Root.Hex }, transaction).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         return (await ListAsync(version.Root, cancellationToken).ConfigureAwait(false)).Single(s => s.KeyId == key.Id);
     }
@@ -63,13 +77,24 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
     public async Task<IReadOnlyList<Signature>> ListAsync(Digest root, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var rows = await connection.QueryAsync<(string KeyId, string Algorithm, string PublicKey, string Value, string Signer, string Created, string? Trusted)>(
+        var rows = await connection.QueryAsync<
+            (string KeyId, string Algorithm, string PublicKey, string Value, string Signer, string Created, string? Trusted)>(
             """
             select s.key_id, s.algorithm, s.public_key, s.signature, s.signer, s.created_at, k.name
-            from registry_signature s left join registry_signing_key k on k.key_id = s.key_id and k.public_key = s.public_key where s.root = @root order by s.created_at, s.key_id
+            from registry_signature s left join registry_signing_key k on k.key_id = s.key_id and k.public_key = s.public_key
+            where s.root = @root order by s.number, s.key_id
             """,
             new { root = root.Hex }).ConfigureAwait(false);
-        return [.. rows.Select(r => new Signature { KeyId = r.KeyId, Algorithm = r.Algorithm, PublicKey = r.PublicKey, Value = r.Value, Signer = r.Signer, Created = Timestamps.Read(r.Created), TrustedAs = r.Trusted })];
+        return [.. rows.Select(r => new Signature
+        {
+            KeyId = r.KeyId,
+            Algorithm = r.Algorithm,
+            PublicKey = r.PublicKey,
+            Value = r.Value,
+            Signer = r.Signer,
+            Created = Timestamps.Read(r.Created),
+            TrustedAs = r.Trusted,
+        })];
     }
 
     /// <summary>Whether a kept signature still fits: the database is not trusted either.</summary>
@@ -94,10 +119,15 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
     {
         if (name.Length is 0 or > LongestName || name.Any(char.IsControl))
             throw new UserInputException($"A key needs a name of 1 to {LongestName} characters.");
+        StorableText.Check(name, "The name of the key");
         using var key = SigningKey.Parse(publicKey);
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await connection.ExecuteAsync(
-            "insert into registry_signing_key(key_id, name, algorithm, public_key, added_by, added_at) values (@Id, @name, @Algorithm, @PublicPem, @actor, @Now) on conflict (key_id) do update set name = excluded.name",
+            """
+            insert into registry_signing_key(key_id, name, algorithm, public_key, added_by, added_at)
+            values (@Id, @name, @Algorithm, @PublicPem, @actor, @Now)
+            on conflict (key_id) do update set name = excluded.name
+            """,
             new { key.Id, name, SigningKey.Algorithm, key.PublicPem, actor, Now = Timestamps.Write(time.GetUtcNow()) }).ConfigureAwait(false);
         return (await TrustedAsync(cancellationToken).ConfigureAwait(false)).Single(k => k.KeyId == key.Id);
     }
@@ -121,6 +151,8 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
     private static bool IsValid(SigningKey key, Digest root, string signature)
     {
         var bytes = new byte[LongestSignature];
-        return signature.Length <= LongestSignature && Convert.TryFromBase64String(signature, bytes, out var length) && key.Verify(root, bytes.AsSpan(0, length));
+        return signature.Length <= LongestSignature
+            && Convert.TryFromBase64String(signature, bytes, out var length)
+            && key.Verify(root, bytes.AsSpan(0, length));
     }
 }

@@ -37,7 +37,7 @@ public sealed class SigningKey : IDisposable
     public static SigningKey Create() => new(ECDsa.Create(ECCurve.NamedCurves.nistP256));
 
     /// <summary>Reads a key, private or public, from PEM.</summary>
-    /// <exception cref="UserInputException">It is none, or of another kind.</exception>
+    /// <exception cref="UserInputException">It is not a key, or is one of another kind.</exception>
     public static SigningKey Parse(string pem)
     {
         if (pem.Length > LongestPem)

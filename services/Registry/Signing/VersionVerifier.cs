@@ -1,5 +1,4 @@
 using Espalier.Artifacts;
-using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 
 namespace Espalier.Registry.Signing;
@@ -31,33 +30,42 @@ public sealed record Verification
     /// <summary>Those of them by keys that are trusted here.</summary>
     public required int Trusted { get; init; }
 
-    /// <summary>What is wrong.</summary>
+    /// <summary>What is wrong, in the version or in what it was made from.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>Everything that the version was made from, parents first, and whether its bytes are what its manifest says.</summary>
+    public required IReadOnlyList<AncestorCheck> Ancestors { get; init; }
 }
 
-/// <summary>Reads a version's bytes again and checks its signatures.</summary>
+/// <summary>Reads the bytes of a version and of its ancestors again, and checks its signatures.</summary>
 public sealed class VersionVerifier(Signatures signatures)
 {
     /// <summary>Verifies a version.</summary>
-    public async Task<Verification> VerifyAsync(ArtifactStore store, ModelVersion version, CancellationToken cancellationToken)
+    /// <param name="store">Where its bytes are.</param>
+    /// <param name="version">The version.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="progress">Gets bytes done and bytes in all.</param>
+    public async Task<Verification> VerifyAsync(
+        ArtifactStore store, ModelVersion version, CancellationToken cancellationToken, IProgress<(long Done, long Total)>? progress = null)
     {
         var kept = await signatures.ListAsync(version.Root, cancellationToken).ConfigureAwait(false);
-        var problem = kept.FirstOrDefault(s => !Signing.Signatures.IsValid(version.Root, s)) is { } wrong ? $"The signature of key {wrong.KeyId} does not fit the root." : null;
-        var (count, bytes) = (0, 0L);
-        try
-        {
-            var manifest = await store.ReadAsync(version.Root, cancellationToken).ConfigureAwait(false);
-            await store.VerifyAsync(version.Root, cancellationToken).ConfigureAwait(false);
-            (count, bytes) = (manifest.Files.Count + manifest.Tensors.Count, manifest.SizeBytes);
-        }
-        catch (Exception e) when (e is MissingBlobException or InvalidDataException)
-        {
-            problem = e.Message;
-        }
+        var found = await store.VerifyWithAncestorsAsync(version.Root, progress, cancellationToken).ConfigureAwait(false);
+        var (own, ancestors) = (found[0], found.Skip(1).ToList());
+        var problem = kept.FirstOrDefault(s => !Signing.Signatures.IsValid(version.Root, s)) is { } wrong
+            ? $"The signature of key {wrong.KeyId} does not fit the root."
+            : own.Problem ?? ancestors.Select(a => a.Problem).FirstOrDefault(p => p is not null);
         return new Verification
         {
-            Model = version.Model, Version = version.Version, Root = version.Root, Ok = problem is null, Checked = count, Bytes = bytes,
-            Signatures = kept.Count, Trusted = kept.Count(s => s.TrustedAs is not null), Problem = problem,
+            Model = version.Model,
+            Version = version.Version,
+            Root = version.Root,
+            Ok = problem is null,
+            Checked = own.Ok ? own.Checked : 0,
+            Bytes = own.Ok ? own.Bytes : 0,
+            Signatures = kept.Count,
+            Trusted = kept.Count(s => s.TrustedAs is not null),
+            Problem = problem,
+            Ancestors = ancestors,
         };
     }
 }

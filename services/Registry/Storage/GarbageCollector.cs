@@ -18,7 +18,10 @@ public sealed record CollectionOptions
     /// <value>null</value>
     public TimeSpan? Quarantine { get; init; }
 
-    /// <summary>Results of steps that are older than this and that no version needs are given up; null keeps every result, so that the same work is never done twice.</summary>
+    /// <summary>
+    /// Results of steps that are older than this and that no version needs are given up; null keeps every result, so that the same work
+    /// is never done twice.
+    /// </summary>
     /// <value>null</value>
     public TimeSpan? CacheAge { get; init; }
 
@@ -97,12 +100,13 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         var now = time.GetUtcNow();
         var condemned = await ReadCondemnedAsync(cancellationToken).ConfigureAwait(false);
         var (marks, dropped) = await MarkAsync(options, now, cancellationToken).ConfigureAwait(false);
-        var (registered, cache, positions, young) = (0L, 0L, 0L, (Count: 0, Bytes: 0L));
+        var bytes = new Dictionary<Reason, long>();
+        var young = (Count: 0, Bytes: 0L);
         var candidates = new Dictionary<Digest, long>();
         await foreach (var blob in store.ListAgedAsync(cancellationToken).ConfigureAwait(false))
         {
             if (marks.TryGetValue(blob.Digest, out var reason))
-                _ = reason switch { Reason.Registered => registered += blob.SizeBytes, Reason.Cache => cache += blob.SizeBytes, _ => positions += blob.SizeBytes };
+                bytes[reason] = bytes.GetValueOrDefault(reason) + blob.SizeBytes;
             else if (blob.LastPut > now - options.Grace)
                 young = (young.Count + 1, young.Bytes + blob.SizeBytes);
             else
@@ -126,13 +130,23 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         }
         return new CollectionReport
         {
-            DryRun = options.DryRun, RegisteredBytes = registered, CacheBytes = cache, PositionBytes = positions, YoungBlobs = young.Count, YoungBytes = young.Bytes,
-            CondemnedBlobs = waiting.Count, CondemnedBytes = waiting.Keys.Sum(w => candidates[w]), DeletedBlobs = due.Count, DeletedBytes = due.Sum(d => candidates[d]), DroppedResults = dropped.Count,
+            DryRun = options.DryRun,
+            RegisteredBytes = bytes.GetValueOrDefault(Reason.Registered),
+            CacheBytes = bytes.GetValueOrDefault(Reason.Cache),
+            PositionBytes = bytes.Where(b => b.Key is not (Reason.Registered or Reason.Cache)).Sum(b => b.Value),
+            YoungBlobs = young.Count,
+            YoungBytes = young.Bytes,
+            CondemnedBlobs = waiting.Count,
+            CondemnedBytes = waiting.Keys.Sum(w => candidates[w]),
+            DeletedBlobs = due.Count,
+            DeletedBytes = due.Sum(d => candidates[d]),
+            DroppedResults = dropped.Count,
         };
     }
 
     /// <summary>Second phase: what is due is deleted unless a fresh mark needs it or it was uploaded again meanwhile.</summary>
-    private async Task<List<Digest>> SweepAsync(ICollectableBlobStore store, List<Digest> due, CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<List<Digest>> SweepAsync(
+        ICollectableBlobStore store, List<Digest> due, CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (due.Count == 0)
             return [];
@@ -146,7 +160,12 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         return deleted;
     }
 
-    private async Task<(Dictionary<Digest, Reason> Marks, List<Digest> Dropped)> MarkAsync(CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<bool> EndedBeforeAsync(Digest key, DateTimeOffset time, CancellationToken cancellationToken) =>
+        await StepReceipt.FindAsync(artifacts, key, cancellationToken).ConfigureAwait(false) is { } receipt
+            && receipt.Started + receipt.Duration < time;
+
+    private async Task<(Dictionary<Digest, Reason> Marks, List<Digest> Dropped)> MarkAsync(
+        CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var marker = new Marker(artifacts);
         await using (var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false))
@@ -159,10 +178,12 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         var dropped = new List<Digest>();
         await foreach (var record in artifacts.Blobs.ListRecordsAsync("steps/", cancellationToken).ConfigureAwait(false))
         {
-            if (!Digest.TryParse(record["steps/".Length..], out var key) || await artifacts.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is not { } commit)
+            if (!Digest.TryParse(record["steps/".Length..], out var key))
                 continue;
-            if (options.CacheAge is { } age && await StepReceipt.FindAsync(artifacts, key, cancellationToken).ConfigureAwait(false) is { } receipt
-                && receipt.Started + receipt.Duration < now - age && !commit.Outputs.Values.Any(o => marker.Marks.TryGetValue(o.Root, out var reason) && reason == Reason.Registered))
+            if (await artifacts.FindStepAsync(key, cancellationToken).ConfigureAwait(false) is not { } commit)
+                continue;
+            var isRegistered = commit.Outputs.Values.Any(o => marker.Marks.GetValueOrDefault(o.Root, Reason.Cache) == Reason.Registered);
+            if (options.CacheAge is { } age && !isRegistered && await EndedBeforeAsync(key, now - age, cancellationToken).ConfigureAwait(false))
             {
                 dropped.Add(key);
                 continue;

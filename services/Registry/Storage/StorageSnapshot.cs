@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text.Json.Serialization;
 using Dapper;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
@@ -15,7 +16,9 @@ namespace Espalier.Registry.Storage;
 /// <param name="Models">Versions, those that would free most first.</param>
 /// <param name="Next">Cursor of the next page.</param>
 /// <param name="At">When this was counted.</param>
-public sealed record StorageView(long Logical, long Physical, long Unreferenced, IReadOnlyList<StoredVersion> Models, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.Never)] string? Next, DateTimeOffset At);
+public sealed record StorageView(
+    long Logical, long Physical, long Unreferenced, IReadOnlyList<StoredVersion> Models,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Next, DateTimeOffset At);
 
 /// <summary>What one version holds.</summary>
 /// <param name="Name">Model.</param>
@@ -49,14 +52,17 @@ public sealed class StorageSnapshot(RegistryDatabase database, ArtifactStore art
             _ = Task.Run(() => CountAsync(CancellationToken.None), CancellationToken.None);
         }
         var after = Cursor.Read(cursor, 2);
+        var (frees, id) = after is null ? (0, 0) : (Cursor.Number(after[0]), Cursor.Number(after[1]));
         var rows = (await connection.QueryAsync<(string Name, long Version, long Logical, long Frees, long Id)>(
             $"""
-            select v.name, cast(v.version as bigint), s.logical, s.frees, s.version_id from registry_storage s join registry_version v on v.id = s.version_id
+            select v.name, cast(v.version as bigint), s.logical, s.frees, s.version_id
+            from registry_storage s join registry_version v on v.id = s.version_id
             {(after is null ? "" : "where (s.frees, s.version_id) < (@frees, @id)")} order by s.frees desc, s.version_id desc limit @most
             """,
-            new { frees = after is null ? 0 : Cursor.Number(after[0]), id = after is null ? 0 : Cursor.Number(after[1]), most = limit + 1 }).ConfigureAwait(false)).AsList();
+            new { frees, id, most = limit + 1 }).ConfigureAwait(false)).AsList();
         var page = Cursor.Cut(rows, limit, r => Cursor.Write($"{r.Frees}", $"{r.Id}"));
-        return new StorageView(total!.Logical, total.Physical, total.Unreferenced, [.. page.Items.Select(r => new StoredVersion(r.Name, (int)r.Version, r.Logical, r.Frees))], page.Next, Timestamps.Read(total.MadeAt));
+        var versions = page.Items.Select(r => new StoredVersion(r.Name, (int)r.Version, r.Logical, r.Frees)).ToList();
+        return new StorageView(total!.Logical, total.Physical, total.Unreferenced, versions, page.Next, Timestamps.Read(total.MadeAt));
     }
 
     /// <summary>Counts everything again.</summary>
@@ -67,7 +73,8 @@ public sealed class StorageSnapshot(RegistryDatabase database, ArtifactStore art
         {
             await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
             var newest = await connection.ExecuteScalarAsync<long>("select value from registry_counter where name = 'version'").ConfigureAwait(false);
-            var versions = (await connection.QueryAsync<(long Id, string Root)>("select id, root from registry_version order by id").ConfigureAwait(false)).AsList();
+            var versions = (await connection.QueryAsync<(long Id, string Root)>(
+                "select id, root from registry_version order by id").ConfigureAwait(false)).AsList();
             var holders = new Dictionary<Digest, (long Bytes, long Holder)>(); // holder -1: several versions
             var logical = new Dictionary<long, long>();
             foreach (var (id, root) in versions)
@@ -79,7 +86,15 @@ public sealed class StorageSnapshot(RegistryDatabase database, ArtifactStore art
                 physical += blob.SizeBytes;
                 unreferenced += holders.ContainsKey(blob.Digest) ? 0 : blob.SizeBytes;
             }
-            await WriteAsync(connection, logical, frees, new Total { Logical = logical.Values.Sum(), Physical = physical, Unreferenced = unreferenced, Versions = newest, MadeAt = Timestamps.Write(time.GetUtcNow()) }, cancellationToken).ConfigureAwait(false);
+            var total = new Total
+            {
+                Logical = logical.Values.Sum(),
+                Physical = physical,
+                Unreferenced = unreferenced,
+                Versions = newest,
+                MadeAt = Timestamps.Write(time.GetUtcNow()),
+            };
+            await WriteAsync(connection, logical, frees, total, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -108,22 +123,34 @@ public sealed class StorageSnapshot(RegistryDatabase database, ArtifactStore art
         return manifest.SizeBytes;
     }
 
-    private static async Task WriteAsync(DbConnection connection, Dictionary<long, long> logical, Dictionary<long, long> frees, Total total, CancellationToken cancellationToken)
+    private static async Task WriteAsync(
+        DbConnection connection, Dictionary<long, long> logical, Dictionary<long, long> frees, Total total, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await connection.ExecuteAsync("delete from registry_storage", transaction: transaction).ConfigureAwait(false);
         foreach (var (id, bytes) in logical)
-            await connection.ExecuteAsync("insert into registry_storage(version_id, logical, frees) values (@id, @bytes, @own)", new { id, bytes, own = frees.GetValueOrDefault(id) }, transaction).ConfigureAwait(false);
+        {
+            await connection.ExecuteAsync(
+                "insert into registry_storage(version_id, logical, frees) values (@id, @bytes, @own)",
+                new { id, bytes, own = frees.GetValueOrDefault(id) }, transaction).ConfigureAwait(false);
+        }
         await connection.ExecuteAsync(
             """
-            insert into registry_storage_total(only_row, logical, physical, unreferenced, versions, made_at) values (1, @Logical, @Physical, @Unreferenced, @Versions, @MadeAt)
-            on conflict (only_row) do update set logical = excluded.logical, physical = excluded.physical, unreferenced = excluded.unreferenced, versions = excluded.versions, made_at = excluded.made_at
+            insert into registry_storage_total(only_row, logical, physical, unreferenced, versions, made_at)
+            values (1, @Logical, @Physical, @Unreferenced, @Versions, @MadeAt)
+            on conflict (only_row) do update set
+                logical = excluded.logical, physical = excluded.physical, unreferenced = excluded.unreferenced,
+                versions = excluded.versions, made_at = excluded.made_at
             """, total, transaction).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static Task<Total?> TotalAsync(DbConnection connection) =>
-        connection.QuerySingleOrDefaultAsync<Total?>("select logical as Logical, physical as Physical, unreferenced as Unreferenced, versions as Versions, made_at as MadeAt from registry_storage_total");
+        connection.QuerySingleOrDefaultAsync<Total?>(
+            """
+            select logical as Logical, physical as Physical, unreferenced as Unreferenced, versions as Versions, made_at as MadeAt
+            from registry_storage_total
+            """);
 
     private sealed class Total
     {

@@ -51,5 +51,6 @@ public sealed record FunctionChange(
         chosen.Experts.Chunk(chosen.PerToken).Average(token => token.Select(e => sourceOf?[(int)e] ?? (int)e).Distinct().Count());
 
     private static double Paired((long[] Experts, int PerToken) chosen, IReadOnlyList<int> sourceOf) =>
-        chosen.Experts.Chunk(chosen.PerToken).Average(token => token.GroupBy(e => sourceOf[(int)e]).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)token.Length);
+        chosen.Experts.Chunk(chosen.PerToken).Average(token =>
+            token.GroupBy(e => sourceOf[(int)e]).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)token.Length);
 }

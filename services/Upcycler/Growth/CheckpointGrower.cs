@@ -26,7 +26,7 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         foreach (var file in source.Manifest.Files.Where(f => f.Path != "config.json"))
             writer.AddExisting(file);
         writer.AddConfig(Configure(plans).ToJson());
-        foreach (var tensor in source.Others)
+        foreach (var tensor in source.Others.Where(tensor => !source.Config.IsInExtraLayer(tensor.Name)))
             writer.AddExisting(tensor);
         var routers = new RouterGrowth(source, options);
         foreach (var plan in plans)
@@ -98,5 +98,6 @@ public sealed class CheckpointGrower(MoeCheckpoint source, UpcycleOptions option
         TargetExpertsPerToken = options.Preserve == Preservation.Wide ? source.Config.ExpertsPerToken : null,
         SiblingGroups = Groups(plans),
         SiblingExclusive = options.Preserve == Preservation.SiblingExclusive,
+        ExtraLayers = 0,
     };
 }

@@ -31,6 +31,11 @@ public sealed class ModelGrowth
     /// <summary>The stage's options and the method's.</summary>
     public GrowthOptions Options { get; }
 
+    /// <summary>The configuration of the grown model, without prediction layers.</summary>
+    /// <exception cref="UserInputException">The model or the options do not allow it; says what would.</exception>
+    public static ModelConfig Configure(IModelGrowth method, ModelConfig source, GrowthOptions options) =>
+        method.Configure(source with { ExtraLayers = 0 }, options);
+
     /// <summary>Writes and publishes the grown model.</summary>
     public static async Task<ManifestRef> RunAsync(
         ArtifactStore store, IModelGrowth method, MoeCheckpoint source, IReadOnlyList<MoeCheckpoint> others,
@@ -46,8 +51,12 @@ public sealed class ModelGrowth
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Names a tensor of the source; no bytes move.</summary>
-    public void Keep(TensorEntry tensor, string? name = null) => _writer.AddExisting(tensor, name);
+    /// <summary>Names a tensor of the source; no bytes move. Those of prediction layers are left out.</summary>
+    public void Keep(TensorEntry tensor, string? name = null)
+    {
+        if (!Source.Config.IsInExtraLayer(tensor.Name))
+            _writer.AddExisting(tensor, name);
+    }
 
     /// <summary>Stores a new tensor.</summary>
     public Task AddAsync(string name, string dtype, IReadOnlyList<long> shape, ReadOnlyMemory<float> values, CancellationToken cancellationToken) =>

@@ -11,7 +11,7 @@ public sealed record RouterOptions
     public string? Method { get; init; }
 
     /// <summary>Size of the noise.</summary>
-    /// <value>copy-noise 0.01 and perturb-new-only 0.02 (times the spread of the weights), bias-only 0.001 (absolute, uniform), orthogonal 0.1</value>
+    /// <value>copy-noise 0.01 and perturb-new-only 0.02 (times the spread of the weights), bias-only 0.001 (absolute, uniform); other methods take none</value>
     [Option("copy-noise: share of the router's spread (0.01); perturb-new-only: of the copied rows' spread (0.02); bias-only: largest absolute noise (0.001).",
         Min = 0, Max = 100)]
     public double? Noise { get; init; }

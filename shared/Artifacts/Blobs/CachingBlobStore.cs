@@ -27,10 +27,10 @@ public sealed class CachingBlobStore : ICollectableBlobStore
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capBytes);
         _remote = remote;
-        _local = new FileBlobStore(folder, new FileBlobStoreOptions { IsDurable = false });
+        _local = new FileBlobStore(folder, new FileBlobStoreOptions { IsDurable = false, KeepsDamaged = false });
         _capBytes = capBytes;
         _time = time ?? TimeProvider.System;
-        _bytes = _local.BlobFiles().Sum(f => f.Length);
+        _bytes = _local.Files().Sum(f => f.Length);
     }
 
     /// <summary>Bytes that the copies take.</summary>
@@ -63,7 +63,7 @@ public sealed class CachingBlobStore : ICollectableBlobStore
         {
             return await _local.OpenReadAsync(blob, offset, length, cancellationToken).ConfigureAwait(false);
         }
-        catch (MissingBlobException) // evicted in between
+        catch (MissingBlobException) // evicted in between, or the copy was damaged
         {
             return await _remote.OpenReadAsync(blob, offset, length, cancellationToken).ConfigureAwait(false);
         }
@@ -78,11 +78,14 @@ public sealed class CachingBlobStore : ICollectableBlobStore
         {
             (isHeld ? _local : _remote).ReadExactly(blob, offset, destination);
         }
-        catch (MissingBlobException) when (isHeld) // evicted in between
+        catch (MissingBlobException) when (isHeld) // evicted in between, or the copy was damaged
         {
             _remote.ReadExactly(blob, offset, destination);
         }
     }
+
+    /// <inheritdoc/>
+    public Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken) => _remote.VerifyAsync(blob, advance, cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => _remote.ListAsync(cancellationToken);
@@ -153,8 +156,8 @@ public sealed class CachingBlobStore : ICollectableBlobStore
             var receipt = await _local.PutAsync(stream, CancellationToken.None).ConfigureAwait(false);
             Account(receipt);
             if (receipt.Digest != blob)
-                throw new InvalidDataException(
-                    $"The blob {blob.Hex} is damaged in the store behind the cache: its bytes have the digest {receipt.Digest.Hex}.");
+                throw DamagedBlobException.Found(blob, "the other side of the cache", $"They have the digest {receipt.Digest.Hex}.");
+            _local.MarkChecked(blob);
         }
     }
 
@@ -166,7 +169,7 @@ public sealed class CachingBlobStore : ICollectableBlobStore
         lock (_evicting)
         {
             // Counted again, since other processes add and evict as well.
-            var files = _local.BlobFiles().OrderBy(f => f.LastWriteTimeUtc).ToList();
+            var files = _local.Files().OrderBy(f => f.LastWriteTimeUtc).ToList();
             var bytes = files.Sum(f => f.Length);
             foreach (var file in files.TakeWhile(_ => bytes > _capBytes))
             {

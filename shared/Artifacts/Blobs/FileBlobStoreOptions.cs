@@ -11,6 +11,10 @@ public sealed class FileBlobStoreOptions
     /// <value>64 MiB</value>
     public long ReservedBytes { get; init; } = 64L << 20;
 
+    /// <summary>Whether a blob that turns out to be damaged is kept in the folder <c>damaged</c>. Switch off only for copies of another store.</summary>
+    /// <value>true</value>
+    public bool KeepsDamaged { get; init; } = true;
+
     /// <summary>How old a temporary file must be before a later start takes it for the remains of a crash and deletes it.</summary>
     /// <value>24 hours</value>
     public TimeSpan TemporaryFileGrace { get; init; } = TimeSpan.FromHours(24);

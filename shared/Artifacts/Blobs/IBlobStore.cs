@@ -20,15 +20,31 @@ public interface IBlobStore
     /// <summary>Stores bytes that are already in memory under their digest. A blob that exists is not written again.</summary>
     Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
-    /// <summary>Opens a range of a blob for reading; <paramref name="length"/> null reads to the end.</summary>
+    /// <summary>
+    /// Opens a range of a blob for reading; <paramref name="length"/> null reads to the end. The first time that a process reads a
+    /// blob, the whole of it is compared with its digest.
+    /// </summary>
     /// <exception cref="MissingBlobException">No such blob.</exception>
+    /// <exception cref="DamagedBlobException">The blob's bytes are not those of its digest; it counts as missing from now on.</exception>
     /// <exception cref="EndOfStreamException">The range reaches beyond the blob.</exception>
     Task<Stream> OpenReadAsync(Digest blob, long offset, long? length, CancellationToken cancellationToken);
 
-    /// <summary>Fills <paramref name="destination"/> from a blob, starting at byte <paramref name="offset"/>.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> from a blob, starting at byte <paramref name="offset"/>; checked as by
+    /// <see cref="OpenReadAsync"/>.
+    /// </summary>
     /// <exception cref="MissingBlobException">No such blob.</exception>
+    /// <exception cref="DamagedBlobException">The blob's bytes are not those of its digest; it counts as missing from now on.</exception>
     /// <exception cref="EndOfStreamException">The blob ends earlier.</exception>
     void ReadExactly(Digest blob, long offset, Span<byte> destination);
+
+    /// <summary>Reads a blob whole and compares it with its digest, whatever was checked before.</summary>
+    /// <param name="blob">The blob.</param>
+    /// <param name="advance">Gets the number of bytes of each part that was read.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="MissingBlobException">No such blob.</exception>
+    /// <exception cref="DamagedBlobException">The blob's bytes are not those of its digest; it counts as missing from now on.</exception>
+    Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken);
 
     /// <summary>Every blob with its length.</summary>
     IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken);
@@ -59,7 +75,7 @@ public interface IBlobStore
 public sealed record BlobReceipt(Digest Digest, long SizeBytes, bool IsNew);
 
 /// <summary>A blob that a manifest names does not exist in the store.</summary>
-public sealed class MissingBlobException(Digest blob, string message) : IOException(message)
+public class MissingBlobException(Digest blob, string message) : IOException(message)
 {
     /// <summary>The missing blob.</summary>
     public Digest Blob { get; } = blob;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 
@@ -64,6 +65,21 @@ public sealed class ReferencedBlobStore(IBlobStore inner) : IBlobStore, IDisposa
             throw new EndOfStreamException($"The blob {blob.Short} has {reference.Length} bytes; {destination.Length} bytes from {offset} on were asked for.");
         else
             reference.Source.ReadRange(reference.Tensor, offset, destination);
+    }
+
+    /// <inheritdoc/>
+    public async Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken)
+    {
+        if (!_references.ContainsKey(blob))
+        {
+            await inner.VerifyAsync(blob, advance, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        var stream = await OpenReadAsync(blob, 0, null, cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+            if (Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false)) != blob)
+                throw DamagedBlobException.Found(blob, "a model directory", "The file was changed after it was first read.");
+        advance?.Invoke(_references[blob].Length);
     }
 
     /// <inheritdoc/>

@@ -53,7 +53,7 @@ public sealed class CheckpointReader : ITensorBytes
     {
         var file = _files.TryGetValue(path, out var entry) ? entry : throw new KeyNotFoundException($"The artifact {Root.Short} has no file '{path}'.");
         var bytes = new byte[checked((int)file.SizeBytes)];
-        _store.Blobs.ReadExactly(file.Blob, 0, bytes);
+        ReadBlob(file.Blob, 0, bytes, $"file '{path}'");
         return bytes;
     }
 
@@ -84,7 +84,19 @@ public sealed class CheckpointReader : ITensorBytes
     {
         TensorBytesExtensions.CheckRange(Describe(name), offset, destination.Length);
         var entry = Entry(name);
-        _store.Blobs.ReadExactly(entry.Blob, entry.Offset + offset, destination);
+        ReadBlob(entry.Blob, entry.Offset + offset, destination, $"tensor '{LogSafe.Name(name)}'");
+    }
+
+    private void ReadBlob(Digest blob, long offset, Span<byte> destination, string content)
+    {
+        try
+        {
+            _store.Blobs.ReadExactly(blob, offset, destination);
+        }
+        catch (Blobs.DamagedBlobException e)
+        {
+            throw e.In(Root, content);
+        }
     }
 
     private static Dictionary<string, T> Index<T>(IEnumerable<T> entries, Func<T, string> key, Digest root)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Contracts;
 
 namespace Espalier.Artifacts.Checkpoints;
@@ -14,6 +15,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     private readonly List<SafetensorsFile> _shards = [];
     private readonly Dictionary<string, SafetensorsFile> _shardOf = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _files = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _notes = new(StringComparer.Ordinal);
 
     private HuggingFaceDirectory(string path) => DirectoryPath = path;
 
@@ -23,11 +25,14 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     /// <inheritdoc/>
     public IReadOnlyList<string> Names { get; private set; } = [];
 
-    /// <summary>Files beside the weights that belong to the checkpoint, in ordinal order.</summary>
+    /// <summary>Paths of files beside the weights that belong to the checkpoint, in ordinal order.</summary>
     public IReadOnlyList<string> Files => [.. _files.Keys.Order(StringComparer.Ordinal)];
 
-    /// <summary>Names of other files, which are left alone, in ordinal order.</summary>
+    /// <summary>Other files, which are left alone, and folders without anything else (with a slash at the end), in ordinal order.</summary>
     public IReadOnlyList<string> IgnoredFiles { get; private set; } = [];
+
+    /// <summary>Sentences about oddities that do no harm.</summary>
+    public IReadOnlyCollection<string> Notes => _notes;
 
     /// <summary>Bytes of all tensors.</summary>
     public long SizeBytes => _shards.Sum(s => s.SizeBytes);
@@ -55,12 +60,21 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
     /// <summary>Whether a file beside the weights exists.</summary>
     public bool HasFile(string name) => _files.ContainsKey(name);
 
-    /// <summary>Reads a file beside the weights.</summary>
+    /// <summary>Reads a file beside the weights, without the byte-order mark that some editors put before JSON and text.</summary>
     /// <exception cref="KeyNotFoundException">No such file.</exception>
-    public byte[] ReadFile(string name) =>
-        BoundedFile.Read(
-            _files.TryGetValue(name, out var file) ? file : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'."),
-            SideFiles.LimitOf(name));
+    public byte[] ReadFile(string name)
+    {
+        var file = _files.TryGetValue(name, out var path) ? path : throw new KeyNotFoundException($"{DirectoryPath} has no file '{name}'.");
+        var bytes = BoundedFile.Read(file, SideFiles.LimitOf(name));
+        if (!ByteOrderMark.IsParsed(name) || !ByteOrderMark.IsIn(bytes))
+            return bytes;
+        _notes.Add($"{Path.Combine(DirectoryPath, name)}: begins with a byte-order mark, which was left out.");
+        return ByteOrderMark.Skip(bytes).ToArray();
+    }
+
+    /// <summary>Names of the tensors as a store has them, whatever the family calls them and however its experts lie.</summary>
+    /// <exception cref="UserInputException">Two tensors mean the same, or a tensor of all experts has a shape that cannot be cut.</exception>
+    public IReadOnlyList<string> NamesInStore() => new UnifiedTensors(this).Names;
 
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string tensor) => Find(tensor).FilePath;
@@ -82,10 +96,10 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
 
     private void OpenFiles()
     {
-        var names = Directory.EnumerateFiles(DirectoryPath).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal).ToList();
-        foreach (var name in names.Where(SideFiles.IsTaken))
+        var search = SideFileSearch.In(DirectoryPath);
+        foreach (var name in search.Taken)
             _files.Add(name, Resolve(name) ?? throw new UserInputException($"{Path.Combine(DirectoryPath, name)}: a link to nothing."));
-        IgnoredFiles = [.. names.Where(n => !SideFiles.IsTaken(n) && !n.EndsWith(".safetensors", StringComparison.Ordinal) && n != ShardIndex.FileName)];
+        IgnoredFiles = search.Ignored;
         if (!HasFile(SideFiles.Config))
             throw new UserInputException($"{DirectoryPath}: no {SideFiles.Config}, so this is not a model directory.");
         CheckConfig();
@@ -143,7 +157,7 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
             throw new UserInputException(
                 $"{Path.Combine(DirectoryPath, missing.Value)}: the index places tensor '{LogSafe.Name(missing.Key)}' here, but it is not.");
         if (index.TotalBytes is { } total && total != SizeBytes)
-            throw new UserInputException($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}.");
+            _notes.Add($"{place}: total_size says {total} bytes, but the shards hold {SizeBytes}; every tensor that the index lists is there.");
     }
 
     private SafetensorsFile Open(string name, string resolved)
@@ -175,8 +189,8 @@ public sealed class HuggingFaceDirectory : ITensorBytes, IDisposable
         var hubBlobs = Path.GetFileName(Path.GetDirectoryName(folder)) == "snapshots"
             ? Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(folder))!, "blobs")
             : folder;
-        var target = Path.GetDirectoryName(real);
-        return target == folder || target == hubBlobs
+        var target = Path.GetDirectoryName(real)!;
+        return target == folder || target == hubBlobs || target.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)
             ? real
             : throw new UserInputException($"{path}: a link that leads out of the directory, to {real}. Copy the file instead.");
     }

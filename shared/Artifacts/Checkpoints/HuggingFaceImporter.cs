@@ -24,7 +24,7 @@ public sealed class ImportOptions
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
 
-    /// <summary>Gets a line about every file that was left out.</summary>
+    /// <summary>Gets a line about everything that was left out, and about oddities that do no harm.</summary>
     public Action<string>? Note { get; init; }
 }
 
@@ -83,8 +83,14 @@ public static class HuggingFaceImporter
             options.Note?.Invoke(
                 Path.Combine(source.DirectoryPath, file)
                     + (SideFiles.IsPickle(file) ? ": pickled data, never read." : ": not part of a checkpoint, left out."));
+        foreach (var (file, module) in OwnCode.Missing(source))
+            options.Note?.Invoke(
+                $"{Path.Combine(source.DirectoryPath, file)}: auto_map names {module}, which is not there; loaders that run a model's own code will miss it.");
         foreach (var file in source.Files)
             await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
+        foreach (var note in source.Notes.Concat(tensors.Notes))
+            options.Note?.Invoke(note);
+        var size = tensors.Names.Sum(name => tensors.Describe(name).SizeBytes);
         long done = 0;
         await Parallel.ForEachAsync(
             tensors.Names,
@@ -92,7 +98,7 @@ public static class HuggingFaceImporter
             async (name, token) =>
                 await AddAsync(
                     writer, tensors, references, name, options,
-                    bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), source.SizeBytes)), token).ConfigureAwait(false))
+                    bytes => options.Progress?.Report((Interlocked.Add(ref done, bytes), size)), token).ConfigureAwait(false))
             .ConfigureAwait(false);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }

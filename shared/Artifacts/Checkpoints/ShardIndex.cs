@@ -23,7 +23,7 @@ internal sealed partial class ShardIndex
         var bytes = BoundedFile.Read(path, MaxBytes);
         try
         {
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 16 });
+            using var document = JsonDocument.Parse(ByteOrderMark.Skip(bytes), new JsonDocumentOptions { MaxDepth = 16 });
             return Read(document.RootElement, path);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

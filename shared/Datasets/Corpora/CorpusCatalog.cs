@@ -50,7 +50,8 @@ internal static class CorpusCatalog
 
     /// <summary>Theorems and axioms: an English comment and the formal statement.</summary>
     private static readonly DomainDefinition Math = new("math", "CC0-1.0",
-        new TextPart(SetMm, path => path.EndsWith("/metamath/databases/set.mm", StringComparison.Ordinal), files => MetamathFile.Statements(files.Values.Single())))
+        new TextPart(
+            SetMm, path => path.EndsWith("/metamath/databases/set.mm", StringComparison.Ordinal), files => MetamathFile.Statements(files.Values.Single())))
     {
         Digest = "81c40b306310437a096a68a6fabfb37fdfc6c321a6f49e0ce9f8a9f03c05f31a",
     };
@@ -88,7 +89,8 @@ internal static class CorpusCatalog
                 Digest = "33729147e247acf0363ffd42fcdb710d651cec8ba88b807fbb3ffdcb679f1a98",
             }),
         new("synthetic", "Sentences made from templates by the program itself, three domains, 700 KB: for tests without a network.",
-            [.. SyntheticText.Domains.Select(name => new DomainDefinition(name, "CC0-1.0", new TextPart(null, _ => false, _ => SyntheticText.Documents(name))))]),
+            [.. SyntheticText.Domains.Select(name =>
+                new DomainDefinition(name, "CC0-1.0", new TextPart(null, _ => false, _ => SyntheticText.Documents(name))))]),
     ];
 
     /// <summary>The corpus of a name.</summary>

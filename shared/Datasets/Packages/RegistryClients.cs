@@ -9,7 +9,8 @@ internal static class RegistryClients
 
     private static async Task<string> FromNpmAsync(PackageId package, string folder, CancellationToken cancellationToken)
     {
-        await ToolProcess.RunAsync("npm", ["pack", "--ignore-scripts", "--loglevel=error", $"{package.Name}@{package.Version}"], folder, cancellationToken).ConfigureAwait(false);
+        await ToolProcess.RunAsync(
+            "npm", ["pack", "--ignore-scripts", "--loglevel=error", $"{package.Name}@{package.Version}"], folder, cancellationToken).ConfigureAwait(false);
         return Only(folder, "*.tgz", "npm");
     }
 

@@ -16,7 +16,8 @@ internal static class ContinuationQuestions
     public static IReadOnlyList<MultipleChoiceItem> Build(IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOutByDomain)
     {
         var perDomain = Math.Max(1, ItemChoice.MaxItems / Math.Max(1, heldOutByDomain.Count));
-        return [.. heldOutByDomain.OrderBy(d => d.Key, StringComparer.Ordinal).SelectMany(d => ItemChoice.Pick(ForDomain(d.Key, d.Value, perDomain), perDomain))];
+        return [.. heldOutByDomain.OrderBy(d => d.Key, StringComparer.Ordinal)
+            .SelectMany(d => ItemChoice.Pick(ForDomain(d.Key, d.Value, perDomain), perDomain))];
     }
 
     // Long documents give several questions until the domain has enough.
@@ -40,14 +41,17 @@ internal static class ContinuationQuestions
     private static MultipleChoiceItem? ToItem(string id, List<Document> documents, int index)
     {
         var text = documents[index].Text;
-        var cut = SpaceFrom(text, ShortestContext + (int)StatelessRandom.Below(StatelessRandom.Fnv1a(id), text.Length - ShortestContext - 2 * ContinuationCharacters + 1));
+        var room = text.Length - ShortestContext - 2 * ContinuationCharacters + 1;
+        var cut = SpaceFrom(text, ShortestContext + (int)StatelessRandom.Below(StatelessRandom.Fnv1a(id), room));
         if (cut < 0 || Passage(text, cut) is not { } right)
             return null;
         var wrong = new List<string>();
         for (var attempt = 1; attempt <= 8 && wrong.Count < WrongChoices; attempt++)
         {
-            var other = documents[(index + 1 + (int)StatelessRandom.Below(StatelessRandom.Fnv1a($"{id}/{attempt}"), documents.Count - 1)) % documents.Count].Text;
-            var start = SpaceFrom(other, (int)StatelessRandom.Below(StatelessRandom.Fnv1a($"{id}/{attempt}/at"), other.Length - 2 * ContinuationCharacters + 1));
+            var step = (int)StatelessRandom.Below(StatelessRandom.Fnv1a($"{id}/{attempt}"), documents.Count - 1);
+            var other = documents[(index + 1 + step) % documents.Count].Text;
+            var at = (int)StatelessRandom.Below(StatelessRandom.Fnv1a($"{id}/{attempt}/at"), other.Length - 2 * ContinuationCharacters + 1);
+            var start = SpaceFrom(other, at);
             if (start >= 0 && Passage(other, start) is { } passage && passage != right && !wrong.Contains(passage))
                 wrong.Add(passage);
         }

@@ -44,7 +44,8 @@ internal static class UserText
         if (skipped.Count > 0)
             log($"Warning: {skipped.Count} of {files.Count} files in {path} are not UTF-8 text and were left out, for example {skipped[0]}.");
         if (documents.Count == 0)
-            throw new UserInputException($"The folder {path} holds no text: {(files.Count == 0 ? "it has no files" : $"none of its {files.Count} files is UTF-8")}.");
+            throw new UserInputException(
+                $"The folder {path} holds no text: {(files.Count == 0 ? "it has no files" : $"none of its {files.Count} files is UTF-8")}.");
         return ToSource("dir", path, documents.Count >= EnoughFiles ? documents : documents.SelectMany(d => TextPieces.Cut(d.Text)));
     }
 
@@ -84,7 +85,9 @@ internal static class UserText
     {
         var options = new EnumerationOptions
         {
-            RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false,
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden,
+            IgnoreInaccessible = false,
         };
         var files = new List<(string File, string Name)>();
         var bytes = 0L;

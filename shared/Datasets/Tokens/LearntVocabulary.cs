@@ -18,7 +18,8 @@ public static class LearntVocabulary
     /// <param name="cache">Folder for derived data.</param>
     /// <param name="log">Takes a line when the vocabulary has to be learnt.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public static async Task<ByteLevelBpe> OpenAsync(TextDataset dataset, int size, long bytesPerDomain, DirectoryInfo cache, Action<string> log, CancellationToken cancellationToken)
+    public static async Task<ByteLevelBpe> OpenAsync(
+        TextDataset dataset, int size, long bytesPerDomain, DirectoryInfo cache, Action<string> log, CancellationToken cancellationToken)
     {
         var code = typeof(ByteLevelBpe).Module.ModuleVersionId;
         var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{dataset.Reference.Root.Hex}/{size}/{bytesPerDomain}/{code}")));
@@ -26,7 +27,8 @@ public static class LearntVocabulary
         if (TryRead(path) is { } known)
             return known;
         log($"Training a byte-level BPE of {size} tokens.");
-        var learnt = ByteLevelBpe.Train(await dataset.SampleTrainingTextAsync(bytesPerDomain, cancellationToken).ConfigureAwait(false), size, cancellationToken);
+        var text = await dataset.SampleTrainingTextAsync(bytesPerDomain, cancellationToken).ConfigureAwait(false);
+        var learnt = ByteLevelBpe.Train(text, size, cancellationToken);
         Write(path, learnt.Files);
         return ReadFiles(learnt.Files);
     }
@@ -36,7 +38,8 @@ public static class LearntVocabulary
         try
         {
             var text = File.ReadAllBytes(path).AsSpan();
-            if (text.Length <= SHA256.HashSizeInBytes || !SHA256.HashData(text[SHA256.HashSizeInBytes..]).AsSpan().SequenceEqual(text[..SHA256.HashSizeInBytes]))
+            if (text.Length <= SHA256.HashSizeInBytes
+                || !SHA256.HashData(text[SHA256.HashSizeInBytes..]).AsSpan().SequenceEqual(text[..SHA256.HashSizeInBytes]))
                 return null;
             var files = JsonSerializer.Deserialize<Dictionary<string, byte[]>>(text[SHA256.HashSizeInBytes..])!;
             return ReadFiles(files);

@@ -131,7 +131,11 @@ internal sealed class TokenFile : IDisposable
         }
         yield return index;
         foreach (var (ids, _) in documents)
-            yield return width == 4 ? MemoryMarshal.AsBytes(ids.AsSpan()).ToArray() : MemoryMarshal.AsBytes(Array.ConvertAll(ids, id => checked((ushort)id)).AsSpan()).ToArray();
+        {
+            yield return width == 4
+                ? MemoryMarshal.AsBytes(ids.AsSpan()).ToArray()
+                : MemoryMarshal.AsBytes(Array.ConvertAll(ids, id => checked((ushort)id)).AsSpan()).ToArray();
+        }
     }
 
     // Lengths are checked against the file before anything is allocated from them.

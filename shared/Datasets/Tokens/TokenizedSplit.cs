@@ -24,13 +24,13 @@ public sealed class TokenizedSplit : IDisposable
     /// <summary>Which split.</summary>
     public string Split { get; }
 
-    /// <summary>Digest of (dataset root, tokenizer digest, split): equal identities have equal ids.</summary>
+    /// <summary>Digest of (dataset root, tokenizer digest, tokens around documents, split): equal identities have equal ids.</summary>
     public string Identity { get; }
 
     /// <summary>The domains that have text, in ordinal order.</summary>
     public IReadOnlyList<TokenizedDomain> Domains { get; private set; } = [];
 
-    /// <summary>Tokens of all domains, end tokens included.</summary>
+    /// <summary>Tokens of all domains, those around documents included.</summary>
     public long Tokens => Domains.Sum(d => d.Tokens);
 
     /// <summary>UTF-8 bytes of text of all domains.</summary>
@@ -61,10 +61,11 @@ public sealed class TokenizedSplit : IDisposable
                 {
                     var documents = await TokenizeAsync(dataset, split, domain, tokenizer, report, cancellationToken).ConfigureAwait(false);
                     await TokenFile.WriteAsync(path, key, tokenizer.VocabularySize, documents, cancellationToken).ConfigureAwait(false);
-                    file = TokenFile.TryOpen(path, key) ?? throw new IOException($"The tokens of {domain} written to {path} cannot be read back: check the disk.");
+                    file = TokenFile.TryOpen(path, key)
+                        ?? throw new IOException($"The tokens of {domain} written to {path} cannot be read back: check the disk.");
                 }
                 result._files.Add(file);
-                domains.Add(new TokenizedDomain(domain, file, tokenizer.EndTokenId));
+                domains.Add(new TokenizedDomain(domain, file));
             }
             result.Domains = domains;
             return result;
@@ -79,8 +80,12 @@ public sealed class TokenizedSplit : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
-    private static string IdentityOf(TextDataset dataset, string split, ITokenizer tokenizer) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{dataset.Reference.Root.Hex}/{tokenizer.Digest}/{tokenizer.EndTokenId}/{split}")));
+    private static string IdentityOf(TextDataset dataset, string split, ITokenizer tokenizer)
+    {
+        var begin = tokenizer.AddsBeginToken ? $"/begin {tokenizer.BeginTokenId}" : "";
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+            $"{dataset.Reference.Root.Hex}/{tokenizer.Digest}/{tokenizer.EndTokenId}/{split}{begin}")));
+    }
 
     private static async Task<List<(int[] Ids, int SizeBytes)>> TokenizeAsync(
         TextDataset dataset, string split, string domain, ITokenizer tokenizer, ReportProgress? report, CancellationToken cancellationToken)
@@ -103,7 +108,7 @@ public sealed class TokenizedSplit : IDisposable
         {
             var ids = new (int[], int SizeBytes)[group.Count];
             Parallel.For(0, group.Count, new ParallelOptions { CancellationToken = cancellationToken }, i =>
-                ids[i] = ([.. tokenizer.Encode(group[i].Text), tokenizer.EndTokenId], group[i].SizeBytes()));
+                ids[i] = (tokenizer.EncodeDocument(group[i].Text), group[i].SizeBytes()));
             result.AddRange(ids);
             done += ids.Sum(d => (long)d.SizeBytes);
             report?.Invoke($"tokenising {domain}", done, total, "bytes");

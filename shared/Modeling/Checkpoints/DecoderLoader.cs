@@ -52,7 +52,10 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         for (var layer = config.Layers; layer < config.Layers + config.ExtraLayers; layer++)
             known.UnionWith(_names.Where(name => name.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)));
         problems.AddRange(_names.Except(known).Order(StringComparer.Ordinal)
-            .Select(name => $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
+            .Select(name => config.TieEmbeddings && name == TensorNames.Head
+                ? $"tensor '{source.NameInFile(name)}' is not '{TensorNames.Embedding}', which config.json makes the head (tie_word_embeddings is true). "
+                    + "Set that to false to use the tensor, or remove the tensor"
+                : $"tensor '{source.NameInFile(name)}' is not part of a model with this config.json"));
         problems = [.. problems.Distinct()]; // one tensor of all experts may be wrong for each of them
         if (problems.Count > 0)
             throw new InvalidModelException(string.Join(Environment.NewLine, problems.Take(MaximumListed))

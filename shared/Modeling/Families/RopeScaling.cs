@@ -6,7 +6,10 @@ public enum RopeScalingKind
     /// <summary>All frequencies divided by the factor.</summary>
     Linear,
 
-    /// <summary>A larger base once a sequence is longer than the model was made for.</summary>
+    /// <summary>
+    /// A larger base once a sequence is longer than <c>max_position_embeddings</c> C: theta (factor S / C - (factor - 1))^(D / (D - 2)) for
+    /// S tokens. Up to C nothing changes; the model can be run on up to factor C.
+    /// </summary>
     Dynamic,
 
     /// <summary>Low frequencies divided by the factor, high ones kept, a smooth step between (Llama 3).</summary>
@@ -19,6 +22,8 @@ public enum RopeScalingKind
 /// <summary>Stretched rotary angles, as <c>rope_scaling</c> or <c>rope_parameters</c> state them.</summary>
 public sealed record RopeScaling
 {
+    private const int MostPositions = 1 << 26;
+
     /// <summary>Which rule.</summary>
     public required RopeScalingKind Kind { get; init; }
 
@@ -52,6 +57,17 @@ public sealed record RopeScaling
     /// <summary>yarn: slope of the scale of all dimensions.</summary>
     public double ScaleAllDimensions { get; init; }
 
+    /// <summary>
+    /// Longest sequence that the angles are stretched for. Linear and dynamic scaling stretch <paramref name="maxPositions"/>
+    /// (<c>max_position_embeddings</c>), yarn its own context before the stretch; models with llama3 scaling state the stretched length.
+    /// </summary>
+    public int Reach(int maxPositions) => Kind switch
+    {
+        RopeScalingKind.Linear or RopeScalingKind.Dynamic => Stretched(maxPositions),
+        RopeScalingKind.Yarn => Stretched(OriginalPositions),
+        _ => maxPositions,
+    };
+
     /// <summary>What cosine and sine are multiplied by.</summary>
     public double AttentionFactor => Kind != RopeScalingKind.Yarn ? 1
         : StatedAttentionFactor ?? (Scale != 0 && ScaleAllDimensions != 0 ? Magnitude(Scale) / Magnitude(ScaleAllDimensions) : Magnitude(1));
@@ -76,6 +92,8 @@ public sealed record RopeScaling
 
     /// <summary>theta^(-2j / width) for j from 0.</summary>
     public static double[] Plain(int width, double theta) => [.. Enumerable.Range(0, width / 2).Select(j => Math.Pow(theta, -2.0 * j / width))];
+
+    private int Stretched(int positions) => (int)Math.Min(Math.Floor(Factor * positions), MostPositions);
 
     private double Magnitude(double slope) => Factor <= 1 ? 1 : 0.1 * slope * Math.Log(Factor) + 1;
 

@@ -68,6 +68,12 @@ public sealed class DecoderTrainer
             decoder.AddSelectionBias();
     }
 
+    /// <summary>Experts of a layer that something else holds back, which loss-free balancing passes over; null for none.</summary>
+    public Func<int, IReadOnlyList<bool>?>? HeldBack { get; init; }
+
+    /// <summary>Whether loss-free balancing leaves the selection biases to something else.</summary>
+    public bool IsBiasFixed { get; set; }
+
     /// <summary>The optimizer.</summary>
     public AdamW Optimizer { get; }
 
@@ -92,10 +98,10 @@ public sealed class DecoderTrainer
         if (!double.IsFinite(loss))
             throw new TrainingDivergedException($"the loss became {loss}");
         var norm = TakeStep(learningRate);
-        if (_settings.Balance == BalanceMethod.LossFree)
+        if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed)
         {
             foreach (var layer in _decoder.Config.SparseLayers)
-                LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate);
+                LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate, HeldBack?.Invoke(layer));
         }
         return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts);
     }

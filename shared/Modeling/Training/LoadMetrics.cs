@@ -10,6 +10,17 @@ public sealed record LoadMetrics(double MaxViolation, double MinViolation, doubl
 {
     private const double DeadBelow = 0.01;
 
+    /// <summary>The largest <see cref="MaxViolation"/> of any layer; 0 when no layer has experts.</summary>
+    /// <param name="layers">Per layer, tokens by expert; none in dense layers.</param>
+    public static double MaxViolationOf(IReadOnlyList<IReadOnlyList<long>> layers) => Violations(layers).Max();
+
+    /// <summary>The mean of <see cref="MaxViolation"/> over the layers with experts; 0 when there are none.</summary>
+    /// <param name="layers">Per layer, tokens by expert; none in dense layers.</param>
+    public static double MeanViolationOf(IReadOnlyList<IReadOnlyList<long>> layers) => Violations(layers).Average();
+
+    private static IEnumerable<double> Violations(IReadOnlyList<IReadOnlyList<long>> layers) =>
+        layers.Where(counts => counts.Count > 0).Select(counts => Of(counts).MaxViolation).DefaultIfEmpty(0);
+
     /// <summary>Metrics of one layer's counts; those of perfect balance where there is nothing to count.</summary>
     public static LoadMetrics Of(IReadOnlyList<long> counts)
     {

@@ -5,7 +5,9 @@ namespace Espalier.Modeling.Training;
 
 /// <summary>
 /// Auxiliary-loss-free balancing (arXiv 2408.15664): after each optimizer step, from the counts of the whole batch,
-/// beta_e += u sign(mean(c) - c_e); then the mean of beta is subtracted, which changes no selection and stops drift.
+/// beta_e += u sign(mean(c) - c_e); then the mean of beta is subtracted from every entry, which stops drift. That shifts all experts
+/// alike, so it changes no selection beyond the rounding of float32. Experts that something else holds back take no part: they do
+/// not count in either mean, are not moved by their load, and are shifted with the rest, so that their distance stays.
 /// </summary>
 public static class LossFreeBalancing
 {
@@ -13,14 +15,20 @@ public static class LossFreeBalancing
     public const double DefaultRate = 0.001;
 
     /// <summary>Moves <paramref name="bias"/> (E), float32, in place, by the counts of one whole batch.</summary>
-    public static void Update(Tensor bias, IReadOnlyList<long> counts, double rate = DefaultRate)
+    /// <param name="bias">Selection bias.</param>
+    /// <param name="counts">Tokens by expert.</param>
+    /// <param name="rate">u.</param>
+    /// <param name="held">Experts that take no part; null for none.</param>
+    public static void Update(Tensor bias, IReadOnlyList<long> counts, double rate = DefaultRate, IReadOnlyList<bool>? held = null)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var total = counts.Sum();
-        // sign(mean - c) without rounding: mean and c both times E
-        var steps = counts.Select(count => (float)(rate * Math.Sign(total - count * counts.Count))).ToArray();
+        var free = Enumerable.Range(0, counts.Count).Where(expert => held?[expert] != true).ToArray();
+        var total = free.Sum(expert => counts[expert]);
+        var steps = new float[counts.Count];
+        foreach (var expert in free) // sign(mean - c) without rounding: mean and c both times the number of experts
+            steps[expert] = (float)(rate * Math.Sign(total - counts[expert] * free.Length));
         bias.add_(tensor(steps, device: bias.device));
-        bias.sub_(bias.mean());
+        bias.sub_(held is null ? bias.mean() : bias[tensor(free.Select(e => (long)e).ToArray(), device: bias.device)].mean());
     }
 }

@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using MassTransit;
 
@@ -25,7 +27,8 @@ public static class FailureClassifier
     public static FailureClass Classify(Exception error) => error switch
     {
         StageFailedException failed => failed.Failure,
-        UserInputException => FailureClass.User,
+        // Trying again reads the same bytes; the message says what has to be done again.
+        UserInputException or DamagedBlobException or InvalidDataException { InnerException: DamagedBlobException } => FailureClass.User,
         OutOfMemoryException => FailureClass.Resource,
         IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,

@@ -106,7 +106,8 @@ internal sealed class StepAttempt(
         using var committing = StageTelemetry.Source.StartActivity("step commit");
         Faults.Reach(FaultPoints.StepCommit);
         var commit = await artifacts.CommitStepAsync(
-            assignment.Step.Key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics }, CancellationToken.None).ConfigureAwait(false);
+            assignment.Step.Key, new StepCommit { Outputs = result.Outputs, Metrics = result.Metrics, Notes = result.Notes }, CancellationToken.None)
+            .ConfigureAwait(false);
         Faults.Reach(FaultPoints.StepCommitted);
         _peak = peak;
         await WriteReceiptAsync(peak).ConfigureAwait(false);

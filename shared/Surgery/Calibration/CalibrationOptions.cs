@@ -1,4 +1,5 @@
 using Espalier.Pipelines.Options;
+using Espalier.Tokenizers;
 
 namespace Espalier.Surgery.Calibration;
 
@@ -19,6 +20,16 @@ public record CalibrationOptions
     /// <value>128</value>
     [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
     public int Length { get; init; } = 128;
+
+    /// <summary>Whether documents begin with the beginning-of-text token.</summary>
+    /// <value>tokenizer</value>
+    [Option("Whether documents begin with the beginning-of-text token: as the tokenizer's own configuration says, always, or never.")]
+    public BosUse Bos { get; init; } = BosUse.Tokenizer;
+
+    /// <summary>Where tokens come from.</summary>
+    /// <value>model</value>
+    [Option("Where tokens come from: the model's own files; bytes: UTF-8 bytes where it has no tokenizer of any kind.")]
+    public TokenizerChoice Tokenizer { get; init; } = TokenizerChoice.Model;
 }
 
 /// <summary>Calibration text that runs layer by layer, see <see cref="CalibrationRun{T}"/>.</summary>

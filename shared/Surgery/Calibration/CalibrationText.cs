@@ -29,22 +29,23 @@ public sealed class CalibrationText(StageContext context, CheckpointReader model
         if (Loaded is not null)
             return Loaded;
         var (samples, length) = (options!.Samples, options.Length);
-        if (length > config.MaxPositions)
-            throw new UserInputException($"'calibration.length' is {length}, longer than the {config.MaxPositions} positions of the model.");
+        if (length > config.LongestInput)
+            throw new UserInputException($"'calibration.length' is {length}, but the model has {config.DescribeLongestInput()}.");
+        var dataset = context.Dataset("calibration.data");
+        var tokenizer = LoadTokenizer(options);
         var sample = await CalibrationSet.LoadAsync(
-            context.Artifacts, context.Dataset("calibration.data"), LoadTokenizer(), samples, length, seed, context.Cache, context.Progress.Report,
-            cancellationToken).ConfigureAwait(false);
-        Loaded = new CalibrationTokens(sample);
+            context.Artifacts, dataset, tokenizer, samples, length, seed, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
+        Loaded = new CalibrationTokens(sample, tokenizer);
         if (Loaded.Shortfall is { } shortfall)
             context.Progress.Log(shortfall);
         return Loaded;
     }
 
-    private ITokenizer LoadTokenizer()
+    private ITokenizer LoadTokenizer(CalibrationOptions options)
     {
         try
         {
-            return StoredTokenizer.Load(model, config);
+            return StoredTokenizer.Load(model, config, new TokenizerUse(options.Bos, options.Tokenizer));
         }
         catch (InvalidTokenizerException e)
         {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Espalier.Datasets.Sampling;
+using Espalier.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,8 @@ namespace Espalier.Surgery.Calibration;
 
 /// <summary>Calibration text as token ids.</summary>
 /// <param name="sample">What was drawn.</param>
-public sealed class CalibrationTokens(CalibrationSample sample)
+/// <param name="tokenizer">What made the ids.</param>
+public sealed class CalibrationTokens(CalibrationSample sample, ITokenizer tokenizer)
 {
     /// <summary>Number of sequences, at least 1.</summary>
     public int Samples => sample.Ids.GetLength(0);
@@ -48,6 +50,7 @@ public sealed class CalibrationTokens(CalibrationSample sample)
         ["tokens"] = (long)Samples * Length,
         ["samples-asked"] = sample.Asked,
         ["text-tokens"] = sample.TextTokens,
+        ["bos"] = new JsonObject { ["added"] = tokenizer.AddsBeginToken, ["token-id"] = tokenizer.BeginTokenId },
     };
 
     /// <summary>As <see cref="Rows"/>: (count, length) int64, in the caller's dispose scope.</summary>

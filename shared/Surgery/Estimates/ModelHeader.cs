@@ -1,7 +1,6 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Modeling;
-using Espalier.Modeling.WeightFormats;
 
 namespace Espalier.Surgery.Estimates;
 
@@ -28,13 +27,7 @@ public sealed record ModelHeader(ModelConfig Config, bool HasRouterBias, bool Ha
     public long ManifestBytes => (long)(3 + Config.Layers * (9 + 3 * Config.Experts)) * ManifestBytesPerTensor + 1024;
 
     /// <summary>What keeps other readers of its family from running the model as it is meant; empty when nothing does.</summary>
-    public IReadOnlyList<string> BeyondPlain =>
-    [
-        .. HasRouterBias ? ["router bias"] : Array.Empty<string>(),
-        .. HasSelectionBias && !ModelFamily.Of(Config.Family).HasSelectionBias ? ["selection bias"] : Array.Empty<string>(),
-        .. Config.Quantization is { } packed && !WeightFormat.Of(packed.Format).IsPublished ? [$"weights stored as {packed.Format}"] : Array.Empty<string>(),
-        .. Config.BeyondFamily,
-    ];
+    public IReadOnlyList<string> BeyondPlain => [.. FamilyGap.Of(Config, HasRouterBias, HasSelectionBias).Select(gap => gap.What)];
 
     /// <summary>The header of a plain model of a shape.</summary>
     public static ModelHeader Of(ModelConfig config, bool hasRouterBias, bool hasSelectionBias)

@@ -69,7 +69,7 @@ public sealed class CachingBlobStoreTests : IDisposable
         File.Delete(RemotePath(blob));
         File.WriteAllBytes(RemotePath(blob), Bytes(2));
 
-        Should.Throw<InvalidDataException>(() => Cache(1000).ReadExactly(blob, 0, new byte[100])).Message.ShouldContain("damaged");
+        Should.Throw<DamagedBlobException>(() => Cache(1000).ReadExactly(blob, 0, new byte[100])).Blob.ShouldBe(blob);
     }
 
     [Fact]

@@ -29,15 +29,57 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     public async Task Open_OtherFiles_TakesOnlyWhatBelongsToACheckpoint()
     {
         var path = await ModelDirectories.WriteSingleAsync(_folder["m"], ModelDirectories.Tensors());
-        foreach (var name in new[] { "tokenizer.json", "LICENSE.txt", "merges.txt", "optimizer.pt", "modeling_x.py", "model-00001-of-00009.safetensors" })
+        foreach (var name in (string[])
+            ["tokenizer.json", "LICENSE.txt", "merges.txt", "optimizer.pt", "figure.png", "pytorch_model.bin.index.json", "model-00001-of-00009.safetensors"])
             File.WriteAllText(Path.Combine(path, name), "x");
 
         using var directory = HuggingFaceDirectory.Open(path);
 
         directory.Files.ShouldBe(["LICENSE.txt", "config.json", "merges.txt", "tokenizer.json"]);
-        directory.IgnoredFiles.ShouldBe(["modeling_x.py", "optimizer.pt"]);
+        directory.IgnoredFiles.ShouldBe(["figure.png", "optimizer.pt", "pytorch_model.bin.index.json"]);
         directory.HasFile("optimizer.pt").ShouldBeFalse();
         directory.ReadFile("tokenizer.json").ShouldBe("x"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task Open_Folders_AreLookedIntoUnlessTheyHoldAModelOrAreLinks()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["m"], ModelDirectories.Tensors());
+        foreach (var name in (string[])
+            ["additional_chat_templates/tool_use.jinja", "assets/vocab/words.txt", "original/tokenizer.model", "original/consolidated.00.pth",
+            "figures/loss.png", ".git/config.json", "a/b/c/d/e/deep.json"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(path, name))!);
+            File.WriteAllText(Path.Combine(path, name), "x");
+        }
+        Directory.CreateSymbolicLink(Path.Combine(path, "outside"), _folder["."]);
+
+        using var directory = HuggingFaceDirectory.Open(path);
+
+        directory.Files.ShouldBe(["additional_chat_templates/tool_use.jinja", "assets/vocab/words.txt", "config.json"]);
+        directory.IgnoredFiles.ShouldBe(["a/", "figures/", "original/", "outside/"]);
+        directory.ReadFile("additional_chat_templates/tool_use.jinja").ShouldBe("x"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task Open_LinkInAFolderThatLeadsOut_IsRefused()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["m"], ModelDirectories.Tensors());
+        File.WriteAllText(_folder["secret.txt"], "x");
+        Directory.CreateDirectory(Path.Combine(path, "additional_chat_templates"));
+        File.CreateSymbolicLink(Path.Combine(path, "additional_chat_templates", "a.jinja"), _folder["secret.txt"]);
+
+        Refusal(path).ShouldContain("a link that leads out of the directory");
+    }
+
+    [Fact]
+    public async Task Open_MoreFilesThanACheckpointCarries_IsRefused()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["m"], ModelDirectories.Tensors());
+        for (var i = 0; i < 1001; i++)
+            File.WriteAllText(Path.Combine(path, $"{i}.txt"), "");
+
+        Refusal(path).ShouldContain("more than 1000 files beside the weights");
     }
 
     [Theory]
@@ -89,13 +131,15 @@ public sealed class HuggingFaceDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Open_TotalSizeLies_IsRefused()
+    public async Task Open_TotalSizeLies_IsNoted()
     {
         var path = await ShardedAsync();
         var map = Map(path);
         ModelDirectories.WriteIndex(path, map, 17);
 
-        Refusal(path).ShouldContain("total_size says 17 bytes");
+        using var directory = HuggingFaceDirectory.Open(path);
+
+        directory.Notes.ShouldHaveSingleItem().ShouldContain("total_size says 17 bytes");
     }
 
     [Fact]

@@ -163,6 +163,60 @@ public sealed class HuggingFaceImporterTests : IDisposable
     }
 
     [Fact]
+    public async Task ImportAsync_EverythingBesideTheWeights_ComesBackByteForByte()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["in"], ModelDirectories.Tensors());
+        var files = new Dictionary<string, string>
+        {
+            ["tokenizer.json"] = "{}",
+            ["tokenizer.model"] = "\u0001\u0002",
+            ["qwen.tiktoken"] = "IQ== 0",
+            ["tekken.json"] = "{}",
+            ["vocab.txt"] = "[PAD]",
+            ["generation_config.json"] = """{"eos_token_id":2}""",
+            ["preprocessor_config.json"] = "{}",
+            ["chat_template.jinja"] = "{{ messages }}",
+            ["additional_chat_templates/rag.jinja"] = "{{ documents }}",
+            ["modeling_own.py"] = "raise SystemExit",
+            ["LICENSE"] = "text",
+        };
+        foreach (var (name, text) in files)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(path, name))!);
+            File.WriteAllText(Path.Combine(path, name), text);
+        }
+
+        var root = await HuggingFaceImporter.ImportAsync(_store, path, default);
+        await HuggingFaceExporter.ExportAsync(_store, root, _folder["out"], null, default);
+
+        foreach (var name in files.Keys)
+            File.ReadAllBytes(Path.Combine(_folder["out"], name)).ShouldBe(File.ReadAllBytes(Path.Combine(path, name)), name);
+        var served = VirtualDirectory.Of(await _store.ReadAsync(root.Root, default));
+        served.Files.Select(f => f.Path).ShouldBe(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Select(f => Path.GetRelativePath(path, f)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task ImportAsync_CodeThatIsNotThere_IsNoted()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["in"], ModelDirectories.Tensors());
+        File.WriteAllText(Path.Combine(path, "configuration_own.py"), "");
+        File.WriteAllText(Path.Combine(path, "config.json"), new JsonObject
+        {
+            ["model_type"] = "olmoe",
+            ["auto_map"] = new JsonObject
+            {
+                ["AutoConfig"] = "configuration_own.OwnConfig", ["AutoModel"] = "modeling_own.OwnModel", ["AutoTokenizer"] = "other/name--tokenization.Own",
+            },
+        }.ToJsonString());
+        var notes = new List<string>();
+
+        await HuggingFaceImporter.ImportAsync(_store, path, new ImportOptions { Note = notes.Add }, default);
+
+        notes.ShouldHaveSingleItem().ShouldContain("auto_map names modeling_own.py, which is not there");
+    }
+
+    [Fact]
     public async Task NewBytesAsync_ConfigChanged_CountsConfigAndManifest()
     {
         var path = await ModelDirectories.WriteSingleAsync(_folder["in"], ModelDirectories.Tensors());

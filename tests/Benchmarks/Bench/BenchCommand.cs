@@ -88,7 +88,10 @@ internal static class BenchCommand
     {
         var (pairs, alone, json) = (Pairs(), Alone(), SharedOptions.Json());
         var markdown = new Option<string?>("--markdown") { Description = "Page of Markdown to write the tables to as well." };
-        var command = new Command("all", "Every shape, training and forward, growth, and loading: about fifteen minutes on two cores.") { pairs, alone, markdown, json };
+        var command = new Command("all", "Every shape, training and forward, growth, and loading: about fifteen minutes on two cores.")
+        {
+            pairs, alone, markdown, json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var peaks = MachinePeaks.Measure();
@@ -174,7 +177,16 @@ internal static class BenchCommand
 
     private static Option<string?> Shape() => new("--shape") { Description = "tiny, small, base, fine-grained or small-64; all of the table when left out." };
 
-    private static Option<int> Pairs() => new("--pairs") { Description = "Turns of each side.", DefaultValueFactory = _ => 5 };
+    private static Option<int> Pairs()
+    {
+        var pairs = new Option<int>("--pairs") { Description = "Turns of each side.", DefaultValueFactory = _ => 5 };
+        pairs.Validators.Add(found =>
+        {
+            if (found.Tokens.Count > 0 && found.GetValueOrDefault<int>() < 1)
+                found.AddError("--pairs must be at least 1.");
+        });
+        return pairs;
+    }
 
     private static Option<bool> Alone() => new("--alone") { Description = "Measure ours only, without a peer." };
 

@@ -41,14 +41,21 @@ internal sealed class BenchProcess : IDisposable
     /// <summary>Runs steps and waits for the answer; null when it does not come in time or the process ended.</summary>
     public async Task<BenchTurn?> RunAsync(int steps, TimeSpan limit, CancellationToken cancellationToken)
     {
-        await _process.StandardInput.WriteLineAsync(steps.ToString(CultureInfo.InvariantCulture).AsMemory(), cancellationToken).ConfigureAwait(false);
-        await _process.StandardInput.FlushAsync(cancellationToken).ConfigureAwait(false);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(limit);
         try
         {
-            var line = await _process.StandardOutput.ReadLineAsync(deadline.Token).ConfigureAwait(false);
-            return line is null ? null : JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options);
+            await _process.StandardInput.WriteLineAsync(steps.ToString(CultureInfo.InvariantCulture).AsMemory(), deadline.Token).ConfigureAwait(false);
+            await _process.StandardInput.FlushAsync(deadline.Token).ConfigureAwait(false);
+            if (await _process.StandardOutput.ReadLineAsync(deadline.Token).ConfigureAwait(false) is { } line)
+                return JsonSerializer.Deserialize<BenchTurn>(line, WireJson.Options);
+            await _process.WaitForExitAsync(deadline.Token).ConfigureAwait(false); // its last words are read then
+            return null;
+        }
+        catch (IOException) // it is gone
+        {
+            await _process.WaitForExitAsync(deadline.Token).ConfigureAwait(false);
+            return null;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -7,9 +7,12 @@ namespace Espalier.Bench;
 /// <summary>Measurements as text.</summary>
 internal static class BenchTables
 {
+    private const string None = "-";
+
     public static void Write(Terminal terminal, MachinePeaks peaks)
     {
-        terminal.Output.WriteLine(Text($"machine: fp32 product {peaks.Fp32Gflops:f0} GFLOP/s (BLAS {peaks.BlasGflops:f0}, our kernel {peaks.KernelGflops:f0}),"));
+        terminal.Output.WriteLine(
+            Text($"machine: fp32 product {peaks.Fp32Gflops:f0} GFLOP/s (BLAS {peaks.BlasGflops:f0}, our kernel {peaks.KernelGflops:f0}),"));
         terminal.Output.WriteLine(Text($"         bf16 {peaks.Bf16Gflops:f0}, copy {peaks.MemoryGigabytes:f1} GB/s"));
         terminal.Output.WriteLine($"         {peaks.NumericsClass}");
     }
@@ -28,10 +31,12 @@ internal static class BenchTables
         {
             table.AddRow(
                 r.Work == BenchWorkKind.Train ? "train" : "forward", r.Shape,
-                Text($"{r.Ratio:0.00}x"), Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Text($"{r.RatioLimit:0.0}x"),
-                Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? "", Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"),
-                Text($"{100 * r.GemmShare:f0} %"), Text($"{r.BytesMoved / 1e9:0.00}"), Text($"{100 * r.MemoryShare:f0} %"),
-                Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : "", Text($"{r.MemoryRatio:0.00}"));
+                Times(r.Ratio, "0.00"), r.Ratio is null ? None : Text($"{r.RatioLow:0.00}-{r.RatioHigh:0.00}"), Times(r.RatioLimit, "0.0"),
+                Text($"{r.TokensPerSecond:f0} {r.Mode}"), r.Peer ?? None, r.Peer is null ? None : Text($"{r.PeerTokensPerSecond:f0} {r.PeerMode}"),
+                Text($"{100 * r.GemmShare:f0} %"), r.BytesMoved is { } moved ? Text($"{moved / 1e9:0.00}") : None,
+                r.MemoryShare is { } share ? Text($"{100 * share:f0} %") : None,
+                Amounts.Bytes(r.PeakBytes), r.PeerPeakBytes is { } bytes ? Amounts.Bytes(bytes) : None,
+                r.MemoryRatio is { } memory ? Text($"{memory:0.00}") : None);
         }
         terminal.Write(table);
         foreach (var r in results.Where(r => r.OtherMode is not null))
@@ -44,7 +49,7 @@ internal static class BenchTables
 
     public static void Write(Terminal terminal, GrowthCost cost) => terminal.Output.WriteLine(
         Text($"small, 8 to 64 experts: +{1000 * cost.AddedSeconds:f0} ms a step, {cost.Ratio:0.00}x the {1000 * cost.TrafficSeconds:f0} ms that ")
-        + Text($"the optimizer's traffic needs; step {cost.StepRatio:0.00}x, peer's {cost.PeerStepRatio:0.00}x"));
+        + Text($"the optimizer's traffic needs; step {cost.StepRatio:0.00}x") + (cost.PeerStepRatio is { } peer ? Text($", peer's {peer:0.00}x") : ""));
 
     public static void Write(Terminal terminal, LoadMeasurement load) => terminal.Output.WriteLine(
         Text($"load: opening {load.CheckpointBytes / 1e9:0.00} GB and reading one layer of {load.LayerBytes / 1e6:f0} MB: ")
@@ -63,6 +68,9 @@ internal static class BenchTables
         terminal.Output.WriteLine(Text($"{shape.Name}: {1000 * profile.StepSeconds:0.0} ms a step, {shape.Tokens / profile.StepSeconds:f0} tokens/s"));
         terminal.Write(table);
     }
+
+    /// <summary>How many times as much, or a dash where there is nothing to compare with.</summary>
+    internal static string Times(double? ratio, string format) => ratio is { } value ? value.ToString(format, CultureInfo.InvariantCulture) + "x" : None;
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -8,6 +8,7 @@ namespace Espalier.Bench;
 /// </summary>
 internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyList<Peer> peers, Action<string> say)
 {
+    private const string OwnName = "ours";
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
@@ -16,7 +17,7 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
         var sides = new List<Side>();
         try
         {
-            sides.Add(await StartAsync("ours", shape, Ours, cancellationToken).ConfigureAwait(false));
+            sides.Add(await StartAsync(OwnName, shape, Ours, cancellationToken).ConfigureAwait(false));
             foreach (var peer in peers)
                 sides.Add(await StartAsync(peer.Name, shape, precision => peer.Start(shape, kind, precision), cancellationToken).ConfigureAwait(false));
             for (var pair = 0; pair < pairs; pair++)
@@ -108,7 +109,15 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
 
     private static async Task<BenchTurn> Answer(BenchProcess process, string name, int steps, CancellationToken cancellationToken) =>
         await process.RunAsync(steps, Limit, cancellationToken).ConfigureAwait(false)
-        ?? throw new UserInputException($"{name} gave no answer: {process.LastError ?? "it took too long"}. Measure ours alone with --alone.");
+        ?? throw new UserInputException(NoAnswer(name, process.LastError));
+
+    /// <summary>Why a side was not measured, as sentences with one full stop each.</summary>
+    internal static string NoAnswer(string name, string? lastError)
+    {
+        var reason = lastError?.Trim().TrimEnd('.', ':').TrimEnd();
+        return $"{name} gave no answer: {(string.IsNullOrEmpty(reason) ? "it took too long" : reason)}."
+            + (name == OwnName ? "" : " Measure ours alone with --alone.");
+    }
 
     private static double MedianRate(BenchShape shape, Side side) => Median(side.Turns.Select(t => Rate(shape, t)));
 

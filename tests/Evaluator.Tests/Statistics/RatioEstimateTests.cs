@@ -34,6 +34,55 @@ public sealed class RatioEstimateTests
         covered.ShouldBeInRange((int)(0.90 * 400), (int)(0.985 * 400));
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(10)]
+    [InlineData(29)]
+    [InlineData(30)]
+    [InlineData(60)]
+    public void Interval_AnyNumberOfDocuments_CoversTheTruthAboutAsOftenAsItSays(int documents)
+    {
+        const int Trials = 1000;
+        var (covered, differences) = (0, 0);
+        for (var trial = 0; trial < Trials; trial++)
+        {
+            var estimates = RatioEstimate.Of([Synthetic(2 * trial, documents), Synthetic(2 * trial + 1, documents)], 200, trial, "coverage");
+            var interval = estimates[0].Interval(0.95);
+            covered += interval.Low <= 2 && 2 <= interval.High ? 1 : 0;
+            var difference = PairedComparison.Of(estimates[0], estimates[1], 0.95).Difference;
+            differences += difference.Low <= 0 && 0 <= difference.High ? 1 : 0;
+        }
+
+        ((double)covered / Trials).ShouldBeInRange(0.91, 0.985);
+        ((double)differences / Trials).ShouldBeInRange(0.91, 0.985);
+    }
+
+    [Fact]
+    public void Interval_FewDocumentsOfOneLength_IsStudentsT()
+    {
+        var estimate = RatioEstimate.Of([new DocumentRatios([10, 12, 17], [10, 10, 10])], 200, 1, "x")[0];
+
+        // mean 1.3, standard deviation 0.36056, t(0.975, 2) = 4.30265
+        var interval = estimate.Interval(0.95);
+        interval.Value.ShouldBe(1.3, 1e-12);
+        interval.High!.Value.ShouldBe(1.3 + 4.30265 * 0.360555 / Math.Sqrt(3), 1e-4);
+        interval.Low!.Value.ShouldBe(1.3 - 4.30265 * 0.360555 / Math.Sqrt(3), 1e-4);
+        estimate.Bound(0.95)!.Value.ShouldBe(1.3 + 2.91999 * 0.360555 / Math.Sqrt(3), 1e-4);
+    }
+
+    [Theory]
+    [InlineData(0.975, 1, 12.70620)]
+    [InlineData(0.975, 2, 4.302653)]
+    [InlineData(0.975, 9, 2.262157)]
+    [InlineData(0.95, 28, 1.701131)]
+    [InlineData(0.99995, 1, 6366.198)]
+    [InlineData(0.025, 5, -2.570582)]
+    [InlineData(0.5, 7, 0)]
+    public void Quantile_StudentT_IsThatOfTheTables(double probability, int degrees, double expected) =>
+        StudentT.Quantile(probability, degrees).ShouldBe(expected, Math.Max(1e-5, Math.Abs(expected) * 1e-6));
+
     [Fact]
     public void PairedComparison_IdenticalModels_AreRejectedInFewerThanFivePercent()
     {
@@ -42,7 +91,7 @@ public sealed class RatioEstimateTests
         {
             var (first, second) = (Synthetic(2 * trial, documents: 60), Synthetic(2 * trial + 1, documents: 60));
             var estimates = RatioEstimate.Of([first, second], 100, trial, "a/a");
-            return PairedComparison.Of(estimates[0].Value, estimates[1].Value, estimates[0].Resampled, estimates[1].Resampled, 0.975).LowerBound > 0;
+            return PairedComparison.Of(estimates[0], estimates[1], 0.975).LowerBound > 0;
         });
 
         rejected.ShouldBeLessThan(50);
@@ -54,7 +103,7 @@ public sealed class RatioEstimateTests
         var ratios = Synthetic(3, documents: 50);
         var estimates = RatioEstimate.Of([ratios, ratios], 500, 1, "same");
 
-        var comparison = PairedComparison.Of(estimates[0].Value, estimates[1].Value, estimates[0].Resampled, estimates[1].Resampled, 0.95);
+        var comparison = PairedComparison.Of(estimates[0], estimates[1], 0.95);
 
         comparison.ShouldBe(new PairedComparison(new Interval(0, 0, 0), 0, 0));
     }
@@ -66,7 +115,7 @@ public sealed class RatioEstimateTests
         var second = first with { Numerators = [.. first.Numerators.Zip(first.Denominators, (n, d) => n - 0.01 * d)] };
         var estimates = RatioEstimate.Of([first, second], 500, 1, "shift");
 
-        var comparison = PairedComparison.Of(estimates[0].Value, estimates[1].Value, estimates[0].Resampled, estimates[1].Resampled, 0.95);
+        var comparison = PairedComparison.Of(estimates[0], estimates[1], 0.95);
 
         comparison.Difference.Low!.Value.ShouldBe(0.01, 1e-9);
         estimates[0].Interval(0.95).Low!.Value.ShouldBeLessThan(second.Value);

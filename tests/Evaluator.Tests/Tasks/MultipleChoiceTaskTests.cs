@@ -19,6 +19,29 @@ public sealed class MultipleChoiceTaskTests
         request.Scored.ShouldBe(3);
     }
 
+    [Theory]
+    [InlineData("ab\n\n", 4)]
+    [InlineData("ab \t", 4)]
+    [InlineData("ab\u001f", 3)]
+    [InlineData("ab\u200b", 2)] // not white space in Unicode
+    public void Encode_WhiteSpaceAtTheEndOfTheContext_BelongsToTheChoice(string context, int scored) => Encode(context, "cd").Scored.ShouldBe(scored);
+
+    [Theory]
+    [InlineData(" abc", 3)]
+    [InlineData("abc", 3)]
+    [InlineData("  abc", 4)]
+    [InlineData(" \U0001F916\u00e9", 2)]
+    [InlineData(" ", 1)]
+    public void LengthOf_Choice_CountsCodePointsWithoutTheDelimiter(string choice, int length) =>
+        new ChoiceItem("set", "item", "", [choice, "x"], 0).LengthOf(0).ShouldBe(length);
+
+    [Fact]
+    public void Encode_ContextThatFits_IsNotCut()
+    {
+        Encode("012", " x", maxPositions: 4).IsCut.ShouldBeFalse();
+        Encode("0123456789", " x", maxPositions: 4).IsCut.ShouldBeTrue();
+    }
+
     [Fact]
     public void Encode_EmptyContext_IsConditionedOnTheEndToken()
     {

@@ -39,6 +39,34 @@ public sealed class TokenStreamTests
     }
 
     [Fact]
+    public void Of_TokenizerThatBegins_PutsTheTokenBeforeEachDocumentAndScoresNone()
+    {
+        var stream = TokenStream.Of(0, [(4, "ab"), (9, "c")], new Begins());
+
+        stream.First.ShouldBe(257);
+        stream.Tokens.ShouldBe([97, 98, 256, 257, 99, 256]);
+        stream.Documents.ShouldBe([4, 4, 4, TokenStream.NotScored, 9, 9]);
+        stream.Scored.ShouldBe(5);
+        WindowBatch.Of([stream], 4, 1).Select(batch => (batch.Tokens, batch.Scored)).ShouldBe([(4, 3), (2, 2)]);
+    }
+
+    [Theory]
+    [InlineData(3000)]
+    [InlineData(2999)]
+    [InlineData(7)]
+    [InlineData(2)]
+    public void Take_AnyLimitOfTokens_IsNeverExceeded(int limit)
+    {
+        var learnt = ByteLevelBpe.Train(["the house of the theory, thence the other; \U0001F916\U0001F916 and then some"], 300);
+        var text = new HeldOutText(["a"], [.. Enumerable.Range(0, 9).Select(i =>
+            new HeldOutDocument(0, $"{i}", string.Concat(Enumerable.Repeat("thence the other \U0001F916 house ", 40 + i))))]);
+
+        var scored = text.Take(null, limit, learnt).Tokenize(learnt).Sum(stream => stream.Scored);
+
+        scored.ShouldBeInRange(Math.Max(1, limit - 5), limit);
+    }
+
+    [Fact]
     public void Batches_SeveralDomains_HoldEveryWindowOnceAndOneLengthEach()
     {
         TokenStream[] streams = [TokenStream.Of(0, [(0, new string('a', 50))], Bytes), TokenStream.Of(1, [(1, new string('b', 33))], Bytes)];
@@ -61,6 +89,26 @@ public sealed class TokenStreamTests
 
         taken.Documents.Select(d => d.Id).ShouldBe(["a0", "a1", "b0"]);
         taken.Documents[1].Text.Length.ShouldBe(4); // 5 of 11 tokens are left
+        taken.Tokenize(Bytes).Sum(stream => stream.Scored).ShouldBe(27);
         text.Take(2, null, Bytes).Documents.Select(d => d.Id).ShouldBe(["a0", "b0"]);
+    }
+
+    private sealed class Begins : ITokenizer
+    {
+        public int VocabularySize => 258;
+
+        public int EndTokenId => 256;
+
+        public int? BeginTokenId => 257;
+
+        public bool AddsBeginToken => true;
+
+        public IReadOnlyDictionary<string, byte[]> Files => Bytes.Files;
+
+        public string Digest => "begins";
+
+        public int[] Encode(string text) => Bytes.Encode(text);
+
+        public string Decode(ReadOnlySpan<int> ids) => Bytes.Decode(ids);
     }
 }

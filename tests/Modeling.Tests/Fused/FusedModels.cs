@@ -19,11 +19,21 @@ internal static class FusedModels
             "grouped-query" => config with { KeyValueHeads = 2 },
             "head-norm" => config with { QueryKeyNorm = QueryKeyNorm.PerHead, KeyValueHeads = 2, HeadSize = 12 },
             "no-norm" => config with { QueryKeyNorm = QueryKeyNorm.None, KeyValueHeads = 2, NormalizeTopK = true },
-            "shared" => config with { Family = "qwen2_moe", QueryKeyNorm = QueryKeyNorm.None, QueryKeyValueBias = true, SharedSize = 37, SharedGate = true, NormalizeTopK = false },
-            "dense-first" => config with { Family = "deepseek", QueryKeyNorm = QueryKeyNorm.None, DenseLayers = [0], DenseSize = 41, SharedSize = 2 * config.ExpertSize },
+            "shared" => config with
+            {
+                Family = "qwen2_moe", QueryKeyNorm = QueryKeyNorm.None, QueryKeyValueBias = true, SharedSize = 37, SharedGate = true, NormalizeTopK = false,
+            },
+            "dense-first" => config with
+            {
+                Family = "deepseek", QueryKeyNorm = QueryKeyNorm.None, DenseLayers = [0], DenseSize = 41, SharedSize = 2 * config.ExpertSize,
+            },
             "scaled" => config with { RoutedScale = 2.5, NormalizeTopK = true },
             "scaled-sigmoid" => config with { RoutedScale = 2.5, ScoreFunction = ScoreFunction.Sigmoid, NormalizeTopK = false },
-            "dense" => config with { Family = "qwen2", QueryKeyNorm = QueryKeyNorm.None, QueryKeyValueBias = true, KeyValueHeads = 2, Experts = 0, ExpertsPerToken = 0, ExpertSize = 0, DenseSize = 53 },
+            "dense" => config with
+            {
+                Family = "qwen2", QueryKeyNorm = QueryKeyNorm.None, QueryKeyValueBias = true, KeyValueHeads = 2,
+                Experts = 0, ExpertsPerToken = 0, ExpertSize = 0, DenseSize = 53,
+            },
             "wide-heads" => config with { HeadSize = 12, RopeTheta = 500 },
             "all-experts" => config with { ExpertsPerToken = 4 },
             "deep-products" => config with { HiddenSize = 276, HeadSize = 70, ExpertSize = 150, InitializerRange = 0.05 },

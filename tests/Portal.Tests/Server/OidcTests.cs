@@ -16,7 +16,8 @@ public sealed class OidcTests
     {
         string? key = null;
         await using var issuer = await TestIssuer.StartAsync();
-        await using var host = await StartAsync(issuer, orchestrator => orchestrator.MapGet("/api/v1/runs", (HttpContext context) => key = context.Request.Headers.Authorization));
+        await using var host = await StartAsync(
+            issuer, orchestrator => orchestrator.MapGet("/api/v1/runs", (HttpContext context) => key = context.Request.Headers.Authorization));
         issuer.Groups = ["visitors", "leads"];
         using var browser = host.Client(new CookieContainer());
 
@@ -25,7 +26,8 @@ public sealed class OidcTests
         end.StatusCode.ShouldBe(HttpStatusCode.Found);
         end.Headers.Location!.ToString().ShouldBe("/");
         var session = await browser.GetFromJsonAsync<JsonElement>("/api/v1/session");
-        (session.GetProperty("signed-in").GetBoolean(), session.GetProperty("role").GetString(), session.GetProperty("name").GetString()).ShouldBe((true, "admin", "ada"));
+        session.GetProperty("signed-in").GetBoolean().ShouldBeTrue();
+        (session.GetProperty("role").GetString(), session.GetProperty("name").GetString()).ShouldBe(("admin", "ada"));
         await browser.GetAsync("/api/v1/runs");
         key.ShouldBe($"Bearer {PortalHost.AdminKey}");
     }
@@ -126,7 +128,8 @@ public sealed class OidcTests
 
         var cookies = begun.Headers.GetValues("Set-Cookie").ToList();
         cookies.Count.ShouldBe(2);
-        cookies.ShouldAllBe(c => c.Contains("httponly") && c.Contains("samesite=lax") && c.Contains("secure") && c.Contains("path=/api/v1/session/oidc/callback"));
+        foreach (var rule in new[] { "httponly", "samesite=lax", "secure", "path=/api/v1/session/oidc/callback" })
+            cookies.ShouldAllBe(c => c.Contains(rule));
         Uri.UnescapeDataString(begun.Headers.Location!.Query).ShouldContain("redirect_uri=https://portal.example.org/api/v1/session/oidc/callback");
     }
 
@@ -232,14 +235,16 @@ public sealed class OidcTests
         return await browser.GetAsync(back.Headers.Location);
     }
 
-    private static Task<PortalHost> StartAsync(TestIssuer issuer, Action<WebApplication>? orchestrator = null, Action<PortalOptions>? configure = null) => PortalHost.StartAsync(orchestrator, options =>
-    {
-        options.Oidc.Issuer = issuer.Address;
-        options.Oidc.ClientId = "portal";
-        options.Oidc.Roles = "visitors=viewer, leads=admin";
-        options.Oidc.ViewerApiKey = PortalHost.ViewerKey;
-        options.Oidc.AdminApiKey = PortalHost.AdminKey;
-        configure?.Invoke(options);
-        options.Validate();
-    });
+    private static Task<PortalHost> StartAsync(
+        TestIssuer issuer, Action<WebApplication>? orchestrator = null, Action<PortalOptions>? configure = null) =>
+        PortalHost.StartAsync(orchestrator, options =>
+        {
+            options.Oidc.Issuer = issuer.Address;
+            options.Oidc.ClientId = "portal";
+            options.Oidc.Roles = "visitors=viewer, leads=admin";
+            options.Oidc.ViewerApiKey = PortalHost.ViewerKey;
+            options.Oidc.AdminApiKey = PortalHost.AdminKey;
+            configure?.Invoke(options);
+            options.Validate();
+        });
 }

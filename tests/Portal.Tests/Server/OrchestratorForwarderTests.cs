@@ -100,7 +100,8 @@ public sealed class OrchestratorForwarderTests
         }));
         using var client = Authorized(host);
 
-        using var answer = await client.PostAsync("/api/v1/pipelines/check?param.a=%C3%A4%26", new StringContent("näme: x", Encoding.UTF8, "application/yaml"));
+        var pipeline = new StringContent("näme: x", Encoding.UTF8, "application/yaml");
+        using var answer = await client.PostAsync("/api/v1/pipelines/check?param.a=%C3%A4%26", pipeline);
 
         answer.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
         (await answer.Content.ReadAsStringAsync()).ShouldBe("?param.a=%C3%A4%26 application/yaml; charset=utf-8 näme: x");
@@ -121,7 +122,8 @@ public sealed class OrchestratorForwarderTests
     [Fact]
     public async Task Post_BodyTooLarge_IsRefused()
     {
-        await using var host = await PortalHost.StartAsync(orchestrator => orchestrator.MapPost("/api/v1/runs", async (HttpContext context) => await context.Request.Body.CopyToAsync(Stream.Null)));
+        await using var host = await PortalHost.StartAsync(orchestrator =>
+            orchestrator.MapPost("/api/v1/runs", async (HttpContext context) => await context.Request.Body.CopyToAsync(Stream.Null)));
         using var client = Authorized(host);
 
         using var answer = await client.PostAsync("/api/v1/runs", new ByteArrayContent(new byte[3 << 20]));
@@ -143,7 +145,9 @@ public sealed class OrchestratorForwarderTests
         }));
         using var client = Authorized(host);
 
-        using var answer = await client.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(host.Address.GetLeftPart(UriPartial.Authority) + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true })));
+        var asWritten = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        var address = new Uri(host.Address.GetLeftPart(UriPartial.Authority) + path, asWritten);
+        using var answer = await client.SendAsync(new HttpRequestMessage(HttpMethod.Get, address));
 
         heard.ShouldAllBe(p => p.StartsWith("/api/v1/runs"));
     }

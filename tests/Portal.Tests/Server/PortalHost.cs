@@ -47,7 +47,8 @@ internal sealed class PortalHost : IAsyncDisposable
     /// <summary>A client that keeps its cookies in the given place and follows no redirect.</summary>
     public HttpClient Client(CookieContainer? cookies = null)
     {
-        var client = new HttpClient(new HttpClientHandler { CookieContainer = cookies ?? new CookieContainer(), AllowAutoRedirect = false }) { BaseAddress = Address };
+        var handler = new HttpClientHandler { CookieContainer = cookies ?? new CookieContainer(), AllowAutoRedirect = false };
+        var client = new HttpClient(handler) { BaseAddress = Address };
         return client;
     }
 

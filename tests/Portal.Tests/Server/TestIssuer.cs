@@ -52,7 +52,10 @@ internal sealed class TestIssuer : IAsyncDisposable
         });
         app.MapGet("/.well-known/openid-configuration", () => new
         {
-            issuer = issuer.Address, authorization_endpoint = $"{issuer.Address}/authorize", token_endpoint = $"{issuer.Address}/token", jwks_uri = $"{issuer.Address}/keys",
+            issuer = issuer.Address,
+            authorization_endpoint = $"{issuer.Address}/authorize",
+            token_endpoint = $"{issuer.Address}/token",
+            jwks_uri = $"{issuer.Address}/keys",
         });
         app.MapGet("/authorize", issuer.Authorize);
         app.MapPost("/token", issuer.TokenAsync);
@@ -86,7 +89,8 @@ internal sealed class TestIssuer : IAsyncDisposable
     private async Task<IResult> TokenAsync(HttpRequest request)
     {
         var form = await request.ReadFormAsync();
-        if (!_codes.TryRemove(form["code"].ToString(), out var asked) || Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString()))) != asked.Challenge)
+        var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString())));
+        if (!_codes.TryRemove(form["code"].ToString(), out var asked) || challenge != asked.Challenge)
             return Results.BadRequest();
         var now = TimeProvider.System.GetUtcNow();
         var claims = new Dictionary<string, object>
@@ -106,7 +110,8 @@ internal sealed class TestIssuer : IAsyncDisposable
     private IResult Keys()
     {
         var key = _key.ExportParameters(false);
-        return Results.Json(new { keys = new[] { new { kty = "RSA", kid = _keyId, n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) } } });
+        var shown = new { kty = "RSA", kid = _keyId, n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) };
+        return Results.Json(new { keys = new[] { shown } });
     }
 
     private static string Part(object value) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(value));

@@ -19,7 +19,7 @@ public sealed class FileMemoryTests
             await writer.AddFileAsync("config.json", "{}"u8.ToArray(), default);
             await writer.AddTensorAsync("large.weight", "F32", [Size / 4], new MemoryStream(new byte[Size]), default);
             var root = await writer.CommitAsync(default);
-            await server.Get<VersionRegistrar>().RegisterAsync(server.Store, new Registration { Model = "large", Checkpoint = root, StepKey = root.Root }, default);
+            await server.RegisterAsync("large", root);
         }
         GC.Collect();
         var before = GC.GetTotalAllocatedBytes();

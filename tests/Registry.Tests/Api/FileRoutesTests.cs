@@ -20,7 +20,13 @@ public sealed class FileRoutesTests : IAsyncLifetime
         _server = await RegistryServer.StartAsync();
         _http = _server.Client(RegistryServer.Viewer);
         var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Hidden = 64, ExpertSize = 300 });
-        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "demo", Checkpoint = checkpoint, StepKey = checkpoint.Root, Description = "<script>alert(1)</script>" }, default);
+        await _server.RegisterAsync(new Registration
+        {
+            Model = "demo",
+            Checkpoint = checkpoint,
+            StepKey = checkpoint.Root,
+            Description = "<script>alert(1)</script>",
+        });
         var output = Path.Combine(_folder.FullName, "out");
         await HuggingFaceExporter.ExportAsync(_server.Store, checkpoint, output, null, default);
         _expected = await File.ReadAllBytesAsync(Path.Combine(output, "model.safetensors"));

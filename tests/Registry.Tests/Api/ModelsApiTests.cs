@@ -80,8 +80,13 @@ public sealed class ModelsApiTests : IAsyncLifetime
     public async Task Lineage_OfAGrownModel_LeadsToItsParent()
     {
         var parent = await RegisterAsync("base");
-        var grown = await TinyCheckpoints.CreateAsync(_server.Store, new() { Experts = 8, Parents = [new Parent(parent.Root, "upcycled", null)], Origin = (l, e) => new ExpertOrigin(l, e, parent.Root, l, e / 2) });
-        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "grown", Checkpoint = grown, StepKey = grown.Root }, default);
+        var grown = await TinyCheckpoints.CreateAsync(_server.Store, new()
+        {
+            Experts = 8,
+            Parents = [new Parent(parent.Root, "upcycled", null)],
+            Origin = (l, e) => new ExpertOrigin(l, e, parent.Root, l, e / 2),
+        });
+        await _server.RegisterAsync("grown", grown);
 
         var lineage = await _http.GetJsonAsync("/api/v1/models/grown/versions/1/lineage");
 
@@ -138,7 +143,7 @@ public sealed class ModelsApiTests : IAsyncLifetime
             Experts = 8, Parents = [new Parent(parent.Root, "upcycled", null)], Origin = (l, e) => new ExpertOrigin(l, e, parent.Root, l, e / 2),
             Change = (name, _, value) => name.Contains("layers.1.mlp.experts.3.", StringComparison.Ordinal) ? value * 1.5f : value,
         });
-        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "grown", Checkpoint = grown, StepKey = grown.Root }, default);
+        await _server.RegisterAsync("grown", grown);
 
         var comparison = await _http.GetJsonAsync("/api/v1/compare?left=base@1&right=grown@1");
 
@@ -160,13 +165,20 @@ public sealed class ModelsApiTests : IAsyncLifetime
         var document = await anyone.GetJsonAsync("/openapi/v1.json");
 
         document.GetProperty("paths").EnumerateObject().Select(p => p.Name).ShouldContain("/api/v1/models/{name}/versions/{version}");
-        document.GetProperty("components").GetProperty("schemas").GetProperty("LayerDifference").GetProperty("properties").TryGetProperty("relative-change", out _).ShouldBeTrue();
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        schemas.GetProperty("LayerDifference").GetProperty("properties").TryGetProperty("relative-change", out _).ShouldBeTrue();
     }
 
     private async Task<ModelVersion> RegisterAsync(string name, int seed = 1, Dictionary<string, double>? metrics = null)
     {
         var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = seed });
-        return (await _server.Get<VersionRegistrar>().RegisterAsync(
-            _server.Store, new Registration { Model = name, Checkpoint = checkpoint, StepKey = Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{name}/{seed}")), Metrics = metrics ?? [] }, default)).Version;
+        var registered = await _server.RegisterAsync(new Registration
+        {
+            Model = name,
+            Checkpoint = checkpoint,
+            StepKey = Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{name}/{seed}")),
+            Metrics = metrics ?? [],
+        });
+        return registered.Version;
     }
 }

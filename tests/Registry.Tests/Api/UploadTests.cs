@@ -42,7 +42,12 @@ public sealed class UploadTests : IAsyncLifetime
     public async Task Upload_OfAChangedModel_MovesOnlyWhatChanged()
     {
         var first = await UploadAsync("demo", _manifest);
-        var changed = await TinyCheckpoints.CreateAsync(_mine, new() { Hidden = 64, ExpertSize = 300, Change = (name, _, value) => name.Contains("layers.1.mlp.experts.2.up", StringComparison.Ordinal) ? value + 1 : value });
+        var changed = await TinyCheckpoints.CreateAsync(_mine, new()
+        {
+            Hidden = 64,
+            ExpertSize = 300,
+            Change = (name, _, value) => name.Contains("layers.1.mlp.experts.2.up", StringComparison.Ordinal) ? value + 1 : value,
+        });
 
         var second = await UploadAsync("demo", await _mine.ReadAsync(changed.Root, default));
 
@@ -137,7 +142,9 @@ public sealed class UploadTests : IAsyncLifetime
     }
 
     private async Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> RegisterAsync(string name, Manifest manifest) =>
-        await _http.SendJsonAsync(HttpMethod.Post, $"/api/v1/models/{name}/versions", new JsonObject { ["manifest"] = System.Text.Json.JsonSerializer.SerializeToNode(manifest, WireJson.Options) });
+        await _http.SendJsonAsync(
+            HttpMethod.Post, $"/api/v1/models/{name}/versions",
+            new JsonObject { ["manifest"] = System.Text.Json.JsonSerializer.SerializeToNode(manifest, WireJson.Options) });
 
     private static ByteArrayContent Octets(byte[] bytes)
     {

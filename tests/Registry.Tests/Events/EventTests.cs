@@ -47,7 +47,8 @@ public sealed class EventTests
         await using var server = await RegistryServer.StartAsync(time: time);
         await using var receiver = await Receiver.StartAsync();
         using var admin = server.Client();
-        var (status, made) = await admin.SendJsonAsync(HttpMethod.Post, "/api/v1/webhooks", new { url = receiver.Address + "hook", events = new[] { "model.registered" } });
+        var wanted = new { url = receiver.Address + "hook", events = new[] { "model.registered" } };
+        var (status, made) = await admin.SendJsonAsync(HttpMethod.Post, "/api/v1/webhooks", wanted);
         status.ShouldBe(HttpStatusCode.OK, made.ToString());
         var (id, secret) = (made.GetProperty("webhook").GetProperty("id").GetString()!, made.GetProperty("secret").GetString()!);
         using var sender = new WebhookSender(server.Get<RegistryDatabase>(), server.Get<RegistryOptions>(), time, server.Get<ILogger<WebhookSender>>());
@@ -85,7 +86,8 @@ public sealed class EventTests
         var (webhook, _) = await server.Get<Webhooks>().CreateAsync(receiver.Address + "hook", null, "", "ada", default);
         await RegisterAsync(server);
         await server.Get<Webhooks>().ReplayAsync(webhook.Id, 1, default);
-        using var sender = new WebhookSender(server.Get<RegistryDatabase>(), server.Get<RegistryOptions>(), TimeProvider.System, server.Get<ILogger<WebhookSender>>());
+        using var sender = new WebhookSender(
+            server.Get<RegistryDatabase>(), server.Get<RegistryOptions>(), TimeProvider.System, server.Get<ILogger<WebhookSender>>());
 
         await sender.SendDueAsync(default);
 
@@ -137,7 +139,11 @@ public sealed class EventTests
     {
         public Task Consume(ConsumeContext<ModelRegistered> context) => heard.Writer.WriteAsync($"{context.Message.Model}@{context.Message.Version}").AsTask();
 
-        public Task Consume(ConsumeContext<AliasMoved> context) => heard.Writer.WriteAsync($"{context.Message.Model}@{context.Message.Alias} -> {context.Message.Version} by {context.Message.Actor}").AsTask();
+        public Task Consume(ConsumeContext<AliasMoved> context)
+        {
+            var move = context.Message;
+            return heard.Writer.WriteAsync($"{move.Model}@{move.Alias} -> {move.Version} by {move.Actor}").AsTask();
+        }
     }
 
     private sealed class Receiver(WebApplication app) : IAsyncDisposable

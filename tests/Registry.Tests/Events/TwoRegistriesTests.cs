@@ -18,7 +18,8 @@ public sealed class TwoRegistriesTests(PostgresServer postgres) : IClassFixture<
         await using var one = new RegistryDatabase(new RegistryOptions { Database = connection });
         await using var two = new RegistryDatabase(new RegistryOptions { Database = connection });
         await Task.WhenAll(one.MigrateAsync(default), two.MigrateAsync(default));
-        await new Webhooks(one, new RegistryOptions { AllowPrivateWebhooks = true }, TimeProvider.System).CreateAsync("http://127.0.0.1/", null, "", "ada", default);
+        var webhooks = new Webhooks(one, new RegistryOptions { AllowPrivateWebhooks = true }, TimeProvider.System);
+        await webhooks.CreateAsync("http://127.0.0.1/", null, "", "ada", default);
         for (var i = 0; i < Versions; i++)
             await RegisterAsync(one, i);
         var (events, deliveries) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
@@ -56,5 +57,10 @@ public sealed class TwoRegistriesTests(PostgresServer postgres) : IClassFixture<
     }
 
     private static Task RegisterAsync(RegistryDatabase database, int number) => new ModelRegistry(database, TimeProvider.System).RegisterAsync(
-        new NewVersion { Model = "demo", Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([1]), 1), StepKey = Digest.Of([(byte)number]) }, default);
+        new NewVersion
+        {
+            Model = "demo",
+            Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([1]), 1),
+            StepKey = Digest.Of([(byte)number]),
+        }, default);
 }

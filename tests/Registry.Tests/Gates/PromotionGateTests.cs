@@ -21,7 +21,10 @@ public sealed class PromotionGateTests : IAsyncLifetime
         {
             await _server.Registry.RegisterAsync(new NewVersion
             {
-                Model = "demo", Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([1]), bytes), StepKey = CanonicalJson.DigestOf(loss), Metrics = new Dictionary<string, double> { ["loss"] = loss },
+                Model = "demo",
+                Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([1]), bytes),
+                StepKey = CanonicalJson.DigestOf(loss),
+                Metrics = new Dictionary<string, double> { ["loss"] = loss },
             }, default);
         }
         await GateAsync("loss < 3.2 and bytes <= current.bytes * 1.5 and loss <= current.loss", 0);
@@ -39,7 +42,8 @@ public sealed class PromotionGateTests : IAsyncLifetime
         (await MoveAsync(1)).Status.ShouldBe(HttpStatusCode.OK);
         (await MoveAsync(2)).Status.ShouldBe(HttpStatusCode.OK);
 
-        (await _server.Get<PromotionGates>().DecisionsAsync("demo", 10, default)).Select(d => (d.Version, d.Allowed, d.Actor)).ShouldBe([(2, true, "paula"), (1, true, "paula")]);
+        var decisions = await _server.Get<PromotionGates>().DecisionsAsync("demo", 10, default);
+        decisions.Select(d => (d.Version, d.Allowed, d.Actor)).ShouldBe([(2, true, "paula"), (1, true, "paula")]);
     }
 
     [Fact]
@@ -51,7 +55,8 @@ public sealed class PromotionGateTests : IAsyncLifetime
 
         status.ShouldBe(HttpStatusCode.Conflict);
         body.GetProperty("gate").GetString().ShouldBe("demo@champion");
-        body.GetProperty("failed").EnumerateArray().Select(f => f.GetString()).ShouldBe(["bytes <= current.bytes = 1650 (it is 5000)", "loss <= current.loss = 2.8 (it is 2.9)"]);
+        body.GetProperty("failed").EnumerateArray().Select(f => f.GetString())
+            .ShouldBe(["bytes <= current.bytes = 1650 (it is 5000)", "loss <= current.loss = 2.8 (it is 2.9)"]);
         (await _server.Registry.ResolveAsync("demo@champion", default)).Version.ShouldBe(2);
         (await _server.Get<PromotionGates>().DecisionsAsync("demo", 1, default)).Single().Allowed.ShouldBeFalse();
         (await _server.Registry.MovesAsync("demo", default)).Count.ShouldBe(1);
@@ -107,7 +112,8 @@ public sealed class PromotionGateTests : IAsyncLifetime
     {
         using var admin = _server.Client(RegistryServer.Admin);
 
-        var (status, body) = await admin.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/gates", new { items = new[] { new { alias = "champion", rule = "loss <", approvals = 0 } } });
+        var gates = new { items = new[] { new { alias = "champion", rule = "loss <", approvals = 0 } } };
+        var (status, body) = await admin.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/gates", gates);
 
         status.ShouldBe(HttpStatusCode.BadRequest);
         body.GetProperty("position").GetInt32().ShouldBe(7);
@@ -127,11 +133,15 @@ public sealed class PromotionGateTests : IAsyncLifetime
         failed.ShouldContain(expected.Split(" (")[0].Replace("tag.checked", "checked", StringComparison.Ordinal).Split(" ")[0]);
     }
 
-    private Task GateAsync(string rule, int approvals) => _server.Get<PromotionGates>().ReplaceAsync("demo", [new Gate("champion", rule, approvals)], "tester", default);
+    private Task GateAsync(string rule, int approvals) =>
+        _server.Get<PromotionGates>().ReplaceAsync("demo", [new Gate("champion", rule, approvals)], "tester", default);
 
     private Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> MoveAsync(int version) =>
         _promoter.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/aliases/champion", new { version, reason = "test" });
 
-    private static async Task ApproveAsync(HttpClient client, int version, string verdict, string reason = "") =>
-        (await client.SendJsonAsync(HttpMethod.Post, $"/api/v1/models/demo/versions/{version}/approvals", new { alias = "champion", verdict, reason })).Status.ShouldBe(HttpStatusCode.OK);
+    private static async Task ApproveAsync(HttpClient client, int version, string verdict, string reason = "")
+    {
+        var path = $"/api/v1/models/demo/versions/{version}/approvals";
+        (await client.SendJsonAsync(HttpMethod.Post, path, new { alias = "champion", verdict, reason })).Status.ShouldBe(HttpStatusCode.OK);
+    }
 }

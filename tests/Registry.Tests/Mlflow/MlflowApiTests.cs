@@ -52,7 +52,8 @@ public sealed class MlflowApiTests : IAsyncLifetime
     {
         (await FailsAsync(() => _client.GetRegisteredModelAsync("none"))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
         (await FailsAsync(() => _client.GetModelVersionAsync("none", "1"))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
-        (await FailsAsync(() => _client.CreateModelVersionAsync("none", "espalier:/sha256/" + _checkpoint.Root.Hex))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
+        var source = "espalier:/sha256/" + _checkpoint.Root.Hex;
+        (await FailsAsync(() => _client.CreateModelVersionAsync("none", source))).ShouldBe(("RESOURCE_DOES_NOT_EXIST", 404));
     }
 
     [Theory]
@@ -66,7 +67,9 @@ public sealed class MlflowApiTests : IAsyncLifetime
     public async Task Version_FromStoreThenFromModel_CountsUpAndDownloads()
     {
         await _client.CreateRegisteredModelAsync("moe");
-        var first = await _client.CreateModelVersionAsync("moe", "espalier:/sha256/" + _checkpoint.Root.Hex, tags: new Dictionary<string, string> { ["step"] = "one" }, description: "from the store");
+        var tags = new Dictionary<string, string> { ["step"] = "one" };
+        var first = await _client.CreateModelVersionAsync(
+            "moe", "espalier:/sha256/" + _checkpoint.Root.Hex, tags: tags, description: "from the store");
         var second = await _client.CreateModelVersionAsync("moe", "models:/moe/1");
 
         var uri = await _client.GetModelVersionDownloadUriAsync("moe", second.Version);
@@ -178,7 +181,8 @@ public sealed class MlflowApiTests : IAsyncLifetime
         (await VersionsAsync("", "creation_timestamp DESC")).ShouldBe(["2", "1"]);
         (await FailsAsync(() => _client.SearchModelVersionsAsync(orderBy: "loss"))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
 
-        async Task<IEnumerable<string>> VersionsAsync(string filter, string? order = null) => (await _client.SearchModelVersionsAsync(filter, orderBy: order)).ModelVersions.Select(v => v.Version);
+        async Task<IEnumerable<string>> VersionsAsync(string filter, string? order = null) =>
+            (await _client.SearchModelVersionsAsync(filter, orderBy: order)).ModelVersions.Select(v => v.Version);
     }
 
     [Fact]
@@ -213,10 +217,10 @@ public sealed class MlflowApiTests : IAsyncLifetime
     [InlineData("POST", "registered-models/create", "{\"name\":{}}", "INVALID_PARAMETER_VALUE", 400)]
     [InlineData("POST", "registered-models/create", "{\"name\":\"x\",\"tags\":[null]}", "INVALID_PARAMETER_VALUE", 400)]
     [InlineData("POST", "registered-models/create", "{\"name\":\"x\",\"tags\":[{\"key\":1,\"value\":2}]}", "INVALID_PARAMETER_VALUE", 400)]
-    public async Task Request_ThatIsNone_HasACode(string method, string path, string body, string code, int status)
+    public async Task Request_OfNoRoute_OrWithoutItsShape_HasACode(string method, string path, string body, string code, int status)
     {
         // curl's content type where none is given
-        using var request = new HttpRequestMessage(new HttpMethod(method), "/api/2.0/mlflow/" + path) { Content = body.Length == 0 ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/x-www-form-urlencoded") };
+        using var request = Registrations.Request(method, "/api/2.0/mlflow/" + path, body, "application/x-www-form-urlencoded");
         using var answer = await _http.SendAsync(request);
 
         var error = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(await answer.Content.ReadAsStringAsync());
@@ -258,7 +262,7 @@ public sealed class MlflowApiTests : IAsyncLifetime
     [InlineData("nme = 'x'")]
     [InlineData("name = 'x'; drop table registry_model")]
     [InlineData("tags.x' = 'y'")]
-    public async Task Search_FilterThatIsNone_IsInvalid(string filter) =>
+    public async Task Search_FilterThatCannotBeRead_IsInvalid(string filter) =>
         (await FailsAsync(() => _client.SearchRegisteredModelsAsync(filter))).ShouldBe(("INVALID_PARAMETER_VALUE", 400));
 
     [Fact]

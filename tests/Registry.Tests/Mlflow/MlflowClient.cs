@@ -13,45 +13,64 @@ internal sealed class MlflowClient(HttpClient http)
     private const string Prefix = "/api/2.0/mlflow/";
 
     public async Task<RegisteredModel> CreateRegisteredModelAsync(string name, IDictionary<string, string>? tags = null, string? description = null) =>
-        (await SendAsync<ModelAnswer>(HttpMethod.Post, "registered-models/create", new { name, tags = tags?.Select(t => new { key = t.Key, value = t.Value }), description })).RegisteredModel;
+        (await SendAsync<ModelAnswer>(HttpMethod.Post, "registered-models/create", new { name, tags = List(tags), description })).RegisteredModel;
 
-    public async Task<RegisteredModel> GetRegisteredModelAsync(string name) => (await GetAsync<ModelAnswer>("registered-models/get", ("name", name))).RegisteredModel;
+    public async Task<RegisteredModel> GetRegisteredModelAsync(string name) =>
+        (await GetAsync<ModelAnswer>("registered-models/get", ("name", name))).RegisteredModel;
 
     public Task<ModelsAnswer> SearchRegisteredModelsAsync(string filter = "", int maxResults = 100, string? pageToken = null, string? orderBy = null) =>
-        GetAsync<ModelsAnswer>("registered-models/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
+        GetAsync<ModelsAnswer>(
+            "registered-models/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
 
-    public Task SetRegisteredModelTagAsync(string name, string key, string value) => SendAsync<JsonElement>(HttpMethod.Post, "registered-models/set-tag", new { name, key, value });
+    public Task SetRegisteredModelTagAsync(string name, string key, string value) =>
+        SendAsync<JsonElement>(HttpMethod.Post, "registered-models/set-tag", new { name, key, value });
 
-    public Task DeleteRegisteredModelTagAsync(string name, string key) => SendAsync<JsonElement>(HttpMethod.Delete, "registered-models/delete-tag", new { name, key });
+    public Task DeleteRegisteredModelTagAsync(string name, string key) =>
+        SendAsync<JsonElement>(HttpMethod.Delete, "registered-models/delete-tag", new { name, key });
 
-    public Task SetRegisteredModelAliasAsync(string name, string alias, string version) => SendAsync<JsonElement>(HttpMethod.Post, "registered-models/alias", new { name, alias, version });
+    public Task SetRegisteredModelAliasAsync(string name, string alias, string version) =>
+        SendAsync<JsonElement>(HttpMethod.Post, "registered-models/alias", new { name, alias, version });
 
-    public Task DeleteRegisteredModelAliasAsync(string name, string alias) => SendAsync<JsonElement>(HttpMethod.Delete, "registered-models/alias", new { name, alias });
+    public Task DeleteRegisteredModelAliasAsync(string name, string alias) =>
+        SendAsync<JsonElement>(HttpMethod.Delete, "registered-models/alias", new { name, alias });
 
-    public async Task<MlflowVersion> GetModelVersionByAliasAsync(string name, string alias) => (await GetAsync<VersionAnswer>("registered-models/alias", ("name", name), ("alias", alias))).ModelVersion;
+    public async Task<MlflowVersion> GetModelVersionByAliasAsync(string name, string alias) =>
+        (await GetAsync<VersionAnswer>("registered-models/alias", ("name", name), ("alias", alias))).ModelVersion;
 
-    public async Task<IReadOnlyList<MlflowVersion>> GetLatestVersionsAsync(string name) => (await SendAsync<VersionsAnswer>(HttpMethod.Post, "registered-models/get-latest-versions", new { name })).ModelVersions;
+    public async Task<IReadOnlyList<MlflowVersion>> GetLatestVersionsAsync(string name) =>
+        (await SendAsync<VersionsAnswer>(HttpMethod.Post, "registered-models/get-latest-versions", new { name })).ModelVersions;
 
-    public async Task<MlflowVersion> CreateModelVersionAsync(string name, string source, string? runId = null, IDictionary<string, string>? tags = null, string? description = null) =>
-        (await SendAsync<VersionAnswer>(HttpMethod.Post, "model-versions/create", new { name, source, run_id = runId, tags = tags?.Select(t => new { key = t.Key, value = t.Value }), description })).ModelVersion;
+    public async Task<MlflowVersion> CreateModelVersionAsync(
+        string name, string source, string? runId = null, IDictionary<string, string>? tags = null, string? description = null) =>
+        (await SendAsync<VersionAnswer>(
+            HttpMethod.Post, "model-versions/create", new { name, source, run_id = runId, tags = List(tags), description })).ModelVersion;
 
-    public async Task<MlflowVersion> GetModelVersionAsync(string name, string version) => (await GetAsync<VersionAnswer>("model-versions/get", ("name", name), ("version", version))).ModelVersion;
+    public async Task<MlflowVersion> GetModelVersionAsync(string name, string version) =>
+        (await GetAsync<VersionAnswer>("model-versions/get", ("name", name), ("version", version))).ModelVersion;
 
     public Task<VersionsAnswer> SearchModelVersionsAsync(string filter = "", int maxResults = 100, string? pageToken = null, string? orderBy = null) =>
-        GetAsync<VersionsAnswer>("model-versions/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
+        GetAsync<VersionsAnswer>(
+            "model-versions/search", ("filter", filter), ("max_results", $"{maxResults}"), ("page_token", pageToken), ("order_by", orderBy));
 
     public async Task<MlflowVersion> UpdateModelVersionAsync(string name, string version, string description) =>
         (await SendAsync<VersionAnswer>(HttpMethod.Patch, "model-versions/update", new { name, version, description })).ModelVersion;
 
-    public Task DeleteModelVersionAsync(string name, string version) => SendAsync<JsonElement>(HttpMethod.Delete, "model-versions/delete", new { name, version });
+    public Task DeleteModelVersionAsync(string name, string version) =>
+        SendAsync<JsonElement>(HttpMethod.Delete, "model-versions/delete", new { name, version });
 
-    public Task SetModelVersionTagAsync(string name, string version, string key, string value) => SendAsync<JsonElement>(HttpMethod.Post, "model-versions/set-tag", new { name, version, key, value });
+    public Task SetModelVersionTagAsync(string name, string version, string key, string value) =>
+        SendAsync<JsonElement>(HttpMethod.Post, "model-versions/set-tag", new { name, version, key, value });
 
     public async Task<string> GetModelVersionDownloadUriAsync(string name, string version) =>
         (await GetAsync<JsonElement>("model-versions/get-download-uri", ("name", name), ("version", version))).GetProperty("artifact_uri").GetString()!;
 
-    private Task<T> GetAsync<T>(string path, params (string Name, string? Value)[] query) =>
-        SendAsync<T>(HttpMethod.Get, $"{path}?{string.Join('&', query.Where(q => q.Value is not null).Select(q => $"{q.Name}={Uri.EscapeDataString(q.Value!)}"))}", null);
+    private static IEnumerable<object>? List(IDictionary<string, string>? tags) => tags?.Select(t => new { key = t.Key, value = t.Value });
+
+    private Task<T> GetAsync<T>(string path, params (string Name, string? Value)[] query)
+    {
+        var parameters = query.Where(q => q.Value is not null).Select(q => $"{q.Name}={Uri.EscapeDataString(q.Value!)}");
+        return SendAsync<T>(HttpMethod.Get, $"{path}?{string.Join('&', parameters)}", null);
+    }
 
     private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body)
     {
@@ -66,11 +85,15 @@ internal sealed class MlflowClient(HttpClient http)
 
     internal sealed record ModelAnswer([property: JsonPropertyName("registered_model")] RegisteredModel RegisteredModel);
 
-    internal sealed record ModelsAnswer([property: JsonPropertyName("registered_models")] IReadOnlyList<RegisteredModel> RegisteredModels, [property: JsonPropertyName("next_page_token")] string? NextPageToken);
+    internal sealed record ModelsAnswer(
+        [property: JsonPropertyName("registered_models")] IReadOnlyList<RegisteredModel> RegisteredModels,
+        [property: JsonPropertyName("next_page_token")] string? NextPageToken);
 
     internal sealed record VersionAnswer([property: JsonPropertyName("model_version")] MlflowVersion ModelVersion);
 
-    internal sealed record VersionsAnswer([property: JsonPropertyName("model_versions")] IReadOnlyList<MlflowVersion> ModelVersions, [property: JsonPropertyName("next_page_token")] string? NextPageToken);
+    internal sealed record VersionsAnswer(
+        [property: JsonPropertyName("model_versions")] IReadOnlyList<MlflowVersion> ModelVersions,
+        [property: JsonPropertyName("next_page_token")] string? NextPageToken);
 }
 
 internal sealed class MlflowClientException(string code, int status, string message) : Exception(message)

@@ -13,7 +13,8 @@ public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : ICl
     // Tables that grow with the registry, and what statements call them.
     private static readonly string[] Growing =
     [
-        "v", "w", "f", "o", "m", "t", "s", "registry_model", "registry_version", "registry_card", "registry_fact", "registry_tag", "registry_alias", "registry_alias_move", "registry_artifact", "registry_edge",
+        "v", "w", "f", "o", "m", "t", "s", "registry_model", "registry_version", "registry_card", "registry_fact", "registry_tag",
+        "registry_alias", "registry_alias_move", "registry_artifact", "registry_edge",
         "registry_event", "registry_storage", "registry_report", "registry_decision", "registry_approval", "registry_signature",
     ];
 

@@ -16,7 +16,7 @@ public sealed class SignatureTests : IAsyncLifetime
     {
         _server = await RegistryServer.StartAsync();
         var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Hidden = 64, ExpertSize = 300 });
-        (_version, _) = await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "demo", Checkpoint = checkpoint, StepKey = checkpoint.Root }, default);
+        _version = await _server.RegisterAsync("demo", checkpoint);
     }
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
@@ -49,15 +49,18 @@ public sealed class SignatureTests : IAsyncLifetime
     {
         using var key = SigningKey.Create();
         using var admin = _server.Client();
-        await admin.SendJsonAsync(HttpMethod.Post, "/api/v1/signing-keys", new Dictionary<string, string> { ["name"] = "ada's key", ["public-key"] = key.PublicPem });
+        var trusted = new Dictionary<string, string> { ["name"] = "ada's key", ["public-key"] = key.PublicPem };
+        await admin.SendJsonAsync(HttpMethod.Post, "/api/v1/signing-keys", trusted);
 
         var (status, _) = await admin.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/versions/1/signatures", Body(key, _version.Root));
 
         status.ShouldBe(HttpStatusCode.OK);
-        (await admin.GetJsonAsync("/api/v1/models/demo/versions/1/signatures")).GetProperty("items")[0].GetProperty("trusted-as").GetString().ShouldBe("ada's key");
+        var signatures = await admin.GetJsonAsync("/api/v1/models/demo/versions/1/signatures");
+        signatures.GetProperty("items")[0].GetProperty("trusted-as").GetString().ShouldBe("ada's key");
         (await admin.GetJsonAsync("/api/v1/models/demo/versions/1")).GetProperty("signed").GetBoolean().ShouldBeTrue();
         var (_, verified) = await admin.SendJsonAsync(HttpMethod.Post, "/api/v1/models/demo/versions/1/verify");
-        (verified.GetProperty("ok").GetBoolean(), verified.GetProperty("signatures").GetInt32(), verified.GetProperty("trusted").GetInt32()).ShouldBe((true, 1, 1));
+        var (count, counted) = (verified.GetProperty("signatures").GetInt32(), verified.GetProperty("trusted").GetInt32());
+        (verified.GetProperty("ok").GetBoolean(), count, counted).ShouldBe((true, 1, 1));
     }
 
     [Fact]
@@ -89,5 +92,6 @@ public sealed class SignatureTests : IAsyncLifetime
         found.Problem!.ShouldContain("damaged");
     }
 
-    private static Dictionary<string, string> Body(SigningKey key, Digest root) => new() { ["public-key"] = key.PublicPem, ["signature"] = Convert.ToBase64String(key.Sign(root)) };
+    private static Dictionary<string, string> Body(SigningKey key, Digest root) =>
+        new() { ["public-key"] = key.PublicPem, ["signature"] = Convert.ToBase64String(key.Sign(root)) };
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Manifests;
 using Espalier.Artifacts;
@@ -64,11 +65,14 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     {
         var parent = await TinyCheckpoints.CreateAsync(_server.Store);
         var child = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = 2, Parents = [new Parent(parent.Root, "trained", null)] });
-        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = "child", Checkpoint = child, StepKey = child.Root }, default);
+        await _server.RegisterAsync("child", child);
         var cached = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = 3 });
-        await _server.Store.CommitStepAsync(Digest.Of("step"u8), new StepCommit { Outputs = new Dictionary<string, ManifestRef> { ["model"] = cached }, Metrics = new Dictionary<string, double>() }, default);
+        var outputs = new Dictionary<string, ManifestRef> { ["model"] = cached };
+        var commit = new StepCommit { Outputs = outputs, Metrics = new Dictionary<string, double>() };
+        await _server.Store.CommitStepAsync(Digest.Of("step"u8), commit, default);
         var half = await GarbageAsync("half of a training state");
-        await _server.Store.Blobs.WriteRecordAsync("cursors/" + Digest.Of("other"u8).Hex, System.Text.Encoding.UTF8.GetBytes($$"""{"state":"{{half.Hex}}"}"""), default);
+        var position = Encoding.UTF8.GetBytes($$"""{"state":"{{half.Hex}}"}""");
+        await _server.Store.Blobs.WriteRecordAsync("cursors/" + Digest.Of("other"u8).Hex, position, default);
         Age();
 
         var report = await CollectAsync(AtOnce);
@@ -85,7 +89,8 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
         await RegisterAsync("kept", 1);
         await RegisterAsync("gone", 2);
         using var admin = _server.Client();
-        var said = (await admin.GetJsonAsync("/api/v1/storage")).GetProperty("models").EnumerateArray().Single(m => m.GetProperty("name").GetString() == "gone").GetProperty("frees").GetInt64();
+        var models = (await admin.GetJsonAsync("/api/v1/storage")).GetProperty("models").EnumerateArray();
+        var said = models.Single(m => m.GetProperty("name").GetString() == "gone").GetProperty("frees").GetInt64();
 
         (await admin.SendJsonAsync(HttpMethod.Delete, "/api/v1/models/gone/versions/1")).Status.ShouldBe(System.Net.HttpStatusCode.NoContent);
         Age();
@@ -106,11 +111,15 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     public async Task Collect_WhileUploadsRun_NeverTakesWhatIsNeeded(int seed)
     {
         var random = new Random(seed);
-        var pool = Enumerable.Range(0, 40).Select(i => System.Text.Encoding.UTF8.GetBytes($"tensor {seed}/{i} {new string('x', random.Next(1, 2000))}")).ToArray();
+        var pool = Enumerable.Range(0, 40)
+            .Select(i => Encoding.UTF8.GetBytes($"tensor {seed}/{i} {new string('x', random.Next(1, 2000))}"))
+            .ToArray();
         foreach (var bytes in pool)
             await _server.Store.Blobs.PutAsync(bytes, default);
         Age();
-        var choices = Enumerable.Range(0, 24).Select(_ => Enumerable.Range(0, 6).Select(_ => random.Next(30)).Distinct().ToArray()).ToArray(); // 30 to 39 stay garbage
+        var choices = Enumerable.Range(0, 24) // 30 to 39 stay garbage
+            .Select(_ => Enumerable.Range(0, 6).Select(_ => random.Next(30)).Distinct().ToArray())
+            .ToArray();
         using var stop = new CancellationTokenSource();
         var collecting = Task.Run(async () =>
         {
@@ -120,7 +129,8 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
             return collections;
         });
 
-        await Parallel.ForEachAsync(choices.Index(), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (upload, token) => await UploadAsync(upload.Index, [.. upload.Item.Select(i => pool[i])], token));
+        await Parallel.ForEachAsync(choices.Index(), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (upload, token) =>
+            await UploadAsync(upload.Index, [.. upload.Item.Select(i => pool[i])], token));
         await stop.CancelAsync();
         (await collecting).ShouldBeGreaterThan(0);
         Age();
@@ -139,7 +149,9 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
         var files = new List<FileEntry>();
         foreach (var bytes in contents)
         {
-            var receipt = number % 2 == 0 ? await _server.Store.Blobs.PutAsync(bytes, cancellationToken) : await _server.Store.Blobs.PutAsync(new MemoryStream(bytes), cancellationToken);
+            var receipt = number % 2 == 0
+                ? await _server.Store.Blobs.PutAsync(bytes, cancellationToken)
+                : await _server.Store.Blobs.PutAsync(new MemoryStream(bytes), cancellationToken);
             files.Add(new FileEntry($"{receipt.Digest.Hex}.bin", receipt.Digest, receipt.SizeBytes));
         }
         var manifest = new Manifest { Kind = ArtifactKind.Checkpoint, Files = [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)] };
@@ -152,7 +164,7 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     private async Task RegisterAsync(string name, int seed)
     {
         var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = seed });
-        await _server.Get<VersionRegistrar>().RegisterAsync(_server.Store, new Registration { Model = name, Checkpoint = checkpoint, StepKey = checkpoint.Root }, default);
+        await _server.RegisterAsync(name, checkpoint);
     }
 
     private async Task<Digest> GarbageAsync(string text)

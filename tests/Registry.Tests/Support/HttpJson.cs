@@ -15,7 +15,8 @@ internal static class HttpJson
         return JsonSerializer.Deserialize<JsonElement>(text);
     }
 
-    public static async Task<(HttpStatusCode Status, JsonElement Body)> SendJsonAsync(this HttpClient client, HttpMethod method, string path, object? body = null)
+    public static async Task<(HttpStatusCode Status, JsonElement Body)> SendJsonAsync(
+        this HttpClient client, HttpMethod method, string path, object? body = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
         using var answer = await client.SendAsync(request);

@@ -123,6 +123,7 @@ public sealed class FamilyModel
         var config = Config.DeepClone().AsObject();
         config[config["dtype"] is null ? "torch_dtype" : "dtype"] = dtype switch { "BF16" => "bfloat16", "F16" => "float16", _ => "float32" };
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+        ByteTokenizerFiles.Write(folder);
         var tensors = Tensors(dtype);
         if (stacked)
             tensors = Stack(tensors);

@@ -24,13 +24,19 @@ public sealed class StageBench : IDisposable
 
     public MemoryCursor Cursor { get; } = new();
 
-    /// <summary>A model of random weights; <paramref name="edit"/> may change each before it is stored.</summary>
-    public async Task<ManifestRef> ModelAsync(ModelConfig config, long seed = 1, Action<string, Tensor>? edit = null)
+    /// <summary>
+    /// A model of random weights; <paramref name="edit"/> may change each before it is stored. Its tokens are bytes, unless
+    /// <paramref name="files"/> has a tokenizer or its vocabulary is too small for them.
+    /// </summary>
+    public async Task<ManifestRef> ModelAsync(
+        ModelConfig config, long seed = 1, Action<string, Tensor>? edit = null, IReadOnlyDictionary<string, byte[]>? files = null)
     {
         using var writer = new CheckpointWriter(Store);
         foreach (var (name, dtype, shape, bytes) in Weights(config, seed, edit))
             await writer.AddTensorAsync(name, dtype, shape, bytes, default);
         await writer.AddFileAsync("config.json", config.ToJson(), default);
+        foreach (var (path, bytes) in files ?? ByteFiles.For(config))
+            await writer.AddFileAsync(path, bytes, default);
         return await writer.CommitAsync(default);
     }
 

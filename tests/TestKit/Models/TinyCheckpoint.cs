@@ -32,15 +32,17 @@ public sealed class TinyCheckpoint : IDisposable
 
     public RecordedProgress Progress { get; } = new();
 
-    /// <summary>Stores a random model: matrices normal, norms near 1.</summary>
+    /// <summary>Stores a random model: matrices normal, norms near 1; its tokens are bytes unless <paramref name="files"/> says otherwise.</summary>
     public static async Task<TinyCheckpoint> CreateAsync(
         ModelConfig? config = null, string dtype = "F32", long seed = 1, bool selectionBias = false, bool routerBias = false,
-        Func<string, float[], float[]>? change = null)
+        Func<string, float[], float[]>? change = null, IReadOnlyDictionary<string, byte[]>? files = null)
     {
         var tiny = new TinyCheckpoint(config ?? ModelConfig.Tiny());
         using var writer = new CheckpointWriter(tiny.Store);
         await writer.AddFileAsync("config.json", tiny.Config.ToJson(), default);
         await writer.AddFileAsync("generation_config.json", "{}"u8.ToArray(), default);
+        foreach (var (path, bytes) in files ?? ByteFiles.For(tiny.Config))
+            await writer.AddFileAsync(path, bytes, default);
         foreach (var (name, shape) in Shapes(tiny.Config, selectionBias, routerBias))
         {
             var values = Values(name, shape, seed);

@@ -66,10 +66,12 @@ public sealed class CalibratedGrowthTests : IDisposable
         using var tiny = await TinyCheckpoint.CreateAsync();
         await AddTrainerStateAsync(tiny);
 
-        var result = await UpcycleStageTests.RunAsync(tiny, "{\"metric\":\"weight-norm\",\"router\":{\"method\":\"" + router + "\"},\"optimizer-state\":\"copy\",\"seed\":1}");
+        var result = await UpcycleStageTests.RunAsync(
+            tiny, $$$"""{"metric":"weight-norm","router":{"method":"{{{router}}}"},"optimizer-state":"copy","seed":1}""");
 
         var grown = await tiny.OpenAsync(result.Outputs["model"]);
-        var (before, after) = (await StateAsync(tiny.Inputs.Single(i => i.Output == "trainer-state").Artifact), await StateAsync(result.Outputs["trainer-state"]));
+        var before = await StateAsync(tiny.Inputs.Single(i => i.Output == "trainer-state").Artifact);
+        var after = await StateAsync(result.Outputs["trainer-state"]);
         foreach (var tensor in grown.Manifest.Tensors)
             foreach (var moment in (string[])["exp_avg.", "exp_avg_sq."])
                 after.Describe(moment + tensor.Name).Shape.ShouldBe(tensor.Shape);
@@ -119,7 +121,9 @@ public sealed class CalibratedGrowthTests : IDisposable
         var (down, source) = (after(Down(6)), before(Down(2)));
         for (var i = 0; i < down.Length; i++)
             down[i].ShouldBe(source[i] * 0.5f * 0.75f, 1e-5); // mean|W' - W| / mean|W| = 0.25
-        after(Down(6).Replace("down", "up", StringComparison.Ordinal)).ShouldBe(before(Down(2).Replace("down", "up", StringComparison.Ordinal)).Select(v => v * 0.5f));
+        after(Up(6)).ShouldBe(before(Up(2)).Select(v => v * 0.5f));
+
+        static string Up(int expert) => Down(expert).Replace("down", "up", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,7 +150,8 @@ public sealed class CalibratedGrowthTests : IDisposable
         var tiny = await TinyCheckpoint.CreateAsync();
         _kept.Add(tiny);
         await AddTrainerStateAsync(tiny);
-        var result = await UpcycleStageTests.RunAsync(tiny, $$"""{"method":"copy","optimizer-state":"{{policy}}","router":{"method":"bias-only"},"seed":1{{more}}}""");
+        var result = await UpcycleStageTests.RunAsync(
+            tiny, $$"""{"method":"copy","optimizer-state":"{{policy}}","router":{"method":"bias-only"},"seed":1{{more}}}""");
         _state = result.Outputs["trainer-state"];
         var before = await CheckpointReader.OpenAsync(tiny.Store, tiny.Inputs.Single(i => i.Output == "trainer-state").Artifact, default);
         var after = await CheckpointReader.OpenAsync(tiny.Store, _state, default);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.TestKit.Models;
@@ -37,6 +38,54 @@ public sealed class DepthStackingTests
 
         difference.ShouldBeLessThan(1e-5);
         (await tiny.OpenAsync(result.Outputs["model"])).Config.Layers.ShouldBe(8);
+    }
+
+    [Fact]
+    public async Task Stack_LayersWithAWindow_EachCopyKeepsItsOwn()
+    {
+        var source = GrownModels.Dense("qwen2") with { SlidingWindow = 3, WindowedLayers = [1] };
+        using var tiny = await GrownModels.StoreAsync(source);
+
+        var (result, difference) = await GrownModels.GrowAsync(tiny, """{"method":"depth","start":"zero","seed":1}""");
+
+        difference.ShouldBeLessThan(1e-5);
+        var config = (await tiny.OpenAsync(result.Outputs["model"])).Reader.ReadFile("config.json");
+        ModelConfig.Parse(config).WindowedLayers.ShouldBe([1, 3]);
+        JsonNode.Parse(config)!["layer_types"]!.AsArray().Select(type => (string)type!)
+            .ShouldBe(["full_attention", "sliding_attention", "full_attention", "sliding_attention"]);
+        result.Notes.ShouldHaveSingleItem().ShouldContain("layer_types");
+    }
+
+    [Theory]
+    [InlineData("repeat", new[] { 0, 3 }, 6, 1)]
+    [InlineData("once", new[] { 0 }, 5, 0)]
+    public async Task Leading_DenseLayers_StayOnceOnRequest(string leading, int[] dense, int layers, int notes)
+    {
+        var source = ModelConfig.Tiny() with
+        {
+            Family = "deepseek", QueryKeyNorm = QueryKeyNorm.None, InitializerRange = 0.2, Layers = 3, DenseLayers = [0], DenseSize = 40, SharedSize = 48,
+        };
+        using var tiny = await GrownModels.StoreAsync(source);
+
+        var (result, difference) = await GrownModels.GrowAsync(tiny, $$"""{"method":"depth","start":"zero","leading":"{{leading}}","seed":1}""");
+
+        difference.ShouldBeLessThan(1e-5);
+        result.Notes.Count.ShouldBe(notes);
+        var (before, after) = (await tiny.OpenAsync(tiny.Inputs[0].Artifact), await tiny.OpenAsync(result.Outputs["model"]));
+        after.Config.Layers.ShouldBe(layers);
+        after.Config.DenseLayers.ShouldBe(dense);
+        var last = after.Manifest.Experts.Single(origin => origin.Layer == layers - 1 && origin.Expert == 0);
+        last.ParentLayer.ShouldBe(2);
+        after.Read(after.Projection(layers - 1, 0, "up")).ShouldBe(before.Read(before.Projection(2, 0, "up")));
+    }
+
+    [Fact]
+    public async Task Leading_WithoutDenseLayersAtTheStart_IsRefused()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, """{"method":"depth","leading":"once"}"""))).Message.ShouldContain(
+            "Leave 'leading' out");
     }
 
     [Fact]

@@ -36,6 +36,8 @@ internal static class GrownModels
         using var decoder = MoeDecoder.Create(config, seed);
         using var writer = new CheckpointWriter(tiny.Store);
         await CheckpointSaver.AddAsync(writer, decoder, default);
+        foreach (var (path, bytes) in ByteFiles.For(config))
+            await writer.AddFileAsync(path, bytes, default);
         return await writer.CommitAsync(default);
     }
 

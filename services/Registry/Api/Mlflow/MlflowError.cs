@@ -1,7 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Registry.Gates;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 
 namespace Espalier.Registry.Api.Mlflow;
 
@@ -26,6 +25,7 @@ internal sealed class MlflowErrorFilter : IEndpointFilter
     {
         try
         {
+            RequestText.Check(context.HttpContext.Request);
             return await next(context).ConfigureAwait(false) switch
             {
                 // Refused before it came here: no key, a wrong one, too many, or a role that is not enough.
@@ -40,10 +40,6 @@ internal sealed class MlflowErrorFilter : IEndpointFilter
         catch (GateRefusedException e)
         {
             return Answer("INVALID_STATE", StatusCodes.Status409Conflict, $"The alias did not move: {e.Message}");
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.CharacterNotInRepertoire)
-        {
-            return Answer("INVALID_PARAMETER_VALUE", StatusCodes.Status400BadRequest, "A text holds a NUL character.");
         }
         catch (UserInputException e)
         {

@@ -3,20 +3,31 @@ using Microsoft.Extensions.Primitives;
 
 namespace Espalier.Registry.Api.Mlflow;
 
-/// <summary>What a search is ordered by: <c>order_by=name ASC</c>. Of several keys the first counts, names and numbers break ties.</summary>
+/// <summary>
+/// What a search is ordered by: <c>order_by=name ASC</c>. Of several keys the first counts, names and numbers break ties. Time
+/// stamps order by what they stand for, the sequence of changes: the clock that wrote them may have been set back in between.
+/// </summary>
 /// <param name="Column">Column.</param>
 /// <param name="IsNumber">Whether it holds numbers.</param>
 /// <param name="Descending">Largest first.</param>
 internal sealed record MlflowOrder(string Column, bool IsNumber, bool Descending)
 {
-    private static readonly Dictionary<string, (string, bool)> OfModel = new(StringComparer.OrdinalIgnoreCase)
+    private const int LongestShown = 100;
+
+    private static readonly Dictionary<string, MlflowOrder> OfModel = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["name"] = ("m.name", false), ["timestamp"] = ("m.updated_at", false), ["last_updated_timestamp"] = ("m.updated_at", false), ["creation_timestamp"] = ("m.created_at", false),
+        ["name"] = new("m.name", IsNumber: false, Descending: false),
+        ["timestamp"] = new("m.changed", IsNumber: true, Descending: false),
+        ["last_updated_timestamp"] = new("m.changed", IsNumber: true, Descending: false),
+        ["creation_timestamp"] = new("m.number", IsNumber: true, Descending: false),
     };
 
-    private static readonly Dictionary<string, (string, bool)> OfVersion = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, MlflowOrder> OfVersion = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["name"] = ("v.name", false), ["version_number"] = ("v.version", true), ["creation_timestamp"] = ("v.created_at", false), ["last_updated_timestamp"] = ("v.created_at", false),
+        ["name"] = new("v.name", IsNumber: false, Descending: false),
+        ["version_number"] = new("v.version", IsNumber: true, Descending: false),
+        ["creation_timestamp"] = new("v.id", IsNumber: true, Descending: false),
+        ["last_updated_timestamp"] = new("v.id", IsNumber: true, Descending: false),
     };
 
     /// <summary>SQL's word for the direction.</summary>
@@ -27,31 +38,39 @@ internal sealed record MlflowOrder(string Column, bool IsNumber, bool Descending
 
     /// <summary>An order of models; by name unless it is said otherwise.</summary>
     /// <exception cref="MlflowException">There is no such key.</exception>
-    public static MlflowOrder OfModels(StringValues text) => Read(text, OfModel, new("m.name", false, false));
+    public static MlflowOrder OfModels(StringValues text) => Read(text, OfModel, OfModel["name"]);
 
     /// <summary>An order of versions; the newest first unless it is said otherwise.</summary>
     /// <exception cref="MlflowException">There is no such key.</exception>
-    public static MlflowOrder OfVersions(StringValues text) => Read(text, OfVersion, new("v.created_at", false, true));
+    public static MlflowOrder OfVersions(StringValues text) => Read(text, OfVersion, OfVersion["creation_timestamp"] with { Descending = true });
 
     /// <summary>The token of the page after the one that ends with these keys.</summary>
     public string Write(string key, string last) => Cursor.Write($"{Column} {Direction}", key, last);
 
-    /// <summary>The keys in a token, or null without one.</summary>
+    /// <summary>The keys in a token, a number where the column holds numbers; null without a token.</summary>
     /// <exception cref="MlflowException">It belongs to another search.</exception>
-    public (string Key, string Last)? Read(string? token) =>
-        Cursor.Read(token, 3) is not { } keys ? null
-        : keys[0] == $"{Column} {Direction}" ? (keys[1], keys[2])
-        : throw MlflowException.Invalid("The page_token belongs to a search with another order_by.");
-
-    private static MlflowOrder Read(StringValues text, Dictionary<string, (string Column, bool IsNumber)> keys, MlflowOrder otherwise)
+    public (object Key, string Last)? Read(string? token)
     {
-        foreach (var part in text.Where(t => !string.IsNullOrWhiteSpace(t)).Take(1))
+        if (Cursor.Read(token, 3) is not { } keys)
+            return null;
+        if (keys[0] != $"{Column} {Direction}")
+            throw MlflowException.Invalid("The page_token belongs to a search with another order_by.");
+        return (IsNumber ? Cursor.Number(keys[1]) : keys[1], keys[2]);
+    }
+
+    private static MlflowOrder Read(StringValues text, Dictionary<string, MlflowOrder> keys, MlflowOrder otherwise)
+    {
+        if (text.FirstOrDefault(t => !string.IsNullOrWhiteSpace(t)) is not { } part)
+            return otherwise;
+        var words = part.Split(',')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (words.Length is 1 or 2
+            && keys.TryGetValue(MlflowIdentifier.Unquote(words[0]), out var order)
+            && words.ElementAtOrDefault(1)?.ToUpperInvariant() is null or "ASC" or "DESC")
         {
-            var words = part!.Split(',')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            if (words.Length is not (1 or 2) || !keys.TryGetValue(words[0].Trim('`', '"'), out var key) || words.Length == 2 && words[1].ToUpperInvariant() is not ("ASC" or "DESC"))
-                throw MlflowException.Invalid($"Invalid order_by '{(part.Length > 100 ? part[..100] : part)}': expected one of {string.Join(", ", keys.Keys.Order(StringComparer.Ordinal))}, then ASC or DESC.");
-            return new MlflowOrder(key.Column, key.IsNumber, words.Length == 2 && words[1].Equals("DESC", StringComparison.OrdinalIgnoreCase));
+            return order with { Descending = words.Length == 2 && words[1].Equals("DESC", StringComparison.OrdinalIgnoreCase) };
         }
-        return otherwise;
+        var shown = part.Length > LongestShown ? part[..LongestShown] : part;
+        throw MlflowException.Invalid(
+            $"Invalid order_by '{shown}': expected one of {string.Join(", ", keys.Keys.Order(StringComparer.Ordinal))}, then ASC or DESC.");
     }
 }

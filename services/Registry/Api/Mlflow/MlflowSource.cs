@@ -17,7 +17,8 @@ internal static class MlflowSource
             ? (await FindVersionAsync(source[ModelScheme.Length..], registry, cancellationToken).ConfigureAwait(false)).Root
             : Digest.TryParse(source.StartsWith(Scheme, StringComparison.Ordinal) ? source[Scheme.Length..] : source, out var digest)
                 ? digest
-                : throw MlflowException.Invalid($"'{source}' is not a source: expected {Scheme}ROOT of a checkpoint in the store, or {ModelScheme}NAME/VERSION.");
+                : throw MlflowException.Invalid(
+                    $"'{source}' is not a source: expected {Scheme}ROOT of a checkpoint in the store, or {ModelScheme}NAME/VERSION.");
         try
         {
             var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);
@@ -30,5 +31,6 @@ internal static class MlflowSource
     }
 
     private static async Task<ModelVersion> FindVersionAsync(string reference, ModelRegistry registry, CancellationToken cancellationToken) =>
-        await registry.FindAsync(reference.Replace('/', '@'), cancellationToken).ConfigureAwait(false) ?? throw MlflowException.Missing($"There is no model version {ModelScheme}{reference}.");
+        await registry.FindAsync(reference.Replace('/', '@'), cancellationToken).ConfigureAwait(false)
+            ?? throw MlflowException.Missing($"There is no model version {ModelScheme}{reference}.");
 }

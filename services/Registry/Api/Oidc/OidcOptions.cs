@@ -22,7 +22,10 @@ public sealed class OidcOptions
     /// <value>groups</value>
     public string GroupsClaim { get; set; } = "groups";
 
-    /// <summary>Roles by group: <c>ml-team=submitter, ml-leads=promoter</c>. A person in several groups gets the highest role, a person in none is refused.</summary>
+    /// <summary>
+    /// Roles by group: <c>ml-team=submitter, ml-leads=promoter</c>. A person in several groups gets the highest role, a person in none
+    /// is refused.
+    /// </summary>
     public string Roles { get; set; } = "";
 
     /// <summary>Key that viewers act with.</summary>

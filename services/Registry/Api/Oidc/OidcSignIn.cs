@@ -40,7 +40,9 @@ internal static class OidcSignIn
         catch (Exception e) when (e is InvalidOperationException or HttpRequestException or OpenIdConnectProtocolException)
         {
             PortalLog.ProviderFailed(context.RequestServices.GetRequiredService<ILogger<PortalOptions>>(), options.Oidc.Issuer, e);
-            return new SignInRefusal(StatusCodes.Status502BadGateway, "The identity provider does not answer as it should. Try again in a moment, or sign in with an API key.");
+            return new SignInRefusal(
+                StatusCodes.Status502BadGateway,
+                "The identity provider does not answer as it should. Try again in a moment, or sign in with an API key.");
         }
     }
 
@@ -64,7 +66,11 @@ internal static class OidcSignIn
 
         var isLoopback = new Uri(issuer).IsLoopback;
         oidc.RequireHttpsMetadata = !isLoopback;
-        oidc.Backchannel = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = AnswerLimit, MaxResponseContentBufferSize = LongestAnswerBytes };
+        oidc.Backchannel = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+        {
+            Timeout = AnswerLimit,
+            MaxResponseContentBufferSize = LongestAnswerBytes,
+        };
         oidc.ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(
             issuer.TrimEnd('/') + "/.well-known/openid-configuration", new OpenIdConnectConfigurationRetriever(),
             new HttpDocumentRetriever(oidc.Backchannel) { RequireHttps = !isLoopback }, new ProviderMetadataValidator(issuer));
@@ -72,12 +78,15 @@ internal static class OidcSignIn
         oidc.TokenValidationParameters = new TokenValidationParameters
         {
             ValidIssuer = issuer,
-            IssuerValidator = (actual, _, _) => actual == issuer ? actual : throw new SecurityTokenInvalidIssuerException($"The token's issuer is not '{issuer}'.") { InvalidIssuer = actual },
+            IssuerValidator = (actual, _, _) => actual == issuer
+                ? actual
+                : throw new SecurityTokenInvalidIssuerException($"The token's issuer is not '{issuer}'.") { InvalidIssuer = actual },
             ValidAudience = portal.Oidc.ClientId,
             ClockSkew = ClockSkew,
             ValidAlgorithms = Algorithms,
             ValidateIssuerSigningKey = true,
-            IssuerSigningKeyValidator = (key, _, _) => key is not (RsaSecurityKey or X509SecurityKey or JsonWebKey { Kty: "RSA" }) || key.KeySize >= SmallestRsaKeyBits,
+            IssuerSigningKeyValidator = (key, _, _) =>
+                key is not (RsaSecurityKey or X509SecurityKey or JsonWebKey { Kty: "RSA" }) || key.KeySize >= SmallestRsaKeyBits,
         };
         oidc.Events = Events(portal);
     }
@@ -125,8 +134,11 @@ internal static class OidcSignIn
         return Task.CompletedTask;
     }
 
-    private static string NameOf(ClaimsPrincipal person) =>
-        Short(new[] { "preferred_username", "email", "name", "sub" }.Select(type => person.FindFirst(type)?.Value).First(value => !string.IsNullOrEmpty(value))!);
+    private static string NameOf(ClaimsPrincipal person)
+    {
+        string[] claims = ["preferred_username", "email", "name", "sub"];
+        return Short(claims.Select(type => person.FindFirst(type)?.Value).First(value => !string.IsNullOrEmpty(value))!);
+    }
 
     private static string Short(string text) => text.Length <= LongestName ? text : text[..LongestName];
 

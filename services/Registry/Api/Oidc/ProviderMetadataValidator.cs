@@ -8,13 +8,13 @@ internal sealed class ProviderMetadataValidator(string issuer) : IConfigurationV
 {
     public ConfigurationValidationResult Validate(OpenIdConnectConfiguration configuration)
     {
-        var error = configuration.Issuer != issuer
-            ? $"The issuer calls itself '{configuration.Issuer}', not '{issuer}'."
-            : new[] { configuration.AuthorizationEndpoint, configuration.TokenEndpoint, configuration.JwksUri }.FirstOrDefault(address => !IsSecure(address)) is { } insecure
-                ? $"The issuer's endpoint '{insecure}' is not an https address."
-                : null;
+        string?[] endpoints = [configuration.AuthorizationEndpoint, configuration.TokenEndpoint, configuration.JwksUri];
+        var error = configuration.Issuer != issuer ? $"The issuer calls itself '{configuration.Issuer}', not '{issuer}'."
+            : endpoints.FirstOrDefault(address => !IsSecure(address)) is { } insecure ? $"The issuer's endpoint '{insecure}' is not an https address."
+            : null;
         return new ConfigurationValidationResult { Succeeded = error is null, ErrorMessage = error };
     }
 
-    private static bool IsSecure(string? address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttps || uri.IsLoopback);
+    private static bool IsSecure(string? address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttps || uri.IsLoopback);
 }

@@ -15,6 +15,16 @@ public enum AddedLayers
     Zero,
 }
 
+/// <summary>What becomes of dense layers at the start of a mixture.</summary>
+public enum LeadingLayers
+{
+    /// <summary>They are repeated with the rest.</summary>
+    Repeat,
+
+    /// <summary>They stay once, before everything else, as loaders of DeepSeek's families expect.</summary>
+    Once,
+}
+
 /// <summary>
 /// Depth growth: a trained stack of l layers repeated g times (G_stack, arXiv 2405.15319; g 4). Repeated layers name the
 /// bytes of their sources. How long to train the small model first: <see cref="StackTiming"/>.
@@ -31,20 +41,22 @@ public sealed class DepthStacking : IModelGrowth
     public ModelConfig Configure(ModelConfig source, GrowthOptions options)
     {
         var own = options.Own<DepthOptions>();
-        if (source.ExtraLayers > 0)
-            throw new UserInputException(
-                "method: depth cannot repeat the prediction layers (num_nextn_predict_layers) of this model. Export it without them first.");
+        if (own.Start == AddedLayers.Zero)
+            DenseFamilies.RequirePlain(source, "depth with 'start: zero'");
+        if (own.Leading == LeadingLayers.Once && Leading(source) == 0)
+            throw new UserInputException("leading: this model has no dense layers at its start before layers with experts. Leave 'leading' out.");
         if ((long)source.Layers * own.Factor > 1024)
             throw new UserInputException($"factor: {source.Layers} layers times {own.Factor} are more than 1024. Use at most {1024 / source.Layers}.");
         if (source.SiblingExclusive)
             throw new UserInputException("method: the model still routes by sibling groups, by a rule that goes by the layer's place. "
                 + "Continue its training with 'release-siblings' below 1 first.");
+        var order = Order(source, own);
         return source with
         {
-            Layers = source.Layers * own.Factor,
-            DenseLayers = Repeated(source.DenseLayers, source.Layers, own.Factor),
-            WindowedLayers = Repeated(source.WindowedLayers, source.Layers, own.Factor),
-            SiblingGroups = source.SiblingGroups is { } groups ? [.. Enumerable.Range(0, own.Factor).SelectMany(_ => groups)] : null,
+            Layers = order.Count,
+            DenseLayers = Repeated(source.DenseLayers, order),
+            WindowedLayers = Repeated(source.WindowedLayers, order),
+            SiblingGroups = source.SiblingGroups is { } groups ? [.. order.Select(layer => groups[layer])] : null,
         };
     }
 
@@ -52,17 +64,18 @@ public sealed class DepthStacking : IModelGrowth
     public async Task WriteAsync(ModelGrowth growth, CancellationToken cancellationToken)
     {
         var own = growth.Options.Own<DepthOptions>();
-        var layers = growth.Source.Config.Layers;
-        foreach (var tensor in growth.Source.Manifest.Tensors)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
+        var order = Order(growth.Source.Config, own);
+        var byLayer = growth.Source.Manifest.Tensors.ToLookup(tensor => TensorNames.LayerOf(tensor.Name));
+        foreach (var tensor in byLayer[null])
             growth.Keep(tensor);
-            if (LayerOf(tensor.Name) is not { } layer)
-                continue;
-            for (var copy = 1; copy < own.Factor; copy++)
+        for (var target = 0; target < order.Count; target++)
+        {
+            var layer = order[target];
+            foreach (var tensor in byLayer[layer])
             {
-                var name = TensorNames.Layer(layer + copy * layers) + tensor.Name[TensorNames.Layer(layer).Length..];
-                if (own.Start == AddedLayers.Zero && EndsBranch(tensor.Name))
+                cancellationToken.ThrowIfCancellationRequested();
+                var name = TensorNames.Layer(target) + tensor.Name[TensorNames.Layer(layer).Length..];
+                if (target != layer && own.Start == AddedLayers.Zero && EndsBranch(tensor.Name))
                     await growth.AddZerosAsync(name, tensor, cancellationToken).ConfigureAwait(false);
                 else
                     growth.Keep(tensor, name);
@@ -70,7 +83,7 @@ public sealed class DepthStacking : IModelGrowth
         }
         foreach (var layer in growth.Grown.SparseLayers)
             for (var expert = 0; expert < growth.Grown.Experts; expert++)
-                growth.Origin(layer, expert, growth.Source, layer % layers, expert);
+                growth.Origin(layer, expert, growth.Source, order[layer], expert);
     }
 
     /// <inheritdoc/>
@@ -80,15 +93,19 @@ public sealed class DepthStacking : IModelGrowth
     private static bool EndsBranch(string name) =>
         name.Contains("self_attn.o_proj.", StringComparison.Ordinal) || name.EndsWith(".down_proj.weight", StringComparison.Ordinal);
 
-    private static int? LayerOf(string name)
+    // The source layer of each layer of the deep model.
+    private static IReadOnlyList<int> Order(ModelConfig source, DepthOptions own)
     {
-        var parts = name.Split('.');
-        return parts is ["model", "layers", var layer, ..]
-            && int.TryParse(layer, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var index) ? index : null;
+        var first = own.Leading == LeadingLayers.Once ? Leading(source) : 0;
+        var repeated = Enumerable.Range(first, source.Layers - first);
+        return [.. Enumerable.Range(0, first), .. Enumerable.Range(0, own.Factor).SelectMany(_ => repeated)];
     }
 
-    private static IReadOnlyList<int> Repeated(IReadOnlyList<int> layers, int period, int factor) =>
-        [.. Enumerable.Range(0, factor).SelectMany(copy => layers.Select(layer => layer + copy * period))];
+    private static int Leading(ModelConfig source) =>
+        source.IsMixture ? Enumerable.Range(0, source.Layers).TakeWhile(layer => !source.IsSparse(layer)).Count() : 0;
+
+    private static IReadOnlyList<int> Repeated(IReadOnlyList<int> layers, IReadOnlyList<int> order) =>
+        [.. Enumerable.Range(0, order.Count).Where(target => layers.Contains(order[target]))];
 }
 
 /// <summary>Options of <see cref="DepthStacking"/>.</summary>
@@ -99,6 +116,11 @@ public sealed record DepthOptions
     /// <value>2</value>
     [Option("How many times as many layers; the paper uses 4.", Min = 2, Max = 64)]
     public int Factor { get; init; } = 2;
+
+    /// <summary>What becomes of dense layers at the start of a mixture.</summary>
+    /// <value>repeat</value>
+    [Option("Dense layers at the start of a mixture (DeepSeek): repeat them with the rest; once: keep them once, which the family's loaders can run.")]
+    public LeadingLayers Leading { get; init; } = LeadingLayers.Repeat;
 
     /// <summary>What the added layers begin as.</summary>
     /// <value>stack</value>

@@ -31,7 +31,7 @@ public sealed class DisciplineExperts : IModelGrowth
         if (source.DenseSize % own.Shards != 0)
             throw new UserInputException($"shards: {own.Shards} does not divide the {source.DenseSize} neurons. "
                 + $"Use {string.Join(", ", Enumerable.Range(1, Math.Min(source.DenseSize, 64)).Where(q => source.DenseSize % q == 0).Take(8))}.");
-        return source with
+        var grown = source with
         {
             Family = DenseFamilies.Mixture(source.Family, isShared: true),
             Experts = own.Disciplines * own.Shards,
@@ -40,9 +40,8 @@ public sealed class DisciplineExperts : IModelGrowth
             NormalizeTopK = true,
             ScoreFunction = ScoreFunction.Softmax,
             DenseLayers = [],
-            SharedSize = source.DenseSize,
-            SharedGate = false,
         };
+        return SharedExperts.In(grown, source.DenseSize);
     }
 
     /// <inheritdoc/>
@@ -53,15 +52,18 @@ public sealed class DisciplineExperts : IModelGrowth
         var taken = growth.Grown.SparseLayers.SelectMany(layer => ModelGrowth.Projections.Select(p => TensorNames.DenseMlp(layer, p))).ToHashSet();
         foreach (var tensor in growth.Source.Others.Where(t => !taken.Contains(t.Name)))
             growth.Keep(tensor);
+        var factor = Half * SharedExperts.DownFactor(growth.Grown);
         foreach (var layer in growth.Grown.SparseLayers)
         {
+            var dtype = ModelGrowth.Dense(growth.Source, layer, "gate").DType;
+            await SharedExperts.AddGateAsync(growth, layer, dtype, cancellationToken).ConfigureAwait(false);
             foreach (var projection in ModelGrowth.Projections)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var dense = ModelGrowth.Dense(growth.Source, layer, projection);
-                if (projection == "down")
+                if (projection == "down" && factor != 1)
                     await growth.AddAsync(TensorNames.SharedExpert(layer, projection), dense.DType, dense.Shape,
-                        growth.Source.ReadFloats(dense).Select(v => (float)(v * Half)).ToArray(), cancellationToken).ConfigureAwait(false);
+                        growth.Source.ReadFloats(dense).Select(v => (float)(v * factor)).ToArray(), cancellationToken).ConfigureAwait(false);
                 else
                     growth.Keep(dense, TensorNames.SharedExpert(layer, projection));
                 for (var discipline = 0; discipline < own.Disciplines; discipline++)
@@ -72,7 +74,7 @@ public sealed class DisciplineExperts : IModelGrowth
                 growth.Origin(layer, expert, growth.Others[expert / own.Shards], layer, 0);
             await growth.AddRouterAsync(
                 layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / own.Shards)],
-                own.RouterSpread, ModelGrowth.Dense(growth.Source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
+                own.RouterSpread, dtype, cancellationToken).ConfigureAwait(false);
         }
     }
 

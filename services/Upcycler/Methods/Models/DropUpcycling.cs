@@ -27,10 +27,10 @@ public sealed class DropUpcycling : IModelGrowth
         var own = growth.Options.Own<SparseOptions>();
         return DenseToExperts.WriteAsync(
             growth, new DropUpcycle(), new DuplicationOptions { Ratio = own.Ratio, Initializer = growth.Options.Stage.Duplication?.Initializer },
-            startsAtZero: own.Shared == SharedExpert.Dense, cancellationToken);
+            isShared: own.Shared == SharedExpert.Dense, cancellationToken);
     }
 
     /// <inheritdoc/>
     public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) =>
-        (long)grown.SparseLayers.Count * grown.Experts * grown.ExpertParameters * elementBytes;
+        SharedExperts.NewBytes(grown, elementBytes) + (long)grown.SparseLayers.Count * grown.Experts * grown.ExpertParameters * elementBytes;
 }

@@ -85,7 +85,7 @@ public sealed class FineGrainedSplit : IModelGrowth
         if (own.Active > own.Copies)
             throw new UserInputException($"active: {own.Active} replicas per token of {own.Copies}. Use at most {own.Copies}, or raise copies.");
         var routed = own.Shards - own.Shared;
-        return source with
+        var grown = source with
         {
             Family = DenseFamilies.Mixture(source.Family, own.Shared > 0),
             Experts = own.Copies * routed,
@@ -94,9 +94,8 @@ public sealed class FineGrainedSplit : IModelGrowth
             NormalizeTopK = true,
             ScoreFunction = ScoreFunction.Softmax,
             DenseLayers = [],
-            SharedSize = own.Shared * (source.DenseSize / own.Shards),
-            SharedGate = false,
         };
+        return SharedExperts.In(grown, own.Shared * (source.DenseSize / own.Shards));
     }
 
     private static async Task SplitExpertsAsync(ModelGrowth growth, int layer, CancellationToken cancellationToken)
@@ -133,6 +132,11 @@ public sealed class FineGrainedSplit : IModelGrowth
         var (source, config, own) = (growth.Source, growth.Source.Config, growth.Options.Own<SplitOptions>());
         var (routed, width) = (own.Shards - own.Shared, config.DenseSize / own.Shards);
         var neurons = Neurons(growth, layer, 0, config.DenseSize);
+        var dtype = ModelGrowth.Dense(source, layer, "gate").DType;
+        if (own.Shared > 0)
+            await SharedExperts.AddGateAsync(growth, layer, dtype, cancellationToken).ConfigureAwait(false);
+        else
+            await SharedExperts.AddStandInAsync(growth, layer, dtype, cancellationToken).ConfigureAwait(false);
         foreach (var projection in ModelGrowth.Projections)
         {
             var entry = ModelGrowth.Dense(source, layer, projection);
@@ -140,7 +144,8 @@ public sealed class FineGrainedSplit : IModelGrowth
             if (own.Shared > 0)
                 await growth.AddAsync(
                     TensorNames.SharedExpert(layer, projection), entry.DType, Shape(projection, own.Shared * width, config.HiddenSize),
-                    Cut(values, projection, config, [.. neurons[..own.Shared].SelectMany(n => n)], 1), cancellationToken).ConfigureAwait(false);
+                    Cut(values, projection, config, [.. neurons[..own.Shared].SelectMany(n => n)], SharedExperts.DownFactor(growth.Grown)),
+                    cancellationToken).ConfigureAwait(false);
             for (var shard = 0; shard < routed; shard++)
             {
                 var cut = Cut(values, projection, config, neurons[own.Shared + shard], routed);
@@ -152,8 +157,8 @@ public sealed class FineGrainedSplit : IModelGrowth
         for (var expert = 0; expert < growth.Grown.Experts; expert++)
             growth.Origin(layer, expert, source, layer, 0);
         await growth.AddRouterAsync(
-            layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / routed)], own.RouterSpread,
-            ModelGrowth.Dense(source, layer, "gate").DType, cancellationToken).ConfigureAwait(false);
+            layer, [.. Enumerable.Range(0, growth.Grown.Experts).Select(expert => expert / routed)], own.RouterSpread, dtype, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     // Rows of some neurons of gate and up; columns of down, times a factor.

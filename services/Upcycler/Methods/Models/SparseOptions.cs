@@ -33,6 +33,11 @@ public sealed record SparseOptions
     [Option("Layers that get experts, from 0; all when left out.", Min = 0, Max = 1023)]
     public IReadOnlyList<int>? Layers { get; init; }
 
+    /// <summary>Family that the model becomes.</summary>
+    /// <value>the one that the dense family's weights fit into</value>
+    [Option("Family that the model becomes, such as qwen2_moe, which says in which layers experts are; left out: the one that the weights fit into.")]
+    public string? Family { get; init; }
+
     /// <summary>Standard deviation of the fresh router.</summary>
     /// <value>0.02</value>
     [Option("Standard deviation of the fresh router.", Min = 1e-6, Max = 10)]

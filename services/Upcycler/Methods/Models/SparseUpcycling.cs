@@ -34,7 +34,8 @@ public sealed class SparseUpcycling : IModelGrowth
 
     /// <inheritdoc/>
     public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) =>
-        ExpertDuplication.Of(options.Stage) is ExactCopy ? 0 : (long)grown.SparseLayers.Count * grown.Experts * grown.ExpertParameters * elementBytes;
+        SharedExperts.NewBytes(grown, elementBytes)
+        + (ExpertDuplication.Of(options.Stage) is ExactCopy ? 0 : (long)grown.SparseLayers.Count * grown.Experts * grown.ExpertParameters * elementBytes);
 
     private static bool IsShared(GrowthOptions options) => options.Own<SparseOptions>().Shared == SharedExpert.Dense;
 }

@@ -27,8 +27,9 @@ public sealed class TernaryExperts : IModelGrowth
 
     /// <inheritdoc/>
     public Task WriteAsync(ModelGrowth growth, CancellationToken cancellationToken) =>
-        DenseToExperts.WriteAsync(growth, new ExactCopy(), new(), startsAtZero: true, cancellationToken);
+        DenseToExperts.WriteAsync(growth, new ExactCopy(), new(), isShared: true, cancellationToken);
 
     /// <inheritdoc/>
-    public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) => 0;
+    public long NewBytes(ModelConfig source, ModelConfig grown, GrowthOptions options, int elementBytes) =>
+        SharedExperts.NewBytes(grown, elementBytes);
 }

@@ -13,7 +13,7 @@ internal static class FamilyConfig
     public static byte[] ToDisk(byte[] config)
     {
         var naming = FamilyNames.Of(FamilyFacts.Read(config).Family);
-        if (JsonNode.Parse(config.AsSpan().StartsWith("\uFEFF"u8) ? config.AsSpan(3) : config) is not JsonObject root
+        if (JsonNode.Parse(ByteOrderMark.Skip(config).Span) is not JsonObject root
             || root["quantization_config"] is not JsonObject quantization)
             return config;
         var changed = false;

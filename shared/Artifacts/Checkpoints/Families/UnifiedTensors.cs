@@ -5,7 +5,7 @@ namespace Espalier.Artifacts.Checkpoints.Families;
 /// <summary>
 /// A model directory's tensors under the store's names. Tensors that hold all experts of a layer, gate and up rows of one
 /// expert after the other (E, 2F, H) and down (E, H, F), appear as one tensor per expert and projection: ranges of the
-/// same bytes.
+/// same bytes. <see cref="RedundantTensors"/> are left out.
 /// </summary>
 internal sealed class UnifiedTensors : ITensorBytes
 {
@@ -20,7 +20,8 @@ internal sealed class UnifiedTensors : ITensorBytes
         _source = source;
         _facts = FamilyFacts.Read(source.ReadFile(SideFiles.Config));
         _naming = FamilyNames.Of(_facts.Family);
-        foreach (var name in source.Names)
+        (var redundant, Notes) = RedundantTensors.Find(source, _facts.TiesEmbeddings);
+        foreach (var name in source.Names.Where(name => !redundant.Contains(name)))
         {
             var stored = _naming.ToStore(name);
             if (FamilyNames.FindStacked(stored) is { } stacked)
@@ -33,6 +34,9 @@ internal sealed class UnifiedTensors : ITensorBytes
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Sentences about tensors of the directory that were left out.</summary>
+    public IReadOnlyList<string> Notes { get; }
 
     /// <summary>Whether some layer's experts lie in one tensor.</summary>
     public bool HasStackedExperts { get; private set; }

@@ -62,7 +62,8 @@ internal static partial class WordNetFile
             int.Parse(fields[1], CultureInfo.InvariantCulture),
             fields[2] switch { "n" => "noun", "v" => "verb", "r" => "adverb", _ => "adjective" },
             [.. Enumerable.Range(0, words).Select(i => Marker().Replace(fields[4 + 2 * i].Replace('_', ' '), ""))],
-            [.. Enumerable.Range(0, pointers).Select(i => pointersAt + 1 + 4 * i).Where(p => fields[p] == "@").Select(p => int.Parse(fields[p + 1], CultureInfo.InvariantCulture))],
+            [.. Enumerable.Range(0, pointers).Select(i => pointersAt + 1 + 4 * i).Where(p => fields[p] == "@")
+                .Select(p => int.Parse(fields[p + 1], CultureInfo.InvariantCulture))],
             line[(bar + 3)..].TrimEnd());
     }
 

@@ -45,6 +45,12 @@ public sealed class TroubledBlobStore(IBlobStore inner) : IBlobStore
 
     public void ReadExactly(Digest blob, long offset, Span<byte> destination) => inner.ReadExactly(blob, offset, destination);
 
+    public async Task VerifyAsync(Digest blob, Action<long>? advance, CancellationToken cancellationToken)
+    {
+        await Before($"blobs/{blob.Hex}", cancellationToken);
+        await inner.VerifyAsync(blob, advance, cancellationToken);
+    }
+
     public IAsyncEnumerable<BlobReceipt> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 
     public async Task<bool> CreateRecordAsync(string name, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)

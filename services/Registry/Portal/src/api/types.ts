@@ -244,6 +244,7 @@ export interface VersionDetails extends Version {
   card: string;
   files: VersionFile[];
   receipts: Record<string, unknown>[];
+  notes: string[];
 }
 
 export interface Lineage {

@@ -21,7 +21,7 @@ export function ComparePage({ left, right }: { left: string; right: string }) {
   };
   return (
     <>
-      <PageHead title="Compare" lead="What two versions have in common, and what not." />
+      <PageHead title="Compare" lead="What two versions have in common and where they differ." />
       <form className="compare-form" onSubmit={ask}>
         <input aria-label="Left version" placeholder="NAME@1" value={a} onChange={(event) => setA(event.target.value)} required spellCheck={false} />
         <span className="minor">with</span>
@@ -196,7 +196,7 @@ function Weights({ data }: { data: Comparison }) {
           label="Relative change of every expert"
         />
       )}
-      {hasExperts && layers.length === 0 && <p className="minor">The experts of the two have other shapes or another number format: they cannot be compared number by number.</p>}
+      {hasExperts && layers.length === 0 && <p className="minor">The experts of the two differ in shape or number format, so they cannot be compared number by number.</p>}
     </Card>
   );
 }

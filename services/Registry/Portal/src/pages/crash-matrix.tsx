@@ -39,7 +39,7 @@ export function CrashMatrixPage() {
   const matrix = opened?.matrix ?? stored.data;
   return (
     <>
-      <PageHead title="Crash matrix" lead="Processes killed at every boundary, servers taken away, messages doubled: a run must end as if nothing had happened.">
+      <PageHead title="Crash matrix" lead="Processes killed at every boundary, servers taken down, messages duplicated: a run must end as if nothing had happened.">
         <label className="button">
           Open a file
           <input type="file" accept=".json,application/json" hidden onChange={(event) => void open(event)} />
@@ -52,7 +52,7 @@ export function CrashMatrixPage() {
         <ErrorBox error={stored.error} retry={stored.reload} />
       ) : stored.error ? (
         <Card>
-          <Empty title="No crash matrix is here yet">
+          <Empty title="No crash matrix yet">
             The project CrashMatrix writes one: <code>dotnet run --project tests/CrashMatrix -- --json crash-matrix.json</code>. Open the file here, or name it in <code>portal:crash-matrix</code>.
           </Empty>
         </Card>

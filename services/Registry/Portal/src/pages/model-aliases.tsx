@@ -49,7 +49,7 @@ function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>>
     <Loaded resource={moves}>
       {(first) =>
         first.items.length === 0 ? (
-          <Empty title="No alias was ever moved">An alias is a name that moves, such as candidate or stable.</Empty>
+          <Empty title="No alias has been moved yet">An alias is a name that moves, such as candidate or stable.</Empty>
         ) : (
           <>
             <h3>Moves</h3>
@@ -94,7 +94,7 @@ function ChangeDialog({ path, change, onClose, onChanged }: { path: string; chan
   return (
     <Dialog title={what === 'revert' ? `Put ${alias} back?` : `Remove ${alias}?`} onClose={onClose}>
       <form className="stack" onSubmit={act}>
-        <p>{what === 'revert' ? `${alias} points again to where it pointed before its last move.` : `Nothing is found by ${alias} any more. The version stays.`}</p>
+        <p>{what === 'revert' ? `${alias} points again to where it pointed before its last move.` : `${alias} will no longer lead to a version. The version itself stays.`}</p>
         <label>
           Reason
           <input value={reason} onChange={(event) => setReason(event.target.value)} placeholder="kept with the move" autoFocus />

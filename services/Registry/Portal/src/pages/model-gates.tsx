@@ -42,7 +42,7 @@ export function GatesCard({ path, gates }: { path: string; gates: Resource<Gates
             )}
             {data.decisions.length > 0 && (
               <>
-                <h3>What they said</h3>
+                <h3>Recent decisions</h3>
                 <ol className="history" aria-label="Decisions of gates">
                   {data.decisions.slice(0, 8).map((decision, i) => (
                     <li key={i}>
@@ -75,7 +75,7 @@ export const GateWords = ({ gate }: { gate: Gate }) => (
     {gate.rule && <code>{gate.rule}</code>}
     {gate.rule && gate.approvals > 0 && ' and '}
     {gate.approvals > 0 && `${gate.approvals} approval${gate.approvals > 1 ? 's' : ''}`}
-    {!gate.rule && gate.approvals === 0 && <span className="minor">nobody may object</span>}
+    {!gate.rule && gate.approvals === 0 && <span className="minor">moves unless someone objects</span>}
   </>
 );
 

@@ -51,7 +51,7 @@ export function RunLog({ lines, step, onAll }: { lines: readonly LogLine[]; step
           setFollows(scrollHeight - scrollTop - clientHeight < 30);
         }}
       >
-        {shown.length === 0 && <span className="minor">Nothing was written yet.</span>}
+        {shown.length === 0 && <span className="minor">Nothing has been written yet.</span>}
         {shown.map((line, i) => (
           <div key={i} className={line.tone}>
             <b>{line.step || 'run'}</b>

@@ -32,7 +32,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
         <Report report={report} />
       ) : (
         <p className="minor">
-          Deleting takes two collections: the first condemns what nothing needs and what is older than the grace, a later one deletes what is still not needed. Whoever puts a condemned blob again saves it.
+          Deleting takes two passes. The first marks what nothing needs and what is older than the grace period; a later one deletes what is still not needed. Uploading a marked blob again keeps it.
         </p>
       )}
       {action.error && <ErrorBox error={action.error} />}
@@ -54,7 +54,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
           </select>
         </label>
         <button disabled={action.busy} onClick={() => void collect(true)}>
-          {action.busy ? 'Looking…' : 'Show what would go'}
+          {action.busy ? 'Looking…' : 'Show what would be deleted'}
         </button>
         {report?.['dry-run'] && report['deleted-blobs'] + report['condemned-blobs'] > 0 && (
           <button className="danger" disabled={action.busy} onClick={() => setAsks(true)}>
@@ -67,7 +67,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
           <p>
             {blobs(report['deleted-blobs'], report['deleted-bytes'])} are deleted for good; {blobs(report['condemned-blobs'], report['condemned-bytes'])} are condemned and go with a later collection.
           </p>
-          {grace === '0s' && <p className="notice">Without a grace it goes at once, and with it what an upload or a running step has put but not yet named. Be sure that nothing runs.</p>}
+          {grace === '0s' && <p className="notice">Without a grace period everything goes at once, including what an upload or a running step has stored but not yet named. Make sure that nothing is running.</p>}
           <div className="actions">
             <button onClick={() => setAsks(false)}>Leave it</button>
             <button className="danger" onClick={() => void collect(false)}>
@@ -97,9 +97,9 @@ function Report({ report }: { report: Collection }) {
       <p className={`notice ${would ? 'waiting' : 'succeeded'}`} role="status">
         {would
           ? report['deleted-blobs'] + report['condemned-blobs'] === 0
-            ? 'Nothing would go.'
+            ? 'Nothing would be deleted.'
             : `Would delete ${blobs(report['deleted-blobs'], report['deleted-bytes'])} and condemn ${blobs(report['condemned-blobs'], report['condemned-bytes'])}.`
-          : `Deleted ${blobs(report['deleted-blobs'], report['deleted-bytes'])}; ${blobs(report['condemned-blobs'], report['condemned-bytes'])} wait for their end.`}
+          : `Deleted ${blobs(report['deleted-blobs'], report['deleted-bytes'])}; ${blobs(report['condemned-blobs'], report['condemned-bytes'])} are marked for a later pass.`}
       </p>
       <Bars rows={rows.map(([name, size, tone, title, count]) => ({ key: name, name, parts: [{ value: size, tone, title }], text: <span title={title}>{count === undefined ? bytes(size) : blobs(count, size)}</span> }))} />
     </>

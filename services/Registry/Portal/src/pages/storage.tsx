@@ -20,7 +20,7 @@ export function StoragePage() {
   useRegistryNews(storage.reload);
   return (
     <>
-      <PageHead title="Storage" lead="Equal bytes are stored once: versions that share weights share their place." />
+      <PageHead title="Storage" lead="Equal bytes are stored once: versions that share weights share the space." />
       <Loaded resource={storage} lines={8}>
         {(data) => (
           <>

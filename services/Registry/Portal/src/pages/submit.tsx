@@ -7,6 +7,7 @@ import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loading } from '../parts/states';
 import { YamlEditor } from '../parts/yaml-editor';
 import { navigate } from '../router';
+import { Costs } from './submit-costs';
 import { example } from './submit-example';
 
 const draftKey = 'espalier-draft';
@@ -37,7 +38,7 @@ export function SubmitPage({ from }: { from: string | null }) {
   const isReady = check.result?.plan !== undefined && !check.isStale;
   return (
     <>
-      <PageHead title="Submit" lead="A pipeline is one YAML file. It is checked as you write; nothing starts before you say so.">
+      <PageHead title="Submit" lead="A pipeline is one YAML file. It is checked as you write; nothing starts until you say so.">
         <Verdict check={check} />
         {maySubmit && (
           <button className="primary" disabled={!isReady || action.busy} onClick={() => void submit()} title="Ctrl+Enter">
@@ -151,6 +152,7 @@ function Plan({ check, error, parameters, onParameters }: { check?: PipelineChec
           </ul>
         )}
       </Card>
+      <Costs plan={last} isStale={!check.plan} />
       {Object.keys(last.parameters).length > 0 && (
         <Card title="Parameters" aside={Object.keys(parameters).length > 0 && <button className="quiet" onClick={() => onParameters({})}>as in the file</button>}>
           <div className="parameters">

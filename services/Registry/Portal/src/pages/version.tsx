@@ -86,9 +86,12 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
   switch (tab) {
     case 'card':
       return (
-        <Card>
-          <Markdown text={data.card} />
-        </Card>
+        <>
+          <Notes notes={data.notes} />
+          <Card>
+            <Markdown text={data.card} />
+          </Card>
+        </>
       );
     case 'metrics':
       return <Metrics data={data} />;
@@ -103,6 +106,20 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
     case 'receipts':
       return <Receipts data={data} />;
   }
+}
+
+/** What whoever uses the model must know: what other loaders cannot run, what was left out. */
+function Notes({ notes }: { notes: string[] }) {
+  if (notes.length === 0) return null;
+  return (
+    <Card title="Good to know">
+      <ul aria-label="Notes">
+        {notes.map((note) => (
+          <li key={note}>{note}</li>
+        ))}
+      </ul>
+    </Card>
+  );
 }
 
 function Sizes({ data }: { data: VersionDetails }) {

@@ -18,14 +18,14 @@ export function WorkersPage() {
   }, [status.reload]);
   return (
     <>
-      <PageHead title="Workers and queues" lead="Who works, on what, and what waits for whom.">
+      <PageHead title="Workers and queues" lead="Who is working on what, and what is waiting.">
         <Live connection={connection} />
       </PageHead>
       <Loaded resource={status} lines={8}>
         {(data) => (
           <>
-            {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask by themselves every few seconds.</p>}
-            {data['broker-alarm'] && <p className="notice failed">The broker takes no messages: {data['broker-alarm']}. Make room on its machine; it goes on by itself then.</p>}
+            {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask on their own every few seconds.</p>}
+            {data['broker-alarm'] && <p className="notice failed">The broker takes no messages: {data['broker-alarm']}. Make room on its machine; it then goes on by itself.</p>}
             {data.store && !data.store.answers && <p className="notice failed">{data.store.problem}</p>}
             <div className="figures-row">
               <Figure name="workers" value={data.workers.length} />
@@ -159,7 +159,7 @@ const Queues = ({ status }: { status: PlatformStatus }) => (
     </Card>
     <Card title="Broker queues" className="flush">
       {status.queues.length === 0 ? (
-        <Empty title={status['broker-answers'] ? 'No queue was made yet' : 'The broker does not answer'} />
+        <Empty title={status['broker-answers'] ? 'No queue has been created yet' : 'The broker does not answer'} />
       ) : (
         <div className="scroll">
           <table>

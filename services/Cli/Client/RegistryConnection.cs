@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Espalier.Contracts;
+
+namespace Espalier.Cli.Client;
+
+/// <summary>Requests to a registry, whose refusals become errors with its own reason.</summary>
+internal sealed class RegistryConnection : IDisposable
+{
+    private const string KeyVariable = "ESPALIER_KEY";
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
+    private readonly HttpClient _http;
+
+    /// <exception cref="UserInputException">The address is not one, or there is no key.</exception>
+    public RegistryConnection(string server, string? key)
+    {
+        if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+            throw new UserInputException($"'{server}' is not the address of a registry: expected one such as http://127.0.0.1:8080.");
+        key ??= Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } secret
+            ? secret
+            : throw new UserInputException($"{server} needs a key: give --key, or set {KeyVariable}.");
+        // Models are large, so only the connection has a limit, not the answer.
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(key);
+    }
+
+    /// <summary>Makes sure that the registry answers and takes the key.</summary>
+    public Task CheckAsync(CancellationToken cancellationToken) => GetBytesAsync("/api/v1/models?limit=1", cancellationToken);
+
+    /// <summary>Sends a request and reads the answer as JSON.</summary>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        using var answer = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
+        return (await answer.Content.ReadFromJsonAsync<T>(WireJson.Options, cancellationToken).ConfigureAwait(false))!;
+    }
+
+    /// <summary>Reads a resource.</summary>
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+
+    /// <summary>Reads a resource's bytes.</summary>
+    public async Task<byte[]> GetBytesAsync(string path, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        using var answer = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
+        return await answer.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a request; the answer is a success.</summary>
+    /// <exception cref="UserInputException">The server cannot be reached, or refuses; the message is its reason.</exception>
+    /// <exception cref="IOException">The server failed.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, completion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw Unreachable(e.Message, e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested) // of the connection's own limit
+        {
+            throw Unreachable($"no connection within {ConnectLimit.TotalSeconds:0} s", e);
+        }
+        if (answer.IsSuccessStatusCode)
+            return answer;
+        using (answer)
+            throw await RefusalAsync(answer, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private PlatformUnreachableException Unreachable(string reason, Exception cause) =>
+        new($"The registry at {_http.BaseAddress} does not answer: {reason}. Is it up, and is the address right?", cause);
+
+    private static async Task<Exception> RefusalAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var detail = DetailOf(await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
+        return answer.StatusCode < HttpStatusCode.InternalServerError
+            ? new UserInputException(detail ?? $"The registry answers {(int)answer.StatusCode} {answer.ReasonPhrase}.")
+            : new IOException(detail ?? $"The registry answers {(int)answer.StatusCode}.");
+    }
+
+    private static string? DetailOf(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(text) is { ValueKind: JsonValueKind.Object } problem
+                && problem.TryGetProperty("detail", out var reason)
+                ? reason.ToString()
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null; // a proxy's page
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+
+namespace Espalier.Artifacts.Checkpoints;
+
+/// <summary>A model's own code: Python files that <c>auto_map</c> names. They are carried with the checkpoint and never run here.</summary>
+internal static class OwnCode
+{
+    // "configuration_x.XConfig" is in this directory, "owner/name--configuration_x.XConfig" in another repository.
+    private const string OtherRepository = "--";
+
+    /// <summary>Files whose <c>auto_map</c> names a module that the directory does not have, with the module's file.</summary>
+    public static IEnumerable<(string File, string Module)> Missing(HuggingFaceDirectory directory) =>
+        from file in directory.Files
+        where file.EndsWith("config.json", StringComparison.Ordinal)
+        from module in ModulesOf(directory.ReadFile(file)).Distinct(StringComparer.Ordinal)
+        where !directory.HasFile(module)
+        select (file, module);
+
+    private static List<string> ModulesOf(byte[] json)
+    {
+        var names = new List<string>();
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("auto_map", out var map))
+                Collect(map, names);
+        }
+        catch (JsonException)
+        {
+            return []; // whoever needs the file says what is wrong with it
+        }
+        return [.. names.Where(name => !name.Contains(OtherRepository, StringComparison.Ordinal) && name.Contains('.', StringComparison.Ordinal))
+            .Select(name => name[..name.LastIndexOf('.')].Replace('.', '/') + ".py")];
+    }
+
+    // A class, a list of classes (slow and fast tokenizer), or an object of them.
+    private static void Collect(JsonElement value, List<string> names)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.String:
+                names.Add(value.GetString()!);
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in value.EnumerateArray())
+                    Collect(item, names);
+                break;
+            case JsonValueKind.Object:
+                foreach (var entry in value.EnumerateObject())
+                    Collect(entry.Value, names);
+                break;
+        }
+    }
+}
