@@ -10,7 +10,9 @@ public static class ArtifactStoreServiceCollectionExtensions
 {
     private const string FilePrefix = "file:";
 
-    /// <summary>Registers <see cref="IBlobStore"/> and <see cref="ArtifactStore"/>, opened at first use; the service is ready only while the store answers.</summary>
+    /// <summary>
+    /// Registers <see cref="IBlobStore"/> and <see cref="ArtifactStore"/>, opened at first use; the service is ready only while the store answers.
+    /// </summary>
     public static IServiceCollection AddArtifactStore(this IServiceCollection services, StoreOptions options)
     {
         Check(options);

@@ -35,7 +35,8 @@ public static class StoreFailure
         _ => $"The artifact store cannot be used: {FirstLine(error)}",
     };
 
-    private static string CodeOf(RequestFailedException error) => string.IsNullOrEmpty(error.ErrorCode) ? $"{error.Status}" : $"{error.Status} {error.ErrorCode}";
+    private static string CodeOf(RequestFailedException error) =>
+        string.IsNullOrEmpty(error.ErrorCode) ? $"{error.Status}" : $"{error.Status} {error.ErrorCode}";
 
     private static string FirstLine(Exception error)
     {

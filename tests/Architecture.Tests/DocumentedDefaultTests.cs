@@ -89,7 +89,8 @@ public sealed partial class DocumentedDefaultTests
 
     // The documentation, attributes of any number, then the property.
     [GeneratedRegex(
-        @"/// <value>(?<documented>[^\s<]+)</value>\s*\n(?:\s*(?:///[^\n]*|\[[^\n]*\])\n)*\s*public (?:required )?(?<type>[\w<>.?]+) (?<name>\w+) \{ get; (?:init|set); \}(?: = (?<initializer>[^;\n]+);)?",
+        @"/// <value>(?<documented>[^\s<]+)</value>\s*\n(?:\s*(?:///[^\n]*|\[[^\n]*\])\n)*\s*"
+            + @"public (?:required )?(?<type>[\w<>.?]+) (?<name>\w+) \{ get; (?:init|set); \}(?: = (?<initializer>[^;\n]+);)?",
         RegexOptions.CultureInvariant)]
     private static partial Regex Property();
 

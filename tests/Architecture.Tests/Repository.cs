@@ -12,6 +12,9 @@ internal static class Repository
     /// <summary>Full paths of all project files below a folder of the top level.</summary>
     public static IEnumerable<string> Projects(string folder) => Files(folder).Where(p => p.EndsWith(".csproj", StringComparison.Ordinal));
 
+    /// <summary>Full paths of all C# files.</summary>
+    public static IEnumerable<string> CSharpFiles() => Sources.SelectMany(Files).Where(p => Path.GetExtension(p) == ".cs");
+
     /// <summary>Projects and what they import, by path from the top.</summary>
     public static IEnumerable<string> BuildFiles() =>
         Directory.EnumerateFiles(Root).Concat(Sources.SelectMany(Files))

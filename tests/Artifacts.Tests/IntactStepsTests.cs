@@ -64,7 +64,8 @@ public sealed class IntactStepsTests : IDisposable
     {
         var (key, root) = await CommitAsync();
 
-        var second = await _store.CommitStepAsync(key, new StepCommit { Outputs = new Dictionary<string, ManifestRef>(), Metrics = new Dictionary<string, double>() }, default);
+        var nothing = new StepCommit { Outputs = new Dictionary<string, ManifestRef>(), Metrics = new Dictionary<string, double>() };
+        var second = await _store.CommitStepAsync(key, nothing, default);
 
         second.Outputs.Values.Single().Root.ShouldBe(root);
     }

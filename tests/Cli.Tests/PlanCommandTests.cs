@@ -5,15 +5,20 @@ namespace Espalier.Cli.Tests;
 /// <summary>What a pipeline would do, before it ran, after it ran, and after something changed.</summary>
 public sealed class PlanCommandTests : IDisposable
 {
-    private const string Pipeline = """
+    private const string Model =
+        "{ family: olmoe, layers: 2, hidden: 32, heads: 2, experts: 4, top-k: 2, expert-size: 32, vocabulary: bytes }";
+
+    private const string Calibration = """{ data: "file:text.txt", samples: 4, length: 32 }""";
+
+    private const string Pipeline = $$"""
         name: small
         params: { seed: 3, ratio: 0.25, tokens: 4k }
         stages:
           base:
             uses: train
-            with: { model: { family: olmoe, layers: 2, hidden: 32, heads: 2, experts: 4, top-k: 2, expert-size: 32, vocabulary: bytes }, data: "file:text.txt", tokens: "${tokens}", length: 32, batch: 4, seed: "${seed}" }
+            with: { model: {{Model}}, data: "file:text.txt", tokens: "${tokens}", length: 32, batch: 4, seed: "${seed}" }
           grown: { uses: upcycle, needs: base, with: { method: copy, multiplier: 2, seed: 1 } }
-          slim: { uses: prune, needs: grown, with: { method: heapr, ratio: "${ratio}", calibration: { data: "file:text.txt", samples: 4, length: 32 }, seed: 1 } }
+          slim: { uses: prune, needs: grown, with: { method: heapr, ratio: "${ratio}", calibration: {{Calibration}}, seed: 1 } }
           int4: { uses: quantize, needs: slim, with: { method: rtn, bits: 4, group-size: 8, seed: 1 } }
           scores: { uses: evaluate, needs: [base, int4], with: { tasks: [validation-loss], data: "file:text.txt", length: 32, xz: false } }
           release: { uses: register, needs: [int4, scores], when: "scores.int4.loss < 100", with: { name: small } }
@@ -24,7 +29,11 @@ public sealed class PlanCommandTests : IDisposable
 
     public PlanCommandTests()
     {
-        _cli.Write("text.txt", string.Join("\n\n", Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
+        _cli.Write(
+            "text.txt",
+            string.Join(
+                "\n\n",
+                Enumerable.Range(0, 300).Select(i => $"Line {i} of a text in which {i} times {i} is {i * i}, and the sum of {i} and {i + 1} is {i + i + 1}.")));
         _file = _cli.Write("small.yaml", Pipeline);
     }
 
@@ -41,9 +50,11 @@ public sealed class PlanCommandTests : IDisposable
         base_.GetProperty("total-parameters").GetInt64().ShouldBe(257 * 32 * 2 + 2 * (4 * 32 * 32 + 2 * 32 + 2 * 32 + 4 * 32 + 4 * 3 * 32 * 32) + 32);
         steps["grown"].GetProperty("before").GetProperty("experts").GetInt32().ShouldBe(4);
         steps["grown"].GetProperty("after").GetProperty("experts").GetInt32().ShouldBe(8);
-        steps["grown"].GetProperty("new-bytes").GetInt64().ShouldBeLessThan(steps["grown"].GetProperty("shared-bytes").GetInt64() / 5, "copied experts are there already");
+        steps["grown"].GetProperty("new-bytes").GetInt64()
+            .ShouldBeLessThan(steps["grown"].GetProperty("shared-bytes").GetInt64() / 5, "copied experts are there already");
         steps["slim"].GetProperty("after").GetProperty("expert-size").GetInt32().ShouldBe(24);
-        steps["int4"].GetProperty("after").GetProperty("size-bytes").GetInt64().ShouldBeLessThan(steps["slim"].GetProperty("after").GetProperty("size-bytes").GetInt64() / 2);
+        steps["int4"].GetProperty("after").GetProperty("size-bytes").GetInt64()
+            .ShouldBeLessThan(steps["slim"].GetProperty("after").GetProperty("size-bytes").GetInt64() / 2);
         Directory.Exists(_cli.PathOf("home/store")).ShouldBeFalse("planning leaves nothing behind");
     }
 

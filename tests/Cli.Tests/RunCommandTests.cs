@@ -5,13 +5,16 @@ namespace Espalier.Cli.Tests;
 /// <summary>Whole pipelines in this process: bus, ledger, store, orchestrator, worker.</summary>
 public sealed class RunCommandTests : IDisposable
 {
-    private const string Pipeline = """
+    private const string Model =
+        "{ family: olmoe, layers: 1, hidden: 16, heads: 2, experts: 2, top-k: 1, expert-size: 8, vocabulary: bytes }";
+
+    private const string Pipeline = $$"""
         name: small
         params: { seed: 3, growth: copy }
         stages:
           base:
             uses: train
-            with: { model: { family: olmoe, layers: 1, hidden: 16, heads: 2, experts: 2, top-k: 1, expert-size: 8, vocabulary: bytes }, data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: "${seed}" }
+            with: { model: {{Model}}, data: "file:text.txt", tokens: 4k, length: 32, batch: 4, seed: "${seed}" }
           grown: { uses: upcycle, needs: base, with: { method: "${growth}", multiplier: 2, seed: "${seed}" } }
           scores: { uses: evaluate, needs: [base, grown], with: { tasks: [validation-loss], data: "file:text.txt", length: 32, xz: false } }
           release: { uses: register, needs: [grown, scores], when: "scores.grown.loss < 100", with: { name: small, alias: candidate } }

@@ -36,7 +36,8 @@ public sealed class StageCommandTests : IDisposable
     public async Task Upcycle_SpellingOfScripts_IsAccepted() =>
         (await StageAsync(
             "upcycle",
-            """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3,"multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}"""))
+            """{"method":"utility","metric":"weight-norm","combine":"fc1-only","selection":"greedy","max-copies":3"""
+                + ""","multiplier":2,"router":{"method":"copy"},"optimizer-state":"reset","seed":1}"""))
             .ShouldBe(0, _cli.Error);
 
     [Fact]
@@ -74,7 +75,8 @@ public sealed class StageCommandTests : IDisposable
     {
         (await StageAsync(
             "train",
-            $$"""{"data":"file:{{_text}}","tokens":"20k","length":64,"batch":8,"learning-rate":3e-3,"schedule":"wsd","balance":"loss-free","precision":"fp32","seed":1}"""))
+            $$"""{"data":"file:{{_text}}","tokens":"20k","length":64,"batch":8,"learning-rate":3e-3"""
+                + ""","schedule":"wsd","balance":"loss-free","precision":"fp32","seed":1}"""))
             .ShouldBe(0, _cli.Error);
 
         var history = _cli.Json.GetProperty("report").GetProperty("history").EnumerateArray().Select(h => h.GetProperty("loss").GetDouble()).ToList();

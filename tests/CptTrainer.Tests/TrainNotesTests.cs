@@ -74,7 +74,11 @@ public sealed class TrainNotesTests : IDisposable
         var model = await writer.CommitAsync(default);
 
         var result = await TrainingBench.RunAsync(_bench.Context(
-            data, TrainingBench.Options("""{"balance":"loss","tokens":64,"tokenizer":"bytes"}""", model: null), null, null, new StepInput("base", "model", model)));
+            data,
+            TrainingBench.Options("""{"balance":"loss","tokens":64,"tokenizer":"bytes"}""", model: null),
+            null,
+            null,
+            new StepInput("base", "model", model)));
 
         result.Notes.ShouldHaveSingleItem().ShouldContain("num_nextn_predict_layers");
         var names = (await CheckpointReader.OpenAsync(_bench.Store, result.Outputs["model"], default)).Names;

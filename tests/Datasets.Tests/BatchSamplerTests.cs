@@ -162,7 +162,8 @@ public sealed class BatchSamplerTests : IAsyncLifetime
     [InlineData(5)]
     [InlineData(1000)]
     public void Permute_AnyCount_HitsEveryIndexOnce(long count) =>
-        Enumerable.Range(0, (int)count).Select(i => StatelessRandom.Permute(77, i, count)).Order().ShouldBe(Enumerable.Range(0, (int)count).Select(i => (long)i));
+        Enumerable.Range(0, (int)count).Select(i => StatelessRandom.Permute(77, i, count)).Order()
+            .ShouldBe(Enumerable.Range(0, (int)count).Select(i => (long)i));
 
     private static string Letters(char first, int count) => string.Concat(Enumerable.Range(first, count).Select(c => (char)c));
 

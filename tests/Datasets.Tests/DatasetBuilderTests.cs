@@ -79,7 +79,8 @@ public sealed class DatasetBuilderTests : IDisposable
         var dataset = await _workspace.OpenAsync("dir:" + Path.Combine(_workspace.Folder.FullName, "texts"));
 
         var documents = await dataset.DocumentsAsync(DatasetSplits.All);
-        documents.Select(d => d.Id).Order(StringComparer.Ordinal).ShouldBe(Enumerable.Range(0, 30).Select(i => $"{(i % 2 == 0 ? "a" : "b")}/{i:D2}.txt").Order(StringComparer.Ordinal));
+        var expected = Enumerable.Range(0, 30).Select(i => $"{(i % 2 == 0 ? "a" : "b")}/{i:D2}.txt");
+        documents.Select(d => d.Id).Order(StringComparer.Ordinal).ShouldBe(expected.Order(StringComparer.Ordinal));
         _workspace.Progress.Lines.ShouldContain(line => line.Contains("picture.png", StringComparison.Ordinal));
     }
 
@@ -124,7 +125,8 @@ public sealed class DatasetBuilderTests : IDisposable
 
     [Fact]
     public async Task BuildAsync_EmptyFile_IsRefused() =>
-        (await Should.ThrowAsync<UserInputException>(() => _workspace.BuildAsync("file:" + _workspace.Write("empty.txt", " \n\n")))).Message.ShouldContain("empty or only white space");
+        (await Should.ThrowAsync<UserInputException>(() => _workspace.BuildAsync("file:" + _workspace.Write("empty.txt", " \n\n"))))
+            .Message.ShouldContain("empty or only white space");
 
     [Fact]
     public async Task BuildAsync_BinaryFile_IsRefused()

@@ -18,7 +18,8 @@ public sealed class OwnFileTests : IDisposable
     public async Task Device_AsAFile_IsRefused(string source)
     {
         (await RefusalAsync(source)).ShouldContain("is not a regular file");
-        (await Should.ThrowAsync<UserInputException>(() => Task.Run(() => _workspace.BuildAsync(source)).WaitAsync(Soon))).Message.ShouldContain("not a regular file");
+        (await Should.ThrowAsync<UserInputException>(() => Task.Run(() => _workspace.BuildAsync(source)).WaitAsync(Soon)))
+            .Message.ShouldContain("not a regular file");
     }
 
     [Fact]

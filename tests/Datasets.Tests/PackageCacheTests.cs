@@ -56,7 +56,8 @@ public sealed class PackageCacheTests : IDisposable
         var package = new PackageId(PackageRegistry.Debian, "broken", "1");
         var fetched = await CreateCache([1, 2, 3, 4]).FetchAsync(package, _ => { }, CancellationToken.None);
 
-        (await Should.ThrowAsync<UserInputException>(() => PackageArchive.ReadAsync(fetched, _ => true, CancellationToken.None))).Message.ShouldContain("damaged");
+        (await Should.ThrowAsync<UserInputException>(() => PackageArchive.ReadAsync(fetched, _ => true, CancellationToken.None)))
+            .Message.ShouldContain("damaged");
     }
 
     [Fact]

@@ -8,7 +8,12 @@ namespace Espalier.Pipelines.Tests;
 /// <summary>Options records as a service would have them.</summary>
 internal static class SampleStages
 {
-    public static StageTraits Dataset { get; } = new() { Outputs = [OutputNames.Data], Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint" }, DependsOnNumerics = false };
+    public static StageTraits Dataset { get; } = new()
+    {
+        Outputs = [OutputNames.Data],
+        Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint" },
+        DependsOnNumerics = false,
+    };
 
     public static StageTraits Train { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
 
@@ -117,7 +122,9 @@ internal sealed record HeaprOptions
 internal sealed class PruneOptionsValidator : AbstractValidator<PruneOptions>
 {
     public PruneOptionsValidator() =>
-        RuleFor(o => o.Calibration!.Samples).LessThan(1000).When(o => o.Calibration is not null && o.Ratio > 0.5).WithMessage("at most 999 samples when the ratio is above 0.5");
+        RuleFor(o => o.Calibration!.Samples).LessThan(1000)
+            .When(o => o.Calibration is not null && o.Ratio > 0.5)
+            .WithMessage("at most 999 samples when the ratio is above 0.5");
 }
 
 internal sealed record EvaluateOptions

@@ -13,7 +13,8 @@ public sealed class OfferedStagesTests
     {
         var (few, many) = (Offered("torch;cpu;threads=1"), Offered("torch;cpu;threads=64"));
 
-        few.KeyOf(Assignment(StageKinds.Dataset)).ToDigest().ShouldBe(many.KeyOf(Assignment(StageKinds.Dataset)).ToDigest(), "text is the same on every machine");
+        few.KeyOf(Assignment(StageKinds.Dataset)).ToDigest()
+            .ShouldBe(many.KeyOf(Assignment(StageKinds.Dataset)).ToDigest(), "text is the same on every machine");
         few.Offers().Single(o => o.Kind == StageKinds.Dataset).ShouldBe(many.Offers().Single(o => o.Kind == StageKinds.Dataset), "either worker may make it");
         few.KeyOf(Assignment("arithmetic")).ToDigest().ShouldNotBe(many.KeyOf(Assignment("arithmetic")).ToDigest());
     }

@@ -67,7 +67,9 @@ public sealed class MetaspaceBpeTests
     [Theory]
     [InlineData("""{"pre_tokenizer":{"type":"Metaspace"}}""", "pre_tokenizer.replacement is missing")]
     [InlineData("""{"pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"often"}}""", "is 'often'")]
-    [InlineData("""{"pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"always","add_prefix_space":false}}""", "contradicts prepend_scheme")]
+    [InlineData(
+        """{"pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"always","add_prefix_space":false}}""",
+        "contradicts prepend_scheme")]
     [InlineData("""{"decoder":{"type":"WordPiece"}}""", "'WordPiece' is not supported")]
     [InlineData("""{"model":{"vocab":{"<unk>":0,"a":1},"merges":[]}}""", "lacks some of the 256 tokens from <0x00> to <0xFF>")]
     public void Read_WhatCannotBeReproduced_IsRefused(string patch, string expected) =>

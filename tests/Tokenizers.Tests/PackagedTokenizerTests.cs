@@ -148,7 +148,8 @@ public sealed class PackagedTokenizerTests
     [Fact]
     public void Encode_ByteLevelBpeOfOurs_GivesTheLibrarysIds()
     {
-        var (ours, library) = (TokenizerFiles.Read(GoldenFiles.TokenizerJson), Library(new Dictionary<string, byte[]> { ["tokenizer.json"] = GoldenFiles.TokenizerJson }));
+        var ours = TokenizerFiles.Read(GoldenFiles.TokenizerJson);
+        var library = Library(new Dictionary<string, byte[]> { ["tokenizer.json"] = GoldenFiles.TokenizerJson });
 
         foreach (var text in JsonSerializer.Deserialize<string[]>(GoldenFiles.Read("torture.json"))!)
             ours.Encode(text).ShouldBe(library.Encode(text), text);
@@ -213,7 +214,9 @@ public sealed class PackagedTokenizerTests
     [Fact]
     public void Encode_TokensOfTheConfiguration_AreGivenToTheLibrary()
     {
-        var tokenizer = Load(Unigram, """{"added_tokens_decoder":{"1":{"content":"</s>","special":true},"10":{"content":"<|turn|>","special":true}}}"""u8.ToArray());
+        var tokenizer = Load(
+            Unigram,
+            """{"added_tokens_decoder":{"1":{"content":"</s>","special":true},"10":{"content":"<|turn|>","special":true}}}"""u8.ToArray());
 
         tokenizer.Encode("the game<|turn|>").ShouldBe([2, 3, 10]);
         tokenizer.VocabularySize.ShouldBe(11);

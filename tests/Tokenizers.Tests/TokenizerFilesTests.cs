@@ -20,7 +20,10 @@ public sealed class TokenizerFilesTests
 
     [Fact]
     public void Load_ByteOrderMarks_AreReadOver() =>
-        Load(2048, ("tokenizer.json", [.. "\uFEFF"u8, .. GoldenFiles.TokenizerJson]), ("tokenizer_config.json", [.. "\uFEFF"u8, .. GoldenFiles.TokenizerConfig]))
+        Load(
+                2048,
+                ("tokenizer.json", [.. "\uFEFF"u8, .. GoldenFiles.TokenizerJson]),
+                ("tokenizer_config.json", [.. "\uFEFF"u8, .. GoldenFiles.TokenizerConfig]))
             .Encode("hello").ShouldBe(Load(2048, ("tokenizer.json", GoldenFiles.TokenizerJson)).Encode("hello"));
 
     [Fact]
@@ -115,7 +118,8 @@ public sealed class TokenizerFilesTests
         tokenizer.Encode("The playing.").ShouldBe([6, 4, 5, 7]);
         tokenizer.Encode("zzz").ShouldBe([1]);
         tokenizer.EndTokenId.ShouldBe(3);
-        Should.Throw<InvalidTokenizerException>(() => Load(300, ("vocab.txt", words), ("tokenizer_config.json", """{"tokenizer_class":"EsmTokenizer"}"""u8.ToArray())))
+        var config = """{"tokenizer_class":"EsmTokenizer"}"""u8.ToArray();
+        Should.Throw<InvalidTokenizerException>(() => Load(300, ("vocab.txt", words), ("tokenizer_config.json", config)))
             .Message.ShouldContain("'EsmTokenizer'");
     }
 

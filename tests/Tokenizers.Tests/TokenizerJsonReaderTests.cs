@@ -25,7 +25,13 @@ public sealed class TokenizerJsonReaderTests
         { "model.ignore_merges", "3", "model.ignore_merges is 3" },
         { "pre_tokenizer", "null", "pre_tokenizer is missing" },
         { "pre_tokenizer", "{\"type\":\"Whitespace\"}", "pre_tokenizer does not end in ByteLevel" },
-        { "pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"x+\"},\"behavior\":\"MergedWithNext\"},{\"type\":\"ByteLevel\",\"use_regex\":false,\"add_prefix_space\":false}]}", "pretokenizers[0].behavior is 'MergedWithNext'; supported: Isolated, Removed" },
+        {
+            "pre_tokenizer",
+            "{\"type\":\"Sequence\",\"pretokenizers\":["
+                + "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"x+\"},\"behavior\":\"MergedWithNext\"},"
+                + "{\"type\":\"ByteLevel\",\"use_regex\":false,\"add_prefix_space\":false}]}",
+            "pretokenizers[0].behavior is 'MergedWithNext'; supported: Isolated, Removed"
+        },
         { "normalizer", "{\"type\":\"Lowercase\"}", "'Lowercase' is not supported" },
         { "decoder", "{\"type\":\"WordPiece\"}", "decoder is not ByteLevel" },
         { "added_tokens", "[{\"id\":-5,\"content\":\"x\"}]", "added_tokens[0] 'x' needs an id" },

@@ -17,8 +17,14 @@ internal static class DoctorCommand
             var findings = Examination.Run(EspalierHome.OfThisProcess());
             var isWell = findings.All(f => f.Severity != Severity.Missing);
             if (parsed.GetValue(json))
-                terminal.WriteJson(
-                    new { Engine = Value("engine"), NumericsClass = Value("numerics class"), Kernels = Value("kernels"), IsWell = isWell, Findings = findings });
+                terminal.WriteJson(new
+                {
+                    Engine = Value("engine"),
+                    NumericsClass = Value("numerics class"),
+                    Kernels = Value("kernels"),
+                    IsWell = isWell,
+                    Findings = findings,
+                });
             else
                 foreach (var finding in findings)
                     terminal.Output.WriteLine(

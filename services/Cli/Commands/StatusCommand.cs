@@ -29,7 +29,8 @@ internal static class StatusCommand
                     Processes = processes,
                     Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive },
                     state?.Orchestrator, state?.Registry, Problem = problem,
-                    platform?.BrokerAnswers, platform?.BrokerAlarm, platform?.Store, platform?.Queues, platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
+                    platform?.BrokerAnswers, platform?.BrokerAlarm, platform?.Store, platform?.Queues,
+                    platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
                 });
             }
             else

@@ -24,7 +24,8 @@ internal static class AgreementPass
     {
         if (reference.TextDigest != model.TextDigest || reference.Config.VocabularySize != model.Config.VocabularySize)
             throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, or only one begins texts with "
-                + "a token of its own, so their predictions cannot be compared token by token. Leave the task agreement out, name another 'reference', or set 'bos'.");
+                + "a token of its own, so their predictions cannot be compared token by token. "
+                + "Leave the task agreement out, name another 'reference', or set 'bos'.");
         var (teacher, student) = (reference.Decoder, model.Decoder); // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, length, options.Batch);

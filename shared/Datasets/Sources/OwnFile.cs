@@ -57,7 +57,9 @@ internal static partial class OwnFile
     {
         if (!IsRegular(path))
             throw new UserInputException(
-                File.Exists(path) ? $"{path} is not a regular file, but a pipe, a device or a socket: point to a text file." : $"There is no text file {path}.");
+                File.Exists(path)
+                    ? $"{path} is not a regular file, but a pipe, a device or a socket: point to a text file."
+                    : $"There is no text file {path}.");
         try
         {
             using var stream = File.OpenRead(path);

@@ -176,7 +176,8 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         const long Tensor = 4L << 30;
         var path = Write(
-            $$"""{"a":{"dtype":"U8","shape":[{{Tensor}}],"data_offsets":[0,{{Tensor}}]},"b":{"dtype":"U8","shape":[64],"data_offsets":[{{Tensor}},{{Tensor + 64}}]}"""
+            $$"""{"a":{"dtype":"U8","shape":[{{Tensor}}],"data_offsets":[0,{{Tensor}}]}"""
+                + $$""","b":{"dtype":"U8","shape":[64],"data_offsets":[{{Tensor}},{{Tensor + 64}}]}"""
                 + $$""","c":{"dtype":"F32","shape":[2,1073741824],"data_offsets":[{{Tensor + 64}},{{(3 * Tensor) + 64}}]} }""", []);
         using (var stream = File.OpenWrite(path))
         {

@@ -33,7 +33,8 @@ internal static class Overhead
             for (var i = 0; i < Submissions; i++)
                 first.Add(await FirstStartAsync(platform, i));
             var cpuText = string.Join(", ", cpu.Select(c => c.ToString("0.0", CultureInfo.InvariantCulture)));
-            Say($"{name}: {Steps} steps in a row, {Repeats} times: per step {Quantiles(perStep)}, mean {perStep.Average():0.0} ms, processor time {cpuText} ms");
+            var mean = perStep.Average();
+            Say($"{name}: {Steps} steps in a row, {Repeats} times: per step {Quantiles(perStep)}, mean {mean:0.0} ms, processor time {cpuText} ms");
             Say($"{name}: from submission to the first start: {Quantiles(first)}");
         }
         var roundTrips = await RawRoundTrip.MeasureAsync(places.Broker.Address);

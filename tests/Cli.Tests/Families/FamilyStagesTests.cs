@@ -235,7 +235,9 @@ public sealed class FamilyStagesTests : IDisposable
 
     private Task<int> EvaluateAsync(string input) => _cli.CallAsync(
         "stage", "evaluate", "--input", input, "--output", _cli.PathOf("scores"), "--with",
-        $$"""{"tasks":["validation-loss","routing"],"data":"file:{{_text}}","split":"all","max-tokens":600,"length":32,"xz":false,"resamples":100}""", "--json");
+        $$"""{"tasks":["validation-loss","routing"],"data":"file:{{_text}}","split":"all","max-tokens":600"""
+            + ""","length":32,"xz":false,"resamples":100}""",
+        "--json");
 
     private JsonElement Config() => JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(_cli.PathOf("out/config.json")));
 

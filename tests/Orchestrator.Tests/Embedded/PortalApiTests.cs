@@ -37,7 +37,11 @@ public sealed class PortalApiTests : IAsyncLifetime
         ];
         _app = ServiceHost.Build("orchestrator", args, builder =>
         {
-            builder.Services.AddSingleton<NoopHooks>().AddSingleton<IStage, NoopStage>().AddSingleton<INumericsClass, Numerics>().AddSingleton<IOfferedEstimates, Estimates>();
+            builder.Services
+                .AddSingleton<NoopHooks>()
+                .AddSingleton<IStage, NoopStage>()
+                .AddSingleton<INumericsClass, Numerics>()
+                .AddSingleton<IOfferedEstimates, Estimates>();
             builder.AddOrchestratorService();
             builder.Services.AddStageWorker(new StageWorkerOptions { CacheFolder = _folder.FullName, PollInterval = TimeSpan.FromSeconds(1) });
             builder.Logging.ClearProviders();

@@ -19,7 +19,8 @@ public sealed class TroubleIsOfOneStepTests
     [InlineData("{}")]
     [InlineData("{\"outputs\":null,\"metrics\":{}}")]
     [InlineData("{\"outputs\":{\"model\":{}},\"metrics\":{}}")]
-    [InlineData("{\"outputs\":{\"model\":{\"kind\":\"report\",\"root\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"size-bytes\":1}},\"metrics\":{}}")]
+    [InlineData("{\"outputs\":{\"model\":{\"kind\":\"report\",\"root\":"
+        + "\"0000000000000000000000000000000000000000000000000000000000000000\",\"size-bytes\":1}},\"metrics\":{}}")]
     [InlineData("\u0001\u0002")]
     public async Task Run_DamagedRecord_IsAMissWhoseWorkIsDoneAgain(string damaged)
     {
@@ -34,7 +35,8 @@ public sealed class TroubleIsOfOneStepTests
         second.Steps.Select(s => s.State).ShouldBe([StepState.Succeeded, StepState.Cached], Describe(second));
         second.Steps[0].Outputs.ShouldBe(first.Steps[0].Outputs);
         third.Steps.ShouldAllBe(s => s.State == StepState.Cached);
-        (await platform.Artifacts.Blobs.ReadRecordAsync(Damage.Prefix + record.Replace('/', '-'), default)).ShouldBe(System.Text.Encoding.UTF8.GetBytes(damaged));
+        (await platform.Artifacts.Blobs.ReadRecordAsync(Damage.Prefix + record.Replace('/', '-'), default))
+            .ShouldBe(System.Text.Encoding.UTF8.GetBytes(damaged));
         (await LogOf(platform, second)).ShouldContain("An earlier result cannot be used");
     }
 

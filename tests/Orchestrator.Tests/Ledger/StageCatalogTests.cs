@@ -31,11 +31,18 @@ public sealed class StageCatalogTests : IDisposable
     public async Task Advertise_Traits_AreKeptAndReplaced()
     {
         await AdvertiseAsync(new StageTraits { Outputs = ["b"] });
-        await AdvertiseAsync(new StageTraits { Outputs = ["a"], InputNamesMatter = true, DependsOnNumerics = false, Fingerprints = new Dictionary<string, string> { ["from"] = "digest" } });
+        await AdvertiseAsync(new StageTraits
+        {
+            Outputs = ["a"],
+            InputNamesMatter = true,
+            DependsOnNumerics = false,
+            Fingerprints = new Dictionary<string, string> { ["from"] = "digest" },
+        });
 
         var code = (await _ledger.Catalog.FindLiveAsync(StageKinds.Train, "cpu", default))!.Code;
 
-        (string.Join(' ', code.Traits.Outputs), code.Traits.InputNamesMatter, code.Traits.DependsOnNumerics, code.Traits.Fingerprints["from"]).ShouldBe(("a", true, false, "digest"));
+        (string.Join(' ', code.Traits.Outputs), code.Traits.InputNamesMatter, code.Traits.DependsOnNumerics, code.Traits.Fingerprints["from"])
+            .ShouldBe(("a", true, false, "digest"));
     }
 
     private Task AdvertiseAsync(StageTraits traits) => _ledger.Catalog.AdvertiseAsync(new StageAdvertised

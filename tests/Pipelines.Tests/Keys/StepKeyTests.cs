@@ -49,7 +49,10 @@ public sealed class StepKeyTests
     [Theory]
     [InlineData(StageKinds.Prune, """{"ratio":0.25,"method":"heapr"}""", "cdfd2bfd7d524e935fc2d14803343e18373dd0a5328c61256c8065324db6e7f3")]
     [InlineData(StageKinds.Evaluate, """{"tasks":["routing"],"length":null}""", "ca5e6ee70093772634d24742acab694493d05cc8552fad2412677af4265219f0")]
-    [InlineData(StageKinds.Dataset, """{"source":"dir:/a/b/texts/","fingerprint":"1","limit":5}""", "74131b60b84442b76ab7417d6d008d62a10e24bcd90045164083dae69b37b1f0")]
+    [InlineData(
+        StageKinds.Dataset,
+        """{"source":"dir:/a/b/texts/","fingerprint":"1","limit":5}""",
+        "74131b60b84442b76ab7417d6d008d62a10e24bcd90045164083dae69b37b1f0")]
     public void KeyOf_KnownWork_KeepsItsKey(string kind, string options, string digest) =>
         Key(options, kind).ToDigest().Hex.ShouldBe(digest);
 

@@ -12,7 +12,8 @@ public sealed class OptionReaderTests
         var options = Read<TrainOptions>("""{"data":"corpus:general","tokens":"1.5M","limit":"1h30m","memory":"2GiB"}""");
 
         options.GetRawText().ShouldBe(
-            """{"data":"corpus:general","tokens":1500000,"learning-rate":0.0003,"schedule":"cosine","limit":"01:30:00","memory":2147483648,"seed":1,"mix":{}}""");
+            """{"data":"corpus:general","tokens":1500000,"learning-rate":0.0003"""
+                + ""","schedule":"cosine","limit":"01:30:00","memory":2147483648,"seed":1,"mix":{}}""");
         options.Deserialize<TrainOptions>(WireJson.Options)!.Limit.ShouldBe(TimeSpan.FromMinutes(90));
     }
 
@@ -82,7 +83,8 @@ public sealed class OptionReaderTests
 
     [Fact]
     public void Parse_RuleOverSeveralOptions_PointsAtTheOption() =>
-        Problems<PruneOptions>("ratio: 0.6\ncalibration:\n  data: corpus:x\n  samples: 5000").ShouldBe(["with:4:3: at most 999 samples when the ratio is above 0.5"]);
+        Problems<PruneOptions>("ratio: 0.6\ncalibration:\n  data: corpus:x\n  samples: 5000")
+            .ShouldBe(["with:4:3: at most 999 samples when the ratio is above 0.5"]);
 
     [Theory]
     [InlineData("{\"a\":", "This is not JSON")]

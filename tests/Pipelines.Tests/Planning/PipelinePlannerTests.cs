@@ -6,13 +6,15 @@ namespace Espalier.Pipelines.Tests.Planning;
 
 public sealed class PipelinePlannerTests
 {
-    private const string GrowAndShrink = """
+    private const string Envelope = "retry: 5, timeout: 2h, device: cuda, priority: 3";
+
+    private const string GrowAndShrink = $$"""
         name: grow-then-shrink
         params: { seed: 7, tokens: 20M }
         stages:
           release: { uses: register, needs: [slim, scores], when: "scores.slim.loss <= scores.cpt.loss * 1.02", with: { name: demo } }
           base:    { uses: train, with: { data: corpus:general, tokens: "${tokens}", seed: "${seed}" } }
-          cpt:     { uses: train, needs: base, retry: 5, timeout: 2h, device: cuda, priority: 3, with: { from: "${base.model}", data: corpus:general, tokens: 5M } }
+          cpt:     { uses: train, needs: base, {{Envelope}}, with: { from: "${base.model}", data: corpus:general, tokens: 5M } }
           slim:    { uses: prune, needs: cpt, with: { method: heapr, calibration: { samples: 128 } } }
           scores:  { uses: evaluate, needs: [base, cpt, slim] }
         """;
@@ -79,7 +81,8 @@ public sealed class PipelinePlannerTests
               scores: { uses: evaluate, needs: slim }
             """);
 
-        plan.Steps.Where(s => s.Name.StartsWith("slim", StringComparison.Ordinal)).Select(s => s.Name).ShouldBe(["slim-0-25-random", "slim-0-25-heapr", "slim-0-5-heapr", "slim-0-75-random"]);
+        plan.Steps.Where(s => s.Name.StartsWith("slim", StringComparison.Ordinal)).Select(s => s.Name)
+            .ShouldBe(["slim-0-25-random", "slim-0-25-heapr", "slim-0-5-heapr", "slim-0-75-random"]);
         Step(plan, "slim-0-75-random").Options.GetProperty("ratio").GetDouble().ShouldBe(0.75);
         Step(plan, "again-0-5").Needs.ShouldBe(["slim-0-5-heapr"]);
         Step(plan, "scores").Inputs.Count(i => i.As == "model").ShouldBe(4);
@@ -95,7 +98,10 @@ public sealed class PipelinePlannerTests
             var context = new PlanningContext { Stages = SampleStages.All, Fingerprint = source => "digest of " + Path.GetFileName(source) };
 
             var plan = PipelinePlanner.Plan(
-                "name: a\nstages: { t: { uses: train, with: { data: 'file:my notes.txt', tokens: 1 } } }", Path.Combine(folder.FullName, "p.yaml"), new Dictionary<string, string>(), context);
+                "name: a\nstages: { t: { uses: train, with: { data: 'file:my notes.txt', tokens: 1 } } }",
+                Path.Combine(folder.FullName, "p.yaml"),
+                new Dictionary<string, string>(),
+                context);
 
             plan.Steps[0].Name.ShouldBe("data-my-notes");
             plan.Steps[0].Options.GetProperty("source").GetString().ShouldBe($"file:{folder.FullName}/my notes.txt");
@@ -113,9 +119,14 @@ public sealed class PipelinePlannerTests
         var model = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of("m"u8), 5);
         var context = new PlanningContext { Stages = SampleStages.All, ResolveModel = name => name == "model:demo@stable" ? model : null };
 
-        var plan = PipelinePlanner.Plan("name: a\nstages: { t: { uses: train, with: { from: model:demo@stable, data: corpus:x, tokens: 1 } } }", "p.yaml", new Dictionary<string, string>(), context);
+        var plan = PipelinePlanner.Plan(
+            "name: a\nstages: { t: { uses: train, with: { from: model:demo@stable, data: corpus:x, tokens: 1 } } }",
+            "p.yaml",
+            new Dictionary<string, string>(),
+            context);
 
-        Step(plan, "t").Inputs.Single(i => i.As == "from").ShouldBe(new PlannedInput { Step = "model:demo@stable", Output = "model", As = "from", Artifact = model });
+        Step(plan, "t").Inputs.Single(i => i.As == "from")
+            .ShouldBe(new PlannedInput { Step = "model:demo@stable", Output = "model", As = "from", Artifact = model });
         Step(plan, "t").Needs.ShouldBe(["data-x"]);
     }
 
@@ -124,7 +135,9 @@ public sealed class PipelinePlannerTests
     [InlineData("continue", new[] { "base.model as model", "base.trainer-state as trainer-state" })]
     public void Plan_OptimizerState_ComesWithTheModel(string policy, string[] expected)
     {
-        var plan = Plan($"name: a\nstages:\n  base: {{ uses: train, with: {{ data: corpus:x, tokens: 1 }} }}\n  cpt: {{ uses: train, needs: base, with: {{ data: corpus:x, tokens: 1, optimizer-state: {policy} }} }}");
+        var plan = Plan(
+            "name: a\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n"
+            + $"  cpt: {{ uses: train, needs: base, with: {{ data: corpus:x, tokens: 1, optimizer-state: {policy} }} }}");
 
         Inputs(plan, "cpt").Where(i => !i.StartsWith("data", StringComparison.Ordinal)).ShouldBe(expected);
     }
@@ -141,7 +154,9 @@ public sealed class PipelinePlannerTests
 
     [Fact]
     public void Plan_NeedsByParameter_IsReadLikeAWrittenOne() =>
-        Step(Plan("name: a\nparams: { n: base }\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n  c: { uses: prune, needs: \"${n}\", with: { ratio: 0.1 } }"), "c")
+        Step(Plan(
+                "name: a\nparams: { n: base }\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n"
+                + "  c: { uses: prune, needs: \"${n}\", with: { ratio: 0.1 } }"), "c")
             .Needs.ShouldBe(["base"]);
 
     [Theory]
@@ -169,7 +184,10 @@ public sealed class PipelinePlannerTests
             var admitted = new List<string>();
             var context = new PlanningContext
             {
-                Stages = SampleStages.All, BaseDirectory = folder.FullName, Fingerprint = source => "digest of " + Path.GetFileName(source), Admit = admitted.Add,
+                Stages = SampleStages.All,
+                BaseDirectory = folder.FullName,
+                Fingerprint = source => "digest of " + Path.GetFileName(source),
+                Admit = admitted.Add,
             };
 
             var plan = PipelinePlanner.Plan(
@@ -202,7 +220,9 @@ public sealed class PipelinePlannerTests
 
     [Fact]
     public void Plan_Triggers_AreChecked() =>
-        Plan("name: a\non: { cron: '0 3 * * 1-5', alias.moved: { model: base-*, alias: stable } }\nstages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }")
+        Plan(
+                "name: a\non: { cron: '0 3 * * 1-5', alias.moved: { model: base-*, alias: stable } }\n"
+                + "stages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }")
             .Triggers.Select(t => $"{t.Event} {t.Settings.GetRawText()}").ShouldBe(
             [
                 """cron {"schedule":"0 3 * * 1-5","max-depth":4}""",
@@ -212,7 +232,8 @@ public sealed class PipelinePlannerTests
     [Fact]
     public void Plan_ThousandsOfSteps_AreQuick()
     {
-        var stages = string.Join('\n', Enumerable.Range(0, 3000).Select(i => $"  s{i}: {{ uses: prune{(i > 0 ? $", needs: s{i - 1}" : "")}, with: {{ ratio: 0.1 }} }}"));
+        var stages = string.Join('\n', Enumerable.Range(0, 3000).Select(i =>
+            $"  s{i}: {{ uses: prune{(i > 0 ? $", needs: s{i - 1}" : "")}, with: {{ ratio: 0.1 }} }}"));
 
         var plan = Plan($"name: long\nstages:\n{stages}");
 

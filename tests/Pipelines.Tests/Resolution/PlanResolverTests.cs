@@ -35,7 +35,8 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
         plan.Steps.ShouldAllBe(s => s.Reason == "never ran");
         (plan.NewBytes, plan.MemoryBytes).ShouldBe((50, 1000));
         plan.Steps.Single(s => s.Name == "base").Key.ShouldBeNull("its text is not made yet");
-        _asked.Single(a => a.Name == "slim").Inputs.Single().Model!.Value.GetString().ShouldBe("model of base", "costs follow from what the step before would make");
+        _asked.Single(a => a.Name == "slim").Inputs.Single().Model!.Value.GetString()
+            .ShouldBe("model of base", "costs follow from what the step before would make");
     }
 
     [Fact]
@@ -96,8 +97,11 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
         var key = await KeyOfAsync("slim");
         _past.Add(new PastStep
         {
-            Step = "slim", Kind = "prune", Key = key with { Options = JsonSerializer.SerializeToElement(new { method = "random", ratio = 0.25, keep = Array.Empty<int>() }) },
-            Started = DateTimeOffset.UnixEpoch, Duration = TimeSpan.FromSeconds(10),
+            Step = "slim",
+            Kind = "prune",
+            Key = key with { Options = JsonSerializer.SerializeToElement(new { method = "random", ratio = 0.25, keep = Array.Empty<int>() }) },
+            Started = DateTimeOffset.UnixEpoch,
+            Duration = TimeSpan.FromSeconds(10),
         });
 
         var slim = (await ResolveAsync()).Steps.Single(s => s.Name == "slim");
@@ -112,7 +116,8 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
         var step = Plan().Steps.Single(s => s.Name == "slim");
         var made = new Dictionary<string, StepOutcome?> { ["base"] = new(Outputs(("report", Text)), Metrics()) };
 
-        (await Should.ThrowAsync<UserInputException>(() => Resolver().ResolveAsync(step, made, default))).Message.ShouldBe("Step 'slim' reads 'base.model', but that step made only report.");
+        (await Should.ThrowAsync<UserInputException>(() => Resolver().ResolveAsync(step, made, default))).Message
+            .ShouldBe("Step 'slim' reads 'base.model', but that step made only report.");
         (await Should.ThrowAsync<UserInputException>(() => Resolver().ResolveAsync(step, new Dictionary<string, StepOutcome?>(), default))).Message
             .ShouldBe("Step 'slim' reads 'base.model', but does not need that step.");
     }
@@ -135,13 +140,16 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
             });
     }
 
-    private static string Decisions(ResolvedPlan plan) => string.Join(' ', plan.Steps.Select(s => $"{s.Name}={JsonSerializer.SerializeToElement(s.Decision, WireJson.Options).GetString()}"));
+    private static string Decisions(ResolvedPlan plan) =>
+        string.Join(' ', plan.Steps.Select(s => $"{s.Name}={JsonSerializer.SerializeToElement(s.Decision, WireJson.Options).GetString()}"));
 
-    private static Dictionary<string, ManifestRef> Outputs(params (string Name, ManifestRef Artifact)[] outputs) => outputs.ToDictionary(o => o.Name, o => o.Artifact);
+    private static Dictionary<string, ManifestRef> Outputs(params (string Name, ManifestRef Artifact)[] outputs) =>
+        outputs.ToDictionary(o => o.Name, o => o.Artifact);
 
     private static Dictionary<string, double> Metrics(params (string Name, double Value)[] metrics) => metrics.ToDictionary(m => m.Name, m => m.Value);
 
-    private static PipelinePlan Plan() => PipelinePlanner.Plan(Yaml, "p.yaml", new Dictionary<string, string>(), new PlanningContext { Stages = SampleStages.All });
+    private static PipelinePlan Plan() =>
+        PipelinePlanner.Plan(Yaml, "p.yaml", new Dictionary<string, string>(), new PlanningContext { Stages = SampleStages.All });
 
     private PlanResolver Resolver() => new(this, this, this, new PastSteps(_past));
 

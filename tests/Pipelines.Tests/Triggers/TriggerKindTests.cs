@@ -40,7 +40,8 @@ public sealed class TriggerKindTests
     [InlineData("0 3 * * x")]
     [InlineData("0 9-3/99 * * *")]
     public void Plan_ScheduleThatIsNotOne_IsRefused(string schedule) =>
-        Should.Throw<UserInputException>(() => Plan($"cron: '{schedule}'")).Problems.ShouldHaveSingleItem().ToString().ShouldStartWith($"p.yaml:2:13: the schedule '{schedule}' cannot be read: ");
+        Should.Throw<UserInputException>(() => Plan($"cron: '{schedule}'")).Problems.ShouldHaveSingleItem().ToString()
+            .ShouldStartWith($"p.yaml:2:13: the schedule '{schedule}' cannot be read: ");
 
     [Fact]
     public void Generate_KindOfAnotherAssembly_IsInTheJsonSchema()

@@ -18,7 +18,8 @@ public sealed class StageBench : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("espalier-bench-");
 
-    public StageBench() => Store = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false }));
+    public StageBench() =>
+        Store = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"), new FileBlobStoreOptions { IsDurable = false }));
 
     public ArtifactStore Store { get; }
 

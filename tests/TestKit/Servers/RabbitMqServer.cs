@@ -47,7 +47,8 @@ public class RabbitMqServer : IAsyncLifetime
     /// <summary>How many consumers each durable queue has, as the broker itself counts them.</summary>
     public async Task<IReadOnlyDictionary<string, int>> ConsumersAsync()
     {
-        var list = ServerProcess.Start("KILL", _environment, FindProgram("rabbitmqctl"), "-q", "--no-table-headers", "list_queues", "name", "durable", "consumers");
+        var list = ServerProcess.Start(
+            "KILL", _environment, FindProgram("rabbitmqctl"), "-q", "--no-table-headers", "list_queues", "name", "durable", "consumers");
         await using (list)
         {
             if (await list.WaitForExitAsync(StartLimit) is not 0 and var code)

@@ -44,8 +44,9 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
     private static async Task<WorkOutcome?> DoAsync(WorkProcess process, StageWork work, CancellationToken stop)
     {
         using var ended = new CancellationTokenSource();
+        var assignment = work.Assignment with { Trace = Activity.Current?.Id ?? work.Assignment.Trace };
         if (!await process.SendAsync(new WorkOrder { Lease = work.Lease.Remaining }).ConfigureAwait(false)
-            || !await process.SendAsync(new WorkOrder { Assignment = work.Assignment with { Trace = Activity.Current?.Id ?? work.Assignment.Trace } }).ConfigureAwait(false))
+            || !await process.SendAsync(new WorkOrder { Assignment = assignment }).ConfigureAwait(false))
             return null;
         // Asked to stop before it began: the order came before the assignment that it is for.
         if (stop.IsCancellationRequested)

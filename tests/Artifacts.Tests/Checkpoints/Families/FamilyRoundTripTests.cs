@@ -41,7 +41,8 @@ public sealed class FamilyRoundTripTests : IDisposable
         var root = await HuggingFaceImporter.ImportAsync(_store, model.Write(_folder["stacked"], dtype, shards: 3, stacked: true), default);
 
         await HuggingFaceExporter.ExportAsync(_store, root, _folder["again"], null, default);
-        await HuggingFaceExporter.ExportAsync(_store, root, _folder["separate"], new ExportOptions { Experts = ExpertLayout.Separate, ShardSizeBytes = 20_000 }, default);
+        await HuggingFaceExporter.ExportAsync(
+            _store, root, _folder["separate"], new ExportOptions { Experts = ExpertLayout.Separate, ShardSizeBytes = 20_000 }, default);
 
         FamilyModel.Read(_folder["stacked"]).Keys.ShouldContain(key => key.EndsWith("mlp.experts.gate_up_proj"));
         Same(FamilyModel.Read(_folder["again"]), FamilyModel.Read(_folder["stacked"]));
@@ -115,7 +116,9 @@ public sealed class FamilyRoundTripTests : IDisposable
         return error.Message;
     }
 
-    private static void Same(Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> actual, Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> expected)
+    private static void Same(
+        Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> actual,
+        Dictionary<string, (string DType, long[] Shape, byte[] Bytes)> expected)
     {
         actual.Keys.ShouldBe(expected.Keys, ignoreOrder: true);
         foreach (var (name, (dtype, shape, bytes)) in expected)
@@ -130,7 +133,8 @@ public sealed class FamilyRoundTripTests : IDisposable
     {
         public static TensorComparer Instance { get; } = new();
 
-        public bool Equals(Manifests.TensorEntry? x, Manifests.TensorEntry? y) => x!.Name == y!.Name && x.Blob == y.Blob && x.Offset == y.Offset && x.Shape.SequenceEqual(y.Shape);
+        public bool Equals(Manifests.TensorEntry? x, Manifests.TensorEntry? y) =>
+            x!.Name == y!.Name && x.Blob == y.Blob && x.Offset == y.Offset && x.Shape.SequenceEqual(y.Shape);
 
         public int GetHashCode(Manifests.TensorEntry entry) => entry.Name.GetHashCode(StringComparison.Ordinal);
     }

@@ -20,11 +20,13 @@ public sealed class TensorNamingTests
 
     [Fact]
     public void ToDisk_WholeWordsOnly_LeavesLongerNames() =>
-        new TensorNaming(new Dictionary<string, string> { ["a.{layer}.gate"] = "b.{layer}.router" }).ToDisk("a.3.gate_proj.weight").ShouldBe("a.3.gate_proj.weight");
+        new TensorNaming(new Dictionary<string, string> { ["a.{layer}.gate"] = "b.{layer}.router" })
+            .ToDisk("a.3.gate_proj.weight").ShouldBe("a.3.gate_proj.weight");
 
     [Fact]
     public void ToDisk_NumbersInAnotherOrder_KeepTheirPlaces() =>
-        new TensorNaming(new Dictionary<string, string> { ["l.{layer}.e.{expert}"] = "$x{expert}.of.{layer}" }).ToDisk("l.12.e.3.weight").ShouldBe("$x3.of.12.weight");
+        new TensorNaming(new Dictionary<string, string> { ["l.{layer}.e.{expert}"] = "$x{expert}.of.{layer}" })
+            .ToDisk("l.12.e.3.weight").ShouldBe("$x3.of.12.weight");
 
     [Fact]
     public void ToDisk_StackedMixtral_SaysMlp() =>

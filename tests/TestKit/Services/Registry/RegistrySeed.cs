@@ -24,7 +24,10 @@ public static class RegistrySeed
     public static async Task WriteAsync(DbConnection connection, int models, int versionsEach)
     {
         var count = models * versionsEach;
-        await InsertAsync(connection, "registry_model", ["name", "created_at", "number", "description", "updated_at", "changed", "latest", "numbered", "versions"],
+        await InsertAsync(
+            connection,
+            "registry_model",
+            ["name", "created_at", "number", "description", "updated_at", "changed", "latest", "numbered", "versions"],
             Enumerable.Range(0, models).Select(m => new object[]
             {
                 Model(m), Time(m), (long)m + 1, "made up", Time(count + m), (long)m + 1, versionsEach, versionsEach, versionsEach,
