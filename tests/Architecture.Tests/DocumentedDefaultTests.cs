@@ -61,10 +61,10 @@ public sealed partial class DocumentedDefaultTests
         if (initializer is ['"', .. var text, '"'])
             return text.Length == 0 ? null : text; // documented as none or empty
         var last = initializer.Split('.')[^1];
-        if (initializer == $"{type}.{last}")
-            return JsonNamingPolicy.KebabCaseLower.ConvertName(last); // a value of the property's own type, whatever constants are called alike
         if (!Identifier().IsMatch(initializer))
             return null; // an expression
+        if (initializer == $"{type}.{last}")
+            return JsonNamingPolicy.KebabCaseLower.ConvertName(last); // a value of the property's own type, whatever constants are called alike
         return constants[last].Distinct().ToList() switch
         {
             [] => initializer.Contains('.', StringComparison.Ordinal) ? JsonNamingPolicy.KebabCaseLower.ConvertName(last) : null,
