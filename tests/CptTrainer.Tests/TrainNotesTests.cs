@@ -5,6 +5,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -45,7 +46,7 @@ public sealed class TrainNotesTests : IDisposable
         var options = TrainingBench.Options("""{"selection-bias":"fold","decay":0.8,"balance-rate":0.05,"checkpoint-steps":3,"tokens":640}""");
         var whole = await TrainingBench.RunAsync(_bench.Context(data, options));
         var cursor = new MemoryCursor();
-        var interrupted = _bench.Context(data, options, cursor, new RecordedProgress { AfterStep = Interrupt }); // of 10 steps
+        var interrupted = _bench.Context(data, options, cursor, new TrainingProgress { AfterStep = Interrupt }); // of 10 steps
 
         await Should.ThrowAsync<IOException>(() => TrainingBench.RunAsync(interrupted));
         var resumed = await TrainingBench.RunAsync(_bench.Context(data, options, cursor));

@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Stages;
+using Espalier.TestKit.Models;
 using Espalier.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -52,10 +53,10 @@ public sealed class TrainStageTests : IDisposable
         var whole = await TrainingBench.RunAsync(_bench.Context(data, options));
         var cursor = new MemoryCursor();
         using var stop = new CancellationTokenSource();
-        var interrupted = _bench.Context(data, options, cursor, new RecordedProgress { AfterStep = Interrupt });
+        var interrupted = _bench.Context(data, options, cursor, new TrainingProgress { AfterStep = Interrupt });
 
         await Should.ThrowAsync<Exception>(() => TrainingBench.RunAsync(interrupted, stop.Token));
-        var progress = new RecordedProgress();
+        var progress = new TrainingProgress();
         var resumed = await TrainingBench.RunAsync(_bench.Context(data, options, cursor, progress));
 
         resumed.Outputs.ShouldBe(whole.Outputs);
@@ -96,7 +97,7 @@ public sealed class TrainStageTests : IDisposable
         var before = Tensor.TotalCount;
         var during = new List<long>();
 
-        var progress = new RecordedProgress { AfterStep = _ => during.Add(Tensor.TotalCount) };
+        var progress = new TrainingProgress { AfterStep = _ => during.Add(Tensor.TotalCount) };
         await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), null, progress));
 
         Tensor.TotalCount.ShouldBe(before);
@@ -227,7 +228,7 @@ public sealed class TrainStageTests : IDisposable
         var data = await _bench.AddRepetitiveDatasetAsync();
 
         var exact = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200}""")));
-        var progress = new RecordedProgress();
+        var progress = new TrainingProgress();
         var rounded = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":3200,"precision":"bf16"}"""), null, progress));
 
         rounded.Metrics["train-loss"].ShouldBe(exact.Metrics["train-loss"], 0.15);

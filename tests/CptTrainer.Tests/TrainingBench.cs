@@ -10,6 +10,7 @@ using Espalier.Modeling;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Datasets;
+using Espalier.TestKit.Models;
 using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Tests;
@@ -83,7 +84,7 @@ public sealed class TrainingBench : IDisposable
         Inputs = [new StepInput("data", "data", data), .. inputs],
         Artifacts = Store,
         Cursor = cursor ?? new MemoryCursor(),
-        Progress = progress ?? new RecordedProgress(),
+        Progress = progress ?? new TrainingProgress(),
         MemoryDivisor = MemoryDivisor,
         Cache = _folder.CreateSubdirectory($"cache-{Guid.NewGuid():n}"),
     };
@@ -100,24 +101,8 @@ public sealed class TrainingBench : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 }
 
-public sealed class MemoryCursor : IStageCursor
-{
-    private byte[]? _position;
-
-    public int Saves { get; private set; }
-
-    public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult(_position);
-
-    public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
-    {
-        _position = position.ToArray();
-        Saves++;
-        return Task.CompletedTask;
-    }
-}
-
-/// <summary>Keeps what was reported and lets a test act after a number of optimizer steps.</summary>
-public sealed class RecordedProgress : IStageProgress
+/// <summary>Keeps what was reported of optimizer steps and lets a test act after each.</summary>
+public sealed class TrainingProgress : IStageProgress
 {
     public List<(string Phase, long Done, long Total)> Reports { get; } = [];
 

@@ -25,7 +25,7 @@ public sealed class ModelFlowTests(PortalSite site)
         await visit.PictureAsync("version-metrics");
         await page.GetByRole(AriaRole.Tab, new() { Name = "Files" }).ClickAsync();
         var download = page.WaitForDownloadAsync();
-        await page.GetByRole(AriaRole.Link, new() { Name = "config.json" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "config.json", Exact = true }).ClickAsync();
         (await File.ReadAllTextAsync(await (await download).PathAsync())).ShouldContain("num_experts");
         await visit.PictureAsync("version-files");
         await page.GetByRole(AriaRole.Tab, new() { Name = "Lineage" }).ClickAsync();

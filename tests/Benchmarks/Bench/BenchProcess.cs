@@ -18,11 +18,11 @@ internal sealed class BenchProcess : IDisposable
         foreach (var (name, value) in environment.Where(e => e.Value is not null))
             start.Environment[name] = value;
         _process = Process.Start(start)!;
-        _process.ErrorDataReceived += (_, e) => LastError = string.IsNullOrWhiteSpace(e.Data) ? LastError : e.Data;
+        _process.ErrorDataReceived += (_, e) => LastError = IsReason(e.Data) ? e.Data : LastError;
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>The last line that the process wrote to standard error.</summary>
+    /// <summary>The last line that the process wrote to standard error, other than where in the code it failed and how to learn that.</summary>
     public string? LastError { get; private set; }
 
     /// <summary>Starts a side that this program measures itself.</summary>
@@ -69,6 +69,9 @@ internal sealed class BenchProcess : IDisposable
             _process.Kill(entireProcessTree: true);
         _process.Dispose();
     }
+
+    private static bool IsReason(string? line) =>
+        !string.IsNullOrWhiteSpace(line) && !line.StartsWith("   at ", StringComparison.Ordinal) && !line.StartsWith("ESPALIER_TRACE", StringComparison.Ordinal);
 
     private static string Name(BenchWorkKind kind) => kind == BenchWorkKind.Train ? "train" : "calibrate";
 

@@ -121,26 +121,3 @@ public sealed class StageBench : IDisposable
         }
     }
 }
-
-/// <summary>A cursor in memory; it can stop the step right after a save, as a kill does.</summary>
-public sealed class MemoryCursor : IStageCursor
-{
-    private byte[]? _position;
-
-    /// <summary>Saves until the step is stopped; 0 never stops it.</summary>
-    public int StopAfter { get; set; }
-
-    public int Saves { get; private set; }
-
-    public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult(_position);
-
-    public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
-    {
-        _position = position.ToArray();
-        return ++Saves == StopAfter ? throw new KilledException() : Task.CompletedTask;
-    }
-
-    public void Clear() => _position = null;
-}
-
-public sealed class KilledException : Exception;

@@ -133,19 +133,6 @@ public sealed class TinyCheckpoint : IDisposable
         }
     }
 
-    public sealed class MemoryCursor : IStageCursor
-    {
-        public byte[]? Position { get; set; }
-
-        public Task<byte[]?> LoadAsync(CancellationToken cancellationToken) => Task.FromResult(Position);
-
-        public Task SaveAsync(ReadOnlyMemory<byte> position, CancellationToken cancellationToken)
-        {
-            Position = position.ToArray();
-            return Task.CompletedTask;
-        }
-    }
-
     public sealed class RecordedProgress : IStageProgress
     {
         public List<string> Lines { get; } = [];
