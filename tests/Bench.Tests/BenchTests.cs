@@ -70,6 +70,11 @@ public class BenchTests
     }
 
     [Theory]
+    [InlineData("VmHWM:\t  149110 kB", 149_110 * 1024L)]
+    [InlineData("VmHWM:\t10176060 kB", 10_176_060 * 1024L)]
+    public void BytesOf_NumbersOfAnyLength_AreRead(string line, long expected) => BenchWorker.BytesOf(line).ShouldBe(expected);
+
+    [Theory]
     [InlineData("pytorch-1.13", "Killed.", "pytorch-1.13 gave no answer: Killed. Measure ours alone with --alone.")]
     [InlineData("pytorch-1.13", "ModuleNotFoundError: ", "pytorch-1.13 gave no answer: ModuleNotFoundError. Measure ours alone with --alone.")]
     [InlineData("pytorch-1.13", null, "pytorch-1.13 gave no answer: it took too long. Measure ours alone with --alone.")]

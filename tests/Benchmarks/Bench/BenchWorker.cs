@@ -38,10 +38,10 @@ internal static class BenchWorker
         }
     }
 
-    // Linux's own account, in bytes.
-    private static long Memory(string field)
-    {
-        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith(field, StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
-    }
+    /// <summary>The bytes that a line of <c>/proc/PID/status</c> tells. The name ends with a tab, and only small numbers have spaces before them.</summary>
+    internal static long BytesOf(string line) =>
+        long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+
+    private static long Memory(string field) =>
+        BytesOf(File.ReadLines("/proc/self/status").First(l => l.StartsWith(field, StringComparison.Ordinal)));
 }

@@ -12,8 +12,10 @@ public static class ProcessMemory
 
     public static void ResetPeak() => File.WriteAllText("/proc/self/clear_refs", "5");
 
-    private static long Read(string key) =>
-        long.Parse(
-            File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
-            CultureInfo.InvariantCulture) * 1024;
+    // A number of eight digits has nothing but the tab before it.
+    private static long Read(string key)
+    {
+        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal));
+        return long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+    }
 }
