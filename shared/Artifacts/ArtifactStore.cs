@@ -15,7 +15,6 @@ public sealed class ArtifactStore(IBlobStore blobs)
     public IBlobStore Blobs { get; } = blobs;
 
     /// <summary>Publishes a manifest; call it last, when every blob it names is stored. Equal content gives the same root anywhere.</summary>
-    /// <exception cref="InvalidDataException">The store has a damaged manifest of this root and cannot delete it.</exception>
     public async Task<ManifestRef> PublishAsync(Manifest manifest, CancellationToken cancellationToken)
     {
         Faults.Reach(FaultPoints.ManifestPublish);
