@@ -71,7 +71,9 @@ internal sealed class BenchProcess : IDisposable
     }
 
     private static bool IsReason(string? line) =>
-        !string.IsNullOrWhiteSpace(line) && !line.StartsWith("   at ", StringComparison.Ordinal) && !line.StartsWith("ESPALIER_TRACE", StringComparison.Ordinal);
+        !string.IsNullOrWhiteSpace(line)
+        && !line.StartsWith("   at ", StringComparison.Ordinal)
+        && !line.StartsWith("ESPALIER_TRACE", StringComparison.Ordinal);
 
     private static string Name(BenchWorkKind kind) => kind == BenchWorkKind.Train ? "train" : "calibrate";
 
