@@ -83,7 +83,7 @@ public interface IStageCursor
 public interface IStageProgress
 {
     /// <summary>How far the work is.</summary>
-    /// <param name="phase">What is done now, for people.</param>
+    /// <param name="phase">What is being done now, in words that progress shows.</param>
     /// <param name="done">Units done.</param>
     /// <param name="total">Units in all.</param>
     /// <param name="unit">Name of the unit.</param>

@@ -75,12 +75,28 @@ public class BenchTests
     public void BytesOf_NumbersOfAnyLength_AreRead(string line, long expected) => BenchWorker.BytesOf(line).ShouldBe(expected);
 
     [Theory]
-    [InlineData("pytorch-1.13", "Killed.", "pytorch-1.13 gave no answer: Killed. Measure ours alone with --alone.")]
-    [InlineData("pytorch-1.13", "ModuleNotFoundError: ", "pytorch-1.13 gave no answer: ModuleNotFoundError. Measure ours alone with --alone.")]
-    [InlineData("pytorch-1.13", null, "pytorch-1.13 gave no answer: it took too long. Measure ours alone with --alone.")]
+    [InlineData("pytorch-1.13", "Killed.", "pytorch-1.13 gave no answer: Killed.")]
+    [InlineData("pytorch-1.13", "ModuleNotFoundError: ", "pytorch-1.13 gave no answer: ModuleNotFoundError.")]
+    [InlineData("pytorch-1.13", null, "pytorch-1.13 gave no answer: it took too long.")]
     [InlineData("ours", "out of memory..", "ours gave no answer: out of memory.")]
     public void NoAnswer_HasOneFullStopPerSentence(string side, string? lastError, string expected) =>
         SpeedComparison.NoAnswer(side, lastError).ShouldBe(expected);
+
+    [Fact]
+    public async Task Compare_PeerThatFails_IsLeftOutWithItsReason()
+    {
+        var peaks = new MachinePeaks(200, 190, 200, 2, MemoryGigabytes: 20) { NumericsClass = "test" };
+        var (tiny, said) = (BenchShape.All[0], new List<string>());
+        var gone = new Peer("gone", (_, kind, precision) => BenchProcess.Own(BenchWorker.EagerSide, tiny with { Name = "none" }, kind, precision));
+        var eager = new Peer("eager", (shape, kind, precision) => BenchProcess.Own(BenchWorker.EagerSide, shape, kind, precision));
+
+        var result = await new SpeedComparison(peaks, 1, [gone, eager], said.Add).RunAsync(tiny, BenchWorkKind.Calibrate, CancellationToken.None);
+
+        result.Peer.ShouldBe("eager");
+        result.Ratio.ShouldNotBeNull().ShouldBeGreaterThan(0);
+        result.OtherPeers.ShouldNotBeNull().ShouldContain("gone gave no answer: --shape none");
+        said[0].ShouldBe(result.OtherPeers);
+    }
 
     [Fact]
     public void Markdown_OfAResult_HasOneRowForItAndNamesThePeer()

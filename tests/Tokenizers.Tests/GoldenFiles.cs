@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Espalier.Tokenizers.Tests;
 
-/// <summary>The files in <c>golden/</c>; make-golden.mjs says where the numbers come from.</summary>
+/// <summary>The files in <c>golden/</c>; the scripts there say where they come from.</summary>
 internal static class GoldenFiles
 {
     public static string[] TortureTexts { get; } = JsonSerializer.Deserialize<string[]>(Read("torture.json"))!;

@@ -30,7 +30,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     private readonly List<string> _importNotes = [];
     private readonly string _version = StageVersion.Of(request.Stage.GetType());
 
-    /// <summary>Does it.</summary>
+    /// <summary>Runs the stage and exports what it made.</summary>
     public async Task<StageOutcome> RunAsync(IStepBoard board, CancellationToken cancellationToken)
     {
         using var work = WorkFolder.Open(home.Create(), request, _version);

@@ -19,7 +19,7 @@ public sealed class DamagedBlobException(Digest blob, string message, string det
 
     /// <summary>A blob that was just found to be damaged.</summary>
     /// <param name="blob">The blob.</param>
-    /// <param name="store">The store, for people.</param>
+    /// <param name="store">The store, as messages call it.</param>
     /// <param name="aside">Where it was put, or why it could not be moved.</param>
     internal static DamagedBlobException Found(Digest blob, string store, string aside) =>
         new(blob, $"The blob {blob.Hex} in the store at {store} is damaged: its bytes do not match its digest. {aside} {Remedy}", $"{aside} {Remedy}");

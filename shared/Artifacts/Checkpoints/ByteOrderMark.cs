@@ -11,6 +11,6 @@ internal static class ByteOrderMark
     /// <summary>The text after it.</summary>
     public static ReadOnlyMemory<byte> Skip(ReadOnlyMemory<byte> text) => IsIn(text.Span) ? text[Mark.Length..] : text;
 
-    /// <summary>Whether a file is text that is parsed: a mark in it is no part of its content.</summary>
+    /// <summary>Whether a file is text that is parsed: a mark in it is not part of its content.</summary>
     public static bool IsParsed(string name) => name.EndsWith(".json", StringComparison.Ordinal) || name.EndsWith(".txt", StringComparison.Ordinal);
 }

@@ -4,7 +4,7 @@ namespace Espalier.Datasets.Corpora;
 
 /// <summary>A named set of domains.</summary>
 /// <param name="Name">What follows <c>corpus:</c>.</param>
-/// <param name="Description">One sentence for people.</param>
+/// <param name="Description">One sentence that lists show.</param>
 /// <param name="Domains">Its domains.</param>
 internal sealed record CorpusDefinition(string Name, string Description, params IReadOnlyList<DomainDefinition> Domains)
 {

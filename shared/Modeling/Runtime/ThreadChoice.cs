@@ -6,7 +6,7 @@ namespace Espalier.Modeling.Runtime;
 /// </summary>
 public static class ThreadChoice
 {
-    /// <summary>The environment variable that OpenMP, and with it LibTorch and OpenBLAS, reads when it is loaded.</summary>
+    /// <summary>The environment variable that OpenMP, and with it LibTorch, reads when it is loaded.</summary>
     public const string Variable = "OMP_NUM_THREADS";
 
     /// <summary>The threads for this machine.</summary>

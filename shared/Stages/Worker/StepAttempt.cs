@@ -25,7 +25,7 @@ internal sealed class StepAttempt(
         using var done = new CancellationTokenSource();
         await using var onShutdown = shutdown.Register(() => Stop(StopReason.Shutdown)).ConfigureAwait(false);
         var beating = new StepHeartbeats(assignment, options, orchestrator, _lease, _reports.Progress, Stop, time, logger).RunAsync(done.Token);
-        var telling = _reports.TellAsync(done.Token);
+        var reporting = _reports.SendUntilAsync(done.Token);
         // Heartbeats began before: hours of them would bury what matters in the run's trace.
         using var span = StageTelemetry.Start(assignment);
         using var scope = logger.BeginScope(new Dictionary<string, object>
@@ -41,7 +41,7 @@ internal sealed class StepAttempt(
         {
             StageTelemetry.Count(assignment, -1);
             await done.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(beating, telling).ConfigureAwait(false);
+            await Task.WhenAll(beating, reporting).ConfigureAwait(false);
             _work.Dispose();
             _kill.Dispose();
         }
@@ -75,7 +75,7 @@ internal sealed class StepAttempt(
         catch (Exception e)
         {
             StageLog.AttemptFailed(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence, e);
-            await _reports.TellRestAsync().ConfigureAwait(false);
+            await _reports.SendRestAsync().ConfigureAwait(false);
             await FailAsync(FailureClassifier.Classify(e), FailureClassifier.Describe(e)).ConfigureAwait(false);
         }
     }
@@ -102,7 +102,7 @@ internal sealed class StepAttempt(
             StageLog.ResultFenced(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence);
             return null;
         }
-        await _reports.TellRestAsync().ConfigureAwait(false);
+        await _reports.SendRestAsync().ConfigureAwait(false);
         using var committing = StageTelemetry.Source.StartActivity("step commit");
         Faults.Reach(FaultPoints.StepCommit);
         var commit = await artifacts.CommitStepAsync(

@@ -38,27 +38,27 @@ internal sealed class StepReports(StepAssignment assignment, OrchestratorClient 
         }
     }
 
-    /// <summary>Tells progress until the attempt is done.</summary>
-    public async Task TellAsync(CancellationToken done)
+    /// <summary>Sends progress until the attempt is done.</summary>
+    public async Task SendUntilAsync(CancellationToken done)
     {
         while (!done.IsCancellationRequested)
         {
             await Task.Delay(Interval, time, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!done.IsCancellationRequested)
-                await TellOnceAsync(done).ConfigureAwait(false);
+                await SendOnceAsync(done).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Tells everything that is not told yet, such as the last lines of a work process that crashed.</summary>
-    public async Task TellRestAsync()
+    /// <summary>Sends everything that was not sent yet, such as the last lines of a work process that crashed.</summary>
+    public async Task SendRestAsync()
     {
-        var isTold = true;
-        for (var message = 0; message < MostLastMessages && isTold; message++)
-            isTold = await TellOnceAsync(CancellationToken.None).ConfigureAwait(false);
+        var isSent = true;
+        for (var message = 0; message < MostLastMessages && isSent; message++)
+            isSent = await SendOnceAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>False when there is nothing new, or nobody to tell it to.</summary>
-    private async Task<bool> TellOnceAsync(CancellationToken cancellationToken)
+    /// <summary>False when there is nothing new, or nobody takes it.</summary>
+    private async Task<bool> SendOnceAsync(CancellationToken cancellationToken)
     {
         if (Progress.Take(assignment.Step, assignment.Fence) is not { } progress)
             return false;

@@ -14,22 +14,33 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
 
     public async Task<SpeedResult> RunAsync(BenchShape shape, BenchWorkKind kind, CancellationToken cancellationToken)
     {
-        var sides = new List<Side>();
+        var (sides, absent) = (new List<Side>(), new List<string>());
         try
         {
             sides.Add(await StartAsync(OwnName, shape, Ours, cancellationToken).ConfigureAwait(false));
             foreach (var peer in peers)
-                sides.Add(await StartAsync(peer.Name, shape, precision => peer.Start(shape, kind, precision), cancellationToken).ConfigureAwait(false));
+            {
+                await OrAbsentAsync(peer.Name, absent, async () =>
+                    sides.Add(await StartAsync(peer.Name, shape, precision => peer.Start(shape, kind, precision), cancellationToken).ConfigureAwait(false)))
+                    .ConfigureAwait(false);
+            }
             for (var pair = 0; pair < pairs; pair++)
             {
-                foreach (var side in sides)
-                    await side.TurnAsync(cancellationToken).ConfigureAwait(false);
+                foreach (var side in sides.ToList())
+                {
+                    if (await OrAbsentAsync(side.Name, absent, () => side.TurnAsync(cancellationToken)).ConfigureAwait(false))
+                        continue;
+                    side.Dispose();
+                    sides.Remove(side);
+                }
                 var rates = string.Join(", ", sides.Select(s => $"{s.Name} {s.Mode} {Rate(shape, s.Turns[^1]):f0}"));
                 say($"{shape.Name} {kind}: turn {pair + 1} of {pairs}: {rates} tokens/s");
             }
             var ours = sides[0];
             var result = Result(shape, kind, ours.Turns) with { Mode = ours.Mode, OtherMode = ours.Other };
-            return sides.Count == 1 ? result : Compare(result, shape, kind, ours, [.. sides.Skip(1).OrderByDescending(s => MedianRate(shape, s))]);
+            if (sides.Count > 1)
+                result = Compare(result, shape, kind, ours, [.. sides.Skip(1).OrderByDescending(s => MedianRate(shape, s))]);
+            return absent.Count == 0 ? result : result with { OtherPeers = string.Join("; ", absent.Prepend(result.OtherPeers).OfType<string>()) };
         }
         finally
         {
@@ -38,6 +49,22 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
 
         BenchProcess? Ours(string precision) =>
             precision == "fp32" || HasBf16 ? BenchProcess.Own(BenchWorker.OwnSide, shape, kind, precision) : null;
+    }
+
+    // A peer that fails is left out of this shape, and the result says why; without ours there is nothing to measure.
+    private async Task<bool> OrAbsentAsync(string name, List<string> absent, Func<Task> measure)
+    {
+        try
+        {
+            await measure().ConfigureAwait(false);
+            return true;
+        }
+        catch (UserInputException exception) when (name != OwnName)
+        {
+            absent.Add(exception.Message);
+            say(exception.Message);
+            return false;
+        }
     }
 
     // Peers: the fastest first.
@@ -115,8 +142,7 @@ internal sealed class SpeedComparison(MachinePeaks peaks, int pairs, IReadOnlyLi
     internal static string NoAnswer(string name, string? lastError)
     {
         var reason = lastError?.Trim().TrimEnd('.', ':').TrimEnd();
-        return $"{name} gave no answer: {(string.IsNullOrEmpty(reason) ? "it took too long" : reason)}."
-            + (name == OwnName ? "" : " Measure ours alone with --alone.");
+        return $"{name} gave no answer: {(string.IsNullOrEmpty(reason) ? "it took too long" : reason)}.";
     }
 
     private static double MedianRate(BenchShape shape, Side side) => Median(side.Turns.Select(t => Rate(shape, t)));

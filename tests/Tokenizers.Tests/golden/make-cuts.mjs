@@ -1,4 +1,4 @@
-// Writes golden-cuts.json: pieces and ids that the npm package `tokenizers` (0.23.2, native) makes of torture.json and of the
+// Writes golden-cuts.json: the pieces that the npm package `tokenizers` (0.23.2, native) makes of torture.json and of the
 // texts below, with pre-tokenizers of Split and Digits steps in place of ours in tokenizer.json.
 //
 //   npm install tokenizers@0.23.2                                          (in a scratch folder)
@@ -48,14 +48,13 @@ for (const [name, pre_tokenizer] of Object.entries(variants)) {
   const file = path.join(scratch, 'variant.json');
   fs.writeFileSync(file, JSON.stringify({ ...ours, pre_tokenizer }));
   const tokenizer = Tokenizer.fromFile(file);
-  const ids = [], pieces = [];
+  const pieces = [];
   for (const text of texts) {
     const encoding = await tokenizer.encode(text, null, { addSpecialTokens: false });
     const byPiece = new Map();
     encoding.getWordIds().forEach((piece, i) => byPiece.set(piece, (byPiece.get(piece) ?? '') + encoding.getTokens()[i]));
-    ids.push([...encoding.getIds()]);
     pieces.push([...byPiece.values()].map(spelled => Buffer.from([...spelled].map(c => toByte.get(c))).toString('utf8')));
   }
-  lines.push(`${JSON.stringify(name)}: ` + JSON.stringify({ pre_tokenizer, pieces, ids }));
+  lines.push(`${JSON.stringify(name)}: ` + JSON.stringify({ pre_tokenizer, pieces }));
 }
 fs.writeFileSync('golden-cuts.json', `{\n"texts": ${JSON.stringify(texts)},\n"variants": {\n${lines.join(',\n')}\n}\n}\n`);

@@ -1,5 +1,5 @@
 // Writes tokenizer-metaspace.json, a small tokenizer of the kind of Llama 2 and Mixtral trained on training.txt, and
-// golden-metaspace.json: what the npm package `tokenizers` (0.23.2, native) makes of torture.json with it.
+// golden-metaspace.json: texts, patches of that file, and what the npm package `tokenizers` (0.23.2, native) makes of stray bytes.
 //
 //   npm install tokenizers@0.23.2          (in a scratch folder)
 //   node make-metaspace.mjs SCRATCH        (from this folder)
@@ -52,18 +52,7 @@ const patches = {
   added: { added_tokens: [...base.added_tokens, token(next, 'tool', { single_word: true, normalized: true }), token(next + 1, '<pad>', { special: true, lstrip: true, rstrip: true }),
     token(next + 2, '<mark>', { special: true }), token(next + 3, 'caf\u00e9', {}), token(next + 4, '  ', {})] },
 };
-const variants = [];
-for (const [name, patch] of Object.entries(patches)) {
-  const file = path.join(scratch, 'variant.json');
-  fs.writeFileSync(file, JSON.stringify({ ...base, ...patch, model: { ...base.model, ...patch.model } }));
-  const tokenizer = Tokenizer.fromFile(file);
-  const ids = [], decoded = [];
-  for (const text of texts) {
-    ids.push([...(await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds()]);
-    decoded.push(await tokenizer.decode(ids.at(-1), true));
-  }
-  variants.push(`"${name}": ` + JSON.stringify({ patch, ids, decoded }));
-}
+const variants = Object.entries(patches).map(([name, patch]) => `"${name}": ` + JSON.stringify(patch));
 const invalid = [[200, 131, 3 + 0xE4, 3 + 0xBD, 3 + 0xA0, 3 + 0xE4, 3 + 0xBD, 300], [3 + 0xFF, 3 + 0x41]];
 const tokenizer = new Tokenizer(BPE.empty()) && Tokenizer.fromFile((fs.writeFileSync(path.join(scratch, 'base.json'), JSON.stringify(base)), path.join(scratch, 'base.json')));
 const bytes = await Promise.all(invalid.map(async ids => ({ ids, text: await tokenizer.decode(ids, true) })));

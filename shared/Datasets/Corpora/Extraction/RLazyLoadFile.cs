@@ -42,7 +42,7 @@ internal static class RLazyLoadFile
     {
         var at = content.AsSpan(SerializationHeaderBytes).IndexOf<byte>([0, 0, 0, StringVectorType]);
         if (at < 0)
-            throw new InvalidDataException("an object that is no string vector");
+            throw new InvalidDataException("an object that is not a vector of strings");
         at += SerializationHeaderBytes + 4;
         var count = ReadInt32(content, ref at);
         var strings = new List<string>();
