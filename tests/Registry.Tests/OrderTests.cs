@@ -114,11 +114,11 @@ public sealed class OrderTests(PostgresServer postgres) : IClassFixture<Postgres
     public async Task Deliveries_DueTogether_GoOutInTheOrderOfEvents()
     {
         var webhooks = new Webhooks(_database, new RegistryOptions { AllowPrivateWebhooks = true }, _time);
-        await webhooks.CreateAsync("http://127.0.0.1:9/", null, "", "tester", default);
+        var (webhook, _) = await webhooks.CreateAsync("http://127.0.0.1:9/", null, "", "tester", default);
         var late = _time.Now;
         await RegisterAsync("demo", "a", "b", "c");
 
-        var due = await WebhookDeliveries.ClaimAsync(_database, 2, late, late.AddMinutes(1), default);
+        var due = await WebhookDeliveries.ClaimAsync(_database, webhook.Id, 2, late, late.AddMinutes(1), default);
 
         due.Select(d => d.Number).ShouldBe([1, 2]);
     }
@@ -127,13 +127,13 @@ public sealed class OrderTests(PostgresServer postgres) : IClassFixture<Postgres
     public async Task Deliveries_PutOffBeforeTheClockWasSetBack_AreDue()
     {
         var webhooks = new Webhooks(_database, new RegistryOptions { AllowPrivateWebhooks = true }, _time);
-        await webhooks.CreateAsync("http://127.0.0.1:9/", null, "", "tester", default);
+        var (webhook, _) = await webhooks.CreateAsync("http://127.0.0.1:9/", null, "", "tester", default);
         await RegisterAsync("demo", "a");
 
-        var due = await WebhookDeliveries.ClaimAsync(_database, 2, _time.Now, _time.Now.AddMinutes(1), default);
+        var due = await WebhookDeliveries.ClaimAsync(_database, webhook.Id, 2, _time.Now, _time.Now.AddMinutes(1), default);
 
         due.ShouldHaveSingleItem().Number.ShouldBe(1);
-        (await WebhookDeliveries.ClaimAsync(_database, 2, _time.Now, _time.Now.AddMinutes(1), default)).ShouldBeEmpty("it is claimed");
+        (await WebhookDeliveries.ClaimAsync(_database, webhook.Id, 2, _time.Now, _time.Now.AddMinutes(1), default)).ShouldBeEmpty("it is claimed");
     }
 
     private async Task OpenAsync(string connectionString)

@@ -14,6 +14,8 @@ internal static class WebhookDeliveries
     /// <summary>No delivery is put off for longer: one that seems to be was written before the clock was set back, and is due.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
 
+    private const string Due = "state = 'waiting' and (next_at <= @now or next_at > @farthest)";
+
     /// <summary>Makes a delivery of an event for every webhook that wants it.</summary>
     public static async Task ScheduleAsync(DbConnection connection, DbTransaction transaction, long number, string kind, string model, string now)
     {
@@ -37,23 +39,26 @@ internal static class WebhookDeliveries
     public static bool Wants(string events, string model, string kind, string name) =>
         events.Split(' ').Contains(kind) && (model.Length == 0 || model == name);
 
-    /// <summary>Takes due deliveries until a time, those of the oldest events first.</summary>
-    public static async Task<IReadOnlyList<DueDelivery>> ClaimAsync(RegistryDatabase database, int limit, DateTimeOffset now, DateTimeOffset until,
-        CancellationToken cancellationToken)
+    /// <summary>Webhooks for which deliveries are due.</summary>
+    public static Task<List<string>> ListDueAsync(RegistryDatabase database, DateTimeOffset now, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async connection => (await connection.QueryAsync<string>(
+                $"select distinct webhook from registry_delivery where {Due}",
+                new { now = Timestamps.Write(now), farthest = Timestamps.Write(now + LongestWait) }).ConfigureAwait(false)).AsList(),
+            cancellationToken);
+
+    /// <summary>Takes due deliveries of one webhook until a time, those of the oldest events first.</summary>
+    public static async Task<IReadOnlyList<DueDelivery>> ClaimAsync(RegistryDatabase database, string webhook, int limit, DateTimeOffset now,
+        DateTimeOffset until, CancellationToken cancellationToken)
     {
-        var times = new { now = Timestamps.Write(now), farthest = Timestamps.Write(now + LongestWait), until = Timestamps.Write(until), limit };
-        const string Due = "state = 'waiting' and (next_at <= @now or next_at > @farthest)";
-        var isDue = await database.ReadAsync(c => c.QueryFirstOrDefaultAsync<string>($"select id from registry_delivery where {Due} limit 1", times),
-            cancellationToken).ConfigureAwait(false);
-        if (isDue is null)
-            return [];
+        var wanted = new { webhook, now = Timestamps.Write(now), farthest = Timestamps.Write(now + LongestWait), limit };
         return await database.WriteAsync<IReadOnlyList<DueDelivery>>(async transaction =>
         {
             // In the order of events: times only say from when on a delivery may be tried.
             var ids = await transaction.QueryAsync<string>(
-                $"select id from registry_delivery where {Due} order by event, id limit @limit {transaction.Dialect.SkipLocked}",
-                times).ConfigureAwait(false);
-            var claimed = new { times.until, ids = transaction.Dialect.List(ids) };
+                $"select id from registry_delivery where webhook = @webhook and {Due} order by event, id limit @limit {transaction.Dialect.SkipLocked}",
+                wanted).ConfigureAwait(false);
+            var claimed = new { until = Timestamps.Write(until), ids = transaction.Dialect.List(ids) };
             await transaction.ExecuteAsync($"update registry_delivery set next_at = @until where {transaction.Dialect.In("id", "ids")}",
                 claimed).ConfigureAwait(false);
             return await transaction.QueryAsync<DueDelivery>(

@@ -10,7 +10,8 @@ namespace Espalier.Registry.Events;
 
 /// <summary>
 /// Delivers events to webhooks: signed (HMAC-SHA-256 over time stamp and body), with retries that wait longer each time, each
-/// event at least once. Nothing that an answer says is followed, and its body is not read.
+/// event at least once. Nothing that an answer says is followed, and its body is not read. Each webhook has a task of its own: a
+/// receiver that hangs or refuses keeps no other back, however many events wait for it.
 /// </summary>
 internal sealed class WebhookSender : BackgroundService
 {
@@ -24,6 +25,7 @@ internal sealed class WebhookSender : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<WebhookSender> _logger;
     private readonly HttpClient _http;
+    private readonly Dictionary<string, Task<int>> _underWay = [];
 
     public WebhookSender(RegistryDatabase database, RegistryOptions options, TimeProvider time, ILogger<WebhookSender> logger)
     {
@@ -36,23 +38,24 @@ internal sealed class WebhookSender : BackgroundService
     public static string Sign(string secret, string timestamp, string body) =>
         "sha256=" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes($"{timestamp}.{body}")));
 
-    /// <summary>Delivers what is due: to every webhook in the order of events, and to one without waiting for another. Returns how many were claimed.</summary>
+    /// <summary>Delivers everything that is due, and waits for the end. Returns how many deliveries were claimed.</summary>
     internal async Task<int> SendDueAsync(CancellationToken cancellationToken)
     {
-        var started = _time.GetTimestamp();
-        var now = _time.GetUtcNow();
-        var claimed = await WebhookDeliveries.ClaimAsync(_database, AtOnce, now, now + Lease, cancellationToken).ConfigureAwait(false);
-        await Task.WhenAll(claimed.GroupBy(d => d.Webhook).Select(async deliveries =>
+        await BeginDueAsync(cancellationToken).ConfigureAwait(false);
+        return (await Task.WhenAll(_underWay.Values).ConfigureAwait(false)).Sum();
+    }
+
+    /// <summary>Begins to deliver to every webhook for which something is due, and which is not being delivered to already.</summary>
+    internal async Task BeginDueAsync(CancellationToken cancellationToken)
+    {
+        var ended = _underWay.Where(w => w.Value.IsCompleted).ToList();
+        ended.ForEach(w => _underWay.Remove(w.Key));
+        foreach (var webhook in await WebhookDeliveries.ListDueAsync(_database, _time.GetUtcNow(), cancellationToken).ConfigureAwait(false))
         {
-            foreach (var delivery in deliveries)
-            {
-                // What is not begun in time is free for another registry when the claim ends.
-                if (_time.GetElapsedTime(started) > Lease - Limit - Limit)
-                    break;
-                await DeliverAsync(delivery, cancellationToken).ConfigureAwait(false);
-            }
-        })).ConfigureAwait(false);
-        return claimed.Count;
+            if (!_underWay.ContainsKey(webhook))
+                _underWay[webhook] = Task.Run(() => SendDueAsync(webhook, cancellationToken), CancellationToken.None);
+        }
+        await Task.WhenAll(ended.Select(w => w.Value)).ConfigureAwait(false); // what failed of them is said by the loop
     }
 
     public override void Dispose()
@@ -62,7 +65,19 @@ internal sealed class WebhookSender : BackgroundService
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        new DatabaseLoop("Delivery to webhooks", _time, _logger).RunAsync(SendDueAsync, Interval, stoppingToken);
+        new DatabaseLoop("Delivery to webhooks", _time, _logger).RunAsync(BeginDueAsync, Interval, stoppingToken);
+
+    /// <summary>Delivers what is due to one webhook, in the order of events.</summary>
+    private async Task<int> SendDueAsync(string webhook, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        var now = _time.GetUtcNow();
+        var claimed = await WebhookDeliveries.ClaimAsync(_database, webhook, AtOnce, now, now + Lease, cancellationToken).ConfigureAwait(false);
+        // What is not begun in time is free for another registry when the claim ends.
+        foreach (var delivery in claimed.TakeWhile(_ => _time.GetElapsedTime(started) <= Lease - Limit - Limit))
+            await DeliverAsync(delivery, cancellationToken).ConfigureAwait(false);
+        return claimed.Count;
+    }
 
     private async Task DeliverAsync(DueDelivery delivery, CancellationToken cancellationToken)
     {

@@ -64,12 +64,19 @@ public sealed record CollectionReport
 
     /// <summary>Kept results that were given up.</summary>
     public required int DroppedResults { get; init; }
+
+    /// <summary>
+    /// Damaged manifests of versions and their ancestry. Nobody knows what they name, so nothing is deleted while there are any: blobs
+    /// are only condemned.
+    /// </summary>
+    public required IReadOnlyList<Digest> Unreadable { get; init; }
 }
 
 /// <summary>
 /// Deletes blobs that nothing needs. Roots are versions with their whole ancestry (so that receipts can be executed), results of
 /// steps, and saved positions. A blob goes in two phases: it is condemned when it is unneeded and older than the grace, and
-/// deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again saves it.
+/// deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again saves it. While the
+/// manifest of a version is damaged, nothing is deleted.
 /// </summary>
 public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore artifacts, TimeProvider time)
 {
@@ -99,7 +106,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
     {
         var now = time.GetUtcNow();
         var condemned = await ReadCondemnedAsync(cancellationToken).ConfigureAwait(false);
-        var (marks, dropped) = await MarkAsync(options, now, cancellationToken).ConfigureAwait(false);
+        var (marks, dropped, unreadable) = await MarkAsync(options, now, cancellationToken).ConfigureAwait(false);
         var bytes = new Dictionary<Reason, long>();
         var young = (Count: 0, Bytes: 0L);
         var candidates = new Dictionary<Digest, long>();
@@ -114,7 +121,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         }
         // First phase: condemned anew, or since an earlier collection.
         var waiting = candidates.Keys.ToDictionary(c => c, c => condemned.TryGetValue(c, out var since) ? since : now);
-        var due = waiting.Where(w => now - w.Value >= (options.Quarantine ?? options.Grace)).Select(w => w.Key).ToList();
+        var due = waiting.Where(w => unreadable.Count == 0 && now - w.Value >= (options.Quarantine ?? options.Grace)).Select(w => w.Key).ToList();
         if (!options.DryRun)
         {
             foreach (var key in dropped)
@@ -141,6 +148,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
             DeletedBlobs = due.Count,
             DeletedBytes = due.Sum(d => candidates[d]),
             DroppedResults = dropped.Count,
+            Unreadable = unreadable,
         };
     }
 
@@ -150,8 +158,10 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
     {
         if (due.Count == 0)
             return [];
-        var (marks, _) = await MarkAsync(options, now, cancellationToken).ConfigureAwait(false);
+        var (marks, _, unreadable) = await MarkAsync(options, now, cancellationToken).ConfigureAwait(false);
         var deleted = new List<Digest>();
+        if (unreadable.Count > 0)
+            return deleted;
         foreach (var blob in due.Where(d => !marks.ContainsKey(d)))
         {
             if (await store.DeleteAsync(blob, now - options.Grace, cancellationToken).ConfigureAwait(false))
@@ -164,7 +174,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         await StepReceipt.FindAsync(artifacts, key, cancellationToken).ConfigureAwait(false) is { } receipt
             && receipt.Started + receipt.Duration < time;
 
-    private async Task<(Dictionary<Digest, Reason> Marks, List<Digest> Dropped)> MarkAsync(
+    private async Task<(Dictionary<Digest, Reason> Marks, List<Digest> Dropped, IReadOnlyList<Digest> Unreadable)> MarkAsync(
         CollectionOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var marker = new Marker(artifacts);
@@ -196,13 +206,22 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
             if (await artifacts.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } position)
                 await marker.MarkNamedAsync(position, cancellationToken).ConfigureAwait(false);
         }
-        return (marker.Marks, dropped);
+        return (marker.Marks, dropped, marker.Unreadable);
     }
 
-    private async Task<Dictionary<Digest, DateTimeOffset>> ReadCondemnedAsync(CancellationToken cancellationToken) =>
-        await artifacts.Blobs.ReadRecordAsync(Condemned, cancellationToken).ConfigureAwait(false) is { } bytes
-            ? JsonSerializer.Deserialize<Dictionary<Digest, DateTimeOffset>>(bytes, WireJson.Options)!
-            : [];
+    /// <summary>What waits since when. A damaged list is as none: what it named waits anew.</summary>
+    private async Task<Dictionary<Digest, DateTimeOffset>> ReadCondemnedAsync(CancellationToken cancellationToken)
+    {
+        var bytes = await artifacts.Blobs.ReadRecordAsync(Condemned, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return bytes is null ? [] : JsonSerializer.Deserialize<Dictionary<Digest, DateTimeOffset>>(bytes, WireJson.Options) ?? [];
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
+    }
 
     private Task WriteCondemnedAsync(Dictionary<Digest, DateTimeOffset> condemned, CancellationToken cancellationToken) =>
         artifacts.Blobs.WriteRecordAsync(Condemned, JsonSerializer.SerializeToUtf8Bytes(condemned, WireJson.Options), cancellationToken);

@@ -24,6 +24,11 @@ internal sealed partial class Marker(ArtifactStore artifacts)
 {
     private const long LargestNamed = 256L << 20;
 
+    private readonly List<Digest> _unreadable = [];
+
+    /// <summary>Damaged manifests of versions and their ancestry: nobody knows what they name.</summary>
+    public IReadOnlyList<Digest> Unreadable => _unreadable;
+
     /// <summary>What was reached, and why first.</summary>
     public Dictionary<Digest, Reason> Marks { get; } = [];
 
@@ -48,9 +53,11 @@ internal sealed partial class Marker(ArtifactStore artifacts)
             {
                 // Swept earlier, or never here.
             }
-            catch (InvalidDataException) when (reason == Reason.Cache)
+            catch (InvalidDataException) when (reason != Reason.Position)
             {
-                Marks[next] = reason; // a damaged result is computed again when it is needed; it must not stop the collection
+                Marks[next] = reason; // a damaged manifest must not stop the collection: what else is unneeded is still known
+                if (reason == Reason.Registered)
+                    _unreadable.Add(next);
             }
         }
     }

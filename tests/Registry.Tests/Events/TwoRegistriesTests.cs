@@ -19,7 +19,7 @@ public sealed class TwoRegistriesTests(PostgresServer postgres) : IClassFixture<
         await using var two = new RegistryDatabase(new RegistryOptions { Database = connection });
         await Task.WhenAll(one.MigrateAsync(default), two.MigrateAsync(default));
         var webhooks = new Webhooks(one, new RegistryOptions { AllowPrivateWebhooks = true }, TimeProvider.System);
-        await webhooks.CreateAsync("http://127.0.0.1/", null, "", "ada", default);
+        var (webhook, _) = await webhooks.CreateAsync("http://127.0.0.1/", null, "", "ada", default);
         for (var i = 0; i < Versions; i++)
             await RegisterAsync(one, i);
         var (events, deliveries) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
@@ -48,7 +48,7 @@ public sealed class TwoRegistriesTests(PostgresServer postgres) : IClassFixture<
         async Task ClaimAsync(RegistryDatabase registry)
         {
             var now = DateTimeOffset.UtcNow;
-            while (await WebhookDeliveries.ClaimAsync(registry, 20, now, now.AddMinutes(1), default) is { Count: > 0 } claimed)
+            while (await WebhookDeliveries.ClaimAsync(registry, webhook.Id, 20, now, now.AddMinutes(1), default) is { Count: > 0 } claimed)
             {
                 foreach (var delivery in claimed)
                     deliveries.Add(delivery.Id);

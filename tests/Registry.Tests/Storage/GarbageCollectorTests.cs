@@ -84,6 +84,39 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Collect_DamagedManifestOfAVersion_OnlyCondemnsUntilItIsWholeAgain()
+    {
+        var checkpoint = await TinyCheckpoints.CreateAsync(_server.Store, new() { Seed = 4 });
+        await _server.RegisterAsync("damaged", checkpoint);
+        var tensor = (await _server.Store.ReadAsync(checkpoint.Root, default)).Tensors[0].Blob;
+        var garbage = await GarbageAsync("left behind");
+        var folder = ((FileBlobStore)_server.Store.Blobs).Root;
+        var path = Path.Combine(folder, "blobs", checkpoint.Root.Hex[..2], checkpoint.Root.Hex[2..]);
+        var whole = await File.ReadAllBytesAsync(path);
+        File.Delete(path);
+        await File.WriteAllBytesAsync(path, [.. whole[..^1], (byte)'!']);
+        await _server.Store.Blobs.WriteRecordAsync("gc/condemned", "{"u8.ToArray(), default);
+        Age();
+        var store = new ArtifactStore(new FileBlobStore(folder, new FileBlobStoreOptions { IsDurable = false })); // as another process opens it
+        var collector = new GarbageCollector(_server.Get<RegistryDatabase>(), store, TimeProvider.System);
+
+        var first = await collector.CollectAsync(AtOnce, default);
+        var second = await collector.CollectAsync(AtOnce, default);
+        await store.Blobs.PutAsync(whole, default);
+        var mended = await collector.CollectAsync(AtOnce, default);
+
+        foreach (var report in new[] { first, second })
+        {
+            report.Unreadable.ShouldBe([checkpoint.Root]);
+            report.DeletedBlobs.ShouldBe(0);
+        }
+        second.CondemnedBlobs.ShouldBeGreaterThan(0);
+        mended.Unreadable.ShouldBeEmpty();
+        (await ExistsAsync(garbage)).ShouldBeFalse();
+        (await ExistsAsync(tensor)).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Collect_DeletedVersion_FreesWhatTheStorageViewSaid()
     {
         await RegisterAsync("kept", 1);
