@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Data.Common;
+using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Modeling;
@@ -45,6 +46,7 @@ internal static class Refusals
     {
         SqliteException { SqliteErrorCode: Full } => $"The disk of {EspalierHome.OfThisProcess().Path} is full. Free some space there, and try again.",
         SqliteException { SqliteErrorCode: DiskError } => $"{EspalierHome.OfThisProcess().DatabaseFile} cannot be written: {exception.Message}",
+        Azure.RequestFailedException or AggregateException { InnerException: Azure.RequestFailedException } => StoreFailure.Describe(exception),
         DbException => $"The database refuses: {exception.Message}",
         _ => exception.Message,
     };

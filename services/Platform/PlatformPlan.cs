@@ -42,6 +42,12 @@ internal sealed class PlatformPlan
     /// <summary>Address of the registry.</summary>
     public string Registry { get; }
 
+    /// <summary>Where blobs are kept.</summary>
+    public string StoreLocation => IsGiven("store:location") ? _given["store:location"]! : _blobs?.ConnectionString ?? $"file:{_home.StoreFolder}";
+
+    /// <summary>Where the registry keeps names.</summary>
+    public string RegistryDatabase => IsGiven("registry:database") ? _given["registry:database"]! : _database!.ConnectionOf("registry");
+
     /// <summary>The administrator's key.</summary>
     public string Key { get; }
 
@@ -86,7 +92,7 @@ internal sealed class PlatformPlan
             settings["MESSAGING__PASSWORD"] = _settings.Secret($"broker-{service}");
         }
         if (!IsGiven("store:location"))
-            settings["STORE__LOCATION"] = _blobs?.ConnectionString ?? $"file:{_home.StoreFolder}";
+            settings["STORE__LOCATION"] = StoreLocation;
         if (_blobs is not null)
             settings["STORE__CACHE_FOLDER"] = _folders.FolderOf("blob-cache");
         if (service == ServiceAccounts.Orchestrator)
@@ -108,7 +114,7 @@ internal sealed class PlatformPlan
         if (service == "registry" && !IsGiven("portal:orchestrator"))
             settings["PORTAL__ORCHESTRATOR"] = Orchestrator;
         if (service == "registry" && !IsGiven("registry:database"))
-            settings["REGISTRY__DATABASE"] = _database!.ConnectionOf(service);
+            settings["REGISTRY__DATABASE"] = RegistryDatabase;
         return settings.ToDictionary(s => ServiceHost.EnvironmentPrefix + s.Key, s => s.Value);
     }
 

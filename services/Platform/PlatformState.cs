@@ -23,6 +23,12 @@ public sealed record PlatformState
     /// <summary>The administrator's key.</summary>
     public required string Key { get; init; }
 
+    /// <summary>Where blobs are kept, as the setting <c>store:location</c> has it; empty when an older version wrote this.</summary>
+    public string StoreLocation { get; init; } = "";
+
+    /// <summary>Where the registry keeps names, as the setting <c>registry:database</c> has it; empty when an older version wrote this.</summary>
+    public string RegistryDatabase { get; init; } = "";
+
     /// <summary>Every process that was started.</summary>
     public IReadOnlyList<ProcessState> Processes { get; init; } = [];
 }

@@ -18,7 +18,9 @@ internal static class FsckCommand
             """
             Read every blob, manifest and step record of the store and compare it with its digest. What is damaged is set aside in
             the folder damaged of the store; it counts as missing then, so that the next run computes it again. Nothing is deleted.
-            Exit codes: 0 clean, 1 damage found.
+            The store is the one of ESPALIER__STORE__LOCATION (files or Azure Blob Storage), else that of the platform which runs in
+            this home, else the home's own. ESPALIER__REGISTRY__DATABASE names the registry alike.
+            Exit codes: 0 clean, 1 damage found, 2 there is no such store.
 
               espalier fsck
               espalier fsck --json
@@ -26,12 +28,17 @@ internal static class FsckCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            if (!home.Exists && !Directory.Exists(home.StoreFolder))
+            var place = StoreInUse.Of(home);
+            if (place.IsOfHome && !home.Exists && !Directory.Exists(home.StoreFolder))
                 throw new UserInputException($"{home.Path} holds nothing yet.");
-            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+            home.Create();
+            var store = place.Open();
+            await using var registry = await OpenRegistry.OpenAsync(place.Registry, () => store, cancellationToken).ConfigureAwait(false);
             FsckOutcome outcome;
             using (var progress = new ByteProgress(terminal, "checking"))
-                outcome = await new StoreExamination(home.OpenStore(), registry.Models).RunAsync(progress, cancellationToken).ConfigureAwait(false);
+                outcome = await new StoreExamination(store, registry.Models).RunAsync(progress, cancellationToken).ConfigureAwait(false);
+            if (!place.IsOfHome && outcome is { Ok: true, Blobs: 0, Steps: 0 })
+                throw new UserInputException($"The store at {outcome.Store} holds nothing: are store:location and store:container right?");
             if (parsed.GetValue(json))
                 terminal.WriteJson(outcome);
             else
@@ -44,7 +51,7 @@ internal static class FsckCommand
     private static void Write(Terminal terminal, FsckOutcome outcome)
     {
         terminal.Output.WriteLine(
-            $"{outcome.Blobs} blobs, {Amounts.Bytes(outcome.Bytes)}, {outcome.Manifests} manifests, {outcome.Steps} step records: "
+            $"{outcome.Store}: {outcome.Blobs} blobs, {Amounts.Bytes(outcome.Bytes)}, {outcome.Manifests} manifests, {outcome.Steps} step records: "
                 + (outcome.Ok ? "clean" : $"{outcome.Faults.Count} blobs and {outcome.Records.Count} records are damaged or missing"));
         foreach (var fault in outcome.Faults)
         {

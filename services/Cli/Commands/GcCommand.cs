@@ -63,6 +63,8 @@ internal static class GcCommand
         terminal.Output.WriteLine($"unneeded, but put lately                {report.YoungBytes,18:N0} bytes, {report.YoungBlobs} blobs");
         terminal.Output.WriteLine($"condemned: a later call deletes them    {report.CondemnedBytes,18:N0} bytes, {report.CondemnedBlobs} blobs");
         terminal.Output.WriteLine($"{(report.DryRun ? "would be deleted now" : "deleted"),-39} {report.DeletedBytes,18:N0} bytes, {report.DeletedBlobs} blobs");
+        foreach (var root in report.Unreadable)
+            terminal.Output.WriteLine($"nothing is deleted: the manifest {root.Hex} of a version is damaged; espalier fsck says how to mend it");
         if (report.DroppedResults > 0)
             terminal.Output.WriteLine($"{report.DroppedResults} kept results {(report.DryRun ? "would be" : "were")} given up");
     }

@@ -33,9 +33,11 @@ internal static class VerifyCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
+            var place = StoreInUse.Of(home);
+            home.Create();
+            var store = place.Open();
+            await using var registry = await OpenRegistry.OpenAsync(place.Registry, () => store, cancellationToken).ConfigureAwait(false);
             var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
-            var store = home.OpenStore();
             Registry.Signing.Verification found;
             using (var progress = new ByteProgress(terminal, "checking"))
                 found = await registry.Verifier.VerifyAsync(store, version, cancellationToken, progress).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using Espalier.Artifacts;
 using Espalier.Registry;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Signing;
@@ -21,14 +22,16 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
     public PromotionGates Gates => services.GetRequiredService<PromotionGates>();
 
     /// <summary>Opens it and brings its schema up to date.</summary>
-    public static async Task<OpenRegistry> OpenAsync(EspalierHome home, CancellationToken cancellationToken)
+    public static Task<OpenRegistry> OpenAsync(EspalierHome home, CancellationToken cancellationToken)
     {
         home.Create();
-        var services = new ServiceCollection()
-            .AddLogging()
-            .AddSingleton(_ => home.OpenStore())
-            .AddRegistry(new RegistryOptions { Database = home.Connection })
-            .BuildServiceProvider();
+        return OpenAsync(new RegistryOptions { Database = home.Connection }, home.OpenStore, cancellationToken);
+    }
+
+    /// <summary>Opens one that may lie elsewhere.</summary>
+    public static async Task<OpenRegistry> OpenAsync(RegistryOptions options, Func<ArtifactStore> store, CancellationToken cancellationToken)
+    {
+        var services = new ServiceCollection().AddLogging().AddSingleton(_ => store()).AddRegistry(options).BuildServiceProvider();
         await services.GetRequiredService<RegistryDatabase>().MigrateAsync(cancellationToken).ConfigureAwait(false);
         return new OpenRegistry(services);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Artifacts;
+using Espalier.Cli.Hosting;
 using Espalier.Contracts;
 using Espalier.Registry;
 using Espalier.Stages.Worker;
@@ -8,6 +9,7 @@ namespace Espalier.Cli.Verification;
 
 /// <summary>What <c>espalier fsck</c> found.</summary>
 /// <param name="Ok">Whether nothing is wrong.</param>
+/// <param name="Store">The store, without keys and signatures.</param>
 /// <param name="Blobs">Blobs that were read.</param>
 /// <param name="Bytes">Their bytes.</param>
 /// <param name="Manifests">Manifests that were read.</param>
@@ -17,7 +19,7 @@ namespace Espalier.Cli.Verification;
 /// <param name="Recompute">Steps whose results are no longer whole.</param>
 /// <param name="Models">Versions that are concerned.</param>
 internal sealed record FsckOutcome(
-    bool Ok, int Blobs, long Bytes, int Manifests, int Steps, IReadOnlyList<StoreFault> Faults, IReadOnlyList<RecordFault> Records,
+    bool Ok, string Store, int Blobs, long Bytes, int Manifests, int Steps, IReadOnlyList<StoreFault> Faults, IReadOnlyList<RecordFault> Records,
     IReadOnlyList<StepToRecompute> Recompute, IReadOnlyList<ModelConcerned> Models);
 
 /// <summary>A step that has to be done again.</summary>
@@ -49,7 +51,7 @@ internal sealed class StoreExamination(ArtifactStore store, ModelRegistry models
         foreach (var key in report.Recompute.Concat(report.Records.Select(r => r.StepKey).OfType<Digest>()).Distinct())
             recompute.Add(await DescribeAsync(key, cancellationToken).ConfigureAwait(false));
         return new FsckOutcome(
-            report.Ok, report.Blobs, report.Bytes, report.Manifests, report.Steps, report.Faults, report.Records, recompute,
+            report.Ok, StoreInUse.Describe(store), report.Blobs, report.Bytes, report.Manifests, report.Steps, report.Faults, report.Records, recompute,
             [.. versions.Where(v => report.Faulty.Contains(v.Root) || report.Descendants.Contains(v.Root)).Select(v => Describe(v, report))]);
     }
 
