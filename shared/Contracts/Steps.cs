@@ -224,6 +224,9 @@ public sealed record StepFailed
 
     /// <summary>What went wrong and what to do, as it is shown.</summary>
     public required string Message { get; init; }
+
+    /// <summary>The blob that was damaged or gone when the attempt read it; the step that made it is done again. Null for other failures.</summary>
+    public Digest? LostBlob { get; init; }
 }
 
 /// <summary>Answer to <see cref="StepFinished"/> and <see cref="StepFailed"/>.</summary>

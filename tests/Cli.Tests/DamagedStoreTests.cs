@@ -59,6 +59,24 @@ public sealed class DamagedStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_InputOfAStepDamaged_DoesThatStepAgainByItself()
+    {
+        await GrowAsync();
+        var (blob, _) = await DamageTensorAsync("grown@1", ownOnly: true);
+        var longer = _cli.Write("longer.yaml", Pipeline + "\n" + """
+              small: { uses: quantize, needs: grown, with: { from: "${grown.model}", method: rtn, bits: 4, group-size: 32 } }
+            """);
+
+        (await _cli.CallAsync("run", longer, "--json")).ShouldBe(0, _cli.Error + _cli.Output);
+
+        _cli.Error.ShouldContain("done again for step 'small'");
+        foreach (var step in new[] { "grown", "small" }) // the first was found in the cache, and done again
+            _cli.Json.GetProperty("steps").GetProperty(step).GetProperty("state").GetString().ShouldBe("succeeded", step);
+        File.Exists(_cli.PathOf($"home/store/damaged/{blob}")).ShouldBeTrue();
+        (await _cli.CallAsync("fsck")).ShouldBe(0, _cli.Output);
+    }
+
+    [Fact]
     public async Task Fsck_CleanStore_SaysSo()
     {
         await GrowAsync();

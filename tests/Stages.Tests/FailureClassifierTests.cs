@@ -1,3 +1,4 @@
+using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Stages.Worker;
 
@@ -28,6 +29,19 @@ public sealed class FailureClassifierTests
     [MemberData(nameof(Cases))]
     public void Classify_Exception_DecidesWhatHappensNext(Exception error, FailureClass expected) =>
         FailureClassifier.Classify(error).ShouldBe(expected);
+
+    [Fact]
+    public void FindLostBlob_MissingBlob_IsFoundHoweverItIsWrapped()
+    {
+        var blob = Digest.Of("blob"u8);
+        var missing = new MissingBlobException(blob, "gone");
+
+        FailureClassifier.FindLostBlob(missing).ShouldBe(blob);
+        FailureClassifier.FindLostBlob(new InvalidDataException("the manifest is damaged", missing)).ShouldBe(blob);
+        FailureClassifier.FindLostBlob(new AggregateException(missing)).ShouldBe(blob);
+        FailureClassifier.FindLostBlob(new StageFailedException(FailureClass.User, "in the work process", blob)).ShouldBe(blob);
+        FailureClassifier.FindLostBlob(new IOException("reset")).ShouldBeNull();
+    }
 
     [Fact]
     public void Describe_UserError_IsTheMessageAlone() =>

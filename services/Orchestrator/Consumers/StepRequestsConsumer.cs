@@ -14,6 +14,8 @@ internal sealed class StepRequestsConsumer(
     StepLedger ledger, StageCatalog stages, RunTraces traces, ArtifactStore artifacts, OrchestratorOptions options, ILogger<StepRequestsConsumer> logger) :
     IConsumer<ClaimStep>, IConsumer<StepHeartbeat>, IConsumer<StepFinished>, IConsumer<StepFailed>
 {
+    private readonly LostInputs _lostInputs = new(ledger, artifacts);
+
     public async Task Consume(ConsumeContext<ClaimStep> context)
     {
         var claim = context.Message;
@@ -54,7 +56,7 @@ internal sealed class StepRequestsConsumer(
                 Worker = step.Worker ?? "",
                 Failure = StoreFailure.Is(e) ? FailureClass.Transient : FailureClass.Poison,
                 Message = MessageLimits.Cut(StoreFailure.Is(e) ? StoreFailure.Describe(e) : $"It cannot be handed to a worker: {e.Message}"),
-            }, cancellationToken).ConfigureAwait(false);
+            }, null, cancellationToken).ConfigureAwait(false);
             return null;
         }
     }
@@ -88,7 +90,8 @@ internal sealed class StepRequestsConsumer(
         OrchestratorLog.AttemptFailed(logger, failed.Step.RunId, failed.Step.Name, failed.Fence, failed.Failure?.ToString() ?? "released", failed.Message);
         using var span = OrchestratorTelemetry.Start(
             "step fail", failed.Step.RunId, failed.Step.Name, await traces.FindAsync(failed.Step.RunId, context.CancellationToken).ConfigureAwait(false));
-        var accepted = await ledger.FailAsync(failed, context.CancellationToken).ConfigureAwait(false);
+        var loss = await _lostInputs.FindAsync(failed, context.CancellationToken).ConfigureAwait(false);
+        var accepted = await ledger.FailAsync(failed, loss, context.CancellationToken).ConfigureAwait(false);
         if (accepted)
             OrchestratorTelemetry.Failed(failed.Failure is { } failure ? EnumText.Of(failure) : "released");
         await context.RespondAsync(new StepReportAnswer(accepted)).ConfigureAwait(false);

@@ -133,6 +133,7 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
         if (!await transaction.MoveAsync(run, step, StepEvent.Superseded).ConfigureAwait(false))
             return false;
         await transaction.ExecuteAsync("update step set step_key = null, offer = null where id = @Id", new { step.Id }).ConfigureAwait(false);
+        await transaction.RecountNeedsAsync(run.Id).ConfigureAwait(false); // one of them may be being done again
         return true;
     }
 

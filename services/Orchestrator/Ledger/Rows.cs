@@ -55,6 +55,7 @@ internal sealed class StepRow
     public long Total { get; init; }
     public string? Failure { get; init; }
     public string Message { get; init; } = "";
+    public string? Lost { get; init; }
 
     public Guid Run => Guid.Parse(RunId);
 
@@ -81,6 +82,9 @@ internal sealed class StepRow
     public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => JsonColumn.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];
 
     public IReadOnlyDictionary<string, double> ReadMetrics() => JsonColumn.Read<Dictionary<string, double>>(Metrics) ?? [];
+
+    /// <summary>Blobs because of which it was done again.</summary>
+    public IReadOnlyList<Digest> ReadLost() => JsonColumn.Read<List<Digest>>(Lost) ?? [];
 
     public IReadOnlyList<StepInput> ReadInputs() => JsonColumn.Read<List<StepInput>>(Inputs) ?? [];
 }

@@ -150,17 +150,12 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         var reopened = await transaction.QueryAsync<StepRow>(
             """
             update step set state = 'waiting', message = '', failure = null, ended_at = null, started_at = null, worker = null,
-                   not_before = 0, failures = 0, crashes = 0, losses = 0, same_as = null, step_key = null
+                   not_before = 0, failures = 0, crashes = 0, losses = 0, same_as = null, step_key = null,
+                   lost = null
              where run_id = @Id and state in ('failed', 'cancelled', 'skipped')
             returning *
             """, new { run.Id }).ConfigureAwait(false);
-        await transaction.ExecuteAsync(
-            """
-            update step set waiting_on = (
-                select count(*) from step_need n join step s on s.run_id = n.run_id and s.name = n.needs
-                 where n.run_id = step.run_id and n.name = step.name and s.state not in ('succeeded', 'cached'))
-             where run_id = @Id and state = 'waiting'
-            """, new { run.Id }).ConfigureAwait(false);
+        await transaction.RecountNeedsAsync(run.Id).ConfigureAwait(false);
         run.OpenSteps = reopened.Count;
         await transaction.ExecuteAsync("update run set open_steps = @OpenSteps where id = @Id", new { run.Id, run.OpenSteps }).ConfigureAwait(false);
         await transaction.MoveAsync(run, RunEvent.Resumed).ConfigureAwait(false);

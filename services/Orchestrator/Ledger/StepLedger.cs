@@ -101,10 +101,19 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
         }, cancellationToken);
 
     /// <summary>Takes a failure, a release or the end of a cancel; false when the fence is old.</summary>
-    public Task<bool> FailAsync(StepFailed failed, CancellationToken cancellationToken) =>
+    /// <param name="failed">What the worker says.</param>
+    /// <param name="loss">The input that it could not read; null when that is not the reason.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task<bool> FailAsync(StepFailed failed, InputLoss? loss, CancellationToken cancellationToken) =>
         ReportAsync(failed.Step, failed.Fence, (transaction, run, step) => step.Current != StepState.Running
             ? Task.FromResult(false)
-            : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
+            : loss is not null && !run.IsCancelling
+                ? InputRecovery.ApplyAsync(transaction, run, step, failed, loss, options)
+                : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
+
+    /// <summary>The steps that a step needs, as they are.</summary>
+    public Task<List<StepRow>> NeedsOfAsync(StepAddress step, CancellationToken cancellationToken) =>
+        database.NeedsOfAsync(step.RunId.ToString(), step.Name, cancellationToken);
 
     /// <summary>An attempt in the worker's name that the worker does not know of: its claim was granted, the answer was lost.</summary>
     private async Task<StepRow?> FindUnansweredAsync(DatabaseTransaction transaction, List<StepRow> held, IReadOnlyList<HeldAttempt> holding)

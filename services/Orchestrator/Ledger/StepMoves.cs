@@ -103,7 +103,7 @@ internal static class StepMoves
             await transaction.ExecuteAsync(
                 """
                 update step set waiting_on = waiting_on - 1
-                 where run_id = @RunId and name in (select name from step_need where run_id = @RunId and needs = @Name)
+                 where run_id = @RunId and state = 'waiting' and name in (select name from step_need where run_id = @RunId and needs = @Name)
                 """, new { step.RunId, step.Name }).ConfigureAwait(false);
         }
         else

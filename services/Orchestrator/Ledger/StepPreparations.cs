@@ -21,9 +21,7 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
 
     /// <summary>The steps that a step needs, as they ended.</summary>
     public Task<List<StepRow>> NeedsOfAsync(StepRow step, CancellationToken cancellationToken) =>
-        database.ReadAsync(async connection => (await connection.QueryAsync<StepRow>(
-            "select s.* from step s join step_need n on n.run_id = s.run_id and n.needs = s.name where n.run_id = @RunId and n.name = @Name",
-            step).ConfigureAwait(false)).AsList(), cancellationToken);
+        database.NeedsOfAsync(step.RunId, step.Name, cancellationToken);
 
     /// <summary>The step can be claimed; or, when another step with the same key is under way, it waits for that one.</summary>
     /// <param name="prepared">The step as it was read.</param>

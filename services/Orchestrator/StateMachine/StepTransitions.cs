@@ -37,6 +37,12 @@ internal enum StepEvent
     /// <summary>The worker gave it back, on shutdown.</summary>
     Released,
 
+    /// <summary>The attempt found an input damaged or gone, and the step that made it is done again.</summary>
+    InputLost,
+
+    /// <summary>Its result is damaged or gone, and another step of the run needs it.</summary>
+    ResultLost,
+
     /// <summary>The attempt failed, and no other is allowed.</summary>
     GaveUp,
 
@@ -74,6 +80,8 @@ internal static class StepTransitions
         (Finished,              [None,      None,      Succeeded, None,      None,      None,      None,      None]),
         (AttemptFailed,         [None,      None,      Ready,     None,      None,      None,      None,      None]),
         (Released,              [None,      None,      Ready,     None,      None,      None,      None,      None]),
+        (InputLost,             [None,      None,      Waiting,   None,      None,      None,      None,      None]),
+        (ResultLost,            [None,      None,      None,      Waiting,   None,      None,      None,      Waiting]),
         (GaveUp,                [None,      None,      Failed,    None,      None,      None,      None,      None]),
         (TimedOut,              [None,      Failed,    Failed,    None,      None,      None,      None,      None]),
         (CancelRequested,       [Cancelled, Cancelled, None,      None,      None,      None,      None,      None]),
@@ -91,7 +99,7 @@ internal static class StepTransitions
     /// <summary>The row of an event, in the order of the table; for the tests of its shape.</summary>
     internal static StepEvent EventAt(int row) => Table[row].Event;
 
-    /// <summary>Whether a step in this state has ended; only a resume of its run opens it again.</summary>
+    /// <summary>Whether a step in this state has ended; only a resume of its run opens it again, or the loss of its result.</summary>
     public static bool IsEnded(this StepState state) => state is Succeeded or Failed or Skipped or Cancelled or Cached;
 
     /// <summary>Whether steps that need this one may go on.</summary>

@@ -10,10 +10,13 @@ namespace Espalier.Stages.Worker;
 public sealed class StageCrashedException(string message) : Exception(message);
 
 /// <summary>The stage failed in its work process, which has said how.</summary>
-public sealed class StageFailedException(FailureClass failure, string message) : Exception(message)
+public sealed class StageFailedException(FailureClass failure, string message, Digest? lostBlob = null) : Exception(message)
 {
     /// <summary>What kind of failure.</summary>
     public FailureClass Failure { get; } = failure;
+
+    /// <summary>The blob that was damaged or gone.</summary>
+    public Digest? LostBlob { get; } = lostBlob;
 }
 
 /// <summary>Decides what kind of failure an exception is. A cancellation that is not ours is a failure like any other.</summary>
@@ -37,6 +40,15 @@ public static class FailureClassifier
         IOException or RequestException or OperationCanceledException or System.Data.Common.DbException => FailureClass.Transient,
         _ when StoreFailure.Is(error) => FailureClass.Transient,
         _ => FailureClass.Poison,
+    };
+
+    /// <summary>The blob that was damaged or gone, if that is the reason; null for other failures.</summary>
+    public static Digest? FindLostBlob(Exception error) => error switch
+    {
+        StageFailedException failed => failed.LostBlob,
+        MissingBlobException missing => missing.Blob,
+        { InnerException: { } inner } => FindLostBlob(inner),
+        _ => null,
     };
 
     /// <summary>What people read: the message, and the type where it says more than the message.</summary>

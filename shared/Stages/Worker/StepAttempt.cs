@@ -76,7 +76,7 @@ internal sealed class StepAttempt(
         {
             StageLog.AttemptFailed(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence, e);
             await _reports.SendRestAsync().ConfigureAwait(false);
-            await FailAsync(FailureClassifier.Classify(e), FailureClassifier.Describe(e)).ConfigureAwait(false);
+            await FailAsync(FailureClassifier.Classify(e), FailureClassifier.Describe(e), FailureClassifier.FindLostBlob(e)).ConfigureAwait(false);
         }
     }
 
@@ -178,7 +178,7 @@ internal sealed class StepAttempt(
             : "Stopped on request."),
     };
 
-    private Task FailAsync(FailureClass? failure, string message)
+    private Task FailAsync(FailureClass? failure, string message, Digest? lostBlob = null)
     {
         var failed = new StepFailed
         {
@@ -187,6 +187,7 @@ internal sealed class StepAttempt(
             Worker = options.Name,
             Failure = failure,
             Message = MessageLimits.Cut(message),
+            LostBlob = lostBlob,
         };
         Faults.Reach(FaultPoints.FailureSend);
         return _reports.SendAsync(_lease, token => orchestrator.ReportAsync(failed, token));

@@ -34,7 +34,7 @@ public sealed class RunLedgerTests : IDisposable
         (await _ledger.Runs.CancelAsync(new CancelRun(run, "Ctrl-C"), default))!.State.ShouldBe(RunState.Running);
         (await _ledger.Steps.RenewAsync(LedgerFixture.Beat(step), default)).ShouldBe(LeaseVerdict.Cancel);
         (await _ledger.RunAsync(run)).IsCancelling.ShouldBeTrue();
-        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, null), default);
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, null), null, default);
 
         var cancelled = await _ledger.RunAsync(run);
         cancelled.State.ShouldBe(RunState.Cancelled);
@@ -74,7 +74,7 @@ public sealed class RunLedgerTests : IDisposable
         await _ledger.PrepareAsync();
         await _ledger.Steps.FinishAsync(LedgerFixture.Finished((await _ledger.ClaimAsync())!), default);
         await _ledger.PrepareAsync();
-        await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.User), default);
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.User), null, default);
         (await _ledger.RunAsync(run)).State.ShouldBe(RunState.Failed);
 
         await _ledger.Runs.ResumeAsync(run, default);

@@ -68,7 +68,7 @@ public sealed class StepLedgerTests : IDisposable
     {
         await StartAsync("a");
         var step = (await _ledger.ClaimAsync())!;
-        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), default);
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), null, default);
         await _ledger.CountAsync($"update step set not_before = {_ledger.Clock.GetUtcNow().ToUnixTimeMilliseconds() + 4_500_000} returning 1");
 
         await _ledger.Sweep.RunAsync(default);
@@ -82,7 +82,7 @@ public sealed class StepLedgerTests : IDisposable
         var run = await StartAsync("a");
         var step = (await _ledger.ClaimAsync())!;
 
-        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.User, "it broke at \0 here"), default)).ShouldBeTrue();
+        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.User, "it broke at \0 here"), null, default)).ShouldBeTrue();
 
         (await _ledger.StepAsync(run, "a")).Message.ShouldBe("it broke at \uFFFD here");
     }
@@ -117,7 +117,7 @@ public sealed class StepLedgerTests : IDisposable
 
         second.Attempt.ShouldBe(2);
         (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(first), default)).ShouldBeFalse();
-        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(first, FailureClass.User), default)).ShouldBeFalse();
+        (await _ledger.Steps.FailAsync(LedgerFixture.Failed(first, FailureClass.User), null, default)).ShouldBeFalse();
         (await _ledger.Steps.RenewAsync(LedgerFixture.Beat(first), default)).ShouldBe(LeaseVerdict.LeaseLost);
         (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Running);
         (await _ledger.Steps.FinishAsync(LedgerFixture.Finished(second), default)).ShouldBeTrue();
@@ -145,7 +145,7 @@ public sealed class StepLedgerTests : IDisposable
         {
             var step = (await _ledger.ClaimAsync())!;
             step.Attempt.ShouldBe(attempt);
-            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), default);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient), null, default);
             (await _ledger.ClaimAsync()).ShouldBeNull("the step waits before it is tried again");
             _ledger.Clock.Advance(TimeSpan.FromSeconds(25));
         }
@@ -161,7 +161,7 @@ public sealed class StepLedgerTests : IDisposable
     {
         var run = await StartAsync("a");
 
-        await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.User, "Change the option."), default);
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.User, "Change the option."), null, default);
 
         var step = await _ledger.StepAsync(run, "a");
         (step.State, step.Failure, step.Message).ShouldBe((StepState.Failed, FailureClass.User, "Change the option."));
@@ -173,7 +173,7 @@ public sealed class StepLedgerTests : IDisposable
         var run = await StartAsync("a");
         for (var i = 0; i < 2; i++)
         {
-            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.Poison), default);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, FailureClass.Poison), null, default);
             _ledger.Clock.Advance(TimeSpan.FromMinutes(1));
         }
 
@@ -187,7 +187,7 @@ public sealed class StepLedgerTests : IDisposable
     {
         var run = await StartAsync("a");
         for (var i = 0; i < 5; i++)
-            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, null), default);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed((await _ledger.ClaimAsync())!, null), null, default);
 
         (await _ledger.StepAsync(run, "a")).State.ShouldBe(StepState.Ready);
         (await _ledger.ClaimAsync())!.Attempt.ShouldBe(6);
@@ -227,7 +227,7 @@ public sealed class StepLedgerTests : IDisposable
         {
             var step = (await _ledger.ClaimAsync())!;
             divisors.Add(step.MemoryDivisor);
-            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Resource), default);
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Resource), null, default);
             _ledger.Clock.Advance(TimeSpan.FromMinutes(2));
         }
 

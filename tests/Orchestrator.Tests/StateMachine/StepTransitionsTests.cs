@@ -18,21 +18,21 @@ public sealed class StepTransitionsTests
     }
 
     [Fact]
-    public void Next_EndedStep_ChangesOnlyByResume()
+    public void Next_EndedStep_ChangesOnlyByResumeAndByTheLossOfItsResult()
     {
         var changes = from state in Enum.GetValues<StepState>()
                       where state.IsEnded()
                       from happened in Enum.GetValues<StepEvent>()
-                      where happened != StepEvent.Resumed && StepTransitions.Next(state, happened) is not null
+                      where happened is not (StepEvent.Resumed or StepEvent.ResultLost) && StepTransitions.Next(state, happened) is not null
                       select (state, happened);
 
         changes.ShouldBeEmpty();
     }
 
     [Fact]
-    public void Next_StepThatEndedWell_NeverChanges()
+    public void Next_StepThatEndedWell_ChangesOnlyByTheLossOfItsResult()
     {
-        foreach (var happened in Enum.GetValues<StepEvent>())
+        foreach (var happened in Enum.GetValues<StepEvent>().Except([StepEvent.ResultLost]))
         {
             StepTransitions.Next(StepState.Succeeded, happened).ShouldBeNull();
             StepTransitions.Next(StepState.Cached, happened).ShouldBeNull();

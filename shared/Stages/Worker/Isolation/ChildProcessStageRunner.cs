@@ -32,7 +32,7 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
         return outcome switch
         {
             { Result: { } result } => (result, outcome.PeakMemoryBytes),
-            { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message),
+            { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message, outcome.LostBlob),
             not null => throw new OperationCanceledException("The stage stopped on request.", stop),
             null => throw await DescribeEndAsync(process, work, killsBefore, kill).ConfigureAwait(false),
         };

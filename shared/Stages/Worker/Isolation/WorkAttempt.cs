@@ -38,7 +38,11 @@ internal sealed class WorkAttempt(StepAssignment assignment, InProcessStageRunne
         {
             span?.SetStatus(ActivityStatusCode.Error, e.Message);
             await Console.Error.WriteLineAsync(e.ToString()).ConfigureAwait(false);
-            return new WorkOutcome { Failure = FailureClassifier.Classify(e), Message = FailureClassifier.Describe(e), PeakMemoryBytes = PeakMemory.Read() };
+            return new WorkOutcome
+            {
+                Failure = FailureClassifier.Classify(e), Message = FailureClassifier.Describe(e), LostBlob = FailureClassifier.FindLostBlob(e),
+                PeakMemoryBytes = PeakMemory.Read(),
+            };
         }
     }
 

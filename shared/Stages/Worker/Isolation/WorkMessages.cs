@@ -35,6 +35,8 @@ internal sealed record WorkOutcome
 
     public string Message { get; init; } = "";
 
+    public Digest? LostBlob { get; init; }
+
     public long PeakMemoryBytes { get; init; }
 }
 

@@ -13,7 +13,7 @@ internal static class LedgerHistory
     private const int Slots = 2;
 
     public static Gen<LedgerEvent[]> Generate { get; } =
-        Gen.Select(Gen.Int[0, 9], Gen.Int[0, 999], Gen.Int[0, 999], (kind, which, how) => new LedgerEvent(kind, which, how)).Array[1, 200];
+        Gen.Select(Gen.Int[0, 10], Gen.Int[0, 999], Gen.Int[0, 999], (kind, which, how) => new LedgerEvent(kind, which, how)).Array[1, 200];
 
     public static async Task RunAsync(LedgerFixture ledger, IEnumerable<LedgerEvent> events)
     {
@@ -21,11 +21,12 @@ internal static class LedgerHistory
         var run = await ledger.SubmitAsync("a", "b: a", "c: a", "d: b c", "e", "f: e d");
         var seen = new List<StepRow>();
         var fences = new Dictionary<string, int>();
+        var lost = new HashSet<string>();
 
         foreach (var item in events)
         {
-            await HappenAsync(ledger, item, run, seen, fences);
-            await CheckAsync(ledger, run);
+            await HappenAsync(ledger, item, run, seen, fences, lost);
+            await CheckAsync(ledger, run, lost);
         }
         await ledger.Runs.ResumeAsync(run, default);
         await DrainAsync(ledger, run);
@@ -35,7 +36,8 @@ internal static class LedgerHistory
         ended.Steps.ShouldAllBe(s => s.State != StepState.Running && s.State != StepState.Ready && s.State != StepState.Waiting);
     }
 
-    private static async Task HappenAsync(LedgerFixture ledger, LedgerEvent item, Guid run, List<StepRow> seen, Dictionary<string, int> fences)
+    private static async Task HappenAsync(
+        LedgerFixture ledger, LedgerEvent item, Guid run, List<StepRow> seen, Dictionary<string, int> fences, HashSet<string> lost)
     {
         var any = seen.Count > 0 ? seen[item.Which % seen.Count] : null;
         switch (item.Kind)
@@ -56,7 +58,13 @@ internal static class LedgerHistory
                 break;
             case 5 when any is not null:
                 FailureClass?[] classes = [FailureClass.Transient, FailureClass.Resource, FailureClass.Poison, FailureClass.User, null];
-                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[item.How % classes.Length]), default);
+                await ledger.Steps.FailAsync(LedgerFixture.Failed(any, classes[item.How % classes.Length]), null, default);
+                break;
+            case 10 when any is not null:
+                var makers = (await ledger.StepAsync(run, any.Name)).Needs.Where((_, i) => (item.How >> i) % 2 == 0).ToList();
+                lost.UnionWith(makers);
+                await ledger.Steps.FailAsync(
+                    LedgerFixture.Failed(any, FailureClass.User), new InputLoss(Digest.Of([(byte)(item.How % 3)]), makers, item.How % 2 == 0), default);
                 break;
             case 6 when any is not null:
                 await ledger.Steps.RenewAsync(LedgerFixture.Beat(any), default);
@@ -75,7 +83,7 @@ internal static class LedgerHistory
         }
     }
 
-    private static async Task CheckAsync(LedgerFixture ledger, Guid run)
+    private static async Task CheckAsync(LedgerFixture ledger, Guid run, HashSet<string> lost)
     {
         var view = await ledger.RunAsync(run);
         var open = view.Steps.Count(s => s.State is StepState.Waiting or StepState.Ready or StepState.Running);
@@ -83,7 +91,7 @@ internal static class LedgerHistory
         (view.State is RunState.Queued or RunState.Running).ShouldBe(open > 0);
         var states = view.Steps.ToDictionary(s => s.Name, s => s.State);
         foreach (var step in view.Steps.Where(s => s.State is StepState.Ready or StepState.Running or StepState.Succeeded))
-            step.Needs.ShouldAllBe(n => states[n] == StepState.Succeeded);
+            step.Needs.ShouldAllBe(n => states[n] == StepState.Succeeded || lost.Contains(n));
         (await ledger.CountAsync(
             "select count(*) from step s where state = 'waiting' and waiting_on <> (select count(*) from step_need n join step d on "
                 + "d.run_id = n.run_id and d.name = n.needs where n.name = s.name and d.state not in ('succeeded', 'cached'))"))
