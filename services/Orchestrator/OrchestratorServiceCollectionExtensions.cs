@@ -30,7 +30,7 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<PlanResolution>();
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
-        services.AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
+        services.AddSingleton<StepWaits>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
         // A process may host another service's dispatcher, too.

@@ -62,6 +62,10 @@ public sealed class RunCommandTests : IDisposable
         _cli.Json.GetProperty("models").GetArrayLength().ShouldBe(1);
         (await _cli.CallAsync("runs", "--json")).ShouldBe(0);
         _cli.Json.GetProperty("runs").GetArrayLength().ShouldBe(3);
+        var id = first.GetProperty("run").GetString()!;
+        (await _cli.CallAsync("runs", id, "--json")).ShouldBe(0, _cli.Error);
+        States(_cli.Json).ShouldBe("data-text=succeeded base=succeeded grown=succeeded scores=succeeded release=succeeded never=skipped");
+        (await _cli.CallAsync("runs", "ffff")).ShouldBe(ExitCodes.BadInput);
     }
 
     [Fact]

@@ -1,14 +1,16 @@
 using System.CommandLine;
 using Espalier.Artifacts;
+using Espalier.Cli.Client;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
+using Espalier.Contracts;
 using Espalier.Orchestrator;
 using Espalier.Orchestrator.Ledger;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier runs</c>: what ran here.</summary>
+/// <summary><c>espalier runs</c>: what ran here, or the steps of one run and why those that do not run are waiting.</summary>
 internal static class RunsCommand
 {
     /// <summary>Number of runs that are listed at most.</summary>
@@ -18,13 +20,28 @@ internal static class RunsCommand
     {
         var json = SharedOptions.Json();
         var server = new ServerOptions();
-        var command = server.AddTo(new Command("runs", "List runs, newest first: of the platform that is up or named, else of this home.") { json });
+        var run = new Argument<string?>("RUN")
+        {
+            Description = "Id of a run, or its first digits: its steps, and why those that do not run are waiting.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = server.AddTo(
+            new Command("runs", "List runs, newest first: of the platform that is up or named, else of this home.\n\n  espalier runs\n  espalier runs 0199c2f4")
+            {
+                run, json,
+            });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Find(parsed);
+            if (parsed.GetValue(run) is { } text)
+            {
+                Show(terminal, await FindAsync(client, text, cancellationToken).ConfigureAwait(false), parsed.GetValue(json));
+                return ExitCodes.Done;
+            }
             var runs = client is not null
                 ? await client.ListAsync(cancellationToken).ConfigureAwait(false)
-                : await ListAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+                : await ReadHomeAsync<IReadOnlyList<RunView>>(
+                    async runs => await runs.ListAsync(Most, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false) ?? [];
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended }) });
             else if (runs.Count == 0)
@@ -36,17 +53,57 @@ internal static class RunsCommand
         return command;
     }
 
-    private static async Task<IReadOnlyList<RunView>> ListAsync(EspalierHome home, CancellationToken cancellationToken)
+    private static async Task<RunView> FindAsync(PlatformClient? client, string text, CancellationToken cancellationToken)
     {
+        if (client is not null)
+            return await client.FindAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return await ReadHomeAsync(async runs =>
+        {
+            var known = await runs.ListAsync(Most, cancellationToken).ConfigureAwait(false);
+            return await runs.FindAsync(RunIds.Choose(text, known.Select(r => r.RunId)), cancellationToken).ConfigureAwait(false);
+        }).ConfigureAwait(false) ?? throw new UserInputException($"There is no run '{text}' here: espalier runs");
+    }
+
+    // Null where nothing ran yet.
+    private static async Task<T?> ReadHomeAsync<T>(Func<IRunReader, Task<T?>> read)
+        where T : class
+    {
+        var home = EspalierHome.OfThisProcess();
         if (!home.Exists)
-            return [];
+            return null;
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton<ArtifactStore>(_ => home.OpenStore())
             .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
             .BuildServiceProvider();
         await using (services.ConfigureAwait(false))
-            return await services.GetRequiredService<IRunReader>().ListAsync(Most, cancellationToken).ConfigureAwait(false);
+            return await read(services.GetRequiredService<IRunReader>()).ConfigureAwait(false);
+    }
+
+    private static void Show(Terminal terminal, RunView run, bool isJson)
+    {
+        if (isJson)
+        {
+            terminal.WriteJson(new
+            {
+                Run = run.RunId, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
+                Steps = run.Steps.ToDictionary(s => s.Name, RunOutcome.Describe),
+            });
+            return;
+        }
+        terminal.Output.WriteLine($"{run.Name} {run.RunId:N} {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
+        var table = new Table().RoundedBorder().AddColumn("step").AddColumn("kind").AddColumn("state").AddColumn("took").AddColumn("why");
+        foreach (var step in run.Steps)
+        {
+            var until = step.Wait?.Until is { } at ? $" Until {at.ToLocalTime():HH:mm:ss}." : "";
+            table.AddRow(
+                Markup.Escape(step.Name),
+                Markup.Escape(step.Kind),
+                Terminal.Word(step.State),
+                step is { Started: { } started, Ended: { } ended } ? Amounts.Time(ended - started) : "-",
+                Markup.Escape(step.Wait is { } wait ? wait.Text + until : step.Message));
+        }
+        terminal.Write(table);
     }
 
     private static Table Draw(IReadOnlyList<RunView> runs)

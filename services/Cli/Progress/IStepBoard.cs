@@ -20,10 +20,13 @@ internal interface IStepBoard
 /// <param name="Kind">Stage kind.</param>
 /// <param name="State">Its state.</param>
 /// <param name="Attempt">Which attempt.</param>
-/// <param name="Message">Why, for failures and skips.</param>
+/// <param name="Message">Why, for failures, skips and waits.</param>
 /// <param name="Took">How long it took, once it has ended.</param>
 internal sealed record StepNews(string Name, string Kind, StepState State, int Attempt, string Message, TimeSpan? Took)
 {
     /// <summary>Whether an attempt has failed and another will follow.</summary>
     public bool IsRetry => State == StepState.Ready && Attempt > 0 && Message.Length > 0;
+
+    /// <summary>Whether there is nothing to tell: it waits for what goes by, or for its turn.</summary>
+    public bool IsQuiet => this is { State: StepState.Waiting or StepState.Ready, Message: "" };
 }

@@ -36,7 +36,7 @@ internal sealed class LiveBoard : IStepBoard
 
     public void Change(StepNews step)
     {
-        if (!step.IsRetry && step is ({ State: StepState.Waiting, Message: "" } or { State: StepState.Ready }))
+        if (step.IsQuiet)
             return;
         if (step.State == StepState.Running)
         {

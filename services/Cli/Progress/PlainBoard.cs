@@ -11,7 +11,7 @@ internal sealed class PlainBoard(Terminal terminal, TimeProvider time) : IStepBo
 
     public void Change(StepNews step)
     {
-        if (step.IsRetry || step is not ({ State: StepState.Waiting, Message: "" } or { State: StepState.Ready }))
+        if (!step.IsQuiet)
             terminal.Say(ProgressText.Describe(step));
         if (step.State is StepState.Running)
             _rows[step.Name] = new Row(new RateMeter(time), time.GetTimestamp());

@@ -44,6 +44,10 @@ internal sealed class StepRow
     public int Shrinks { get; init; }
     public string? Worker { get; init; }
     public long NotBefore { get; init; }
+    public long? ReadyAt { get; init; }
+    public int Priority { get; init; }
+    public int WaitingOn { get; init; }
+    public string? SameAs { get; init; }
     public long? StartedAt { get; init; }
     public long? EndedAt { get; init; }
     public string? StepKey { get; init; }

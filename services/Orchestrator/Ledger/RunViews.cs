@@ -19,7 +19,11 @@ public sealed record RunView(
 public sealed record StepView(
     string Name, string Kind, StepState State, int Attempts, string? Worker, Digest? Key, FailureClass? Failure, string Message,
     long Done, long Total, DateTimeOffset? Started, DateTimeOffset? Ended, bool IsImplicit, IReadOnlyList<string> Needs,
-    IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics);
+    IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics)
+{
+    /// <summary>Why it does not run yet; null once it runs or has ended.</summary>
+    public StepWait? Wait { get; init; }
+}
 
 /// <summary>One line of a run's log.</summary>
 public sealed record RunEventView(long Id, DateTimeOffset At, string Type, string Step, string Body);
@@ -41,7 +45,7 @@ public interface IRunReader
 }
 
 /// <inheritdoc/>
-internal sealed class RunReader(LedgerDatabase database) : IRunReader
+internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRunReader
 {
     public DatabaseTrouble? Trouble => database.Trouble;
 
@@ -60,8 +64,9 @@ internal sealed class RunReader(LedgerDatabase database) : IRunReader
             var run = await connection.QueryFirstOrDefaultAsync<RunRow>($"{SelectRun} where r.id = @id", id).ConfigureAwait(false);
             if (run is null)
                 return null;
-            var steps = await connection.QueryAsync<StepRow>("select * from step where run_id = @id order by position", id).ConfigureAwait(false);
-            return View(run, [.. steps.Select(View)]);
+            var steps = (await connection.QueryAsync<StepRow>("select * from step where run_id = @id order by position", id).ConfigureAwait(false)).AsList();
+            var reasons = await waits.OfAsync(connection, steps).ConfigureAwait(false);
+            return View(run, [.. steps.Select(s => View(s) with { Wait = reasons.GetValueOrDefault(s.Name) })]);
         }, cancellationToken);
 
     public Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken) =>

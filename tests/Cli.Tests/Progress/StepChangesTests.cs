@@ -22,6 +22,20 @@ public sealed class StepChangesTests
             .ShouldBe(["a (noop): waiting: The artifact store refuses access (403)."]);
     }
 
+    [Fact]
+    public void Show_StepsInLine_AreSilentAndAMissingWorkerIsNot()
+    {
+        using var said = new StringWriter();
+        var board = new PlainBoard(new Terminal(TextWriter.Null, said, isInteractive: false), TimeProvider.System);
+        var changes = new StepChanges();
+        var ready = Run("").Steps[0] with { State = StepState.Ready };
+
+        changes.Show(board, Run("") with { Steps = [ready with { Wait = new StepWait(WaitReason.Slots, "All 2 slots on cpu are taken.") }] });
+        changes.Show(board, Run("") with { Steps = [ready with { Wait = new StepWait(WaitReason.Quota, "The quota is used up.") }] });
+
+        said.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).ShouldBe(["a (noop): ready: The quota is used up."]);
+    }
+
     private static RunView Run(string message) => new(
         Guid.Empty, "run", "run.yaml", RunState.Queued, message, false, DateTimeOffset.UnixEpoch, null, null,
         [

@@ -29,7 +29,7 @@ internal sealed class LedgerFixture : IDisposable
         Steps = new StepLedger(_database, Wakeups, Options);
         Preparations = new StepPreparations(_database, Catalog, Wakeups);
         Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options, NullLogger<LedgerSweep>.Instance);
-        Reader = new RunReader(_database);
+        Reader = new RunReader(_database, new StepWaits(_database, Catalog, Options));
         Workers = new WorkerReader(_database);
         Outbox = new Outbox(_database, LedgerMessages.Outbox, Clock);
     }
@@ -50,9 +50,10 @@ internal sealed class LedgerFixture : IDisposable
     /// <summary>The text by which claims of the stages of <see cref="AdvertiseAsync"/> match.</summary>
     public static string Offer(string kind) => StageCatalog.Offer(kind, "v1", "test");
 
-    public Task AdvertiseAsync(string kind = "noop", string version = "v1") => Catalog.AdvertiseAsync(new StageAdvertised
+    public Task AdvertiseAsync(string kind = "noop", string version = "v1", string device = "cpu") => Catalog.AdvertiseAsync(new StageAdvertised
     {
         Kind = kind,
+        Device = device,
         Version = version,
         NumericsClass = "test",
         Schema = JsonSerializer.SerializeToElement(new { kind = "object" }),

@@ -53,7 +53,7 @@ internal static class OldLedger
         await database.MigrateAsync(default);
 
         (await database.ReadAsync(c => c.ExecuteScalarAsync<int>("select max(version) from schema_version"), default)).ShouldBe(Newest);
-        var reader = new RunReader(database);
+        var reader = new RunReader(database, new StepWaits(database, new StageCatalog(database, new Wakeups(), new()), new()));
         var kept = (await reader.FindAsync(run, default))!;
         (kept.Name, kept.State, kept.Steps.ShouldHaveSingleItem().Message, kept.Steps[0].Attempts).ShouldBe(("old", RunState.Running, "kept", 2));
         (await reader.ReadLogAsync(run, 0, 10, default)).ShouldHaveSingleItem().Type.ShouldBe("RunStateChanged");

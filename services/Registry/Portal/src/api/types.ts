@@ -38,6 +38,14 @@ export interface Artifact {
   'size-bytes': number;
 }
 
+/** Why a step does not run yet. */
+export interface StepWait {
+  reason: 'upstream' | 'preparing' | 'same-work' | 'backoff' | 'no-worker' | 'other-code' | 'quota' | 'slots' | 'claim';
+  text: string;
+  since?: string;
+  until?: string;
+}
+
 export interface Step {
   name: string;
   kind: string;
@@ -47,6 +55,7 @@ export interface Step {
   key?: string;
   failure?: string;
   message: string;
+  wait?: StepWait;
   done: number;
   total: number;
   started?: string;

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { send, useAction } from '../api/client';
-import type { Run, Step, StepProgress } from '../api/types';
+import type { Run, Step, StepProgress, StepWait } from '../api/types';
 import { Bar, Card, Digest, Facts, State } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
@@ -34,7 +34,7 @@ export function StepPanel({ run, step, progress, isEnded }: { run: Run; step: St
           </span>
         </div>
       )}
-      {step.message && <p className={`notice ${step.state}`}>{step.message}</p>}
+      {step.wait ? <Waits wait={step.wait} /> : step.message && <p className={`notice ${step.state}`}>{step.message}</p>}
       <Facts
         facts={[
           ['Kind', step.kind],
@@ -80,6 +80,20 @@ export function StepPanel({ run, step, progress, isEnded }: { run: Run; step: St
         </Dialog>
       )}
     </Card>
+  );
+}
+
+/** Why the step does not run yet, and for how long. */
+function Waits({ wait }: { wait: StepWait }) {
+  const now = useNow(1000);
+  const since = wait.since ? (now - Date.parse(wait.since)) / 1000 : undefined;
+  const left = wait.until ? (Date.parse(wait.until) - now) / 1000 : undefined;
+  return (
+    <p className="notice waiting">
+      {wait.text}
+      {left !== undefined && left > 0 && <> Tried again in {duration(left)}.</>}
+      {since !== undefined && since >= 1 && <span className="minor"> Waiting for {duration(since)}.</span>}
+    </p>
   );
 }
 

@@ -1,0 +1,179 @@
+using System.Data.Common;
+using Dapper;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Database;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>Why a step does not run yet.</summary>
+public enum WaitReason
+{
+    /// <summary>A step that it needs has not ended.</summary>
+    Upstream,
+
+    /// <summary>The scheduler is about to look at it.</summary>
+    Preparing,
+
+    /// <summary>A step of another run, or of this one, does the same work.</summary>
+    SameWork,
+
+    /// <summary>It is put off: after a failed attempt, or because the store did not answer.</summary>
+    Backoff,
+
+    /// <summary>No live worker offers its kind on its device class.</summary>
+    NoWorker,
+
+    /// <summary>The live workers have other code than it was prepared for.</summary>
+    OtherCode,
+
+    /// <summary>The operator's quota for its kind or device class is used up.</summary>
+    Quota,
+
+    /// <summary>Every slot of the workers of its device class is held.</summary>
+    Slots,
+
+    /// <summary>A worker may take it at any moment.</summary>
+    Claim,
+}
+
+/// <summary>Why a step does not run yet.</summary>
+/// <param name="Reason">The kind of reason, for programs.</param>
+/// <param name="Text">The reason in a sentence or two, with what mends it where something can.</param>
+/// <param name="Since">Since when the step could run but for this; null while its needs are not done.</param>
+/// <param name="Until">When it is looked at again, where that is known.</param>
+public sealed record StepWait(WaitReason Reason, string Text, DateTimeOffset? Since = null, DateTimeOffset? Until = null)
+{
+    /// <summary>Whether it may last: what goes by in a moment, and what the run's own steps show, need not be told.</summary>
+    public bool IsHeld => Reason is not (WaitReason.Upstream or WaitReason.Preparing or WaitReason.Claim);
+}
+
+/// <summary>Finds out why steps wait, from the ledger as it is now.</summary>
+internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, OrchestratorOptions options)
+{
+    private const int MostNames = 5;
+
+    /// <summary>The reason of every step of one run that is neither running nor ended, by name.</summary>
+    public async Task<IReadOnlyDictionary<string, StepWait>> OfAsync(DbConnection connection, IReadOnlyList<StepRow> steps)
+    {
+        var waiting = steps.Where(s => s.Current is StepState.Waiting or StepState.Ready).ToList();
+        if (waiting.Count == 0)
+            return new Dictionary<string, StepWait>();
+        var now = database.Now;
+        var platform = await ReadPlatformAsync(connection, now).ConfigureAwait(false);
+        var needs = (await connection.QueryAsync<(string Name, string Needs)>(
+            "select name, needs from step_need where run_id = @RunId", new { waiting[0].RunId }).ConfigureAwait(false)).ToLookup(n => n.Name, n => n.Needs);
+        var states = steps.ToDictionary(s => s.Name, s => s.Current);
+        var result = new Dictionary<string, StepWait>();
+        foreach (var step in waiting)
+        {
+            result[step.Name] = step.Current == StepState.Waiting
+                ? OfWaiting(step, [.. needs[step.Name].Where(n => IsOpen(states.GetValueOrDefault(n)))], states, platform, now)
+                : await OfReadyAsync(connection, step, platform, now).ConfigureAwait(false);
+        }
+        return result;
+    }
+
+    private static StepWait OfWaiting(
+        StepRow step, IReadOnlyList<string> open, IReadOnlyDictionary<string, StepState> states, Platform platform, long now)
+    {
+        if (step.WaitingOn > 0)
+            return new(WaitReason.Upstream, $"Needs {Join(open.Select(n => $"'{n}' ({EnumText.Of(states.GetValueOrDefault(n))})"))}.");
+        if (step.SameAs is not null)
+            return new(WaitReason.SameWork, step.Message);
+        if (!platform.Offers(step))
+            return new(WaitReason.NoWorker, platform.WhyNoWorker(step));
+        return step.NotBefore > now
+            ? new(WaitReason.Backoff, step.Message, Until: Time(step.NotBefore))
+            : new(WaitReason.Preparing, "The scheduler is about to look at its inputs.");
+    }
+
+    private async Task<StepWait> OfReadyAsync(DbConnection connection, StepRow step, Platform platform, long now)
+    {
+        DateTimeOffset? since = step.ReadyAt is { } at ? Time(at) : null;
+        if (step.NotBefore > now)
+        {
+            var ended = step.Message.Length > 0 ? $"Attempt {step.Attempt} ended: {step.Message}" : $"Attempt {step.Attempt} ended.";
+            return new(WaitReason.Backoff, $"{ended.TrimEnd('.')}. The next begins after a pause.", since, Time(step.NotBefore));
+        }
+        if (!platform.Offers(step))
+            return new(WaitReason.NoWorker, platform.WhyNoWorker(step), since);
+        if (!platform.Stages.Any(s => s.Device == step.Device && StageCatalog.Offer(s.Kind, s.Version, s.NumericsClass) == step.Offer))
+        {
+            return new(
+                WaitReason.OtherCode, "No live worker has the version or the numerics class that it was prepared for; it is prepared again for another.", since);
+        }
+        foreach (var (name, limit) in options.Quotas.Where(q => q.Key == step.Kind || q.Key == step.Device))
+        {
+            var running = platform.Running.Where(r => r.Kind == name || r.Device == name).Sum(r => r.Number);
+            if (running >= limit)
+                return new(WaitReason.Quota, $"The quota of {limit} for '{name}' is used up: {running} running.", since);
+        }
+        var workers = platform.Workers.Where(w => w.Device == step.Device).ToList();
+        if (workers.Count == 0 || workers.Any(w => w.Held < w.Slots))
+            return new(WaitReason.Claim, "A worker may take it at any moment.", since);
+        var ahead = await connection.ExecuteScalarAsync<long>(
+            """
+            select count(*) from step where state = 'ready' and device = @Device and not_before <= @now
+               and (priority > @Priority or (priority = @Priority and id < @Id))
+            """, new { step.Device, step.Priority, step.Id, now }).ConfigureAwait(false);
+        var slots = workers.Sum(w => w.Slots);
+        return new(
+            WaitReason.Slots,
+            $"{(slots == 1 ? "The only slot" : $"All {slots} slots")} on {step.Device} {(slots == 1 ? "is" : "are")} taken; "
+            + (ahead == 0 ? "it is next." : $"{ahead} {(ahead == 1 ? "step is" : "steps are")} ahead of it."),
+            since);
+    }
+
+    private async Task<Platform> ReadPlatformAsync(DbConnection connection, long now)
+    {
+        var live = await connection.QueryAsync<StageRow>(
+            "select kind, device, version, numerics_class from stage where advertised_at > @alive", new { alive = stages.Alive(now) }).ConfigureAwait(false);
+        var running = await connection.QueryAsync<RunningRow>(
+            "select kind, device, count(*) as number from step where state = 'running' group by kind, device").ConfigureAwait(false);
+        var workers = await connection.QueryAsync<WorkerRow>(
+            """
+            select device, slots, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held
+              from worker w where seen_at > @alive
+            """, new { alive = stages.Alive(now) }).ConfigureAwait(false);
+        return new([.. live], [.. running], [.. workers]);
+    }
+
+    private static bool IsOpen(StepState state) => state is StepState.Waiting or StepState.Ready or StepState.Running;
+
+    private static string Join(IEnumerable<string> names)
+    {
+        var all = names.ToList();
+        var shown = string.Join(", ", all.Take(MostNames));
+        return all.Count > MostNames ? $"{shown} and {all.Count - MostNames} more" : shown;
+    }
+
+    private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
+
+    // What all steps of the platform share.
+    private sealed record Platform(IReadOnlyList<StageRow> Stages, IReadOnlyList<RunningRow> Running, IReadOnlyList<WorkerRow> Workers)
+    {
+        public bool Offers(StepRow step) => Stages.Any(s => s.Kind == step.Kind && s.Device == step.Device);
+
+        public string WhyNoWorker(StepRow step)
+        {
+            var devices = Stages.Where(s => s.Kind == step.Kind).Select(s => s.Device).Distinct().Order().ToList();
+            return devices.Count == 0
+                ? $"No live worker offers '{step.Kind}': start one."
+                : $"No live worker offers '{step.Kind}' on {step.Device}, only on {string.Join(", ", devices)}: start one, or change the step's 'device'.";
+        }
+    }
+
+    private sealed class RunningRow
+    {
+        public string Kind { get; init; } = "";
+        public string Device { get; init; } = "";
+        public long Number { get; init; }
+    }
+
+    private sealed class WorkerRow
+    {
+        public string Device { get; init; } = "";
+        public long Slots { get; init; }
+        public long Held { get; init; }
+    }
+}

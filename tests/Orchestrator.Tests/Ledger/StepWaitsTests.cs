@@ -1,0 +1,136 @@
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.TestKit.Services.Ledger;
+
+namespace Espalier.Orchestrator.Tests.Ledger;
+
+public sealed class StepWaitsTests : IDisposable
+{
+    private readonly LedgerFixture _ledger = new(new OrchestratorOptions { Quotas = { ["noop"] = 3 } });
+
+    public void Dispose() => _ledger.Dispose();
+
+    [Fact]
+    public async Task Wait_NoWorkerOfTheKindOrTheDevice_SaysWhatIsThere()
+    {
+        var run = await _ledger.SubmitAsync("a");
+        (await WaitAsync(run, "a")).ShouldBe(new StepWait(WaitReason.NoWorker, "No live worker offers 'noop': start one."));
+
+        await _ledger.AdvertiseAsync(device: "cuda");
+
+        var wait = await WaitAsync(run, "a");
+        wait.Reason.ShouldBe(WaitReason.NoWorker);
+        wait.Text.ShouldBe("No live worker offers 'noop' on cpu, only on cuda: start one, or change the step's 'device'.");
+    }
+
+    [Fact]
+    public async Task Wait_NeedsNotDone_NamesThemWithTheirStates()
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync("a", "b:", "c: a b");
+        await _ledger.PrepareAsync();
+        await _ledger.ClaimAsync();
+
+        (await WaitAsync(run, "c")).ShouldBe(new StepWait(WaitReason.Upstream, "Needs 'a' (running), 'b' (ready)."));
+        (await _ledger.StepAsync(run, "a")).Wait.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Wait_ScheduledNext_IsPreparingThenClaimable()
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync("a");
+        (await WaitAsync(run, "a")).Reason.ShouldBe(WaitReason.Preparing);
+
+        await _ledger.PrepareAsync();
+
+        (await WaitAsync(run, "a")).Reason.ShouldBe(WaitReason.Claim);
+    }
+
+    [Fact]
+    public async Task Wait_StoreRefuses_GivesTheReasonAndWhenItIsTriedAgain()
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync("a");
+        var step = (await _ledger.Preparations.ListAsync(1, default)).Single();
+
+        await _ledger.Preparations.HoldAsync(step, "The artifact store refuses access (403).", TimeSpan.FromSeconds(30), default);
+
+        var wait = await WaitAsync(run, "a");
+        wait.ShouldBe(new StepWait(
+            WaitReason.Backoff, "The artifact store refuses access (403).", null, _ledger.Clock.GetUtcNow() + TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task Wait_AttemptFailed_SaysWhyAndWhenTheNextBegins()
+    {
+        var run = await ReadyAsync("a");
+        var step = (await _ledger.ClaimAsync())!;
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient, "the disk was full."), default);
+
+        var wait = await WaitAsync(run, "a");
+
+        wait.Reason.ShouldBe(WaitReason.Backoff);
+        wait.Text.ShouldBe("Attempt 1 ended: the disk was full. The next begins after a pause.");
+        wait.Until.ShouldNotBeNull().ShouldBeGreaterThan(_ledger.Clock.GetUtcNow());
+    }
+
+    [Fact]
+    public async Task Wait_WorkersHaveOtherCode_SaysThatItIsPreparedAgain()
+    {
+        var run = await ReadyAsync("a");
+        _ledger.Clock.Advance(_ledger.Options.StageLifetime + TimeSpan.FromSeconds(1));
+        await _ledger.AdvertiseAsync(version: "v2");
+
+        (await WaitAsync(run, "a")).Reason.ShouldBe(WaitReason.OtherCode);
+    }
+
+    [Fact]
+    public async Task Wait_QuotaUsedUp_NamesIt()
+    {
+        var run = await ReadyAsync("a", "b", "c", "d");
+        for (var i = 0; i < 3; i++)
+            (await _ledger.ClaimAsync()).ShouldNotBeNull();
+
+        var wait = await WaitAsync(run, "d");
+
+        (wait.Reason, wait.Text).ShouldBe((WaitReason.Quota, "The quota of 3 for 'noop' is used up: 3 running."));
+        wait.Since.ShouldNotBeNull();
+        (await _ledger.ClaimAsync("w2")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Wait_EverySlotIsHeld_CountsTheStepsAhead()
+    {
+        var run = await ReadyAsync("a", "b", "c");
+        (await _ledger.ClaimAsync("w1", slots: 1)).ShouldNotBeNull();
+
+        (await WaitAsync(run, "b")).Text.ShouldBe("The only slot on cpu is taken; it is next.");
+        (await WaitAsync(run, "c")).Text.ShouldBe("The only slot on cpu is taken; 1 step is ahead of it.");
+        (await WaitAsync(run, "c")).Reason.ShouldBe(WaitReason.Slots);
+    }
+
+    [Fact]
+    public async Task Wait_SameWorkInAnotherRun_NamesThatRun()
+    {
+        await _ledger.AdvertiseAsync();
+        var (first, second) = (await _ledger.SubmitAsync("a"), await _ledger.SubmitAsync("a"));
+        foreach (var step in await _ledger.Preparations.ListAsync(10, default))
+            await _ledger.Preparations.ReadyAsync(step, Digest.Of("same"u8), LedgerFixture.Offer("noop"), [], null, default);
+
+        var wait = await WaitAsync(second, "a");
+
+        wait.Reason.ShouldBe(WaitReason.SameWork);
+        wait.Text.ShouldContain(first.ToString());
+    }
+
+    private async Task<Guid> ReadyAsync(params string[] steps)
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync(steps);
+        await _ledger.PrepareAsync();
+        return run;
+    }
+
+    private async Task<StepWait> WaitAsync(Guid run, string step) => (await _ledger.StepAsync(run, step)).Wait.ShouldNotBeNull();
+}
