@@ -100,7 +100,9 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
         if (!platform.Stages.Any(s => s.Device == step.Device && StageCatalog.Offer(s.Kind, s.Version, s.NumericsClass) == step.Offer))
         {
             return new(
-                WaitReason.OtherCode, "No live worker has the version or the numerics class that it was prepared for; it is prepared again for another.", since);
+                WaitReason.OtherCode,
+                "No live worker has the version or the numerics class that it was prepared for; it is prepared again for another.",
+                since);
         }
         foreach (var (name, limit) in options.Quotas.Where(q => q.Key == step.Kind || q.Key == step.Device))
         {

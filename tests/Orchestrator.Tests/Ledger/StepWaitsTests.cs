@@ -66,7 +66,7 @@ public sealed class StepWaitsTests : IDisposable
     {
         var run = await ReadyAsync("a");
         var step = (await _ledger.ClaimAsync())!;
-        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient, "the disk was full."), default);
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Transient, "the disk was full."), null, default);
 
         var wait = await WaitAsync(run, "a");
 
