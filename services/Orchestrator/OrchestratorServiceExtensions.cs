@@ -28,7 +28,8 @@ public static class OrchestratorServiceExtensions
             .AddSingleton<IRegisteredModels, RegistryRequests>()
             .AddRunsApi()
             .AddHostedService<DeadLetterQueue>()
-            .AddHostedService<OrchestratorGauges>();
+            .AddSingleton<OrchestratorGauges>()
+            .AddHostedService(provider => provider.GetRequiredService<OrchestratorGauges>());
         builder.Services.AddHealthChecks().AddCheck<LedgerHealth>("ledger", tags: ["ready"]);
         return builder;
     }

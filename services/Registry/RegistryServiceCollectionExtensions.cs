@@ -57,11 +57,4 @@ public static class RegistryServiceCollectionExtensions
             new Outbox(services.GetRequiredService<RegistryDatabase>(), RegistryEvents.Outbox, time), services.GetRequiredService<EventPublisher>(),
             new Wakeup(), TimeSpan.FromMilliseconds(500), time, services.GetRequiredService<ILogger<OutboxDispatcher>>());
     }
-
-    private sealed class RegistryMigration(RegistryDatabase database) : IHostedService
-    {
-        public Task StartAsync(CancellationToken cancellationToken) => database.MigrateAsync(cancellationToken);
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

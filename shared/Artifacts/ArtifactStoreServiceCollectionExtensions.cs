@@ -35,7 +35,9 @@ public static class ArtifactStoreServiceCollectionExtensions
         return options.CacheFolder.Length > 0 ? new CachingBlobStore(remote, options.CacheFolder, options.CacheBytes) : remote;
     }
 
-    private static void Check(StoreOptions options)
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="UserInputException">A setting is wrong.</exception>
+    public static void Check(StoreOptions options)
     {
         var isFile = options.Location.StartsWith(FilePrefix, StringComparison.Ordinal);
         var isAzure = options.Location.Contains("AccountName=", StringComparison.OrdinalIgnoreCase)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Espalier.Hosting.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Hosting;
 
 namespace Espalier.Hosting;
 
@@ -22,8 +23,8 @@ public static class ServiceHost
 
     /// <summary>
     /// Configuration from files, environment (<see cref="EnvironmentPrefix"/>) and arguments; JSON log lines without secrets;
-    /// <c>/healthz</c> (the process answers) and <c>/readyz</c> (it can do its work); telemetry when an address is configured;
-    /// HTTP on loopback unless <c>http:url</c> says otherwise.
+    /// <c>/healthz</c> (the process answers), <c>/readyz</c> (it can do its work) and <c>/metrics</c>; telemetry when an address is
+    /// configured; HTTP on loopback unless <c>http:url</c> says otherwise.
     /// </summary>
     /// <param name="name">The service's name in logs and traces.</param>
     /// <param name="args">Command line: <c>--section:setting=value</c>.</param>
@@ -57,6 +58,40 @@ public static class ServiceHost
         }
     }
 
+    /// <summary>
+    /// Does one thing with a service's settings and ends, for jobs beside the service: no HTTP, nothing in the background. SIGTERM
+    /// cancels it.
+    /// </summary>
+    /// <param name="name">The service's name in messages.</param>
+    /// <param name="args">Command line, without the job's own word.</param>
+    /// <param name="plan">Reads the settings and throws for wrong ones; what it returns does the work.</param>
+    /// <returns>0 when it is done, 1 when it failed, 2 when a setting is wrong.</returns>
+    public static async Task<int> RunOnceAsync(string name, string[] args, Func<IConfiguration, Func<CancellationToken, Task>> plan)
+    {
+        var builder = Host.CreateApplicationBuilder(args);
+        builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix).AddCommandLine(args);
+        using var stopping = new CancellationTokenSource();
+        using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        });
+        var scrubber = new SecretScrubber(builder.Configuration);
+        var code = WrongSettings;
+        try
+        {
+            var work = plan(builder.Configuration);
+            code = 1;
+            await work(stopping.Token).ConfigureAwait(false);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync(scrubber.Scrub($"{name} did not finish: {e.Message}")).ConfigureAwait(false);
+            return code;
+        }
+    }
+
     /// <summary>As <see cref="RunAsync"/> builds it, without running it.</summary>
     public static WebApplication Build(string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication>? map = null)
     {
@@ -67,7 +102,7 @@ public static class ServiceHost
         builder.Services.AddHealthChecks();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ApiKeyThrottle>();
-        builder.Services.AddTelemetry(name, builder.Configuration);
+        builder.Services.AddTelemetry(name, builder.Configuration).AddMetricsPage(name);
         add(builder);
         var app = builder.Build();
         app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
@@ -79,6 +114,7 @@ public static class ServiceHost
                 ResponseWriter = HealthReportWriter.WriteAsync,
                 ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable },
             });
+        app.MapPrometheusScrapingEndpoint(Telemetry.MetricsPath);
         map?.Invoke(app);
         return app;
     }

@@ -9,11 +9,14 @@ using OpenTelemetry.Trace;
 namespace Espalier.Hosting;
 
 /// <summary>
-/// Traces and metrics, sent by OTLP when <c>telemetry:endpoint</c> is configured; otherwise nothing is collected.
-/// <c>telemetry:protocol</c> is <c>grpc</c> or <c>http</c>; without it, port 4318 means http.
+/// Traces and metrics, sent by OTLP when <c>telemetry:endpoint</c> is configured (<c>telemetry:protocol</c> is <c>grpc</c> or <c>http</c>;
+/// without it, port 4318 means http), and metrics for whoever asks for <see cref="MetricsPath"/>.
 /// </summary>
 public static class Telemetry
 {
+    /// <summary>Where a service hands out its metrics, as Prometheus reads them, without a key: they hold numbers, no names of models or runs.</summary>
+    public const string MetricsPath = "/metrics";
+
     private const int HttpPort = 4318;
     private const int MetricsMilliseconds = 10_000;
 
@@ -38,7 +41,7 @@ public static class Telemetry
                 .AddSource("Espalier.*", "MassTransit").AddAspNetCoreInstrumentation().AddNpgsql()
                 .AddOtlpExporter(exporter => SetAddress(exporter, "v1/traces")))
             .WithMetrics(metrics => metrics
-                .AddMeter("Espalier.*", "MassTransit", "System.Runtime").AddAspNetCoreInstrumentation().AddNpgsqlInstrumentation()
+                .AddMeters()
                 .AddOtlpExporter((exporter, reader) =>
                 {
                     SetAddress(exporter, "v1/metrics");
@@ -54,10 +57,22 @@ public static class Telemetry
         }
     }
 
+    /// <summary>Collects metrics for whoever asks the process for them.</summary>
+    public static IServiceCollection AddMetricsPage(this IServiceCollection services, string service)
+    {
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService($"espalier-{service}"))
+            .WithMetrics(metrics => metrics.AddMeters().AddPrometheusExporter());
+        return services;
+    }
+
     /// <summary>For a process whose host is built but never started: begins to collect. Disposing the services sends the rest.</summary>
     public static void Start(IServiceProvider services)
     {
         services.GetService<TracerProvider>();
         services.GetService<MeterProvider>();
     }
+
+    private static MeterProviderBuilder AddMeters(this MeterProviderBuilder metrics) =>
+        metrics.AddMeter("Espalier.*", "MassTransit", "System.Runtime").AddAspNetCoreInstrumentation().AddNpgsqlInstrumentation();
 }

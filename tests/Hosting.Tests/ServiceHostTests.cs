@@ -25,6 +25,18 @@ public sealed class ServiceHostTests
     }
 
     [Fact]
+    public async Task Metrics_OfAService_AreHandedOut()
+    {
+        using var meter = new System.Diagnostics.Metrics.Meter("Espalier.Test");
+        await using var app = ServiceHost.Build("test", [], _ => { });
+        await app.StartAsync();
+        meter.CreateCounter<long>("espalier.test.things", "{thing}").Add(3);
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        (await client.GetStringAsync(Telemetry.MetricsPath)).ShouldContain("espalier_test_things_total{");
+    }
+
+    [Fact]
     public async Task Run_WrongSetting_EndsWithTwo() =>
         (await ServiceHost.RunAsync("test", [], _ => throw new InvalidOperationException("worker:slots: 99 is out of range."))).ShouldBe(2);
 

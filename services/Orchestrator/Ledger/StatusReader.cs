@@ -10,6 +10,9 @@ public sealed record LeaseView(Guid RunId, string Step, string Kind, int Attempt
 /// <summary>How many steps of a kind and device are in a state.</summary>
 public sealed record StepCount(string Kind, string Device, StepState State, long Number);
 
+/// <summary>How many steps of a kind and device ask for a worker's slot.</summary>
+public sealed record StepDemand(string Kind, string Device, long Number);
+
 /// <summary>Counts for the API and for metrics, read from indexes only.</summary>
 internal sealed class StatusReader(LedgerDatabase database)
 {
@@ -34,6 +37,26 @@ internal sealed class StatusReader(LedgerDatabase database)
                 select kind, device, state, count(*) from step where state = 'running' group by kind, device, state
                 """).ConfigureAwait(false);
             return [.. rows.Select(r => new StepCount(r.Kind, r.Device, EnumText.Parse<StepState>(r.State), r.Number))];
+        }, cancellationToken);
+
+    /// <summary>
+    /// Steps that ask for a slot: ready, held by a worker, or waiting for nothing but somebody who offers their kind. Without the last, a
+    /// kind whose workers were scaled to none would never get one.
+    /// </summary>
+    public Task<IReadOnlyList<StepDemand>> DemandAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<StepDemand>>(async connection =>
+        {
+            var rows = await connection.QueryAsync<(string Kind, string Device, long Number)>(
+                """
+                select kind, device, cast(sum(number) as bigint) from (
+                    select kind, device, count(*) as number from step where state = 'ready' group by kind, device
+                    union all
+                    select kind, device, count(*) from step where state = 'running' group by kind, device
+                    union all
+                    select kind, device, count(*) from step where state = 'waiting' and waiting_on = 0 and same_as is null group by kind, device
+                ) as demand group by kind, device
+                """).ConfigureAwait(false);
+            return [.. rows.Select(r => new StepDemand(r.Kind, r.Device, r.Number))];
         }, cancellationToken);
 
     /// <summary>Steps that workers hold, the oldest lease first.</summary>
