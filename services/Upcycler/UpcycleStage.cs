@@ -118,8 +118,15 @@ public sealed class UpcycleStage : IStage
     [
         .. text.Loaded?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
         .. PredictionLayers.LeftOut(source.Config, "they were made for the model before growth"),
+        .. OwnCodeLeftOut(source.Config, grown.Config),
         .. FamilyGap.Of(grown.Config, grown.Reader.Names).Select(gap => gap.Note),
     ];
+
+    private static IEnumerable<string> OwnCodeLeftOut(ModelConfig before, ModelConfig after)
+    {
+        if (before.HasOwnCode && !after.HasOwnCode)
+            yield return $"auto_map of config.json is left out: the model's own code is for {before.Family}, and this is {after.Family}. Its files are kept.";
+    }
 
     private static async Task<(IReadOnlyList<LayerPlan> Plans, IReadOnlyList<long[]>? Tokens)> PlanAsync(
         StageContext context, UpcycleOptions options, MoeCheckpoint source, CheckpointReader? state, CalibrationText text, CancellationToken cancellationToken)

@@ -36,7 +36,7 @@ public sealed partial record ModelConfig
         if (root["model_type"] is JsonValue before && before.TryGetValue<string>(out var was) && was != Family)
         {
             root["architectures"] = new JsonArray(family.Architecture);
-            root.Remove("auto_map");
+            root.Remove(OwnCodeKey);
         }
         root["model_type"] = Family;
         root["vocab_size"] = VocabularySize;

@@ -194,6 +194,11 @@ public sealed partial record ModelConfig
     /// <summary>For a model that was grown with more experts per token than it shall end with: the number to return to.</summary>
     public int? TargetExpertsPerToken { get; init; }
 
+    private const string OwnCodeKey = "auto_map";
+
+    /// <summary>Whether it names code of the model's own, for other loaders.</summary>
+    public bool HasOwnCode => Source?.ContainsKey(OwnCodeKey) == true;
+
     /// <summary>The file this was read from, for keys that are not ours.</summary>
     private JsonObject? Source { get; init; }
 

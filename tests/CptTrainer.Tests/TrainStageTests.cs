@@ -13,6 +13,7 @@ namespace Espalier.CptTrainer.Tests;
 
 public sealed class TrainStageTests : IDisposable
 {
+    private const string Nothing = "0000000000000000000000000000000000000000000000000000000000000000";
     private readonly TrainingBench _bench = new();
 
     public void Dispose() => _bench.Dispose();
@@ -71,6 +72,22 @@ public sealed class TrainStageTests : IDisposable
                 throw new IOException("killed");
             stop.Cancel();
         }
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("""{"step":3}""")]
+    [InlineData("""{"step":3,"optimizer-steps":3,"state":{"kind":"trainer-state","size-bytes":1,"root":""" + "\"" + Nothing + "\"}}")]
+    public async Task Run_PositionThatCannotBeRead_StartsAgain(string position)
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var expected = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+
+        var cursor = new MemoryCursor { Position = System.Text.Encoding.UTF8.GetBytes(position) };
+        var result = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), cursor));
+
+        result.Outputs.ShouldBe(expected.Outputs);
     }
 
     [Fact]

@@ -226,6 +226,26 @@ public sealed class EvaluateStageTests : IDisposable
         (_bench.Cursor.Saves - saves).ShouldBe(1); // the second model only
     }
 
+    [Theory]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("what is measured already")]
+    public async Task Run_PositionThatCannotBeRead_MeasuresAgain(string position)
+    {
+        (string, ManifestRef)[] models = [("a", await _bench.ModelAsync(Tiny, seed: 1))];
+        const string Options = """{"tasks":["validation-loss"],"length":32,"resamples":200,"xz":false}""";
+        _bench.Cursor.StopAfter = _bench.Cursor.Saves + 1;
+        await Should.ThrowAsync<KilledException>(() => RunAsync(Options, models));
+        var saved = System.Text.Encoding.UTF8.GetString(_bench.Cursor.Position!);
+        var gone = System.Text.RegularExpressions.Regex.Replace(saved, "[0-9a-f]{64}", new string('0', 64));
+        var expected = await RunAsync(Options, models);
+        _bench.Cursor.Position = System.Text.Encoding.UTF8.GetBytes(position is "{" or "null" ? position : gone);
+
+        var result = await RunAsync(Options, null, keepCursor: true, models);
+
+        result.Outputs.ShouldBe(expected.Outputs);
+    }
+
     [Fact]
     public async Task Run_ModelWithoutTokenizer_TakesBytesOnlyWhenTheTaskSaysSo()
     {

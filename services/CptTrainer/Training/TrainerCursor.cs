@@ -38,20 +38,22 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
     /// <summary>Restores the last position: finished steps and the record, or null when there is none to go on from.</summary>
     public async Task<(long Step, TrainingRecord Record)?> RestoreAsync(CancellationToken cancellationToken)
     {
-        if (await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false) is not { } bytes
-            || JsonSerializer.Deserialize<Position>(bytes, WireJson.Options) is not { } position)
+        if (await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false) is not { } bytes)
             return null;
         try
         {
+            var position = JsonSerializer.Deserialize<Position>(bytes, WireJson.Options);
+            if (position?.State is null)
+                throw new JsonException("It names no state.");
             var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
             var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
             Restore(reader);
             optimizer.Steps = position.OptimizerSteps;
             return (position.Step, record);
         }
-        catch (MissingBlobException)
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException)
         {
-            context.Progress.Log("The saved position is no longer in the store; starting again.");
+            context.Progress.Log($"The saved position cannot be read from the store; starting again. {e.Message}");
             return null;
         }
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Stages;
 
@@ -20,15 +21,30 @@ internal sealed class FinishedPasses
     public static async Task<FinishedPasses> LoadAsync(StageContext context, CancellationToken cancellationToken)
     {
         var position = await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false);
-        return new FinishedPasses(context, position is null ? new(StringComparer.Ordinal)
-            : JsonSerializer.Deserialize<SortedDictionary<string, Digest>>(position, WireJson.Options)!);
+        try
+        {
+            var blobs = position is null ? null : JsonSerializer.Deserialize<SortedDictionary<string, Digest>>(position, WireJson.Options);
+            return new FinishedPasses(context, blobs ?? new(StringComparer.Ordinal));
+        }
+        catch (JsonException e)
+        {
+            context.Progress.Log($"The saved position cannot be read; starting again. {e.Message}");
+            return new FinishedPasses(context, new(StringComparer.Ordinal));
+        }
     }
 
     /// <summary>A result that is there already, or that <paramref name="run"/> makes now.</summary>
     public async Task<T> GetAsync<T>(string name, Func<T> run, CancellationToken cancellationToken)
     {
-        if (_blobs.TryGetValue(name, out var blob))
-            return await ReadAsync<T>(blob, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_blobs.TryGetValue(name, out var blob))
+                return await ReadAsync<T>(blob, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is MissingBlobException or JsonException)
+        {
+            _context.Progress.Log($"What was measured before cannot be read from the store and is measured again: {name}. {e.Message}");
+        }
         var result = run();
         var receipt = await _context.Artifacts.Blobs.PutAsync(JsonSerializer.SerializeToUtf8Bytes(result, WireJson.Options), cancellationToken)
             .ConfigureAwait(false);

@@ -27,8 +27,7 @@ internal sealed class ExpertScores(StageContext context, MoeCheckpoint source, I
     /// <param name="cancellationToken">Stops after the unit of work.</param>
     public async Task<ScoreTable> ScoreAsync(Func<Task<IReadOnlyList<long[,]>>> calibration, CancellationToken cancellationToken)
     {
-        var saved = await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false);
-        var table = saved is null ? new ScoreTable([], null) : JsonSerializer.Deserialize<ScoreTable>(saved, WireJson.Options)!;
+        var table = await LoadAsync(cancellationToken).ConfigureAwait(false);
         var layers = source.Config.SparseLayers.Count;
         if (table.PerLayer.Count == layers)
             return table;
@@ -43,6 +42,20 @@ internal sealed class ExpertScores(StageContext context, MoeCheckpoint source, I
                 await context.Cursor.SaveAsync(JsonSerializer.SerializeToUtf8Bytes(table, WireJson.Options), cancellationToken).ConfigureAwait(false);
         }
         return table;
+    }
+
+    private async Task<ScoreTable> LoadAsync(CancellationToken cancellationToken)
+    {
+        var saved = await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return (saved is null ? null : JsonSerializer.Deserialize<ScoreTable>(saved, WireJson.Options)) ?? new ScoreTable([], null);
+        }
+        catch (JsonException e)
+        {
+            context.Progress.Log($"The saved position cannot be read; starting again. {e.Message}");
+            return new ScoreTable([], null);
+        }
     }
 
     private double[] Score(int layer, GradientNorms? gradients)

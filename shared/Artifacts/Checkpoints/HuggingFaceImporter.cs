@@ -83,11 +83,15 @@ public static class HuggingFaceImporter
             options.Note?.Invoke(
                 Path.Combine(source.DirectoryPath, file)
                     + (SideFiles.IsPickle(file) ? ": pickled data, never read." : ": not part of a checkpoint, left out."));
-        foreach (var (file, module) in OwnCode.Missing(source))
+        var missing = OwnCode.Missing(source).ToLookup(m => m.File, m => m.Module);
+        foreach (var (file, module) in missing.SelectMany(modules => modules, (modules, module) => (modules.Key, module)))
             options.Note?.Invoke(
-                $"{Path.Combine(source.DirectoryPath, file)}: auto_map names {module}, which is not there; loaders that run a model's own code will miss it.");
+                $"{Path.Combine(source.DirectoryPath, file)}: auto_map names {module}, which is not there; the entry is left out: loaders would fail on it.");
         foreach (var file in source.Files)
-            await writer.AddFileAsync(file, source.ReadFile(file), cancellationToken).ConfigureAwait(false);
+        {
+            var bytes = source.ReadFile(file);
+            await writer.AddFileAsync(file, missing.Contains(file) ? OwnCode.Without(bytes, missing[file]) : bytes, cancellationToken).ConfigureAwait(false);
+        }
         foreach (var note in source.Notes.Concat(tensors.Notes))
             options.Note?.Invoke(note);
         var size = tensors.Names.Sum(name => tensors.Describe(name).SizeBytes);

@@ -197,7 +197,7 @@ public sealed class HuggingFaceImporterTests : IDisposable
     }
 
     [Fact]
-    public async Task ImportAsync_CodeThatIsNotThere_IsNoted()
+    public async Task ImportAsync_CodeThatIsNotThere_IsNotedAndNothingPointsToIt()
     {
         var path = await ModelDirectories.WriteSingleAsync(_folder["in"], ModelDirectories.Tensors());
         File.WriteAllText(Path.Combine(path, "configuration_own.py"), "");
@@ -211,9 +211,25 @@ public sealed class HuggingFaceImporterTests : IDisposable
         }.ToJsonString());
         var notes = new List<string>();
 
-        await HuggingFaceImporter.ImportAsync(_store, path, new ImportOptions { Note = notes.Add }, default);
+        var root = await HuggingFaceImporter.ImportAsync(_store, path, new ImportOptions { Note = notes.Add }, default);
 
-        notes.ShouldHaveSingleItem().ShouldContain("auto_map names modeling_own.py, which is not there");
+        notes.ShouldHaveSingleItem().ShouldContain("auto_map names modeling_own.py, which is not there; the entry is left out");
+        var config = JsonNode.Parse((await CheckpointReader.OpenAsync(_store, root.Root, default)).ReadFile("config.json"))!.AsObject();
+        config["auto_map"]!.AsObject().Select(e => e.Key).ShouldBe(["AutoConfig", "AutoTokenizer"]);
+        ((string)config["model_type"]!).ShouldBe("olmoe");
+    }
+
+    [Fact]
+    public async Task ImportAsync_NoCodeAtAll_LeavesNoAutoMapInAnyConfiguration()
+    {
+        var path = await ModelDirectories.WriteSingleAsync(_folder["in"], ModelDirectories.Tensors());
+        var map = """{"auto_map":{"AutoTokenizer":["tokenization_own.Slow",null]},"added":"é"}""";
+        File.WriteAllText(Path.Combine(path, "tokenizer_config.json"), map);
+
+        var root = await HuggingFaceImporter.ImportAsync(_store, path, default);
+
+        var reader = await CheckpointReader.OpenAsync(_store, root.Root, default);
+        JsonNode.Parse(reader.ReadFile("tokenizer_config.json"))!.ToJsonString().ShouldBe(JsonNode.Parse("""{"added":"é"}""")!.ToJsonString());
     }
 
     [Fact]
