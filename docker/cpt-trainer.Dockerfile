@@ -1,20 +1,31 @@
 # The cpt-trainer service. Build from the repository root, for CPU or for NVIDIA GPUs:
-#   docker build -f docker/cpt-trainer.Dockerfile --target cpu  -t espalier/cpt-trainer:cpu .
-#   docker build -f docker/cpt-trainer.Dockerfile --target cuda -t espalier/cpt-trainer:cuda .
+#   docker build -f docker/cpt-trainer.Dockerfile --target cpu  -t espalier/cpt-trainer:0.1.0 .
+#   docker build -f docker/cpt-trainer.Dockerfile --target cuda -t espalier/cpt-trainer-cuda:0.1.0 .
 # The packages bring LibTorch (and, for cuda, the CUDA libraries) with them; the fused kernels are compiled here.
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
+FROM node:22.20.0-slim AS node
+
+FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS source
 RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make && rm -rf /var/lib/apt/lists/*
+RUN dotnet tool install CycloneDX --version 6.3.1 --tool-path /tools
 WORKDIR /src
 COPY . .
 
 FROM source AS build-cpu
-RUN dotnet publish services/CptTrainer/CptTrainer.csproj -c Release -o /app
+RUN dotnet publish services/CptTrainer/CptTrainer.csproj -c Release -o /app \
+    && /tools/dotnet-CycloneDX services/CptTrainer/CptTrainer.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
 FROM source AS build-cuda
-RUN dotnet publish services/CptTrainer/CptTrainer.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app
+RUN dotnet publish services/CptTrainer/CptTrainer.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app \
+    && /tools/dotnet-CycloneDX services/CptTrainer/CptTrainer.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS runtime
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble AS runtime
 RUN apt-get update && apt-get install -y --no-install-recommends xz-utils && rm -rf /var/lib/apt/lists/*
+
+# Corpora come from packages, by npm and by the system's own client. The system here is not the one that their versions are pinned for:
+# a version that is gone is replaced, and the log says so.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=node /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
 WORKDIR /app
 USER $APP_UID
 EXPOSE 8080

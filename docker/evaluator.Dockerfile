@@ -1,19 +1,22 @@
 # The evaluator service. Build from the repository root, for CPU or for NVIDIA GPUs:
-#   docker build -f docker/evaluator.Dockerfile --target cpu  -t espalier/evaluator:cpu .
-#   docker build -f docker/evaluator.Dockerfile --target cuda -t espalier/evaluator:cuda .
+#   docker build -f docker/evaluator.Dockerfile --target cpu  -t espalier/evaluator:0.1.0 .
+#   docker build -f docker/evaluator.Dockerfile --target cuda -t espalier/evaluator-cuda:0.1.0 .
 # The packages bring LibTorch (and, for cuda, the CUDA libraries) with them; the fused kernels are compiled here.
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
+FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS source
 RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make && rm -rf /var/lib/apt/lists/*
+RUN dotnet tool install CycloneDX --version 6.3.1 --tool-path /tools
 WORKDIR /src
 COPY . .
 
 FROM source AS build-cpu
-RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -o /app
+RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -o /app \
+    && /tools/dotnet-CycloneDX services/Evaluator/Evaluator.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
 FROM source AS build-cuda
-RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app
+RUN dotnet publish services/Evaluator/Evaluator.csproj -c Release -p:Torch=TorchSharp-cuda-linux -o /app \
+    && /tools/dotnet-CycloneDX services/Evaluator/Evaluator.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS runtime
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble AS runtime
 RUN apt-get update && apt-get install -y --no-install-recommends xz-utils && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 USER $APP_UID

@@ -1,11 +1,13 @@
 # The orchestrator service. Build from the repository root:
-#   docker build -f docker/orchestrator.Dockerfile -t espalier/orchestrator .
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+#   docker build -f docker/orchestrator.Dockerfile -t espalier/orchestrator:0.1.0 .
+FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS build
+RUN dotnet tool install CycloneDX --version 6.3.1 --tool-path /tools
 WORKDIR /src
 COPY . .
-RUN dotnet publish services/Orchestrator/Orchestrator.csproj -c Release -o /app
+RUN dotnet publish services/Orchestrator/Orchestrator.csproj -c Release -o /app \
+    && /tools/dotnet-CycloneDX services/Orchestrator/Orchestrator.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble
 WORKDIR /app
 COPY --from=build /app .
 USER $APP_UID

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Espalier.Deployment.Tests.Tools;
 using k8s;
 using k8s.Models;
 
