@@ -18,6 +18,12 @@ public static class MessageLimits
     /// <summary>Outputs and metrics together in a <see cref="StepFinished"/>.</summary>
     public const int MostEntries = 128;
 
+    /// <summary>Characters of all the notes in a <see cref="StepFinished"/>.</summary>
+    public const int MostNoteCharacters = 6000;
+
+    /// <summary>Notes in a <see cref="StepFinished"/>.</summary>
+    public const int MostNotes = 32;
+
     /// <summary>Characters of a text that is shown, such as a failure message.</summary>
     public const int LongestText = 4000;
 

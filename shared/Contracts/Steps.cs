@@ -197,7 +197,10 @@ public sealed record StepFinished
     /// <summary>Numbers that <c>when:</c> expressions and gates can read.</summary>
     public required IReadOnlyDictionary<string, double> Metrics { get; init; }
 
-    /// <summary>Outputs and metrics are too many for a message: they are read from the step's commit, and are empty here.</summary>
+    /// <summary>What whoever uses the outputs must know, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Outputs, metrics and notes are too many for a message: they are read from the step's commit, and are empty here.</summary>
     public bool IsInCommit { get; init; }
 
     /// <summary>Wall time of the attempt.</summary>

@@ -37,6 +37,26 @@ public sealed class RunCommandTests : IDisposable
     public void Dispose() => _cli.Dispose();
 
     [Fact]
+    public async Task Run_ModelBeyondItsFamily_SaysSoInTheResultOfItsStep_AlsoFromTheCache()
+    {
+        var pipeline = _cli.Write("beyond.yaml", $$"""
+            name: beyond
+            stages:
+              base: { uses: train, with: { model: {{Model}}, data: "file:text.txt", tokens: 1k, length: 32, batch: 4, balance: loss-free, seed: 3 } }
+            """);
+
+        foreach (var state in new[] { "succeeded", "cached" })
+        {
+            (await _cli.CallAsync("run", pipeline, "--json")).ShouldBe(0, _cli.Error);
+            var step = _cli.Json.GetProperty("steps").GetProperty("base");
+            step.GetProperty("state").GetString().ShouldBe(state);
+            step.GetProperty("notes").EnumerateArray().Select(n => n.GetString()!).ShouldContain(n => n.Contains("selection bias") && n.Contains("fold"));
+        }
+        (await _cli.CallAsync("runs", _cli.Json.GetProperty("run").GetString()!, "--json")).ShouldBe(0, _cli.Error);
+        _cli.Output.ShouldContain("selection bias");
+    }
+
+    [Fact]
     public async Task Run_Twice_ComputesOnce()
     {
         (await _cli.CallAsync("run", _file, "--json")).ShouldBe(0, _cli.Error);

@@ -30,6 +30,7 @@ public sealed class MessageLimitsTests
                     Step = step, Fence = int.MaxValue, Worker = Text(80),
                     Outputs = Enumerable.Range(0, 8).ToDictionary(i => $"trainer-state-{i}", _ => manifest),
                     Metrics = Names(MessageLimits.MostEntries - 8),
+                    Notes = [.. Enumerable.Repeat(Text(MessageLimits.MostNoteCharacters / MessageLimits.MostNotes), MessageLimits.MostNotes)],
                 }
             },
             {

@@ -51,7 +51,7 @@ internal static class RunEnding
         s => (object)new
         {
             s.First.State, s.First.Attempts, Root = RunOutcome.RootOf(s.First), s.First.Kind, Key = s.First.Key?.Hex, s.First.Message,
-            s.Second.Outputs, s.Second.Metrics, s.Second.Measured, Seconds = s.Second.Duration.TotalSeconds, s.Second.PeakMemoryBytes,
+            s.First.Notes, s.Second.Outputs, s.Second.Metrics, s.Second.Measured, Seconds = s.Second.Duration.TotalSeconds, s.Second.PeakMemoryBytes,
         });
 
     private static void Print(Terminal terminal, RunReport report, string page, string? study)

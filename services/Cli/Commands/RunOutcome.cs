@@ -9,7 +9,10 @@ internal static class RunOutcome
 {
     /// <summary>One step: its state, its number of attempts, and the root of its output, or null.</summary>
     public static object Describe(StepView step) =>
-        new { step.State, step.Attempts, Root = RootOf(step), step.Kind, Key = step.Key?.Hex, step.Message, step.Wait, step.Outputs, step.Metrics };
+        new
+        {
+            step.State, step.Attempts, Root = RootOf(step), step.Kind, Key = step.Key?.Hex, step.Message, step.Wait, step.Outputs, step.Metrics, step.Notes,
+        };
 
     /// <summary>The model that a step made, else its first output by name.</summary>
     public static string? RootOf(StepView step) =>

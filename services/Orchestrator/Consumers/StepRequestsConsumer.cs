@@ -105,7 +105,7 @@ internal sealed class StepRequestsConsumer(
             ?? throw new IOException(
                 $"Step '{finished.Step.Name}' of run {finished.Step.RunId} is reported as committed, but the store has no commit of "
                     + $"{finished.Step.Key.Short}.");
-        return finished with { Outputs = commit.Outputs, Metrics = commit.Metrics };
+        return finished with { Outputs = commit.Outputs, Metrics = commit.Metrics, Notes = commit.Notes };
     }
 
     private StepAssignment Assign(StepRow step) => new()

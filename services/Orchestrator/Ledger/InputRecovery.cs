@@ -41,7 +41,8 @@ internal static class InputRecovery
             run, maker, StepEvent.ResultLost, $"Its result is damaged or gone (blob {blob.Short}); done again for step '{reader.Name}'.").ConfigureAwait(false);
         await transaction.ExecuteAsync(
             """
-            update step set lost = @lost, outputs = null, metrics = null, step_key = null, offer = null, worker = null, not_before = 0, failures = 0
+            update step set lost = @lost, outputs = null, metrics = null, notes = null, step_key = null, offer = null, worker = null,
+                   not_before = 0, failures = 0
              where id = @Id
             """, new { maker.Id, lost = JsonColumn.Write(maker.ReadLost().Append(blob)) }).ConfigureAwait(false);
         run.OpenSteps++;

@@ -55,6 +55,7 @@ internal sealed class StepRow
     public string? Inputs { get; init; }
     public string? Outputs { get; init; }
     public string? Metrics { get; init; }
+    public string? Notes { get; init; }
     public long Done { get; init; }
     public long Total { get; init; }
     public string? Failure { get; init; }
@@ -86,6 +87,8 @@ internal sealed class StepRow
     public IReadOnlyDictionary<string, ManifestRef> ReadOutputs() => JsonColumn.Read<Dictionary<string, ManifestRef>>(Outputs) ?? [];
 
     public IReadOnlyDictionary<string, double> ReadMetrics() => JsonColumn.Read<Dictionary<string, double>>(Metrics) ?? [];
+
+    public IReadOnlyList<string> ReadNotes() => JsonColumn.Read<List<string>>(Notes) ?? [];
 
     /// <summary>Blobs because of which it was done again.</summary>
     public IReadOnlyList<Digest> ReadLost() => JsonColumn.Read<List<Digest>>(Lost) ?? [];

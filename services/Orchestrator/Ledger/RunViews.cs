@@ -21,6 +21,9 @@ public sealed record StepView(
     long Done, long Total, DateTimeOffset? Started, DateTimeOffset? Ended, bool IsImplicit, IReadOnlyList<string> Needs,
     IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics)
 {
+    /// <summary>What whoever uses its outputs must know, such as what other loaders cannot run.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Why it does not run yet; null once it runs or has ended.</summary>
     public StepWait? Wait { get; init; }
 }
@@ -104,7 +107,7 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
         return new(
             step.Name, step.Kind, step.Current, step.Attempt, step.Worker, step.Key,
             step.Failure is null ? null : EnumText.Parse<FailureClass>(step.Failure), step.Message, step.Done, step.Total,
-            Time(step.StartedAt), Time(step.EndedAt), plan.IsImplicit, plan.Needs, step.ReadOutputs(), step.ReadMetrics());
+            Time(step.StartedAt), Time(step.EndedAt), plan.IsImplicit, plan.Needs, step.ReadOutputs(), step.ReadMetrics()) { Notes = step.ReadNotes() };
     }
 
     private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);

@@ -95,8 +95,12 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
             if (step.Current == StepState.Succeeded)
                 return true;
             await transaction.ExecuteAsync(
-                "update step set outputs = @outputs, metrics = @metrics where id = @Id",
-                new { step.Id, outputs = JsonColumn.Write(finished.Outputs), metrics = JsonColumn.Write(finished.Metrics) }).ConfigureAwait(false);
+                "update step set outputs = @outputs, metrics = @metrics, notes = @notes where id = @Id",
+                new
+                {
+                    step.Id, outputs = JsonColumn.Write(finished.Outputs), metrics = JsonColumn.Write(finished.Metrics),
+                    notes = JsonColumn.Write(finished.Notes),
+                }).ConfigureAwait(false);
             return await transaction.MoveAsync(run, step, StepEvent.Finished).ConfigureAwait(false);
         }, cancellationToken);
 

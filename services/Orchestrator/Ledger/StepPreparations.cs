@@ -4,6 +4,7 @@ using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.StateMachine;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -58,14 +59,16 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
 
     /// <summary>The step's result exists.</summary>
     public Task CachedAsync(
-        StepRow prepared, Digest key, IReadOnlyList<StepInput> inputs, IReadOnlyDictionary<string, ManifestRef> outputs,
-        IReadOnlyDictionary<string, double> metrics, CancellationToken cancellationToken) =>
+        StepRow prepared, Digest key, IReadOnlyList<StepInput> inputs, StepOutcome result, CancellationToken cancellationToken) =>
         ApplyAsync(prepared, async (transaction, run, step) =>
         {
             await transaction.ExecuteAsync(
-                "update step set step_key = @key, inputs = @inputs, outputs = @outputs, metrics = @metrics where id = @Id",
-                new { step.Id, key = key.Hex, inputs = JsonColumn.Write(inputs), outputs = JsonColumn.Write(outputs),
-                    metrics = JsonColumn.Write(metrics) }).ConfigureAwait(false);
+                "update step set step_key = @key, inputs = @inputs, outputs = @outputs, metrics = @metrics, notes = @notes where id = @Id",
+                new
+                {
+                    step.Id, key = key.Hex, inputs = JsonColumn.Write(inputs), outputs = JsonColumn.Write(result.Outputs),
+                    metrics = JsonColumn.Write(result.Metrics), notes = JsonColumn.Write(result.Notes),
+                }).ConfigureAwait(false);
             await transaction.MoveAsync(run, RunEvent.Started).ConfigureAwait(false);
             await transaction.MoveAsync(run, step, StepEvent.FoundInCache).ConfigureAwait(false);
         }, cancellationToken);

@@ -125,8 +125,7 @@ internal sealed class StepScheduler(
         {
             if (resolution.Outcome is { } outcome)
             {
-                await preparations.CachedAsync(
-                    step, key, resolution.Inputs, outcome.Outputs, outcome.Metrics, cancellationToken).ConfigureAwait(false);
+                await preparations.CachedAsync(step, key, resolution.Inputs, outcome, cancellationToken).ConfigureAwait(false);
             }
             else
             {

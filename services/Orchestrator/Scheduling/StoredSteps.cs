@@ -20,7 +20,7 @@ public sealed class StoredSteps(ArtifactStore? store) : IStepResults
         if (store is null)
             return StoredResult.None;
         var found = await store.InspectStepAsync(key, cancellationToken).ConfigureAwait(false);
-        return new StoredResult(found.Commit is { } commit ? new StepOutcome(commit.Outputs, commit.Metrics) : null, found.Damage);
+        return new StoredResult(found.Commit is { } commit ? new StepOutcome(commit.Outputs, commit.Metrics) { Notes = commit.Notes } : null, found.Damage);
     }
 
     /// <summary>Work that receipts tell of. Those that were read before are not read again.</summary>

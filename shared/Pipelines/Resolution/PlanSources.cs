@@ -29,7 +29,11 @@ public sealed record StoredResult(StepOutcome? Outcome, string? Damage = null)
 /// <summary>What a step made.</summary>
 /// <param name="Outputs">Artifacts by output name.</param>
 /// <param name="Metrics">Metrics by name.</param>
-public sealed record StepOutcome(IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics);
+public sealed record StepOutcome(IReadOnlyDictionary<string, ManifestRef> Outputs, IReadOnlyDictionary<string, double> Metrics)
+{
+    /// <summary>What whoever uses the outputs must know, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>Estimates what steps make and cost.</summary>
 public interface IStepEstimator

@@ -152,7 +152,8 @@ internal sealed class StepAttempt(
 
     private async Task FinishAsync(StepCommit commit)
     {
-        var isLarge = commit.Outputs.Count + commit.Metrics.Count > MessageLimits.MostEntries;
+        var isLarge = commit.Outputs.Count + commit.Metrics.Count > MessageLimits.MostEntries || commit.Notes.Count > MessageLimits.MostNotes
+            || commit.Notes.Sum(note => note.Length) > MessageLimits.MostNoteCharacters;
         var finished = new StepFinished
         {
             Step = assignment.Step,
@@ -161,6 +162,7 @@ internal sealed class StepAttempt(
             IsInCommit = isLarge,
             Outputs = isLarge ? new Dictionary<string, ManifestRef>() : commit.Outputs,
             Metrics = isLarge ? new Dictionary<string, double>() : commit.Metrics,
+            Notes = isLarge ? [] : commit.Notes,
             Duration = time.GetElapsedTime(_startedAt),
             PeakMemoryBytes = _peak,
         };

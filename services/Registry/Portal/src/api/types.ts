@@ -64,6 +64,7 @@ export interface Step {
   needs: string[];
   outputs: Record<string, Artifact>;
   metrics: Record<string, number>;
+  notes?: string[];
 }
 
 export interface StepProgress {

@@ -53,6 +53,16 @@ export function StepPanel({ run, step, progress, isEnded }: { run: Run; step: St
           <Facts facts={Object.entries(step.outputs).map(([name, artifact]) => [name, <><Digest value={artifact.root} /> <span className="minor">{bytes(artifact['size-bytes'])}</span></>])} />
         </>
       )}
+      {step.notes && step.notes.length > 0 && (
+        <>
+          <h3>Good to know</h3>
+          <ul aria-label="Notes">
+            {step.notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </>
+      )}
       <Metrics values={isRunning ? (live?.metrics ?? {}) : step.metrics} />
       {mayRun && isEnded && (
         <div className="actions">
