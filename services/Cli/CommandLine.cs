@@ -17,6 +17,7 @@ internal static class CommandLine
           espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
           espalier import DIR --name base  ·  espalier export base@candidate DIR
           espalier up  ·  submit FILE  ·  watch RUN  ·  status  ·  down      the platform on servers
+          espalier pipelines add FILE  ·  trigger list  ·  submit NAME       pipelines that events and schedules start
           espalier doctor                               what this machine has and lacks
           espalier bench train --shape tiny             speed, beside plain PyTorch
 
@@ -76,6 +77,8 @@ internal static class CommandLine
         StatusCommand.Create(terminal),
         LogsCommand.Create(terminal),
         SubmitCommand.Create(terminal),
+        PipelinesCommand.Create(terminal),
+        TriggerCommand.Create(terminal),
         WatchCommand.Create(terminal),
         CancelCommand.Create(terminal),
         QueuesCommand.Create(terminal),

@@ -27,6 +27,15 @@ internal static partial class OrchestratorLog
     [LoggerMessage(4, LogLevel.Warning, "Step {Step} of run {RunId}: attempt {Attempt} ended as {Failure}: {Reason}")]
     public static partial void AttemptFailed(ILogger logger, Guid runId, string step, int attempt, string failure, string reason);
 
+    [LoggerMessage(11, LogLevel.Information, "Run {RunId} '{Name}' is started by trigger {Trigger} on event {Event}")]
+    public static partial void RunTriggered(ILogger logger, Guid runId, string name, string trigger, long @event);
+
+    [LoggerMessage(12, LogLevel.Error, "Trigger {Trigger} cannot start a run for event {Event} now and tries again")]
+    public static partial void FiringHeld(ILogger logger, string trigger, long @event, Exception error);
+
+    [LoggerMessage(13, LogLevel.Warning, "The folder of trigger {Trigger} cannot be watched: {Reason}")]
+    public static partial void FolderNotWatched(ILogger logger, string trigger, string reason);
+
     [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
     public static partial void KeyWritten(ILogger logger, string path);
 

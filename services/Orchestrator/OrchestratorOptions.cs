@@ -65,6 +65,10 @@ public sealed class OrchestratorOptions
     /// <value>none: no file is read</value>
     public IList<string> DataFolders { get; } = [];
 
+    /// <summary>How long events, and what triggers made of them, are kept for replays.</summary>
+    /// <value>90 days; 1 hour to 10 years</value>
+    public TimeSpan TriggerHistory { get; set; } = TimeSpan.FromDays(90);
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -85,6 +89,7 @@ public sealed class OrchestratorOptions
             ("cancel-grace", CancelGrace, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
             ("queue-timeout", QueueTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(90)),
             ("stage-lifetime", StageLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
+            ("trigger-history", TriggerHistory, TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
         })
         {
             if (value < min || value > max)

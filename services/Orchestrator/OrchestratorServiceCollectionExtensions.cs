@@ -7,6 +7,7 @@ using Espalier.Orchestrator.Consumers;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
+using Espalier.Orchestrator.Triggers;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -31,12 +32,33 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
         services.AddSingleton<StepWaits>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
+        services.AddSingleton<RegisteredPipelines>().AddSingleton<TriggerLedger>().AddSingleton<HookSecrets>();
+        services.AddSingleton(provider => new PipelineAddition(
+            provider.GetRequiredService<RegisteredPipelines>(), provider.GetRequiredService<StageCatalog>(), provider.GetRequiredService<HookSecrets>(),
+            provider.GetService<DataFolders>()));
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
         // A process may host another service's dispatcher, too.
         services.AddSingleton<BusPublisher>().AddSingleton<IHostedService>(CreateDispatcher);
         return services;
     }
+
+    /// <summary>
+    /// Adds what starts registered pipelines by itself: events, schedules, webhooks and watched folders. The host also registers
+    /// <see cref="AddTriggerConsumers"/>.
+    /// </summary>
+    public static IServiceCollection AddTriggers(this IServiceCollection services)
+    {
+        services.TryAddSingleton(provider => new DataFolders(provider.GetRequiredService<OrchestratorOptions>().DataFolders));
+        services.AddSingleton<TriggerReplays>().AddSingleton<HookReceiver>();
+        services.AddSingleton<FiringPlans>().AddSingleton<FiringStarter>().AddSingleton<TriggerEvaluator>();
+        services.AddSingleton<ScheduleClock>().AddSingleton<FolderWatch>().AddSingleton<TriggerHistory>().AddSingleton<TriggerSources>();
+        return services.AddHostedService<TriggerEngine>();
+    }
+
+    /// <summary>Adds the consumer of the registry's events.</summary>
+    public static void AddTriggerConsumers(this IBusRegistrationConfigurator bus) =>
+        bus.AddConsumer<RegistryEventsConsumer, RegistryEventsDefinition>();
 
     private static OutboxDispatcher CreateDispatcher(IServiceProvider services)
     {

@@ -21,11 +21,13 @@ public static class OrchestratorServiceExtensions
             .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), bus =>
             {
                 bus.AddOrchestratorConsumers();
+                bus.AddTriggerConsumers();
                 bus.AddConsumer<KeyRequestsConsumer, KeyRequestsDefinition>();
             })
             .AddOrchestrator(orchestrator)
             .AddSingleton(new DataFolders(orchestrator.DataFolders))
             .AddSingleton<IRegisteredModels, RegistryRequests>()
+            .AddTriggers()
             .AddRunsApi()
             .AddHostedService<DeadLetterQueue>()
             .AddSingleton<OrchestratorGauges>()

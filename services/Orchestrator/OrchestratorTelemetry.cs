@@ -20,6 +20,9 @@ internal static class OrchestratorTelemetry
     private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("espalier.step.duration", "s",
         "Wall time of attempts that gave a result.");
 
+    private static readonly Histogram<double> TriggerDelay = Meter.CreateHistogram<double>("espalier.trigger.delay", "s",
+        "Time from an event to the run that it starts.");
+
     /// <summary>Registers a gauge whose values are read when metrics are collected.</summary>
     public static void Observe(string name, string unit, string description, Func<IEnumerable<Measurement<long>>> read) =>
         Meter.CreateObservableGauge(name, read, unit, description);
@@ -37,6 +40,9 @@ internal static class OrchestratorTelemetry
 
     /// <summary>A lease ran out.</summary>
     public static void LeaseLost(string kind) => LeaseLosses.Add(1, new KeyValuePair<string, object?>("kind", kind));
+
+    /// <summary>An event started a run.</summary>
+    public static void Triggered(string kind, TimeSpan delay) => TriggerDelay.Record(delay.TotalSeconds, new KeyValuePair<string, object?>("kind", kind));
 
     /// <summary>Starts a span of a run's trace, or of its own when the run has none.</summary>
     public static Activity? Start(string name, Guid runId, string step, string? parent)

@@ -19,8 +19,8 @@ public sealed partial class ModelRegistry
     /// <exception cref="UserInputException">No such version, or the alias is not a valid name.</exception>
     /// <exception cref="GateRefusedException">The alias has a gate that the version does not pass.</exception>
     public Task<AliasMove> MoveAliasAsync(
-        string model, string alias, int version, string actor, string reason, CancellationToken cancellationToken) =>
-        ChangeAliasAsync(model, alias, (_, _, _) => Task.FromResult((version, AliasMoveKind.Moved)), actor, reason, cancellationToken);
+        string model, string alias, int version, string actor, string reason, CancellationToken cancellationToken, Guid? runId = null) =>
+        ChangeAliasAsync(model, alias, (_, _, _) => Task.FromResult((version, AliasMoveKind.Moved)), actor, reason, cancellationToken, runId);
 
     /// <summary>Points an alias to where it pointed before its last move; twice in a row goes back and forth.</summary>
     /// <exception cref="UserInputException">The alias never pointed elsewhere, or that version was deleted.</exception>
@@ -53,7 +53,7 @@ public sealed partial class ModelRegistry
     }
 
     private async Task<AliasMove> ChangeAliasAsync(
-        string model, string alias, AliasDecision decide, string actor, string reason, CancellationToken cancellationToken)
+        string model, string alias, AliasDecision decide, string actor, string reason, CancellationToken cancellationToken, Guid? runId = null)
     {
         ValidateAlias(alias);
         if (reason.Length > LongestReason)
@@ -73,7 +73,7 @@ public sealed partial class ModelRegistry
         if (previous == version)
             return move;
         // A revert leads to where the alias was allowed to be before.
-        if (kind == AliasMoveKind.Moved && await PromotionGates.DecideAsync(connection, transaction, model, move).ConfigureAwait(false) is { } refusal)
+        if (kind == AliasMoveKind.Moved && await PromotionGates.DecideAsync(connection, transaction, model, move, runId).ConfigureAwait(false) is { } refusal)
         {
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false); // the refusal stays on record
             throw refusal;
@@ -88,7 +88,7 @@ public sealed partial class ModelRegistry
             await PointAsync(connection, transaction, model, move).ConfigureAwait(false);
         }
         await AliasMoves.WriteAsync(connection, transaction, model, move).ConfigureAwait(false);
-        var message = new AliasMoved(model, alias, version, previous, actor, reason);
+        var message = new AliasMoved(model, alias, version, previous, actor, reason) { RunId = runId };
         await RegistryEvents.AddAsync(connection, transaction, message, Timestamps.Write(now)).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         return move;

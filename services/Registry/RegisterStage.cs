@@ -73,7 +73,8 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
             try
             {
                 var (actor, reason) = ($"run {context.Step.RunId:N}", $"step '{context.Step.Name}'");
-                await registry.MoveAliasAsync(options.Name, alias, version.Version, actor, reason, cancellationToken).ConfigureAwait(false);
+                await registry.MoveAliasAsync(
+                    options.Name, alias, version.Version, actor, reason, cancellationToken, context.Step.RunId).ConfigureAwait(false);
             }
             catch (GateRefusedException e)
             {

@@ -67,7 +67,11 @@ public sealed record SubmitRun
 }
 
 /// <summary>The run exists.</summary>
-public sealed record RunAccepted(Guid RunId, string Name);
+public sealed record RunAccepted(Guid RunId, string Name)
+{
+    /// <summary>Something about the file that its author may not expect; null when there is nothing.</summary>
+    public string? Note { get; init; }
+}
 
 /// <summary>The pipeline cannot run; every problem is listed.</summary>
 public sealed record RunRejected(IReadOnlyList<Problem> Problems);

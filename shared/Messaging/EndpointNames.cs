@@ -6,6 +6,9 @@ public static class EndpointNames
     /// <summary>Requests to the orchestrator.</summary>
     public const string Orchestrator = "orchestrator";
 
+    /// <summary>The registry's events, for the triggers of pipelines.</summary>
+    public const string Triggers = "orchestrator-triggers";
+
     /// <summary>Requests to the registry.</summary>
     public const string Registry = "registry";
 

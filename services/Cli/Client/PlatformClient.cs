@@ -51,19 +51,22 @@ internal sealed class PlatformClient : IDisposable
             ?? throw new UserInputException($"No platform runs in {home.Path}: start one with espalier up, or name one with --server URL --key KEY.");
 
     /// <summary>Starts a run.</summary>
-    public async Task<Guid> SubmitAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
-    {
+    public Task<RunAccepted> SubmitAsync(
+        string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken) =>
         // The id is chosen here, so that a retry after a lost answer does not start a second run.
-        var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
-        var path = $"/api/v1/runs?id={Guid.CreateVersion7()}&file={Uri.EscapeDataString(file)}{query}";
-        return (await SendAsync<RunAccepted>(HttpMethod.Post, path, cancellationToken, pipeline).ConfigureAwait(false)).RunId;
-    }
+        SendAsync<RunAccepted>(
+            HttpMethod.Post, $"/api/v1/runs?id={Guid.CreateVersion7()}&file={Uri.EscapeDataString(file)}{QueryOf(parameters)}", cancellationToken, pipeline);
+
+    /// <summary>Starts a run of a registered pipeline.</summary>
+    public Task<RunAccepted> SubmitAsync(string name, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken) =>
+        SendAsync<RunAccepted>(
+            HttpMethod.Post, $"/api/v1/pipelines/{Uri.EscapeDataString(name)}/runs?id={Guid.CreateVersion7()}{QueryOf(parameters)}", cancellationToken);
 
     /// <summary>What a pipeline file would do, or what is wrong with it; nothing is started.</summary>
     public Task<PipelineCheck> CheckAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
     {
-        var query = string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
-        return SendAsync<PipelineCheck>(HttpMethod.Post, $"/api/v1/pipelines/check?file={Uri.EscapeDataString(file)}{query}", cancellationToken, pipeline);
+        var path = $"/api/v1/pipelines/check?file={Uri.EscapeDataString(file)}{QueryOf(parameters)}";
+        return SendAsync<PipelineCheck>(HttpMethod.Post, path, cancellationToken, pipeline);
     }
 
     /// <summary>A run with its steps.</summary>
@@ -138,6 +141,9 @@ internal sealed class PlatformClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static string QueryOf(IReadOnlyDictionary<string, string> parameters) =>
+        string.Concat(parameters.Select(p => $"&param.{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
 
     private static async Task RefuseAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {

@@ -3,20 +3,20 @@ using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier submit FILE</c>: starts a run on the platform.</summary>
+/// <summary><c>espalier submit FILE</c> or <c>NAME</c>: starts a run on the platform.</summary>
 internal static class SubmitCommand
 {
     public static Command Create(Terminal terminal)
     {
         var server = new ServerOptions();
-        var file = SharedOptions.PipelineFile();
+        var file = new Argument<string>("FILE") { Description = "Pipeline file (YAML); where there is no such file, the name of a pipeline that was added." };
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(
                 "submit",
                 "Start a run on the platform and return at once.\n\n  espalier submit pipelines/tiny.yaml --param seed=3\n"
-                    + "  espalier watch $(espalier submit pipelines/tiny.yaml)")
+                    + "  espalier submit nightly --param seed=3\n  espalier watch $(espalier submit pipelines/tiny.yaml)")
             {
                 file,
                 parameters,
@@ -25,16 +25,25 @@ internal static class SubmitCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = parsed.GetRequiredValue(file);
-            var text = SharedOptions.ReadFile(path);
             var values = SharedOptions.ReadParameters(parsed.GetValue(parameters) ?? []);
+            var isName = IsName(path);
+            var text = isName ? "" : SharedOptions.ReadFile(path);
             using var client = server.Open(parsed);
-            var run = await client.SubmitAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
+            var run = isName
+                ? await client.SubmitAsync(path, values, cancellationToken).ConfigureAwait(false)
+                : await client.SubmitAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
+            if (run.Note is { } note)
+                terminal.Say(note);
             if (parsed.GetValue(json))
-                terminal.WriteJsonLine(new { Run = run });
+                terminal.WriteJsonLine(new { Run = run.RunId, run.Note });
             else
-                terminal.Output.WriteLine(run);
+                terminal.Output.WriteLine(run.RunId);
             return ExitCodes.Done;
         });
         return command;
     }
+
+    /// <summary>A word that is no file and looks like none.</summary>
+    private static bool IsName(string text) =>
+        !File.Exists(text) && !Directory.Exists(text) && !text.Contains('.', StringComparison.Ordinal) && !text.Contains('/', StringComparison.Ordinal);
 }

@@ -45,6 +45,9 @@ public static class RunsApi
         write.MapPost("{id:guid}/resume", ResumeAsync);
         write.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync);
         api.MapPipelinesApi();
+        api.MapRegisteredPipelinesApi();
+        api.MapTriggersApi();
+        api.MapHooksApi();
         api.MapKeysApi();
         api.MapQueuesApi();
         api.MapStatusApi();

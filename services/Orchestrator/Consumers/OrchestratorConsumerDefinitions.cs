@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Espalier.Messaging;
 using MassTransit;
 
@@ -19,4 +20,28 @@ internal sealed class RunRequestsDefinition : ConsumerDefinition<RunRequestsCons
 internal sealed class WorkerEventsDefinition : ConsumerDefinition<WorkerEventsConsumer>
 {
     public WorkerEventsDefinition() => EndpointName = $"{EndpointNames.Orchestrator}-events";
+}
+
+/// <summary>
+/// The registry's events start runs, so none is given up while the ledger is away: a delivery waits and is tried again, and goes back to
+/// the queue when the process ends.
+/// </summary>
+internal sealed class RegistryEventsDefinition : ConsumerDefinition<RegistryEventsConsumer>
+{
+    private const int Tries = 100_000, AtOnce = 8;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+
+    public RegistryEventsDefinition()
+    {
+        EndpointName = EndpointNames.Triggers;
+        ConcurrentMessageLimit = AtOnce;
+    }
+
+    protected override void ConfigureConsumer(
+        IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<RegistryEventsConsumer> consumerConfigurator, IRegistrationContext context) =>
+        endpointConfigurator.UseMessageRetry(retry =>
+        {
+            retry.Handle<DbException>();
+            retry.Interval(Tries, Pause);
+        });
 }

@@ -12,54 +12,64 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
 {
     /// <summary>Writes a run with all its steps, once: a repeat of the same file with the same id changes nothing and returns false.</summary>
     /// <exception cref="RunIdTakenException">The id is that of a run of another file, or of other parameters.</exception>
-    public async Task<bool> SubmitAsync(SubmitRun submit, PipelinePlan plan, CancellationToken cancellationToken)
+    public async Task<bool> SubmitAsync(SubmitRun submit, PipelinePlan plan, CancellationToken cancellationToken, RunOrigin? origin = null)
     {
-        var created = await database.WriteAsync(async transaction =>
-        {
-            var run = new RunRow
-            {
-                Id = submit.RunId.ToString(),
-                Name = plan.Name,
-                State = EnumText.Of(RunState.Queued),
-                OpenSteps = plan.Steps.Count,
-                CreatedAt = transaction.Now,
-            };
-            var inserted = await transaction.ExecuteAsync(
-                """
-                insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at)
-                values (@Id, (select coalesce(max(number), 0) + 1 from run), @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
-                on conflict (id) do nothing
-                """,
-                new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
-                    run.CreatedAt }).ConfigureAwait(false);
-            if (inserted == 0)
-            {
-                await RequireSameAsync(transaction, run, submit, JsonColumn.Write(plan.Parameters)).ConfigureAwait(false);
-                return false;
-            }
-            await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
-            await transaction.RecordChangeAsync(run).ConfigureAwait(false);
-            if (plan.Steps.Count == 0)
-                await transaction.CloseAsync(run, 0).ConfigureAwait(false);
-            return true;
-        }, cancellationToken).ConfigureAwait(false);
+        var created = await database.WriteAsync(
+            transaction => InsertAsync(transaction, submit, plan, origin), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
         return created;
+    }
+
+    /// <summary>Writes a run in a transaction that does more, such as noting which event it is for.</summary>
+    /// <inheritdoc cref="SubmitAsync"/>
+    public static async Task<bool> InsertAsync(DatabaseTransaction transaction, SubmitRun submit, PipelinePlan plan, RunOrigin? origin)
+    {
+        var run = new RunRow
+        {
+            Id = submit.RunId.ToString(),
+            Name = plan.Name,
+            State = EnumText.Of(RunState.Queued),
+            OpenSteps = plan.Steps.Count,
+            CreatedAt = transaction.Now,
+        };
+        var inserted = await transaction.ExecuteAsync(
+            """
+            insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at)
+            values (@Id, (select coalesce(max(number), 0) + 1 from run), @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
+            on conflict (id) do nothing
+            """,
+            new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
+                run.CreatedAt }).ConfigureAwait(false);
+        if (inserted == 0)
+        {
+            await RequireSameAsync(transaction, run, submit, JsonColumn.Write(plan.Parameters)).ConfigureAwait(false);
+            return false;
+        }
+        if (origin is not null)
+            await origin.InsertAsync(transaction, run.Id).ConfigureAwait(false);
+        await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
+        await transaction.RecordChangeAsync(run).ConfigureAwait(false);
+        if (plan.Steps.Count == 0)
+            await transaction.CloseAsync(run, 0).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>Asks a run to stop: what has not started ends now, what runs gets a deadline. Null for an unknown run.</summary>
     public async Task<RunStateChanged?> CancelAsync(CancelRun cancel, CancellationToken cancellationToken)
     {
-        var answer = await database.WriteAsync(async transaction =>
-        {
-            if (await transaction.LockRunAsync(cancel.RunId).ConfigureAwait(false) is not { } run)
-                return null;
-            if (!run.Current.IsEnded() && !run.IsCancelling)
-                await BeginCancelAsync(transaction, run, cancel.Reason).ConfigureAwait(false);
-            return Describe(run);
-        }, cancellationToken).ConfigureAwait(false);
+        var answer = await database.WriteAsync(transaction => CancelAsync(transaction, cancel), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
         return answer;
+    }
+
+    /// <inheritdoc cref="CancelAsync(CancelRun, CancellationToken)"/>
+    public async Task<RunStateChanged?> CancelAsync(DatabaseTransaction transaction, CancelRun cancel)
+    {
+        if (await transaction.LockRunAsync(cancel.RunId).ConfigureAwait(false) is not { } run)
+            return null;
+        if (!run.Current.IsEnded() && !run.IsCancelling)
+            await BeginCancelAsync(transaction, run, cancel.Reason).ConfigureAwait(false);
+        return Describe(run);
     }
 
     /// <summary>Makes failed, cancelled and skipped steps of an ended run wait again. Null for an unknown run.</summary>

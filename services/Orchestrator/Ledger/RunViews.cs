@@ -13,6 +13,18 @@ public sealed record RunView(
 {
     /// <summary>Number of steps by state; in lists, where the steps themselves are left out.</summary>
     public IReadOnlyDictionary<string, int>? Counts { get; init; }
+
+    /// <summary>The registered pipeline that it is a run of; null for a run of a file.</summary>
+    public string? Pipeline { get; init; }
+
+    /// <summary>Version of the registered pipeline.</summary>
+    public int? PipelineVersion { get; init; }
+
+    /// <summary>In whose name a registered pipeline runs.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>What started it; null when somebody did.</summary>
+    public RunCause? Cause { get; init; }
 }
 
 /// <summary>A step as the API and the command line show it.</summary>
@@ -69,7 +81,8 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
                 return null;
             var steps = (await connection.QueryAsync<StepRow>("select * from step where run_id = @id order by position", id).ConfigureAwait(false)).AsList();
             var reasons = await waits.OfAsync(connection, steps).ConfigureAwait(false);
-            return View(run, [.. steps.Select(s => View(s) with { Wait = reasons.GetValueOrDefault(s.Name) })]);
+            var origins = await OriginsAsync(connection, [run.Id]).ConfigureAwait(false);
+            return WithOrigin(View(run, [.. steps.Select(s => View(s) with { Wait = reasons.GetValueOrDefault(s.Name) })]), origins);
         }, cancellationToken);
 
     public Task<IReadOnlyList<RunView>> ListAsync(int limit, CancellationToken cancellationToken) =>
@@ -77,7 +90,8 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
         {
             var runs = await connection.QueryAsync<RunRow>($"{SelectRun} order by r.number desc limit @limit", new { limit }).ConfigureAwait(false);
             var counts = await CountsAsync(connection, limit).ConfigureAwait(false);
-            return [.. runs.Select(r => View(r, []) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
+            var origins = await OriginsAsync(connection, [.. runs.Select(r => r.Id)]).ConfigureAwait(false);
+            return [.. runs.Select(r => WithOrigin(View(r, []), origins) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
         }, cancellationToken);
 
     private static async Task<ILookup<string, (string RunId, string State, long Number)>> CountsAsync(DbConnection connection, int limit) =>
@@ -96,6 +110,16 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
                 new { id = runId.ToString(), after, limit }).ConfigureAwait(false);
             return [.. lines.Select(l => new RunEventView(l.Id, Time(l.At), l.Type, l.Step, l.Body))];
         }, cancellationToken);
+
+    private async Task<Dictionary<string, RunOriginRow>> OriginsAsync(DbConnection connection, IReadOnlyList<string> runs) =>
+        (await connection.QueryAsync<RunOriginRow>(
+            $"select * from run_origin where {database.Dialect.In("run_id", "runs")}", new { runs = database.Dialect.List(runs) }).ConfigureAwait(false))
+            .ToDictionary(o => o.RunId);
+
+    private static RunView WithOrigin(RunView view, Dictionary<string, RunOriginRow> origins) =>
+        origins.TryGetValue(view.RunId.ToString(), out var origin)
+            ? view with { Pipeline = origin.Pipeline, PipelineVersion = origin.Version, Owner = origin.Owner, Cause = origin.Cause }
+            : view;
 
     private static RunView View(RunRow run, IReadOnlyList<StepView> steps) => new(
         run.RunId, run.Name, run.FileName, run.Current, run.Message.Length > 0 ? run.Message : run.Held ?? "", run.IsCancelling,

@@ -3,6 +3,7 @@ using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
+using Espalier.Orchestrator.Triggers;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -101,7 +102,10 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                     step.Id, outputs = JsonColumn.Write(finished.Outputs), metrics = JsonColumn.Write(finished.Metrics),
                     notes = JsonColumn.Write(finished.Notes),
                 }).ConfigureAwait(false);
-            return await transaction.MoveAsync(run, step, StepEvent.Finished).ConfigureAwait(false);
+            var isFinished = await transaction.MoveAsync(run, step, StepEvent.Finished).ConfigureAwait(false);
+            if (isFinished && finished.Outputs.TryGetValue(OutputNames.Data, out var dataset))
+                await transaction.RecordDatasetAsync(step, dataset).ConfigureAwait(false);
+            return isFinished;
         }, cancellationToken);
 
     /// <summary>Takes a failure, a release or the end of a cancel; false when the fence is old.</summary>

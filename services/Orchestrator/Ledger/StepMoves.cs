@@ -2,6 +2,7 @@ using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.StateMachine;
+using Espalier.Orchestrator.Triggers;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -74,6 +75,8 @@ internal static class StepMoves
                 endedAt = next.IsEnded() ? transaction.Now : (long?)null,
             }).ConfigureAwait(false);
         await transaction.RecordChangeAsync(run).ConfigureAwait(false);
+        if (next.IsEnded())
+            await transaction.RecordEndAsync(run).ConfigureAwait(false);
         return true;
     }
 

@@ -11,10 +11,14 @@ internal sealed class Wakeups
     /// <summary>Steps may have become preparable.</summary>
     public Wakeup Scheduler { get; } = new();
 
+    /// <summary>Events may have happened, or runs ended that others wait for.</summary>
+    public Wakeup Triggers { get; } = new();
+
     /// <summary>A transaction changed steps.</summary>
     public void AfterChange()
     {
         Outbox.Set();
         Scheduler.Set();
+        Triggers.Set();
     }
 }

@@ -21,7 +21,7 @@ internal sealed class RegistryRequests(IBus bus) : IRegisteredModels
         catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException)
         {
             throw new UserInputException(
-                $"The registry does not answer, so '{reference}' cannot be found. `espalier status` shows whether it runs; then submit again.");
+                $"The registry does not answer, so '{reference}' cannot be found. `espalier status` shows whether it runs; then submit again.", e);
         }
     }
 }

@@ -21,19 +21,25 @@ internal sealed class RunSubmission(
 
     /// <summary>Accepts the run. A repeat with the same id is accepted again and changes nothing.</summary>
     /// <exception cref="UserInputException">The file is wrong; every problem with its place.</exception>
-    public async Task<RunAccepted> SubmitAsync(SubmitRun submit, CancellationToken cancellationToken)
+    public async Task<RunAccepted> SubmitAsync(SubmitRun submit, CancellationToken cancellationToken, RunOrigin? origin = null)
     {
         using var root = RunTraces.Begin(submit.RunId);
         submit = await FillAsync(submit, cancellationToken).ConfigureAwait(false);
         var plan = await PlanAsync(submit, cancellationToken).ConfigureAwait(false);
-        if (await ledger.SubmitAsync(submit, plan, cancellationToken).ConfigureAwait(false))
+        if (await ledger.SubmitAsync(submit, plan, cancellationToken, origin).ConfigureAwait(false))
         {
             OrchestratorLog.RunAccepted(logger, submit.RunId, plan.Name, plan.Steps.Count);
             await traces.SaveAsync(submit.RunId, root, cancellationToken).ConfigureAwait(false);
         }
         Faults.Reach(FaultPoints.SubmitAnswer);
-        return new RunAccepted(submit.RunId, plan.Name);
+        return new RunAccepted(submit.RunId, plan.Name) { Note = origin is null ? NoteOn(plan) : null };
     }
+
+    /// <summary>Triggers of a file that is only submitted do nothing, which its author may not expect.</summary>
+    private static string? NoteOn(PipelinePlan plan) => plan.Triggers.Count == 0
+        ? null
+        : $"The file has triggers (on: {string.Join(", ", plan.Triggers.Select(t => t.Event))}). They do not act for a file that is only submitted: "
+            + "espalier pipelines add FILE keeps the pipeline under its name and switches them on.";
 
     private async Task<SubmitRun> FillAsync(SubmitRun submit, CancellationToken cancellationToken)
     {

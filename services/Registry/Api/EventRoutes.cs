@@ -14,7 +14,7 @@ internal static class EventRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder admin)
     {
-        viewer.MapGet("/events", Stream).WithSummary("model.registered and alias.moved as server-sent events; Last-Event-ID misses nothing.");
+        viewer.MapGet("/events", Stream).WithSummary("model.registered, alias.moved and gate.decided as server-sent events; Last-Event-ID misses nothing.");
         admin.MapGet("/webhooks", ListAsync);
         admin.MapPost("/webhooks", CreateAsync).WithSummary("Makes a webhook; its secret is shown only now.");
         admin.MapDelete("/webhooks/{id}", DeleteAsync);

@@ -12,6 +12,7 @@ internal sealed class EventPublisher(IBus bus) : IOutboxPublisher
     {
         RegistryEvents.ModelRegistered => PublishAsync<ModelRegistered>(message.Body, cancellationToken),
         RegistryEvents.AliasMoved => PublishAsync<AliasMoved>(message.Body, cancellationToken),
+        RegistryEvents.GateDecided => PublishAsync<GateDecided>(message.Body, cancellationToken),
         _ => throw new InvalidDataException($"The outbox holds an event of the unknown kind '{message.Type}'."),
     };
 

@@ -9,7 +9,7 @@ namespace Espalier.Registry.Events;
 
 /// <summary>Something that happened, as it was written with the change itself.</summary>
 /// <param name="Id">Number, from 1 without gaps in the order of commits.</param>
-/// <param name="Kind"><c>model.registered</c> or <c>alias.moved</c>.</param>
+/// <param name="Kind"><c>model.registered</c>, <c>alias.moved</c> or <c>gate.decided</c>.</param>
 /// <param name="Model">Model it happened to.</param>
 /// <param name="Body">The message, as JSON.</param>
 /// <param name="CreatedAt">When.</param>
@@ -30,14 +30,20 @@ public static class RegistryEvents
     /// <summary>An alias points elsewhere.</summary>
     public const string AliasMoved = "alias.moved";
 
+    /// <summary>The gate of an alias let a version pass, or refused it.</summary>
+    public const string GateDecided = "gate.decided";
+
     /// <summary>Every kind.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = [ModelRegistered, AliasMoved];
+    public static IReadOnlyList<string> Kinds { get; } = [ModelRegistered, AliasMoved, GateDecided];
 
     internal static Task AddAsync(DbConnection connection, DbTransaction transaction, ModelRegistered message, string now) =>
-        AddAsync(connection, transaction, ModelRegistered, message.Model, JsonSerializer.Serialize(message, WireJson.Options), now);
+        AddAsync(connection, transaction, ModelRegistered, message.Model, message with { EventId = Guid.CreateVersion7() }, now);
 
     internal static Task AddAsync(DbConnection connection, DbTransaction transaction, AliasMoved message, string now) =>
-        AddAsync(connection, transaction, AliasMoved, message.Model, JsonSerializer.Serialize(message, WireJson.Options), now);
+        AddAsync(connection, transaction, AliasMoved, message.Model, message with { EventId = Guid.CreateVersion7() }, now);
+
+    internal static Task AddAsync(DbConnection connection, DbTransaction transaction, GateDecided message, string now) =>
+        AddAsync(connection, transaction, GateDecided, message.Model, message with { EventId = Guid.CreateVersion7() }, now);
 
     internal static async Task<IReadOnlyList<RegistryEvent>> ReadAsync(DbConnection connection, string where, object parameters, int limit)
     {
@@ -46,8 +52,9 @@ public static class RegistryEvents
         return [.. rows.Select(r => new RegistryEvent(r.Id, r.Kind, r.Model, r.Body, Timestamps.Read(r.CreatedAt)))];
     }
 
-    private static async Task AddAsync(DbConnection connection, DbTransaction transaction, string kind, string model, string body, string now)
+    private static async Task AddAsync<T>(DbConnection connection, DbTransaction transaction, string kind, string model, T message, string now)
     {
+        var body = JsonSerializer.Serialize(message, WireJson.Options);
         var id = await connection.NextIdAsync(transaction, "event").ConfigureAwait(false);
         await connection.ExecuteAsync(
             "insert into registry_event(id, kind, model, body, created_at) values (@id, @kind, @model, @body, @now)", new { id, kind, model, body, now },

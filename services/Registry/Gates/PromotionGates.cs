@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Registry.Events;
 using Espalier.Registry.Queries;
 
 namespace Espalier.Registry.Gates;
@@ -110,7 +111,8 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
     }
 
     /// <summary>Asks the gate of an alias, if it has one, and writes down what it says; the refusal, or null.</summary>
-    internal static async Task<GateRefusedException?> DecideAsync(DbConnection connection, DbTransaction transaction, string model, AliasMove move)
+    internal static async Task<GateRefusedException?> DecideAsync(
+        DbConnection connection, DbTransaction transaction, string model, AliasMove move, Guid? runId)
     {
         var gate = await connection.QuerySingleOrDefaultAsync<(string Rule, long Approvals)?>(
             "select rule, cast(approvals as bigint) from registry_gate where name = @model and alias = @Alias",
@@ -139,6 +141,10 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
                 approvals, move.Actor, At = Timestamps.Write(move.MovedAt),
             },
             transaction).ConfigureAwait(false);
+        await RegistryEvents.AddAsync(connection, transaction, new GateDecided(model, move.Alias, move.Version, failed.Count == 0, move.Actor)
+        {
+            Rule = found.Rule, Failed = failed, Approvals = approvals, RunId = runId,
+        }, Timestamps.Write(move.MovedAt)).ConfigureAwait(false);
         return failed.Count == 0 ? null : new GateRefusedException($"{model}@{move.Alias}", found.Rule, failed);
     }
 

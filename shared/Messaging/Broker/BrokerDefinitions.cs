@@ -18,7 +18,7 @@ public static class BrokerDefinitions
 
     private const string Events = $@"Espalier\.Contracts:({nameof(StageAdvertised)}|{nameof(StepProgress)})";
     private const string Questions = $@"Espalier\.Contracts:{nameof(FindModel)}";
-    private const string RegistryEvents = $@"Espalier\.Contracts:({nameof(ModelRegistered)}|{nameof(AliasMoved)})";
+    private const string RegistryEvents = $@"Espalier\.Contracts:({nameof(ModelRegistered)}|{nameof(AliasMoved)}|{nameof(GateDecided)})";
     private const string Faults = "MassTransit:.*";
     private static readonly JsonSerializerOptions Layout = new()
     {
@@ -77,11 +77,11 @@ public static class BrokerDefinitions
     {
         if (account.Name == ServiceAccounts.Orchestrator)
         {
-            const string Both = $@"orchestrator(-events)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|estimates-.*|{DeadLetters.Name}"
+            const string Both = $@"orchestrator(-events|-triggers)?(_error|_skipped)?|{EndpointNames.Registry}|work-.*|estimates-.*|{DeadLetters.Name}"
                 + $@"|Espalier\.Contracts:.*|{Faults}|.*_bus_.*";
             return Permission(
                 account.Name, Both, Both,
-                $@"orchestrator(-events)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
+                $@"orchestrator(-events|-triggers)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
         }
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
         var work = $"work-{kinds}-(cpu|cuda)|estimates-{kinds}";

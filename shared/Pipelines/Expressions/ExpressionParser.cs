@@ -12,23 +12,28 @@ internal sealed class ExpressionParser
 {
     public const int MaxLength = 1000;
     private const int MaxDepth = 32;
+    private const string EventPrefix = "event.";
     private static readonly string[] Functions = ["min", "max", "abs"];
+    private static readonly string[] EventFunctions = [.. Functions, "matches"];
 
     private readonly List<Token> _tokens;
+    private readonly bool _isOfEvent;
     private int _at;
     private int _depth;
 
-    private ExpressionParser(string text) => _tokens = Lexer.Read(text);
+    private ExpressionParser(string text, bool isOfEvent) => (_tokens, _isOfEvent) = (Lexer.Read(text, isOfEvent), isOfEvent);
 
-    public static Node Parse(string text)
+    /// <summary>Reads a condition: over metrics of steps, or over what an event says.</summary>
+    public static Node Parse(string text, bool isOfEvent = false)
     {
         if (text.Length > MaxLength)
             throw new ExpressionException(1, $"the condition has {text.Length} characters; at most {MaxLength} are read");
-        var parser = new ExpressionParser(text);
+        var parser = new ExpressionParser(text, isOfEvent);
         var root = parser.ReadOr();
         if (parser.Current.Kind != TokenKind.End)
             throw parser.Unexpected("'and', 'or', an operator or the end");
-        return root.IsTruth ? root : throw new ExpressionException(root.Column, "a condition compares something: scores.int4.loss <= 2.5");
+        var example = isOfEvent ? "event.model == \"demo\"" : "scores.int4.loss <= 2.5";
+        return root.IsTruth || root.IsOpen ? root : throw new ExpressionException(root.Column, $"a condition compares something: {example}");
     }
 
     private Token Current => _tokens[_at];
@@ -71,6 +76,11 @@ internal sealed class ExpressionParser
         var right = ReadSum();
         if (IsComparison(Current))
             throw new ExpressionException(Current.Column, "comparisons do not chain: write 'a < b and b < c'");
+        // What an event says may be true or false, and then it is compared with just that.
+        if (name.Text is "==" or "!=" && (left.IsOpen || right.IsOpen))
+            return new Operation(name.Text, [left, right], left.Column);
+        if (name.Text is "==" or "!=" && left is TextConstant && right is TextConstant)
+            return new Operation(name.Text, [left, right], left.Column);
         return new Operation(name.Text, [Check(left, truth: false, name), Check(right, truth: false, name)], left.Column);
     }
 
@@ -90,6 +100,9 @@ internal sealed class ExpressionParser
         {
             case { Kind: TokenKind.Number }:
                 return ReadNumber(Take());
+            case { Kind: TokenKind.Text }:
+                var text = Take();
+                return new TextConstant(text.Text[1..^1], text.Column);
             case { Kind: TokenKind.Symbol, Text: "(" }:
                 Take();
                 var inner = ReadOr();
@@ -101,7 +114,9 @@ internal sealed class ExpressionParser
             case { Kind: TokenKind.Name, Text: not ("and" or "or" or "not") }:
                 return ReadName(Take());
             default:
-                throw Unexpected("a number, a metric such as scores.int4.loss, or '('");
+                throw Unexpected(_isOfEvent
+                    ? "a number, a text in quotes, what the event says such as event.model, or '('"
+                    : "a number, a metric such as scores.int4.loss, or '('");
         }
     }
 
@@ -115,6 +130,12 @@ internal sealed class ExpressionParser
     {
         if (Current is { Kind: TokenKind.Symbol, Text: "(" })
             return ReadCall(name);
+        if (_isOfEvent)
+        {
+            return name.Text.StartsWith(EventPrefix, StringComparison.Ordinal)
+                ? new Field(name.Text[EventPrefix.Length..], name.Column)
+                : throw new ExpressionException(name.Column, $"'{name.Text}' is not of the event: write event.NAME, and text in quotes");
+        }
         return name.Text.Contains('.', StringComparison.Ordinal)
             ? new Metric(name.Text, name.Column)
             : throw new ExpressionException(
@@ -123,9 +144,12 @@ internal sealed class ExpressionParser
 
     private Operation ReadCall(Token name)
     {
-        if (!Functions.Contains(name.Text))
-            throw new ExpressionException(name.Column, $"unknown function '{name.Text}': {NearestWord.Hint(name.Text, Functions)}");
+        var functions = _isOfEvent ? EventFunctions : Functions;
+        if (!functions.Contains(name.Text))
+            throw new ExpressionException(name.Column, $"unknown function '{name.Text}': {NearestWord.Hint(name.Text, functions)}");
         Take();
+        if (name.Text == "matches")
+            return ReadMatches(name);
         var arguments = new List<Node> { Check(ReadSum(), truth: false, name) };
         while (Current is { Kind: TokenKind.Symbol, Text: "," })
         {
@@ -138,8 +162,22 @@ internal sealed class ExpressionParser
             : new Operation(name.Text, arguments, name.Column);
     }
 
+    /// <summary><c>matches(event.model, "olmoe-*")</c>.</summary>
+    private Operation ReadMatches(Token name)
+    {
+        var value = ReadSum();
+        Expect(",");
+        var pattern = ReadSum();
+        Expect(")");
+        return value is Field or TextConstant && pattern is TextConstant
+            ? new Operation(name.Text, [value, pattern], name.Column)
+            : throw new ExpressionException(name.Column, "'matches' takes what the event says and a text in quotes: matches(event.model, \"base-*\")");
+    }
+
     private static Node Check(Node operand, bool truth, Token name) =>
-        operand.IsTruth == truth
+        operand is TextConstant
+            ? throw new ExpressionException(operand.Column, $"'{name.Text}' takes {(truth ? "comparisons" : "numbers")}, and this is text")
+            : operand.IsTruth == truth || operand.IsOpen
             ? operand
             : throw new ExpressionException(operand.Column, truth
                 ? $"'{name.Text}' joins comparisons, and this is a number"

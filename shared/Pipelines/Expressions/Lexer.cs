@@ -8,7 +8,8 @@ internal static class Lexer
 {
     private static readonly string[] Symbols = ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ","];
 
-    public static List<Token> Read(string text)
+    /// <summary>Reads tokens; text in quotes only where it has a meaning.</summary>
+    public static List<Token> Read(string text, bool takesText)
     {
         var tokens = new List<Token>();
         var at = 0;
@@ -18,12 +19,20 @@ internal static class Lexer
                 at++;
             if (at == text.Length)
                 break;
-            var token = ReadToken(text, at);
+            var token = takesText && text[at] is '"' or '\'' ? ReadText(text, at) : ReadToken(text, at);
             tokens.Add(token);
             at += token.Text.Length;
         }
         tokens.Add(new Token(TokenKind.End, "", text.Length + 1));
         return tokens;
+    }
+
+    private static Token ReadText(string text, int at)
+    {
+        var end = text.IndexOf(text[at], at + 1);
+        return end > 0
+            ? new Token(TokenKind.Text, text[at..(end + 1)], at + 1)
+            : throw new ExpressionException(at + 1, $"the text that begins with {text[at]} here does not end");
     }
 
     private static Token ReadToken(string text, int at)
@@ -48,6 +57,7 @@ internal static class Lexer
         '!' => "write 'not' instead of '!'",
         '$' => "metrics are written without ${}: scores.int4.loss",
         '%' => "a percentage is written as a number: 1.02",
+        '"' or '\'' => "metrics are numbers and are not compared with text",
         _ => $"'{found}' has no meaning here",
     };
 

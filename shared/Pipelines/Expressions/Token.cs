@@ -3,6 +3,9 @@ namespace Espalier.Pipelines.Expressions;
 internal enum TokenKind
 {
     Number,
+
+    /// <summary>Text in quotes, with the quotes.</summary>
+    Text,
     Name,
     Symbol,
     End,
@@ -11,5 +14,10 @@ internal enum TokenKind
 /// <summary>One word of a condition. Columns count from 1 within the expression.</summary>
 internal readonly record struct Token(TokenKind Kind, string Text, int Column)
 {
-    public override string ToString() => Kind == TokenKind.End ? "the end" : $"'{Text}'";
+    public override string ToString() => Kind switch
+    {
+        TokenKind.End => "the end",
+        TokenKind.Text => Text,
+        _ => $"'{Text}'",
+    };
 }

@@ -20,6 +20,9 @@ public enum OptionKind
 
     /// <summary>A model of another step: <c>${step.model}</c>, or a registered one: <c>model:NAME@ALIAS</c>. The planner turns it into an input.</summary>
     Model,
+
+    /// <summary>Text into which values of an event are filled: <c>${event.version}</c>. For triggers.</summary>
+    Template,
 }
 
 /// <summary>Describes one option: text for <c>--help</c>, documents and editors, and its limits.</summary>

@@ -64,7 +64,8 @@ public sealed class OptionReader
         }
         if (node.Kind == NodeKind.Null)
             return Fail(node, $"{name} has no value: give one or leave the option out");
-        if (node.Kind == NodeKind.Text && node.Text.StartsWith("${", StringComparison.Ordinal) && schema.Kind is not (ValueKind.Dataset or ValueKind.Model))
+        if (node.Kind == NodeKind.Text && node.Text.StartsWith("${", StringComparison.Ordinal)
+            && schema.Kind is not (ValueKind.Dataset or ValueKind.Model or ValueKind.Template))
             return Fail(node, $"{name} cannot take the output of a step; only datasets and models can");
         return schema.Kind switch
         {
@@ -73,6 +74,7 @@ public sealed class OptionReader
             ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
             _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
             ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? node.Text : Wrong(node, name, "text (put it in quotes)"),
+            ValueKind.Template => node.Text,
             ValueKind.Choice => ReadChoice(schema, node, name),
             ValueKind.Bool => node.Kind == NodeKind.Bool ? node.Text == "true" : Wrong(node, name, "true or false"),
             ValueKind.Dataset or ValueKind.Model => ReadArtifact(schema, node, path, name),

@@ -36,6 +36,9 @@ public enum ValueKind
     /// <summary>A model: <c>${step.model}</c>, <c>model:NAME@ALIAS</c>.</summary>
     Model,
 
+    /// <summary>Text with values of an event: <c>${event.version}</c>.</summary>
+    Template,
+
     /// <summary>Options by name (<see cref="OptionSchema.Properties"/>).</summary>
     Object,
 

@@ -93,6 +93,7 @@ internal static class OptionSchemaBuilder
         OptionKind.Size => ValueKind.Size,
         OptionKind.Dataset => ValueKind.Dataset,
         OptionKind.Model => ValueKind.Model,
+        OptionKind.Template => ValueKind.Template,
         _ when type == typeof(string) => ValueKind.Text,
         _ when type == typeof(bool) => ValueKind.Bool,
         _ when type == typeof(int) || type == typeof(long) || type == typeof(uint) || type == typeof(ulong) || type == typeof(short)

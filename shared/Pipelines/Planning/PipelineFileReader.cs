@@ -49,12 +49,13 @@ internal static class PipelineFileReader
         foreach (var entry in root.Entries.Where(e => !Keys.Contains(e.Key)))
             problems.Add(entry, $"unknown key '{entry.Key}': {NearestWord.Hint(entry.Key, Keys)}");
         var head = root with { Entries = [.. root.Entries.Where(e => e.Key == "name")] };
+        var values = ReadParameters(root, parameters, problems);
         return new PipelineFile
         {
             Name = OptionReader.Read(Header, head, problems, typeof(PipelineHeader)).Values["name"]?.GetValue<string>() ?? "",
-            Parameters = ReadParameters(root, parameters, problems),
+            Parameters = values,
             Stages = ReadStages(root, problems),
-            Triggers = new TriggerReader(triggers, problems).Read(root.Find("on")),
+            Triggers = new TriggerReader(triggers, values.Keys, problems).Read(root.Find("on")),
         };
     }
 

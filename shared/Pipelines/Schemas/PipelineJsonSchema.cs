@@ -122,6 +122,7 @@ public static class PipelineJsonSchema
         ValueKind.Duration => Pattern($@"^((\d+(\.\d+)?(ms|s|m|min|h|d))+|{Reference}.*)$"),
         ValueKind.Dataset => Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"),
         ValueKind.Model => Pattern($"^({ArtifactForms.RegisteredModel}|{Reference}).*$"),
+        ValueKind.Template => new JsonObject { ["type"] = new JsonArray("string", "number", "boolean") },
         _ => new JsonObject { ["type"] = "string" },
     };
 

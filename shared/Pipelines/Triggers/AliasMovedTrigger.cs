@@ -2,7 +2,8 @@ using Espalier.Pipelines.Options;
 
 namespace Espalier.Pipelines.Triggers;
 
-[Trigger("alias.moved", "An alias moves to another version.")]
+[Trigger("alias.moved", "An alias moves to another version; version 0 when it is taken away.",
+    Fields = ["model", "alias", "version", "previous-version", "actor", "reason", "run"])]
 internal sealed record AliasMovedTrigger : TriggerSettings
 {
     [Option("Model that must match; * stands for any text.")]
@@ -10,4 +11,6 @@ internal sealed record AliasMovedTrigger : TriggerSettings
 
     [Option("Alias that must match; * stands for any text.")]
     public string Alias { get; init; } = "*";
+
+    public override string? Mismatch(EventFields fields) => Compare(fields, "model", Model) ?? Compare(fields, "alias", Alias);
 }

@@ -14,4 +14,7 @@ public sealed class TriggerAttribute(string eventName, string description) : Att
 
     /// <summary>Option that a plain text stands for: <c>cron: "0 3 * * *"</c> is <c>cron: { schedule: ... }</c>; null when there is no short form.</summary>
     public string? ShortForm { get; init; }
+
+    /// <summary>What the event says, as <c>event.NAME</c>; a name that ends with <c>.*</c> holds whatever the sender wrote. None: nothing is checked.</summary>
+    public string[] Fields { get; init; } = [];
 }

@@ -6,7 +6,10 @@ using Espalier.Contracts;
 namespace Espalier.Pipelines.Triggers;
 
 /// <summary>Reads the <c>on</c> block.</summary>
-internal sealed class TriggerReader(IReadOnlyCollection<TriggerKind> kinds, ProblemList problems)
+/// <param name="kinds">The events that may be named.</param>
+/// <param name="parameters">Names of the pipeline's parameters.</param>
+/// <param name="problems">Where problems go.</param>
+internal sealed class TriggerReader(IReadOnlyCollection<TriggerKind> kinds, IReadOnlyCollection<string> parameters, ProblemList problems)
 {
     public IReadOnlyList<PlannedTrigger> Read(PlacedNode? node)
     {
@@ -27,7 +30,11 @@ internal sealed class TriggerReader(IReadOnlyCollection<TriggerKind> kinds, Prob
             problems.Add(entry, $"unknown event '{entry.Key}': {NearestWord.Hint(entry.Key, [.. kinds.Select(k => k.Event)])}");
             return null;
         }
-        return new PlannedTrigger(kind.Event, OptionReader.Read(kind.Schema, Expand(kind, entry.Value), problems, kind.Settings).ToElement());
+        var before = problems.Count;
+        var document = OptionReader.Read(kind.Schema, Expand(kind, entry.Value), problems, kind.Settings);
+        if (problems.Count == before)
+            new TriggerRules(kind, parameters, document, problems).Check();
+        return new PlannedTrigger(kind.Event, document.ToElement());
     }
 
     private static PlacedNode Expand(TriggerKind kind, PlacedNode value) => kind.ShortForm is { } option && value.Kind == NodeKind.Text

@@ -225,8 +225,8 @@ public sealed class PipelinePlannerTests
                 + "stages: { t: { uses: train, with: { data: corpus:x, tokens: 1 } } }")
             .Triggers.Select(t => $"{t.Event} {t.Settings.GetRawText()}").ShouldBe(
             [
-                """cron {"schedule":"0 3 * * 1-5","max-depth":4}""",
-                """alias.moved {"model":"base-*","alias":"stable","max-depth":4}""",
+                """cron {"schedule":"0 3 * * 1-5","time-zone":"UTC","catch-up":"none","params":{},"priority":0,"max-depth":8,"pause-after":5}""",
+                """alias.moved {"model":"base-*","alias":"stable","params":{},"priority":0,"max-depth":8,"pause-after":5}""",
             ]);
 
     [Fact]

@@ -11,11 +11,14 @@ public sealed class TriggerKindTests
 
     [Fact]
     public void BuiltIn_AreFoundInTheAssembly() =>
-        TriggerKind.BuiltIn.Select(k => k.Event).ShouldBe(["alias.moved", "cron", "dataset.added", "model.registered", "webhook"]);
+        TriggerKind.BuiltIn.Select(k => k.Event).ShouldBe(
+        [
+            "alias.moved", "cron", "dataset.added", "gate.decided", "model.registered", "run.failed", "run.succeeded", "schedule", "watch", "webhook",
+        ]);
 
     [Theory]
-    [InlineData("{ branch: main, commits: 3 }", """{"branch":"main","commits":3,"max-depth":4}""")]
-    [InlineData("release-*", """{"branch":"release-*","commits":1,"max-depth":4}""")]
+    [InlineData("{ branch: main, commits: 3 }", """{"branch":"main","commits":3,"params":{},"priority":0,"max-depth":8,"pause-after":5}""")]
+    [InlineData("release-*", """{"branch":"release-*","commits":1,"params":{},"priority":0,"max-depth":8,"pause-after":5}""")]
     public void Plan_KindOfAnotherAssembly_IsRead(string settings, string expected) =>
         Plan($"branch.pushed: {settings}").Triggers.ShouldHaveSingleItem().Settings.GetRawText().ShouldBe(expected);
 

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Triggers;
+using Espalier.Pipelines.Text;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier pipelines</c>: pipelines that the platform keeps by name, with their triggers.</summary>
+internal static class PipelinesCommand
+{
+    public static Command Create(Terminal terminal) =>
+        new(
+            "pipelines",
+            "Add, list, show and remove pipelines that the platform keeps by name. What a file says under 'on' starts its pipeline from then on.\n\n"
+                + "  espalier pipelines add pipelines/on-events.yaml\n  espalier submit on-events --param seed=3\n  espalier pipelines remove on-events")
+        {
+            Add(terminal), List(terminal), Show(terminal), Remove(terminal),
+        };
+
+    private static Command Add(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var file = SharedOptions.PipelineFile();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(
+            new Command("add", "Keep a pipeline under the name that the file gives it; a changed file is a further version.") { file, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var path = parsed.GetRequiredValue(file);
+            var text = SharedOptions.ReadFile(path);
+            var name = NameOf(text, path);
+            using var client = server.Open(parsed);
+            var added = await client.SendAsync<PipelineView>(
+                HttpMethod.Put, $"/api/v1/pipelines/{Uri.EscapeDataString(name)}?file={Uri.EscapeDataString(Path.GetFullPath(path))}", cancellationToken,
+                text).ConfigureAwait(false);
+            foreach (var warning in added.Warnings ?? [])
+                terminal.Say(warning);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(added);
+            else
+                terminal.Output.WriteLine($"{added.Name} version {added.Version}{TriggersOf(added)}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command List(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("list", "Every pipeline: name, version, owner, triggers.") { json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var pipelines = await client.GetAsync<IReadOnlyList<PipelineView>>("/api/v1/pipelines", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Pipelines = pipelines });
+            foreach (var pipeline in parsed.GetValue(json) ? [] : pipelines)
+                terminal.Output.WriteLine($"{pipeline.Name,-24} v{pipeline.Version,-4} {pipeline.Owner,-16}{TriggersOf(pipeline)}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Show(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var name = Name();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("show", "The text of a pipeline.") { name, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var pipeline = await client.GetAsync<PipelineView>(PathOf(parsed.GetRequiredValue(name)), cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(pipeline);
+            else
+                terminal.Output.Write(pipeline.Pipeline);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Remove(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var name = Name();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("remove", "Remove a pipeline and its triggers. Runs that are under way go on.") { name, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var removed = parsed.GetRequiredValue(name);
+            await client.SendAsync<object>(HttpMethod.Delete, PathOf(removed), cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Removed = removed });
+            else
+                terminal.Output.WriteLine($"{removed} removed");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Argument<string> Name() => new("NAME") { Description = "Name of the pipeline." };
+
+    private static string PathOf(string name) => $"/api/v1/pipelines/{Uri.EscapeDataString(name)}";
+
+    private static string TriggersOf(PipelineView pipeline) =>
+        pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", pipeline.Triggers.Select(t => t.Kind))}";
+
+    private static string NameOf(string text, string path) => YamlSource.Parse(text, path).Find("name") is { Text.Length: > 0 } name
+        ? name.Text
+        : throw new UserInputException([new Problem(path, 1, 1, "'name' is missing: the pipeline is kept under it")]);
+}

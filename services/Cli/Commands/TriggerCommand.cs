@@ -1,0 +1,156 @@
+using System.CommandLine;
+using Espalier.Cli.Terminals;
+using Espalier.Orchestrator.Triggers;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>espalier trigger</c>: what starts pipelines by itself, and what became of every event.</summary>
+internal static class TriggerCommand
+{
+    private const string Triggers = "/api/v1/triggers";
+
+    public static Command Create(Terminal terminal) =>
+        new(
+            "trigger",
+            "See, switch and try what starts pipelines by itself. NAME is a pipeline's name, a dot and the event; a pipeline's name alone will do "
+                + "when it has one trigger.\n\n"
+                + "  espalier trigger list\n  espalier trigger test nightly --last 200\n  espalier trigger disable nightly.schedule\n"
+                + "  espalier trigger events --json")
+        {
+            List(terminal), Show(terminal), Switch(terminal, "enable", "Switch a trigger on; a trigger that has paused itself goes on."),
+            Switch(terminal, "disable", "Switch a trigger off; what happens meanwhile starts nothing, later either."), Test(terminal), Events(terminal),
+        };
+
+    private static Command List(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var json = SharedOptions.Json();
+        var command = server.AddTo(new Command("list", "Every trigger: name, state, when its schedule comes next.") { json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var triggers = await client.GetAsync<IReadOnlyList<TriggerView>>(Triggers, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Triggers = triggers });
+            foreach (var trigger in parsed.GetValue(json) ? [] : triggers)
+                terminal.Output.WriteLine(LineOf(trigger));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Show(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var (name, last, json) = (Name(), Last(20), SharedOptions.Json());
+        var command = server.AddTo(new Command("show", "A trigger, and what it made of the last events.") { name, last, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var trigger = await client.GetAsync<TriggerView>(
+                $"{PathOf(parsed.GetRequiredValue(name))}?last={parsed.GetValue(last)}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+            {
+                terminal.WriteJsonLine(trigger);
+                return ExitCodes.Done;
+            }
+            terminal.Output.WriteLine(LineOf(trigger));
+            terminal.Output.WriteLine($"  runs as {trigger.Owner}  {trigger.Settings.GetRawText()}");
+            foreach (var firing in trigger.Firings ?? [])
+                terminal.Output.WriteLine($"  {firing.At:yyyy-MM-dd HH:mm:ss}  {TextOf(firing)}");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Switch(Terminal terminal, string verb, string description)
+    {
+        var server = new ServerOptions();
+        var (name, json) = (Name(), SharedOptions.Json());
+        var command = server.AddTo(new Command(verb, description) { name, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var trigger = await client.SendAsync<TriggerView>(
+                HttpMethod.Post, $"{PathOf(parsed.GetRequiredValue(name))}/{verb}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(trigger);
+            else
+                terminal.Output.WriteLine(LineOf(trigger));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Test(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var (name, last, json) = (Name(), Last(200), SharedOptions.Json());
+        var command = server.AddTo(
+            new Command("test", "Replay the last events against a trigger: what would have run, with which parameters. Nothing is started.")
+            {
+                name, last, json,
+            });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var replay = await client.GetAsync<TriggerReplay>(
+                $"{PathOf(parsed.GetRequiredValue(name))}/test?last={parsed.GetValue(last)}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+            {
+                terminal.WriteJsonLine(replay);
+                return ExitCodes.Done;
+            }
+            foreach (var item in replay.Items)
+                terminal.Output.WriteLine($"{item.At:yyyy-MM-dd HH:mm:ss}  #{item.Event,-6} {OutcomeOf(item)}");
+            terminal.Say($"{replay.Items.Count(i => i.State == FiringState.Started)} of {replay.Items.Count} events would start a run.");
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Events(Terminal terminal)
+    {
+        var server = new ServerOptions();
+        var (last, json) = (Last(50), SharedOptions.Json());
+        var kind = new Option<string?>("--kind") { Description = "Only events of this kind, such as model.registered." };
+        var command = server.AddTo(new Command("events", "The last events, newest first, and what triggers made of them.") { last, kind, json });
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = server.Open(parsed);
+            var filter = parsed.GetValue(kind) is { } wanted ? $"&kind={Uri.EscapeDataString(wanted)}" : "";
+            var events = await client.GetAsync<IReadOnlyList<TriggerEventView>>(
+                $"{Triggers}/events?limit={parsed.GetValue(last)}{filter}", cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJsonLine(new { Events = events });
+            foreach (var item in parsed.GetValue(json) ? [] : events)
+            {
+                terminal.Output.WriteLine($"{item.At:yyyy-MM-dd HH:mm:ss}  #{item.Id,-6} {item.Kind}  {item.Fields.GetRawText()}");
+                foreach (var firing in item.Firings)
+                    terminal.Output.WriteLine($"    {firing.Trigger}: {TextOf(firing)}");
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Argument<string> Name() => new("NAME") { Description = "Name of the trigger, or of a pipeline that has one trigger." };
+
+    private static Option<int> Last(int usual) => new("--last") { Description = "How many events.", DefaultValueFactory = _ => usual };
+
+    private static string PathOf(string name) => $"{Triggers}/{Uri.EscapeDataString(name)}";
+
+    private static string LineOf(TriggerView trigger)
+    {
+        var state = !trigger.Enabled ? "off" : trigger.Paused.Length > 0 ? "paused" : "on";
+        var next = trigger.Next is { } time ? $"  next {time:yyyy-MM-dd HH:mm} UTC" : "";
+        return $"{trigger.Name,-40} {state,-7}{next}{(trigger.Paused.Length > 0 ? $"  {trigger.Paused}" : "")}";
+    }
+
+    private static string TextOf(FiringView firing) =>
+        $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {run}" : "")}{(firing.Reason.Length > 0 ? $": {firing.Reason}" : "")}";
+
+    private static string OutcomeOf(ReplayedEvent item) => item.State == FiringState.Started
+        ? $"would run  {string.Join(' ', item.Parameters.Select(p => $"{p.Key}={p.Value}"))}".TrimEnd()
+        : $"{Terminal.Word(item.State)}: {item.Reason}";
+}

@@ -1,0 +1,73 @@
+using Dapper;
+using Espalier.Database;
+using Espalier.Orchestrator.Database;
+using Espalier.Pipelines.Triggers;
+
+namespace Espalier.Orchestrator.Triggers;
+
+/// <summary>Makes an event of every time of a schedule that is reached, and decides which of those that were missed are made up for.</summary>
+internal sealed class ScheduleClock(LedgerDatabase database)
+{
+    private const int Batch = 100, MostMissed = 100;
+
+    /// <summary>A time that is not longer ago was not missed: the platform was only busy.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+
+    /// <summary>One round; returns the number of events.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        var due = await database.ReadAsync(
+            connection => connection.QueryAsync<TriggerRow>(
+                "select * from pipeline_trigger where next_at is not null and next_at <= @Now order by next_at limit @Batch",
+                new { database.Now, Batch }), cancellationToken).ConfigureAwait(false);
+        var events = 0;
+        foreach (var trigger in due)
+        {
+            if (trigger.Read() is TimedTrigger schedule)
+                events += await database.WriteAsync(transaction => ReachAsync(transaction, trigger, schedule), cancellationToken).ConfigureAwait(false);
+        }
+        return events;
+    }
+
+    private static async Task<int> ReachAsync(DatabaseTransaction transaction, TriggerRow trigger, TimedTrigger schedule)
+    {
+        var now = Times.Of(transaction.Now);
+        var moved = await transaction.ExecuteAsync(
+            "update pipeline_trigger set next_at = @next where name = @Name and next_at = @NextAt",
+            new { trigger.Name, trigger.NextAt, next = schedule.Next(now)?.ToUnixTimeMilliseconds() }).ConfigureAwait(false);
+        if (moved == 0 || trigger.Off is not null)
+            return 0;
+        var times = Reached(schedule, Times.Of(trigger.NextAt!.Value), now);
+        foreach (var time in times)
+        {
+            await transaction.AddEventAsync(new HappenedEvent
+            {
+                Key = $"time/{trigger.Name}/{time.ToUnixTimeSeconds()}",
+                Kind = trigger.Kind,
+                Target = trigger.Name,
+                Fields = new { time = $"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}", date = $"{TimeZoneInfo.ConvertTime(time, ZoneOf(schedule)):yyyy-MM-dd}" },
+            }).ConfigureAwait(false);
+        }
+        return times.Count;
+    }
+
+    private static TimeZoneInfo ZoneOf(TimedTrigger schedule) => TimeZoneInfo.FindSystemTimeZoneById(schedule.TimeZone);
+
+    /// <summary>The times from the first one that was due until now for which a run is wanted.</summary>
+    private static List<DateTimeOffset> Reached(TimedTrigger schedule, DateTimeOffset first, DateTimeOffset now)
+    {
+        var times = new Queue<DateTimeOffset>();
+        for (DateTimeOffset? time = first; time <= now; time = schedule.Next(time.Value))
+        {
+            times.Enqueue(time.Value);
+            if (times.Count > MostMissed)
+                times.Dequeue();
+        }
+        return schedule.CatchUp switch
+        {
+            CatchUp.All => [.. times],
+            CatchUp.Last => [.. times.TakeLast(1)],
+            _ => [.. times.TakeLast(1).Where(t => now - t <= Grace)],
+        };
+    }
+}
