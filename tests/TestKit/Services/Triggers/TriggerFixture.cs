@@ -98,7 +98,7 @@ internal sealed class TriggerFixture : IDisposable
             if (isSuccess)
                 await Ledger.Steps.FinishAsync(LedgerFixture.Finished(step), default);
             else
-                await Ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.User), default);
+                await Ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.User), null, default);
         }
     }
 
