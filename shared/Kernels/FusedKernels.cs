@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Espalier.Kernels;
 
 /// <summary>
-/// Fused float32 kernels for the CPU: a layer's attention, routing and experts, both ends of a decoder, AdamW. They need
+/// Fused kernels for the CPU, in float32 and where the processor has it with products in bf16: a layer's attention, routing and experts, both ends of a decoder, AdamW. They need
 /// no tensor engine. Without them plain tensor operations run: where <see cref="KernelLibrary.Variable"/> says
 /// <c>plain</c>, or where the library cannot be used, which <see cref="KernelLibrary"/> reports.
 /// </summary>
@@ -11,6 +11,9 @@ public static unsafe class FusedKernels
 {
     /// <summary>Whether the kernels can be used in this process.</summary>
     public static bool IsAvailable => KernelLibrary.Current.IsUsable;
+
+    /// <summary>Whether they multiply in bf16 too, with sums in float32: only on instructions made for it.</summary>
+    public static bool HasBf16 => KernelLibrary.Current.Bf16Set is not null;
 
     /// <summary>Memory on large pages where the system grants them; not cleared.</summary>
     /// <exception cref="OutOfMemoryException">There is not that much.</exception>
@@ -39,7 +42,7 @@ public static unsafe class FusedKernels
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_sum_of_squares")] public static extern double SumOfSquares(long threads, float* values, long count);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_adamw")] public static extern void AdamW(AdamWArguments* arguments);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_product")]
-    public static extern void Product(long threads, float* x, long rows, long depth, float* weights, long columns, float* result);
+    public static extern void Product(long threads, float* x, long rows, long depth, float* weights, long columns, float* result, long bf16 = 0);
 #pragma warning restore CS1591
 
     [DllImport(KernelLibrary.Name)] private static extern IntPtr ek_allocate(long bytes);

@@ -16,6 +16,9 @@ public sealed record KernelLibrary(string? InstructionSet, string? Digest, strin
 
     internal const string Name = "espalier_kernels";
 
+    /// <summary>Whose bf16 products run where they are asked for: <c>avx512bf16</c>; null when the processor, or the chosen set, has none.</summary>
+    public string? Bf16Set { get; init; }
+
     private const string Plain = "plain";
 
     private static readonly Lazy<KernelLibrary> Found = new(() => Report(Examine(OwnPath(), Environment.GetEnvironmentVariable(Variable)), Console.Error));
@@ -51,11 +54,12 @@ public sealed record KernelLibrary(string? InstructionSet, string? Digest, strin
         if (LayoutProblem(library) is { } problem)
             return new KernelLibrary(null, digest, $"{path} was built from other sources than this assembly: {problem}.");
         var (runs, refused) = (Text(library, "ek_name")!, Text(library, "ek_refused"));
+        var found = new KernelLibrary(runs, digest, null) { Bf16Set = Text(library, "ek_bf16_name") };
         if (refused is not null)
-            return new KernelLibrary(runs, digest, $"the {refused} kernels multiply two small matrices wrongly on this processor; {runs} runs instead.");
+            return found with { Problem = $"the {refused} kernels multiply two small matrices wrongly on this processor; {runs} runs instead." };
         if (!string.IsNullOrEmpty(wanted) && wanted != runs)
-            return new KernelLibrary(runs, digest, $"{Variable}={wanted} names nothing that this processor runs; {runs} runs instead.");
-        return new KernelLibrary(runs, digest, null);
+            return found with { Problem = $"{Variable}={wanted} names nothing that this processor runs; {runs} runs instead." };
+        return found;
     }
 
     internal static KernelLibrary Report(KernelLibrary found, TextWriter errors)

@@ -15,6 +15,7 @@ public unsafe struct LayerArguments
     public long IsSigmoid, Normalizes, AddsResidual, Index;
     public long Groups, GroupWidth;
     public long HeadNorm;
+    public long Bf16;
     public long MlpInner;
     public double Epsilon, RoutedScale;
 
@@ -49,6 +50,7 @@ public unsafe struct LayerArguments
 public unsafe struct EndArguments
 {
     public long Threads, Tokens, Hidden, Vocabulary;
+    public long Bf16;
     public double Epsilon;
     public long* Ids, Targets;
     public float* Embedding, FinalNorm, Head;

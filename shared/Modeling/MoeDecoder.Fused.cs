@@ -6,7 +6,7 @@ namespace Espalier.Modeling;
 
 /// <summary>
 /// Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a
-/// training step. Layers with latent attention, windows, clipping, expert groups, ternary experts or an output bias run
+/// training step; and in bf16 in a training step, where the processor multiplies in bf16. Layers with latent attention, windows, clipping, expert groups, ternary experts or an output bias run
 /// plain.
 /// </summary>
 public sealed partial class MoeDecoder
@@ -31,7 +31,10 @@ public sealed partial class MoeDecoder
     /// </summary>
     internal (double Loss, double Balance, double RouterZ)? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
     {
-        if (Fused is not { RunsLayers: true } fused || Buffer.Gradients is null)
+        if (!UsesKernels || Buffer.Gradients is null || !FusedDecoder.SupportsTraining(Buffer, ComputeType))
+            return null;
+        var fused = _fused ??= new FusedDecoder(this, _rotary);
+        if (!fused.RunsLayers)
             return null;
         _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
         return _training.Accumulate(batch, counts, share, settings);

@@ -26,6 +26,7 @@ internal static class Examination
                 new("numerics class", TorchRuntime.NumericsClass),
                 new("threads", TorchRuntime.Threads.ToString(CultureInfo.InvariantCulture)),
                 Kernels(),
+                new("bf16 kernels", KernelLibrary.Current.Bf16Set ?? "none: precision bf16 runs as plain tensor operations"),
             ];
         }
         catch (Exception exception) when (

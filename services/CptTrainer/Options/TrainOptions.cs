@@ -10,7 +10,7 @@ public enum Precision
     /// <summary>float32.</summary>
     Fp32,
 
-    /// <summary>bfloat16 activations and weights where they are used.</summary>
+    /// <summary>bfloat16 activations and weights where they are used; with fused kernels only the factors of products with weights.</summary>
     Bf16,
 }
 

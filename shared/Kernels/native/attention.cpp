@@ -2,7 +2,7 @@
 // Scores exist for one block of queries of one head at a time; the backward pass computes them again from the kept
 // log-sum-exp (Dao et al., arXiv 2205.14135, without the online softmax: a block sees all its keys).
 #include "entry.h"
-#include "gemm.h"
+#include "linear.h"
 #include "layer.h"
 #include "norm.h"
 
@@ -103,24 +103,24 @@ void attend(const EkLayer& l) {
     const float* q = l.rotated + first * w.rotated + head * size;
     const float* k = l.rotated + first * w.rotated + w.query + kv * size;
     const float* v = l.projected + first * w.all + w.query + w.key + kv * size;
-    float* keys = ek_scratch(slot_packed_b, packed_size(size, length) + packed_size(length, size));
-    float* values = keys + packed_size(size, length);
-    pack_transposed({k, w.rotated, nullptr}, size, length, keys);
-    pack_plain({v, w.all, nullptr}, length, size, values);
+    float* keys = ek_scratch(slot_packed_b, Fp32::packed_size(size, length) + Fp32::packed_size(length, size));
+    float* values = keys + Fp32::packed_size(size, length);
+    Fp32::pack_transposed({k, w.rotated, nullptr}, size, length, keys);
+    Fp32::pack_plain({v, w.all, nullptr}, length, size, values);
     int64_t stride = ceil(length, NR) * NR;
     float* scores = ek_scratch(slot_tile, query_block * stride);
     for (int64_t q0 = 0; q0 < length; q0 += query_block) {
       int64_t rows = least(query_block, length - q0), seen = q0 + rows;
-      // panels of keys lie one after the other, so a block of queries uses the first ones only (head size <= KC)
-      multiply({q + q0 * w.rotated, w.rotated, nullptr}, rows, size, keys, seen, scores, stride, false);
+      // panels of keys lie one after the other, so a block of queries uses the first ones only (head size <= Fp32::KC)
+      Fp32::multiply({q + q0 * w.rotated, w.rotated, nullptr}, rows, size, keys, seen, scores, stride, false);
       softmax_rows(scores, stride, q0, rows, seen, scale, l.lse + head * l.tokens + first + q0);
       float* out = l.context + (first + q0) * w.query + head * size;
-      for (int64_t k0 = 0; k0 < seen; k0 += KC) {
-        int64_t kc = least(KC, length - k0), depth = least(kc, seen - k0);
+      for (int64_t k0 = 0; k0 < seen; k0 += Fp32::KC) {
+        int64_t kc = least(Fp32::KC, length - k0), depth = least(kc, seen - k0);
         // one block of depth at a time: a panel is kc deep, of which the first rows are used
         for (int64_t j = 0; j < size; j += NR) {
-          const float* panel = values + packed_size(k0, size) + j / NR * kc * NR;
-          multiply({scores + k0, stride, nullptr}, rows, depth, panel, least(NR, size - j), out + j, w.query, k0 > 0);
+          const float* panel = values + Fp32::packed_size(k0, size) + j / NR * kc * NR;
+          Fp32::multiply({scores + k0, stride, nullptr}, rows, depth, panel, least(NR, size - j), out + j, w.query, k0 > 0);
         }
       }
     }
@@ -137,12 +137,12 @@ void attend_backward(const EkLayer& l) {
     const float* v = l.projected + first * w.all + w.query + w.key + kv * size;
     float* dk = l.d_projected + first * w.all + w.query + kv * size;
     float* dv = dk + w.key;
-    int64_t by_column = packed_size(size, length), by_row = packed_size(length, size), stride = ceil(length, NR) * NR;
+    int64_t by_column = Fp32::packed_size(size, length), by_row = Fp32::packed_size(length, size), stride = ceil(length, NR) * NR;
     float* keys = ek_scratch(slot_more, 2 * by_column + by_row);
     float *values = keys + by_column, *plain_keys = values + by_column;
-    pack_transposed({k, w.rotated, nullptr}, size, length, keys);
-    pack_transposed({v, w.all, nullptr}, size, length, values);
-    pack_plain({k, w.rotated, nullptr}, length, size, plain_keys);
+    Fp32::pack_transposed({k, w.rotated, nullptr}, size, length, keys);
+    Fp32::pack_transposed({v, w.all, nullptr}, size, length, values);
+    Fp32::pack_plain({k, w.rotated, nullptr}, length, size, plain_keys);
     float* p = ek_scratch(slot_tile, 2 * query_block * stride);
     float* dp = p + query_block * stride;
     for (int64_t t = 0; t < length; t++) {
@@ -154,8 +154,8 @@ void attend_backward(const EkLayer& l) {
         int64_t rows = least(query_block, length - q0), seen = q0 + rows, start = first + q0;
         Rows q{l.rotated + start * w.rotated + head * size, w.rotated, nullptr};
         Rows d_out{l.d_context + start * w.query + head * size, w.query, nullptr};
-        multiply(q, rows, size, keys, seen, p, stride, false);
-        multiply(d_out, rows, size, values, seen, dp, stride, false);
+        Fp32::multiply(q, rows, size, keys, seen, p, stride, false);
+        Fp32::multiply(d_out, rows, size, values, seen, dp, stride, false);
         for (int64_t i = 0; i < rows; i++) {
           float *pi = p + i * stride, *di = dp + i * stride;
           int64_t visible = q0 + i + 1;
@@ -169,15 +169,15 @@ void attend_backward(const EkLayer& l) {
           for (int64_t rest = visible; rest < seen; rest++) pi[rest] = di[rest] = 0;
         }
         float* dq = l.d_projected + start * w.all + head * size;
-        for (int64_t k0 = 0; k0 < seen; k0 += KC) {
-          int64_t kc = least(KC, length - k0), depth = least(kc, seen - k0);
+        for (int64_t k0 = 0; k0 < seen; k0 += Fp32::KC) {
+          int64_t kc = least(Fp32::KC, length - k0), depth = least(kc, seen - k0);
           for (int64_t j = 0; j < size; j += NR) {
-            const float* panel = plain_keys + packed_size(k0, size) + j / NR * kc * NR;
-            multiply({dp + k0, stride, nullptr}, rows, depth, panel, least(NR, size - j), dq + j, w.all, k0 > 0);
+            const float* panel = plain_keys + Fp32::packed_size(k0, size) + j / NR * kc * NR;
+            Fp32::multiply({dp + k0, stride, nullptr}, rows, depth, panel, least(NR, size - j), dq + j, w.all, k0 > 0);
           }
         }
-        multiply_columns({dp, stride, nullptr}, q, rows, seen, size, dk, w.all, true);
-        multiply_columns({p, stride, nullptr}, d_out, rows, seen, size, dv, w.all, true);
+        multiply_columns<Fp32>({dp, stride, nullptr}, q, rows, seen, size, dk, w.all, true);
+        multiply_columns<Fp32>({p, stride, nullptr}, d_out, rows, seen, size, dv, w.all, true);
       }
   });
 }

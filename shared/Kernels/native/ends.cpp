@@ -1,7 +1,7 @@
 // Both ends of the decoder: embedding; and norm, output head and cross-entropy, whose logits exist for a few hundred
 // rows at a time: loss, gradient of the logits and both products with it are done before the next rows.
 #include "entry.h"
-#include "gemm.h"
+#include "linear.h"
 #include "norm.h"
 
 namespace EK_ISA {

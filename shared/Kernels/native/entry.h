@@ -6,6 +6,7 @@
 // Embedding, final norm, output head and cross-entropy. T tokens, width H, vocabulary V.
 struct EkEnds {
   int64_t threads, tokens, hidden, vocabulary;
+  int64_t bf16;  // whether factors of products with the head are rounded to bf16
   double epsilon;
   const int64_t* ids;      // (T) inputs
   const int64_t* targets;  // (T) what follows them

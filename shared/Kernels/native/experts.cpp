@@ -3,7 +3,7 @@
 // Backward keeps g and u only: with d the gradient of out, p = d Wd^T; dgate = p . a; da = gate p; and so on. Threads
 // take (expert, columns) pieces, so an expert without tokens costs nothing and no two pieces write the same place.
 #include "entry.h"
-#include "gemm.h"
+#include "linear.h"
 #include "norm.h"
 
 namespace EK_ISA {
@@ -40,18 +40,18 @@ Rows gathered(const EkLayer& l, const float* x, int64_t first) { return {x, l.hi
 
 void gate_up(const EkLayer& l, Piece p) {
   const float* weights = l.gate_up + p.expert * 2 * l.inner * l.hidden;
-  int64_t half = packed_size(l.hidden, p.columns);
+  int64_t half = Fast::packed_size(l.hidden, p.columns);
   float* gates = ek_scratch(slot_packed_b, 2 * half);
-  pack_transposed({weights + p.column * l.hidden, l.hidden, nullptr}, l.hidden, p.columns, gates);
-  pack_transposed({weights + (l.inner + p.column) * l.hidden, l.hidden, nullptr}, l.hidden, p.columns, gates + half);
+  Fast::pack_transposed({weights + p.column * l.hidden, l.hidden, nullptr}, l.hidden, p.columns, gates);
+  Fast::pack_transposed({weights + (l.inner + p.column) * l.hidden, l.hidden, nullptr}, l.hidden, p.columns, gates + half);
   float* tile = l.halves ? nullptr : ek_scratch(slot_tile, MC * 2 * inner_columns);
   for (int64_t i = 0; i < p.rows; i += MC) {
     int64_t rows = least(MC, p.rows - i), stride = l.halves ? halves_stride(l) : 2 * inner_columns;
     float* g = l.halves ? l.halves + (p.first + i) * stride + p.column : tile;
     float* u = g + (l.halves ? l.inner : inner_columns);
     Rows x = gathered(l, l.normed, p.first + i);
-    multiply(x, rows, l.hidden, gates, p.columns, g, stride, false);
-    multiply(x, rows, l.hidden, gates + half, p.columns, u, stride, false);
+    Fast::multiply(x, rows, l.hidden, gates, p.columns, g, stride, false);
+    Fast::multiply(x, rows, l.hidden, gates + half, p.columns, u, stride, false);
     for (int64_t r = 0; r < rows; r++, g += stride, u += stride) {
       float* a = l.inner_product + (p.first + i + r) * l.inner + p.column;
       each(p.columns, [&](int64_t j, int64_t n) {
@@ -63,20 +63,20 @@ void gate_up(const EkLayer& l, Piece p) {
 }
 
 void down(const EkLayer& l, Piece p) {
-  float* packed = ek_scratch(slot_packed_b, packed_size(l.inner, p.columns));
-  pack_transposed({l.down + (p.expert * l.hidden + p.column) * l.inner, l.inner, nullptr}, l.inner, p.columns, packed);
-  multiply({l.inner_product + p.first * l.inner, l.inner, nullptr}, p.rows, l.inner, packed, p.columns,
+  float* packed = ek_scratch(slot_packed_b, Fast::packed_size(l.inner, p.columns));
+  Fast::pack_transposed({l.down + (p.expert * l.hidden + p.column) * l.inner, l.inner, nullptr}, l.inner, p.columns, packed);
+  Fast::multiply({l.inner_product + p.first * l.inner, l.inner, nullptr}, p.rows, l.inner, packed, p.columns,
            l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
 }
 
 // Gradients of g and u in place of them, gate * a in l.inner_product, and this piece's share of the gates' gradient.
 void activation_backward(const EkLayer& l, Piece p, float* share) {
-  float* packed = ek_scratch(slot_packed_b, packed_size(l.hidden, p.columns));
-  pack_plain({l.down + p.expert * l.hidden * l.inner + p.column, l.inner, nullptr}, l.hidden, p.columns, packed);
+  float* packed = ek_scratch(slot_packed_b, Fast::packed_size(l.hidden, p.columns));
+  Fast::pack_plain({l.down + p.expert * l.hidden * l.inner + p.column, l.inner, nullptr}, l.hidden, p.columns, packed);
   float* tile = ek_scratch(slot_tile, MC * inner_columns);
   for (int64_t i = 0; i < p.rows; i += MC) {
     int64_t rows = least(MC, p.rows - i);
-    multiply(gathered(l, l.gradient, p.first + i), rows, l.hidden, packed, p.columns, tile, inner_columns, false);
+    Fast::multiply(gathered(l, l.gradient, p.first + i), rows, l.hidden, packed, p.columns, tile, inner_columns, false);
     for (int64_t r = 0; r < rows; r++) {
       int64_t row = p.first + i + r;
       float *g = l.halves + row * halves_stride(l) + p.column, *u = g + l.inner, *a = l.inner_product + row * l.inner + p.column;
@@ -97,9 +97,9 @@ void activation_backward(const EkLayer& l, Piece p, float* share) {
 
 void input_backward(const EkLayer& l, Piece p) {
   int64_t depth = 2 * l.inner;
-  float* packed = ek_scratch(slot_packed_b, packed_size(depth, p.columns));
-  pack_plain({l.gate_up + p.expert * depth * l.hidden + p.column, l.hidden, nullptr}, depth, p.columns, packed);
-  multiply({l.halves + p.first * halves_stride(l), halves_stride(l), nullptr}, p.rows, depth, packed, p.columns,
+  float* packed = ek_scratch(slot_packed_b, Fast::packed_size(depth, p.columns));
+  Fast::pack_plain({l.gate_up + p.expert * depth * l.hidden + p.column, l.hidden, nullptr}, depth, p.columns, packed);
+  Fast::multiply({l.halves + p.first * halves_stride(l), halves_stride(l), nullptr}, p.rows, depth, packed, p.columns,
            l.expert_output + p.first * l.hidden + p.column, l.hidden, false);
 }
 

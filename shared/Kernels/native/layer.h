@@ -10,6 +10,7 @@ struct EkLayer {
   int64_t is_sigmoid, normalizes, adds_residual, index;
   int64_t groups, group_width;  // sibling-exclusive routing; 0 when tokens choose freely
   int64_t head_norm;            // norm of queries and keys: 0 over all heads, 1 head by head with one weight (D), 2 none
+  int64_t bf16;                 // whether factors of products with weights, but the router's, are rounded to bf16
   int64_t mlp_inner;            // width I of the MLP that every token uses: shared expert, or all of a layer with E = 0; 0 for none
   double epsilon, routed_scale; // gates are multiplied by the latter
 

@@ -1,5 +1,6 @@
 // What the C# side calls. The instruction set is chosen once: the best that the processor has, unless ESPALIER_KERNELS
-// names another, and only if its product of two small matrices is right.
+// names another, and only if its product of two small matrices is right. Where products in bf16 are asked for, the set
+// beside it runs that has instructions for them.
 #include "table.h"
 #include <cmath>
 #include <cstdlib>
@@ -15,8 +16,8 @@ namespace {
 bool is_right(const EkTable& table) {
   constexpr int64_t m = 19, depth = 300, n = 37;
   static float x[m * depth], w[n * depth], y[m * n];
-  for (int64_t i = 0; i < m * depth; i++) x[i] = static_cast<float>(i * 37 % 101 - 50) / 50;
-  for (int64_t i = 0; i < n * depth; i++) w[i] = static_cast<float>(i * 53 % 97 - 48) / 48;
+  for (int64_t i = 0; i < m * depth; i++) x[i] = static_cast<float>(i * 37 % 101 - 50) / 64;  // exact in bf16 too
+  for (int64_t i = 0; i < n * depth; i++) w[i] = static_cast<float>(i * 53 % 97 - 48) / 64;
   table.product(1, x, m, depth, w, n, y);
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) {
@@ -51,6 +52,27 @@ const EkTable& table() {
   return chosen;
 }
 
+// The set with bf16 products that goes with the chosen one; null when there is none.
+const EkTable* choose_bf16() {
+#if defined(__x86_64__)
+  if (&table() == &ek_avx512 && __builtin_cpu_supports("avx512bf16")) {
+    if (is_right(ek_avx512bf16)) return &ek_avx512bf16;
+    refused = ek_avx512bf16.name;
+  }
+#endif
+  return nullptr;
+}
+
+const EkTable* bf16_table() {
+  static const EkTable* chosen = choose_bf16();
+  return chosen;
+}
+
+template <class Arguments>
+const EkTable& table_for(const Arguments* arguments) {
+  return arguments->bf16 && bf16_table() ? *bf16_table() : table();
+}
+
 }  // namespace
 
 // Bytes of EkLayer, EkEnds and EkAdamW: the C# side refuses a library whose structs are laid out otherwise.
@@ -60,24 +82,25 @@ EK_API void ek_struct_sizes(int64_t* sizes) {
   sizes[2] = sizeof(EkAdamW);
 }
 EK_API const char* ek_name() { return table().name; }
-EK_API const char* ek_refused() { return table(), refused; }
+EK_API const char* ek_bf16_name() { return bf16_table() ? bf16_table()->name : nullptr; }
+EK_API const char* ek_refused() { return bf16_table(), refused; }
 
-EK_API void ek_attention_forward(const EkLayer* layer) { table().attention_forward(*layer); }
-EK_API void ek_attention_backward(const EkLayer* layer) { table().attention_backward(*layer); }
-EK_API void ek_router_forward(const EkLayer* layer) { table().router_forward(*layer); }
-EK_API void ek_experts_forward(const EkLayer* layer) { table().experts_forward(*layer); }
-EK_API void ek_experts_combine(const EkLayer* layer) { table().experts_combine(*layer); }
-EK_API void ek_experts_backward(const EkLayer* layer) { table().experts_backward(*layer); }
-EK_API void ek_mlp_forward(const EkLayer* layer) { table().mlp_forward(*layer); }
-EK_API void ek_mlp_backward(const EkLayer* layer) { table().mlp_backward(*layer); }
-EK_API void ek_embed(const EkEnds* ends) { table().embed(*ends); }
-EK_API void ek_embed_backward(const EkEnds* ends) { table().embed_backward(*ends); }
-EK_API void ek_head_forward(const EkEnds* ends) { table().head_forward(*ends); }
-EK_API void ek_head_losses(const EkEnds* ends) { table().head_losses(*ends); }
+EK_API void ek_attention_forward(const EkLayer* layer) { table_for(layer).attention_forward(*layer); }
+EK_API void ek_attention_backward(const EkLayer* layer) { table_for(layer).attention_backward(*layer); }
+EK_API void ek_router_forward(const EkLayer* layer) { table_for(layer).router_forward(*layer); }
+EK_API void ek_experts_forward(const EkLayer* layer) { table_for(layer).experts_forward(*layer); }
+EK_API void ek_experts_combine(const EkLayer* layer) { table_for(layer).experts_combine(*layer); }
+EK_API void ek_experts_backward(const EkLayer* layer) { table_for(layer).experts_backward(*layer); }
+EK_API void ek_mlp_forward(const EkLayer* layer) { table_for(layer).mlp_forward(*layer); }
+EK_API void ek_mlp_backward(const EkLayer* layer) { table_for(layer).mlp_backward(*layer); }
+EK_API void ek_embed(const EkEnds* ends) { table_for(ends).embed(*ends); }
+EK_API void ek_embed_backward(const EkEnds* ends) { table_for(ends).embed_backward(*ends); }
+EK_API void ek_head_forward(const EkEnds* ends) { table_for(ends).head_forward(*ends); }
+EK_API void ek_head_losses(const EkEnds* ends) { table_for(ends).head_losses(*ends); }
 EK_API double ek_sum_of_squares(int64_t threads, const float* x, int64_t count) { return table().sum_of_squares(threads, x, count); }
 EK_API void ek_adamw(const EkAdamW* arguments) { table().adamw(*arguments); }
-EK_API void ek_product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y) {
-  table().product(threads, x, m, depth, w, n, y);
+EK_API void ek_product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y, int64_t bf16) {
+  (bf16 && bf16_table() ? *bf16_table() : table()).product(threads, x, m, depth, w, n, y);
 }
 
 // Memory for activations: on large pages where the system grants them.

@@ -2,7 +2,7 @@
 // layer without experts. [g, u] = x [Wg, Wu]; a = silu(g) u; y = a Wd, times sigmoid(x . s) when there is such a gate.
 // The gate multiplies a instead of y. Backward keeps g and u; with p = dy Wd^T, the gate's gradient is p . a.
 #include "entry.h"
-#include "gemm.h"
+#include "linear.h"
 #include "norm.h"
 
 namespace EK_ISA {

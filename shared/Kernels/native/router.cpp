@@ -3,7 +3,7 @@
 // their members; then member (position + layer) mod group size. Tokens are then sorted by expert, once.
 // Backward adds the gradients of the balance loss (through softmax) and of the z-loss to that of the gates.
 #include "entry.h"
-#include "gemm.h"
+#include "linear.h"
 #include "norm.h"
 
 namespace EK_ISA {
@@ -137,7 +137,7 @@ void token_backward(const EkLayer& l, int64_t t, const int32_t* group_of, float*
 
 void router_forward(const EkLayer& l) {
   norm_tokens(l, l.middle, l.post_norm);
-  linear(l.threads, {l.normed, l.hidden, nullptr}, l.tokens, l.hidden, l.router, l.experts, l.logits, l.experts, false);
+  linear<Fp32>(l.threads, {l.normed, l.hidden, nullptr}, l.tokens, l.hidden, l.router, l.experts, l.logits, l.experts, false);
   int64_t blocks = ceil(l.tokens, block_tokens), width = l.experts + 2;  // a sum per expert, and one double
   parallel(l.threads, blocks, [&](int64_t block) {
     float* s = ek_scratch(slot_rows, 3 * (l.experts + W));
@@ -179,8 +179,8 @@ void router_backward(const EkLayer& l) {
       token_backward(l, t, group_of, s, s + l.experts + W, s + 2 * (l.experts + W));
   });
   Rows d{l.d_logits, l.experts, nullptr};
-  linear_weight(l.threads, d, {l.normed, l.hidden, nullptr}, l.tokens, l.experts, l.hidden, l.d_router);
-  linear_input(l.threads, d, l.tokens, l.experts, l.router, l.hidden, l.d_normed, l.hidden, true);
+  linear_weight<Fp32>(l.threads, d, {l.normed, l.hidden, nullptr}, l.tokens, l.experts, l.hidden, l.d_router);
+  linear_input<Fp32>(l.threads, d, l.tokens, l.experts, l.router, l.hidden, l.d_normed, l.hidden, true);
   if (l.d_router_bias)
     for (int64_t t = 0; t < l.tokens; t++)
       for (int64_t e = 0; e < l.experts; e++) l.d_router_bias[e] += l.d_logits[t * l.experts + e];

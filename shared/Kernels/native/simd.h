@@ -7,7 +7,10 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__AVX512F__)
+#if defined(__AVX512BF16__)
+#define EK_ISA avx512bf16
+#define EK_WIDTH 16
+#elif defined(__AVX512F__)
 #define EK_ISA avx512
 #define EK_WIDTH 16
 #elif defined(__AVX2__) && defined(__FMA__)

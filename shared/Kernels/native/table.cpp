@@ -1,6 +1,6 @@
 // The table of one instruction set; compiled once for each.
 #include "table.h"
-#include "gemm.h"
+#include "linear.h"
 
 namespace EK_ISA {
 

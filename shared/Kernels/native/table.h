@@ -1,4 +1,5 @@
-// Which functions a process uses: those of the best instruction set that the processor has.
+// Which functions a process uses: those of the best instruction set that the processor has. A set with bf16 products stands
+// beside one without.
 #pragma once
 #include "entry.h"
 
@@ -21,4 +22,4 @@ struct EkTable {
   void (*product)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*);
 };
 
-extern const EkTable ek_portable, ek_avx2, ek_avx512;
+extern const EkTable ek_portable, ek_avx2, ek_avx512, ek_avx512bf16;

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Espalier.Modeling.Fused;
 
 /// <summary>
-/// Runs a decoder's layers with fused kernels instead of tensor operations: the same formulas, float32, on the CPU.
+/// Runs a decoder's layers with fused kernels instead of tensor operations: the same formulas, float32, on the CPU. In a training
+/// step in bf16 the factors of products with weights are rounded, and all else is float32.
 /// The twin is <see cref="MoeDecoder"/>'s own code; tests compare results and every gradient.
 /// </summary>
 internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding rotary) : IDisposable
@@ -18,9 +19,14 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     private (long Tokens, int PerToken) _shape;
 
     /// <summary>Whether kernels exist for the head of such a model.</summary>
-    public static bool Supports(ParameterBuffer buffer, ScalarType computeType) =>
-        computeType == ScalarType.Float32 && buffer.Values.dtype == ScalarType.Float32
-        && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
+    public static bool Supports(ParameterBuffer buffer, ScalarType computeType) => computeType == ScalarType.Float32 && Reads(buffer);
+
+    /// <summary>Whether kernels exist for its training steps: in bf16 too, where activations and sums stay float32.</summary>
+    public static bool SupportsTraining(ParameterBuffer buffer, ScalarType computeType) =>
+        (computeType == ScalarType.Float32 || (computeType == ScalarType.BFloat16 && FusedKernels.HasBf16)) && Reads(buffer);
+
+    private static bool Reads(ParameterBuffer buffer) =>
+        buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
 
     /// <summary>Whether kernels exist for its layers.</summary>
     public bool RunsLayers { get; } = SupportsLayers(decoder.Config);
@@ -50,6 +56,7 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             Normalizes = config.NormalizeTopK ? 1 : 0,
             AddsResidual = 1,
             Index = layer.Position,
+            Bf16 = IsBf16,
             HeadNorm = config.QueryKeyNorm switch { QueryKeyNorm.Whole => 0, QueryKeyNorm.PerHead => 1, _ => 2 },
             Epsilon = config.NormEpsilon,
             RoutedScale = config.RoutedScale,
@@ -226,6 +233,9 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         var norms = Pieces(l.Tokens, 128) * Math.Max(l.Hidden, rotated + l.KeyValueHeads * l.HeadSize);
         return Math.Max(norms, Math.Max(Pieces(l.Tokens, 64) * (l.Experts + 2), Pieces(l.Inner, 64) * l.Tokens * l.PerToken));
     }
+
+    /// <summary>What kernels take for "in bf16".</summary>
+    public long IsBf16 => decoder.ComputeType == ScalarType.BFloat16 ? 1 : 0;
 
     internal static float* At(Tensor? tensor) => tensor is null ? null : TensorMemory.Address<float>(tensor);
 

@@ -163,14 +163,14 @@ internal sealed unsafe class FusedTraining(
         {
             ref var layer = ref _layers[i]; // what can change between steps
             var now = fused.Describe(layers[i], tokens, length);
-            (layer.Threads, layer.Groups, layer.GroupWidth) = (now.Threads, now.Groups, now.GroupWidth);
+            (layer.Threads, layer.Bf16, layer.Groups, layer.GroupWidth) = (now.Threads, now.Bf16, now.Groups, now.GroupWidth);
             layer.SelectionBias = now.SelectionBias;
             layer.Members = now.Members;
             layer.Sizes = now.Sizes;
             layer.Cosine = now.Cosine;
             layer.Sine = now.Sine;
         }
-        _ends.Threads = _layers[0].Threads;
+        (_ends.Threads, _ends.Bf16) = (_layers[0].Threads, _layers[0].Bf16);
     }
 
     private void Layout(long tokens, long length)

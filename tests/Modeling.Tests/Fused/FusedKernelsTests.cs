@@ -1,4 +1,5 @@
 using Espalier.Modeling.Training;
+using Espalier.Modeling.Fused;
 using Espalier.Modeling.Runtime;
 using Espalier.Kernels;
 using TorchSharp;
@@ -72,6 +73,56 @@ public class FusedKernelsTests
             var (a, b) = (Slice(gradients, parameter.Value), Slice(decoder.Buffer.Gradients!, parameter.Value));
             ((double)(a - b).norm().item<float>() / (b.norm().item<float>() + 1e-12)).ShouldBeLessThan(1e-4, parameter.Name);
         }
+    }
+
+    /// <summary>Rounding moves them no farther from float32 than it moves the plain path in bf16, which rounds more.</summary>
+    [Bf16Theory, MemberData(nameof(Variants))]
+    public void Gradients_Bf16Kernels_AreAsNearToFloat32AsPlainBf16(string variant)
+    {
+        using var decoder = FusedModels.Create(variant);
+        using var optimizer = new AdamW(decoder.Buffer);
+        var settings = new TrainerSettings { Balance = BalanceMethod.Loss, BalanceCoefficient = 0.1, RouterZCoefficient = 0.05 };
+        var trainer = new DecoderTrainer(decoder, optimizer, settings);
+        using var scope = NewDisposeScope();
+
+        var fused = Gradients(ScalarType.BFloat16, kernels: true, out var loss);
+        var rounded = Gradients(ScalarType.BFloat16, kernels: false, out _);
+        var exact = Gradients(ScalarType.Float32, kernels: false, out var expected);
+
+        loss.ShouldBe(expected, 2e-3 * expected);
+        var (own, plain) = ((fused - exact).norm().item<float>(), (rounded - exact).norm().item<float>());
+        own.ShouldBeLessThan(1.1f * plain);
+        (own / exact.norm().item<float>()).ShouldBeInRange(1e-5f, 0.06f); // it does round: 0.2 % a factor, and a token may choose another expert
+
+        Tensor Gradients(ScalarType type, bool kernels, out double loss)
+        {
+            (decoder.ComputeType, decoder.UsesKernels) = (type, kernels);
+            decoder.Buffer.Gradients!.zero_();
+            loss = kernels
+                ? decoder.TryAccumulate(FusedModels.Batch(variant), Counts(decoder), 0.5, settings)!.Value.Loss
+                : trainer.Accumulate(FusedModels.Batch(variant), Counts(decoder), 0.5, observer: null).Loss;
+            return decoder.Buffer.Gradients!.clone();
+        }
+    }
+
+    [Bf16Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(19, 300, 37)]
+    [InlineData(200, 1030, 130)]
+    [InlineData(85, 511, 64)]
+    public unsafe void Product_Bf16_IsThatOfRoundedFactors(int rows, int depth, int columns)
+    {
+        using var scope = NewDisposeScope();
+        var (x, weights) = (randn([rows, depth], generator: RandomStream.For(1, "x")), randn([columns, depth], generator: RandomStream.For(1, "w")));
+        var result = zeros(rows, columns);
+
+        FusedKernels.Product(
+            2, TensorMemory.Address<float>(x), rows, depth, TensorMemory.Address<float>(weights), columns, TensorMemory.Address<float>(result), bf16: 1);
+
+        var expected = Rounded(x).matmul(Rounded(weights).t());
+        (result.to(float64) - expected).abs().max().item<double>().ShouldBeLessThan(1e-6 * depth);
+
+        static Tensor Rounded(Tensor t) => t.to(bfloat16).to(float64);
     }
 
     [Theory]

@@ -12,35 +12,27 @@ public class FusedTrainingTests
     private const double CurveTolerance = 0.03;
 
     [Fact]
-    public void Training_SameSeed_SameDigestWhateverTheThreads()
-    {
-        var threads = get_num_threads();
-        try
-        {
-            var first = DigestAfter(50, threads: 2);
+    public void Training_SameSeed_SameDigestWhateverTheThreads() => SameDigestWhateverTheThreads(ScalarType.Float32);
 
-            DigestAfter(50, threads: 2).ShouldBe(first);
-            DigestAfter(50, threads: 1).ShouldBe(first); // every sum has one order
-        }
-        finally
-        {
-            set_num_threads(threads);
-        }
-    }
+    [Bf16Fact]
+    public void Training_SameSeedInBf16_SameDigestWhateverTheThreads() => SameDigestWhateverTheThreads(ScalarType.BFloat16);
 
     [Fact]
-    public void Training_ResumedInTheMiddle_SameDigest()
+    public void Training_ResumedInTheMiddle_SameDigest() => SameDigestAfterAPause(ScalarType.Float32);
+
+    [Bf16Fact]
+    public void Training_ResumedInTheMiddleInBf16_SameDigest() => SameDigestAfterAPause(ScalarType.BFloat16);
+
+    [Bf16Fact]
+    public void Training_TwoHundredStepsInBf16_FollowsTheFloat32Curve()
     {
-        using var whole = new Run();
-        whole.Steps(0, 20);
-        using var firstHalf = new Run();
-        firstHalf.Steps(0, 10);
+        using var rounded = new Run(type: ScalarType.BFloat16);
+        using var exact = new Run();
 
-        using var secondHalf = new Run();
-        secondHalf.ContinueFrom(firstHalf);
-        secondHalf.Steps(10, 20);
+        var (a, b) = (Means(rounded.Steps(0, 200)), Means(exact.Steps(0, 200)));
 
-        secondHalf.Digest().ShouldBe(whole.Digest());
+        a.Zip(b, (x, y) => Math.Abs(x - y)).Max().ShouldBeLessThan(CurveTolerance);
+        a.ShouldNotBe(b);
     }
 
     [Fact]
@@ -49,7 +41,7 @@ public class FusedTrainingTests
         using var fused = new Run();
         using var plain = new Run(kernels: false);
 
-        var (a, b) = (fused.Steps(0, 200).Chunk(20).Select(c => c.Average()).ToList(), plain.Steps(0, 200).Chunk(20).Select(c => c.Average()).ToList());
+        var (a, b) = (Means(fused.Steps(0, 200)), Means(plain.Steps(0, 200)));
 
         a.Zip(b, (x, y) => Math.Abs(x - y)).Max().ShouldBeLessThan(CurveTolerance);
         a[^1].ShouldBeLessThan(2.5); // ln 40 = 3.69 at the start: it learns
@@ -84,10 +76,42 @@ public class FusedTrainingTests
         (fused - plain).abs().max().item<float>().ShouldBe(0, 1e-4f);
     }
 
-    private static string DigestAfter(int steps, int threads)
+    private static void SameDigestWhateverTheThreads(ScalarType type)
+    {
+        var threads = get_num_threads();
+        try
+        {
+            var first = DigestAfter(50, threads: 2, type);
+
+            DigestAfter(50, threads: 2, type).ShouldBe(first);
+            DigestAfter(50, threads: 1, type).ShouldBe(first); // every sum has one order
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+
+    private static void SameDigestAfterAPause(ScalarType type)
+    {
+        using var whole = new Run(type: type);
+        whole.Steps(0, 20);
+        using var firstHalf = new Run(type: type);
+        firstHalf.Steps(0, 10);
+
+        using var secondHalf = new Run(type: type);
+        secondHalf.ContinueFrom(firstHalf);
+        secondHalf.Steps(10, 20);
+
+        secondHalf.Digest().ShouldBe(whole.Digest());
+    }
+
+    private static List<double> Means(List<double> losses) => [.. losses.Chunk(20).Select(c => c.Average())];
+
+    private static string DigestAfter(int steps, int threads, ScalarType type)
     {
         set_num_threads(threads);
-        using var run = new Run();
+        using var run = new Run(type: type);
         run.Steps(0, steps);
         return run.Digest();
     }
@@ -97,9 +121,10 @@ public class FusedTrainingTests
         private readonly AdamW _optimizer;
         private readonly DecoderTrainer _trainer;
 
-        public Run(bool kernels = true)
+        public Run(bool kernels = true, ScalarType type = ScalarType.Float32)
         {
             Decoder = MoeDecoder.Create(ModelConfig.Tiny(vocabulary: 40) with { Experts = 6 }, seed: 5);
+            Decoder.ComputeType = type;
             Decoder.UsesKernels = kernels;
             _optimizer = new AdamW(Decoder.Buffer) { UsesKernels = kernels };
             _trainer = new DecoderTrainer(Decoder, _optimizer, new TrainerSettings());
