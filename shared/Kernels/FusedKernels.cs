@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Espalier.Kernels;
 
 /// <summary>
-/// Fused kernels for the CPU, in float32 and where the processor has it with products in bf16: a layer's attention, routing and experts, both ends of a decoder, AdamW. They need
-/// no tensor engine. Without them plain tensor operations run: where <see cref="KernelLibrary.Variable"/> says
-/// <c>plain</c>, or where the library cannot be used, which <see cref="KernelLibrary"/> reports.
+/// Fused kernels for the CPU, in float32, and where the processor has it with products in bf16: a layer's attention, routing and
+/// experts, both ends of a decoder, AdamW. They need no tensor engine. Without them plain tensor operations run: where
+/// <see cref="KernelLibrary.Variable"/> says <c>plain</c>, or where the library cannot be used, which <see cref="KernelLibrary"/> reports.
 /// </summary>
 public static unsafe class FusedKernels
 {

@@ -5,9 +5,9 @@ using static TorchSharp.torch;
 namespace Espalier.Modeling;
 
 /// <summary>
-/// Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a
-/// training step; and in bf16 in a training step, where the processor multiplies in bf16. Layers with latent attention, windows, clipping, expert groups, ternary experts or an output bias run
-/// plain.
+/// Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a training step;
+/// and in bf16 in a training step, where the processor multiplies in bf16. Layers with latent attention, windows, clipping, expert
+/// groups, ternary experts or an output bias run plain.
 /// </summary>
 public sealed partial class MoeDecoder
 {
