@@ -35,6 +35,7 @@ internal static class ResumeCommand
             }
             var home = EspalierHome.OfThisProcess();
             var models = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
+            home.Create().WarnOfShortage(terminal);
             var host = await EmbeddedHost.StartAsync(home, models, recompute: false, cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {

@@ -28,6 +28,7 @@ internal static class RunCommand
             var home = EspalierHome.OfThisProcess();
             var pipeline = await PipelineText.ReadAsync(
                 parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
+            home.Create().WarnOfShortage(terminal);
             var host = await EmbeddedHost.StartAsync(home, pipeline.Models, parsed.GetValue(fresh), cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {

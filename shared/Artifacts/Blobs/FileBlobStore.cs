@@ -134,7 +134,15 @@ public sealed class FileBlobStore : ICollectableBlobStore
     public IAsyncEnumerable<string> ListRecordsAsync(string prefix, CancellationToken cancellationToken) => _records.ListAsync(prefix, cancellationToken);
 
     /// <inheritdoc/>
-    public Task ProbeAsync(CancellationToken cancellationToken) => Task.Run(_records.Probe, cancellationToken);
+    public Task ProbeAsync(CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            _records.Probe();
+            _temporaries.CheckSpace(1);
+        }, cancellationToken);
+
+    /// <summary>Why large blobs could not be stored now; null when they could.</summary>
+    public string? FindShortage() => _temporaries.FindShortage();
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<AgedBlob> ListAgedAsync([EnumeratorCancellation] CancellationToken cancellationToken)

@@ -103,18 +103,27 @@ internal sealed class TemporaryFiles
     /// <exception cref="IOException">There is too little space for as many bytes.</exception>
     public void CheckSpace(long length)
     {
-        // Small blobs must not take the last of the disk either: a ledger beside the store has to record what happened.
-        var reserved = length >= LargeBytes ? _options.ReservedBytes : _options.ReservedBytes / 16;
-        if (reserved > 0 && new DriveInfo(_root).AvailableFreeSpace - reserved < length)
+        var reserved = ReservedFor(length);
+        if (reserved > 0 && FreeBytes - reserved < length)
             throw NoSpace(length, null);
     }
+
+    /// <summary>Why large blobs could not be stored now; null when they could.</summary>
+    public string? FindShortage() => FreeBytes >= _options.ReservedBytes ? null :
+        $"The disk of {_root} has {FreeBytes:N0} bytes free. What has {LargeBytes:N0} bytes and more is not stored while fewer than "
+            + $"{_options.ReservedBytes:N0} are: free some space there, or put the store on a larger disk.";
+
+    private long FreeBytes => new DriveInfo(_root).AvailableFreeSpace;
+
+    /// <summary>Small blobs must not take the last of the disk either: a ledger beside the store has to record what happened.</summary>
+    private long ReservedFor(long length) => length >= LargeBytes ? _options.ReservedBytes : _options.ReservedBytes / 16;
 
     private static bool IsFull(IOException e) => e.HResult is FileSystemCalls.NoSpace or FileSystemCalls.QuotaExceeded;
 
     private IOException NoSpace(long length, Exception? cause) =>
         new(
-            $"No space for {length} bytes in the store at {_root}: {new DriveInfo(_root).AvailableFreeSpace} bytes are free, of which "
-                + $"{_options.ReservedBytes} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.",
+            $"No space for {length} bytes in the store at {_root}: {FreeBytes} bytes are free, of which "
+                + $"{ReservedFor(length)} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.",
             cause);
 
     private void Sweep()

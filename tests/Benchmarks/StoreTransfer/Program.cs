@@ -1,6 +1,8 @@
 // Moves a checkpoint to a blob store and back and prints rates beside those of a plain file copy.
 //   dotnet run -c Release --project tests/Benchmarks/StoreTransfer [MEGABYTES] [CONNECTION]
 // Without a connection string an Azurite is started on loopback, with its data in the temporary folder.
+//   dotnet run -c Release --project tests/Benchmarks/StoreTransfer first-read [MEGABYTES]
+// measures the digest check of a blob's first read in a file store instead.
 using System.Diagnostics;
 using System.Globalization;
 using Espalier.Artifacts;
@@ -9,6 +11,18 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Benchmarks.StoreTransfer;
 using Espalier.Contracts;
 
+if (args is ["first-read", ..])
+{
+    var place = Directory.CreateTempSubdirectory("first-read-");
+    try
+    {
+        return await FirstRead.RunAsync(place.FullName, args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 512).ConfigureAwait(false);
+    }
+    finally
+    {
+        place.Delete(recursive: true);
+    }
+}
 var megabytes = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 2048;
 var folder = Directory.CreateTempSubdirectory("store-transfer-");
 await using var server = args.Length > 1 ? null : await Azurite.StartAsync(Path.Combine(folder.FullName, "azurite"));

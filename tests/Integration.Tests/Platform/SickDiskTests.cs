@@ -66,6 +66,29 @@ public sealed class SickDiskTests : IDisposable
         Roots(JsonSerializer.Deserialize<JsonElement>(File.ReadAllText($"{home}-healed.json"))).ShouldBe(Roots(expected), told);
     }
 
+    [Fact]
+    public async Task Run_OnAnAlmostFullDisk_SaysSoWithinSecondsAndBeforeItWorks()
+    {
+        var file = Path.Combine(_folder.FullName, "small.yaml");
+        await File.WriteAllTextAsync(file, Pipeline.Replace("tokens: 4k", "tokens: 4M", StringComparison.Ordinal)); // hours, if it had to be awaited
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "text.txt"), string.Concat(Enumerable.Repeat("Some text. ", 3000)));
+        var home = Directory.CreateDirectory(Path.Combine(_folder.FullName, "home")).FullName;
+        var said = Path.Combine(_folder.FullName, "said.txt");
+        var script = $"mount -t tmpfs -o size=20m tmpfs {home} && exec \"$@\" run {file} 2> {said}";
+
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        await using var process = ServerProcess.Start(
+            "KILL", new Dictionary<string, string> { ["ESPALIER_HOME"] = home },
+            ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", "dotnet", Repository.Assembly("services/Cli")]);
+        while (!(File.Exists(said) && (await File.ReadAllTextAsync(said)).Contains("is not stored while fewer", StringComparison.Ordinal)))
+        {
+            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60), process.Output);
+            await Task.Delay(100);
+        }
+
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(15));
+    }
+
     private static IEnumerable<string> Roots(JsonElement outcome) =>
         outcome.GetProperty("steps").EnumerateObject().Where(s => s.Name != "release").Select(s => $"{s.Name} {s.Value.GetProperty("root")}");
 }
