@@ -4,7 +4,8 @@
 set -eu
 docker-entrypoint.sh rabbitmq-server &
 server=$!
-trap 'kill -TERM $server' TERM INT
+# The container ends with this script: it stays until the broker has stopped in order.
+trap 'kill -TERM $server; wait $server; exit' TERM INT
 until rabbitmqctl --quiet await_startup 2>/dev/null; do
   kill -0 $server || exit 1
   sleep 1

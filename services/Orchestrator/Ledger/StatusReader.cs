@@ -14,7 +14,7 @@ public sealed record StepCount(string Kind, string Device, StepState State, long
 public sealed record StepDemand(string Kind, string Device, long Number);
 
 /// <summary>Counts for the API and for metrics, read from indexes only.</summary>
-internal sealed class StatusReader(LedgerDatabase database)
+internal sealed class StatusReader(LedgerDatabase database, OrchestratorOptions options)
 {
     private const int MostLeases = 1000;
 
@@ -41,7 +41,7 @@ internal sealed class StatusReader(LedgerDatabase database)
 
     /// <summary>
     /// Steps that ask for a slot: ready, held by a worker, or waiting for nothing but somebody who offers their kind. Without the last, a
-    /// kind whose workers were scaled to none would never get one.
+    /// kind whose workers were scaled to none would never get one. No more than a quota lets run: further workers would stand idle.
     /// </summary>
     public Task<IReadOnlyList<StepDemand>> DemandAsync(CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<StepDemand>>(async connection =>
@@ -56,7 +56,7 @@ internal sealed class StatusReader(LedgerDatabase database)
                     select kind, device, count(*) from step where state = 'waiting' and waiting_on = 0 and same_as is null group by kind, device
                 ) as demand group by kind, device
                 """).ConfigureAwait(false);
-            return [.. rows.Select(r => new StepDemand(r.Kind, r.Device, r.Number))];
+            return [.. rows.Select(r => new StepDemand(r.Kind, r.Device, Math.Min(r.Number, Math.Min(QuotaOf(r.Kind), QuotaOf(r.Device)))))];
         }, cancellationToken);
 
     /// <summary>Steps that workers hold, the oldest lease first.</summary>
@@ -75,6 +75,8 @@ internal sealed class StatusReader(LedgerDatabase database)
     /// <summary>Messages that wait in the outbox.</summary>
     public Task<long> OutboxDepthAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(connection => connection.ExecuteScalarAsync<long>("select count(*) from outbox"), cancellationToken);
+
+    private long QuotaOf(string kindOrDevice) => options.Quotas.TryGetValue(kindOrDevice, out var quota) ? quota : long.MaxValue;
 
     private sealed class LeaseRow
     {

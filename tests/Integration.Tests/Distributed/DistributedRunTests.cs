@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Espalier.Contracts;
 using Espalier.NoopService;
 using Espalier.Orchestrator.Ledger;
@@ -73,6 +74,32 @@ public sealed class DistributedRunTests(BrokerAndDatabase servers)
         released.Steps[0].State.ShouldBe(StepState.Ready, "it did not wait for the lease to end");
         released.Steps[0].Message.ShouldContain("shut down");
         ended.State.ShouldBe(RunState.Succeeded, platform.Log);
+    }
+
+    [Fact]
+    public async Task Drain_WorkerInTheMiddle_ItEndsInTimeAndAnotherGoesOnFromItsPosition()
+    {
+        // Manifests give a worker 75 s; a step that was drained runs elsewhere in 20 s.
+        await using var platform = await DistributedPlatform.StartAsync(servers, withDefaultTimes: true);
+        var first = await platform.StartWorkerAsync();
+        var run = await SubmitHalfAsync(platform);
+
+        var clock = Stopwatch.StartNew();
+        (await first.TerminateAsync()).ShouldBe(0, first.Log);
+        var ended = clock.Elapsed;
+        var wanted = await platform.MetricsAsync();
+        await platform.StartWorkerAsync();
+        clock.Restart();
+        await platform.WaitAsync(run, v => v.Steps[0].State == StepState.Running);
+        var again = clock.Elapsed;
+        platform.OpenGate();
+        var outcome = await platform.EndAsync(run);
+
+        ended.ShouldBeLessThan(TimeSpan.FromSeconds(75));
+        again.ShouldBeLessThan(TimeSpan.FromSeconds(20));
+        wanted.ShouldMatch("""espalier_steps_demand\{[^}]*device="cpu"[^}]*kind="noop"[^}]*\} 1""", "somebody must be started for it");
+        var receipt = (await StepReceipt.FindAsync(platform.Artifacts, outcome.Steps[0].Key!.Value, default))!;
+        receipt.Metrics["units-of-this-attempt"].ShouldBe(5, "finished units are not done again");
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class StatusReaderTests : IDisposable
         await _ledger.PrepareAsync();
         await _ledger.ClaimAsync();
 
-        var demand = await new StatusReader(_ledger.Database).DemandAsync(default);
+        var demand = await new StatusReader(_ledger.Database, _ledger.Options).DemandAsync(default);
 
         demand.ShouldBe([new StepDemand("noop", "cpu", 2)]);
     }
@@ -29,8 +29,22 @@ public sealed class StatusReaderTests : IDisposable
         await _ledger.SubmitAsync("a");
         await _ledger.PrepareAsync();
 
-        var demand = await new StatusReader(_ledger.Database).DemandAsync(default);
+        var demand = await new StatusReader(_ledger.Database, _ledger.Options).DemandAsync(default);
 
         demand.ShouldBe([new StepDemand("noop", "cpu", 1)], "or workers that were scaled to none would never come back");
+    }
+
+    [Theory]
+    [InlineData("noop", 2, 2)]
+    [InlineData("cpu", 1, 1)]
+    [InlineData("cuda", 1, 3)]
+    public async Task Demand_MoreThanAQuotaAllows_IsTheQuota(string name, int quota, long expected)
+    {
+        _ledger.Options.Quotas[name] = quota;
+        await _ledger.SubmitAsync("a", "b", "c");
+
+        var demand = await new StatusReader(_ledger.Database, _ledger.Options).DemandAsync(default);
+
+        demand.ShouldBe([new StepDemand("noop", "cpu", expected)]);
     }
 }

@@ -109,6 +109,9 @@ public sealed class DistributedPlatform : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
     }
 
+    /// <summary>What the orchestrator hands out as metrics.</summary>
+    public Task<string> MetricsAsync() => _client.GetStringAsync("/metrics");
+
     public async Task CancelAsync(Guid run)
     {
         using var answer = await _client.PostAsync($"/api/v1/runs/{run}/cancel", null);
