@@ -14,6 +14,7 @@ public sealed class NetworkTests
     [InlineData("kind", "port: 5672\n", "port: 5673\n", "upcycler does not reach rabbitmq")]
     [InlineData("kind", "port: 5432\n", "port: 5433\n", "migrate-orchestrator does not reach postgres")]
     [InlineData("cpu", "port: 5671\n", "port: 5673\n", "evaluator does not reach the outside on 5671")]
+    [InlineData("kind", "port: 80\n", "port: 81\n", "cpt-trainer does not reach the outside on 80")]
     [InlineData("cpu", "      - keda\n", "      - kedo\n", "keda does not reach orchestrator")]
     [InlineData("cpu", "  podSelector: {}\n  policyTypes:\n  - Ingress\n  - Egress", "  podSelector: {}\n  policyTypes:\n  - Egress", "open by default")]
     [InlineData(
@@ -42,12 +43,14 @@ public sealed class NetworkTests
                 if (from != to && Has(to) && Reaches(policies, labels, pods.First(p => p.Name == to).Labels, port) != isNeeded)
                     yield return $"{from} {(isNeeded ? "does not reach" : "reaches")} {to} on {port}.";
             }
-            foreach (var (server, port, isNeeded) in new[]
+            var makesCorpora = labels["app.kubernetes.io/name"] == "cpt-trainer";
+            foreach (var (port, isNeeded) in new[]
             {
-                ("rabbitmq", 5671, works), ("postgres", 5432, usesDatabase.Contains(from)), ("azurite", 443, works),
+                (5671, works && !Has("rabbitmq")), (5432, usesDatabase.Contains(from) && !Has("postgres")),
+                (443, makesCorpora || (works && !Has("azurite"))), (80, makesCorpora),
             })
             {
-                if (ReachesOutside(policies, labels, port) != (isNeeded && !Has(server)))
+                if (ReachesOutside(policies, labels, port) != isNeeded)
                     yield return $"{from} {(isNeeded ? "does not reach" : "reaches")} the outside on {port}.";
             }
         }
