@@ -9,10 +9,17 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
 {
     private const int MostBytes = 300_000, MostMilliseconds = 500, Tries = 6;
 
+    private const string Nursery = "nursery";
+
     public static TheoryData<string, string> Pages => new()
     {
         { "runs", "/runs" },
         { "submit", "/submit" },
+        { "pipelines", "/pipelines" },
+        { "pipeline", $"/pipelines/{Nursery}" },
+        { "pipeline-edited", $"/submit?pipeline={Nursery}" },
+        { "triggers", "/triggers" },
+        { "trigger", $"/triggers/{Nursery}.run.succeeded" },
         { "models", "/models" },
         { "model", "/models/orchard" },
         { "version", "/models/orchard/2" },
@@ -29,7 +36,9 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
     [Fact]
     public async Task Pages_WideInTheDarkAndNarrowInTheLight_FitAndMakeNoErrors()
     {
+        await site.AddAsync("admin", Nursery, Pipelines.Nursery(Nursery, "planted"));
         var run = await site.ModelRunAsync();
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("planted")));
         await using var wide = await site.VisitAsAsync("admin", isDark: true);
         await using var narrow = await site.VisitAsAsync("admin", width: 390, height: 800);
         foreach (var (name, path) in Pages.Select(row => ((string)row[0], (string)row[1])).Append(("run", $"/runs/{run}")))
@@ -39,6 +48,23 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         }
         wide.ShouldHaveNoErrors();
         narrow.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task PagesOfTriggersAndPipelines_WithNothingThere_SayHowToBegin()
+    {
+        await using var visit = await site.VisitAsAsync("submitter");
+        foreach (var path in new[] { "**/api/v1/triggers", "**/api/v1/triggers/events?*", "**/api/v1/pipelines" })
+            await visit.Page.RouteAsync(path, route => route.FulfillAsync(new() { Body = "[]", ContentType = "application/json" }));
+
+        await LookAsync(visit, "triggers-empty", "/triggers");
+        (await visit.Page.InnerTextAsync("main")).ShouldContain("espalier pipelines add FILE");
+        await LookAsync(visit, "pipelines-empty", "/pipelines");
+        (await visit.Page.InnerTextAsync("main")).ShouldContain("espalier pipelines add FILE");
+        await visit.Page.GotoAsync("/submit?example=trigger");
+        await visit.Page.GetByText("ready to run").WaitForAsync();
+        await visit.PictureAsync("submit-trigger-example");
+        visit.ShouldHaveNoErrors();
     }
 
     [Fact]

@@ -77,4 +77,34 @@ internal static class Pipelines
           half: { uses: noop, with: { text: {{name}}, units: 10, gate: "{{gate}}" } }
           after: { uses: noop, needs: half, with: { text: after, units: 1 } }
         """.ReplaceLineEndings("\n");
+
+    /// <summary>A step that is over at once.</summary>
+    public static string Quick(string name) => $$"""
+        name: {{name}}
+        stages:
+          a: { uses: noop, with: { text: {{name}}, units: 1 } }
+        """.ReplaceLineEndings("\n");
+
+    /// <summary>Says the name of each run of a pipeline that ends well.</summary>
+    public static string Echo(string name, string of) => $$"""
+        name: {{name}}
+        params: { text: none } # what it says when nobody says anything else
+        on:
+          run.succeeded: { pipeline: {{of}}, when: event.version < 9, params: { text: "${event.pipeline}" } }
+        stages:
+          a: { uses: noop, with: { text: "${text}", units: 1 } }
+        """.ReplaceLineEndings("\n");
+
+    /// <summary>A pipeline with several triggers, each with something to see.</summary>
+    public static string Nursery(string name, string of) => $$"""
+        name: {{name}}
+        params: { text: none }
+        on:
+          schedule: { cron: "30 2 * * *", time-zone: Europe/Berlin, catch-up: last, concurrency: { group: nursery, policy: skip } }
+          model.registered: { model: "or*", when: event.version > 1, params: { text: "${event.model}" }, debounce: 1m, quota: { runs: 4, per: day } }
+          run.succeeded: { pipeline: {{of}}, params: { text: "${event.pipeline}" }, priority: 5 }
+          webhook: { secret: nursery, params: { text: "${event.body.text}" } }
+        stages:
+          a: { uses: noop, with: { text: "${text}", units: 1 } }
+        """.ReplaceLineEndings("\n");
 }

@@ -115,6 +115,14 @@ public sealed class PortalSite : IAsyncLifetime
     /// <summary>The run that made the model.</summary>
     public Task<Guid> ModelRunAsync() => _model ??= MakeModelAsync();
 
+    /// <summary>Adds a pipeline under its name in the name of a role's key.</summary>
+    public async Task AddAsync(string role, string name, string yaml)
+    {
+        using var client = Client(role);
+        using var answer = await client.PutAsync($"/api/v1/pipelines/{name}?file={name}.yaml", new StringContent(yaml));
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+    }
+
     /// <summary>The file in which the store keeps a blob.</summary>
     public string BlobOf(string digest) =>
         Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(Gate)!, "store"), digest[2..], SearchOption.AllDirectories)

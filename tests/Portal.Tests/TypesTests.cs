@@ -7,6 +7,7 @@ using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
+using Espalier.Orchestrator.Triggers;
 using Espalier.Pipelines.Resolution;
 using Espalier.Registry.Api;
 using Espalier.TestKit.Servers;
@@ -71,6 +72,15 @@ public sealed partial class TypesTests(PortalSite site)
         { "PlatformStatus", typeof(PlatformStatus) },
         { "Queue", typeof(Espalier.Messaging.Broker.QueueState) },
         { "Session", typeof(SessionView) },
+        { "RunCause", typeof(RunCause) },
+        { "RunAccepted", typeof(RunAccepted) },
+        { "Pipeline", typeof(PipelineView) },
+        { "PipelineVersion", typeof(PipelineVersionView) },
+        { "Trigger", typeof(TriggerView) },
+        { "Firing", typeof(FiringView) },
+        { "TriggerEvent", typeof(TriggerEventView) },
+        { "TriggerReplay", typeof(TriggerReplay) },
+        { "ReplayedEvent", typeof(ReplayedEvent) },
     };
 
     [Theory]

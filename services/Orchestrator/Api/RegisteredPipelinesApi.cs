@@ -22,8 +22,10 @@ internal static class RegisteredPipelinesApi
         write.MapPost("{name}/runs", SubmitAsync);
     }
 
-    private static async Task<IResult> ShowAsync(string name, RegisteredPipelines pipelines, CancellationToken cancellationToken) =>
-        await pipelines.ShowAsync(name, cancellationToken).ConfigureAwait(false) is { } found ? TypedResults.Ok(found) : Missing(name);
+    /// <summary><c>?version=</c> names an older version; its triggers are those of the newest, which are the ones that act.</summary>
+    private static async Task<IResult> ShowAsync(
+        string name, RegisteredPipelines pipelines, CancellationToken cancellationToken, int? version = null) =>
+        await pipelines.ShowAsync(name, version, cancellationToken).ConfigureAwait(false) is { } found ? TypedResults.Ok(found) : Missing(name);
 
     /// <summary>The body is the pipeline file. A further version of a pipeline replaces the one before.</summary>
     private static async Task<IResult> AddAsync(

@@ -17,6 +17,11 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
         select v.* from pipeline p join pipeline_version v on v.name = p.name and v.version = p.version where p.removed_at is null
         """;
 
+    private const string Numbered =
+        """
+        select v.* from pipeline p join pipeline_version v on v.name = p.name and v.version = @version where p.removed_at is null
+        """;
+
     /// <summary>Adds a pipeline, or a further version of one; the same text again changes nothing. Returns the version.</summary>
     /// <param name="pipeline">What to add; the version is worked out.</param>
     /// <param name="triggers">Its triggers.</param>
@@ -70,10 +75,14 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
         }, cancellationToken);
 
     /// <summary>Everything about one pipeline, or null.</summary>
-    public Task<PipelineView?> ShowAsync(string name, CancellationToken cancellationToken) =>
+    public Task<PipelineView?> ShowAsync(string name, CancellationToken cancellationToken) => ShowAsync(name, version: null, cancellationToken);
+
+    /// <summary>Everything about one pipeline with the text of the version that is asked for, or null; its triggers are those that act now.</summary>
+    public Task<PipelineView?> ShowAsync(string name, int? version, CancellationToken cancellationToken) =>
         database.ReadAsync(async connection =>
         {
-            var row = await connection.QueryFirstOrDefaultAsync<PipelineRow>($"{Newest} and p.name = @name", new { name }).ConfigureAwait(false);
+            var row = await connection.QueryFirstOrDefaultAsync<PipelineRow>(
+                $"{(version is null ? Newest : Numbered)} and p.name = @name", new { name, version }).ConfigureAwait(false);
             if (row is null)
                 return null;
             var versions = await connection.QueryAsync<PipelineRow>(

@@ -9,7 +9,7 @@ namespace Espalier.Registry.Api;
 public static class PortalExtensions
 {
     private const long LongestBody = 2 << 20;
-    private static readonly string[] Forwarded = ["runs", "queues", "status", "keys", "pipelines"];
+    private static readonly string[] Forwarded = ["runs", "queues", "status", "keys", "pipelines", "triggers"];
 
     /// <summary>Adds what the portal needs, by configuration (section <c>portal</c>).</summary>
     public static IServiceCollection AddPortal(this IServiceCollection services) => services
@@ -38,7 +38,7 @@ public static class PortalExtensions
         foreach (var part in Forwarded)
         {
             var group = app.MapGroup($"/api/v1/{part}").MapGroupFor(ApiRole.Viewer);
-            group.MapMethods("{**rest}", ["GET", "POST", "DELETE"], (HttpContext context) => forwarder.ForwardAsync(context))
+            group.MapMethods("{**rest}", ["GET", "POST", "PUT", "DELETE"], (HttpContext context) => forwarder.ForwardAsync(context))
                 .ExcludeFromDescription().WithMetadata(new Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute(LongestBody));
         }
         app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();

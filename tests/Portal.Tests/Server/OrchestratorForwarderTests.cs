@@ -107,6 +107,22 @@ public sealed class OrchestratorForwarderTests
         (await answer.Content.ReadAsStringAsync()).ShouldBe("?param.a=%C3%A4%26 application/yaml; charset=utf-8 näme: x");
     }
 
+    [Theory]
+    [InlineData("GET", "/api/v1/triggers/nightly.schedule/test?last=200")]
+    [InlineData("POST", "/api/v1/triggers/nightly.schedule/disable")]
+    [InlineData("PUT", "/api/v1/pipelines/nightly?file=nightly.yaml")]
+    [InlineData("DELETE", "/api/v1/pipelines/nightly")]
+    public async Task Request_OfPipelinesAndTriggers_ReachesTheOrchestrator(string method, string path)
+    {
+        await using var host = await PortalHost.StartAsync(orchestrator => orchestrator.MapFallback((HttpContext context) =>
+            Results.Text($"{context.Request.Method} {context.Request.Path}{context.Request.QueryString}")));
+        using var client = Authorized(host);
+
+        using var answer = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+
+        (await answer.Content.ReadAsStringAsync()).ShouldBe($"{method} {path}");
+    }
+
     [Fact]
     public async Task Get_OrchestratorAway_SaysSo()
     {

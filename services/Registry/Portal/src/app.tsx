@@ -16,14 +16,20 @@ const CrashMatrixPage = lazy(() => import('./pages/crash-matrix').then((m) => ({
 const RunPage = lazy(() => import('./pages/run').then((m) => ({ default: m.RunPage })));
 const ModelPage = lazy(() => import('./pages/model').then((m) => ({ default: m.ModelPage })));
 const ModelsPage = lazy(() => import('./pages/models').then((m) => ({ default: m.ModelsPage })));
+const PipelinePage = lazy(() => import('./pages/pipeline').then((m) => ({ default: m.PipelinePage })));
+const PipelinesPage = lazy(() => import('./pages/pipelines').then((m) => ({ default: m.PipelinesPage })));
 const StoragePage = lazy(() => import('./pages/storage').then((m) => ({ default: m.StoragePage })));
 const SubmitPage = lazy(() => import('./pages/submit').then((m) => ({ default: m.SubmitPage })));
+const TriggerPage = lazy(() => import('./pages/trigger').then((m) => ({ default: m.TriggerPage })));
+const TriggersPage = lazy(() => import('./pages/triggers').then((m) => ({ default: m.TriggersPage })));
 const VersionPage = lazy(() => import('./pages/version').then((m) => ({ default: m.VersionPage })));
 const WorkersPage = lazy(() => import('./pages/workers').then((m) => ({ default: m.WorkersPage })));
 
 const places: { href: string; name: string; icon: IconName }[] = [
   { href: '/runs', name: 'Runs', icon: 'runs' },
   { href: '/submit', name: 'Submit', icon: 'submit' },
+  { href: '/pipelines', name: 'Pipelines', icon: 'pipelines' },
+  { href: '/triggers', name: 'Triggers', icon: 'triggers' },
   { href: '/models', name: 'Models', icon: 'models' },
   { href: '/compare', name: 'Compare', icon: 'compare' },
   { href: '/workers', name: 'Workers', icon: 'workers' },
@@ -83,7 +89,11 @@ function CurrentPage() {
     case 'runs':
       return first === undefined ? <RunsPage /> : <RunPage key={first} id={first} />;
     case 'submit':
-      return <SubmitPage from={query.get('from')} />;
+      return <SubmitPage key={location.search} from={query.get('from')} pipeline={query.get('pipeline')} sample={query.get('example')} />;
+    case 'pipelines':
+      return first === undefined ? <PipelinesPage /> : <PipelinePage key={first} name={first} />;
+    case 'triggers':
+      return first === undefined ? <TriggersPage /> : <TriggerPage key={first} name={first} event={query.get('event')} />;
     case 'models':
       return first === undefined ? <ModelsPage /> : second === undefined ? <ModelPage key={first} name={first} /> : <VersionPage key={first + second} model={first} version={second} tab={query.get('tab') ?? 'card'} />;
     case 'compare':

@@ -30,6 +30,20 @@ export interface Run {
   ended?: string;
   steps: Step[];
   counts?: Partial<Record<StepState, number>>;
+  pipeline?: string;
+  'pipeline-version'?: number;
+  owner?: string;
+  cause?: RunCause;
+}
+
+/** Why a run exists that nobody started. */
+export interface RunCause {
+  trigger: string;
+  event: number;
+  kind: string;
+  depth: number;
+  /** Triggers that led here, oldest first; the last is the one that started the run. */
+  chain: string[];
 }
 
 export interface Artifact {
@@ -173,6 +187,81 @@ export interface PlatformStatus {
   runs: Partial<Record<RunState, number>>;
   steps: { kind: string; device: string; state: StepState; number: number }[];
   'outbox-depth': number;
+}
+
+export interface RunAccepted {
+  'run-id': string;
+  note?: string;
+}
+
+// Pipelines that have a name, and what starts them
+
+export interface Pipeline {
+  name: string;
+  version: number;
+  owner: string;
+  created: string;
+  triggers: Trigger[];
+  'file-name'?: string;
+  pipeline?: string;
+  versions?: PipelineVersion[];
+  warnings?: string[];
+}
+
+export interface PipelineVersion {
+  version: number;
+  owner: string;
+  created: string;
+}
+
+export interface Trigger {
+  name: string;
+  pipeline: string;
+  kind: string;
+  enabled: boolean;
+  /** Why it has paused itself; empty when it has not. */
+  paused: string;
+  failures: number;
+  next?: string;
+  settings: Record<string, unknown>;
+  owner?: string;
+  firings?: Firing[];
+}
+
+export type FiringState = 'no-match' | 'refused' | 'skipped' | 'waiting' | 'started';
+
+/** What a trigger made of an event. */
+export interface Firing {
+  trigger: string;
+  event: number;
+  state: FiringState;
+  reason: string;
+  parameters: Record<string, string>;
+  run?: string;
+  at: string;
+}
+
+export interface TriggerEvent {
+  id: number;
+  kind: string;
+  at: string;
+  fields: Record<string, unknown>;
+  chain: string[];
+  firings: Firing[];
+}
+
+export interface TriggerReplay {
+  trigger: string;
+  items: ReplayedEvent[];
+}
+
+export interface ReplayedEvent {
+  event: number;
+  at: string;
+  state: FiringState;
+  reason: string;
+  parameters: Record<string, string>;
+  happened?: Firing;
 }
 
 // Reports that stages write

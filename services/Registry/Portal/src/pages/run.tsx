@@ -9,6 +9,7 @@ import { useMay } from '../parts/role';
 import { ErrorBox, Loaded } from '../parts/states';
 import { duration, useNow } from '../format';
 import { Link } from '../router';
+import { RunCause } from './run-cause';
 import { RunCharts } from './run-charts';
 import { type LogLine, RunLog, readLine } from './run-log';
 import { StepPanel } from './run-step';
@@ -29,6 +30,7 @@ export function RunPage({ id }: { id: string }) {
         return (
           <>
             <RunHead run={data} connection={isEnded(data.state) ? undefined : connection} reload={run.reload} />
+            <RunCause run={data} />
             {data.message && data.state !== 'succeeded' && <p className="notice">{data.message}</p>}
             <Card title="Steps" aside={<Summary steps={data.steps} />}>
               <RunDag run={data} progress={progress} selected={step?.name} onSelect={setSelected} />

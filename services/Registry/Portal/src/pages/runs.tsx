@@ -72,6 +72,7 @@ function RunTable({ runs, isFiltered, maySubmit }: { runs: Run[]; isFiltered: bo
                   {run.name}
                 </Link>
                 <span className="minor mono"> {run['run-id'].slice(0, 8)}</span>
+                {run.cause && <div className="minor clip">by {run.cause.trigger}</div>}
                 {run.message && <div className="minor clip">{run.message}</div>}
               </td>
               <td>

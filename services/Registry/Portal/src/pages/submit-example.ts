@@ -27,3 +27,21 @@ stages:
     needs: [slim, scores]
     with: { name: first-steps, alias: candidate }
 `;
+
+/** The same as a pipeline that starts by itself: what a page without triggers offers. */
+export const triggerExample = example
+  .replace('# Trains a tiny', '# Once this is added, what stands under \'on\' starts it. It trains a tiny')
+  .replace('name: first-steps\n', 'name: nightly-steps\n')
+  .replace(
+    'stages:\n',
+    `on:
+  schedule:
+    cron: "30 2 * * *" # minute, hour, day of month, month, day of week
+    time-zone: Europe/Berlin
+  model.registered:
+    model: "base-*"
+    when: event.version > 1
+    params: { seed: "\${event.version}" }
+stages:
+`,
+  );

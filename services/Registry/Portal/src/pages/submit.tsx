@@ -1,27 +1,33 @@
 import { useEffect, useState } from 'react';
 import { send, useAction, useResource, ApiError } from '../api/client';
-import type { PipelineCheck, Problem, RunSource } from '../api/types';
+import type { Pipeline, PipelineCheck, Problem, RunAccepted, RunSource } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Card, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loading } from '../parts/states';
 import { YamlEditor } from '../parts/yaml-editor';
 import { navigate } from '../router';
+import { AddDialog, hasTriggers, nameIn } from './submit-add';
 import { Costs } from './submit-costs';
-import { example } from './submit-example';
+import { example, triggerExample } from './submit-example';
 
 const draftKey = 'espalier-draft';
 
-/** Write a pipeline, see what is wrong with it and what it would do, start it. */
-export function SubmitPage({ from }: { from: string | null }) {
+/** Write a pipeline, see what is wrong with it and what it would do, start it, or add it under its name. */
+export function SubmitPage({ from, pipeline, sample }: { from: string | null; pipeline: string | null; sample: string | null }) {
   const source = useResource<RunSource>(from ? `/api/v1/runs/${encodeURIComponent(from)}/source` : null);
-  const [text, setText] = useState(() => (from ? '' : (sessionStorage.getItem(draftKey) ?? example)));
+  const added = useResource<Pipeline>(pipeline ? `/api/v1/pipelines/${encodeURIComponent(pipeline)}` : null);
+  const [text, setText] = useState(() => (from || pipeline ? '' : sample === 'trigger' ? triggerExample : (sessionStorage.getItem(draftKey) ?? example)));
+  const [isAdding, setIsAdding] = useState(false);
   const [parameters, setParameters] = useState<Record<string, string>>({});
   useEffect(() => {
     if (!source.data) return;
     setText(source.data.pipeline);
     setParameters(source.data.parameters);
   }, [source.data]);
+  useEffect(() => {
+    if (added.data?.pipeline) setText(added.data.pipeline);
+  }, [added.data]);
   useEffect(() => {
     if (text) sessionStorage.setItem(draftKey, text);
   }, [text]);
@@ -30,16 +36,22 @@ export function SubmitPage({ from }: { from: string | null }) {
   const action = useAction();
   const submit = () =>
     action.run(async () => {
-      const accepted = await send<{ 'run-id': string }>('POST', `/api/v1/runs${query(parameters)}`, text);
+      const accepted = await send<RunAccepted>('POST', `/api/v1/runs${query(parameters)}`, text);
       sessionStorage.removeItem(draftKey);
       navigate(`/runs/${accepted['run-id']}`);
     });
   const problems = check.result?.problems ?? [];
+  const name = nameIn(text);
   const isReady = check.result?.plan !== undefined && !check.isStale;
   return (
     <>
       <PageHead title="Submit" lead="A pipeline is one YAML file. It is checked as you write; nothing starts until you say so.">
         <Verdict check={check} />
+        {maySubmit && (
+          <button disabled={name === undefined} onClick={() => setIsAdding(true)} title="Kept under its name, with versions; its triggers act">
+            Add as pipeline
+          </button>
+        )}
         {maySubmit && (
           <button className="primary" disabled={!isReady || action.busy} onClick={() => void submit()} title="Ctrl+Enter">
             {action.busy ? 'Submitting…' : 'Start the run'}
@@ -47,7 +59,10 @@ export function SubmitPage({ from }: { from: string | null }) {
         )}
       </PageHead>
       {source.error && <ErrorBox error={source.error} />}
+      {added.error && <ErrorBox error={added.error} />}
       {action.error && <ErrorBox error={action.error} />}
+      {isAdding && name && <AddDialog name={name} text={text} onAdded={() => sessionStorage.removeItem(draftKey)} onClose={() => setIsAdding(false)} />}
+      {hasTriggers(text) && <p className="notice waiting">What stands under “on” acts once this is added as a pipeline; a run that is started here runs once.</p>}
       <div className="columns submit">
         <Card className="flush editor-card" title="pipeline.yaml" aside={<span className="minor">Tab indents, Escape then Tab leaves</span>}>
           <YamlEditor text={text} problems={problems} onChange={setText} onSubmit={() => maySubmit && isReady && void submit()} />

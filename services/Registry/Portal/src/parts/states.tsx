@@ -1,13 +1,26 @@
 import type { ReactNode } from 'react';
 import type { ApiError, Resource } from '../api/client';
+import type { Problem } from '../api/types';
 
 /** What went wrong, in the server's words, and the way on. */
 export function ErrorBox({ error, retry }: { error: ApiError; retry?: () => void }) {
   const failed = Array.isArray(error.body.failed) ? (error.body.failed as unknown[]) : [];
+  const problems = Array.isArray(error.body.problems) ? (error.body.problems as Problem[]) : [];
   return (
     <div className="error-box" role="alert">
       <strong>{error.status === 403 ? 'Not allowed' : error.status === 404 ? 'Not found' : error.status === 409 ? 'Refused' : 'That did not work'}</strong>
-      <p>{error.message}</p>
+      {problems.length === 0 ? (
+        <p>{error.message}</p>
+      ) : (
+        <ul>
+          {problems.map((each, i) => (
+            <li key={i}>
+              {each.line > 0 && `${each.line}:${each.column}: `}
+              {each.message}
+            </li>
+          ))}
+        </ul>
+      )}
       {failed.length > 0 && (
         <ul>
           {failed.map((each, i) => (

@@ -62,6 +62,18 @@ export function YamlEditor({ text, problems, onChange, onSubmit }: { text: strin
   );
 }
 
+/** The same colours, to be read only. */
+export const YamlText = ({ text }: { text: string }) => (
+  <pre className="block yaml" tabIndex={0}>
+    {text.split('\n').map((line, i) => (
+      <span key={i}>
+        {colour(line)}
+        {'\n'}
+      </span>
+    ))}
+  </pre>
+);
+
 /** Keeps the browser's undo: the text goes in as if it were typed. */
 function insert(element: HTMLTextAreaElement, text: string, onChange: (text: string) => void) {
   if (!document.execCommand('insertText', false, text)) {

@@ -1,0 +1,220 @@
+import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import { send, useAction, useResource } from '../api/client';
+import type { Pipeline, PipelineCheck, Run, RunAccepted } from '../api/types';
+import { Ago, Card, PageHead, State, Tag } from '../parts/bits';
+import { Dialog } from '../parts/dialog';
+import { useMay } from '../parts/role';
+import { Empty, ErrorBox, Loaded, Loading } from '../parts/states';
+import { TriggerLink, useTriggerNews } from '../parts/trigger-bits';
+import { YamlText } from '../parts/yaml-editor';
+import { Link, navigate } from '../router';
+import { TriggerTable } from './triggers';
+
+/** One pipeline: what starts it, its versions with their text, and its runs. */
+export function PipelinePage({ name }: { name: string }) {
+  const path = `/api/v1/pipelines/${encodeURIComponent(name)}`;
+  const pipeline = useResource<Pipeline>(path);
+  const runs = useResource<Run[]>('/api/v1/runs?limit=200');
+  const reload = useCallback(() => {
+    pipeline.reload();
+    runs.reload();
+  }, [pipeline.reload, runs.reload]);
+  useTriggerNews(reload);
+  const [version, setVersion] = useState<number>();
+  const [asks, setAsks] = useState<'run' | 'remove'>();
+  const maySubmit = useMay('submitter');
+  const action = useAction();
+  return (
+    <Loaded resource={pipeline} lines={8}>
+      {(data) => (
+        <>
+          <PageHead
+            title={name}
+            lead={
+              <>
+                version {data.version} of {data['file-name']} · added by {data.owner} <Ago time={data.created} />
+              </>
+            }
+          >
+            {maySubmit && (
+              <>
+                <button className="danger" onClick={() => setAsks('remove')}>
+                  Remove
+                </button>
+                <Link className="button" href={`/submit?pipeline=${encodeURIComponent(name)}`}>
+                  Edit
+                </Link>
+                <button className="primary" onClick={() => setAsks('run')}>
+                  Run
+                </button>
+              </>
+            )}
+          </PageHead>
+          {action.error && <ErrorBox error={action.error} />}
+          <Card title="Triggers" className="flush">
+            {data.triggers.length === 0 ? (
+              <Empty title="It starts only when somebody says so">
+                Under <code>on</code> a pipeline says what starts it: “Edit”, and add it again.
+              </Empty>
+            ) : (
+              <TriggerTable triggers={data.triggers} isOfOne action={action} reload={reload} />
+            )}
+          </Card>
+          <div className="columns">
+            <div>
+              <VersionText path={path} newest={data} version={version} />
+              <Runs name={name} runs={runs.data} />
+            </div>
+            <Versions pipeline={data} shown={version ?? data.version} onShow={setVersion} />
+          </div>
+          {asks === 'run' && <RunDialog path={path} pipeline={data} onClose={() => setAsks(undefined)} />}
+          {asks === 'remove' && <RemoveDialog path={path} pipeline={data} onClose={() => setAsks(undefined)} />}
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function Versions({ pipeline, shown, onShow }: { pipeline: Pipeline; shown: number; onShow: (version: number) => void }) {
+  return (
+    <Card title="Versions">
+      <ol className="history" aria-label="Versions">
+        {(pipeline.versions ?? []).map((each) => (
+          <li key={each.version} className="with-action">
+            <span>
+              {each.version} {each.version === pipeline.version && <Tag tone="accent">runs</Tag>}
+              <span className="minor">
+                {' '}
+                {each.owner}, <Ago time={each.created} />
+              </span>
+            </span>
+            <button className="quiet" aria-pressed={each.version === shown} disabled={each.version === shown} onClick={() => onShow(each.version)}>
+              {each.version === shown ? 'shown' : 'Show'}
+            </button>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  );
+}
+
+function VersionText({ path, newest, version }: { path: string; newest: Pipeline; version?: number }) {
+  const isOlder = version !== undefined && version !== newest.version;
+  const older = useResource<Pipeline>(isOlder ? `${path}?version=${version}` : null);
+  return (
+    <Card title={isOlder ? `Version ${version}` : newest['file-name']} aside={isOlder && <span className="minor">not the one that runs</span>}>
+      {isOlder ? <Loaded resource={older}>{(data) => <YamlText text={data.pipeline ?? ''} />}</Loaded> : <YamlText text={newest.pipeline ?? ''} />}
+    </Card>
+  );
+}
+
+function Runs({ name, runs }: { name: string; runs?: Run[] }) {
+  const own = runs?.filter((run) => run.pipeline === name).slice(0, 20);
+  return (
+    <Card title="Last runs" className="flush">
+      {own === undefined ? (
+        <Loading />
+      ) : own.length === 0 ? (
+        <Empty title="It has not run lately" />
+      ) : (
+        <div className="scroll">
+          <table className="rows" aria-label="Last runs">
+            <tbody>
+              {own.map((run) => (
+                <tr key={run['run-id']} onClick={() => navigate(`/runs/${run['run-id']}`)}>
+                  <td>
+                    <Link className="mono" href={`/runs/${run['run-id']}`} onClick={(event) => event.stopPropagation()}>
+                      {run['run-id'].slice(0, 8)}
+                    </Link>
+                    <span className="minor"> version {run['pipeline-version']}</span>
+                  </td>
+                  <td onClick={(event) => event.stopPropagation()}>{run.cause ? <TriggerLink name={run.cause.trigger} /> : <span className="minor">{run.owner}</span>}</td>
+                  <td>
+                    <State state={run.state} />
+                  </td>
+                  <td className="number">
+                    <Ago time={run.created} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  );
+}
+
+/** Starts a run of the newest version; the parameters are those that the file has. */
+function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeline; onClose: () => void }) {
+  const [usual, setUsual] = useState<Record<string, string>>();
+  const [given, setGiven] = useState<Record<string, string>>({});
+  const check = useAction();
+  const action = useAction();
+  useEffect(() => {
+    void check.run(async () => {
+      const result = await send<PipelineCheck>('POST', '/api/v1/pipelines/check', pipeline.pipeline ?? '');
+      setUsual(result.plan?.parameters ?? {});
+    });
+  }, [pipeline.pipeline]);
+  const start = (event: FormEvent) => {
+    event.preventDefault();
+    void action.run(async () => {
+      const changed = Object.entries(given).filter(([name, value]) => value !== usual?.[name]);
+      const accepted = await send<RunAccepted>('POST', `${path}/runs?${new URLSearchParams(changed.map(([name, value]) => [`param.${name}`, value]))}`);
+      navigate(`/runs/${accepted['run-id']}`);
+    });
+  };
+  return (
+    <Dialog title={`Run ${pipeline.name}?`} onClose={onClose}>
+      <form className="stack" onSubmit={start}>
+        <p>A run of version {pipeline.version} starts in your name.</p>
+        {usual === undefined && !check.error && <Loading lines={2} />}
+        {usual && (
+          <div className="parameters">
+            {Object.entries(usual).map(([name, value]) => (
+              <label key={name}>
+                {name}
+                <input value={given[name] ?? value} spellCheck={false} onChange={(event) => setGiven({ ...given, [name]: event.target.value })} />
+              </label>
+            ))}
+          </div>
+        )}
+        {check.error && <ErrorBox error={check.error} />}
+        {action.error && <ErrorBox error={action.error} />}
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Not now
+          </button>
+          <button className="primary" disabled={action.busy || (usual === undefined && !check.error)}>
+            Start the run
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function RemoveDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeline; onClose: () => void }) {
+  const action = useAction();
+  const remove = () =>
+    action.run(async () => {
+      await send('DELETE', path);
+      navigate('/pipelines');
+    });
+  return (
+    <Dialog title={`Remove ${pipeline.name}?`} onClose={onClose}>
+      <p>
+        {pipeline.triggers.length > 0 && <>Its {pipeline.triggers.length === 1 ? 'trigger starts' : `${pipeline.triggers.length} triggers start`} nothing any more. </>}
+        Runs that are under way go on, and what they made stays.
+      </p>
+      {action.error && <ErrorBox error={action.error} />}
+      <div className="actions">
+        <button onClick={onClose}>Keep it</button>
+        <button className="danger" disabled={action.busy} onClick={() => void remove()}>
+          Remove it
+        </button>
+      </div>
+    </Dialog>
+  );
+}

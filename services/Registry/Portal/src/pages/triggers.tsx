@@ -1,0 +1,178 @@
+import { useCallback } from 'react';
+import { useAction, useResource } from '../api/client';
+import type { Firing, Trigger, TriggerEvent } from '../api/types';
+import { Ago, Card, Live, PageHead, Tag } from '../parts/bits';
+import { useMay } from '../parts/role';
+import { Empty, ErrorBox, Loaded } from '../parts/states';
+import { Made, Outcome, pipelinePath, Soon, TriggerLink, TriggerSwitch, useTriggerNews, Values } from '../parts/trigger-bits';
+import { Link } from '../router';
+
+/** What starts pipelines by itself, and what each event became. */
+export function TriggersPage() {
+  const triggers = useResource<Trigger[]>('/api/v1/triggers');
+  const events = useResource<TriggerEvent[]>('/api/v1/triggers/events?limit=50');
+  const reload = useCallback(() => {
+    triggers.reload();
+    events.reload();
+  }, [triggers.reload, events.reload]);
+  const connection = useTriggerNews(reload);
+  const action = useAction();
+  return (
+    <>
+      <PageHead title="Triggers" lead="What starts pipelines by itself, and what each event became.">
+        <Live connection={connection} />
+      </PageHead>
+      {action.error && <ErrorBox error={action.error} />}
+      <Card className="flush">
+        <Loaded resource={triggers}>{(all) => (all.length === 0 ? <NoTriggers /> : <TriggerTable triggers={all} action={action} reload={reload} />)}</Loaded>
+      </Card>
+      <Card title="Last events" className="flush" aside={<span className="minor">newest first</span>}>
+        <Loaded resource={events}>{(all) => <EventTable events={all} />}</Loaded>
+      </Card>
+    </>
+  );
+}
+
+function NoTriggers() {
+  const maySubmit = useMay('submitter');
+  return (
+    <Empty title="Nothing starts by itself yet">
+      <p>
+        A pipeline says under <code>on</code> what starts it: an event of the registry, the end of another run, a schedule, a webhook, a new file.
+      </p>
+      <p>
+        It acts from when it is added: <code>espalier pipelines add FILE</code>
+        {maySubmit && (
+          <>
+            , or <Link href="/submit?example=trigger">write one here</Link>
+          </>
+        )}
+        .
+      </p>
+    </Empty>
+  );
+}
+
+/** Triggers with their switches; on the page of a pipeline all of them start the same. */
+export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: Trigger[]; isOfOne?: boolean; action: ReturnType<typeof useAction>; reload: () => void }) {
+  return (
+    <div className="scroll">
+      <table className="stacked" aria-label="Triggers">
+        <thead>
+          <tr>
+            <th>Trigger</th>
+            {!isOfOne && <th>Starts</th>}
+            <th>When</th>
+            <th>State</th>
+            <th className="number">Next</th>
+          </tr>
+        </thead>
+        <tbody>
+          {triggers.map((trigger) => (
+            <tr key={trigger.name}>
+              <td>
+                <TriggerLink name={trigger.name} />
+                {trigger.owner && <div className="minor">of {trigger.owner}</div>}
+              </td>
+              {!isOfOne && (
+                <td>
+                  <Link href={pipelinePath(trigger.pipeline)}>{trigger.pipeline}</Link>
+                </td>
+              )}
+              <td className="prose">
+                <Tag>{trigger.kind}</Tag>
+                <Filter trigger={trigger} />
+              </td>
+              <td className="prose">
+                <TriggerSwitch trigger={trigger} action={action} reload={reload} />
+                {trigger.enabled && trigger.paused && <div className="minor">{trigger.paused}</div>}
+              </td>
+              <td className="number">{trigger.enabled && !trigger.paused ? <Soon time={trigger.next} /> : <span className="minor">–</span>}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Which events are meant: the filter, and the kind's own names. */
+export function Filter({ trigger }: { trigger: Trigger }) {
+  const { when } = trigger.settings;
+  const own = ['model', 'alias', 'dataset', 'pipeline', 'cron', 'schedule', 'path', 'pattern'].flatMap((name) => {
+    const value = trigger.settings[name];
+    return typeof value === 'string' && value !== '*' ? [`${name} ${value}`] : [];
+  });
+  return (
+    <>
+      {own.map((each) => (
+        <Tag key={each}>{each}</Tag>
+      ))}
+      {typeof when === 'string' && <code>{when}</code>}
+    </>
+  );
+}
+
+function EventTable({ events }: { events: TriggerEvent[] }) {
+  if (events.length === 0) return <Empty title="Nothing has happened yet">Every end of a run, version, alias, gate, dataset, request and file that is watched is an event, and stands here with what it started.</Empty>;
+  return (
+    <div className="scroll">
+      <table className="stacked" aria-label="Last events">
+        <thead>
+          <tr>
+            <th className="number">Event</th>
+            <th>What happened</th>
+            <th>What became of it</th>
+            <th className="number">When</th>
+          </tr>
+        </thead>
+        <tbody>
+          {events.map((event) => (
+            <tr key={event.id}>
+              <td className="number">#{event.id}</td>
+              <td className="prose">
+                <b>{event.kind}</b>
+                <div>
+                  <Values values={brief(event.fields)} />
+                </div>
+              </td>
+              <td className="prose">
+                <Became firings={event.firings} />
+              </td>
+              <td className="number">
+                <Ago time={event.at} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** What triggers made of an event; those that it was not for stand folded below the others. */
+function Became({ firings }: { firings: Firing[] }) {
+  if (firings.length === 0) return <span className="minor">no trigger asks for it</span>;
+  const others = firings.filter((firing) => firing.state === 'no-match');
+  const line = (firing: Firing) => (
+    <div key={firing.trigger}>
+      <Outcome state={firing.state} /> <TriggerLink name={firing.trigger} /> <Made firing={firing} />
+    </div>
+  );
+  return (
+    <>
+      {firings.filter((firing) => firing.state !== 'no-match').map(line)}
+      {others.length === 1 && others.map(line)}
+      {others.length > 1 && (
+        <details>
+          <summary className="minor">{others.length} triggers did not match</summary>
+          {others.map(line)}
+        </details>
+      )}
+    </>
+  );
+}
+
+/** What an event says that people can read: no digests, no empty texts. */
+export const brief = (fields: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(fields).filter(([name, value]) => value !== '' && value !== null && value !== 0 && name !== 'root' && name !== 'rule').map(([name, value]) => [name, name === 'run' ? String(value).slice(0, 8) : value]));

@@ -1,0 +1,102 @@
+import { useEffect } from 'react';
+import { send, useAction } from '../api/client';
+import { useEvents, useSoon } from '../api/events';
+import type { Connection } from '../api/events';
+import type { Firing, FiringState, Trigger } from '../api/types';
+import { moment, useNow } from '../format';
+import { Link } from '../router';
+import { Tag } from './bits';
+import { useMay } from './role';
+
+export const triggerPath = (name: string) => `/triggers/${encodeURIComponent(name)}`;
+export const pipelinePath = (name: string) => `/pipelines/${encodeURIComponent(name)}`;
+
+export const TriggerLink = ({ name }: { name: string }) => <Link href={triggerPath(name)}>{name}</Link>;
+
+/** On, off, or paused by itself. */
+export function TriggerState({ trigger }: { trigger: Trigger }) {
+  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : ['succeeded', 'on'];
+  return (
+    <span className={`state ${state}`}>
+      <i />
+      {word}
+    </span>
+  );
+}
+
+/** The switch of a trigger; who may not use it sees the state only. Switching on also ends a pause. */
+export function TriggerSwitch({ trigger, action, reload }: { trigger: Trigger; action: ReturnType<typeof useAction>; reload: () => void }) {
+  const maySwitch = useMay('submitter');
+  const isOn = trigger.enabled && !trigger.paused;
+  if (!maySwitch) return <TriggerState trigger={trigger} />;
+  const turn = () =>
+    action.run(async () => {
+      await send('POST', `/api/v1/triggers/${encodeURIComponent(trigger.name)}/${isOn ? 'disable' : 'enable'}`);
+      reload();
+    });
+  return (
+    <button type="button" className="switch" role="switch" aria-checked={isOn} aria-label={trigger.name} disabled={action.busy} onClick={() => void turn()}>
+      <i aria-hidden="true" />
+      <TriggerState trigger={trigger} />
+    </button>
+  );
+}
+
+const words: Record<FiringState, string> = { 'no-match': 'no match', refused: 'refused', skipped: 'skipped', waiting: 'waiting', started: 'started' };
+const tones: Record<FiringState, string> = { 'no-match': 'waiting', refused: 'failed', skipped: 'cancelled', waiting: 'ready', started: 'succeeded' };
+
+/** What an event became, in a word. */
+export const Outcome = ({ state, would }: { state: FiringState; would?: boolean }) => (
+  <span className={`state ${tones[state]}`}>
+    <i />
+    {would && state === 'started' ? 'would start' : words[state]}
+  </span>
+);
+
+/** The run that was started, or why none was. */
+export function Made({ firing }: { firing: Firing }) {
+  if (firing.run)
+    return (
+      <>
+        → <Link href={`/runs/${firing.run}`}>run <span className="mono">{firing.run.slice(0, 8)}</span></Link>
+      </>
+    );
+  return <span className="minor">{firing.reason || 'its run starts soon'}</span>;
+}
+
+/** Names and values in one line. */
+export const Values = ({ values }: { values: Record<string, unknown> }) => (
+  <>
+    {Object.entries(values).map(([name, value]) => (
+      <Tag key={name}>
+        <span className="minor">{name}</span> {text(value)}
+      </Tag>
+    ))}
+  </>
+);
+
+export const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** A time to come: today only the clock counts. */
+export function Soon({ time }: { time?: string }) {
+  const now = useNow(time ? 10_000 : null);
+  if (!time) return <span className="minor">–</span>;
+  const seconds = (Date.parse(time) - now) / 1000;
+  const [minutes, hours, days] = [Math.round(seconds / 60), Math.round(seconds / 3600), Math.round(seconds / 86400)];
+  return (
+    <time dateTime={time} title={moment(time)}>
+      {seconds < 60 ? 'within a minute' : minutes < 90 ? `in ${minutes} min` : hours < 48 ? `in ${hours} h` : `in ${days} d`}
+    </time>
+  );
+}
+
+/** Reads again when a run changes its state, and every few seconds: an event that starts nothing changes no run. */
+export function useTriggerNews(reload: () => void): Connection {
+  const soon = useSoon(reload, 200);
+  const connection = useEvents('/api/v1/runs/events', ['run-state-changed'], { take: soon });
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || reload(), 3000);
+    return () => clearInterval(timer);
+  }, [reload]);
+  return connection;
+}

@@ -1,0 +1,156 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+
+namespace Espalier.Portal.Tests;
+
+/// <summary>Pipelines that were added and what starts them, as somebody sees and steers them in the browser.</summary>
+[Collection(PortalCollection.Name)]
+public sealed class TriggerFlowTests(PortalSite site)
+{
+    [Fact]
+    public async Task Pipeline_AddedInTheEditor_IsStartedByAnEventUntilItIsSwitchedOff()
+    {
+        await using var visit = await site.VisitAsAsync("submitter", "/submit");
+        var page = visit.Page;
+        await page.GetByLabel("Pipeline").FillAsync(Pipelines.Echo("echo", "spark"));
+        await page.GetByText("ready to run").WaitForAsync();
+        await page.GetByText("acts once this is added").WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("acts from now on, in your name").WaitForAsync();
+        await visit.PictureAsync("pipeline-add-asks");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add it" }).ClickAsync();
+        await visit.MovesToAsync("/pipelines/echo$");
+        await page.GetByRole(AriaRole.Switch, new() { Name = "echo.run.succeeded" }).WaitForAsync();
+        await site.AddAsync("submitter", "answer", Pipelines.Echo("answer", "echo"));
+
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("spark")));
+        await page.GetByRole(AriaRole.Link, new() { Name = "Triggers" }).ClickAsync();
+        var row = page.GetByRole(AriaRole.Table, new() { Name = "Last events" }).GetByRole(AriaRole.Row)
+            .Filter(new() { HasText = "pipeline spark" }).Filter(new() { HasText = "started" }).First;
+        await row.GetByRole(AriaRole.Link, new() { NameRegex = Run() }).WaitForAsync();
+        (await row.InnerTextAsync()).ShouldContain("answer.run.succeeded", customMessage: "every trigger of the kind says why it started nothing");
+        await visit.PictureAsync("triggers-started");
+        await row.GetByRole(AriaRole.Link, new() { NameRegex = Run() }).ClickAsync();
+        await page.Locator("h1 .state.succeeded").WaitForAsync();
+        var cause = await page.Locator(".cause").InnerTextAsync();
+        cause.ShouldMatch(@"Version 1 of echo\s+started by echo.run.succeeded for event #\d+ \(run.succeeded\) in the name of portal-submitter");
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "echo.run.succeeded" }).ClickAsync();
+        await page.GetByRole(AriaRole.Switch).ClickAsync();
+        await page.GetByRole(AriaRole.Switch, new() { Checked = false }).WaitForAsync();
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("spark")));
+        await page.GetByText("The trigger is off: espalier trigger enable echo.run.succeeded.").First.WaitForAsync();
+        await visit.PictureAsync("trigger-off");
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Test", Exact = true }).ClickAsync();
+        await page.GetByText("2 runs would have been started").WaitForAsync();
+        var replayed = await page.GetByRole(AriaRole.Table, new() { Name = "Dry run" }).InnerTextAsync();
+        replayed.ShouldMatch(@"would start\s+text spark\s+refused\s+The trigger is off");
+        replayed.ShouldMatch(@"would start\s+text spark\s+started\s+→ run [0-9a-f]{8}");
+        await visit.PictureAsync("trigger-dry-run");
+        await page.SetViewportSizeAsync(390, 800);
+        await visit.PictureAsync("narrow-trigger-dry-run");
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task Run_StartedByARunThatATriggerStarted_ShowsTheChain()
+    {
+        await site.AddAsync("submitter", "second", Pipelines.Echo("second", "first"));
+        await site.AddAsync("submitter", "third", Pipelines.Echo("third", "second"));
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("first")));
+        await using var visit = await site.VisitAsAsync("viewer", "/pipelines/third");
+        var page = visit.Page;
+
+        await page.GetByRole(AriaRole.Table, new() { Name = "Last runs" }).GetByRole(AriaRole.Link, new() { NameRegex = Short() }).First.ClickAsync();
+
+        await page.Locator(".cause").WaitForAsync();
+        (await page.Locator(".cause").InnerTextAsync()).ShouldMatch(@"2 triggers deep: second.run.succeeded → third.run.succeeded");
+        await visit.PictureAsync("run-cause");
+        await page.Locator(".cause").GetByRole(AriaRole.Link, new() { NameRegex = Event() }).ClickAsync();
+        await page.Locator("tr.meant").GetByText("started").WaitForAsync();
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task Pipeline_OnItsPage_IsRunWithParametersReplacedAndRemoved()
+    {
+        await site.AddAsync("submitter", "kept", Pipelines.Echo("kept", "nothing"));
+        await using var visit = await site.VisitAsAsync("submitter", "/pipelines");
+        var page = visit.Page;
+        await page.GetByRole(AriaRole.Link, new() { Name = "kept", Exact = true }).ClickAsync();
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Run", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByLabel("text").FillAsync("by hand");
+        await visit.PictureAsync("pipeline-run-asks");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Start the run" }).ClickAsync();
+        await visit.MovesToAsync("/runs/");
+        await page.Locator("h1 .state.succeeded").WaitForAsync();
+        (await page.Locator(".cause").InnerTextAsync()).ShouldMatch(@"Version 1 of kept\s+started by portal-submitter");
+
+        await page.Locator(".cause").GetByRole(AriaRole.Link, new() { Name = "kept" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Edit" }).ClickAsync();
+        await page.GetByText("ready to run").WaitForAsync();
+        await page.GetByLabel("Pipeline").FillAsync(Pipelines.Echo("kept", "nothing-else"));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("takes the place of version 1 of portal-submitter").WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Replace it" }).ClickAsync();
+        await visit.MovesToAsync("/pipelines/kept$");
+        await page.Locator("pre.yaml").GetByText("pipeline: nothing-else").WaitForAsync();
+        await page.GetByRole(AriaRole.List, new() { Name = "Versions" }).GetByRole(AriaRole.Button, new() { Name = "Show", Exact = true }).ClickAsync();
+        await page.GetByText("not the one that runs").WaitForAsync();
+        await page.Locator("pre.yaml").GetByText("pipeline: nothing,").WaitForAsync();
+        await visit.PictureAsync("pipeline-older");
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("Its trigger starts nothing any more").WaitForAsync();
+        await visit.PictureAsync("pipeline-remove-asks");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove it" }).ClickAsync();
+        await visit.MovesToAsync("/pipelines$");
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Pipelines" }).WaitForAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "kept", Exact = true }).WaitForAsync(new() { State = WaitForSelectorState.Detached });
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task Pipeline_ThatWouldStartItself_IsRefusedWithTheReason()
+    {
+        await using var visit = await site.VisitAsAsync("submitter", "/submit");
+        var page = visit.Page;
+        await page.GetByLabel("Pipeline").FillAsync(Pipelines.Echo("circle", "circle").Replace(" when: event.version < 9,", ""));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add it" }).ClickAsync();
+
+        await page.GetByRole(AriaRole.Alert).GetByText("would start itself without end").WaitForAsync();
+        await visit.PictureAsync("pipeline-refused");
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
+    public async Task Trigger_OfAnother_IsSwitchedByAnAdministratorOnly()
+    {
+        await site.AddAsync("submitter", "owned", Pipelines.Echo("owned", "nobody"));
+        await using var viewer = await site.VisitAsAsync("viewer", "/triggers/owned.run.succeeded");
+        await using var promoter = await site.VisitAsAsync("promoter", "/triggers/owned.run.succeeded");
+        await using var admin = await site.VisitAsAsync("admin", "/triggers/owned.run.succeeded");
+
+        await viewer.Page.Locator(".page-head .state").GetByText("on", new() { Exact = true }).WaitForAsync();
+        (await viewer.Page.GetByRole(AriaRole.Switch).CountAsync()).ShouldBe(0);
+        (await viewer.StatusOfAsync("POST", "/api/v1/triggers/owned.run.succeeded/disable")).ShouldBe(403);
+
+        await promoter.Page.GetByRole(AriaRole.Switch).ClickAsync();
+        await promoter.Page.GetByRole(AriaRole.Alert).GetByText("only its owner or an administrator").WaitForAsync();
+
+        await admin.Page.GetByRole(AriaRole.Switch).ClickAsync();
+        await viewer.Page.Locator(".page-head .state").GetByText("off", new() { Exact = true }).WaitForAsync();
+        foreach (var visit in new[] { viewer, promoter, admin })
+            visit.ShouldHaveNoErrors();
+    }
+
+    private static Regex Run() => new("^run [0-9a-f]{8}$");
+
+    private static Regex Short() => new("^[0-9a-f]{8}$");
+
+    private static Regex Event() => new("^#");
+}
