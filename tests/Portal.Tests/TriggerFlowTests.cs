@@ -28,7 +28,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         var row = page.GetByRole(AriaRole.Table, new() { Name = "Last events" }).GetByRole(AriaRole.Row)
             .Filter(new() { HasText = "pipeline spark" }).Filter(new() { HasText = "started" }).First;
         await row.GetByRole(AriaRole.Link, new() { NameRegex = Run() }).WaitForAsync();
-        (await row.InnerTextAsync()).ShouldContain("answer.run.succeeded", customMessage: "every trigger of the kind says why it started nothing");
+        (await row.TextContentAsync())!.ShouldContain("answer.run.succeeded", customMessage: "every trigger of the kind says why it started nothing");
         await visit.PictureAsync("triggers-started");
         await row.GetByRole(AriaRole.Link, new() { NameRegex = Run() }).ClickAsync();
         await page.Locator("h1 .state.succeeded").WaitForAsync();
