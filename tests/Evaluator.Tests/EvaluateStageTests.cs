@@ -288,6 +288,7 @@ public sealed class EvaluateStageTests : IDisposable
 
         result.Metrics["model.cut-items"].ShouldBe(1);
         (await ReportAsync(result)).Models[0].Section<Dictionary<string, ChoiceReport>>("multiple-choice")!["questions"].CutItems.ShouldBe(1);
+        (await ReportAsync(result)).Protocol.Choices!.ShouldContain("never scored");
     }
 
     [Fact]

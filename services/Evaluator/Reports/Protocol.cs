@@ -44,6 +44,9 @@ public sealed record Protocol
     /// <summary>Number of multiple-choice items.</summary>
     public int? Items { get; init; }
 
+    /// <summary>How their choices are scored; null without items.</summary>
+    public string? Choices { get; init; }
+
     /// <summary>Coverage of the intervals.</summary>
     public required double Confidence { get; init; }
 
@@ -56,6 +59,12 @@ public sealed record Protocol
     /// <summary>Model that the others are compared with.</summary>
     public string? Baseline { get; init; }
 
+    private const string HowChoicesAreScored =
+        "Context and choice are tokenized together, and the tokens of the choice are scored, as in lm-evaluation-harness; white space at the end of "
+        + "the context belongs to the choice. A beginning-of-text token stands before the context where 'bos' adds one, and is never scored: that "
+        + "harness adds one with add_bos_token only, so its default compares with 'bos: never'. Without a context and without that token, a choice "
+        + "is conditioned on the end token. What exceeds the model's positions is cut from the left of the context; such items are in 'cut-items'.";
+
     internal static Protocol Of(EvaluateOptions options, EvaluationMaterial material) => new()
     {
         Split = options.Split,
@@ -66,6 +75,7 @@ public sealed record Protocol
         Bytes = material.Text?.Bytes,
         Domains = material.Text?.Domains,
         Items = material.Items?.Count,
+        Choices = material.Items is null ? null : HowChoicesAreScored,
         Confidence = options.Confidence,
         Resamples = options.Resamples,
         Seed = options.Seed,

@@ -51,6 +51,17 @@ public sealed class MultipleChoiceTaskTests
         request.Scored.ShouldBe(2);
     }
 
+    [Theory]
+    [InlineData("ab")]
+    [InlineData("")]
+    public void Encode_BeginToken_StandsBeforeTheContextAndIsNeverScored(string context)
+    {
+        var request = MultipleChoiceTask.Encode(new Beginning(), new ChoiceItem("set", "item", context, ["cd", "other"], 0), 0, 0, 64);
+
+        request.Inputs.ShouldBe([Beginning.Begin, .. (context + "c").Select(c => (long)c)]);
+        request.Targets[^request.Scored..].ShouldBe("cd".Select(c => (long)c));
+    }
+
     [Fact]
     public void Encode_LongContext_IsCutOnTheLeft()
     {
@@ -63,6 +74,27 @@ public sealed class MultipleChoiceTaskTests
     [Fact]
     public void Encode_ChoiceLongerThanTheContextOfTheModel_IsRefused() =>
         Should.Throw<UserInputException>(() => Encode("a", "bcdef", maxPositions: 4)).Message.ShouldContain("5 tokens, more than the 4 positions");
+
+    private sealed class Beginning : ITokenizer
+    {
+        public const int Begin = 257;
+
+        public int VocabularySize => Bytes.VocabularySize;
+
+        public int EndTokenId => Bytes.EndTokenId;
+
+        public int? BeginTokenId => Begin;
+
+        public bool AddsBeginToken => true;
+
+        public IReadOnlyDictionary<string, byte[]> Files => Bytes.Files;
+
+        public string Digest => Bytes.Digest;
+
+        public int[] Encode(string text) => Bytes.Encode(text);
+
+        public string Decode(ReadOnlySpan<int> ids) => Bytes.Decode(ids);
+    }
 
     private static ChoiceRequest Encode(string context, string choice, int maxPositions = 64) =>
         MultipleChoiceTask.Encode(Bytes, new ChoiceItem("set", "item", context, [choice, "other"], 0), 0, 0, maxPositions);
