@@ -55,6 +55,6 @@ public static class RegistryServiceCollectionExtensions
         var time = services.GetRequiredService<TimeProvider>();
         return new OutboxDispatcher(
             new Outbox(services.GetRequiredService<RegistryDatabase>(), RegistryEvents.Outbox, time), services.GetRequiredService<EventPublisher>(),
-            new Wakeup(), TimeSpan.FromMilliseconds(500), time, services.GetRequiredService<ILogger<OutboxDispatcher>>());
+            new Wakeup(), TimeSpan.FromMilliseconds(200), time, services.GetRequiredService<ILogger<OutboxDispatcher>>());
     }
 }

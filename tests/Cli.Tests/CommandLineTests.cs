@@ -101,6 +101,14 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Plan_OurPipelineWithTriggers_IsValid()
+    {
+        (await _cli.CallAsync("plan", Path.Combine(RepositoryRoot(), "pipelines", "nightly.yaml"), "--json")).ShouldBe(0, _cli.Error);
+
+        _cli.Json.GetProperty("steps").GetArrayLength().ShouldBe(3);
+    }
+
+    [Fact]
     public async Task Doctor_Json_IsOneObject()
     {
         (await _cli.CallAsync("doctor", "--json")).ShouldBe(0, _cli.Output);

@@ -41,6 +41,10 @@ public sealed class RefusalTests : IDisposable
     [InlineData("expected KIND=N", "up", "--workers", "train")]
     [InlineData("expected a number of lines", "logs", "--lines", "-3")]
     [InlineData("No platform runs", "submit", "FILE")]
+    [InlineData("No platform runs", "submit", "nightly", "--param", "seed=3")]
+    [InlineData("'name' is missing: the pipeline is kept under it", "pipelines", "add", "FILE")]
+    [InlineData("No platform runs", "pipelines", "remove", "nightly")]
+    [InlineData("No platform runs", "trigger", "test", "nightly", "--last", "200")]
     [InlineData("No platform runs", "cancel", "123")]
     [InlineData("Unrecognized command", "shrink")]
     public async Task Command_WithInputThatCannotBeMeant_IsRefusedWithItsReason(string reason, params string[] args)

@@ -100,8 +100,6 @@ public sealed class TriggerTests : IAsyncLifetime
             await _triggers.RegisterAsync(version: version);
         await _triggers.RoundAsync();
         _triggers.Ledger.Clock.Advance(TimeSpan.FromMinutes(61));
-        await _triggers.Ledger.AdvertiseAsync();
-        await _triggers.StartAsync();
         await _triggers.RegisterAsync(version: 4);
         await _triggers.RoundAsync();
 

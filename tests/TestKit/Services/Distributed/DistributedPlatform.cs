@@ -43,6 +43,12 @@ public sealed class DistributedPlatform : IAsyncDisposable
 
     public ServiceProcess Orchestrator { get; private set; } = null!;
 
+    /// <summary>Requests to the orchestrator, with the administrator's key.</summary>
+    public HttpClient Client => _client;
+
+    /// <summary>Connection of the ledger's database.</summary>
+    public string Database => _database;
+
     /// <summary>The end of every process's log.</summary>
     public string Log => string.Join('\n', _services.Select(s => s.Log).Select(l => l.Length <= 3000 ? l : l[^3000..]));
 
