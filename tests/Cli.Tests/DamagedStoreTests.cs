@@ -133,6 +133,16 @@ public sealed class DamagedStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Fsck_PlatformThatDoesNotRun_SaysSo()
+    {
+        Directory.CreateDirectory(_cli.PathOf("home/platform"));
+
+        (await _cli.CallAsync("fsck")).ShouldBe(ExitCodes.BadInput);
+
+        _cli.Error.ShouldContain("espalier up first");
+    }
+
+    [Fact]
     public async Task Export_FlippedBit_WritesNothingAndNamesTheTensor()
     {
         await GrowAsync();

@@ -30,7 +30,9 @@ internal static class FsckCommand
             var home = EspalierHome.OfThisProcess();
             var place = StoreInUse.Of(home);
             if (place.IsOfHome && !home.Exists && !Directory.Exists(home.StoreFolder))
-                throw new UserInputException($"{home.Path} holds nothing yet.");
+                throw new UserInputException(Directory.Exists(new PlatformHome(home).Path)
+                    ? $"The platform of {home.Path} does not run, and its store is examined while it does: espalier up first."
+                    : $"{home.Path} holds nothing yet.");
             home.Create();
             var store = place.Open();
             await using var registry = await OpenRegistry.OpenAsync(place.Registry, () => store, cancellationToken).ConfigureAwait(false);
