@@ -62,7 +62,8 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         await LookAsync(visit, "pipelines-empty", "/pipelines");
         (await visit.Page.InnerTextAsync("main")).ShouldContain("espalier pipelines add FILE");
         await visit.Page.GotoAsync("/submit?example=trigger");
-        await visit.Page.GetByText("ready to run").WaitForAsync();
+        await visit.Page.GetByText("acts once this is added").WaitForAsync();
+        (await visit.Page.GetByLabel("Pipeline").InputValueAsync()).ShouldContain("model.registered:");
         await visit.PictureAsync("submit-trigger-example");
         visit.ShouldHaveNoErrors();
     }

@@ -87,7 +87,9 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
                 <TriggerSwitch trigger={trigger} action={action} reload={reload} />
                 {trigger.enabled && trigger.paused && <div className="minor">{trigger.paused}</div>}
               </td>
-              <td className="number">{trigger.enabled && !trigger.paused ? <Soon time={trigger.next} /> : <span className="minor">–</span>}</td>
+              <td className={`number ${isComing(trigger) ? '' : 'blank'}`} data-name="next">
+                {isComing(trigger) ? <Soon time={trigger.next} /> : <span className="minor">–</span>}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -95,6 +97,8 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
     </div>
   );
 }
+
+const isComing = (trigger: Trigger) => trigger.next !== undefined && trigger.enabled && !trigger.paused;
 
 /** Which events are meant: the filter, and the kind's own names. */
 export function Filter({ trigger }: { trigger: Trigger }) {
