@@ -43,7 +43,7 @@ internal static class RunsCommand
                 : await ReadHomeAsync<IReadOnlyList<RunView>>(
                     async runs => await runs.ListAsync(Most, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false) ?? [];
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended }) });
+                terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended, r.Cause }) });
             else if (runs.Count == 0)
                 terminal.Output.WriteLine("No runs yet: espalier run pipelines/tiny.yaml");
             else
@@ -87,11 +87,14 @@ internal static class RunsCommand
             terminal.WriteJson(new
             {
                 Run = run.RunId, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
+                run.Pipeline, run.PipelineVersion, run.Owner, run.Cause,
                 Steps = run.Steps.ToDictionary(s => s.Name, RunOutcome.Describe),
             });
             return;
         }
         terminal.Output.WriteLine($"{run.Name} {run.RunId:N} {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
+        if (run.Cause is { } cause)
+            terminal.Output.WriteLine($"started by {string.Join(" → ", cause.Chain)} on event #{cause.Event} ({cause.Kind}), as {run.Owner}");
         var table = new Table().RoundedBorder().AddColumn("step").AddColumn("kind").AddColumn("state").AddColumn("took").AddColumn("why");
         foreach (var step in run.Steps)
         {

@@ -142,9 +142,10 @@ internal static class TriggerCommand
 
     private static string LineOf(TriggerView trigger)
     {
-        var state = !trigger.Enabled ? "off" : trigger.Paused.Length > 0 ? "paused" : "on";
+        var why = trigger.Paused.Length > 0 ? trigger.Paused : trigger.Stopped;
+        var state = !trigger.Enabled ? "off" : trigger.Paused.Length > 0 ? "paused" : why.Length > 0 ? "stopped" : "on";
         var next = trigger.Next is { } time ? $"  next {time:yyyy-MM-dd HH:mm} UTC" : "";
-        return $"{trigger.Name,-40} {state,-7}{next}{(trigger.Paused.Length > 0 ? $"  {trigger.Paused}" : "")}";
+        return $"{trigger.Name,-40} {state,-7}{next}{(why.Length > 0 ? $"  {why}" : "")}";
     }
 
     private static string TextOf(FiringView firing) =>

@@ -23,6 +23,11 @@ internal sealed class PipelineAddition(RegisteredPipelines pipelines, StageCatal
         string name, string fileName, string yaml, string owner, bool mayReplace, CancellationToken cancellationToken)
     {
         var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (offered.Count == 0)
+        {
+            throw new UserInputException(
+                $"{fileName} cannot be checked: no worker has said yet which stages it offers. Start the workers, and add it again.");
+        }
         // Models and texts may come later: they are looked up when a run starts. Everything else is wrong now or never.
         var plan = PipelineDraft.Read(yaml, fileName, new Dictionary<string, string>(), new PlanningContext
         {

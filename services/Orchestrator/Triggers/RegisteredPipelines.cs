@@ -70,7 +70,7 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
         database.ReadAsync<IReadOnlyList<PipelineView>>(async connection =>
         {
             var rows = await connection.QueryAsync<PipelineRow>($"{Newest} order by v.name").ConfigureAwait(false);
-            var triggers = (await TriggersAsync(connection, null).ConfigureAwait(false)).ToLookup(t => t.Pipeline);
+            var triggers = (await TriggerLedger.ListAsync(connection, null).ConfigureAwait(false)).ToLookup(t => t.Pipeline);
             return [.. rows.Select(r => View(r, triggers[r.Name]))];
         }, cancellationToken);
 
@@ -87,7 +87,7 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
                 return null;
             var versions = await connection.QueryAsync<PipelineRow>(
                 "select * from pipeline_version where name = @name order by version desc limit 100", new { name }).ConfigureAwait(false);
-            return View(row, await TriggersAsync(connection, name).ConfigureAwait(false)) with
+            return View(row, await TriggerLedger.ListAsync(connection, name).ConfigureAwait(false)) with
             {
                 FileName = row.FileName,
                 Pipeline = row.Yaml,
@@ -138,13 +138,6 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
                 }).ConfigureAwait(false);
         }
     }
-
-    private static async Task<IReadOnlyList<TriggerView>> TriggersAsync(DbConnection connection, string? pipeline) =>
-    [
-        .. (await connection.QueryAsync<TriggerRow>(
-            "select * from pipeline_trigger where @pipeline is null or pipeline = @pipeline order by name", new { pipeline }).ConfigureAwait(false))
-            .Select(TriggerLedger.View),
-    ];
 
     private static PipelineView View(PipelineRow row, IEnumerable<TriggerView> triggers) =>
         new(row.Name, row.Version, row.Owner, Times.Of(row.CreatedAt), [.. triggers]);

@@ -12,19 +12,24 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
 {
     private const string Owned =
         """
-        select t.*, v.owner from pipeline_trigger t
+        select t.*, v.owner, (select count(*) from api_key k where k.name = v.owner and k.role <> 'viewer') as keys from pipeline_trigger t
           join pipeline p on p.name = t.pipeline join pipeline_version v on v.name = p.name and v.version = p.version
         """;
 
-    /// <summary>A trigger as the API shows it.</summary>
-    public static TriggerView View(TriggerRow row) => new(
+    private static TriggerView View(TriggerRow row) => new(
         row.Name, row.Pipeline, row.Kind, row.IsEnabled != 0, row.Paused, row.Failures, row.NextAt is { } next ? Times.Of(next) : null,
         JsonSerializer.Deserialize<JsonElement>(row.Settings));
 
     /// <summary>Every trigger, by name.</summary>
     public Task<IReadOnlyList<TriggerView>> ListAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync<IReadOnlyList<TriggerView>>(async connection =>
-            [.. (await connection.QueryAsync<OwnedTriggerRow>($"{Owned} order by t.name").ConfigureAwait(false)).Select(r => r.View())], cancellationToken);
+        database.ReadAsync(connection => ListAsync(connection, null), cancellationToken);
+
+    /// <summary>The triggers of a pipeline, or of all for null, by name.</summary>
+    public static async Task<IReadOnlyList<TriggerView>> ListAsync(DbConnection connection, string? pipeline) =>
+    [
+        .. (await connection.QueryAsync<OwnedTriggerRow>(
+            $"{Owned} where @pipeline is null or t.pipeline = @pipeline order by t.name", new { pipeline }).ConfigureAwait(false)).Select(r => r.View()),
+    ];
 
     /// <summary>A trigger by its name, or by that of its pipeline when this has one only; null when there is none.</summary>
     /// <exception cref="UserInputException">The pipeline has several.</exception>
@@ -116,7 +121,12 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
     private sealed class OwnedTriggerRow : TriggerRow
     {
         public string Owner { get; init; } = "";
+        public long Keys { get; init; }
 
-        public TriggerView View() => TriggerLedger.View(this) with { Owner = Owner };
+        public TriggerView View() => TriggerLedger.View(this) with
+        {
+            Owner = Owner,
+            Stopped = Keys > 0 ? "" : $"Its owner '{Owner}' has no key that may start runs, so it starts nothing.",
+        };
     }
 }

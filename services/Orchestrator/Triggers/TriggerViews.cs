@@ -41,6 +41,9 @@ public sealed record TriggerView(
     /// <summary>In whose name its runs are started.</summary>
     public string? Owner { get; init; }
 
+    /// <summary>Why it starts nothing although it is on: its owner may not start runs any more. Empty otherwise.</summary>
+    public string Stopped { get; init; } = "";
+
     /// <summary>What it made of the last events; left out in lists.</summary>
     public IReadOnlyList<FiringView>? Firings { get; init; }
 }

@@ -66,6 +66,17 @@ public sealed class RegisteredPipelinesTests : IAsyncLifetime
         wrongFile.Problems.ShouldHaveSingleItem().ToString().ShouldBe("nightly.yaml:3:7: unknown event 'model.registred': did you mean 'model.registered'?");
     }
 
+    [Fact]
+    public async Task Add_BeforeAnyWorkerWasHeard_SaysWhatToDo()
+    {
+        using var empty = new TriggerFixture();
+
+        var refusal = await Should.ThrowAsync<UserInputException>(() => empty.AddAsync("model.registered: {}"));
+
+        refusal.Message.ShouldBe(
+            "nightly.yaml cannot be checked: no worker has said yet which stages it offers. Start the workers, and add it again.");
+    }
+
     [Theory]
     [InlineData("run.succeeded: {}")]
     [InlineData("run.failed: { pipeline: 'night*' }")]

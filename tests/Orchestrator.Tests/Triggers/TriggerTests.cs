@@ -197,6 +197,8 @@ public sealed class TriggerTests : IAsyncLifetime
         await _triggers.Keys.RevokeAsync(TriggerFixture.Owner, default);
         await _triggers.RegisterAsync();
         await _triggers.RoundAsync();
+        (await _triggers.Triggers.ListAsync(default)).ShouldHaveSingleItem().Stopped.ShouldBe(
+            "Its owner 'ada' has no key that may start runs, so it starts nothing.");
         await _triggers.Keys.CreateAsync(TriggerFixture.Owner, Espalier.Hosting.Authentication.ApiRole.Viewer, default);
         await _triggers.RegisterAsync(version: 2);
         await _triggers.RoundAsync();
