@@ -6,6 +6,8 @@ namespace Espalier.Deployment.Tests.Kubernetes;
 /// <summary>What must talk can, by the policies of both ends, and what need not cannot.</summary>
 public sealed class NetworkTests
 {
+    private const string Ingress = "ingress";
+
     [Theory]
     [MemberData(nameof(Overlay.All), MemberType = typeof(Overlay))]
     public void Policies_OfAnOverlay_AllowWhatIsNeededAndNoMore(string name) => ProblemsOf(Overlay.Render(name)).ShouldBeEmpty();
@@ -15,6 +17,7 @@ public sealed class NetworkTests
     [InlineData("kind", "port: 5432\n", "port: 5433\n", "migrate-orchestrator does not reach postgres")]
     [InlineData("cpu", "port: 5671\n", "port: 5673\n", "evaluator does not reach the outside on 5671")]
     [InlineData("kind", "port: 80\n", "port: 81\n", "cpt-trainer does not reach the outside on 80")]
+    [InlineData("cpu", "espalier.dev/ingress: \"true\"", "espalier.dev/ingress: \"yes\"", "ingress does not reach registry")]
     [InlineData("cpu", "      - keda\n", "      - kedo\n", "keda does not reach orchestrator")]
     [InlineData("cpu", "  podSelector: {}\n  policyTypes:\n  - Ingress\n  - Egress", "  podSelector: {}\n  policyTypes:\n  - Egress", "open by default")]
     [InlineData(
@@ -57,7 +60,8 @@ public sealed class NetworkTests
         foreach (var (space, to, isNeeded) in new[]
         {
             ("keda", "orchestrator", true), ("monitoring", "orchestrator", true), ("monitoring", "pruner", true), ("keda", "pruner", false),
-            ("default", "orchestrator", false), ("default", "registry", false),
+            ("default", "orchestrator", false), ("default", "registry", false), (Ingress, "orchestrator", true), (Ingress, "registry", true),
+            (Ingress, "pruner", false),
         })
         {
             if (MayEnter(policies, space, pods.First(p => p.Name == to).Labels, 8080) != isNeeded)
@@ -77,6 +81,8 @@ public sealed class NetworkTests
     private static bool MayEnter(List<V1NetworkPolicy> policies, string space, IDictionary<string, string> to, int port)
     {
         var labels = new Dictionary<string, string> { ["kubernetes.io/metadata.name"] = space };
+        if (space == Ingress)
+            labels["espalier.dev/ingress"] = "true";
         return Allows(policies, "Ingress", to, p => (p.Spec.Ingress ?? []).Any(i => Opens(i.Ports, port)
             && i.FromProperty.Any(peer => peer.NamespaceSelector is { } selector && PodTemplate.Matches(selector, labels))));
     }

@@ -23,7 +23,7 @@ internal static class ServiceSettings
         var sections = SectionsOf(service);
         foreach (var name in settings.Keys.Where(n => !Alone.Contains(n) && !sections.ContainsKey(n.Split(':')[0])))
         {
-            if (service != "orchestrator" || name != "orchestrator_api:key")
+            if (service != "orchestrator" || (name != "orchestrator_api:key" && !name.StartsWith("secrets:", StringComparison.Ordinal)))
                 yield return $"{service} does not read {name}.";
         }
         foreach (var read in sections.Values)
