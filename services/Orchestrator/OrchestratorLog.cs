@@ -36,6 +36,9 @@ internal static partial class OrchestratorLog
     [LoggerMessage(13, LogLevel.Warning, "The folder of trigger {Trigger} cannot be watched: {Reason}")]
     public static partial void FolderNotWatched(ILogger logger, string trigger, string reason);
 
+    [LoggerMessage(14, LogLevel.Error, "The schedule of trigger {Trigger} cannot be followed, and the others go on: {Reason}")]
+    public static partial void ScheduleNotRead(ILogger logger, string trigger, string reason);
+
     [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
     public static partial void KeyWritten(ILogger logger, string path);
 

@@ -24,7 +24,7 @@ internal sealed record FiringDecision(FiringState State, string Reason, TriggerV
         }
         catch (JsonException e)
         {
-            return new FiringDecision(FiringState.Refused, $"The event cannot be read: {e.Message}", Unreadable);
+            return Unread($"The event cannot be read: {e.Message}");
         }
         if (verdict.Answer != TriggerAnswer.Match)
             return new FiringDecision(verdict.Answer == TriggerAnswer.NoMatch ? FiringState.NoMatch : FiringState.Refused, verdict.Reason, verdict);
@@ -38,6 +38,9 @@ internal sealed record FiringDecision(FiringState State, string Reason, TriggerV
         }
         return new FiringDecision(FiringState.Waiting, "", verdict);
     }
+
+    /// <summary>No run, since the event or the trigger cannot be read.</summary>
+    public static FiringDecision Unread(string reason) => new(FiringState.Refused, reason, Unreadable);
 
     private static TimeSpan LengthOf(QuotaBlock quota) => quota.Per == QuotaPeriod.Day ? TimeSpan.FromDays(1) : TimeSpan.FromHours(1);
 }

@@ -45,7 +45,7 @@ internal sealed class FolderWatch(LedgerDatabase database, DataFolders folders, 
                 await LookAsync(trigger, (IWatchSettings)trigger.Read(), cancellationToken).ConfigureAwait(false);
                 _said.Remove(trigger.Name);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserInputException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserInputException or InvalidDataException)
             {
                 if (_said.Add(trigger.Name))
                     OrchestratorLog.FolderNotWatched(logger, trigger.Name, e.Message);

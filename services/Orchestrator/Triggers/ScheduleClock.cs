@@ -6,12 +6,15 @@ using Espalier.Pipelines.Triggers;
 namespace Espalier.Orchestrator.Triggers;
 
 /// <summary>Makes an event of every time of a schedule that is reached, and decides which of those that were missed are made up for.</summary>
-internal sealed class ScheduleClock(LedgerDatabase database)
+internal sealed class ScheduleClock(LedgerDatabase database, ILogger<ScheduleClock> logger)
 {
     private const int Batch = 100, MostMissed = 100;
 
     /// <summary>A time that is not longer ago was not missed: the platform was only busy.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+
+    // Schedules whose trouble is in the log.
+    private readonly HashSet<string> _said = [];
 
     /// <summary>One round; returns the number of events.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -23,8 +26,17 @@ internal sealed class ScheduleClock(LedgerDatabase database)
         var events = 0;
         foreach (var trigger in due)
         {
-            if (trigger.Read() is TimedTrigger schedule)
-                events += await database.WriteAsync(transaction => ReachAsync(transaction, trigger, schedule), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (trigger.Read() is TimedTrigger schedule)
+                    events += await database.WriteAsync(transaction => ReachAsync(transaction, trigger, schedule), cancellationToken).ConfigureAwait(false);
+                _said.Remove(trigger.Name);
+            }
+            catch (Exception e) when (e is InvalidDataException or TimeZoneNotFoundException or InvalidTimeZoneException)
+            {
+                if (_said.Add(trigger.Name))
+                    OrchestratorLog.ScheduleNotRead(logger, trigger.Name, e.Message);
+            }
         }
         return events;
     }

@@ -41,23 +41,31 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
             """, happened).ConfigureAwait(false);
         foreach (var trigger in triggers)
         {
-            var settings = trigger.Read();
-            var decision = await FiringDecision.MakeAsync(
-                trigger, settings, happened, new LedgerFirings(transaction, trigger.Name)).ConfigureAwait(false);
-            if (decision.State == FiringState.Waiting && trigger.Off is { } off)
-                decision = decision with { State = FiringState.Refused, Reason = off };
-            await WriteAsync(transaction, trigger, settings, happened, decision).ConfigureAwait(false);
+            try
+            {
+                var settings = trigger.Read();
+                var decision = await FiringDecision.MakeAsync(
+                    trigger, settings, happened, new LedgerFirings(transaction, trigger.Name)).ConfigureAwait(false);
+                if (decision.State == FiringState.Waiting && trigger.Off is { } off)
+                    decision = decision with { State = FiringState.Refused, Reason = off };
+                await WriteAsync(transaction, trigger, settings, happened, decision).ConfigureAwait(false);
+            }
+            catch (InvalidDataException e)
+            {
+                // One trigger that cannot be read is its own trouble: it says so, and the others go on.
+                await WriteAsync(transaction, trigger, null, happened, FiringDecision.Unread(e.Message)).ConfigureAwait(false);
+            }
         }
         await transaction.ExecuteAsync("update trigger_event set is_open = 0 where id = @Id", new { happened.Id }).ConfigureAwait(false);
     }
 
     private static async Task WriteAsync(
-        DatabaseTransaction transaction, TriggerRow trigger, TriggerSettings settings, EventRow happened, FiringDecision decision)
+        DatabaseTransaction transaction, TriggerRow trigger, TriggerSettings? settings, EventRow happened, FiringDecision decision)
     {
         var isWaiting = decision.State == FiringState.Waiting;
-        if (isWaiting && settings.Debounce is not null)
+        if (isWaiting && settings?.Debounce is not null)
             await SupersedeAsync(transaction, trigger, happened, "attempts = 0 and not_before > @At").ConfigureAwait(false);
-        if (isWaiting && settings.Concurrency?.Policy == ConcurrencyPolicy.CancelInProgress)
+        if (isWaiting && settings?.Concurrency?.Policy == ConcurrencyPolicy.CancelInProgress)
             await SupersedeAsync(transaction, trigger, happened, "concurrency_group = @group", decision.Verdict.Group).ConfigureAwait(false);
         await transaction.ExecuteAsync(
             """
@@ -69,8 +77,8 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
             {
                 trigger.Name, happened.Id, state = EnumText.Of(decision.State), reason = LedgerText.Clean(decision.Reason),
                 parameters = JsonColumn.Write(decision.Verdict.Parameters), decision.Verdict.DedupeKey, decision.Verdict.Group,
-                isQueued = settings.Concurrency?.Policy == ConcurrencyPolicy.Queue ? 1 : 0,
-                notBefore = isWaiting && settings.Debounce is { } debounce ? happened.At + (long)debounce.TotalMilliseconds : 0,
+                isQueued = settings?.Concurrency?.Policy == ConcurrencyPolicy.Queue ? 1 : 0,
+                notBefore = isWaiting && settings?.Debounce is { } debounce ? happened.At + (long)debounce.TotalMilliseconds : 0,
                 transaction.Now,
             }).ConfigureAwait(false);
     }

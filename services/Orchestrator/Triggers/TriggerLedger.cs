@@ -18,7 +18,7 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
 
     private static TriggerView View(TriggerRow row) => new(
         row.Name, row.Pipeline, row.Kind, row.IsEnabled != 0, row.Paused, row.Failures, row.NextAt is { } next ? Times.Of(next) : null,
-        JsonSerializer.Deserialize<JsonElement>(row.Settings));
+        SettingsOf(row));
 
     /// <summary>Every trigger, by name.</summary>
     public Task<IReadOnlyList<TriggerView>> ListAsync(CancellationToken cancellationToken) =>
@@ -103,6 +103,19 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
             events.Reverse();
             return [.. events.Select(e => (e, firings.GetValueOrDefault(e.Id)))];
         }, cancellationToken);
+
+    /// <summary>Settings that cannot be read are shown as the text that they are.</summary>
+    private static JsonElement SettingsOf(TriggerRow row)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(row.Settings);
+        }
+        catch (JsonException)
+        {
+            return JsonSerializer.SerializeToElement(row.Settings);
+        }
+    }
 
     internal static FiringView ViewOf(FiringRow row) => new(
         row.TriggerName, row.EventId, row.Current, row.Reason, row.ReadParameters(), row.RunId is null ? null : Guid.Parse(row.RunId), Times.Of(row.At));

@@ -33,10 +33,21 @@ internal class TriggerRow
     /// <summary>Why it starts nothing at the moment; null when it is on.</summary>
     public string? Off => IsEnabled == 0 ? $"The trigger is off: espalier trigger enable {Name}." : Paused.Length > 0 ? Paused : null;
 
-    /// <exception cref="InvalidDataException">A newer program wrote it.</exception>
-    public TriggerSettings Read() => TriggerKind.Find(Kind) is { } kind
-        ? kind.Read(JsonSerializer.Deserialize<JsonElement>(Settings))
-        : throw new InvalidDataException($"Trigger '{Name}' is of the kind '{Kind}', which this program does not know.");
+    /// <summary>Its settings.</summary>
+    /// <exception cref="InvalidDataException">A newer program wrote it, or it is damaged.</exception>
+    public TriggerSettings Read()
+    {
+        if (TriggerKind.Find(Kind) is not { } kind)
+            throw new InvalidDataException($"Trigger '{Name}' is of the kind '{Kind}', which this program does not know.");
+        try
+        {
+            return kind.Read(JsonSerializer.Deserialize<JsonElement>(Settings));
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"The settings of trigger '{Name}' cannot be read: add its pipeline again. {e.Message}", e);
+        }
+    }
 }
 
 /// <summary>An event as the database holds it.</summary>

@@ -300,6 +300,24 @@ public sealed class TriggerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Trigger_ThatCannotBeRead_SaysSoAndTheOthersGoOn()
+    {
+        await _triggers.AddAsync("model.registered: {}, schedule: '* * * * *'");
+        await _triggers.AddAsync("model.registered: {}, schedule: '* * * * *'", "other");
+        await _triggers.Ledger.Database.WriteAsync(
+            transaction => transaction.ExecuteAsync("update pipeline_trigger set settings = '{\"when\":[' where pipeline = 'nightly'"), default);
+
+        await _triggers.RegisterAsync();
+        _triggers.Ledger.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _triggers.RoundAsync();
+
+        (await _triggers.RunsAsync()).Select(r => r.Pipeline).ShouldBe(["other", "other"]);
+        (await _triggers.Triggers.EventsAsync("model.registered", 1, default))[0].Firings.Single(f => f.Trigger == Registered).Reason
+            .ShouldStartWith($"The settings of trigger '{Registered}' cannot be read: add its pipeline again.");
+        (await _triggers.Triggers.ListAsync(default)).Count.ShouldBe(4);
+    }
+
+    [Fact]
     public async Task Dataset_ThatARunMade_IsAnEvent()
     {
         await _triggers.AddAsync("dataset.added: { params: { text: '${event.root}' } }");

@@ -32,7 +32,7 @@ internal sealed class TriggerFixture : IDisposable
         Keys = new ApiKeys(database);
         Hooks = new HookReceiver(database, secrets, Ledger.Wakeups, Ledger.Clock);
         Sources = new TriggerSources(
-            new ScheduleClock(database), new FolderWatch(database, folders, Ledger.Clock, NullLogger<FolderWatch>.Instance),
+            new ScheduleClock(database, NullLogger<ScheduleClock>.Instance), new FolderWatch(database, folders, Ledger.Clock, NullLogger<FolderWatch>.Instance),
             new TriggerHistory(database, Ledger.Options, Ledger.Clock));
         Planner = new YamlRunPlanner();
     }
