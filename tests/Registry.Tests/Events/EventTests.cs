@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using Espalier.Contracts;
 using Espalier.Messaging;
 using Espalier.Registry.Events;
+using Espalier.Registry.Gates;
 using Espalier.Registry.Tests.Support;
 using Espalier.TestKit.Services.Registry;
 using MassTransit;
@@ -38,6 +39,30 @@ public sealed class EventTests
         streamed.EventType.ShouldBe("alias.moved");
         streamed.EventId.ShouldBe("2");
         JsonSerializer.Deserialize<JsonElement>(streamed.Data).GetProperty("reason").GetString().ShouldBe("best");
+    }
+
+    [Fact]
+    public async Task GateAndRun_AreOnTheBus_WithAnIdentityThatARepeatKeeps()
+    {
+        var heard = Channel.CreateUnbounded<object>();
+        await using var server = await RegistryServer.StartAsync(services: services => services
+            .AddSingleton(heard).AddRegistryEvents().AddEspalierBus(new MessagingOptions(), bus => bus.AddConsumer<GateListener>()));
+        await RegisterAsync(server);
+        await server.Get<PromotionGates>().ReplaceAsync("demo", [new Gate("champion", "", 1)], "ada", default);
+        var run = Guid.NewGuid();
+
+        await Should.ThrowAsync<GateRefusedException>(() => server.Registry.MoveAliasAsync("demo", "champion", 1, "run", "step", default, run));
+        await server.Registry.MoveAliasAsync("demo", "candidate", 1, "run", "step", default, run);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var messages = new[] { await heard.Reader.ReadAsync(limit.Token), await heard.Reader.ReadAsync(limit.Token) };
+
+        var decided = messages.OfType<GateDecided>().ShouldHaveSingleItem();
+        var moved = messages.OfType<AliasMoved>().ShouldHaveSingleItem();
+        (decided.Allowed, decided.Failed, decided.RunId, moved.RunId).ShouldSatisfyAllConditions(
+            d => (d.Allowed, d.Item3, d.Item4).ShouldBe((false, run, run)), d => d.Failed.ShouldBe(["0 of 1 approvals"]));
+        var stored = (await server.Get<EventFeed>().AfterAsync(0, default)).Select(e => JsonSerializer.Deserialize<JsonElement>(e.Body)).ToList();
+        stored.Select(e => e.GetProperty("event-id").GetGuid()).ShouldBeUnique();
+        stored.Select(e => e.GetProperty("event-id").GetGuid()).ShouldContain(decided.EventId!.Value);
     }
 
     [Fact]
@@ -144,6 +169,13 @@ public sealed class EventTests
             var move = context.Message;
             return heard.Writer.WriteAsync($"{move.Model}@{move.Alias} -> {move.Version} by {move.Actor}").AsTask();
         }
+    }
+
+    internal sealed class GateListener(Channel<object> heard) : IConsumer<GateDecided>, IConsumer<AliasMoved>
+    {
+        public Task Consume(ConsumeContext<GateDecided> context) => heard.Writer.WriteAsync(context.Message).AsTask();
+
+        public Task Consume(ConsumeContext<AliasMoved> context) => heard.Writer.WriteAsync(context.Message).AsTask();
     }
 
     private sealed class Receiver(WebApplication app) : IAsyncDisposable
