@@ -56,6 +56,21 @@ public sealed class AccountTests(PlatformBroker broker)
     }
 
     [Fact]
+    public async Task Registry_TellsOfItsEvents_TheOrchestratorHears()
+    {
+        var heard = new Heard();
+        await using var orchestrator = await TestService.StartOrchestratorAsync(broker.OptionsOf("orchestrator"), heard);
+        await using var registry = await TestService.StartRegistryAsync(broker.OptionsOf("registry"), heard);
+
+        await registry.Bus.Publish(new ModelRegistered("demo", 1, Digest.Of("x"u8), Guid.Empty));
+        await registry.Bus.Publish(new AliasMoved("demo", "best", 1, null, "ada", ""));
+        await registry.Bus.Publish(new GateDecided("demo", "best", 1, true, "ada"));
+
+        await Heard.UntilAsync(() => heard.Stages.Distinct().Count() == 3);
+        await RefusedAsync("evaluator", channel => channel.BasicGetAsync(EndpointNames.Triggers, autoAck: true));
+    }
+
+    [Fact]
     public async Task Worker_AskedForAnEstimate_Answers()
     {
         var heard = new Heard();

@@ -17,6 +17,7 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
     {
         bus.AddConsumer<Claims>().Endpoint(e => e.Name = EndpointNames.Orchestrator);
         bus.AddConsumer<Events>().Endpoint(e => e.Name = $"{EndpointNames.Orchestrator}-events");
+        bus.AddConsumer<RegistryEvents>().Endpoint(e => e.Name = EndpointNames.Triggers);
     });
 
     /// <summary>The registry: answers questions for models.</summary>
@@ -92,6 +93,21 @@ internal sealed class TestService(IHost host) : IAsyncDisposable
     {
         public Task Consume(ConsumeContext<ClaimStep> context) =>
             context.Message.Worker == "poison" ? throw new InvalidOperationException("no such worker") : context.RespondAsync(new NoStep());
+    }
+
+    private sealed class RegistryEvents(Heard heard) : IConsumer<ModelRegistered>, IConsumer<AliasMoved>, IConsumer<GateDecided>
+    {
+        public Task Consume(ConsumeContext<ModelRegistered> context) => HearAsync(context.Message);
+
+        public Task Consume(ConsumeContext<AliasMoved> context) => HearAsync(context.Message);
+
+        public Task Consume(ConsumeContext<GateDecided> context) => HearAsync(context.Message);
+
+        private Task HearAsync(object message)
+        {
+            heard.Stages.Add(message.GetType().Name);
+            return Task.CompletedTask;
+        }
     }
 
     private sealed class Events(Heard heard) : IConsumer<StageAdvertised>
