@@ -12,7 +12,7 @@ internal static partial class OwnFile
     public const long MostBytes = 1L << 30;
 
     private const int Buffer = 1 << 20;
-    private const int CurrentDirectory = -100, TypeMask = 0xF000, RegularFile = 0x8000, ModeOffset = 28, StatusBytes = 256;
+    private const int CurrentDirectory = -100, TypeMask = 0xF000, RegularFile = 0x8000, ModeOffset = 28, StatusBytes = 256, AccessDenied = 13;
     private const uint WantType = 1;
 
     /// <summary>Whether a path leads to a regular file. It is not opened: to open a pipe can take for ever.</summary>
@@ -59,7 +59,9 @@ internal static partial class OwnFile
             throw new UserInputException(
                 File.Exists(path)
                     ? $"{path} is not a regular file, but a pipe, a device or a socket: point to a text file."
-                    : $"There is no text file {path}.");
+                    : IsClosed(path)
+                        ? $"{path} may not be read: a folder on the way to it may not be entered. Change its permissions, or point to another file."
+                        : $"There is no text file {path}.");
         try
         {
             using var stream = File.OpenRead(path);
@@ -73,6 +75,13 @@ internal static partial class OwnFile
         {
             throw new UserInputException($"{path} cannot be read: {e.Message}", e);
         }
+    }
+
+    // What a folder hides that may not be entered is not known to be absent.
+    private static bool IsClosed(string path)
+    {
+        Span<byte> status = stackalloc byte[StatusBytes];
+        return OperatingSystem.IsLinux() && Status(CurrentDirectory, path, 0, WantType, status) != 0 && Marshal.GetLastPInvokeError() == AccessDenied;
     }
 
     private static UserInputException TooLarge(string path) => new($"{path} is larger than {MostBytes >> 30} GiB; cut it into files and use dir:PATH.");
