@@ -39,6 +39,9 @@ internal static partial class OrchestratorLog
     [LoggerMessage(14, LogLevel.Error, "The schedule of trigger {Trigger} cannot be followed, and the others go on: {Reason}")]
     public static partial void ScheduleNotRead(ILogger logger, string trigger, string reason);
 
+    [LoggerMessage(15, LogLevel.Warning, "{Target} was not told of run {RunId} at attempt {Attempt}: {Reason}")]
+    public static partial void NoticeNotSent(ILogger logger, string target, string runId, int attempt, string reason);
+
     [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
     public static partial void KeyWritten(ILogger logger, string path);
 

@@ -6,6 +6,7 @@ using Espalier.Messaging;
 using Espalier.Orchestrator.Consumers;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.Triggers;
 using MassTransit;
@@ -55,6 +56,10 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<ScheduleClock>().AddSingleton<FolderWatch>().AddSingleton<TriggerHistory>().AddSingleton<TriggerSources>();
         return services.AddHostedService<TriggerEngine>();
     }
+
+    /// <summary>Adds what tells people and programs of the ends of runs.</summary>
+    public static IServiceCollection AddNotices(this IServiceCollection services) => services
+        .AddSingleton<NoticeTargets>().AddSingleton<HttpNotice>().AddSingleton<MailNotice>().AddHostedService<NoticeSender>();
 
     /// <summary>Adds the consumer of the registry's events.</summary>
     public static void AddTriggerConsumers(this IBusRegistrationConfigurator bus) =>

@@ -28,6 +28,7 @@ public static class OrchestratorServiceExtensions
             .AddSingleton(new DataFolders(orchestrator.DataFolders))
             .AddSingleton<IRegisteredModels, RegistryRequests>()
             .AddTriggers()
+            .AddNotices()
             .AddRunsApi()
             .AddHostedService<DeadLetterQueue>()
             .AddSingleton<OrchestratorGauges>()

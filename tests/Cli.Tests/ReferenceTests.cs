@@ -43,7 +43,11 @@ public sealed partial class ReferenceTests : IDisposable
     {
         var stage = PipelineJsonSchema.Generate([])["properties"]!["stages"]!["additionalProperties"]!["properties"]!.AsObject().Select(p => p.Key);
         var triggers = TriggerKind.BuiltIn.SelectMany(k => k.Schema.Properties!.Keys.Prepend(k.Event));
-        string[] inner = ["name", "params", "on", "stages", "include", "exclude", "attempts", "backoff", "group", "policy", "runs", "per"];
+        string[] inner =
+        [
+            "name", "params", "on", "notify", "succeeded", "failed", "cancelled", "stages",
+            "include", "exclude", "attempts", "backoff", "group", "policy", "runs", "per",
+        ];
 
         var shown = string.Concat(Files);
         inner.Concat(stage).Concat(triggers).Distinct().Where(key => !Regex.IsMatch(shown, $@"(^|[\s{{]){Regex.Escape(key)}:")).ShouldBeEmpty();

@@ -36,6 +36,7 @@ public static class RunsApi
         read.MapGet("{id:guid}/events", RunEventStream.Open);
         read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
         read.MapGet("events", PlatformEventStream.Open);
+        read.MapGet("{id:guid}/notices", NoticesApi.ListAsync);
         read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
         read.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync);
         read.MapGet("{id:guid}/steps/{step}/report", RunDetailsApi.ReportAsync);

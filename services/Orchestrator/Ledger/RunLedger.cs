@@ -2,6 +2,7 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.StateMachine;
 using Espalier.Pipelines.Planning;
 
@@ -47,6 +48,7 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         }
         if (origin is not null)
             await origin.InsertAsync(transaction, run.Id).ConfigureAwait(false);
+        await transaction.AddNoticesAsync(run, plan.Notices).ConfigureAwait(false);
         await InsertStepsAsync(transaction, run, plan).ConfigureAwait(false);
         await transaction.RecordChangeAsync(run).ConfigureAwait(false);
         if (plan.Steps.Count == 0)

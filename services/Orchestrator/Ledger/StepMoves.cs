@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.StateMachine;
 using Espalier.Orchestrator.Triggers;
 
@@ -76,7 +77,10 @@ internal static class StepMoves
             }).ConfigureAwait(false);
         await transaction.RecordChangeAsync(run).ConfigureAwait(false);
         if (next.IsEnded())
+        {
             await transaction.RecordEndAsync(run).ConfigureAwait(false);
+            await transaction.RecordNoticesAsync(run).ConfigureAwait(false);
+        }
         return true;
     }
 

@@ -61,6 +61,7 @@ public sealed class PipelineDraft
             Name = _file.Name,
             Steps = [.. ordered.Select(s => s.ToStep())],
             Triggers = _file.Triggers,
+            Notices = _file.Notices,
             Parameters = _file.Parameters.ToDictionary(p => p.Key, p => p.Value.Text),
         };
     }

@@ -12,6 +12,8 @@ internal sealed record PipelineFile
     public required IReadOnlyList<StageBlock> Stages { get; init; }
 
     public required IReadOnlyList<PlannedTrigger> Triggers { get; init; }
+
+    public required IReadOnlyList<PlannedNotice> Notices { get; init; }
 }
 
 /// <summary>One entry under <c>stages</c>.</summary>

@@ -35,7 +35,7 @@ internal static partial class StepNames
 /// <summary>Reads the structure of a pipeline file.</summary>
 internal static class PipelineFileReader
 {
-    private static readonly string[] Keys = ["name", "params", "stages", "on"];
+    private static readonly string[] Keys = ["name", "params", "stages", "on", "notify"];
     private static readonly OptionSchema Header = OptionSchema.For(typeof(PipelineHeader));
 
     public static PipelineFile Read(
@@ -56,6 +56,7 @@ internal static class PipelineFileReader
             Parameters = values,
             Stages = ReadStages(root, problems),
             Triggers = new TriggerReader(triggers, values.Keys, problems).Read(root.Find("on")),
+            Notices = NotifyReader.Read(root.Find("notify"), problems),
         };
     }
 

@@ -18,6 +18,9 @@ public sealed record PipelinePlan
     /// <summary>What starts the pipeline by itself.</summary>
     public IReadOnlyList<PlannedTrigger> Triggers { get; init; } = [];
 
+    /// <summary>Who is told when a run of it ends.</summary>
+    public IReadOnlyList<PlannedNotice> Notices { get; init; } = [];
+
     /// <summary>Values of the parameters, by name.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
 }
@@ -89,6 +92,11 @@ public sealed record PlannedInput
 /// <param name="Event">Name of a <see cref="Triggers.TriggerKind"/>.</param>
 /// <param name="Settings">Filters and guards, normalised.</param>
 public sealed record PlannedTrigger(string Event, JsonElement Settings);
+
+/// <summary>One name under <c>notify</c>: somebody who is told of an end of the run.</summary>
+/// <param name="End">Which end.</param>
+/// <param name="Target">Name of the setting that says who it is, and how they are told.</param>
+public sealed record PlannedNotice(RunState End, string Target);
 
 /// <summary>How often a step is tried.</summary>
 public sealed record RetryPolicy

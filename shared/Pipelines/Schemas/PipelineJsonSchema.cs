@@ -40,6 +40,7 @@ public static class PipelineJsonSchema
                     ["additionalProperties"] = false,
                     ["properties"] = new JsonObject((triggers ?? TriggerKind.BuiltIn).Select(t => KeyValuePair.Create(t.Event, (JsonNode?)Trigger(t)))),
                 },
+                ["notify"] = Notify(),
                 ["stages"] = new JsonObject
                 {
                     ["type"] = "object",
@@ -49,6 +50,16 @@ public static class PipelineJsonSchema
             },
         };
     }
+
+    private static JsonObject Notify() => new()
+    {
+        ["type"] = "object",
+        ["description"] = "Who is told when a run ends, by names that an administrator has set.",
+        ["additionalProperties"] = false,
+        ["properties"] = new JsonObject(NotifyReader.Ends.Keys.Select(end => KeyValuePair.Create(end, (JsonNode?)Either(
+            new JsonObject { ["type"] = "string" },
+            new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } })))),
+    };
 
     private static JsonObject Trigger(TriggerKind kind)
     {

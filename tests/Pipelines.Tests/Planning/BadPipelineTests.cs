@@ -16,6 +16,15 @@ public sealed class BadPipelineTests
         { "name: a\nstages:\n" + Base + "---\nname: b", ["p.yaml:4:1: the file holds a second document: keep one pipeline per file"] },
         { "name: &x a\nstages:\n" + Base, ["p.yaml:1:7: anchors and aliases (& and *) are not read: put the value into 'params' and write ${name}"] },
         { "name: !!python/object a\nstages:\n" + Base, ["p.yaml:1:7: the tag tag:yaml.org,2002:python/object is not read: write the plain value"] },
+        {
+            "name: a\nnotify: { faild: ops, failed: [https://example.org/x], succeeded: ops }\nstages:\n" + Base,
+            [
+                "p.yaml:2:11: unknown end 'faild': did you mean 'failed'?",
+                "p.yaml:2:32: who is told is named as an administrator has set it, never by an address: "
+                    + "lower-case letters, digits and single hyphens, starting with a letter, at most 100 characters",
+            ]
+        },
+        { "name: a\nnotify: ops\nstages:\n" + Base, ["p.yaml:2:9: 'notify' must be a map from ends of a run to names; found 'ops'"] },
         { "name: a\nname: b\nstages:\n" + Base, ["p.yaml:2:1: 'name' is already given in line 1"] },
         {
             "name: A b\nstages:\n" + Base,
