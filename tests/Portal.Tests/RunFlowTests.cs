@@ -223,6 +223,18 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Run_ThatTellsAStranger_SaysWhoWasNotTold()
+    {
+        var run = await site.SubmitAsync(Pipelines.Quick("tells") + "\nnotify: { succeeded: a-stranger, failed: nobody }\n");
+        await site.EndAsync(run);
+        await using var visit = await site.VisitAsAsync("viewer", $"/runs/{run}");
+
+        await visit.Page.GetByText("a-stranger was not told: Nobody is called 'a-stranger'").WaitForAsync();
+        await visit.PictureAsync("run-not-told");
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
     public async Task Rerun_FromAStep_OpensTheNewRun()
     {
         var run = await site.SubmitAsync(Pipelines.Waiting("again", "").Replace("units: 10", "units: 1"));

@@ -73,6 +73,7 @@ public sealed partial class TypesTests(PortalSite site)
         { "Queue", typeof(Espalier.Messaging.Broker.QueueState) },
         { "Session", typeof(SessionView) },
         { "RunCause", typeof(RunCause) },
+        { "Notice", typeof(NoticeView) },
         { "RunAccepted", typeof(RunAccepted) },
         { "Pipeline", typeof(PipelineView) },
         { "PipelineVersion", typeof(PipelineVersionView) },

@@ -15,6 +15,9 @@ internal static class ServiceSettings
 {
     private static readonly string[] Alone = ["http:url", "telemetry:endpoint", "telemetry:protocol"];
 
+    /// <summary>Sections that the orchestrator looks into when it needs them.</summary>
+    private static readonly string[] Named = ["secrets", "notify", "smtp"];
+
     public static IEnumerable<string> ProblemsOf(string service, IReadOnlyDictionary<string, string> environment)
     {
         var settings = environment.Where(v => v.Key.StartsWith(ServiceHost.EnvironmentPrefix, StringComparison.Ordinal))
@@ -23,7 +26,7 @@ internal static class ServiceSettings
         var sections = SectionsOf(service);
         foreach (var name in settings.Keys.Where(n => !Alone.Contains(n) && !sections.ContainsKey(n.Split(':')[0])))
         {
-            if (service != "orchestrator" || (name != "orchestrator_api:key" && !name.StartsWith("secrets:", StringComparison.Ordinal)))
+            if (service != "orchestrator" || (name != "orchestrator_api:key" && !Named.Contains(name.Split(':')[0])))
                 yield return $"{service} does not read {name}.";
         }
         foreach (var read in sections.Values)

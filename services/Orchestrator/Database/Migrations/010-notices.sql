@@ -21,4 +21,3 @@ create table notice (
 );
 create index notice_due on notice (next_at) where state = 'waiting';
 create index notice_by_run on notice (run_id);
-create index notice_by_age on notice (ended_at);

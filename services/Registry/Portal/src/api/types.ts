@@ -189,6 +189,15 @@ export interface PlatformStatus {
   'outbox-depth': number;
 }
 
+/** Who is told of the end of a run. */
+export interface Notice {
+  target: string;
+  'run-state': string;
+  state: 'waiting' | 'sent' | 'failed';
+  attempts: number;
+  error: string;
+}
+
 export interface RunAccepted {
   'run-id': string;
   note?: string;
@@ -225,6 +234,8 @@ export interface Trigger {
   next?: string;
   settings: Record<string, unknown>;
   owner?: string;
+  /** Why it starts nothing although it is on; empty when it does. */
+  stopped: string;
   firings?: Firing[];
 }
 

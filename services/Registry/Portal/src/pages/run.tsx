@@ -12,6 +12,7 @@ import { Link } from '../router';
 import { RunCause } from './run-cause';
 import { RunCharts } from './run-charts';
 import { type LogLine, RunLog, readLine } from './run-log';
+import { RunNotices } from './run-notices';
 import { StepPanel } from './run-step';
 
 const eventNames = ['run-state-changed', 'step-state-changed', 'step-logged', 'step-progress'];
@@ -31,6 +32,7 @@ export function RunPage({ id }: { id: string }) {
           <>
             <RunHead run={data} connection={isEnded(data.state) ? undefined : connection} reload={run.reload} />
             <RunCause run={data} />
+            <RunNotices run={data} isEnded={isEnded(data.state)} />
             {data.message && data.state !== 'succeeded' && <p className="notice">{data.message}</p>}
             <Card title="Steps" aside={<Summary steps={data.steps} />}>
               <RunDag run={data} progress={progress} selected={step?.name} onSelect={setSelected} />

@@ -37,7 +37,7 @@ export function TriggerPage({ name, event }: { name: string; event: string | nul
             <TriggerSwitch trigger={data} action={action} reload={trigger.reload} />
           </PageHead>
           {action.error && <ErrorBox error={action.error} />}
-          {data.paused && <p className="notice">{data.paused}</p>}
+          {(data.paused || data.stopped) && <p className="notice">{data.paused || data.stopped}</p>}
           <div className="columns">
             <div>
               <History trigger={data} event={event} />

@@ -85,7 +85,7 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
               </td>
               <td className="prose">
                 <TriggerSwitch trigger={trigger} action={action} reload={reload} />
-                {trigger.enabled && trigger.paused && <div className="minor">{trigger.paused}</div>}
+                {trigger.enabled && (trigger.paused || trigger.stopped) && <div className="minor">{trigger.paused || trigger.stopped}</div>}
               </td>
               <td className={`number ${isComing(trigger) ? '' : 'blank'}`} data-name="next">
                 {isComing(trigger) ? <Soon time={trigger.next} /> : <span className="minor">–</span>}

@@ -13,9 +13,9 @@ export const pipelinePath = (name: string) => `/pipelines/${encodeURIComponent(n
 
 export const TriggerLink = ({ name }: { name: string }) => <Link href={triggerPath(name)}>{name}</Link>;
 
-/** On, off, or paused by itself. */
+/** On, off, paused by itself, or stopped since its owner may not start runs. */
 export function TriggerState({ trigger }: { trigger: Trigger }) {
-  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : ['succeeded', 'on'];
+  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : trigger.stopped ? ['cancelled', 'stopped'] : ['succeeded', 'on'];
   return (
     <span className={`state ${state}`}>
       <i />
