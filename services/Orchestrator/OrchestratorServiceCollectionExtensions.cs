@@ -36,7 +36,7 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<RegisteredPipelines>().AddSingleton<TriggerLedger>().AddSingleton<HookSecrets>();
         services.AddSingleton(provider => new PipelineAddition(
             provider.GetRequiredService<RegisteredPipelines>(), provider.GetRequiredService<StageCatalog>(), provider.GetRequiredService<HookSecrets>(),
-            provider.GetService<DataFolders>()));
+            provider.GetService<DataFolders>(), provider.GetService<NoticeTargets>()));
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
         // A process may host another service's dispatcher, too.

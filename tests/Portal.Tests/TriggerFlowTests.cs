@@ -128,6 +128,24 @@ public sealed class TriggerFlowTests(PortalSite site)
     }
 
     [Fact]
+    public async Task Pipeline_ThatNamesWhatNobodyHasSet_IsAddedAndSaysSo()
+    {
+        await using var visit = await site.VisitAsAsync("submitter", "/submit");
+        var page = visit.Page;
+        await page.GetByLabel("Pipeline").FillAsync(Pipelines.Nursery("unset", "nothing") + "\nnotify: { failed: a-stranger }\n");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add it" }).ClickAsync();
+
+        var dialog = page.GetByRole(AriaRole.Dialog, new() { Name = "unset is version 1" });
+        await dialog.GetByText("the secret 'nursery' is not set").WaitForAsync();
+        await dialog.GetByText("Nobody is called 'a-stranger'").WaitForAsync();
+        await visit.PictureAsync("pipeline-added-with-warnings");
+        await page.GetByRole(AriaRole.Button, new() { Name = "To the pipeline" }).ClickAsync();
+        await page.GetByRole(AriaRole.Switch, new() { Name = "unset.webhook" }).WaitForAsync();
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
     public async Task Trigger_OfAnother_IsSwitchedByAnAdministratorOnly()
     {
         await site.AddAsync("submitter", "owned", Pipelines.Echo("owned", "nobody"));

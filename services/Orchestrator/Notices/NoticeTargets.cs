@@ -12,8 +12,7 @@ internal sealed class NoticeTargets(IConfiguration configuration)
     /// <exception cref="NoticeRefusedException">It is set, and makes no sense.</exception>
     public NoticeTarget? Find(string name)
     {
-        var settings = new[] { name, name.Replace('-', '_') }.Select(n => configuration.GetSection($"{Section}:{n}")).FirstOrDefault(s => s.Exists());
-        if (settings is null)
+        if (SettingsOf(name) is not { } settings)
             return null;
         if (settings["to"] is { Length: > 0 } to)
             return new MailTarget(to);
@@ -27,9 +26,15 @@ internal sealed class NoticeTargets(IConfiguration configuration)
         };
     }
 
+    /// <summary>Whether somebody has set it.</summary>
+    public bool Exists(string name) => SettingsOf(name) is not null;
+
     /// <summary>How to set one.</summary>
     public static string Remedy(string name) =>
         $"Nobody is called '{name}': an administrator sets {Section}:{name}:to (a mail address) or {Section}:{name}:url of the orchestrator.";
+
+    private IConfigurationSection? SettingsOf(string name) =>
+        new[] { name, name.Replace('-', '_') }.Select(n => configuration.GetSection($"{Section}:{n}")).FirstOrDefault(s => s.Exists());
 }
 
 /// <summary>How somebody is told.</summary>

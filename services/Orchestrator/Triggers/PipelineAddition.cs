@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Triggers;
@@ -7,7 +8,8 @@ using Espalier.Pipelines.Triggers;
 namespace Espalier.Orchestrator.Triggers;
 
 /// <summary>Checks a pipeline before it is added, and adds it.</summary>
-internal sealed class PipelineAddition(RegisteredPipelines pipelines, StageCatalog stages, HookSecrets secrets, DataFolders? folders = null)
+internal sealed class PipelineAddition(
+    RegisteredPipelines pipelines, StageCatalog stages, HookSecrets secrets, DataFolders? folders = null, NoticeTargets? notices = null)
 {
     private static readonly ManifestRef AnyModel = new(ArtifactKind.Checkpoint, default, 0);
 
@@ -43,7 +45,7 @@ internal sealed class PipelineAddition(RegisteredPipelines pipelines, StageCatal
         return (await pipelines.ShowAsync(name, cancellationToken).ConfigureAwait(false))! with { Warnings = warnings };
     }
 
-    /// <summary>Refuses folders that may not be watched; the secrets that are still to be set.</summary>
+    /// <summary>Refuses folders that may not be watched; the secrets and the people that are still to be set.</summary>
     private List<string> CheckSettings(PipelinePlan plan)
     {
         var warnings = new List<string>();
@@ -55,6 +57,8 @@ internal sealed class PipelineAddition(RegisteredPipelines pipelines, StageCatal
             if (settings is IWebhookSettings hook && secrets.Find(hook.Secret) is null)
                 warnings.Add($"on: {trigger.Event}: {HookSecrets.Remedy(hook.Secret)}.");
         }
+        var unknown = plan.Notices.Select(n => n.Target).Distinct().Where(t => notices?.Exists(t) == false);
+        warnings.AddRange(unknown.Select(t => $"notify: {NoticeTargets.Remedy(t)}"));
         return warnings;
     }
 }
