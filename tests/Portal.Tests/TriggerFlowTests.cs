@@ -146,6 +146,25 @@ public sealed class TriggerFlowTests(PortalSite site)
     }
 
     [Fact]
+    public async Task Trigger_WhoseRunsFail_IsPausedWithTheReasonUntilItIsSwitchedOn()
+    {
+        var yaml = Pipelines.Echo("broken", "cause").Replace("units: 1", "units: 1, from: \"model:no-such-model@1\"").Replace("when:", "pause-after: 1, when:");
+        await site.AddAsync("submitter", "broken", yaml);
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("cause")));
+        await using var visit = await site.VisitAsAsync("submitter", "/triggers/broken.run.succeeded", isDark: true);
+        var page = visit.Page;
+
+        await page.Locator(".notice").GetByText("Paused after 1 failures in a row").WaitForAsync();
+        await page.GetByText("no-such-model").First.WaitForAsync();
+        await visit.PictureAsync("trigger-paused");
+        await page.GetByRole(AriaRole.Switch, new() { Checked = false }).ClickAsync();
+
+        await page.GetByRole(AriaRole.Switch, new() { Checked = true }).WaitForAsync();
+        (await page.Locator(".notice").CountAsync()).ShouldBe(0);
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
     public async Task Trigger_OfAnother_IsSwitchedByAnAdministratorOnly()
     {
         await site.AddAsync("submitter", "owned", Pipelines.Echo("owned", "nobody"));

@@ -29,7 +29,7 @@ export function PipelinesPage() {
 
 const NoPipelines = ({ maySubmit }: { maySubmit: boolean }) => (
   <Empty title="No pipeline has been added yet">
-    A run needs a file only. Added, a pipeline can be run by its name, and by its triggers: <code>espalier pipelines add FILE</code>
+    Added, a pipeline is run by its name, and by its triggers: <code>espalier pipelines add FILE</code>
     {maySubmit && (
       <>
         , or “Add as pipeline” in <Link href="/submit">the editor</Link>
