@@ -49,7 +49,7 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
     [Fact]
     public async Task Open_NoIdentity_SaysWhatToDoWithinSeconds()
     {
-        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), ("AZURE_POD_IDENTITY_AUTHORITY_HOST", $"http://127.0.0.1:{AzuriteServer.FreePort()}"));
+        using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), ("AZURE_POD_IDENTITY_AUTHORITY_HOST", $"http://127.0.0.1:{ServerProcess.FreePort()}"));
         var store = AzureBlobStore.Open("https://127.0.0.1:1/account", "container");
 
         var problem = await Should.ThrowAsync<UserInputException>(
@@ -107,7 +107,7 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         private readonly HttpListener _listener = new();
         private Task _answering = Task.CompletedTask;
 
-        public string Address { get; } = $"http://127.0.0.1:{AzuriteServer.FreePort()}/token/";
+        public string Address { get; } = $"http://127.0.0.1:{ServerProcess.FreePort()}/token/";
 
         public int Asked { get; private set; }
 

@@ -3,7 +3,11 @@ using Espalier.TestKit.Services.Embedded;
 
 namespace Espalier.Orchestrator.Tests.Embedded;
 
-/// <summary>Many steps and many runs at once, small enough for every build; <c>tests/Benchmarks/Steps</c> has the full sizes.</summary>
+/// <summary>
+/// Many steps and many runs at once, small enough for every build; <c>tests/Benchmarks/Steps</c> has the full sizes. Alone, since the
+/// memory of the process is measured.
+/// </summary>
+[Collection(nameof(Alone))]
 public sealed class ScaleTests
 {
     [Fact]
@@ -30,6 +34,9 @@ public sealed class ScaleTests
         foreach (var run in runs)
             (await platform.EndAsync(run)).State.ShouldBe(RunState.Succeeded);
     }
+
+    [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+    public sealed class Alone;
 
     private static string Wide(string text, int steps) =>
         $"name: wide\nstages:\n{string.Join('\n', Enumerable.Range(0, steps).Select(i => $"  s{i}: {{ uses: noop, with: {{ text: {text}-{i} }} }}"))}\n";

@@ -178,7 +178,7 @@ public sealed class OidcTests
 
     /// <summary>The issuer has a new key: what was remembered of it is read again.</summary>
     [Fact]
-    public async Task SignIn_IssuerHasANewKey_WorksAtTheSecondAttemptAtTheLatest()
+    public async Task SignIn_IssuerHasANewKey_WorksAgainWithinSeconds()
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var host = await StartAsync(issuer);
@@ -187,10 +187,16 @@ public sealed class OidcTests
         (await SignInAsync(browser)).StatusCode.ShouldBe(HttpStatusCode.Found);
         issuer.ChangeKey();
 
-        var first = await SignInAsync(browser);
-        var second = await SignInAsync(browser);
+        // The first attempt with the unknown key has the keys fetched, in the background.
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var status = (await SignInAsync(browser)).StatusCode;
+        while (status != HttpStatusCode.Found && clock.Elapsed < TimeSpan.FromSeconds(30))
+        {
+            await Task.Delay(200);
+            status = (await SignInAsync(browser)).StatusCode;
+        }
 
-        (first.StatusCode == HttpStatusCode.Found || second.StatusCode == HttpStatusCode.Found).ShouldBeTrue($"{first.StatusCode} {second.StatusCode}");
+        status.ShouldBe(HttpStatusCode.Found);
     }
 
     [Fact]

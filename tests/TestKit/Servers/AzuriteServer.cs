@@ -37,7 +37,7 @@ public class AzuriteServer : IAsyncLifetime
     {
         await AzuritePackage.InstallAsync(_ => { }, CancellationToken.None);
         var main = Path.Combine(AzuritePackage.Folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
-        var port = FreePort();
+        var port = FreePorts.Take();
         _process = Start("node", AzuritePackage.Folder, ["-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
             "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", $"{port}", .. Arguments()]);
         await WaitForPortAsync(port);
@@ -78,14 +78,6 @@ public class AzuriteServer : IAsyncLifetime
         var process = Process.Start(start) ?? throw new InvalidOperationException($"'{file}' did not start.");
         process.BeginOutputReadLine(); // a full pipe would block it
         return process;
-    }
-
-    /// <summary>A port that is not in use.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private async Task WaitForPortAsync(int port)

@@ -62,13 +62,8 @@ public sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
-    /// <summary>A port of the loopback address that is not in use now.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    /// <summary>A port of the loopback address that no other test gets.</summary>
+    public static int FreePort() => FreePorts.Take();
 
     /// <summary>Waits until a port answers.</summary>
     public async Task WaitForPortAsync(int port, TimeSpan limit)
