@@ -77,9 +77,12 @@ internal sealed class AddedTokenMatcher
     private static bool TouchesWordAfter(string text, int end) =>
         end < text.Length && Rune.DecodeFromUtf16(text.AsSpan(end), out var rune, out _) == System.Buffers.OperationStatus.Done && IsWord(rune);
 
-    // \w: letters, marks, decimal digits, connector punctuation.
+    // \w as Unicode's annex C of UTS 18 has it, and the reference library: letters, marks, decimal digits, connector punctuation, the
+    // two joiners, and enclosed letters, which are symbols by category.
     private static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) is
         <= UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
         or UnicodeCategory.EnclosingMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
-        or UnicodeCategory.ConnectorPunctuation;
+        or UnicodeCategory.ConnectorPunctuation
+        || rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9)
+            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 }
