@@ -63,12 +63,13 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
         var needs = (await connection.QueryAsync<(string Name, string Needs)>(
             "select name, needs from step_need where run_id = @RunId", new { waiting[0].RunId }).ConfigureAwait(false)).ToLookup(n => n.Name, n => n.Needs);
         var states = steps.ToDictionary(s => s.Name, s => s.Current);
+        var ahead = await ReadAheadAsync(connection, waiting, now).ConfigureAwait(false);
         var result = new Dictionary<string, StepWait>();
         foreach (var step in waiting)
         {
             result[step.Name] = step.Current == StepState.Waiting
                 ? OfWaiting(step, [.. needs[step.Name].Where(n => IsOpen(states.GetValueOrDefault(n)))], states, platform, now)
-                : await OfReadyAsync(connection, step, platform, now).ConfigureAwait(false);
+                : OfReady(step, ahead.GetValueOrDefault(step.Id), platform, now);
         }
         return result;
     }
@@ -87,7 +88,7 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             : new(WaitReason.Preparing, "The scheduler is about to look at its inputs.");
     }
 
-    private async Task<StepWait> OfReadyAsync(DbConnection connection, StepRow step, Platform platform, long now)
+    private StepWait OfReady(StepRow step, long ahead, Platform platform, long now)
     {
         DateTimeOffset? since = step.ReadyAt is { } at ? Time(at) : null;
         if (step.NotBefore > now)
@@ -113,11 +114,6 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
         var workers = platform.Workers.Where(w => w.Device == step.Device).ToList();
         if (workers.Count == 0 || workers.Any(w => w.Held < w.Slots))
             return new(WaitReason.Claim, "A worker may take it at any moment.", since);
-        var ahead = await connection.ExecuteScalarAsync<long>(
-            """
-            select count(*) from step where state = 'ready' and device = @Device and not_before <= @now
-               and (priority > @Priority or (priority = @Priority and id < @Id))
-            """, new { step.Device, step.Priority, step.Id, now }).ConfigureAwait(false);
         var slots = workers.Sum(w => w.Slots);
         return new(
             WaitReason.Slots,
@@ -125,6 +121,18 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             + (ahead == 0 ? "it is next." : $"{ahead} {(ahead == 1 ? "step is" : "steps are")} ahead of it."),
             since);
     }
+
+    /// <summary>For each ready step of the run, how many of its device class are claimed before it; in one query, for a run may have thousands.</summary>
+    private static async Task<Dictionary<long, long>> ReadAheadAsync(DbConnection connection, IReadOnlyList<StepRow> waiting, long now) =>
+        waiting.All(s => s.Current != StepState.Ready)
+            ? []
+            : (await connection.QueryAsync<(long Id, long Ahead)>(
+                """
+                select id, ahead from (
+                    select id, run_id, row_number() over (partition by device order by priority desc, id) - 1 as ahead
+                      from step where state = 'ready' and not_before <= @now) ranked
+                 where run_id = @RunId
+                """, new { waiting[0].RunId, now }).ConfigureAwait(false)).ToDictionary(s => s.Id, s => s.Ahead);
 
     private async Task<Platform> ReadPlatformAsync(DbConnection connection, long now)
     {

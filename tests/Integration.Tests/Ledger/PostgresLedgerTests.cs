@@ -43,6 +43,20 @@ public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
         (await ledger.CountAsync("select count(*) from step where state = 'running'")).ShouldBe(0);
     }
 
+    [Fact]
+    public async Task Wait_EverySlotIsHeld_CountsTheStepsAheadOfEach()
+    {
+        using var ledger = new LedgerFixture(postgres: await servers.Database.NewDatabaseAsync());
+        await ledger.AdvertiseAsync();
+        await ledger.SubmitAsync("x");
+        var run = await ledger.SubmitAsync("a", "b");
+        await ledger.PrepareAsync();
+        (await ledger.ClaimAsync("w1", slots: 1)).ShouldNotBeNull();
+
+        (await ledger.StepAsync(run, "a")).Wait!.Text.ShouldBe("The only slot on cpu is taken; it is next.");
+        (await ledger.StepAsync(run, "b")).Wait!.Text.ShouldBe("The only slot on cpu is taken; 1 step is ahead of it.");
+    }
+
     public static TheoryData<int> OldVersions => OldLedger.Versions;
 
     [Theory]
