@@ -73,13 +73,19 @@ internal sealed class FolderWatch(LedgerDatabase database, DataFolders folders, 
             _unsettled.Remove((trigger.Name, file.Path));
     }
 
-    private static List<FileState> Files(IWatchSettings settings) =>
-    [
-        .. new DirectoryInfo(settings.Path).EnumerateFiles("*", Walk)
+    // More are refused: of those left out nobody would ever hear.
+    private static List<FileState> Files(IWatchSettings settings)
+    {
+        var files = new DirectoryInfo(settings.Path).EnumerateFiles("*", Walk)
             .Where(f => Glob.IsMatch(settings.Pattern, f.Name))
-            .Take(MostFiles)
-            .Select(f => new FileState { Path = f.FullName, Size = f.Length, Modified = new DateTimeOffset(f.LastWriteTimeUtc).ToUnixTimeMilliseconds() }),
-    ];
+            .Take(MostFiles + 1)
+            .Select(f => new FileState { Path = f.FullName, Size = f.Length, Modified = new DateTimeOffset(f.LastWriteTimeUtc).ToUnixTimeMilliseconds() })
+            .ToList();
+        return files.Count <= MostFiles
+            ? files
+            : throw new InvalidDataException(
+                $"The folder {settings.Path} holds more than {MostFiles} files that match '{settings.Pattern}': move old ones away, or narrow the pattern.");
+    }
 
     private bool IsSettled(string trigger, FileState file, TimeSpan settle)
     {

@@ -10,7 +10,7 @@ namespace Espalier.Orchestrator.Triggers;
 internal sealed class TriggerEvaluator(LedgerDatabase database)
 {
     private const int Batch = 50;
-    private const string Open = "select * from trigger_event where is_open = 1 order by id limit 50";
+    private const string Open = "select * from trigger_event where is_open = 1 order by id limit @Batch";
 
     /// <summary>One batch; returns the number of events in it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -23,7 +23,7 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
             : await database.WriteAsync(async transaction =>
             {
                 await transaction.SerializeAsync(TriggerLock.Key).ConfigureAwait(false);
-                var events = await transaction.QueryAsync<EventRow>(Open).ConfigureAwait(false);
+                var events = await transaction.QueryAsync<EventRow>(Open, new { Batch }).ConfigureAwait(false);
                 foreach (var happened in events)
                     await DecideAsync(transaction, happened).ConfigureAwait(false);
                 return events.Count;
