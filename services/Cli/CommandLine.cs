@@ -96,6 +96,7 @@ internal static class CommandLine
         PromoteCommand.Create(terminal),
         GcCommand.Create(terminal),
         FsckCommand.Create(terminal),
+        RepairCommand.Create(terminal),
         DoctorCommand.Create(terminal),
     };
 

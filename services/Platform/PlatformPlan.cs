@@ -48,6 +48,9 @@ internal sealed class PlatformPlan
     /// <summary>Where the registry keeps names.</summary>
     public string RegistryDatabase => IsGiven("registry:database") ? _given["registry:database"]! : _database!.ConnectionOf("registry");
 
+    /// <summary>Connection of the ledger's own database; empty when settings name another one.</summary>
+    public string LedgerDatabase => IsGiven("orchestrator:connection") ? "" : _database!.ConnectionOf(ServiceAccounts.Orchestrator);
+
     /// <summary>The administrator's key.</summary>
     public string Key { get; }
 
@@ -105,7 +108,7 @@ internal sealed class PlatformPlan
                     settings[$"ORCHESTRATOR__DATA_FOLDERS__{number}"] = folder;
             }
             if (!IsGiven("orchestrator:connection"))
-                (settings["ORCHESTRATOR__PROVIDER"], settings["ORCHESTRATOR__CONNECTION"]) = ("postgre-sql", _database!.ConnectionOf(service));
+                (settings["ORCHESTRATOR__PROVIDER"], settings["ORCHESTRATOR__CONNECTION"]) = ("postgre-sql", LedgerDatabase);
         }
         else if (!IsGiven("worker:cache-folder"))
         {

@@ -29,6 +29,9 @@ public sealed record PlatformState
     /// <summary>Where the registry keeps names, as the setting <c>registry:database</c> has it; empty when an older version wrote this.</summary>
     public string RegistryDatabase { get; init; } = "";
 
+    /// <summary>Connection of the ledger on PostgreSQL; empty when it is on another database, or when an older version wrote this.</summary>
+    public string LedgerDatabase { get; init; } = "";
+
     /// <summary>Every process that was started.</summary>
     public IReadOnlyList<ProcessState> Processes { get; init; } = [];
 }

@@ -24,7 +24,7 @@ public sealed class Supervisor(EspalierHome home, Action<string> say)
         _state = new PlatformState
         {
             Supervisor = ProcessIdentity.Of(Environment.ProcessId)!, Orchestrator = plan.Orchestrator, Registry = plan.Registry, Key = plan.Key,
-            StoreLocation = plan.StoreLocation, RegistryDatabase = plan.RegistryDatabase,
+            StoreLocation = plan.StoreLocation, RegistryDatabase = plan.RegistryDatabase, LedgerDatabase = plan.LedgerDatabase,
         };
         try
         {

@@ -36,6 +36,9 @@ public sealed class RegistryDatabase(RegistryOptions options, TimeProvider? time
     /// <exception cref="InvalidOperationException">It is newer than this program.</exception>
     public Task MigrateAsync(CancellationToken cancellationToken) => Migrator.MigrateAsync(this, Migrations, cancellationToken);
 
+    /// <summary>Whether it has the newest schema; changes nothing.</summary>
+    public Task<bool> IsCurrentAsync(CancellationToken cancellationToken) => Migrator.IsCurrentAsync(this, Migrations, cancellationToken);
+
     private static SqlDialect DialectOf(RegistryOptions options) =>
         options.IsPostgres ? new PostgresDialect(options.Database) : new SqliteDialect(options.Database, Pragmas);
 }

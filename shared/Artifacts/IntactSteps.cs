@@ -20,12 +20,20 @@ public static class IntactSteps
     public static async Task<StepFinding> InspectStepAsync(this ArtifactStore artifacts, Digest stepKey, CancellationToken cancellationToken)
     {
         var found = await artifacts.ReadStepAsync(stepKey, cancellationToken).ConfigureAwait(false);
-        foreach (var (name, output) in found.Commit?.Outputs ?? new Dictionary<string, ManifestRef>())
+        return await FindDamageAsync(found.Commit?.Outputs, root => FindDamageAsync(artifacts, root, cancellationToken)).ConfigureAwait(false) is { } damage
+            ? new StepFinding(null, damage)
+            : found;
+    }
+
+    /// <summary>What is wrong with the first of some outputs that is not whole, and which it is; null when all are whole.</summary>
+    internal static async Task<string?> FindDamageAsync(IReadOnlyDictionary<string, ManifestRef>? outputs, Func<Digest, Task<string?>> find)
+    {
+        foreach (var (name, output) in outputs ?? new Dictionary<string, ManifestRef>())
         {
-            if (await FindDamageAsync(artifacts, output.Root, cancellationToken).ConfigureAwait(false) is { } damage)
-                return new StepFinding(null, $"its {name}: {damage}");
+            if (await find(output.Root).ConfigureAwait(false) is { } damage)
+                return $"its {name}: {damage}";
         }
-        return found;
+        return null;
     }
 
     /// <summary>
@@ -35,7 +43,16 @@ public static class IntactSteps
     public static async Task<bool> IsIntactAsync(this ArtifactStore artifacts, Digest root, CancellationToken cancellationToken) =>
         await FindDamageAsync(artifacts, root, cancellationToken).ConfigureAwait(false) is null;
 
-    private static async Task<string?> FindDamageAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    private static Task<string?> FindDamageAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken) =>
+        FindDamageAsync(artifacts, root, blob => artifacts.Blobs.FindLengthAsync(blob, cancellationToken), cancellationToken);
+
+    /// <summary>What is wrong with an artifact; null when it is whole.</summary>
+    /// <param name="artifacts">The store.</param>
+    /// <param name="root">The artifact.</param>
+    /// <param name="lengthOf">Length of a blob in bytes, or null when it does not exist.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal static async Task<string?> FindDamageAsync(
+        ArtifactStore artifacts, Digest root, Func<Digest, Task<long?>> lengthOf, CancellationToken cancellationToken)
     {
         var blobs = new Dictionary<Digest, long>();
         try
@@ -48,7 +65,7 @@ public static class IntactSteps
         }
         foreach (var group in blobs.Chunk(ChecksAtOnce))
         {
-            var lengths = await Task.WhenAll(group.Select(b => artifacts.Blobs.FindLengthAsync(b.Key, cancellationToken))).ConfigureAwait(false);
+            var lengths = await Task.WhenAll(group.Select(b => lengthOf(b.Key))).ConfigureAwait(false);
             foreach (var (blob, length) in group.Zip(lengths).Where(pair => pair.Second is not { } length || length < pair.First.Value))
                 return length is null ? $"the blob {blob.Key.Short} is gone" : $"the blob {blob.Key.Short} has {length} of its {blob.Value} bytes";
         }

@@ -42,6 +42,25 @@ public static class Migrator
         }
     }
 
+    /// <summary>Whether a database has seen every script; changes nothing.</summary>
+    /// <param name="database">Which database.</param>
+    /// <param name="migrations">Its scripts.</param>
+    /// <param name="cancellationToken">Stops waiting for another process that migrates.</param>
+    public static async Task<bool> IsCurrentAsync(SqlDatabase database, Migrations migrations, CancellationToken cancellationToken)
+    {
+        var connection = await database.Dialect.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            // Never committed: where the journal is missing, it is missing afterwards.
+            var transaction = await database.Dialect.BeginMigrationAsync(connection, Limit, cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                var seen = new Journal(connection, transaction, migrations.Journal, database.Now).GetExecutedScripts();
+                return !migrations.Scripts().Select(s => s.Name).Except(seen).Any();
+            }
+        }
+    }
+
     private static void Run(SqlDialect dialect, DbConnection connection, IEnumerable<SqlScript> scripts, Journal journal, string what)
     {
         var result = dialect.Deploy(connection)

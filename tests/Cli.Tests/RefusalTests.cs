@@ -35,6 +35,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("unknown stage", "schema", "shrink")]
     [InlineData("holds nothing yet", "gc")]
     [InlineData("holds nothing yet", "fsck")]
+    [InlineData("holds nothing yet", "repair")]
     [InlineData("No model 'none@1'", "sign", "none@1", "--key", "NOTHING")]
     [InlineData("FILE", "signing-key", "create", "FILE/below/key.pem")]
     [InlineData("expected seconds, at least 1", "up", "--timeout", "-5")]

@@ -1,4 +1,5 @@
 using Espalier.Artifacts;
+using Espalier.Contracts;
 using Espalier.Registry;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Signing;
@@ -29,10 +30,20 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
     }
 
     /// <summary>Opens one that may lie elsewhere.</summary>
-    public static async Task<OpenRegistry> OpenAsync(RegistryOptions options, Func<ArtifactStore> store, CancellationToken cancellationToken)
+    /// <param name="options">Where it is.</param>
+    /// <param name="store">Opens the store.</param>
+    /// <param name="cancellationToken">Stops waiting for it.</param>
+    /// <param name="mayMigrate">Whether its schema is brought up to date; else it must be.</param>
+    /// <exception cref="UserInputException">Its schema is old, and may not be changed.</exception>
+    public static async Task<OpenRegistry> OpenAsync(
+        RegistryOptions options, Func<ArtifactStore> store, CancellationToken cancellationToken, bool mayMigrate = true)
     {
         var services = new ServiceCollection().AddLogging().AddSingleton(_ => store()).AddRegistry(options).BuildServiceProvider();
-        await services.GetRequiredService<RegistryDatabase>().MigrateAsync(cancellationToken).ConfigureAwait(false);
+        var database = services.GetRequiredService<RegistryDatabase>();
+        if (mayMigrate)
+            await database.MigrateAsync(cancellationToken).ConfigureAwait(false);
+        else if (!await database.IsCurrentAsync(cancellationToken).ConfigureAwait(false))
+            throw new UserInputException("The registry has the schema of an older version: start its service first, which brings it up to date.");
         return new OpenRegistry(services);
     }
 

@@ -3,22 +3,28 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Hosting;
 using Espalier.Messaging;
+using Espalier.Orchestrator;
 using Espalier.Registry;
 
 namespace Espalier.Cli.Hosting;
 
 /// <summary>
-/// The store and the registry that a command examines: those that the settings name (<c>ESPALIER__STORE__LOCATION</c>,
-/// <c>ESPALIER__REGISTRY__DATABASE</c>), else those of the platform that runs in this home, else the home's own files.
+/// The store, the registry and the ledger that a command examines: those that the settings name (<c>ESPALIER__STORE__LOCATION</c>,
+/// <c>ESPALIER__REGISTRY__DATABASE</c>, <c>ESPALIER__ORCHESTRATOR__CONNECTION</c>), else those of the platform that runs in this home, else
+/// the home's own files.
 /// </summary>
 internal sealed class StoreInUse
 {
     private readonly StoreOptions _store;
 
-    private StoreInUse(StoreOptions store, RegistryOptions registry, bool isOfHome) => (_store, Registry, IsOfHome) = (store, registry, isOfHome);
+    private StoreInUse(StoreOptions store, RegistryOptions registry, OrchestratorOptions ledger, bool isOfHome) =>
+        (_store, Registry, Ledger, IsOfHome) = (store, registry, ledger, isOfHome);
 
     /// <summary>Where names are kept.</summary>
     public RegistryOptions Registry { get; }
+
+    /// <summary>Where runs are kept.</summary>
+    public OrchestratorOptions Ledger { get; }
 
     /// <summary>Whether it is the home's own files.</summary>
     public bool IsOfHome { get; }
@@ -36,7 +42,32 @@ internal sealed class StoreInUse
             store.Location = platform is { StoreLocation.Length: > 0 } ? platform.StoreLocation : $"file:{home.StoreFolder}";
         var database = given["registry:database"] is { Length: > 0 } named ? named
             : platform is { RegistryDatabase.Length: > 0 } ? platform.RegistryDatabase : home.Connection;
-        return new StoreInUse(store, new RegistryOptions { Database = database }, !isGiven && platform is null);
+        return new StoreInUse(store, new RegistryOptions { Database = database }, LedgerOf(given, platform, home), !isGiven && platform is null);
+    }
+
+    /// <summary>As <see cref="Of"/>, for a command that compares all three, which have to belong together.</summary>
+    /// <exception cref="UserInputException">Settings name some of them only, or one is wrong.</exception>
+    public static StoreInUse WithLedgerOf(EspalierHome home)
+    {
+        var given = new ConfigurationBuilder().AddEnvironmentVariables(ServiceHost.EnvironmentPrefix).Build();
+        string[] settings = ["store:location", "orchestrator:connection", "registry:database"];
+        var missing = settings.Where(s => string.IsNullOrEmpty(given[s])).ToList();
+        return missing.Count is 0 or 3 || PlatformControl.Read(home) is { Supervisor.IsAlive: true }
+            ? Of(home)
+            : throw new UserInputException(
+                $"{string.Join(" and ", settings.Except(missing))} {(missing.Count == 2 ? "is" : "are")} set and {string.Join(" and ", missing)} not: what is "
+                    + "compared has to belong together. Set all three, or none.");
+    }
+
+    private static OrchestratorOptions LedgerOf(IConfiguration given, PlatformState? platform, EspalierHome home)
+    {
+        var ledger = Settings.Read<OrchestratorOptions>(given, OrchestratorOptions.Section);
+        if (given["orchestrator:connection"] is { Length: > 0 })
+            return ledger;
+        (ledger.Provider, ledger.Connection) = platform is { LedgerDatabase.Length: > 0 }
+            ? (LedgerProvider.PostgreSql, platform.LedgerDatabase)
+            : (LedgerProvider.Sqlite, home.Connection);
+        return ledger;
     }
 
     /// <summary>Opens the store.</summary>

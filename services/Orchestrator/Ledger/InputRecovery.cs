@@ -27,35 +27,18 @@ internal static class InputRecovery
             return await AttemptEndings.ApplyAsync(transaction, run, step, FailureClass.User, MessageLimits.Cut(reason), options).ConfigureAwait(false);
         }
         foreach (var maker in makers)
-            await PutBackAsync(transaction, run, maker, step, loss.Blob).ConfigureAwait(false);
+        {
+            var reason = $"Its result is damaged or gone (blob {loss.Blob.Short}); done again for step '{step.Name}'.";
+            await transaction.PutBackAsync(run, maker, reason, loss.Blob).ConfigureAwait(false);
+        }
         if (await transaction.CountOpenNeedsAsync(step).ConfigureAwait(false) > 0)
-            return await WaitAsync(transaction, run, step, failed.Message).ConfigureAwait(false);
+        {
+            await transaction.WaitForInputAsync(run, step, failed.Message).ConfigureAwait(false);
+            await transaction.RecountNeedsAsync(run.Id).ConfigureAwait(false);
+            return true;
+        }
         // Made again meanwhile, for another step: this one only has to be tried again.
         var failure = loss.IsOfTheRun ? FailureClass.Transient : failed.Failure;
         return await AttemptEndings.ApplyAsync(transaction, run, step, failure, failed.Message, options).ConfigureAwait(false);
-    }
-
-    private static async Task PutBackAsync(DatabaseTransaction transaction, RunRow run, StepRow maker, StepRow reader, Digest blob)
-    {
-        await transaction.MoveAsync(
-            run, maker, StepEvent.ResultLost, $"Its result is damaged or gone (blob {blob.Short}); done again for step '{reader.Name}'.").ConfigureAwait(false);
-        await transaction.ExecuteAsync(
-            """
-            update step set lost = @lost, outputs = null, metrics = null, notes = null, step_key = null, offer = null, worker = null,
-                   not_before = 0, failures = 0
-             where id = @Id
-            """, new { maker.Id, lost = JsonColumn.Write(maker.ReadLost().Append(blob)) }).ConfigureAwait(false);
-        run.OpenSteps++;
-        await transaction.ExecuteAsync("update run set open_steps = @OpenSteps where id = @Id", new { run.Id, run.OpenSteps }).ConfigureAwait(false);
-    }
-
-    private static async Task<bool> WaitAsync(DatabaseTransaction transaction, RunRow run, StepRow step, string message)
-    {
-        await transaction.MoveAsync(
-            run, step, StepEvent.InputLost, MessageLimits.Cut($"Waits for an input that is made again. {message}")).ConfigureAwait(false);
-        await transaction.ExecuteAsync(
-            "update step set step_key = null, offer = null, worker = null, not_before = 0 where id = @Id", new { step.Id }).ConfigureAwait(false);
-        await transaction.RecountNeedsAsync(run.Id).ConfigureAwait(false);
-        return true;
     }
 }

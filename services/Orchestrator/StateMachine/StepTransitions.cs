@@ -37,10 +37,10 @@ internal enum StepEvent
     /// <summary>The worker gave it back, on shutdown.</summary>
     Released,
 
-    /// <summary>The attempt found an input damaged or gone, and the step that made it is done again.</summary>
+    /// <summary>An input is damaged or gone, as the attempt or a repair found, and the step that made it is done again.</summary>
     InputLost,
 
-    /// <summary>Its result is damaged or gone, and another step of the run needs it.</summary>
+    /// <summary>Its result is damaged or gone, and another step, a version or whoever reads the run needs it.</summary>
     ResultLost,
 
     /// <summary>The attempt failed, and no other is allowed.</summary>
@@ -80,7 +80,7 @@ internal static class StepTransitions
         (Finished,              [None,      None,      Succeeded, None,      None,      None,      None,      None]),
         (AttemptFailed,         [None,      None,      Ready,     None,      None,      None,      None,      None]),
         (Released,              [None,      None,      Ready,     None,      None,      None,      None,      None]),
-        (InputLost,             [None,      None,      Waiting,   None,      None,      None,      None,      None]),
+        (InputLost,             [None,      Waiting,   Waiting,   None,      None,      None,      None,      None]),
         (ResultLost,            [None,      None,      None,      Waiting,   None,      None,      None,      Waiting]),
         (GaveUp,                [None,      None,      Failed,    None,      None,      None,      None,      None]),
         (TimedOut,              [None,      Failed,    Failed,    None,      None,      None,      None,      None]),
