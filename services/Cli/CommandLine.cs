@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Commands;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 
@@ -20,6 +21,8 @@ internal static class CommandLine
           espalier pipelines add FILE  ·  trigger list  ·  submit NAME       pipelines that events and schedules start
           espalier doctor                               what this machine has and lacks
           espalier bench train --shape tiny             speed, beside plain PyTorch
+
+          espalier context list                         where commands work: this home, or a platform
 
         State is kept in $ESPALIER_HOME, else in .espalier of the current folder.
         Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted. With --json, one object on standard output.
@@ -69,6 +72,8 @@ internal static class CommandLine
 
     private static RootCommand Create(Terminal terminal) => new(About)
     {
+        ContextChoice.Option(),
+        ContextCommand.Create(terminal),
         RunCommand.Create(terminal),
         ResumeCommand.Create(terminal),
         RunsCommand.Create(terminal),
@@ -90,6 +95,9 @@ internal static class CommandLine
         ImportCommand.Create(terminal),
         ExportCommand.Create(terminal),
         ModelsCommand.Create(terminal),
+        DiffCommand.Create(terminal),
+        AliasesCommand.Create(terminal),
+        TagsCommand.Create(terminal),
         VerifyCommand.Create(terminal),
         SignCommand.Create(terminal),
         SigningKeyCommand.Create(terminal),

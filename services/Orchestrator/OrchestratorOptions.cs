@@ -69,6 +69,10 @@ public sealed class OrchestratorOptions
     /// <value>90 days; 1 hour to 10 years</value>
     public TimeSpan TriggerHistory { get; set; } = TimeSpan.FromDays(90);
 
+    /// <summary>Address of the web portal, which browsers that come to the orchestrator are sent to.</summary>
+    /// <value>none</value>
+    public string Portal { get; set; } = "";
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -95,6 +99,8 @@ public sealed class OrchestratorOptions
             if (value < min || value > max)
                 yield return (setting, $"{value} is out of range: allowed is {min} to {max}.");
         }
+        if (Portal.Length > 0 && !(Uri.TryCreate(Portal, UriKind.Absolute, out var portal) && portal.Scheme is "http" or "https"))
+            yield return ("portal", $"'{Portal}' is not an address such as https://models.example.org.");
         foreach (var folder in DataFolders.Where(f => !Path.IsPathFullyQualified(f)))
             yield return ("data-folders", $"'{folder}' is not a full path.");
         foreach (var (name, quota) in Quotas)

@@ -101,6 +101,8 @@ internal sealed class PlatformPlan
         if (service == ServiceAccounts.Orchestrator)
         {
             settings["ORCHESTRATOR_API__KEY"] = Key;
+            if (!IsGiven("orchestrator:portal"))
+                settings["ORCHESTRATOR__PORTAL"] = Registry;
             if (!_given.GetSection("orchestrator:data-folders").Exists() && !_given.GetSection("orchestrator:data_folders").Exists())
             {
                 // One user's platform on the user's own machine: what the user keeps and works on, and nothing hidden.

@@ -4,7 +4,7 @@ using Espalier.Contracts;
 namespace Espalier.Platform;
 
 /// <summary>Files that only their owner can read, replaced atomically.</summary>
-internal static class PrivateFile
+public static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 

@@ -1,5 +1,6 @@
 using Espalier.Database;
 using Espalier.Messaging;
+using Espalier.Registry.Comparisons;
 using Espalier.Registry.Events;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
@@ -31,6 +32,7 @@ public static class RegistryServiceCollectionExtensions
         services.AddSingleton<PromotionGates>();
         services.AddSingleton<Signatures>();
         services.AddSingleton<VersionVerifier>();
+        services.AddSingleton<VersionComparer>();
         services.AddSingleton<StorageSnapshot>();
         services.AddSingleton<GarbageCollector>();
         services.AddSingleton<EventFeed>();

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Contexts;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
@@ -13,42 +13,22 @@ namespace Espalier.Cli.Client;
 /// <summary>The orchestrator's HTTP API.</summary>
 internal sealed class PlatformClient : IDisposable
 {
-    private const string ServerVariable = "ESPALIER_SERVER", KeyVariable = "ESPALIER_KEY";
     private const int MostRuns = 1000;
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
     private readonly HttpClient _http;
 
-    private PlatformClient(Uri server, string key)
+    /// <exception cref="UserInputException">The context has no orchestrator, or its key is not one.</exception>
+    public PlatformClient(CommandContext context)
     {
+        Context = context;
+        var server = context.Orchestrator
+            ?? throw new UserInputException($"{context.Name} names a registry only, and this needs an orchestrator; espalier context add keeps both.");
         _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = server };
-        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(key);
+        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(context.Key ?? "");
     }
 
     /// <summary>Where it is.</summary>
-    public Uri Address => _http.BaseAddress!;
-
-    /// <summary>
-    /// The server given by option or by <c>ESPALIER_SERVER</c> and <c>ESPALIER_KEY</c>, else the platform that runs in this
-    /// home; null when there is neither.
-    /// </summary>
-    /// <exception cref="UserInputException">The address or the key is missing or wrong.</exception>
-    public static PlatformClient? Find(string? server, string? key, EspalierHome home)
-    {
-        server ??= Environment.GetEnvironmentVariable(ServerVariable) is { Length: > 0 } named ? named : null;
-        key ??= Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } secret ? secret : null;
-        var local = PlatformControl.Read(home);
-        if (server is null)
-            return local is null ? null : new PlatformClient(new Uri(local.Orchestrator), key ?? local.Key);
-        if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-            throw new UserInputException($"'{server}' is not the address of a server: expected one such as http://127.0.0.1:8080.");
-        key ??= local is not null && new Uri(local.Orchestrator) == address ? local.Key : null;
-        return new PlatformClient(address, key ?? throw new UserInputException($"{server} needs a key: give --key, or set {KeyVariable}."));
-    }
-
-    /// <inheritdoc cref="Find"/>
-    public static PlatformClient Open(string? server, string? key, EspalierHome home) =>
-        Find(server, key, home)
-            ?? throw new UserInputException($"No platform runs in {home.Path}: start one with espalier up, or name one with --server URL --key KEY.");
+    public CommandContext Context { get; }
 
     /// <summary>Starts a run.</summary>
     public Task<RunAccepted> SubmitAsync(

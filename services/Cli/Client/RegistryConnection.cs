@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Espalier.Cli.Contexts;
 using Espalier.Contracts;
 
 namespace Espalier.Cli.Client;
@@ -8,21 +9,17 @@ namespace Espalier.Cli.Client;
 /// <summary>Requests to a registry, whose refusals become errors with its own reason.</summary>
 internal sealed class RegistryConnection : IDisposable
 {
-    private const string KeyVariable = "ESPALIER_KEY";
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
     private readonly HttpClient _http;
 
-    /// <exception cref="UserInputException">The address is not one, or there is no key.</exception>
-    public RegistryConnection(string server, string? key)
+    /// <exception cref="UserInputException">The context has no registry, or its key is not one.</exception>
+    public RegistryConnection(CommandContext context)
     {
-        if (!Uri.TryCreate(server, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-            throw new UserInputException($"'{server}' is not the address of a registry: expected one such as http://127.0.0.1:8080.");
-        key ??= Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } secret
-            ? secret
-            : throw new UserInputException($"{server} needs a key: give --key, or set {KeyVariable}.");
+        var address = context.Registry ?? throw new UserInputException(
+            $"{context.Name} names an orchestrator only, and this needs a registry: set ESPALIER_REGISTRY, or use a context, which has both (espalier context add).");
         // Models are large, so only the connection has a limit, not the answer.
         _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
-        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(key);
+        _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(context.Key ?? "");
     }
 
     /// <summary>Makes sure that the registry answers and takes the key.</summary>

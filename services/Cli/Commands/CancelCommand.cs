@@ -8,7 +8,7 @@ internal static class CancelCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
         var json = SharedOptions.Json();
         var command = server.AddTo(

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
@@ -11,13 +11,15 @@ internal static class DownCommand
     {
         var json = SharedOptions.Json();
         var command = new Command(
-            "down", "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash.")
+            "down", "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash. Commands work on the files of the home again.")
         {
             json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var ran = await new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).DownAsync(cancellationToken).ConfigureAwait(false);
+            var home = EspalierHome.OfThisProcess();
+            var ran = await new PlatformControl(home, terminal.Say).DownAsync(cancellationToken).ConfigureAwait(false);
+            ReturnToLocal(home);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Stopped = ran });
             else
@@ -25,5 +27,12 @@ internal static class DownCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    /// <summary>What the platform of a home was selected for ends with it; another context that was chosen stays.</summary>
+    public static void ReturnToLocal(EspalierHome home)
+    {
+        if (SavedContexts.Read(home).Current == CommandContext.PlatformName)
+            SavedContexts.Select(home, CommandContext.LocalName);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
@@ -19,9 +20,9 @@ internal static class ExportCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
         var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
-        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from; resumes where it broke off." };
+        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from, in place of a context; resumes where it broke off." };
         var signedBy = new Option<string?>("--signed-by") { Description = "Public key, PEM: only a version that this key signed is written." };
-        var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
+        var key = new Option<string?>("--key") { Description = "API key for --server; also ESPALIER_KEY." };
         var json = SharedOptions.Json();
         var command = new Command(
             "export",
@@ -43,9 +44,9 @@ internal static class ExportCommand
             using var signer = parsed.GetValue(signedBy) is { } file ? SigningKeyCommand.Read(file) : null;
             var home = EspalierHome.OfThisProcess();
             var output = parsed.GetRequiredValue(directory);
-            var root = parsed.GetValue(server) is { } address
-                ? await FetchAsync(
-                    terminal, address, parsed.GetValue(key), parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
+            var context = ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
+            var root = !context.IsLocal
+                ? await FetchAsync(terminal, context, parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
                 : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
             var notes = ModelNotes.OfDirectory(output);
             if (parsed.GetValue(json))
@@ -60,9 +61,9 @@ internal static class ExportCommand
     }
 
     private static async Task<Digest> FetchAsync(
-        Terminal terminal, string server, string? key, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
+        Terminal terminal, CommandContext context, string model, string output, SigningKey? signer, CancellationToken cancellationToken)
     {
-        using var registry = new RegistryConnection(server, key);
+        using var registry = new RegistryConnection(context);
         using var progress = new ByteProgress(terminal, "fetching");
         return await new ModelDownload(registry).FetchAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
     }

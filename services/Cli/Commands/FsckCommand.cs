@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Artifacts;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
 using Espalier.Cli.Verification;
@@ -18,8 +19,8 @@ internal static class FsckCommand
             """
             Read every blob, manifest and step record of the store and compare it with its digest. What is damaged is set aside in
             the folder damaged of the store; it counts as missing then, so that the next run computes it again. Nothing is deleted.
-            The store is the one of ESPALIER__STORE__LOCATION (files or Azure Blob Storage), else that of the platform which runs in
-            this home, else the home's own. ESPALIER__REGISTRY__DATABASE names the registry alike.
+            The store is the one of ESPALIER__STORE__LOCATION (files or Azure Blob Storage), else that of the context: the platform
+            which runs in this home, or the home's own. ESPALIER__REGISTRY__DATABASE names the registry alike.
             Exit codes: 0 clean, 1 damage found, 2 there is no such store.
 
               espalier fsck
@@ -28,7 +29,7 @@ internal static class FsckCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            var place = StoreInUse.Of(home);
+            var place = StoreInUse.Of(home, ContextChoice.Choose(parsed, terminal));
             if (place.IsOfHome && !home.Exists && !Directory.Exists(home.StoreFolder))
                 throw new UserInputException(Directory.Exists(new PlatformHome(home).Path)
                     ? $"The platform of {home.Path} does not run, and its store is examined while it does: espalier up first."

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Contexts;
+using Espalier.Cli.Models;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
@@ -30,8 +31,9 @@ internal static class GcCommand
         { dryRun, grace, cacheAge, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var context = ContextChoice.Choose(parsed, terminal);
             var home = EspalierHome.OfThisProcess();
-            if (!home.Exists)
+            if (context.IsLocal && !home.Exists)
                 throw new UserInputException($"{home.Path} holds nothing yet.");
             var options = new CollectionOptions
             {
@@ -40,9 +42,9 @@ internal static class GcCommand
                 CacheAge = parsed.GetValue(cacheAge) is { } age ? Length("--cache-age", age) : null,
             };
             // A run in progress references its blobs only when it ends.
-            using var claim = options.DryRun ? null : home.Claim();
-            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-            var report = await registry.Collector.CollectAsync(options, cancellationToken).ConfigureAwait(false);
+            using var claim = options.DryRun || !context.IsLocal ? null : home.Claim();
+            await using var models = await ContextModels.OpenAsync(context, cancellationToken).ConfigureAwait(false);
+            var report = await models.CollectAsync(options, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(report);
             else

@@ -2,12 +2,15 @@ using System.CommandLine;
 using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Models;
 using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Pipelines.Keys;
 using Espalier.Registry;
+using Espalier.Registry.Api;
 using Espalier.Surgery.Checkpoints;
 
 namespace Espalier.Cli.Commands;
@@ -22,8 +25,8 @@ internal static class ImportCommand
         var directory = new Argument<string>("DIR") { Description = "Folder with config.json and safetensors files." };
         var name = new Option<string>("--name") { Description = "Name in the registry.", Required = true };
         var alias = new Option<string?>("--alias") { Description = "Alias that moves to the new version." };
-        var server = new Option<string?>("--server") { Description = "Address of a registry to send it to; only what that lacks is sent." };
-        var key = new Option<string?>("--key") { Description = "API key of that registry; ESPALIER_KEY otherwise." };
+        var server = new Option<string?>("--server") { Description = "Address of a registry to send it to, in place of a context; only what it lacks is sent." };
+        var key = new Option<string?>("--key") { Description = "API key for --server; also ESPALIER_KEY." };
         var json = SharedOptions.Json();
         var command = new Command(
             "import",
@@ -43,7 +46,8 @@ internal static class ImportCommand
             ModelRegistry.ValidateName(parsed.GetRequiredValue(name), "model name");
             if (parsed.GetValue(alias) is { } wanted)
                 ModelRegistry.ValidateName(wanted, "alias");
-            using var remote = parsed.GetValue(server) is { } address ? new RegistryConnection(address, parsed.GetValue(key)) : null;
+            var context = ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
+            using var remote = context.IsLocal ? null : new RegistryConnection(context);
             if (remote is not null)
                 await remote.CheckAsync(cancellationToken).ConfigureAwait(false);
             var home = EspalierHome.OfThisProcess().Create();
@@ -53,8 +57,8 @@ internal static class ImportCommand
             var root = await ImportAsync(terminal, store, source, notes, cancellationToken).ConfigureAwait(false);
             if (remote is not null)
                 return await SendAsync(
-                    terminal, remote, store, root, parsed.GetRequiredValue(name), OriginOf(source), notes, parsed.GetValue(json), cancellationToken)
-                    .ConfigureAwait(false);
+                    terminal, remote, store, root, parsed.GetRequiredValue(name), parsed.GetValue(alias), source, notes, parsed.GetValue(json),
+                    cancellationToken).ConfigureAwait(false);
             await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
             var (version, isNew) = await registry.Registrar.RegisterAsync(
                 store, new Registration
@@ -66,8 +70,7 @@ internal static class ImportCommand
                 }, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(alias) is { } word)
                 await registry.Models.MoveAliasAsync(
-                    version.Model, word, version.Version, "command line", $"import of {Path.GetFileName(Path.GetFullPath(source))}",
-                    cancellationToken).ConfigureAwait(false);
+                    version.Model, word, version.Version, "command line", ReasonOf(source), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { version.Model, version.Version, root.Root, root.SizeBytes, IsNew = isNew, Notes = notes });
             else
@@ -78,19 +81,39 @@ internal static class ImportCommand
         return command;
     }
 
-    private static string OriginOf(string source) => $"directory {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)))}";
+    private static string OriginOf(string source) => $"directory {FolderOf(source)}";
+
+    private static string ReasonOf(string source) => $"import of {FolderOf(source)}";
+
+    private static string FolderOf(string source) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)));
 
     private static async Task<int> SendAsync(
-        Terminal terminal, RegistryConnection registry, ArtifactStore store, ManifestRef root, string name, string origin,
+        Terminal terminal, RegistryConnection registry, ArtifactStore store, ManifestRef root, string name, string? alias, string source,
         IReadOnlyList<string> notes, bool isJson, CancellationToken cancellationToken)
     {
         using var progress = new ByteProgress(terminal, "sending");
-        var (version, sent) = await new ModelUpload(registry, store).SendAsync(root.Root, name, origin, progress, cancellationToken).ConfigureAwait(false);
+        var (version, sent) = await new ModelUpload(registry, store)
+            .SendAsync(root.Root, name, OriginOf(source), progress, cancellationToken).ConfigureAwait(false);
+        if (alias is not null)
+            await AliasAsync(registry, version, alias, ReasonOf(source), cancellationToken).ConfigureAwait(false);
         if (isJson)
             terminal.WriteJson(new { version.Model, version.Version, version.Root, root.SizeBytes, SentBytes = sent, Notes = notes });
         else
             terminal.Output.WriteLine($"{version.Model}@{version.Version}  {version.Root.Short}  {sent:N0} of {root.SizeBytes:N0} bytes sent");
         return ExitCodes.Done;
+    }
+
+    private static async Task AliasAsync(
+        RegistryConnection registry, VersionView version, string alias, string reason, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new ServerModels(registry).MoveAliasAsync(version, alias, reason, cancellationToken).ConfigureAwait(false);
+        }
+        catch (UserInputException e)
+        {
+            throw new UserInputException($"{version.Model}@{version.Version} is registered, but the alias '{alias}' did not move: {e.Message}", e);
+        }
     }
 
     private static async Task<ManifestRef> ImportAsync(

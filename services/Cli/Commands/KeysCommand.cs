@@ -19,7 +19,7 @@ internal static class KeysCommand
 
     private static Command Make(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var name = new Option<string>("--name") { Description = "Whose key it is.", Required = true };
         var role = new Option<string>("--role")
         {
@@ -46,7 +46,7 @@ internal static class KeysCommand
 
     private static Command List(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("list", "Every key: id, name, role, age; never the key itself.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -64,7 +64,7 @@ internal static class KeysCommand
 
     private static Command Revoke(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var key = new Argument<string>("KEY") { Description = "Id or name; a name revokes every key that has it." };
         var json = SharedOptions.Json();
         var command = server.AddTo(

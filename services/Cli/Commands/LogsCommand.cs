@@ -12,7 +12,7 @@ internal static class LogsCommand
 
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var names = new Argument<string[]>("NAME")
         {
             Description = "Nothing: the supervisor. A process: its log. RUN, or RUN STEP: the log of a run or of one step.",

@@ -1,7 +1,9 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Contexts;
+using Espalier.Cli.Models;
 using Espalier.Cli.Terminals;
 using Espalier.Registry;
+using Espalier.Registry.Api;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;
@@ -22,9 +24,9 @@ internal static class ModelsCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var versions = await ListAsync(EspalierHome.OfThisProcess(), parsed.GetValue(name), cancellationToken).ConfigureAwait(false);
+            var versions = await ListAsync(ContextChoice.Choose(parsed, terminal), parsed.GetValue(name), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Models = versions.Select(v => new { v.Model, v.Version, v.Aliases, v.Root, v.SizeBytes, v.CreatedAt, v.Metrics }) });
+                terminal.WriteJson(new { Models = versions.Select(Describe) });
             else if (versions.Count == 0)
                 terminal.Output.WriteLine("No models yet: run a pipeline with a register step, or espalier import DIR --name NAME.");
             else
@@ -34,15 +36,34 @@ internal static class ModelsCommand
         return command;
     }
 
-    private static async Task<IReadOnlyList<ModelVersion>> ListAsync(EspalierHome home, string? name, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<VersionView>> ListAsync(CommandContext context, string? name, CancellationToken cancellationToken)
     {
-        if (!home.Exists)
+        if (context.IsLocal && !EspalierHome.OfThisProcess().Exists)
             return [];
-        await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-        return await registry.Models.ListAsync(name, Most, cancellationToken).ConfigureAwait(false);
+        await using var models = await ContextModels.OpenAsync(context, cancellationToken).ConfigureAwait(false);
+        return await models.ListAsync(name, Most, cancellationToken).ConfigureAwait(false);
     }
 
-    private static Table Draw(IReadOnlyList<ModelVersion> versions)
+    private static object Describe(VersionView version) => new
+    {
+        version.Model, version.Version, version.Aliases, version.Root, SizeBytes = version.Bytes.Logical, CreatedAt = version.Created,
+        Metrics = Unfold(version.Metrics).ToDictionary(m => m.Name, m => m.Value), version.Tags, version.Signed,
+    };
+
+    /// <summary>Metrics as reports have them: an interval is two more values.</summary>
+    private static IEnumerable<(string Name, double Value)> Unfold(IReadOnlyDictionary<string, Measure> metrics)
+    {
+        foreach (var (name, measure) in metrics)
+        {
+            yield return (name, measure.Value);
+            if (measure.Low is { } low)
+                yield return ($"{name}-low", low);
+            if (measure.High is { } high)
+                yield return ($"{name}-high", high);
+        }
+    }
+
+    private static Table Draw(IReadOnlyList<VersionView> versions)
     {
         var table = new Table()
             .RoundedBorder()
@@ -59,10 +80,10 @@ internal static class ModelsCommand
                 Markup.Escape(version.Model),
                 $"{version.Version}",
                 Markup.Escape(string.Join(", ", version.Aliases)),
-                $"{version.SizeBytes:N0}",
-                version.Metrics.TryGetValue("loss", out var loss) ? $"{loss:0.0000}" : "-",
+                $"{version.Bytes.Logical:N0}",
+                version.Metrics.TryGetValue("loss", out var loss) ? $"{loss.Value:0.0000}" : "-",
                 version.Root.Short,
-                $"{version.CreatedAt:yyyy-MM-dd HH:mm}");
+                $"{version.Created:yyyy-MM-dd HH:mm}");
         }
         return table;
     }

@@ -20,7 +20,7 @@ internal static class PipelinesCommand
 
     private static Command Add(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var file = SharedOptions.PipelineFile();
         var json = SharedOptions.Json();
         var command = server.AddTo(
@@ -47,7 +47,7 @@ internal static class PipelinesCommand
 
     private static Command List(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("list", "Every pipeline: name, version, owner, triggers.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -65,7 +65,7 @@ internal static class PipelinesCommand
 
     private static Command Show(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var name = Name();
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("show", "The text of a pipeline.") { name, json });
@@ -84,7 +84,7 @@ internal static class PipelinesCommand
 
     private static Command Remove(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var name = Name();
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("remove", "Remove a pipeline and its triggers. Runs that are under way go on.") { name, json });

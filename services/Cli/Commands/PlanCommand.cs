@@ -14,7 +14,7 @@ internal static class PlanCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var file = SharedOptions.PipelineFile();
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
@@ -22,8 +22,8 @@ internal static class PlanCommand
             "plan",
             """
             Say what a pipeline would do, and run nothing: which steps are in the cache and why the others are not, model
-            shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals. Of the
-            platform that is up or named, else of this home. Exit code 2 when a step would be refused.
+            shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals, in the
+            selected context. Exit code 2 when a step would be refused.
 
               espalier plan pipelines/tiny.yaml --param seed=3 --json
             """) { file, parameters, json });
@@ -31,8 +31,6 @@ internal static class PlanCommand
         {
             var (path, values) = (parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? []);
             using var client = server.Find(parsed);
-            if (client is not null)
-                terminal.Say($"On {client.Address}:");
             var plan = client is not null
                 ? await AskAsync(client, path, values, cancellationToken).ConfigureAwait(false)
                 : await ResolveAsync(EspalierHome.OfThisProcess(), path, values, cancellationToken).ConfigureAwait(false);

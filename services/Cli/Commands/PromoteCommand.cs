@@ -1,9 +1,8 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Models;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
-using Espalier.Registry;
-using Espalier.Registry.Gates;
+using Espalier.Registry.Api;
 
 namespace Espalier.Cli.Commands;
 
@@ -30,9 +29,9 @@ internal static class PromoteCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
+            await using var models = await ContextModels.OpenAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
             var move = await MoveAsync(
-                registry.Models, parsed.GetRequiredValue(model), parsed.GetValue(alias), parsed.GetValue(revert), parsed.GetRequiredValue(reason),
+                models, parsed.GetRequiredValue(model), parsed.GetValue(alias), parsed.GetValue(revert), parsed.GetRequiredValue(reason),
                 cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { move.Alias, move.Version, move.Previous, move.Actor, move.Reason, move.Kind });
@@ -43,26 +42,18 @@ internal static class PromoteCommand
         return command;
     }
 
-    private static async Task<AliasMove> MoveAsync(
-        ModelRegistry models, string reference, string? alias, bool revert, string reason, CancellationToken cancellationToken)
+    private static async Task<MoveView> MoveAsync(
+        IModels models, string reference, string? alias, bool revert, string reason, CancellationToken cancellationToken)
     {
         if (revert)
         {
             var parts = reference.Split('@');
             return parts.Length == 2
-                ? await models.RevertAliasAsync(parts[0], parts[1], Environment.UserName, reason, cancellationToken).ConfigureAwait(false)
+                ? await models.RevertAliasAsync(parts[0], parts[1], reason, cancellationToken).ConfigureAwait(false)
                 : throw new UserInputException("--revert needs NAME@ALIAS.");
         }
+        var wanted = alias ?? throw new UserInputException("Which alias? espalier promote NAME@VERSION ALIAS");
         var version = await models.ResolveAsync(reference, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return await models.MoveAliasAsync(
-                version.Model, alias ?? throw new UserInputException("Which alias? espalier promote NAME@VERSION ALIAS"), version.Version,
-                Environment.UserName, reason, cancellationToken).ConfigureAwait(false);
-        }
-        catch (GateRefusedException e)
-        {
-            throw new UserInputException($"The alias did not move: {e.Message}", e);
-        }
+        return await models.MoveAliasAsync(version, wanted, reason, cancellationToken).ConfigureAwait(false);
     }
 }

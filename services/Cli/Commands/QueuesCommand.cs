@@ -22,7 +22,7 @@ internal static class QueuesCommand
 
     private static Command List(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("list", "Every queue with its depth and its consumers.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -40,7 +40,7 @@ internal static class QueuesCommand
 
     private static Command Show(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var queue = Queue();
         var limit = new Option<int>("--limit") { Description = "Messages to show.", DefaultValueFactory = _ => 20 };
         var json = SharedOptions.Json();
@@ -62,7 +62,7 @@ internal static class QueuesCommand
 
     private static Command Replay(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var queue = Queue();
         var json = SharedOptions.Json();
         var command = server.AddTo(

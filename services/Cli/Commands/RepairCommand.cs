@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
 using Espalier.Cli.Verification;
@@ -25,7 +26,7 @@ internal static class RepairCommand
             (espalier.incomplete; a later repair takes the tag away). Results that the ledger does not know are found by their keys when
             they are needed. Nothing is deleted. Bytes are not read: espalier fsck does that.
             The three are those of ESPALIER__STORE__LOCATION, ESPALIER__ORCHESTRATOR__PROVIDER and __CONNECTION, and
-            ESPALIER__REGISTRY__DATABASE (all of them or none), else those of the platform that runs in this home, else the home's own.
+            ESPALIER__REGISTRY__DATABASE (all of them or none), else those of the context: the platform of this home, or the home's own.
             Exit codes: 0 nothing is missing, 1 something is, 2 there is nothing to compare.
 
               espalier repair --dry-run
@@ -35,7 +36,7 @@ internal static class RepairCommand
         {
             var home = EspalierHome.OfThisProcess();
             var isDryRun = parsed.GetValue(dryRun);
-            var place = StoreInUse.WithLedgerOf(home);
+            var place = StoreInUse.WithLedgerOf(home, ContextChoice.Choose(parsed, terminal));
             if (place.IsOfHome && !home.Exists)
                 throw new UserInputException(Directory.Exists(new PlatformHome(home).Path)
                     ? $"The platform of {home.Path} does not run, and it is repaired while it does: espalier up first."

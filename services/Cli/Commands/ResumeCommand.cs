@@ -11,14 +11,14 @@ internal static class ResumeCommand
     public static Command Create(Terminal terminal)
     {
         var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits; see espalier runs." };
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var detach = new Option<bool>("--detach") { Description = "On a platform: return at once instead of watching." };
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(
                 "resume",
-                "Continue a failed or cancelled run from the positions that its steps saved: on the platform that is up, else in this "
-                    + "process.\n\n  espalier runs\n  espalier resume 0199c2f4")
+                "Continue a failed or cancelled run from the positions that its steps saved: on the platform of the context, or in "
+                    + "this process.\n\n  espalier runs\n  espalier resume 0199c2f4")
             {
                 run,
                 detach,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
 
@@ -25,6 +26,7 @@ internal static class RunCommand
             """) { file, parameters, fresh, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            ContextChoice.SayLocal(parsed, terminal, "espalier submit runs it there.");
             var home = EspalierHome.OfThisProcess();
             var pipeline = await PipelineText.ReadAsync(
                 parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);

@@ -19,14 +19,14 @@ internal static class RunsCommand
     public static Command Create(Terminal terminal)
     {
         var json = SharedOptions.Json();
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var run = new Argument<string?>("RUN")
         {
             Description = "Id of a run, or its first digits: its steps, and why those that do not run are waiting.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var command = server.AddTo(
-            new Command("runs", "List runs, newest first: of the platform that is up or named, else of this home.\n\n  espalier runs\n  espalier runs 0199c2f4")
+            new Command("runs", "List runs of the context, newest first.\n\n  espalier runs\n  espalier runs 0199c2f4")
             {
                 run, json,
             });

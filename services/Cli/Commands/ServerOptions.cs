@@ -1,17 +1,19 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
 using Espalier.Cli.Client;
+using Espalier.Cli.Contexts;
+using Espalier.Cli.Terminals;
+using Espalier.Contracts;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary>Which platform a command talks to.</summary>
-internal sealed class ServerOptions
+/// <summary>Which orchestrator a command talks to: that of the context, unless its address is given.</summary>
+internal sealed class ServerOptions(Terminal terminal)
 {
     private readonly Option<string?> _server = new("--server")
     {
-        Description = "Address of the orchestrator; else ESPALIER_SERVER, else the platform that runs in this home.",
+        Description = "Address of an orchestrator, in place of a context; also ESPALIER_SERVER.",
     };
-    private readonly Option<string?> _key = new("--key") { Description = "API key; else ESPALIER_KEY, else the administrator's key of this home's platform." };
+    private readonly Option<string?> _key = new("--key") { Description = "API key for --server; also ESPALIER_KEY." };
 
     /// <summary>Adds the options to a command.</summary>
     public Command AddTo(Command command)
@@ -21,9 +23,16 @@ internal sealed class ServerOptions
         return command;
     }
 
-    /// <summary>A client of the platform that the options name.</summary>
-    public PlatformClient Open(ParseResult parsed) => PlatformClient.Open(parsed.GetValue(_server), parsed.GetValue(_key), EspalierHome.OfThisProcess());
+    /// <summary>Where the command works; said on standard error when it is not this home.</summary>
+    public CommandContext Choose(ParseResult parsed) =>
+        ContextChoice.Choose(parsed, terminal, orchestrator: parsed.GetValue(_server), registry: null, parsed.GetValue(_key));
 
-    /// <summary>The same, or null when none is named and none is running.</summary>
-    public PlatformClient? Find(ParseResult parsed) => PlatformClient.Find(parsed.GetValue(_server), parsed.GetValue(_key), EspalierHome.OfThisProcess());
+    /// <summary>A client of the context's orchestrator.</summary>
+    /// <exception cref="UserInputException">The context is local.</exception>
+    public PlatformClient Open(ParseResult parsed) => Find(parsed) ?? throw new UserInputException(
+        $"The context is 'local', and this needs a platform: start one in {EspalierHome.OfThisProcess().Path} with espalier up, choose one with "
+            + "espalier context use NAME, or name one with --server URL --key KEY.");
+
+    /// <summary>The same, or null when the context is local.</summary>
+    public PlatformClient? Find(ParseResult parsed) => Choose(parsed) is { IsLocal: false } context ? new PlatformClient(context) : null;
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Models;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Registry.Signing;
@@ -25,13 +25,10 @@ internal static class SignCommand
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var home = EspalierHome.OfThisProcess();
-            await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-            var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
+            await using var models = await ContextModels.OpenAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
+            var version = await models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
             using var signing = SigningKeyCommand.Read(parsed.GetRequiredValue(key));
-            var signature = await registry.Signatures.AddAsync(
-                version, signing.PublicPem, Convert.ToBase64String(signing.Sign(version.Root)), Environment.UserName,
-                cancellationToken).ConfigureAwait(false);
+            var signature = await models.SignAsync(version, signing, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(
                     new
@@ -75,7 +72,8 @@ internal static class SigningKeyCommand
     private static Command Make(Terminal terminal)
     {
         var file = new Argument<string>("FILE") { Description = "Where the private key goes; the public one goes beside it with .pub." };
-        var command = new Command("create", "Make an ECDSA P-256 key.") { file };
+        var json = SharedOptions.Json();
+        var command = new Command("create", "Make an ECDSA P-256 key.") { file, json };
         command.SetAction((parsed, cancellationToken) =>
         {
             var path = Path.GetFullPath(parsed.GetRequiredValue(file));
@@ -94,7 +92,10 @@ internal static class SigningKeyCommand
             {
                 throw new UserInputException($"{path}: {e.Message}", e);
             }
-            terminal.Output.WriteLine($"{key.Id}  {path}  {path}.pub");
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { KeyId = key.Id, PrivateKey = path, PublicKey = path + ".pub" });
+            else
+                terminal.Output.WriteLine($"{key.Id}  {path}  {path}.pub");
             return Task.FromResult(ExitCodes.Done);
         });
         return command;
@@ -104,14 +105,17 @@ internal static class SigningKeyCommand
     {
         var file = new Argument<string>("FILE") { Description = "Public key, PEM." };
         var name = new Option<string>("--name") { Description = "Whose key it is.", Required = true };
-        var command = new Command("trust", "Count signatures by this key as trusted.") { file, name };
+        var json = SharedOptions.Json();
+        var command = new Command("trust", "Count signatures by this key as trusted.") { file, name, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var key = Read(parsed.GetRequiredValue(file));
-            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
-            var trusted = await registry.Signatures.TrustAsync(
-                parsed.GetRequiredValue(name), key.PublicPem, Environment.UserName, cancellationToken).ConfigureAwait(false);
-            terminal.Output.WriteLine($"{trusted.KeyId}  {trusted.Name}");
+            await using var models = await ContextModels.OpenAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
+            var trusted = await models.TrustAsync(parsed.GetRequiredValue(name), key, cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(trusted);
+            else
+                terminal.Output.WriteLine($"{trusted.KeyId}  {trusted.Name}");
             return ExitCodes.Done;
         });
         return command;
@@ -120,13 +124,16 @@ internal static class SigningKeyCommand
     private static Command Distrust(Terminal terminal)
     {
         var id = new Argument<string>("KEY") { Description = "Id of the key." };
-        var command = new Command("distrust", "Stop trusting a key.") { id };
+        var json = SharedOptions.Json();
+        var command = new Command("distrust", "Stop trusting a key.") { id, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
-            if (!await registry.Signatures.DistrustAsync(parsed.GetRequiredValue(id), cancellationToken).ConfigureAwait(false))
-                throw new UserInputException($"There is no trusted key '{parsed.GetRequiredValue(id)}'; see espalier signing-key list.");
-            terminal.Output.WriteLine($"{parsed.GetRequiredValue(id)} is no longer trusted");
+            await using var models = await ContextModels.OpenAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
+            await models.DistrustAsync(parsed.GetRequiredValue(id), cancellationToken).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+                terminal.WriteJson(new { Distrusted = parsed.GetRequiredValue(id) });
+            else
+                terminal.Output.WriteLine($"{parsed.GetRequiredValue(id)} is no longer trusted");
             return ExitCodes.Done;
         });
         return command;
@@ -138,8 +145,8 @@ internal static class SigningKeyCommand
         var command = new Command("list", "List trusted keys.") { json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var registry = await OpenRegistry.OpenAsync(EspalierHome.OfThisProcess(), cancellationToken).ConfigureAwait(false);
-            var keys = await registry.Signatures.TrustedAsync(cancellationToken).ConfigureAwait(false);
+            await using var models = await ContextModels.OpenAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
+            var keys = await models.TrustedKeysAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Keys = keys });
             else

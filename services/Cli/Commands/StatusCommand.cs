@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
 using Espalier.Cli.Client;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
@@ -13,28 +13,32 @@ internal static class StatusCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command("status", "Show every process of the platform and whether it is ready, the broker's queues, workers, leases and runs.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var state = new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).Read();
+            var context = server.Choose(parsed);
+            // Processes of this machine belong to the platform of this home only.
+            var state = context.IsLocal || context.IsOfHome ? new PlatformControl(EspalierHome.OfThisProcess(), terminal.Say).Read() : null;
             var processes = await Task.WhenAll((state?.Processes ?? []).Select(p => AskAsync(p, cancellationToken))).ConfigureAwait(false);
-            var (platform, problem) = await AskAsync(server, parsed, cancellationToken).ConfigureAwait(false);
+            var (platform, problem) = await AskAsync(context, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 terminal.WriteJsonLine(new
                 {
                     Processes = processes,
                     Supervisor = state is null ? null : new { state.Supervisor.Pid, Ready = state.Supervisor.IsAlive },
-                    state?.Orchestrator, state?.Registry, Problem = problem,
+                    context.Orchestrator, context.Registry, Portal = context.Registry, Context = context.Name, Problem = problem,
                     platform?.BrokerAnswers, platform?.BrokerAlarm, platform?.Store, platform?.Queues,
                     platform?.Workers, platform?.Leases, platform?.Steps, platform?.Runs, platform?.OutboxDepth,
                 });
             }
             else
             {
+                if (context.Registry is { } portal)
+                    terminal.Output.WriteLine($"portal  {portal}");
                 Draw(terminal, state, processes, platform, problem);
             }
             return ExitCodes.Done;
@@ -53,14 +57,14 @@ internal static class StatusCommand
             isAlive && await Probes.IsReadyAsync(process.Probe, cancellationToken).ConfigureAwait(false), process.Restarts, process.Log);
     }
 
-    private static async Task<(PlatformStatus?, string?)> AskAsync(ServerOptions server, ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<(PlatformStatus?, string?)> AskAsync(CommandContext context, CancellationToken cancellationToken)
     {
         try
         {
-            using var client = server.Find(parsed);
-            return client is null
-                ? (null, "Nothing runs: espalier up")
-                : (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
+            if (context.IsLocal)
+                return (null, "The context is 'local': no platform is selected. espalier up starts one here.");
+            using var client = new PlatformClient(context);
+            return (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
         }
         catch (PlatformUnreachableException e)
         {

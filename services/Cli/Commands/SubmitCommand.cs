@@ -8,7 +8,7 @@ internal static class SubmitCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var file = new Argument<string>("FILE") { Description = "Pipeline file (YAML); where there is no such file, the name of a pipeline that was added." };
         var parameters = SharedOptions.Parameters();
         var json = SharedOptions.Json();
@@ -34,10 +34,15 @@ internal static class SubmitCommand
                 : await client.SubmitAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
             if (run.Note is { } note)
                 terminal.Say(note);
+            var page = client.Context.RunPage(run.RunId);
             if (parsed.GetValue(json))
-                terminal.WriteJsonLine(new { Run = run.RunId, run.Note });
-            else
-                terminal.Output.WriteLine(run.RunId);
+            {
+                terminal.WriteJsonLine(new { Run = run.RunId, run.Note, Page = page });
+                return ExitCodes.Done;
+            }
+            terminal.Output.WriteLine(run.RunId);
+            if (page is not null)
+                terminal.Say($"See {page}, or: espalier watch {run.RunId}");
             return ExitCodes.Done;
         });
         return command;

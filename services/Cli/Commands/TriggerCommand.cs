@@ -23,7 +23,7 @@ internal static class TriggerCommand
 
     private static Command List(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("list", "Every trigger: name, state, when its schedule comes next.") { json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -41,7 +41,7 @@ internal static class TriggerCommand
 
     private static Command Show(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var (name, last, json) = (Name(), Last(20), SharedOptions.Json());
         var command = server.AddTo(new Command("show", "A trigger, and what it made of the last events.") { name, last, json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -65,7 +65,7 @@ internal static class TriggerCommand
 
     private static Command Switch(Terminal terminal, string verb, string description)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var (name, json) = (Name(), SharedOptions.Json());
         var command = server.AddTo(new Command(verb, description) { name, json });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -84,7 +84,7 @@ internal static class TriggerCommand
 
     private static Command Test(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var (name, last, json) = (Name(), Last(200), SharedOptions.Json());
         var command = server.AddTo(
             new Command("test", "Replay the last events against a trigger: what would have run, with which parameters. Nothing is started.")
@@ -111,7 +111,7 @@ internal static class TriggerCommand
 
     private static Command Events(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var (last, json) = (Last(50), SharedOptions.Json());
         var kind = new Option<string?>("--kind") { Description = "Only events of this kind, such as model.registered." };
         var command = server.AddTo(new Command("events", "The last events, newest first, and what triggers made of them.") { last, kind, json });

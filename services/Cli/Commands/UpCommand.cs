@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Espalier.Cli.Hosting;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 
@@ -34,7 +34,8 @@ internal static class UpCommand
             Start RabbitMQ, PostgreSQL and Azurite (installed when missing) and every service as a process, and wait until all
             are ready. Servers that run elsewhere are named by settings and not started: ESPALIER__MESSAGING__BROKER,
             ESPALIER__ORCHESTRATOR__CONNECTION with ESPALIER__REGISTRY__DATABASE, ESPALIER__STORE__LOCATION.
-            A process that ends is started again. Data, logs and credentials are under $ESPALIER_HOME/platform.
+            A process that ends is started again. Data, logs and credentials are under $ESPALIER_HOME/platform. From then on
+            commands work on the platform (context 'platform'), until espalier down or espalier context use local.
 
               espalier up
               espalier up --workers train=2 --json
@@ -59,11 +60,13 @@ internal static class UpCommand
             var state = await control.UpAsync(
                 wanted, [DotNet, typeof(UpCommand).Assembly.Location, SuperviseCommand.Name], TimeSpan.FromSeconds(parsed.GetValue(seconds)),
                 cancellationToken).ConfigureAwait(false);
+            SavedContexts.Select(home, CommandContext.PlatformName);
             Print(terminal, state, parsed.GetValue(json));
             if (parsed.GetValue(foreground))
             {
                 await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await control.DownAsync(CancellationToken.None).ConfigureAwait(false);
+                DownCommand.ReturnToLocal(home);
             }
             return ExitCodes.Done;
         });
@@ -76,13 +79,14 @@ internal static class UpCommand
     private static void Print(Terminal terminal, PlatformState state, bool isJson)
     {
         if (isJson)
-            terminal.WriteJsonLine(new { state.Orchestrator, state.Registry, state.Key });
+            terminal.WriteJsonLine(new { state.Orchestrator, state.Registry, Portal = state.Registry, state.Key, Context = CommandContext.PlatformName });
         else
             terminal.Output.WriteLine($"""
+                portal        {state.Registry}
                 orchestrator  {state.Orchestrator}
-                registry      {state.Registry}
                 key           {state.Key}
 
+                Commands work on this platform now; espalier context use local goes back to the files of this home.
                 espalier submit FILE · watch RUN · status · logs · down
                 """);
     }

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
+using Espalier.Cli.Models;
 using Espalier.Cli.Progress;
 using Espalier.Cli.Terminals;
 using Espalier.Cli.Verification;
@@ -33,17 +35,21 @@ internal static class VerifyCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
-            var place = StoreInUse.Of(home);
-            home.Create();
-            var store = place.Open();
-            await using var registry = await OpenRegistry.OpenAsync(place.Registry, () => store, cancellationToken).ConfigureAwait(false);
-            var version = await registry.Models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
+            var context = ContextChoice.Choose(parsed, terminal);
+            // A step is done again in this process, so its inputs are read from the store itself.
+            var place = context.IsLocal || parsed.GetValue(rerun) ? StoreInUse.Of(home, context) : null;
+            await using var models = context.IsLocal
+                ? await HomeModels.OpenAsync(home, place!, cancellationToken).ConfigureAwait(false)
+                : await ContextModels.OpenAsync(context, cancellationToken).ConfigureAwait(false);
+            var version = await models.ResolveAsync(parsed.GetRequiredValue(model), cancellationToken).ConfigureAwait(false);
+            if (!context.IsLocal)
+                terminal.Say($"The registry reads {version.Model}@{version.Version}, {version.Bytes.Logical:N0} bytes, and its ancestors.");
             Registry.Signing.Verification found;
             using (var progress = new ByteProgress(terminal, "checking"))
-                found = await registry.Verifier.VerifyAsync(store, version, cancellationToken, progress).ConfigureAwait(false);
+                found = await models.VerifyAsync(version, progress, cancellationToken).ConfigureAwait(false);
             var again = parsed.GetValue(rerun) && found.Ok
-                ? await new StepRerun(home, Hosting.Stages.All(home))
-                    .RunAsync(store, version.Root, new PlainBoard(terminal, TimeProvider.System), cancellationToken)
+                ? await new StepRerun(home.Create(), Hosting.Stages.All(home))
+                    .RunAsync(place!.Open(), version.Root, new PlainBoard(terminal, TimeProvider.System), cancellationToken)
                     .ConfigureAwait(false)
                 : null;
             var isOk = found.Ok && again?.Equal != false;

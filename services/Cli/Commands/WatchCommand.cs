@@ -10,7 +10,7 @@ internal static class WatchCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var server = new ServerOptions();
+        var server = new ServerOptions(terminal);
         var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
         var json = new Option<bool>(SharedOptions.JsonName) { Description = "Print one event a line, and the outcome as the last line." };
         var command = server.AddTo(

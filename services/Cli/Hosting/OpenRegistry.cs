@@ -1,7 +1,9 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry;
+using Espalier.Registry.Comparisons;
 using Espalier.Registry.Gates;
+using Espalier.Registry.Queries;
 using Espalier.Registry.Signing;
 using Espalier.Registry.Storage;
 
@@ -19,6 +21,10 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
     public VersionVerifier Verifier => services.GetRequiredService<VersionVerifier>();
 
     public GarbageCollector Collector => services.GetRequiredService<GarbageCollector>();
+
+    public ModelQueries Queries => services.GetRequiredService<ModelQueries>();
+
+    public VersionComparer Comparer => services.GetRequiredService<VersionComparer>();
 
     public PromotionGates Gates => services.GetRequiredService<PromotionGates>();
 

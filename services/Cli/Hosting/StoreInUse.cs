@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
+using Espalier.Cli.Contexts;
 using Espalier.Contracts;
 using Espalier.Hosting;
 using Espalier.Messaging;
@@ -10,8 +11,8 @@ namespace Espalier.Cli.Hosting;
 
 /// <summary>
 /// The store, the registry and the ledger that a command examines: those that the settings name (<c>ESPALIER__STORE__LOCATION</c>,
-/// <c>ESPALIER__REGISTRY__DATABASE</c>, <c>ESPALIER__ORCHESTRATOR__CONNECTION</c>), else those of the platform that runs in this home, else
-/// the home's own files.
+/// <c>ESPALIER__REGISTRY__DATABASE</c>, <c>ESPALIER__ORCHESTRATOR__CONNECTION</c>), else those of the context: the platform that
+/// runs in the home, or the home's own files.
 /// </summary>
 internal sealed class StoreInUse
 {
@@ -30,14 +31,18 @@ internal sealed class StoreInUse
     public bool IsOfHome { get; }
 
     /// <summary>Finds them.</summary>
-    /// <exception cref="UserInputException">A setting is wrong.</exception>
-    public static StoreInUse Of(EspalierHome home)
+    /// <exception cref="UserInputException">A setting is wrong, or the context's store cannot be known from here.</exception>
+    public static StoreInUse Of(EspalierHome home, CommandContext context)
     {
         var given = new ConfigurationBuilder().AddEnvironmentVariables(ServiceHost.EnvironmentPrefix).Build();
         var store = Settings.Read<StoreOptions>(given, StoreOptions.Section);
         store.CacheFolder = ""; // what is examined is the store itself
-        var platform = PlatformControl.Read(home) is { Supervisor.IsAlive: true } running ? running : null;
+        var platform = context.IsOfHome && PlatformControl.Read(home) is { Supervisor.IsAlive: true } running ? running : null;
         var isGiven = given["store:location"] is { Length: > 0 };
+        if (!isGiven && !context.IsLocal && platform is null)
+            throw new UserInputException(
+                $"This reads the store itself, and from here nothing says where {context} keeps it: set ESPALIER__STORE__LOCATION and "
+                    + "ESPALIER__REGISTRY__DATABASE as its services have them.");
         if (!isGiven)
             store.Location = platform is { StoreLocation.Length: > 0 } ? platform.StoreLocation : $"file:{home.StoreFolder}";
         var database = given["registry:database"] is { Length: > 0 } named ? named
@@ -47,13 +52,13 @@ internal sealed class StoreInUse
 
     /// <summary>As <see cref="Of"/>, for a command that compares all three, which have to belong together.</summary>
     /// <exception cref="UserInputException">Settings name some of them only, or one is wrong.</exception>
-    public static StoreInUse WithLedgerOf(EspalierHome home)
+    public static StoreInUse WithLedgerOf(EspalierHome home, CommandContext context)
     {
         var given = new ConfigurationBuilder().AddEnvironmentVariables(ServiceHost.EnvironmentPrefix).Build();
         string[] settings = ["store:location", "orchestrator:connection", "registry:database"];
         var missing = settings.Where(s => string.IsNullOrEmpty(given[s])).ToList();
-        return missing.Count is 0 or 3 || PlatformControl.Read(home) is { Supervisor.IsAlive: true }
-            ? Of(home)
+        return missing.Count is 0 or 3 || context.IsOfHome
+            ? Of(home, context)
             : throw new UserInputException(
                 $"{string.Join(" and ", settings.Except(missing))} {(missing.Count == 2 ? "is" : "are")} set and {string.Join(" and ", missing)} not: what is "
                     + "compared has to belong together. Set all three, or none.");

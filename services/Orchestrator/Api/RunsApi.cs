@@ -52,7 +52,15 @@ public static class RunsApi
         api.MapKeysApi();
         api.MapQueuesApi();
         api.MapStatusApi();
+        app.MapGet("/", Front);
     }
+
+    /// <summary>What a browser that comes here is looking for is the portal.</summary>
+    private static IResult Front(OrchestratorOptions options) => options.Portal.Length > 0
+        ? TypedResults.Redirect(options.Portal)
+        : TypedResults.Text(
+            "The orchestrator of Espalier: its API is under /api/v1, and people use the portal, which the registry serves. "
+                + "The setting orchestrator:portal (ESPALIER__ORCHESTRATOR__PORTAL) leads from here to there.");
 
     private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>
         TypedResults.Ok(await runs.ListAsync(Math.Clamp(limit, 1, MostRuns), cancellationToken).ConfigureAwait(false));

@@ -1,7 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
 using Espalier.Registry.Api.Mlflow;
-using Espalier.Registry.Comparisons;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
 using Microsoft.AspNetCore.Mvc;
@@ -27,7 +26,7 @@ public static class ModelsApi
                 json.SerializerOptions.Converters.Add(converter);
         });
         return services.AddProblemDetails().AddOpenApi("v1", RegistryDocument.Describe)
-            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionComparer>()
+            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>()
             .AddSingleton<MlflowQueries>().AddSingleton<MlflowApi>();
     }
 

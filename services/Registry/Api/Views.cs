@@ -11,7 +11,8 @@ public sealed record ModelView(
     string Name, string Description, IReadOnlyDictionary<string, string> Tags, int Versions, int Latest, IReadOnlyDictionary<string, int> Aliases,
     DateTimeOffset Updated, DateTimeOffset Created)
 {
-    internal static ModelView Of(ModelSummary model) =>
+    /// <summary>The view of a model.</summary>
+    public static ModelView Of(ModelSummary model) =>
         new(model.Name, model.Description, model.Tags, model.Versions, model.Latest, model.Aliases, model.Updated, model.Created);
 }
 
@@ -91,7 +92,8 @@ public record VersionView
         Signed = version.Signatures > 0;
     }
 
-    internal static VersionView Of(ModelVersion version) => new(version);
+    /// <summary>The view of a version.</summary>
+    public static VersionView Of(ModelVersion version) => new(version);
 }
 
 /// <summary>Family, layers, experts of a layer and experts of a token.</summary>
@@ -154,6 +156,7 @@ public sealed record RevertReason(string? Reason);
 /// <summary>A move of an alias.</summary>
 public sealed record MoveView(string Alias, int? Version, int? Previous, string Actor, string Reason, DateTimeOffset MovedAt, AliasMoveKind Kind)
 {
-    internal static MoveView Of(AliasMove move) =>
+    /// <summary>The view of a move.</summary>
+    public static MoveView Of(AliasMove move) =>
         new(move.Alias, move.Version == 0 ? null : move.Version, move.Previous is > 0 ? move.Previous : null, move.Actor, move.Reason, move.MovedAt, move.Kind);
 }

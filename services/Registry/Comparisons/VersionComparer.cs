@@ -8,7 +8,7 @@ using Espalier.Contracts;
 namespace Espalier.Registry.Comparisons;
 
 /// <summary>Compares versions. Weights are streamed once; the result is kept under the two roots, which never change.</summary>
-internal sealed class VersionComparer(RegistryDatabase database, ArtifactStore artifacts)
+public sealed class VersionComparer(RegistryDatabase database, ArtifactStore artifacts)
 {
     private readonly SemaphoreSlim _slots = new(1); // reading two models is work enough
 

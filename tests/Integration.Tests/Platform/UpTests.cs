@@ -80,6 +80,7 @@ public sealed class UpTests : IAsyncLifetime
         await CheckRolesAsync(up);
         CheckTrace(run, lines);
         await CheckNamedModelAsync();
+        await CheckContextAsync(up);
 
         var messages = await tap.TakeAsync();
         await KillAsync(processes, "rabbitmq", "postgresql", "orchestrator", "upcycler-1");
@@ -94,6 +95,8 @@ public sealed class UpTests : IAsyncLifetime
         await _cli.CallAsync(0, "down");
         last.Values.ShouldAllBe(p => !Directory.Exists($"/proc/{p.Pid}"));
         (await _cli.AskAsync("status", "--json")).GetProperty("processes").GetArrayLength().ShouldBe(0);
+        (await _cli.AskAsync("context", "list", "--json")).GetProperty("current").GetString().ShouldBe("local");
+        (await _cli.AskAsync("models", "--json")).GetProperty("models").GetArrayLength().ShouldBe(0, "the home's own registry is another one");
         foreach (
             var metric in new[]
             {
@@ -174,6 +177,20 @@ public sealed class UpTests : IAsyncLifetime
         var end = JsonSerializer.Deserialize<JsonElement>((await _cli.CallAsync(0, "watch", $"{run}", "--json")).TrimEnd().Split('\n')[^1]);
         end.GetProperty("steps").GetProperty("wider").GetProperty("state").GetString().ShouldBe("succeeded");
         (await _cli.CallAsync(2, "submit", await WriteAsync("nowhere"), "--json")).ShouldNotContain("\"run\"");
+    }
+
+    /// <summary>Once the platform is up, commands work on it; the orchestrator's front page leads to the portal.</summary>
+    private async Task CheckContextAsync(JsonElement up)
+    {
+        (await _cli.AskAsync("context", "list", "--json")).GetProperty("current").GetString().ShouldBe("platform");
+        var models = (await _cli.AskAsync("models", "small", "--json")).GetProperty("models");
+        var root = models[0].GetProperty("root").GetString();
+        (await _cli.AskAsync("export", "small@candidate", Path.Combine(_folder.FullName, "exported"), "--json")).GetProperty("root").GetString().ShouldBe(root);
+        (await _cli.AskAsync("verify", "small@candidate", "--json")).GetProperty("ok").GetBoolean().ShouldBeTrue();
+        (await _cli.AskAsync("models", "--context", "local", "--json")).GetProperty("models").GetArrayLength().ShouldBe(0);
+        using var client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
+        using var front = await client.GetAsync(up.GetProperty("orchestrator").GetString());
+        front.Headers.Location.ShouldBe(new Uri(up.GetProperty("portal").GetString()!));
     }
 
     /// <summary>One trace from the submission to the last commit, over every service that took part.</summary>
