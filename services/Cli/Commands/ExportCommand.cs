@@ -20,7 +20,10 @@ internal static class ExportCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
         var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
-        var server = new Option<string?>("--server") { Description = "Address of a registry to fetch it from, in place of a context; resumes where it broke off." };
+        var server = new Option<string?>("--server")
+        {
+            Description = "Address of a registry to fetch it from, in place of a context; resumes where it broke off.",
+        };
         var signedBy = new Option<string?>("--signed-by") { Description = "Public key, PEM: only a version that this key signed is written." };
         var key = new Option<string?>("--key") { Description = "API key for --server; also ESPALIER_KEY." };
         var json = SharedOptions.Json();

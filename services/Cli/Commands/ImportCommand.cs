@@ -25,7 +25,10 @@ internal static class ImportCommand
         var directory = new Argument<string>("DIR") { Description = "Folder with config.json and safetensors files." };
         var name = new Option<string>("--name") { Description = "Name in the registry.", Required = true };
         var alias = new Option<string?>("--alias") { Description = "Alias that moves to the new version." };
-        var server = new Option<string?>("--server") { Description = "Address of a registry to send it to, in place of a context; only what it lacks is sent." };
+        var server = new Option<string?>("--server")
+        {
+            Description = "Address of a registry to send it to, in place of a context; only what it lacks is sent.",
+        };
         var key = new Option<string?>("--key") { Description = "API key for --server; also ESPALIER_KEY." };
         var json = SharedOptions.Json();
         var command = new Command(

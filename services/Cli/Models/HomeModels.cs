@@ -94,7 +94,8 @@ internal sealed class HomeModels(OpenRegistry registry, ArtifactStore store) : I
             throw new UserInputException($"There is no trusted key '{keyId}'; see espalier signing-key list.");
     }
 
-    public async Task<Registry.Signing.Verification> VerifyAsync(VersionView version, IProgress<(long Done, long Total)> progress, CancellationToken cancellationToken) =>
+    public async Task<Registry.Signing.Verification> VerifyAsync(
+        VersionView version, IProgress<(long Done, long Total)> progress, CancellationToken cancellationToken) =>
         await registry.Verifier.VerifyAsync(
             store, await StoredAsync(version, cancellationToken).ConfigureAwait(false), cancellationToken, progress).ConfigureAwait(false);
 

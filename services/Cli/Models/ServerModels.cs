@@ -68,7 +68,8 @@ internal sealed class ServerModels(RegistryConnection registry) : IModels
 
     public Task<Signature> SignAsync(VersionView version, SigningKey key, CancellationToken cancellationToken) =>
         SendAsync<Signature>(
-            HttpMethod.Put, $"{PathOf(version)}/signatures", new NewSignature(key.PublicPem, Convert.ToBase64String(key.Sign(version.Root))), cancellationToken);
+            HttpMethod.Put, $"{PathOf(version)}/signatures", new NewSignature(key.PublicPem, Convert.ToBase64String(key.Sign(version.Root))),
+            cancellationToken);
 
     public async Task<IReadOnlyList<TrustedKey>> TrustedKeysAsync(CancellationToken cancellationToken) =>
         (await registry.GetAsync<TrustedKeys>("/api/v1/signing-keys", cancellationToken).ConfigureAwait(false)).Items;
@@ -83,7 +84,8 @@ internal sealed class ServerModels(RegistryConnection registry) : IModels
     }
 
     /// <summary>The server reads, and answers when it has read everything: there is no progress to report.</summary>
-    public Task<Registry.Signing.Verification> VerifyAsync(VersionView version, IProgress<(long Done, long Total)> progress, CancellationToken cancellationToken) =>
+    public Task<Registry.Signing.Verification> VerifyAsync(
+        VersionView version, IProgress<(long Done, long Total)> progress, CancellationToken cancellationToken) =>
         registry.SendAsync<Registry.Signing.Verification>(HttpMethod.Post, $"{PathOf(version)}/verify", null, cancellationToken);
 
     public Task<CollectionReport> CollectAsync(CollectionOptions options, CancellationToken cancellationToken) =>
