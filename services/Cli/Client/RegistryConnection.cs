@@ -16,7 +16,8 @@ internal sealed class RegistryConnection : IDisposable
     public RegistryConnection(CommandContext context)
     {
         var address = context.Registry ?? throw new UserInputException(
-            $"{context.Name} names an orchestrator only, and this needs a registry: set ESPALIER_REGISTRY, or use a context, which has both (espalier context add).");
+            $"{context.Name} names an orchestrator only, and this needs a registry: set ESPALIER_REGISTRY, or use a context, which has both "
+                + "(espalier context add).");
         // Models are large, so only the connection has a limit, not the answer.
         _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(context.Key ?? "");

@@ -129,15 +129,16 @@ internal static class ContextCommand
             var home = EspalierHome.OfThisProcess();
             var saved = SavedContexts.Read(home);
             var contexts = new Dictionary<string, SavedContext>(saved.Contexts);
-            if (!contexts.Remove(parsed.GetRequiredValue(name)))
+            var removed = parsed.GetRequiredValue(name);
+            if (!contexts.Remove(removed))
                 throw new UserInputException(
-                    $"There is no context '{parsed.GetRequiredValue(name)}' that was added: there are {string.Join(", ", saved.Contexts.Keys.DefaultIfEmpty("none"))}.");
-            var current = saved.Current == parsed.GetRequiredValue(name) ? CommandContext.LocalName : saved.Current;
+                    $"There is no context '{removed}' that was added: there are {string.Join(", ", saved.Contexts.Keys.DefaultIfEmpty("none"))}.");
+            var current = saved.Current == removed ? CommandContext.LocalName : saved.Current;
             (saved with { Contexts = contexts, Current = current }).Write(home);
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Removed = parsed.GetRequiredValue(name), Current = current });
+                terminal.WriteJson(new { Removed = removed, Current = current });
             else
-                terminal.Output.WriteLine($"{parsed.GetRequiredValue(name)} is forgotten; commands work in '{current}'.");
+                terminal.Output.WriteLine($"{removed} is forgotten; commands work in '{current}'.");
             return ExitCodes.Done;
         });
         return command;

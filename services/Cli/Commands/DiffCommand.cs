@@ -53,8 +53,9 @@ internal static class DiffCommand
                 found.Metrics.Select(m => new[] { m.Name, Text(m.Left), Text(m.Right), Signed(m.Difference), Interval(m) })));
         terminal.Write(Fill(
             ["layer", "weights moved by", "router moved by", "experts that moved most"], found.Weights.Select(Row)));
+        var bytes = found.Bytes;
         terminal.Output.WriteLine(
-            $"{Amounts.Bytes(found.Bytes.Shared)} in both, {Amounts.Bytes(found.Bytes.LeftOnly)} only in {left}, {Amounts.Bytes(found.Bytes.RightOnly)} only in {right}");
+            $"{Amounts.Bytes(bytes.Shared)} in both, {Amounts.Bytes(bytes.LeftOnly)} only in {left}, {Amounts.Bytes(bytes.RightOnly)} only in {right}");
     }
 
     private static string[] Row(LayerDifference layer)

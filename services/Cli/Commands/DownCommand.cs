@@ -11,7 +11,9 @@ internal static class DownCommand
     {
         var json = SharedOptions.Json();
         var command = new Command(
-            "down", "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash. Commands work on the files of the home again.")
+            "down",
+            "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash. "
+                + "Commands work on the files of the home again.")
         {
             json,
         };
