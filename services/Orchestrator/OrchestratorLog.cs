@@ -34,7 +34,7 @@ internal static partial class OrchestratorLog
     public static partial void FiringHeld(ILogger logger, string trigger, long @event, Exception error);
 
     [LoggerMessage(13, LogLevel.Warning, "The folder of trigger {Trigger} cannot be watched: {Reason}")]
-    public static partial void FolderNotWatched(ILogger logger, string trigger, string reason);
+    public static partial void PlaceNotWatched(ILogger logger, string trigger, string reason);
 
     [LoggerMessage(14, LogLevel.Error, "The schedule of trigger {Trigger} cannot be followed, and the others go on: {Reason}")]
     public static partial void ScheduleNotRead(ILogger logger, string trigger, string reason);

@@ -73,6 +73,10 @@ public sealed class OrchestratorOptions
     /// <value>none</value>
     public string Portal { get; set; } = "";
 
+    /// <summary>How long it is kept what became of notices (<c>notify</c>) after their run ended.</summary>
+    /// <value>90 days; 1 hour to 10 years</value>
+    public TimeSpan NoticeHistory { get; set; } = TimeSpan.FromDays(90);
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -94,6 +98,7 @@ public sealed class OrchestratorOptions
             ("queue-timeout", QueueTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromDays(90)),
             ("stage-lifetime", StageLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             ("trigger-history", TriggerHistory, TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
+            ("notice-history", NoticeHistory, TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
         })
         {
             if (value < min || value > max)

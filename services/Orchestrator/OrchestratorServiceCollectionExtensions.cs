@@ -9,6 +9,7 @@ using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.Triggers;
+using Espalier.Orchestrator.Triggers.Watching;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -36,7 +37,7 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton<RegisteredPipelines>().AddSingleton<TriggerLedger>().AddSingleton<HookSecrets>();
         services.AddSingleton(provider => new PipelineAddition(
             provider.GetRequiredService<RegisteredPipelines>(), provider.GetRequiredService<StageCatalog>(), provider.GetRequiredService<HookSecrets>(),
-            provider.GetService<DataFolders>(), provider.GetService<NoticeTargets>()));
+            provider.GetService<WatchedPlaces>(), provider.GetService<NoticeTargets>()));
         services.AddHostedService<LedgerMigration>();
         services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
         // A process may host another service's dispatcher, too.
@@ -45,7 +46,7 @@ public static class OrchestratorServiceCollectionExtensions
     }
 
     /// <summary>
-    /// Adds what starts registered pipelines by itself: events, schedules, webhooks and watched folders. The host also registers
+    /// Adds what starts registered pipelines by itself: events, schedules, webhooks and watched places. The host also registers
     /// <see cref="AddTriggerConsumers"/>.
     /// </summary>
     public static IServiceCollection AddTriggers(this IServiceCollection services)
@@ -53,13 +54,15 @@ public static class OrchestratorServiceCollectionExtensions
         services.TryAddSingleton(provider => new DataFolders(provider.GetRequiredService<OrchestratorOptions>().DataFolders));
         services.AddSingleton<TriggerReplays>().AddSingleton<HookReceiver>();
         services.AddSingleton<FiringPlans>().AddSingleton<FiringStarter>().AddSingleton<TriggerEvaluator>();
-        services.AddSingleton<ScheduleClock>().AddSingleton<FolderWatch>().AddSingleton<TriggerHistory>().AddSingleton<TriggerSources>();
-        return services.AddHostedService<TriggerEngine>();
+        services.AddSingleton<BlobPlaces>().AddSingleton<WatchedPlaces>();
+        services.AddSingleton<ScheduleClock>().AddSingleton<FileWatch>().AddSingleton<TriggerHistory>();
+        return services.AddHostedService<TriggerEngine>().AddHostedService<TriggerCaretaker>();
     }
 
     /// <summary>Adds what tells people and programs of the ends of runs.</summary>
     public static IServiceCollection AddNotices(this IServiceCollection services) => services
-        .AddSingleton<NoticeTargets>().AddSingleton<HttpNotice>().AddSingleton<MailNotice>().AddHostedService<NoticeSender>();
+        .AddSingleton<NoticeTargets>().AddSingleton<HttpNotice>().AddSingleton<MailNotice>().AddHostedService<NoticeSender>()
+        .AddHostedService<NoticeRetention>();
 
     /// <summary>Adds the consumer of the registry's events.</summary>
     public static void AddTriggerConsumers(this IBusRegistrationConfigurator bus) =>

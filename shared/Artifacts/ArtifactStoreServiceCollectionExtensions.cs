@@ -36,8 +36,10 @@ public static class ArtifactStoreServiceCollectionExtensions
     }
 
     /// <summary>Checks every setting.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="section">The section of the configuration that they are from.</param>
     /// <exception cref="UserInputException">A setting is wrong.</exception>
-    public static void Check(StoreOptions options)
+    public static void Check(StoreOptions options, string section = StoreOptions.Section)
     {
         var isFile = options.Location.StartsWith(FilePrefix, StringComparison.Ordinal);
         var isAzure = options.Location.Contains("AccountName=", StringComparison.OrdinalIgnoreCase)
@@ -48,19 +50,19 @@ public static class ArtifactStoreServiceCollectionExtensions
         // The location may hold a key or a signature, so it is not repeated.
         if (!isFile && !isAzure || options.Location == FilePrefix)
             throw new UserInputException(
-                $"{StoreOptions.Section}:location must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL "
+                $"{section}:location must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL "
                     + $"that is opened with the identity of the process.");
         // An identity's token goes over TLS only.
         if (options.Location.StartsWith("http://", StringComparison.Ordinal) && !options.Location.Contains("sig=", StringComparison.Ordinal))
             throw new UserInputException(
-                $"{StoreOptions.Section}:location is an http URL without a signature: use https, which is opened with the identity of the "
+                $"{section}:location is an http URL without a signature: use https, which is opened with the identity of the "
                     + $"process, or a SAS URL.");
         if (isAzure && !IsContainerName(options.Container))
             throw new UserInputException(
-                $"{StoreOptions.Section}:container '{options.Container}' is not a container name: 3 to 63 lower-case letters, digits and "
+                $"{section}:container '{options.Container}' is not a container name: 3 to 63 lower-case letters, digits and "
                     + $"single dashes, beginning and ending with a letter or digit.");
         if (options.CacheBytes < 0)
-            throw new UserInputException($"{StoreOptions.Section}:cache-bytes is {options.CacheBytes}; it must not be negative.");
+            throw new UserInputException($"{section}:cache-bytes is {options.CacheBytes}; it must not be negative.");
     }
 
     private static bool IsContainerName(string name) =>

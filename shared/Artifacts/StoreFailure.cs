@@ -21,18 +21,21 @@ public static class StoreFailure
     };
 
     /// <summary>The failure in one line, without addresses and signatures.</summary>
-    public static string Describe(Exception error) => error switch
+    /// <param name="error">The failure.</param>
+    /// <param name="store">What to call the store.</param>
+    /// <param name="setting">The setting that says where it is.</param>
+    public static string Describe(Exception error, string store = "The artifact store", string setting = "store:location") => error switch
     {
-        AggregateException { InnerException: { } inner } => Describe(inner),
+        AggregateException { InnerException: { } inner } => Describe(inner, store, setting),
         RequestFailedException { Status: 401 or 403 } refused =>
-            $"The artifact store refuses access ({CodeOf(refused)}): its key, signature or role is not valid, or has expired. Renew it in "
-                + "store:location and start the service again.",
-        RequestFailedException { Status: > 0 } failed => $"The artifact store answers {CodeOf(failed)}.",
-        RequestFailedException or HttpRequestException or SocketException => $"The artifact store does not answer: {FirstLine(error)}",
-        AuthenticationFailedException => $"The identity of the process is not accepted for the artifact store: {FirstLine(error)}",
-        TimeoutException => $"The artifact store does not answer: {FirstLine(error)}",
-        UnauthorizedAccessException => $"The artifact store may not be read or written: {FirstLine(error)}",
-        _ => $"The artifact store cannot be used: {FirstLine(error)}",
+            $"{store} refuses access ({CodeOf(refused)}): its key, signature or role is not valid, or has expired. Renew it in "
+                + $"{setting} and start the service again.",
+        RequestFailedException { Status: > 0 } failed => $"{store} answers {CodeOf(failed)}.",
+        RequestFailedException or HttpRequestException or SocketException => $"{store} does not answer: {FirstLine(error)}",
+        AuthenticationFailedException => $"{store} does not accept the identity of the process: {FirstLine(error)}",
+        TimeoutException => $"{store} does not answer: {FirstLine(error)}",
+        UnauthorizedAccessException => $"{store} may not be read or written: {FirstLine(error)}",
+        _ => $"{store} cannot be used: {FirstLine(error)}",
     };
 
     private static string CodeOf(RequestFailedException error) =>

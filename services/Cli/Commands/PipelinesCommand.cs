@@ -107,7 +107,7 @@ internal static class PipelinesCommand
     private static string PathOf(string name) => $"/api/v1/pipelines/{Uri.EscapeDataString(name)}";
 
     private static string TriggersOf(PipelineView pipeline) =>
-        pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", pipeline.Triggers.Select(t => t.Kind))}";
+        pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", pipeline.Triggers.Select(t => t.Name[(pipeline.Name.Length + 1)..]))}";
 
     private static string NameOf(string text, string path) => YamlSource.Parse(text, path).Find("name") is { Text.Length: > 0 } name
         ? name.Text

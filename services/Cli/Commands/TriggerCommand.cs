@@ -12,8 +12,8 @@ internal static class TriggerCommand
     public static Command Create(Terminal terminal) =>
         new(
             "trigger",
-            "See, switch and try what starts pipelines by itself. NAME is a pipeline's name, a dot and the event; a pipeline's name alone will do "
-                + "when it has one trigger.\n\n"
+            "See, switch and try what starts pipelines by itself. NAME is a pipeline's name, a dot and the event, and a further dot and the name "
+                + "that the trigger has where there are several of its event; a pipeline's name alone will do when it has one trigger.\n\n"
                 + "  espalier trigger list\n  espalier trigger test nightly --last 200\n  espalier trigger disable nightly.schedule\n"
                 + "  espalier trigger events --json")
         {
@@ -25,7 +25,11 @@ internal static class TriggerCommand
     {
         var server = new ServerOptions(terminal);
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("list", "Every trigger: name, state, when its schedule comes next.") { json });
+        var command = server.AddTo(
+            new Command(
+                "list",
+                "Every trigger: name, state, when its schedule comes next. The state is on, off, paused (by itself, after failures), stopped "
+                    + "(its owner may not start runs) or error (what it watches cannot be read).") { json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
@@ -142,8 +146,14 @@ internal static class TriggerCommand
 
     private static string LineOf(TriggerView trigger)
     {
-        var why = trigger.Paused.Length > 0 ? trigger.Paused : trigger.Stopped;
-        var state = !trigger.Enabled ? "off" : trigger.Paused.Length > 0 ? "paused" : why.Length > 0 ? "stopped" : "on";
+        var (state, why) = trigger switch
+        {
+            { Enabled: false } => ("off", trigger.Paused.Length > 0 ? trigger.Paused : trigger.Stopped),
+            { Paused.Length: > 0 } => ("paused", trigger.Paused),
+            { Stopped.Length: > 0 } => ("stopped", trigger.Stopped),
+            { Trouble.Length: > 0 } => ("error", $"since {trigger.TroubleSince:yyyy-MM-dd HH:mm} UTC: {trigger.Trouble}"),
+            _ => ("on", ""),
+        };
         var next = trigger.Next is { } time ? $"  next {time:yyyy-MM-dd HH:mm} UTC" : "";
         return $"{trigger.Name,-40} {state,-7}{next}{(why.Length > 0 ? $"  {why}" : "")}";
     }

@@ -22,6 +22,7 @@ internal sealed class MailNotice(IConfiguration configuration)
         if (!InternetAddressList.TryParse(target.To, out var to))
             throw new NoticeRefusedException($"notify:{notice.Target}:to is no mail address.");
         using var message = new MimeMessage([from], to, $"[espalier] {notice.Title}", new TextPart("plain") { Text = notice.Text });
+        message.MessageId = $"run-{notice.RunId}.notice-{notice.Id}@{from.Domain}"; // the same each time that it is sent: mail programs show it once
         using var client = new SmtpClient { Timeout = Limit };
         await client.ConnectAsync(host, smtp.GetValue("port", UsualPort), SecurityOf(smtp["security"]), cancellationToken).ConfigureAwait(false);
         if (smtp["user"] is { Length: > 0 } user)

@@ -38,7 +38,7 @@ internal sealed class RunSubmission(
     /// <summary>Triggers of a file that is only submitted do nothing, which its author may not expect.</summary>
     private static string? NoteOn(PipelinePlan plan) => plan.Triggers.Count == 0
         ? null
-        : $"The file has triggers (on: {string.Join(", ", plan.Triggers.Select(t => t.Event))}). They do not act for a file that is only submitted: "
+        : $"The file has triggers (on: {string.Join(", ", plan.Triggers.Select(t => t.Label))}). They do not act for a file that is only submitted: "
             + "espalier pipelines add FILE keeps the pipeline under its name and switches them on.";
 
     private async Task<SubmitRun> FillAsync(SubmitRun submit, CancellationToken cancellationToken)

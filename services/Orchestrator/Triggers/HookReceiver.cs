@@ -24,17 +24,14 @@ internal sealed class HookReceiver(LedgerDatabase database, HookSecrets secrets,
     private const int LongestDelivery = 200;
 
     /// <summary>Takes a request.</summary>
-    /// <param name="name">Name of the pipeline or of the trigger.</param>
+    /// <param name="name">Name of the trigger, or of a pipeline that has one webhook.</param>
     /// <param name="headers">Its headers.</param>
     /// <param name="body">Its body.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     /// <exception cref="HookRefusedException">It is not taken.</exception>
     public async Task<HookAccepted> ReceiveAsync(string name, IHeaderDictionary headers, string body, CancellationToken cancellationToken)
     {
-        var row = await database.ReadAsync(
-            connection => connection.QueryFirstOrDefaultAsync<TriggerRow>(
-                "select * from pipeline_trigger where kind = @kind and (name = @name or pipeline = @name)", new { kind = EventKinds.Webhook, name }),
-            cancellationToken).ConfigureAwait(false);
+        var row = await FindAsync(name, cancellationToken).ConfigureAwait(false);
         if (row?.Read() is not IWebhookSettings hook)
             throw new HookRefusedException(StatusCodes.Status404NotFound, $"There is no webhook '{name}'.");
         var secret = secrets.Find(hook.Secret) ?? throw new HookRefusedException(
@@ -42,6 +39,24 @@ internal sealed class HookReceiver(LedgerDatabase database, HookSecrets secrets,
         if (HookSignature.Problem(hook, secret, headers, body, time.GetUtcNow()) is { } problem)
             throw new HookRefusedException(StatusCodes.Status401Unauthorized, problem);
         return await KeepAsync(row, hook, headers, Read(body), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The webhook of this name, or the one that the pipeline of this name has; null when there is none.</summary>
+    private async Task<TriggerRow?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        var rows = (await database.ReadAsync(
+            connection => connection.QueryAsync<TriggerRow>(
+                "select * from pipeline_trigger where kind = @kind and (name = @name or pipeline = @name)", new { kind = EventKinds.Webhook, name }),
+            cancellationToken).ConfigureAwait(false)).AsList();
+        if (rows.Find(r => r.Name == name) is { } exact)
+            return exact;
+        // Whoever asks has proven nothing yet, so the names are not told.
+        return rows.Count <= 1
+            ? rows.FirstOrDefault()
+            : throw new HookRefusedException(
+                StatusCodes.Status404NotFound,
+                $"Pipeline '{name}' has {rows.Count} webhooks: send to {name}.{EventKinds.Webhook}.NAME, or to {name}.{EventKinds.Webhook} for the one "
+                    + "without a name.");
     }
 
     private async Task<HookAccepted> KeepAsync(

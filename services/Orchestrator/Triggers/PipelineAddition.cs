@@ -1,7 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Notices;
-using Espalier.Orchestrator.Scheduling;
+using Espalier.Orchestrator.Triggers.Watching;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Triggers;
 
@@ -9,7 +9,7 @@ namespace Espalier.Orchestrator.Triggers;
 
 /// <summary>Checks a pipeline before it is added, and adds it.</summary>
 internal sealed class PipelineAddition(
-    RegisteredPipelines pipelines, StageCatalog stages, HookSecrets secrets, DataFolders? folders = null, NoticeTargets? notices = null)
+    RegisteredPipelines pipelines, StageCatalog stages, HookSecrets secrets, WatchedPlaces? places = null, NoticeTargets? notices = null)
 {
     private static readonly ManifestRef AnyModel = new(ArtifactKind.Checkpoint, default, 0);
 
@@ -34,7 +34,7 @@ internal sealed class PipelineAddition(
         var plan = PipelineDraft.Read(yaml, fileName, new Dictionary<string, string>(), new PlanningContext
         {
             Stages = [.. offered.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
-            Admit = folders is null ? null : folders.Check,
+            Admit = places is null ? null : places.Folders.Check,
         }).ToPlan(_ => AnyModel);
         if (plan.Name != name)
             throw new UserInputException($"{fileName}: the pipeline is named '{plan.Name}', and is added as '{name}': use the same name.");
@@ -45,7 +45,7 @@ internal sealed class PipelineAddition(
         return (await pipelines.ShowAsync(name, cancellationToken).ConfigureAwait(false))! with { Warnings = warnings };
     }
 
-    /// <summary>Refuses folders that may not be watched; the secrets and the people that are still to be set.</summary>
+    /// <summary>Refuses places that may not be watched; the secrets and the people that are still to be set.</summary>
     private List<string> CheckSettings(PipelinePlan plan)
     {
         var warnings = new List<string>();
@@ -53,9 +53,9 @@ internal sealed class PipelineAddition(
         {
             var settings = trigger.ReadSettings();
             if (settings is IWatchSettings watch)
-                folders?.Check(watch.Path);
+                places?.Check(watch);
             if (settings is IWebhookSettings hook && secrets.Find(hook.Secret) is null)
-                warnings.Add($"on: {trigger.Event}: {HookSecrets.Remedy(hook.Secret)}.");
+                warnings.Add($"on: {trigger.Label}: {HookSecrets.Remedy(hook.Secret)}.");
         }
         var unknown = plan.Notices.Select(n => n.Target).Distinct().Where(t => notices?.Exists(t) == false);
         warnings.AddRange(unknown.Select(t => $"notify: {NoticeTargets.Remedy(t)}"));

@@ -115,7 +115,7 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
     private static async Task ReplaceTriggersAsync(DatabaseTransaction transaction, string pipeline, IReadOnlyList<PlannedTrigger> triggers)
     {
         var after = await transaction.FindAsync<long>("select coalesce(max(id), 0) from trigger_event").ConfigureAwait(false);
-        var names = triggers.Select(t => $"{pipeline}.{t.Event}").ToList();
+        var names = triggers.Select(t => $"{pipeline}.{t.Label}").ToList();
         foreach (var gone in (await transaction.QueryAsync<string>(
             "select name from pipeline_trigger where pipeline = @pipeline", new { pipeline }).ConfigureAwait(false)).Except(names))
         {
@@ -125,11 +125,14 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
         for (var i = 0; i < triggers.Count; i++)
         {
             var settings = TriggerKind.Find(triggers[i].Event)!.Read(triggers[i].Settings);
+            if (settings is IWatchSettings watch)
+                await ForgetOtherPlaceAsync(transaction, names[i], watch).ConfigureAwait(false);
             await transaction.ExecuteAsync(
                 """
                 insert into pipeline_trigger (name, pipeline, kind, settings, pause_after, after_event, next_at, created_at)
                 values (@name, @pipeline, @Event, @settings, @PauseAfter, @after, @next, @Now)
-                on conflict (name) do update set settings = excluded.settings, pause_after = excluded.pause_after, next_at = excluded.next_at
+                on conflict (name) do update set settings = excluded.settings, pause_after = excluded.pause_after, next_at = excluded.next_at,
+                       trouble = '', trouble_since = null
                 """,
                 new
                 {
@@ -137,6 +140,15 @@ internal sealed class RegisteredPipelines(LedgerDatabase database, Wakeups wakeu
                     next = (settings as TimedTrigger)?.Next(Times.Of(transaction.Now))?.ToUnixTimeMilliseconds(), transaction.Now,
                 }).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>What a trigger has seen counts for the place that it watched: all that another one holds already is not new.</summary>
+    private static async Task ForgetOtherPlaceAsync(DatabaseTransaction transaction, string trigger, IWatchSettings watch)
+    {
+        var known = await transaction.FindAsync<TriggerRow>("select * from pipeline_trigger where name = @trigger", new { trigger }).ConfigureAwait(false);
+        if (known is null || known.FindWatch() is { } before && (before.Path, before.Blobs, before.Pattern) == (watch.Path, watch.Blobs, watch.Pattern))
+            return;
+        await transaction.ExecuteAsync("delete from watched_file where trigger_name = @trigger", new { trigger }).ConfigureAwait(false);
     }
 
     private static PipelineView View(PipelineRow row, IEnumerable<TriggerView> triggers) =>

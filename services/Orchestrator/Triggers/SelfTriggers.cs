@@ -20,14 +20,14 @@ internal static class SelfTriggers
             .SelectMany(t => EffectsOf(plan).Where(e => e.Kind == t.Trigger.Event && Takes(t.Settings, e)).Select(e => (t.Trigger, t.Settings, Effect: e)))
             .ToList();
         var loops = found.Where(f => f.Settings.When is null).Select(f => new Problem(fileName, 0, 0,
-            $"on: {f.Trigger.Event}: the pipeline would start itself without end: {f.Effect.What}, and every such event starts it again. "
+            $"on: {f.Trigger.Label}: the pipeline would start itself without end: {f.Effect.What}, and every such event starts it again. "
             + "Say with 'when' which events are meant, or name another model or pipeline.")).ToList();
         if (loops.Count > 0)
             throw new UserInputException(loops);
         warnings =
         [
             .. found.Select(f =>
-                $"on: {f.Trigger.Event}: {f.Effect.What}, which may start it again when this is true: {f.Settings.When}. "
+                $"on: {f.Trigger.Label}: {f.Effect.What}, which may start it again when this is true: {f.Settings.When}. "
                 + $"A chain ends after {f.Settings.MaxDepth} runs (max-depth)."),
         ];
     }
@@ -38,8 +38,8 @@ internal static class SelfTriggers
     /// <summary>The events that a run of a plan makes happen.</summary>
     private static IEnumerable<Effect> EffectsOf(PipelinePlan plan)
     {
-        yield return new Effect(EventKinds.RunSucceeded, "it is a run of this pipeline that ends", new { pipeline = plan.Name });
-        yield return new Effect(EventKinds.RunFailed, "it is a run of this pipeline that ends", new { pipeline = plan.Name });
+        foreach (var end in new[] { EventKinds.RunSucceeded, EventKinds.RunFailed, EventKinds.RunCancelled })
+            yield return new Effect(end, "it is a run of this pipeline that ends", new { pipeline = plan.Name });
         foreach (var step in plan.Steps.Where(s => s.Kind == StageKinds.Register))
         {
             var model = TextOf(step, "name");

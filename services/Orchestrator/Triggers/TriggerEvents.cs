@@ -52,20 +52,24 @@ internal static class TriggerEvents
     /// <summary>Writes the end of a run as an event, and counts failures of its trigger, in the transaction that ends it.</summary>
     public static async Task RecordEndAsync(this DatabaseTransaction transaction, RunRow run)
     {
-        if (run.Current is not (RunState.Succeeded or RunState.Failed))
-            return;
+        var kind = run.Current switch
+        {
+            RunState.Succeeded => EventKinds.RunSucceeded,
+            RunState.Failed => EventKinds.RunFailed,
+            RunState.Cancelled => EventKinds.RunCancelled,
+            _ => throw new InvalidOperationException($"Run {run.Id} is {run.State}, which is no end."),
+        };
         var origin = await transaction.FindAsync<RunOriginRow>("select * from run_origin where run_id = @Id", new { run.Id }).ConfigureAwait(false);
-        var isFailed = run.Current == RunState.Failed;
         var (version, trigger) = (origin?.Version ?? 0, origin?.TriggerName ?? "");
         await transaction.AddEventAsync(new HappenedEvent
         {
             Key = $"run/{Guid.CreateVersion7():n}", // a run that is resumed ends again
-            Kind = isFailed ? EventKinds.RunFailed : EventKinds.RunSucceeded,
+            Kind = kind,
             Fields = new { pipeline = run.Name, version, run = run.Id, trigger, message = LedgerText.Clean(run.Message) },
             Run = run.RunId,
         }).ConfigureAwait(false);
-        if (origin?.TriggerName is { } name)
-            await CountFailuresAsync(transaction, name, isFailed, run.Id).ConfigureAwait(false);
+        if (origin?.TriggerName is { } name && run.Current != RunState.Cancelled) // somebody's decision says nothing about the pipeline
+            await CountFailuresAsync(transaction, name, run.Current == RunState.Failed, run.Id).ConfigureAwait(false);
     }
 
     /// <summary>Writes that a step made a dataset, in the transaction that takes its result; the same dataset again is no news.</summary>
@@ -105,6 +109,6 @@ internal static class TriggerEvents
 internal static class EventKinds
 {
     public const string ModelRegistered = "model.registered", AliasMoved = "alias.moved", GateDecided = "gate.decided";
-    public const string RunSucceeded = "run.succeeded", RunFailed = "run.failed", DatasetAdded = "dataset.added";
+    public const string RunSucceeded = "run.succeeded", RunFailed = "run.failed", RunCancelled = "run.cancelled", DatasetAdded = "dataset.added";
     public const string Webhook = "webhook", Watch = "watch";
 }

@@ -59,7 +59,7 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
             transaction => transaction.ExecuteAsync(
                 """
                 update pipeline_trigger set is_enabled = @isEnabled, paused = case when @isOn then '' else paused end,
-                       failures = case when @isOn then 0 else failures end, next_at = @next
+                       failures = case when @isOn then 0 else failures end, next_at = @next, trouble = '', trouble_since = null
                  where name = @Name
                 """,
                 new
@@ -139,6 +139,8 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
         public TriggerView View() => TriggerLedger.View(this) with
         {
             Owner = Owner,
+            Trouble = Off is null ? Trouble : "",
+            TroubleSince = Off is null && TroubleSince is { } since ? Times.Of(since) : null,
             Stopped = Keys > 0 ? "" : $"Its owner '{Owner}' has no key that may start runs, so it starts nothing.",
         };
     }

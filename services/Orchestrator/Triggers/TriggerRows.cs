@@ -29,6 +29,9 @@ internal class TriggerRow
     public long AfterEvent { get; init; }
     public long? NextAt { get; init; }
     public long CreatedAt { get; init; }
+    public string Trouble { get; init; } = "";
+    public long? TroubleSince { get; init; }
+
 
     /// <summary>Why it starts nothing at the moment; null when it is on.</summary>
     public string? Off => IsEnabled == 0 ? $"The trigger is off: espalier trigger enable {Name}." : Paused.Length > 0 ? Paused : null;
@@ -46,6 +49,23 @@ internal class TriggerRow
         catch (JsonException e)
         {
             throw new InvalidDataException($"The settings of trigger '{Name}' cannot be read: add its pipeline again. {e.Message}", e);
+        }
+    }
+}
+
+/// <summary>What a trigger watches.</summary>
+internal static class WatchRows
+{
+    /// <summary>Its settings, or null when it watches nothing or cannot be read.</summary>
+    public static IWatchSettings? FindWatch(this TriggerRow row)
+    {
+        try
+        {
+            return row.Read() as IWatchSettings;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
         }
     }
 }

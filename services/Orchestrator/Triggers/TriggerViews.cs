@@ -27,7 +27,7 @@ public sealed record PipelineView(string Name, int Version, string Owner, DateTi
 public sealed record PipelineVersionView(int Version, string Owner, DateTimeOffset Created);
 
 /// <summary>A trigger as the API and the command line show it.</summary>
-/// <param name="Name">Its name: that of the pipeline, a dot, and the event.</param>
+/// <param name="Name">Its name: that of the pipeline, a dot, the event, and its own name after a further dot when it has one.</param>
 /// <param name="Pipeline">What it starts.</param>
 /// <param name="Kind">The event.</param>
 /// <param name="Enabled">Whether it is switched on.</param>
@@ -43,6 +43,12 @@ public sealed record TriggerView(
 
     /// <summary>Why it starts nothing although it is on: its owner may not start runs any more. Empty otherwise.</summary>
     public string Stopped { get; init; } = "";
+
+    /// <summary>Why the place that it watches cannot be looked at, or not as a whole. Empty otherwise, and while it is off or paused.</summary>
+    public string Trouble { get; init; } = "";
+
+    /// <summary>Since when that is so.</summary>
+    public DateTimeOffset? TroubleSince { get; init; }
 
     /// <summary>What it made of the last events; left out in lists.</summary>
     public IReadOnlyList<FiringView>? Firings { get; init; }

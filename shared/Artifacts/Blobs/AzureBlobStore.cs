@@ -40,19 +40,24 @@ public sealed class AzureBlobStore : ICollectableBlobStore
 
     internal static AzureBlobStore Open(string connection, string containerName, BlobClientOptions options)
     {
-        if (!Uri.TryCreate(connection, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-        {
-            var container = new BlobContainerClient(connection, containerName, options);
+        var container = ContainerOf(connection, containerName, options, out var isUrl);
+        if (!isUrl)
             container.CreateIfNotExists();
-            return new AzureBlobStore(container);
-        }
+        return new AzureBlobStore(container);
+    }
+
+    /// <summary>The container that a connection string or a URL names, with the key, the signature or the identity that goes with it.</summary>
+    internal static BlobContainerClient ContainerOf(string connection, string containerName, BlobClientOptions options, out bool isUrl)
+    {
+        isUrl = Uri.TryCreate(connection, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https");
+        if (!isUrl)
+            return new BlobContainerClient(connection, containerName, options);
         var place = new BlobUriBuilder(url);
         if (place.BlobContainerName is not { Length: > 0 })
             place.BlobContainerName = containerName;
-        return new AzureBlobStore(
-            place.Sas is null
-                ? new BlobContainerClient(place.ToUri(), new ProcessIdentity(url, IdentityLimit), options)
-                : new BlobContainerClient(place.ToUri(), options));
+        return place.Sas is null
+            ? new BlobContainerClient(place.ToUri(), new ProcessIdentity(url!, IdentityLimit), options)
+            : new BlobContainerClient(place.ToUri(), options);
     }
 
     /// <inheritdoc/>

@@ -88,10 +88,17 @@ public sealed record PlannedInput
     public ManifestRef? Artifact { get; init; }
 }
 
-/// <summary>One entry under <c>on</c>: what starts the pipeline by itself.</summary>
+/// <summary>One trigger under <c>on</c>: what starts the pipeline by itself.</summary>
 /// <param name="Event">Name of a <see cref="Triggers.TriggerKind"/>.</param>
 /// <param name="Settings">Filters and guards, normalised.</param>
-public sealed record PlannedTrigger(string Event, JsonElement Settings);
+public sealed record PlannedTrigger(string Event, JsonElement Settings)
+{
+    /// <summary>Its name, which tells it from others of its event in the pipeline; null when it has none.</summary>
+    public string? Name => Settings.ValueKind == JsonValueKind.Object && Settings.TryGetProperty("name", out var name) ? name.GetString() : null;
+
+    /// <summary>What it is called within its pipeline: the event, and its name after a dot when it has one.</summary>
+    public string Label => Name is { } name ? $"{Event}.{name}" : Event;
+}
 
 /// <summary>One name under <c>notify</c>: somebody who is told of an end of the run.</summary>
 /// <param name="End">Which end.</param>

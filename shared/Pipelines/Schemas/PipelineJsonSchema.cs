@@ -61,12 +61,16 @@ public static class PipelineJsonSchema
             new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } })))),
     };
 
+    /// <summary>One trigger, or a list of them.</summary>
     private static JsonObject Trigger(TriggerKind kind)
     {
-        var settings = Object(kind.Schema);
-        var result = kind.ShortForm is null ? settings : Either(new JsonObject { ["type"] = "string" }, settings);
-        result["description"] = kind.Description;
-        return result;
+        JsonNode[] forms = kind.ShortForm is null ? [Object(kind.Schema)] : [new JsonObject { ["type"] = "string" }, Object(kind.Schema)];
+        var items = new JsonObject { ["anyOf"] = new JsonArray([.. forms.Select(f => f.DeepClone())]) };
+        return new JsonObject
+        {
+            ["description"] = kind.Description,
+            ["anyOf"] = new JsonArray([.. forms, new JsonObject { ["type"] = "array", ["minItems"] = 1, ["items"] = items }]),
+        };
     }
 
     private static JsonObject Step(List<StageDefinition> stages)

@@ -16,3 +16,6 @@ internal sealed record RunSucceededTrigger : RunEndedTrigger;
 
 [Trigger("run.failed", "A run ends with a failure.", Fields = ["pipeline", "version", "run", "trigger", "message"])]
 internal sealed record RunFailedTrigger : RunEndedTrigger;
+
+[Trigger("run.cancelled", "A run is cancelled.", Fields = ["pipeline", "version", "run", "trigger", "message"])]
+internal sealed record RunCancelledTrigger : RunEndedTrigger;

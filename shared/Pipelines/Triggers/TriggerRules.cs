@@ -14,6 +14,8 @@ internal sealed class TriggerRules(TriggerKind kind, IReadOnlyCollection<string>
     public void Check()
     {
         var settings = kind.Read(document.ToElement());
+        if (settings.Name is { } own && !Planning.StepNames.IsValid(own))
+            problems.Add(document.PlaceOf("name"), $"a trigger's name must be {Planning.StepNames.Rule}");
         if (settings.When is { } filter)
             CheckFilter(filter);
         foreach (var (option, text) in settings.Templates())

@@ -12,6 +12,10 @@ public abstract record TriggerSettings
     /// <summary>Failed runs in a row that are usually enough to pause a trigger.</summary>
     public const int UsualPause = 5;
 
+    /// <summary>Tells it from others of its event in the pipeline; one of them may have none.</summary>
+    [Option("Name of the trigger, when a pipeline has several of an event: it is called PIPELINE.EVENT.NAME.")]
+    public string? Name { get; init; }
+
     /// <summary>Condition over the event; the event passes when it is true. Null lets every event pass.</summary>
     [Option("Condition over the event, such as event.model == \"demo\" and event.version > 3.")]
     public string? When { get; init; }

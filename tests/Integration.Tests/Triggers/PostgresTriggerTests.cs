@@ -85,7 +85,7 @@ public sealed class PostgresTriggerTests(BrokerAndDatabase servers)
             (await triggers.FiringsAsync("rare.model.registered")).Select(f => (f.State, f.Reason)));
         (await triggers.Pipelines.RemoveAsync("timed", TriggerFixture.Owner, false, default)).ShouldBeTrue();
         triggers.Ledger.Clock.Advance(TimeSpan.FromDays(91));
-        await triggers.Sources.LookAsync(default);
+        await triggers.History.ForgetAsync(default);
         (await triggers.Triggers.EventsAsync(null, 10, default)).ShouldBeEmpty("what is old is forgotten");
     }
 

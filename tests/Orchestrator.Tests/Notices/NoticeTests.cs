@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Notices;
@@ -74,6 +75,7 @@ public sealed class NoticeTests : IAsyncLifetime
         await mail.Done;
         foreach (var part in new[] { "RCPT TO:<ada@example.org>", "RCPT TO:<bob@example.org>", "failed", "it broke", $"espalier runs {run}" })
             mail.Heard.ShouldContain(part);
+        mail.Heard.ShouldContain($"Message-Id: <run-{run}.notice-1@example.org>", customMessage: "the same each time that it is sent");
         (await StateAsync()).ShouldBe(("sent", ""));
     }
 
@@ -107,6 +109,57 @@ public sealed class NoticeTests : IAsyncLifetime
 
         _receiver.Requests.Count.ShouldBe(1);
         (await StateAsync("a-stranger")).Error.ShouldContain("notify:a-stranger:to");
+    }
+
+    [Fact]
+    public async Task Receiver_ThatHangs_KeepsTheOthersBackForOneTimeoutAtMost()
+    {
+        using var hanging = new HangingReceiver();
+        _settings["notify:hangs:url"] = hanging.Address;
+        _settings["notify:ops:url"] = _receiver.Address;
+        for (var i = 0; i < 3; i++)
+            await EndAsync(isSuccess: true, new PlannedNotice(RunState.Succeeded, "hangs"), new PlannedNotice(RunState.Succeeded, "ops"));
+
+        var sending = SendAsync();
+        var limit = Stopwatch.StartNew();
+        while (_receiver.Requests.Count < 3 && limit.Elapsed < TimeSpan.FromSeconds(60))
+            await Task.Delay(20);
+
+        sending.IsCompleted.ShouldBeFalse("the three that hang have not timed out, and the others are told already");
+        _receiver.Requests.Count.ShouldBe(3);
+        var clock = Stopwatch.StartNew();
+        (await sending).ShouldBe(6);
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(25), "three timeouts of 10 seconds one after the other would be 30");
+        (await StateAsync("hangs")).ShouldBe(("waiting", "It took too long."));
+    }
+
+    [Fact]
+    public async Task Notices_LongAfterTheirRun_AreForgottenInBatches_ButNotWhatIsStillToBeSent()
+    {
+        _settings["notify:ops:url"] = _receiver.Address;
+        await EndAsync(isSuccess: true, new PlannedNotice(RunState.Succeeded, "ops"), new PlannedNotice(RunState.Succeeded, "a-stranger"));
+        await SendAsync();
+        await _ledger.Database.WriteAsync(
+            transaction => transaction.ExecuteAsync(
+                """
+                with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)
+                insert into notice (run_id, run_state, target, message, ended_at, state, next_at)
+                select run_id, run_state, target, message, ended_at, 'sent', 0 from notice, n where target = 'ops'
+                """), default);
+        _ledger.Clock.Advance(TimeSpan.FromDays(89));
+        await _ledger.AdvertiseAsync();
+        await EndAsync(isSuccess: true, new PlannedNotice(RunState.Succeeded, "ops"));
+        using var retention = new NoticeRetention(_ledger.Database, _ledger.Options, _ledger.Clock, NullLogger<NoticeRetention>.Instance);
+
+        (await retention.ForgetAsync(default)).ShouldBe(1);
+        (await _ledger.CountAsync("select count(*) from notice")).ShouldBe(1503);
+        _ledger.Clock.Advance(TimeSpan.FromDays(2));
+        (await retention.ForgetAsync(default)).ShouldBe(2);
+        (await _ledger.CountAsync("select count(*) from notice")).ShouldBe(1);
+        _ledger.Clock.Advance(TimeSpan.FromDays(200));
+        await retention.ForgetAsync(default);
+
+        (await StateAsync()).State.ShouldBe("waiting", "nobody has been told of that run yet");
     }
 
     private async Task<Guid> EndAsync(bool isSuccess, params PlannedNotice[] notices)

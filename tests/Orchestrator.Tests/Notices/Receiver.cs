@@ -31,7 +31,9 @@ internal sealed class HttpReceiver : IAsyncDisposable
         app.Run(async context =>
         {
             using var reader = new StreamReader(context.Request.Body);
-            receiver.Requests.Add((await reader.ReadToEndAsync(), new HeaderDictionary(context.Request.Headers.ToDictionary())));
+            var body = await reader.ReadToEndAsync();
+            lock (receiver.Requests)
+                receiver.Requests.Add((body, new HeaderDictionary(context.Request.Headers.ToDictionary())));
             context.Response.StatusCode = receiver.Answer;
         });
         await app.StartAsync();
@@ -39,6 +41,18 @@ internal sealed class HttpReceiver : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+}
+
+/// <summary>A program that takes connections and never answers.</summary>
+internal sealed class HangingReceiver : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+
+    public HangingReceiver() => _listener.Start();
+
+    public string Address => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/";
+
+    public void Dispose() => _listener.Dispose();
 }
 
 /// <summary>A mail server that takes everything and keeps what it was told.</summary>

@@ -71,6 +71,19 @@ public sealed class HookReceiverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Request_ToOneOfTwoWebhooks_IsOfThatOnly()
+    {
+        await _triggers.AddAsync("webhook: [{ secret: git-push }, { name: release, secret: git-push }]", "two");
+
+        (await _triggers.Hooks.ReceiveAsync("two.webhook.release", Sign(Body), Body, default)).Trigger.ShouldBe("two.webhook.release");
+        (await _triggers.Hooks.ReceiveAsync("two.webhook", Sign(Body), Body, default)).Trigger.ShouldBe("two.webhook");
+        await RefusedAsync("two", Sign(Body), Body, StatusCodes.Status404NotFound, "Pipeline 'two' has 2 webhooks: send to two.webhook.NAME");
+        await _triggers.RoundAsync();
+
+        (await _triggers.RunsAsync()).Select(r => r.Cause!.Trigger).ShouldBe(["two.webhook.release", "two.webhook"]);
+    }
+
+    [Fact]
     public async Task Request_WithAToken_IsTaken_AndWithoutASecretNothingIs()
     {
         await _triggers.AddAsync("webhook: { secret: git-push, proof: token }", "by-token");

@@ -31,6 +31,41 @@ public sealed class RegisteredPipelinesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Add_TriggersOfOneEvent_EachHasItsOwnStateAndHistory()
+    {
+        await _triggers.AddAsync(
+            "model.registered: [{ model: demo, params: { text: any } }, { name: first, dedupe-key: '${event.model}', params: { text: first } }]");
+        await _triggers.Triggers.SwitchAsync("nightly.model.registered", false, default);
+        await _triggers.RegisterAsync("demo", 1);
+        await _triggers.RoundAsync();
+        await _triggers.Triggers.SwitchAsync("nightly.model.registered", true, default);
+        await _triggers.RegisterAsync("demo", 2);
+        await _triggers.RoundAsync();
+
+        (await _triggers.FiringsAsync("nightly.model.registered")).Select(f => f.State).ShouldBe([FiringState.Refused, FiringState.Started]);
+        (await _triggers.FiringsAsync("nightly.model.registered.first")).Select(f => f.State).ShouldBe([FiringState.Started, FiringState.Skipped]);
+        (await _triggers.RunsAsync()).Select(r => (r.Cause!.Trigger, r.Cause.Event)).ShouldBe(
+            [("nightly.model.registered.first", 1), ("nightly.model.registered", 2)]);
+        var replay = await _triggers.Replays.RunAsync("nightly.model.registered.first", 10, default);
+        replay!.Items.Select(i => i.State).ShouldBe([FiringState.Started, FiringState.Skipped]);
+        (await Should.ThrowAsync<UserInputException>(() => _triggers.Triggers.FindAsync("nightly", default))).Message.ShouldBe(
+            "Pipeline 'nightly' has 2 triggers; name one: nightly.model.registered, nightly.model.registered.first.");
+    }
+
+    [Fact]
+    public async Task Add_ListInPlaceOfOneTrigger_KeepsTheStateOfTheOneWithoutAName()
+    {
+        await _triggers.AddAsync("schedule: '0 3 * * *'");
+        await _triggers.Triggers.SwitchAsync("nightly", false, default);
+
+        var second = await _triggers.AddAsync("schedule: [{ name: noon, cron: '0 12 * * *' }, '0 3 * * *']");
+        var third = await _triggers.AddAsync("schedule: [{ name: noon, cron: '0 12 * * *' }]");
+
+        second.Triggers.Select(t => (t.Name, t.Enabled)).ShouldBe([("nightly.schedule", false), ("nightly.schedule.noon", true)]);
+        third.Triggers.Select(t => (t.Name, t.Enabled)).ShouldBe([("nightly.schedule.noon", true)]);
+    }
+
+    [Fact]
     public async Task Add_PipelineOfAnother_IsRefusedButToAnAdministrator()
     {
         await _triggers.AddAsync("model.registered: {}");
@@ -80,6 +115,7 @@ public sealed class RegisteredPipelinesTests : IAsyncLifetime
     [Theory]
     [InlineData("run.succeeded: {}")]
     [InlineData("run.failed: { pipeline: 'night*' }")]
+    [InlineData("run.cancelled: [{ pipeline: other }, { name: again }]")]
     public async Task Add_PipelineThatStartsItself_IsRefused(string on)
     {
         var refusal = await Should.ThrowAsync<UserInputException>(() => _triggers.AddAsync(on));

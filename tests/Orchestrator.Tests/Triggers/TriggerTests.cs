@@ -184,8 +184,8 @@ public sealed class TriggerTests : IAsyncLifetime
         }
 
         var runs = await _triggers.RunsAsync();
-        runs.Select(r => (r.Cause!.Event, r.State)).ShouldBe([(1, RunState.Cancelled), (3, RunState.Queued)]);
-        (await _triggers.FiringsAsync(Registered))[1].State.ShouldBe(FiringState.Skipped, "event 3 came while it waited for run 1 to end");
+        runs.Select(r => (r.Cause!.Event, r.State)).ShouldBe([(1, RunState.Cancelled), (4, RunState.Queued)], "event 3 is that run 1 was cancelled");
+        (await _triggers.FiringsAsync(Registered))[1].State.ShouldBe(FiringState.Skipped, "event 4 came while it waited for run 1 to end");
         runs[0].Message.ShouldBe("Cancel requested: event #2 starts a newer run of group 'g'");
     }
 
@@ -264,6 +264,27 @@ public sealed class TriggerTests : IAsyncLifetime
         (await _triggers.FiringsAsync("ping.run.succeeded"))[^1].ShouldSatisfyAllConditions(
             f => f.State.ShouldBe(FiringState.Refused),
             f => f.Reason.ShouldStartWith("The chain of pipelines that start each other would be 5 long, and max-depth is 4: ping.run.succeeded → pong."));
+    }
+
+    [Fact]
+    public async Task Run_Cancelled_IsAnEventInTheTransactionThatEndsIt_AndNoFailure()
+    {
+        await _triggers.AddAsync("model.registered: { pause-after: 1 }");
+        await _triggers.AddAsync("run.cancelled: { pipeline: nightly, params: { text: '${event.message}' } }", "cleanup");
+        await _triggers.RegisterAsync();
+        await _triggers.RoundAsync();
+        var run = (await _triggers.RunsAsync()).Single().RunId;
+
+        await _triggers.Ledger.Runs.CancelAsync(new CancelRun(run, "not wanted"), default);
+
+        (await _triggers.Ledger.RunAsync(run)).State.ShouldBe(RunState.Cancelled);
+        var happened = (await _triggers.Triggers.EventsAsync("run.cancelled", 10, default)).ShouldHaveSingleItem("nobody had to look first");
+        (happened.Fields.GetProperty("run").GetString(), happened.Chain.ShouldHaveSingleItem()).ShouldBe((run.ToString(), Registered));
+        await _triggers.RoundAsync();
+        var cleanup = (await _triggers.RunsAsync()).Single(r => r.Pipeline == "cleanup");
+        (cleanup.Cause!.Depth, await _triggers.ParametersAsync(cleanup.RunId)).ShouldBe((2, """{"text":"Cancel requested: not wanted"}"""));
+        (await _triggers.Triggers.ShowAsync(Registered, 0, default))!.ShouldSatisfyAllConditions(t => t.Failures.ShouldBe(0), t => t.Paused.ShouldBe(""));
+        (await _triggers.Replays.RunAsync("cleanup", 10, default))!.Items.ShouldHaveSingleItem().State.ShouldBe(FiringState.Started);
     }
 
     [Fact]

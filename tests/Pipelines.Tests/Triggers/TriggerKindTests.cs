@@ -13,7 +13,8 @@ public sealed class TriggerKindTests
     public void BuiltIn_AreFoundInTheAssembly() =>
         TriggerKind.BuiltIn.Select(k => k.Event).ShouldBe(
         [
-            "alias.moved", "cron", "dataset.added", "gate.decided", "model.registered", "run.failed", "run.succeeded", "schedule", "watch", "webhook",
+            "alias.moved", "cron", "dataset.added", "gate.decided", "model.registered", "run.cancelled", "run.failed", "run.succeeded", "schedule",
+            "watch", "webhook",
         ]);
 
     [Theory]
@@ -56,8 +57,36 @@ public sealed class TriggerKindTests
         pushed["anyOf"]![0]!["type"]!.GetValue<string>().ShouldBe("string");
         pushed["anyOf"]![1]!["properties"]!["commits"]!["description"]!.GetValue<string>().ShouldBe("Smallest number of commits.");
         pushed["anyOf"]![1]!["required"]!.AsArray().Count.ShouldBe(1);
-        events["alias.moved"]!["properties"]!["alias"]!["default"]!.GetValue<string>().ShouldBe("*");
+        events["alias.moved"]!["anyOf"]![0]!["properties"]!["alias"]!["default"]!.GetValue<string>().ShouldBe("*");
     }
+
+    [Fact]
+    public void Generate_Event_TakesAListOfTriggersToo()
+    {
+        var events = PipelineJsonSchema.Generate(SampleStages.All)["properties"]!["on"]!["properties"]!;
+
+        var list = events["schedule"]!["anyOf"]![2]!;
+        list["type"]!.GetValue<string>().ShouldBe("array");
+        list["items"]!["anyOf"]![0]!["type"]!.GetValue<string>().ShouldBe("string");
+        list["items"]!["anyOf"]![1]!["properties"]!["name"]!["type"]!.GetValue<string>().ShouldBe("string");
+    }
+
+    [Fact]
+    public void Plan_ListOfAnEvent_IsATriggerForEach() =>
+        Plan("schedule: ['0 3 * * *', { name: noon, cron: '0 12 * * *' }], alias.moved: [{ model: demo }]").Triggers.Select(t => (t.Event, t.Name, t.Label))
+            .ShouldBe([("schedule", null, "schedule"), ("schedule", "noon", "schedule.noon"), ("alias.moved", null, "alias.moved")]);
+
+    [Theory]
+    [InlineData("schedule: ['0 3 * * *', '0 4 * * *']", "p.yaml:2:31: only one trigger of 'schedule' may be without a name: ")]
+    [InlineData("alias.moved: [{ name: a }, { name: b }, { name: a }]", "p.yaml:2:47: there are two triggers 'a' of 'alias.moved': each has a name of its own")]
+    [InlineData("alias.moved: { name: A.b }", "p.yaml:2:22: a trigger's name must be lower-case letters, digits and single hyphens")]
+    [InlineData("alias.moved: []", "p.yaml:2:7: 'alias.moved' is a list of 0 triggers: write 1 to 100 of them, or leave it out")]
+    [InlineData("alias.moved: [{ name: a, modle: x }]", "p.yaml:2:32: unknown option 'modle': did you mean 'model'?")]
+    [InlineData("watch: { pattern: '*' }", "p.yaml:2:14: a watch names either 'path', the full path of a folder, or 'blobs'")]
+    [InlineData("watch: { path: /data, blobs: incoming }", "p.yaml:2:16: a watch names either 'path', the full path of a folder, or 'blobs'")]
+    [InlineData("watch: { blobs: 'https://account/x' }", "p.yaml:2:16: 'blobs' must begin with the name of a place that an administrator has set")]
+    public void Plan_WrongTriggers_AreReportedWithTheirPlace(string on, string expected) =>
+        Should.Throw<UserInputException>(() => Plan(on)).Problems.ShouldHaveSingleItem().ToString().ShouldStartWith(expected);
 
     private static PipelinePlan Plan(string trigger) => PipelinePlanner.Plan(
         $"name: a\non: {{ {trigger} }}\nstages: {{ t: {{ uses: train, with: {{ data: corpus:x, tokens: 1 }} }} }}", "p.yaml", new Dictionary<string, string>(),

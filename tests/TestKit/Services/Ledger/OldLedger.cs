@@ -17,10 +17,13 @@ internal static class OldLedger
         """;
 
     /// <summary>Every version but the newest.</summary>
-    public static TheoryData<int> Versions => [.. Enumerable.Range(1, Newest - 1)];
+    public static TheoryData<int> Versions => [.. Numbers.Where(n => n < Newest)];
 
-    public static int Newest =>
-        typeof(OrchestratorOptions).Assembly.GetManifestResourceNames().Count(n => n.StartsWith("migrations/", StringComparison.Ordinal));
+    public static int Newest => Numbers.Max();
+
+    private static IEnumerable<int> Numbers => typeof(OrchestratorOptions).Assembly.GetManifestResourceNames()
+        .Where(n => n.StartsWith("migrations/", StringComparison.Ordinal))
+        .Select(n => int.Parse(n["migrations/".Length..].Split('-')[0], System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Writes rows under the old schema, migrates, and checks that every one is still there.</summary>
     public static async Task MigrateAsync(LedgerDatabase database, int version)

@@ -5,6 +5,7 @@ using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.Triggers;
+using Espalier.Orchestrator.Triggers.Watching;
 using Espalier.Pipelines.Options;
 using Espalier.TestKit.Services.Embedded;
 using Espalier.TestKit.Services.Ledger;
@@ -19,32 +20,43 @@ internal sealed class TriggerFixture : IDisposable
     /// <summary>Who adds pipelines.</summary>
     public const string Owner = "ada";
 
-    public TriggerFixture(string? postgres = null, IReadOnlyDictionary<string, string?>? settings = null, string? folder = null)
+    public TriggerFixture(string? postgres = null, IReadOnlyDictionary<string, string?>? settings = null, string? folder = null, TimeSpan? patience = null)
     {
         Ledger = new LedgerFixture(postgres: postgres);
         var database = Ledger.Database;
         var folders = new DataFolders([folder ?? Path.GetTempPath()]);
-        var secrets = new HookSecrets(new ConfigurationBuilder().AddInMemoryCollection(settings ?? new Dictionary<string, string?>()).Build());
+        Configuration = new ConfigurationBuilder().AddInMemoryCollection(settings ?? new Dictionary<string, string?>()).Build();
+        var secrets = new HookSecrets(Configuration);
+        var places = new WatchedPlaces(folders, new BlobPlaces(Configuration));
         Pipelines = new RegisteredPipelines(database, Ledger.Wakeups);
-        Addition = new PipelineAddition(Pipelines, Ledger.Catalog, secrets, folders);
+        Addition = new PipelineAddition(Pipelines, Ledger.Catalog, secrets, places);
         Triggers = new TriggerLedger(database, Ledger.Wakeups);
         Replays = new TriggerReplays(Triggers);
         Keys = new ApiKeys(database);
         Hooks = new HookReceiver(database, secrets, Ledger.Wakeups, Ledger.Clock);
-        Sources = new TriggerSources(
-            new ScheduleClock(database, NullLogger<ScheduleClock>.Instance), new FolderWatch(database, folders, Ledger.Clock, NullLogger<FolderWatch>.Instance),
-            new TriggerHistory(database, Ledger.Options, Ledger.Clock));
+        Schedules = new ScheduleClock(database, NullLogger<ScheduleClock>.Instance);
+        Files = new FileWatch(database, places, Ledger.Wakeups, Ledger.Clock, NullLogger<FileWatch>.Instance)
+        {
+            Patience = patience ?? TimeSpan.FromMinutes(5),
+        };
+        History = new TriggerHistory(database, Ledger.Options, Ledger.Clock);
         Planner = new YamlRunPlanner();
     }
 
     public LedgerFixture Ledger { get; }
+
+    /// <summary>Settings that are read when they are needed.</summary>
+    public IConfiguration Configuration { get; }
+
     public RegisteredPipelines Pipelines { get; }
     public PipelineAddition Addition { get; }
     public TriggerLedger Triggers { get; }
     public TriggerReplays Replays { get; }
     public ApiKeys Keys { get; }
     public HookReceiver Hooks { get; }
-    public TriggerSources Sources { get; }
+    public ScheduleClock Schedules { get; }
+    public FileWatch Files { get; }
+    public TriggerHistory History { get; }
 
     /// <summary>What plans runs; tests put one that fails here.</summary>
     public IRunPlanner Planner { get; set; }
@@ -82,7 +94,8 @@ internal sealed class TriggerFixture : IDisposable
     public async Task RoundAsync()
     {
         var (evaluator, starter) = Engine();
-        await Sources.LookAsync(default);
+        await Schedules.RunAsync(default);
+        await Files.RunAsync(default);
         while (await evaluator.RunAsync(default) > 0 || await starter.RunAsync(default) > 0)
         {
             // More may be due.

@@ -236,6 +236,9 @@ export interface Trigger {
   owner?: string;
   /** Why it starts nothing although it is on; empty when it does. */
   stopped: string;
+  /** Why what it watches cannot be looked at, or not as a whole; empty when it can. */
+  trouble: string;
+  'trouble-since'?: string;
   firings?: Firing[];
 }
 

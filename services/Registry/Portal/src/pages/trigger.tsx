@@ -3,7 +3,7 @@ import { get, useAction, useResource } from '../api/client';
 import type { Firing, Trigger, TriggerEvent, TriggerReplay } from '../api/types';
 import { Ago, Card, Facts, Live, PageHead, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
-import { Made, Outcome, pipelinePath, Soon, text, TriggerSwitch, useTriggerNews, Values } from '../parts/trigger-bits';
+import { Made, Outcome, pipelinePath, Soon, text, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
 import { moment } from '../format';
 import { Link } from '../router';
 import { brief } from './triggers';
@@ -37,7 +37,7 @@ export function TriggerPage({ name, event }: { name: string; event: string | nul
             <TriggerSwitch trigger={data} action={action} reload={trigger.reload} />
           </PageHead>
           {action.error && <ErrorBox error={action.error} />}
-          {(data.paused || data.stopped) && <p className="notice">{data.paused || data.stopped}</p>}
+          <TriggerWhy trigger={data} className="notice" />
           <div className="columns">
             <div>
               <History trigger={data} event={event} />

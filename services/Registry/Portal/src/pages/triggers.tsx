@@ -4,7 +4,7 @@ import type { Firing, Trigger, TriggerEvent } from '../api/types';
 import { Ago, Card, Live, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
-import { Made, Outcome, pipelinePath, Soon, TriggerLink, TriggerSwitch, useTriggerNews, Values } from '../parts/trigger-bits';
+import { Made, Outcome, pipelinePath, Soon, TriggerLink, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
 import { Link } from '../router';
 
 /** What starts pipelines by itself, and what each event became. */
@@ -38,7 +38,7 @@ function NoTriggers() {
   return (
     <Empty title="Nothing starts by itself yet">
       <p>
-        A pipeline says under <code>on</code> what starts it: an event of the registry, the end of another run, a schedule, a webhook, a new file.
+        A pipeline says under <code>on</code> what starts it: an event of the registry, the end of another run, a schedule, a webhook, a new file or blob.
       </p>
       <p>
         It acts from when it is added: <code>espalier pipelines add FILE</code>
@@ -85,7 +85,7 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
               </td>
               <td className="prose">
                 <TriggerSwitch trigger={trigger} action={action} reload={reload} />
-                {trigger.enabled && (trigger.paused || trigger.stopped) && <div className="minor">{trigger.paused || trigger.stopped}</div>}
+                <TriggerWhy trigger={trigger} className="minor" />
               </td>
               <td className={`number ${isComing(trigger) ? '' : 'blank'}`} data-name="next">
                 {isComing(trigger) ? <Soon time={trigger.next} /> : <span className="minor">–</span>}
@@ -103,7 +103,7 @@ const isComing = (trigger: Trigger) => trigger.next !== undefined && trigger.ena
 /** Which events are meant: the filter, and the kind's own names. */
 export function Filter({ trigger }: { trigger: Trigger }) {
   const { when } = trigger.settings;
-  const own = ['model', 'alias', 'dataset', 'pipeline', 'cron', 'schedule', 'path', 'pattern'].flatMap((name) => {
+  const own = ['model', 'alias', 'dataset', 'pipeline', 'cron', 'schedule', 'path', 'blobs', 'pattern'].flatMap((name) => {
     const value = trigger.settings[name];
     return typeof value === 'string' && value !== '*' ? [`${name} ${value}`] : [];
   });
@@ -118,7 +118,7 @@ export function Filter({ trigger }: { trigger: Trigger }) {
 }
 
 function EventTable({ events }: { events: TriggerEvent[] }) {
-  if (events.length === 0) return <Empty title="Nothing has happened yet">Every end of a run, version, alias, gate, dataset, request and file that is watched is an event, and stands here with what it started.</Empty>;
+  if (events.length === 0) return <Empty title="Nothing has happened yet">Every end of a run, version, alias, gate, dataset, request and file or blob that is watched is an event, and stands here with what it started.</Empty>;
   return (
     <div className="scroll">
       <table className="stacked" aria-label="Last events">

@@ -13,14 +13,27 @@ export const pipelinePath = (name: string) => `/pipelines/${encodeURIComponent(n
 
 export const TriggerLink = ({ name }: { name: string }) => <Link href={triggerPath(name)}>{name}</Link>;
 
-/** On, off, paused by itself, or stopped since its owner may not start runs. */
+/** On, off, paused by itself, stopped since its owner may not start runs, or unable to see what it watches. */
 export function TriggerState({ trigger }: { trigger: Trigger }) {
-  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : trigger.stopped ? ['cancelled', 'stopped'] : ['succeeded', 'on'];
+  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : trigger.stopped ? ['cancelled', 'stopped'] : trigger.trouble ? ['failed', 'error'] : ['succeeded', 'on'];
   return (
     <span className={`state ${state}`}>
       <i />
       {word}
     </span>
+  );
+}
+
+/** Why a trigger that is on starts nothing, or not all that it should; nothing when all is well. */
+export function TriggerWhy({ trigger, className }: { trigger: Trigger; className: string }) {
+  if (!trigger.enabled) return null;
+  const why = trigger.paused || trigger.stopped;
+  if (why) return <div className={className}>{why}</div>;
+  if (!trigger.trouble) return null;
+  return (
+    <div className={className}>
+      {trigger.trouble} {trigger['trouble-since'] && <>It is so since {moment(trigger['trouble-since'])}.</>}
+    </div>
   );
 }
 
