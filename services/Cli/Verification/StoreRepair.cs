@@ -128,7 +128,8 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
         Add(new RepairFinding
         {
             Kind = RepairKind.RegistrationUnknown, Run = result.Run.RunId, Step = result.Step, Stage = result.Kind, Key = key,
-            Detail = "the registry has no version of this registration: it was deleted since, or the registry is older than the ledger",
+            Detail = "the registry has no version of this registration: it was deleted since, or the registry is older than the ledger; running "
+                + "the pipeline again registers it from the kept result",
             Command = again.CommandOf(result.Run),
         });
     }

@@ -81,6 +81,9 @@ public sealed class UpTests : IAsyncLifetime
         CheckTrace(run, lines);
         await CheckNamedModelAsync();
         await CheckContextAsync(up);
+        var compared = await _cli.AskAsync("repair", "--dry-run", "--json");
+        (compared.GetProperty("ok").GetBoolean(), compared.GetProperty("versions").GetInt32()).ShouldBe((true, 1), "it finds the platform's own databases");
+        compared.GetProperty("results").GetInt32().ShouldBeGreaterThanOrEqualTo(4);
 
         var messages = await tap.TakeAsync();
         await KillAsync(processes, "rabbitmq", "postgresql", "orchestrator", "upcycler-1");

@@ -36,13 +36,12 @@ public class AzuriteServer : IAsyncLifetime
     public async Task InitializeAsync()
     {
         await AzuritePackage.InstallAsync(_ => { }, CancellationToken.None);
-        var main = Path.Combine(AzuritePackage.Folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
         var port = FreePorts.Take();
-        _process = Start("node", AzuritePackage.Folder, ["-e", EndWithParent, main, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+        _process = Start("node", AzuritePackage.Folder, ["-e", EndWithParent, Program, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
             "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", $"{port}", .. Arguments()]);
         await WaitForPortAsync(port);
         Port = port;
-        ConnectionString = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
+        ConnectionString = ConnectionTo(port);
     }
 
     /// <summary>Stops the server.</summary>
@@ -62,6 +61,13 @@ public class AzuriteServer : IAsyncLifetime
         }
         _process.Dispose();
     }
+
+    /// <summary>The program that Node.js runs.</summary>
+    internal static string Program => Path.Combine(AzuritePackage.Folder, "node_modules", "azurite", "dist", "src", "blob", "main.js");
+
+    /// <summary>Connection string of a server on a port of this machine.</summary>
+    internal static string ConnectionTo(int port) =>
+        $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/{Account};";
 
     /// <summary>Further arguments of the server.</summary>
     protected virtual IEnumerable<string> Arguments() => [];

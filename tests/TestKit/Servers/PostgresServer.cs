@@ -10,11 +10,12 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly int _port = ServerProcess.FreePort();
     private ServerProcess? _server;
     private string[] _command = [];
+    private string _bin = "";
 
     /// <summary>Starts the server.</summary>
     public async Task InitializeAsync()
     {
-        var bin = Directory.EnumerateDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin")).LastOrDefault(Directory.Exists)
+        _bin = Directory.EnumerateDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin")).LastOrDefault(Directory.Exists)
             ?? throw new InvalidOperationException("PostgreSQL is not installed: apt-get install postgresql-15.");
         var data = Path.Combine(_folder.FullName, "data");
         // The server refuses to run as root.
@@ -22,8 +23,8 @@ public sealed class PostgresServer : IAsyncLifetime
         if (asUser.Length > 0)
             await ServerProcess.RunAsync("chown", "postgres", _folder.FullName);
         await ServerProcess.RunAsync(
-            [.. asUser, Path.Combine(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
-        _command = [.. asUser, Path.Combine(bin, "postgres"), "-D", data, "-p", $"{_port}", "-k", _folder.FullName, "-h", "127.0.0.1"];
+            [.. asUser, Path.Combine(_bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
+        _command = [.. asUser, Path.Combine(_bin, "postgres"), "-D", data, "-p", $"{_port}", "-k", _folder.FullName, "-h", "127.0.0.1"];
         await StartAsync();
     }
 
@@ -53,6 +54,19 @@ public sealed class PostgresServer : IAsyncLifetime
         return Connection(name);
     }
 
+    /// <summary>Writes a database to a file, while it is used.</summary>
+    public Task DumpAsync(string connection, string file) =>
+        ServerProcess.RunAsync(Path.Combine(_bin, "pg_dump"), "-h", "127.0.0.1", "-p", $"{_port}", "-U", "postgres", "-f", file, NameOf(connection));
+
+    /// <summary>Makes a new database of such a file and returns its connection string.</summary>
+    public async Task<string> RestoreAsync(string file)
+    {
+        var connection = await NewDatabaseAsync();
+        await ServerProcess.RunAsync(
+            Path.Combine(_bin, "psql"), "-h", "127.0.0.1", "-p", $"{_port}", "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-f", file, NameOf(connection));
+        return connection;
+    }
+
     /// <summary>Stops the server and deletes its folder.</summary>
     public async Task DisposeAsync()
     {
@@ -67,6 +81,8 @@ public sealed class PostgresServer : IAsyncLifetime
             // The stopped server wrote one more file; the system cleans its temporary folder.
         }
     }
+
+    private static string NameOf(string connection) => new NpgsqlConnectionStringBuilder(connection).Database!;
 
     private string Connection(string database) => $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Pooling=true;Maximum Pool Size=20";
 
