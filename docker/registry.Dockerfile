@@ -1,11 +1,11 @@
 # The registry service and the web portal. Build from the repository root:
 #   docker build -f docker/registry.Dockerfile -t espalier/registry:0.1.0 .
-FROM node:22.20.0-slim AS portal
+FROM node:22.20.0-slim@sha256:b21fe589dfbe5cc39365d0544b9be3f1f33f55f3c86c87a76ff65a02f8f5848e AS portal
 WORKDIR /src/services/Registry/Portal
 COPY services/Registry/Portal .
 RUN node build.mjs
 
-FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS build
+FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble@sha256:e70cdb7f80b0348f5cb85f19a8f670fca061f033d57eed12fa003d58b0e06317 AS build
 RUN dotnet tool install CycloneDX --version 6.3.1 --tool-path /tools
 WORKDIR /src
 COPY . .
@@ -13,7 +13,7 @@ COPY --from=portal /src/services/Registry/wwwroot services/Registry/wwwroot
 RUN dotnet publish services/Registry/Registry.csproj -c Release -p:BuildPortal=false -o /app \
     && /tools/dotnet-CycloneDX services/Registry/Registry.csproj --disable-package-restore --output-format Json --output /app --filename sbom.json
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble@sha256:222759b391a1aaf241166672c8f99b2d4ada452e7b5319f3c6e8f265a37b5ad4
 WORKDIR /app
 COPY --from=build /app .
 USER $APP_UID

@@ -29,6 +29,7 @@ public sealed partial class DockerfileTests : IDisposable
 
     [Theory]
     [InlineData("pruner", "sdk:10.0.401-noble", "sdk:10.0", "not an exact version")]
+    [InlineData("pruner", "noble@sha256:", "noble@sha512:", "not an exact version with its digest")]
     [InlineData("pruner", "USER $APP_UID\n", "", "root")]
     [InlineData("pruner", "g++ ", "", "kernels")]
     [InlineData("pruner", "-p:Torch=TorchSharp-cuda-linux", "-p:Torch=TorchSharp-rocm", "no package TorchSharp-rocm")]
@@ -61,7 +62,7 @@ public sealed partial class DockerfileTests : IDisposable
         var project = string.Concat(service.Split('-').Select(w => char.ToUpperInvariant(w[0]) + w[1..]));
         var stages = Base().Matches(text).Select(m => m.Groups["name"].Value).Where(n => n.Length > 0).ToHashSet();
         foreach (var image in Base().Matches(text).Select(m => m.Groups["image"].Value).Where(i => !stages.Contains(i) && !Exact().IsMatch(i)))
-            yield return $"{image} is not an exact version.";
+            yield return $"{image} is not an exact version with its digest.";
         if (!text.Contains("USER $APP_UID\n", StringComparison.Ordinal))
             yield return "it runs as root.";
         if (!text.Contains($"\"Espalier.{project}.dll\"", StringComparison.Ordinal) || !File.Exists(Repository.PathOf($"services/{project}/{project}.csproj")))
@@ -92,7 +93,7 @@ public sealed partial class DockerfileTests : IDisposable
     [GeneratedRegex(@"^FROM (?<image>\S+)(?: AS (?<name>\S+))?$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex Base();
 
-    [GeneratedRegex(@":\d+\.\d+\.\d+(-[a-z]+)?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@":\d+\.\d+\.\d+(-[a-z]+)?@sha256:[0-9a-f]{64}$", RegexOptions.CultureInvariant)]
     private static partial Regex Exact();
 
     [GeneratedRegex(@"dotnet publish services/(?<folder>\w+)/(?<project>\w+)\.csproj -c Release", RegexOptions.CultureInvariant)]

@@ -16,15 +16,21 @@ public sealed class ImageTests
     public void Images_Wrong_AreFound(string right, string wrong, string expected) =>
         ProblemsOf(Overlay.Render("gpu").With(right, wrong)).ShouldContain(p => p.Contains(expected));
 
+    [Fact]
+    public void Images_OfOthersWithoutADigest_AreFound() =>
+        ProblemsOf(Overlay.Render("kind").With("image: postgres:16.9@sha256:", "image: postgres:16.9-")).ShouldContain(p => p.Contains("has no digest"));
+
     private static IEnumerable<string> ProblemsOf(Overlay overlay)
     {
         foreach (var pod in overlay.Pods)
         {
-            var (name, tag) = pod.Image.Split(':') is [var n, var t] ? (n, t) : (pod.Image, "");
+            var (name, tag) = pod.Image.Split('@')[0].Split(':') is [var n, var t] ? (n, t) : (pod.Image, "");
             if (!pod.IsOurs)
             {
                 if (!tag.Any(char.IsAsciiDigit))
                     yield return $"{pod.Name}: {pod.Image} has no tag that names a version.";
+                if (!pod.Image.Contains("@sha256:", StringComparison.Ordinal))
+                    yield return $"{pod.Name}: {pod.Image} has no digest.";
                 continue;
             }
             if (tag != ServiceFiles.Version)
