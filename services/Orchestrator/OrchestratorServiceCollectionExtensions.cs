@@ -53,7 +53,7 @@ public static class OrchestratorServiceCollectionExtensions
     {
         services.TryAddSingleton(provider => new DataFolders(provider.GetRequiredService<OrchestratorOptions>().DataFolders));
         services.AddSingleton<TriggerReplays>().AddSingleton<HookReceiver>();
-        services.AddSingleton<FiringPlans>().AddSingleton<FiringStarter>().AddSingleton<TriggerEvaluator>();
+        services.AddSingleton<FiringPlans>().AddSingleton<FiringLedger>().AddSingleton<FiringStarter>().AddSingleton<TriggerEvaluator>();
         services.AddSingleton<BlobPlaces>().AddSingleton<WatchedPlaces>();
         services.AddSingleton<ScheduleClock>().AddSingleton<FileWatch>().AddSingleton<TriggerHistory>();
         return services.AddHostedService<TriggerEngine>().AddHostedService<TriggerCaretaker>();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Espalier.Contracts;
 using Espalier.Datasets;
 using Espalier.Pipelines.Planning;
@@ -15,11 +16,14 @@ internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolde
     private const int AtOnce = 2;
     private readonly SemaphoreSlim _planning = new(AtOnce);
 
+    // Schemas are read once for several plans over the same offers.
+    private readonly ConditionalWeakTable<IReadOnlyList<StageAdvertised>, List<StageDefinition>> _definitions = [];
+
     public async Task<PipelinePlan> PlanAsync(SubmitRun submit, IReadOnlyList<StageAdvertised> stages, CancellationToken cancellationToken)
     {
         var draft = PipelineDraft.Read(submit.Pipeline, submit.FileName, submit.Parameters, new PlanningContext
         {
-            Stages = [.. stages.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
+            Stages = _definitions.GetValue(stages, offered => [.. offered.DistinctBy(s => s.Kind).Select(StageDefinition.From)]),
             Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
             Admit = folders is null ? null : folders.Check,
         });

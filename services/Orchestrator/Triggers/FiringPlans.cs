@@ -16,12 +16,18 @@ internal sealed class FiringPlans(IRunPlanner planner, StageCatalog stages)
 {
     private const int MostPriority = 1000;
 
+    /// <summary>What workers offer now, for several plans.</summary>
+    public Task<IReadOnlyList<StageAdvertised>> OfferedAsync(CancellationToken cancellationToken) => stages.ListAsync(cancellationToken);
+
     /// <summary>Plans the run of a firing.</summary>
+    /// <param name="firing">The firing, of which nothing is gone.</param>
+    /// <param name="offered">What workers offer.</param>
+    /// <param name="cancellationToken">Stops planning.</param>
     /// <exception cref="UserInputException">The pipeline cannot be run with what the event says.</exception>
     /// <exception cref="PlanLaterException">Something that it takes is away.</exception>
-    public async Task<FiringPlan> MakeAsync(PipelineRow pipeline, TriggerRow trigger, EventRow happened, FiringRow firing, CancellationToken cancellationToken)
+    public async Task<PlannedFiring> MakeAsync(DueFiring firing, IReadOnlyList<StageAdvertised> offered, CancellationToken cancellationToken)
     {
-        var offered = await stages.ListAsync(cancellationToken).ConfigureAwait(false);
+        var (row, pipeline, trigger, happened) = (firing.Row, firing.Pipeline!, firing.Trigger!, firing.Event!);
         if (offered.Count == 0)
             throw new PlanLaterException("No worker has said yet what it offers.");
         var submit = new SubmitRun
@@ -29,9 +35,10 @@ internal sealed class FiringPlans(IRunPlanner planner, StageCatalog stages)
             RunId = IdOf(trigger.Name, happened.EventKey),
             Pipeline = pipeline.Yaml,
             FileName = pipeline.FileName,
-            Parameters = firing.ReadParameters(),
+            Parameters = row.ReadParameters(),
         };
-        return new FiringPlan(submit, await PlanAsync(submit, trigger, offered, cancellationToken).ConfigureAwait(false), new RunOrigin
+        var plan = await PlanAsync(submit, trigger, offered, cancellationToken).ConfigureAwait(false);
+        return new PlannedFiring(row, happened, new FiringPlan(submit, plan, new RunOrigin
         {
             Pipeline = pipeline.Name,
             Version = pipeline.Version,
@@ -40,8 +47,8 @@ internal sealed class FiringPlans(IRunPlanner planner, StageCatalog stages)
             Event = happened.Id,
             EventKind = happened.Kind,
             Chain = [.. happened.ReadChain(), trigger.Name],
-            Group = firing.ConcurrencyGroup,
-        });
+            Group = row.ConcurrencyGroup,
+        }));
     }
 
     private async Task<PipelinePlan> PlanAsync(

@@ -24,8 +24,15 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
             {
                 await transaction.SerializeAsync(TriggerLock.Key).ConfigureAwait(false);
                 var events = await transaction.QueryAsync<EventRow>(Open, new { Batch }).ConfigureAwait(false);
+                var kinds = events.Select(e => e.Kind).Distinct().ToList();
+                var triggers = await transaction.QueryAsync<TriggerRow>(
+                    $"select * from pipeline_trigger where {transaction.Dialect.In("kind", "kinds")} order by name",
+                    new { kinds = transaction.Dialect.List(kinds) }).ConfigureAwait(false);
                 foreach (var happened in events)
-                    await DecideAsync(transaction, happened).ConfigureAwait(false);
+                    await DecideAsync(transaction, happened, triggers).ConfigureAwait(false);
+                await transaction.ExecuteAsync(
+                    $"update trigger_event set is_open = 0 where {transaction.Dialect.In("id", "ids")}",
+                    new { ids = transaction.Dialect.List(events.Select(e => e.Id).ToList()) }).ConfigureAwait(false);
                 return events.Count;
             }, cancellationToken).ConfigureAwait(false);
     }
@@ -33,13 +40,10 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
     /// <summary>Whether a batch of this size leaves more to do.</summary>
     public static bool IsFull(int events) => events == Batch;
 
-    private static async Task DecideAsync(DatabaseTransaction transaction, EventRow happened)
+    private static async Task DecideAsync(DatabaseTransaction transaction, EventRow happened, IReadOnlyList<TriggerRow> triggers)
     {
-        var triggers = await transaction.QueryAsync<TriggerRow>(
-            """
-            select * from pipeline_trigger where kind = @Kind and after_event < @Id and (@Target is null or name = @Target) order by name
-            """, happened).ConfigureAwait(false);
-        foreach (var trigger in triggers)
+        foreach (var trigger in triggers.Where(
+            t => t.Kind == happened.Kind && t.AfterEvent < happened.Id && (happened.Target is null || happened.Target == t.Name)))
         {
             try
             {
@@ -56,7 +60,6 @@ internal sealed class TriggerEvaluator(LedgerDatabase database)
                 await WriteAsync(transaction, trigger, null, happened, FiringDecision.Unread(e.Message)).ConfigureAwait(false);
             }
         }
-        await transaction.ExecuteAsync("update trigger_event set is_open = 0 where id = @Id", new { happened.Id }).ConfigureAwait(false);
     }
 
     private static async Task WriteAsync(

@@ -5,7 +5,10 @@ using MassTransit;
 
 namespace Espalier.Registry.Events;
 
-/// <summary>Publishes the registry's events on the bus.</summary>
+/// <summary>
+/// Publishes the registry's events on the bus. An event for which the broker has no queue yet, since no orchestrator has ever listened
+/// there, comes back and stays in the outbox: it is tried again until somebody can hear it.
+/// </summary>
 internal sealed class EventPublisher(IBus bus) : IOutboxPublisher
 {
     public Task PublishAsync(OutboxMessage message, CancellationToken cancellationToken) => message.Type switch
@@ -17,5 +20,5 @@ internal sealed class EventPublisher(IBus bus) : IOutboxPublisher
     };
 
     private Task PublishAsync<T>(string body, CancellationToken cancellationToken) where T : class =>
-        bus.Publish(JsonSerializer.Deserialize<T>(body, WireJson.Options)!, cancellationToken);
+        bus.Publish(JsonSerializer.Deserialize<T>(body, WireJson.Options)!, context => context.Mandatory = true, cancellationToken);
 }

@@ -88,7 +88,8 @@ internal sealed class TriggerFixture : IDisposable
     public (TriggerEvaluator Evaluator, FiringStarter Starter) Engine() => (
         new TriggerEvaluator(Ledger.Database),
         new FiringStarter(
-            Ledger.Database, new FiringPlans(Planner, Ledger.Catalog), Ledger.Runs, Ledger.Wakeups, NullLogger<FiringStarter>.Instance));
+            Ledger.Database, new FiringPlans(Planner, Ledger.Catalog), new FiringLedger(Ledger.Runs), Ledger.Wakeups,
+            NullLogger<FiringStarter>.Instance));
 
     /// <summary>Looks at everything and starts what is due, until nothing more happens.</summary>
     public async Task RoundAsync()
