@@ -19,7 +19,7 @@ public sealed class EventPaceTests(BrokerAndDatabase servers, ITestOutputHelper 
         var brisk = await MeasureAsync(flow, 500, TimeSpan.FromMilliseconds(20));
 
         calm.ShouldBeLessThan(3000, "the aim is 1 s on a machine that does nothing else");
-        brisk.ShouldBeLessThan(20_000, "it may fall behind on a busy machine, and not without end");
+        brisk.ShouldBeLessThan(60_000, "it may fall behind on a busy machine, and not without end");
     }
 
     /// <summary>Registers versions at a pace and returns the 95th percentile in milliseconds.</summary>
