@@ -19,7 +19,7 @@ public static class MessagingServiceCollectionExtensions
     {
         options.Validate();
         services.AddSingleton(options);
-        services.AddSingleton<Broker.BrokerQueues>();
+        services.AddSingleton<Broker.BrokerQueues>().AddSingleton<Broker.BrokerProbe>();
         services.AddOptions<MassTransitHostOptions>().Configure(host =>
         {
             host.WaitUntilStarted = true;

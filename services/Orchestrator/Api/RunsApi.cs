@@ -22,7 +22,7 @@ public static class RunsApi
                 http.SerializerOptions.Converters.Add(converter);
         });
         return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>())
-            .AddSingleton<StatusReader>().AddHostedService<FirstApiKey>();
+            .AddSingleton<StatusReader>().AddSingleton<BrokerWaits>().AddHostedService<FirstApiKey>();
     }
 
     /// <summary>Maps the endpoints.</summary>
@@ -65,8 +65,10 @@ public static class RunsApi
     private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>
         TypedResults.Ok(await runs.ListAsync(Math.Clamp(limit, 1, MostRuns), cancellationToken).ConfigureAwait(false));
 
-    private static async Task<IResult> FindAsync(Guid id, IRunReader runs, CancellationToken cancellationToken) =>
-        await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run ? TypedResults.Ok(run) : Missing(id);
+    private static async Task<IResult> FindAsync(Guid id, IRunReader runs, BrokerWaits broker, CancellationToken cancellationToken) =>
+        await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run
+            ? TypedResults.Ok(await broker.ExplainAsync(run, cancellationToken).ConfigureAwait(false))
+            : Missing(id);
 
     /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
     private static async Task<IResult> SubmitAsync(

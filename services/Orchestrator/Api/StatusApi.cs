@@ -12,15 +12,16 @@ internal static class StatusApi
     public static void MapStatusApi(this IEndpointRouteBuilder app) => app.MapGroup("/api/v1/status").MapGroupFor(ApiRole.Viewer).MapGet("", ReadAsync);
 
     private static async Task<IResult> ReadAsync(
-        StatusReader status, IWorkerReader workers, BrokerQueues queues, StageCatalog stages, StoreProbe store, CancellationToken cancellationToken)
+        StatusReader status, IWorkerReader workers, BrokerQueues queues, BrokerProbe broker, StageCatalog stages, StoreProbe store,
+        CancellationToken cancellationToken)
     {
         var trouble = await store.FindProblemAsync(cancellationToken).ConfigureAwait(false);
         IReadOnlyList<QueueState>? depths = null;
-        string? alarm = null;
+        var condition = await broker.FindAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            alarm = await queues.FindAlarmAsync(cancellationToken).ConfigureAwait(false);
-            depths = await QueuesApi.ReadAsync(queues, stages, cancellationToken).ConfigureAwait(false);
+            if (condition.Answers)
+                depths = await QueuesApi.ReadAsync(queues, stages, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException)
         {
@@ -29,7 +30,7 @@ internal static class StatusApi
         return TypedResults.Ok(new PlatformStatus
         {
             BrokerAnswers = depths is not null,
-            BrokerAlarm = alarm ?? "",
+            BrokerAlarm = condition.Alarm,
             Store = new StoreState(trouble is null, trouble ?? ""),
             Queues = depths ?? [],
             Workers = await workers.ListAsync(cancellationToken).ConfigureAwait(false),

@@ -34,6 +34,9 @@ public enum WaitReason
 
     /// <summary>A worker may take it at any moment.</summary>
     Claim,
+
+    /// <summary>No message passes the broker, so that no worker can ask for it.</summary>
+    Broker,
 }
 
 /// <summary>Why a step does not run yet.</summary>

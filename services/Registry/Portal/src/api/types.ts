@@ -54,7 +54,7 @@ export interface Artifact {
 
 /** Why a step does not run yet. */
 export interface StepWait {
-  reason: 'upstream' | 'preparing' | 'same-work' | 'backoff' | 'no-worker' | 'other-code' | 'quota' | 'slots' | 'claim';
+  reason: 'upstream' | 'preparing' | 'same-work' | 'backoff' | 'no-worker' | 'other-code' | 'quota' | 'slots' | 'claim' | 'broker';
   text: string;
   since?: string;
   until?: string;
