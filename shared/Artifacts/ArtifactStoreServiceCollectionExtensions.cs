@@ -28,34 +28,39 @@ public static class ArtifactStoreServiceCollectionExtensions
     /// <exception cref="UserInputException">A setting is wrong.</exception>
     public static IBlobStore Open(StoreOptions options)
     {
-        Check(options);
-        if (options.Location.StartsWith(FilePrefix, StringComparison.Ordinal))
-            return new FileBlobStore(options.Location[FilePrefix.Length..]);
-        var remote = AzureBlobStore.Open(options.Location, options.Container);
+        var location = Check(options);
+        if (location.StartsWith(FilePrefix, StringComparison.Ordinal))
+            return new FileBlobStore(location[FilePrefix.Length..]);
+        var remote = options.LocationFile.Length > 0
+            ? AzureBlobStore.Open(new LocationFile(options.LocationFile, TimeProvider.System), options.Container)
+            : AzureBlobStore.Open(location, options.Container);
         return options.CacheFolder.Length > 0 ? new CachingBlobStore(remote, options.CacheFolder, options.CacheBytes) : remote;
     }
 
-    /// <summary>Checks every setting.</summary>
+    /// <summary>Checks every setting; returns the location.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="section">The section of the configuration that they are from.</param>
     /// <exception cref="UserInputException">A setting is wrong.</exception>
-    public static void Check(StoreOptions options, string section = StoreOptions.Section)
+    public static string Check(StoreOptions options, string section = StoreOptions.Section)
     {
-        var isFile = options.Location.StartsWith(FilePrefix, StringComparison.Ordinal);
-        var isAzure = options.Location.Contains("AccountName=", StringComparison.OrdinalIgnoreCase)
-            || options.Location.Contains("BlobEndpoint=", StringComparison.OrdinalIgnoreCase)
-            || options.Location.StartsWith("UseDevelopmentStorage=true", StringComparison.OrdinalIgnoreCase)
-            || options.Location.StartsWith("https://", StringComparison.Ordinal)
-            || options.Location.StartsWith("http://", StringComparison.Ordinal);
+        var (setting, location) = options.LocationFile.Length > 0
+            ? ($"The file of {section}:location-file", ReadLocation(options.LocationFile, section))
+            : ($"{section}:location", options.Location);
+        var isFile = location.StartsWith(FilePrefix, StringComparison.Ordinal);
+        var isAzure = location.Contains("AccountName=", StringComparison.OrdinalIgnoreCase)
+            || location.Contains("BlobEndpoint=", StringComparison.OrdinalIgnoreCase)
+            || location.StartsWith("UseDevelopmentStorage=true", StringComparison.OrdinalIgnoreCase)
+            || location.StartsWith("https://", StringComparison.Ordinal)
+            || location.StartsWith("http://", StringComparison.Ordinal);
         // The location may hold a key or a signature, so it is not repeated.
-        if (!isFile && !isAzure || options.Location == FilePrefix)
+        if (!isFile && !isAzure || location == FilePrefix)
             throw new UserInputException(
-                $"{section}:location must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL "
+                $"{setting} must be file:PATH, a connection string of Azure Blob Storage, a SAS URL, or an https URL "
                     + $"that is opened with the identity of the process.");
         // An identity's token goes over TLS only.
-        if (options.Location.StartsWith("http://", StringComparison.Ordinal) && !options.Location.Contains("sig=", StringComparison.Ordinal))
+        if (location.StartsWith("http://", StringComparison.Ordinal) && !location.Contains("sig=", StringComparison.Ordinal))
             throw new UserInputException(
-                $"{section}:location is an http URL without a signature: use https, which is opened with the identity of the "
+                $"{setting} is an http URL without a signature: use https, which is opened with the identity of the "
                     + $"process, or a SAS URL.");
         if (isAzure && !IsContainerName(options.Container))
             throw new UserInputException(
@@ -63,6 +68,19 @@ public static class ArtifactStoreServiceCollectionExtensions
                     + $"single dashes, beginning and ending with a letter or digit.");
         if (options.CacheBytes < 0)
             throw new UserInputException($"{section}:cache-bytes is {options.CacheBytes}; it must not be negative.");
+        return location;
+    }
+
+    private static string ReadLocation(string path, string section)
+    {
+        try
+        {
+            return LocationFile.Read(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserInputException($"{section}:location-file: {path} cannot be read: {e.Message}", e);
+        }
     }
 
     private static bool IsContainerName(string name) =>

@@ -13,6 +13,13 @@ public sealed class StoreOptions
     /// <value>file:.espalier/store</value>
     public string Location { get; set; } = "file:.espalier/store";
 
+    /// <summary>
+    /// A file that holds the location instead, such as a mounted secret. A signature or an account key that is renewed in it is used within
+    /// seconds, without starting any service again.
+    /// </summary>
+    /// <value>empty</value>
+    public string LocationFile { get; set; } = "";
+
     /// <summary>Azure container: 3 to 63 lower-case letters, digits and single dashes.</summary>
     /// <value>espalier</value>
     public string Container { get; set; } = "espalier";

@@ -38,7 +38,7 @@ internal sealed class StoreInUse
         var store = Settings.Read<StoreOptions>(given, StoreOptions.Section);
         store.CacheFolder = ""; // what is examined is the store itself
         var platform = context.IsOfHome && PlatformControl.Read(home) is { Supervisor.IsAlive: true } running ? running : null;
-        var isGiven = given["store:location"] is { Length: > 0 };
+        var isGiven = given["store:location"] is { Length: > 0 } || store.LocationFile.Length > 0;
         if (!isGiven && !context.IsLocal && platform is null)
             throw new UserInputException(
                 $"This reads the store itself, and from here nothing says where {context} keeps it: set ESPALIER__STORE__LOCATION and "

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Azure;
+using Azure.Core;
+using Azure.Storage;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Espalier.Contracts;
@@ -38,6 +40,35 @@ public sealed class AzureBlobStore : ICollectableBlobStore
     /// <param name="containerName">Name of the container, unless the URL names one.</param>
     public static AzureBlobStore Open(string connection, string containerName) => Open(connection, containerName, new BlobClientOptions());
 
+    /// <summary>As <see cref="Open(string, string)"/>, with a signature or a key that is read again whenever somebody renews it in the file.</summary>
+    internal static AzureBlobStore Open(LocationFile file, string containerName)
+    {
+        var (location, options) = (file.Current, new BlobClientOptions());
+        var isUrl = AzureLocation.IsUrl(location, out _);
+        if (!AzureLocation.TryParse(location, containerName, out var place))
+            return Open(location, containerName); // which says what is wrong with it
+        var hasSignature = place.Sas is not null;
+        place.Sas = null;
+        BlobContainerClient container;
+        if (hasSignature)
+        {
+            options.AddPolicy(new RenewedSignature(file), HttpPipelinePosition.PerRetry);
+            container = new BlobContainerClient(place.ToUri(), options);
+        }
+        else if (!isUrl && AzureLocation.AccountOf(location) is { } account && AzureLocation.KeyOf(location) is { } key)
+        {
+            var credential = new StorageSharedKeyCredential(account, key);
+            options.AddPolicy(new RenewedKey(file, credential), HttpPipelinePosition.PerCall); // before the request is signed
+            container = new BlobContainerClient(place.ToUri(), credential, options);
+            container.CreateIfNotExists();
+        }
+        else
+        {
+            return Open(location, containerName); // an identity renews itself
+        }
+        return new AzureBlobStore(container);
+    }
+
     internal static AzureBlobStore Open(string connection, string containerName, BlobClientOptions options)
     {
         var container = ContainerOf(connection, containerName, options, out var isUrl);
@@ -49,7 +80,7 @@ public sealed class AzureBlobStore : ICollectableBlobStore
     /// <summary>The container that a connection string or a URL names, with the key, the signature or the identity that goes with it.</summary>
     internal static BlobContainerClient ContainerOf(string connection, string containerName, BlobClientOptions options, out bool isUrl)
     {
-        isUrl = Uri.TryCreate(connection, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https");
+        isUrl = AzureLocation.IsUrl(connection, out var url);
         if (!isUrl)
             return new BlobContainerClient(connection, containerName, options);
         var place = new BlobUriBuilder(url);

@@ -49,8 +49,16 @@ public sealed class CachingBlobStore : ICollectableBlobStore
     public async Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         var receipt = await _remote.PutAsync(content, cancellationToken).ConfigureAwait(false);
-        if (content.Length <= _capBytes / 2)
+        if (content.Length > _capBytes / 2)
+            return receipt;
+        try
+        {
             Account(await _local.PutAsync(content, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception e) when (IsLocalTrouble(e))
+        {
+            // It is stored; a disk without room for a copy costs a read later.
+        }
         return receipt;
     }
 
@@ -139,14 +147,20 @@ public sealed class CachingBlobStore : ICollectableBlobStore
         try
         {
             await fetch.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (IsLocalTrouble(e))
+        {
+            return false; // no room for a copy: the store itself is read, and says so if it is what failed
         }
         finally
         {
             if (fetch.Value.IsCompleted)
                 _fetches.TryRemove(KeyValuePair.Create(blob, fetch));
         }
-        return true;
     }
+
+    private static bool IsLocalTrouble(Exception error) => error is (IOException or UnauthorizedAccessException) and not MissingBlobException;
 
     private async Task FetchAsync(Digest blob)
     {

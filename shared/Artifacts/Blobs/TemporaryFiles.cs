@@ -124,7 +124,7 @@ internal sealed class TemporaryFiles
         new(
             $"No space for {length} bytes in the store at {_root}: {FreeBytes} bytes are free, of which "
                 + $"{ReservedFor(length)} stay reserved. Nothing was stored. Free some space there, or put the store on a larger disk.",
-            cause);
+            cause) { HResult = FileSystemCalls.NoSpace };
 
     private void Sweep()
     {

@@ -43,6 +43,47 @@ public sealed class AzureBlobStoreTests : BlobStoreContract
     }
 
     [Fact]
+    public async Task Open_ByLocationFile_UsesTheSignatureThatItHoldsNow()
+    {
+        using var folder = new TemporaryFolder();
+        var time = new HandClock();
+        File.WriteAllText(folder["location"], SignedUrl(TimeSpan.FromHours(1)) + "\n");
+        var store = AzureBlobStore.Open(new LocationFile(folder["location"], time), "unused");
+        var receipt = await store.PutAsync(Bytes(1, 10), default);
+
+        File.WriteAllText(folder["location"], SignedUrl(TimeSpan.FromHours(-1)));
+        time.Advance(TimeSpan.FromSeconds(2));
+        var refused = await Should.ThrowAsync<Azure.RequestFailedException>(() => store.FindLengthAsync(receipt.Digest, default));
+        File.WriteAllText(folder["location"], SignedUrl(TimeSpan.FromHours(2)));
+        time.Advance(TimeSpan.FromSeconds(2));
+
+        refused.Status.ShouldBe(403);
+        StoreFailure.Describe(refused).ShouldContain("store:location-file");
+        (await store.FindLengthAsync(receipt.Digest, default)).ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task Open_ByLocationFile_UsesTheKeyThatItHoldsNow()
+    {
+        using var folder = new TemporaryFolder();
+        var time = new HandClock();
+        File.WriteAllText(folder["location"], _server.ConnectionString);
+        var store = AzureBlobStore.Open(new LocationFile(folder["location"], time), _container);
+        var receipt = await store.PutAsync(Bytes(1, 10), default);
+
+        File.WriteAllText(folder["location"], _server.ConnectionString.Replace("AccountKey=Eby", "AccountKey=Abc", StringComparison.Ordinal));
+        time.Advance(TimeSpan.FromSeconds(2));
+        (await Should.ThrowAsync<Azure.RequestFailedException>(() => store.FindLengthAsync(receipt.Digest, default))).Status.ShouldBe(403);
+        File.WriteAllText(folder["location"], _server.ConnectionString);
+        time.Advance(TimeSpan.FromSeconds(2));
+
+        (await store.FindLengthAsync(receipt.Digest, default)).ShouldBe(10);
+    }
+
+    private string SignedUrl(TimeSpan validity) => new BlobContainerClient(_server.ConnectionString, _container)
+        .GenerateSasUri(BlobContainerSasPermissions.All, DateTimeOffset.UtcNow + validity).ToString();
+
+    [Fact]
     public async Task PutAsync_ContentChangesBetweenHashAndUpload_StoresNothing()
     {
         var stream = new ChangingStream(new byte[10_000_000]);
@@ -98,4 +139,15 @@ public sealed class CachingBlobStoreContractTests : BlobStoreContract, IDisposab
     protected override IBlobStore Store { get; }
 
     public void Dispose() => _folder.Dispose();
+}
+
+file sealed class HandClock : TimeProvider
+{
+    private TimeSpan _now;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => _now.Ticks;
+
+    public void Advance(TimeSpan time) => _now += time;
 }

@@ -29,6 +29,21 @@ public sealed class CachingBlobStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Blobs_FolderOfCopiesCannotBeWritten_GoThroughToTheStore()
+    {
+        var cache = Cache(1000);
+        Directory.Delete(_folder[Path.Combine("cache", "tmp")]);
+        File.WriteAllText(_folder[Path.Combine("cache", "tmp")], "in the way");
+
+        var blob = (await cache.PutAsync(Bytes(1), default)).Digest;
+        var read = new byte[100];
+        cache.ReadExactly(blob, 0, read);
+
+        read.ShouldBe(Bytes(1));
+        cache.CachedBytes.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task ReadExactly_BeyondCap_EvictsWhatWasUsedLongestAgo()
     {
         var cache = Cache(350);

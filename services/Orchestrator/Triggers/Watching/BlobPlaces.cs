@@ -69,7 +69,7 @@ internal sealed class BlobPlaces(IConfiguration configuration)
                 $"{blobs} is not watched: there is no place of blobs '{name}'. An administrator sets {Section}:{name}:container of the orchestrator, "
                     + "and :prefix and :location where they are needed.");
         }
-        var location = settings["location"] ?? configuration[$"{StoreOptions.Section}:location"] ?? "";
+        var location = settings["location"] ?? LocationOfStore();
         if (location.Length == 0 || location.StartsWith("file:", StringComparison.Ordinal))
         {
             throw new UserInputException(
@@ -79,6 +79,9 @@ internal sealed class BlobPlaces(IConfiguration configuration)
         var folder = settings["prefix"] is { Length: > 0 } prefix ? prefix.TrimEnd('/') + "/" : "";
         return (_opened.GetOrAdd((location, container), at => ContainerListing.Open(at.Location, at.Container)), folder + blobs[name.Length..].TrimStart('/'));
     }
+
+    /// <summary>That of the artifact store, which may be renewed in a file: it is read again each time.</summary>
+    private string LocationOfStore() => ArtifactStoreServiceCollectionExtensions.Check(Settings.Read<StoreOptions>(configuration, StoreOptions.Section));
 
     private static string NameOf(string blobs) => blobs.Split('/', 2)[0];
 }
