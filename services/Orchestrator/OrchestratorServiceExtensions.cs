@@ -25,6 +25,7 @@ public static class OrchestratorServiceExtensions
                 bus.AddConsumer<KeyRequestsConsumer, KeyRequestsDefinition>();
             })
             .AddOrchestrator(orchestrator)
+            .AddHostedService<LedgerResumption>()
             .AddSingleton(new DataFolders(orchestrator.DataFolders))
             .AddSingleton<IRegisteredModels, RegistryRequests>()
             .AddTriggers()

@@ -6,19 +6,21 @@ using Espalier.Pipelines.Triggers;
 namespace Espalier.Orchestrator.Triggers;
 
 /// <summary>Makes an event of every time of a schedule that is reached, and decides which of those that were missed are made up for.</summary>
-internal sealed class ScheduleClock(LedgerDatabase database, ILogger<ScheduleClock> logger)
+internal sealed class ScheduleClock(LedgerDatabase database, TimeProvider time, ILogger<ScheduleClock> logger)
 {
     private const int Batch = 100, MostMissed = 100;
 
     /// <summary>A time that is not longer ago was not missed: the platform was only busy.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1), Check = TimeSpan.FromMinutes(1);
 
     // Schedules whose trouble is in the log.
     private readonly HashSet<string> _said = [];
+    private long? _checkedAt;
 
     /// <summary>One round; returns the number of events.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
+        await MendAsync(cancellationToken).ConfigureAwait(false);
         var due = await database.ReadAsync(
             connection => connection.QueryAsync<TriggerRow>(
                 "select * from pipeline_trigger where next_at is not null and next_at <= @Now order by next_at limit @Batch",
@@ -39,6 +41,42 @@ internal sealed class ScheduleClock(LedgerDatabase database, ILogger<ScheduleClo
             }
         }
         return events;
+    }
+
+    /// <summary>
+    /// A clock that was ahead leaves next times behind that are too late: nothing would start until then. A time that was reached early by
+    /// such a clock does not come a second time, since its event exists.
+    /// </summary>
+    private async Task MendAsync(CancellationToken cancellationToken)
+    {
+        if (_checkedAt is { } at && time.GetElapsedTime(at) is var since && since >= TimeSpan.Zero && since < Check)
+            return;
+        _checkedAt = time.GetTimestamp();
+        var later = await database.ReadAsync(
+            connection => connection.QueryAsync<TriggerRow>("select * from pipeline_trigger where next_at > @Now", new { database.Now }),
+            cancellationToken).ConfigureAwait(false);
+        foreach (var trigger in later)
+        {
+            if (NextOf(trigger, database.Now) is { } next && next < trigger.NextAt)
+            {
+                await database.WriteAsync(
+                    transaction => transaction.ExecuteAsync(
+                        "update pipeline_trigger set next_at = @next where name = @Name and next_at = @NextAt", new { trigger.Name, trigger.NextAt, next }),
+                    cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static long? NextOf(TriggerRow trigger, long now)
+    {
+        try
+        {
+            return trigger.Read() is TimedTrigger schedule ? schedule.Next(Times.Of(now))?.ToUnixTimeMilliseconds() : null;
+        }
+        catch (Exception e) when (e is InvalidDataException or TimeZoneNotFoundException or InvalidTimeZoneException)
+        {
+            return null; // it is said when its time has come
+        }
     }
 
     private static async Task<int> ReachAsync(DatabaseTransaction transaction, TriggerRow trigger, TimedTrigger schedule)

@@ -60,6 +60,24 @@ public sealed class ScheduleClockTests : IAsyncLifetime
         (await _triggers.RunsAsync()).Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Clock_ThatWasADayAhead_NeitherSilencesTheScheduleNorRepeatsATime()
+    {
+        await _triggers.AddAsync("cron: '0 * * * *'");
+        await AdvanceAsync(TimeSpan.FromHours(1));
+        await AdvanceAsync(TimeSpan.FromDays(1));
+        var before = (await _triggers.RunsAsync()).Count;
+
+        await AdvanceAsync(TimeSpan.FromDays(-1));
+        await AdvanceAsync(TimeSpan.FromHours(1));
+        var after = (await _triggers.RunsAsync()).Count;
+        await AdvanceAsync(TimeSpan.FromHours(23)); // the time for which a run was started early
+
+        before.ShouldBe(2);
+        after.ShouldBe(3, "the next hour of the right clock has come");
+        (await _triggers.RunsAsync()).Count.ShouldBe(3, "no time comes twice");
+    }
+
     private async Task AdvanceAsync(TimeSpan time)
     {
         _triggers.Ledger.Clock.Advance(time);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
+using Espalier.Messaging;
 using Espalier.Pipelines.Expressions;
 
 namespace Espalier.Orchestrator.Triggers.Watching;

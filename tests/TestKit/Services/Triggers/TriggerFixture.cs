@@ -34,7 +34,7 @@ internal sealed class TriggerFixture : IDisposable
         Replays = new TriggerReplays(Triggers);
         Keys = new ApiKeys(database);
         Hooks = new HookReceiver(database, secrets, Ledger.Wakeups, Ledger.Clock);
-        Schedules = new ScheduleClock(database, NullLogger<ScheduleClock>.Instance);
+        Schedules = new ScheduleClock(database, Ledger.Clock, NullLogger<ScheduleClock>.Instance);
         Files = new FileWatch(database, places, Ledger.Wakeups, Ledger.Clock, NullLogger<FileWatch>.Instance)
         {
             Patience = patience ?? TimeSpan.FromMinutes(5),
