@@ -45,6 +45,7 @@ public static class ServiceHost
         }
         await using (app.ConfigureAwait(false))
         {
+            var scrubber = new SecretScrubber(app.Configuration); // now: a host that could not start is disposed of when it says so
             try
             {
                 await app.RunAsync().ConfigureAwait(false);
@@ -52,7 +53,7 @@ public static class ServiceHost
             }
             catch (Exception e)
             {
-                await Console.Error.WriteLineAsync(new SecretScrubber(app.Configuration).Scrub($"{name} stopped: {e.Message}")).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(scrubber.Scrub($"{name} stopped: {e.Message}")).ConfigureAwait(false);
                 return 1;
             }
         }

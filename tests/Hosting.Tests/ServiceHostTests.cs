@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Espalier.Hosting.Tests;
@@ -39,6 +40,17 @@ public sealed class ServiceHostTests
     [Fact]
     public async Task Run_WrongSetting_EndsWithTwo() =>
         (await ServiceHost.RunAsync("test", [], _ => throw new InvalidOperationException("worker:slots: 99 is out of range."))).ShouldBe(2);
+
+    [Fact]
+    public async Task Run_ServiceThatCannotStart_EndsWithOneAndNoStackTrace() =>
+        (await ServiceHost.RunAsync("test", [], builder => builder.Services.AddHostedService<Broken>())).ShouldBe(1);
+
+    private sealed class Broken : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("The ledger does not answer.");
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 
     [Fact]
     public async Task Run_TelemetryEndpointIsNoAddress_EndsWithTwo() =>
