@@ -50,6 +50,13 @@ public sealed class OrchestratorOptions
     /// <value>5; 1 to 100</value>
     public int LossLimit { get; set; } = 5;
 
+    /// <summary>
+    /// Whether a step is tried again until its store or its disk can be used again, however often that is. Otherwise such attempts count as all
+    /// others do, and the run ends: better where somebody waits for the command to end, and repeats it.
+    /// </summary>
+    /// <value>true; false in <c>espalier run</c></value>
+    public bool WaitsOutOutages { get; set; } = true;
+
     /// <summary>Crashes of the work process before the step is parked.</summary>
     /// <value>2; 1 to 100</value>
     public int CrashLimit { get; set; } = 2;

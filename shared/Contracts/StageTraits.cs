@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Espalier.Contracts;
 
 /// <summary>What a stage says of itself, so that nobody who plans has to know its kind.</summary>
@@ -39,4 +41,21 @@ public static class NumericsClasses
 {
     /// <summary>The class of stages whose result is the same on every machine (<see cref="StageTraits.DependsOnNumerics"/>).</summary>
     public const string Any = "any";
+
+    private const string Threads = ";threads=";
+
+    /// <summary>The number of threads that a class ends with, such as 4 in <c>...;threads=4</c>; null when it does not say.</summary>
+    public static int? ThreadsOf(string numericsClass) =>
+        numericsClass.LastIndexOf(Threads, StringComparison.Ordinal) is var at and >= 0
+        && int.TryParse(numericsClass.AsSpan(at + Threads.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads > 0
+            ? threads : null;
+
+    /// <summary>
+    /// Whether two classes differ in nothing but the number of threads. Threads are a choice and not a property of the machine, so a worker of
+    /// one class can compute as a worker of the other does.
+    /// </summary>
+    public static bool DifferInThreadsOnly(string left, string right) =>
+        left != right && ThreadsOf(left) is not null && ThreadsOf(right) is not null && WithoutThreads(left) == WithoutThreads(right);
+
+    private static string WithoutThreads(string numericsClass) => numericsClass[..numericsClass.LastIndexOf(Threads, StringComparison.Ordinal)];
 }

@@ -64,6 +64,12 @@ public sealed record ClaimStep
 
     /// <summary>The attempts that the worker is busy with. Another one in its name is one whose assignment it never got: it gets it again.</summary>
     public IReadOnlyList<HeldAttempt> Holding { get; init; } = [];
+
+    /// <summary>
+    /// The worker can compute with another number of threads than it offers: it takes steps whose numerics class differs from its own in that
+    /// only, when those it was computed for have not taken them.
+    /// </summary>
+    public bool ChoosesThreads { get; init; }
 }
 
 /// <summary>An attempt that a worker is busy with.</summary>
@@ -111,6 +117,9 @@ public sealed record StepAssignment
 
     /// <summary>Into how many parts to split what is held in memory at once; doubles with every attempt that ran out of memory.</summary>
     public int MemoryDivisor { get; init; } = 1;
+
+    /// <summary>The numerics class that the step's key was computed for; null from orchestrators that are too old to say it.</summary>
+    public string? NumericsClass { get; init; }
 
     /// <summary>The span that assigned the step, as a W3C trace parent; null when no traces are collected.</summary>
     public string? Trace { get; init; }
@@ -230,6 +239,12 @@ public sealed record StepFailed
 
     /// <summary>The blob that was damaged or gone when the attempt read it; the step that made it is done again. Null for other failures.</summary>
     public Digest? LostBlob { get; init; }
+
+    /// <summary>
+    /// What is around the attempt failed, and not the attempt: its store could not be used, or its disk was full. The step is tried again until
+    /// that is over, and the attempt is none of those that the pipeline allows.
+    /// </summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>Answer to <see cref="StepFinished"/> and <see cref="StepFailed"/>.</summary>

@@ -13,8 +13,9 @@ public interface INumericsClass
 /// <summary>What the worker must know of the library that stages compute with. Services that have none register none.</summary>
 public interface IStageEngine
 {
-    /// <summary>Makes the choices that the library reads once, when it is loaded; at no cost, and any number of times.</summary>
-    void Prepare();
+    /// <summary>Makes the choices that the library reads once, when it is loaded; at no cost, and any number of times, of which the first counts.</summary>
+    /// <param name="threads">Threads that one operation uses; null for those that suit this machine.</param>
+    void Prepare(int? threads = null);
 
     /// <summary>Gives memory that a finished step left unused back to the operating system.</summary>
     void ReleaseFreeMemory();

@@ -22,7 +22,7 @@ public static class StageWorkerServiceCollectionExtensions
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
         if (options.Isolation == WorkIsolation.ChildProcess)
             services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(
-                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>())));
+                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>()), provider.GetRequiredService<OfferedStages>()));
         else
             services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddHostedService<EstimateListener>();

@@ -17,7 +17,7 @@ public sealed class TorchEngine : INumericsClass, IStageEngine
     public string Value => TorchRuntime.NumericsClass;
 
     /// <inheritdoc/>
-    public void Prepare() => TorchRuntime.Prepare();
+    public void Prepare(int? threads = null) => TorchRuntime.Prepare(threads);
 
     /// <inheritdoc/>
     public void ReleaseFreeMemory() => TorchRuntime.ReleaseFreeMemory();

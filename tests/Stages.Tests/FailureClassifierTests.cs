@@ -12,8 +12,7 @@ public sealed class FailureClassifierTests
         { new OutOfMemoryException(), FailureClass.Resource },
         { new InvalidOperationException("CUDA out of memory. Tried to allocate 2 GiB"), FailureClass.Resource },
         { new InvalidOperationException("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), FailureClass.Resource },
-        { new IOException("No space left on device", 28), FailureClass.Resource },
-        { new IOException("the store says so", new IOException("No space left on device", 28)), FailureClass.Resource },
+        { new IOException("No space left on device", 28), FailureClass.Transient },
         { new UnauthorizedAccessException("Access to the path is denied: read-only file system"), FailureClass.Transient },
         { new IOException("Read-only file system", 30), FailureClass.Transient },
         { new StageFailedException(FailureClass.Resource, "out of memory in the work process"), FailureClass.Resource },
@@ -29,6 +28,16 @@ public sealed class FailureClassifierTests
     [MemberData(nameof(Cases))]
     public void Classify_Exception_DecidesWhatHappensNext(Exception error, FailureClass expected) =>
         FailureClassifier.Classify(error).ShouldBe(expected);
+
+    [Fact]
+    public void IsOutage_FullDisk_IsOneHoweverItIsWrapped()
+    {
+        FailureClassifier.IsOutage(new IOException("the store says so", new IOException("No space left on device", 28))).ShouldBeTrue();
+        FailureClassifier.IsOutage(new AggregateException(new IOException("No space left on device", 28))).ShouldBeTrue();
+        FailureClassifier.IsOutage(new StageFailedException(FailureClass.Transient, "in the work process", isOutage: true)).ShouldBeTrue();
+        FailureClassifier.IsOutage(new IOException("reset")).ShouldBeFalse();
+        FailureClassifier.IsOutage(new OutOfMemoryException()).ShouldBeFalse("smaller parts may help there");
+    }
 
     [Fact]
     public void FindLostBlob_MissingBlob_IsFoundHoweverItIsWrapped()

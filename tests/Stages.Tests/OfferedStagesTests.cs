@@ -20,6 +20,19 @@ public sealed class OfferedStagesTests
     }
 
     [Fact]
+    public void KeyOf_StepOfAnotherThreadCount_IsTheOneThatItWasBegunWith()
+    {
+        var (few, many) = (Offered("torch;cpu;threads=1"), Offered("torch;cpu;threads=64"));
+        var assignment = Assignment("arithmetic") with { NumericsClass = "torch;cpu;threads=64" };
+
+        few.KeyOf(assignment).ToDigest().ShouldBe(many.KeyOf(Assignment("arithmetic")).ToDigest());
+        few.OtherThreads(assignment).ShouldBe(64);
+        many.OtherThreads(assignment).ShouldBeNull();
+        many.CheckNumerics(assignment);
+        Should.Throw<StageFailedException>(() => few.CheckNumerics(assignment)).Failure.ShouldBe(FailureClass.Transient);
+    }
+
+    [Fact]
     public void Advertise_Stages_SayWhatTheyAreLike()
     {
         var stages = Offered("torch").Advertise().ToDictionary(s => s.Kind);

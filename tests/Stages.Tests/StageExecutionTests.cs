@@ -101,7 +101,7 @@ public sealed class StageExecutionTests : IDisposable
 
         public int Releases { get; private set; }
 
-        public void Prepare() => IsPrepared = true;
+        public void Prepare(int? threads = null) => IsPrepared = true;
 
         public void ReleaseFreeMemory() => Releases++;
 

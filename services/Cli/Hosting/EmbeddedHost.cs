@@ -95,7 +95,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
             .AddSingleton<RunEvents>()
             .AddSingleton<IRegisteredModels>(models)
             .AddAllStages(home)
-            .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
+            .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection, WaitsOutOutages = false })
             .AddStageWorker(new StageWorkerOptions { CacheFolder = home.CacheFolder, HeartbeatInterval = TimeSpan.FromSeconds(1) })
             .AddEspalierBus(new MessagingOptions(), bus =>
             {

@@ -56,6 +56,7 @@ internal sealed class StepRequestsConsumer(
                 Worker = step.Worker ?? "",
                 Failure = StoreFailure.Is(e) ? FailureClass.Transient : FailureClass.Poison,
                 Message = MessageLimits.Cut(StoreFailure.Is(e) ? StoreFailure.Describe(e) : $"It cannot be handed to a worker: {e.Message}"),
+                IsOutage = StoreFailure.Is(e),
             }, null, cancellationToken).ConfigureAwait(false);
             return null;
         }
@@ -117,6 +118,7 @@ internal sealed class StepRequestsConsumer(
         Options = JsonSerializer.Deserialize<PlannedStep>(step.Plan, WireJson.Options)!.Options,
         Inputs = step.ReadInputs(),
         Device = step.Device,
+        NumericsClass = step.Offer is null ? null : StageCatalog.NumericsClassOf(step.Offer),
         MemoryDivisor = step.MemoryDivisor,
     };
 }

@@ -14,9 +14,13 @@ internal static class AttemptEndings
     /// <summary>Doubling ends here; a pipeline that asks for a longer first wait gets it every time.</summary>
     private static readonly TimeSpan LongestDoubled = TimeSpan.FromMinutes(5);
 
-    /// <summary>Applies the end of an attempt. A null failure is a release on purpose.</summary>
+    /// <summary>Pauses while a store or a disk is in trouble double up to this, so that a step goes on soon after it is mended.</summary>
+    private static readonly TimeSpan LongestOutagePause = TimeSpan.FromSeconds(10);
+
+    /// <summary>Applies the end of an attempt. A null failure is a release on purpose; an outage is none of the attempts that are allowed.</summary>
     public static async Task<bool> ApplyAsync(
-        DatabaseTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options)
+        DatabaseTransaction transaction, RunRow run, StepRow step, FailureClass? failure, string message, OrchestratorOptions options,
+        bool isOutage = false)
     {
         if (run.IsCancelling && failure != FailureClass.User)
             return await transaction.MoveAsync(run, step, StepEvent.Stopped, failure is null ? message : "Stopped on request.").ConfigureAwait(false);
@@ -24,6 +28,12 @@ internal static class AttemptEndings
             return await RetryAsync(transaction, run, step, StepEvent.Released, message, failure, TimeSpan.Zero).ConfigureAwait(false);
 
         var retry = step.ReadRetry();
+        if (isOutage && options.WaitsOutOutages)
+        {
+            var pause = Backoff(retry, step, step.Attempt);
+            pause = pause < LongestOutagePause ? pause : LongestOutagePause;
+            return await RetryAsync(transaction, run, step, StepEvent.AttemptFailed, message, failure, pause).ConfigureAwait(false);
+        }
         var (failures, crashes) = (step.Failures + 1, step.Crashes + (failure == FailureClass.Poison ? 1 : 0));
         var shrinks = step.Shrinks + (failure == FailureClass.Resource ? 1 : 0);
         await transaction.ExecuteAsync(

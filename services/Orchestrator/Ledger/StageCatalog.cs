@@ -21,6 +21,9 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
     /// <summary>The text that a claim and a step are matched by.</summary>
     public static string Offer(string kind, string version, string numericsClass) => $"{kind}@{version}@{numericsClass}";
 
+    /// <summary>The numerics class in an offer.</summary>
+    public static string NumericsClassOf(string offer) => offer.Split('@', 3)[^1];
+
     /// <inheritdoc cref="Offer"/>
     public static string OfferOf(StageCode code) => Offer(code.Kind, code.Version, code.NumericsClass);
 

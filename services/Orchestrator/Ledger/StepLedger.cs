@@ -18,8 +18,8 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task<StepRow?> ClaimAsync(ClaimStep claim, IReadOnlyList<string> offers, CancellationToken cancellationToken)
     {
-        var (worker, devices) = (claim.Worker, claim.Devices);
-        if (offers.Count == 0 || devices.Count == 0)
+        var worker = claim.Worker;
+        if (offers.Count == 0 || claim.Devices.Count == 0)
             return null;
         var claimed = await database.WriteAsync(async transaction =>
         {
@@ -31,27 +31,9 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 return null;
             var full = await ClaimLimits.FullAsync(transaction, options).ConfigureAwait(false);
             var isAllowed = full.Count == 0 ? "" : $"and not {database.Dialect.In("kind", "full")} and not {database.Dialect.In("device", "full")}";
-            var row = await transaction.FindAsync<StepRow>(
-                $"""
-                update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
-                       deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
-                 where id = (select id from step
-                              where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")}
-                                and {database.Dialect.In("device", "devices")} {isAllowed}
-                              order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
-                returning *
-                """,
-                new
-                {
-                    worker,
-                    offers = database.Dialect.List(offers),
-                    devices = database.Dialect.List(devices),
-                    full = database.Dialect.List(full),
-                    transaction.Now,
-                    until = transaction.Now + (long)options.Lease.TotalMilliseconds,
-                    ready = EnumText.Of(StepState.Ready),
-                    running = EnumText.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
-                }).ConfigureAwait(false);
+            var row = await TakeAsync(transaction, claim, offers, full, isAllowed).ConfigureAwait(false);
+            if (row is null && await OtherThreads.OffersAsync(transaction, claim).ConfigureAwait(false) is { Count: > 0 } others)
+                row = await TakeAsync(transaction, claim, others, full, $"{isAllowed} and {OtherThreads.Condition}").ConfigureAwait(false);
             if (row is not null)
                 await transaction.RecordChangeAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
             return row;
@@ -62,6 +44,31 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
         wakeups.Outbox.Set();
         return claimed;
     }
+
+    private Task<StepRow?> TakeAsync(
+        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed) =>
+        transaction.FindAsync<StepRow>(
+            $"""
+            update step set state = @running, attempt = attempt + 1, worker = @Worker, lease_until = @until, started_at = @Now,
+                   deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
+             where id = (select id from step
+                          where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")}
+                            and {database.Dialect.In("device", "devices")} {isAllowed}
+                          order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
+            returning *
+            """,
+            new
+            {
+                claim.Worker,
+                offers = database.Dialect.List(offers),
+                devices = database.Dialect.List(claim.Devices),
+                full = database.Dialect.List(full),
+                transaction.Now,
+                left = OtherThreads.LeftAt(transaction),
+                until = transaction.Now + (long)options.Lease.TotalMilliseconds,
+                ready = EnumText.Of(StepState.Ready),
+                running = EnumText.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
+            });
 
     /// <summary>Renews a lease.</summary>
     public async Task<LeaseVerdict> RenewAsync(StepHeartbeat beat, CancellationToken cancellationToken)
@@ -117,7 +124,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
             ? Task.FromResult(false)
             : loss is not null && !run.IsCancelling
                 ? InputRecovery.ApplyAsync(transaction, run, step, failed, loss, options)
-                : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options), cancellationToken);
+                : AttemptEndings.ApplyAsync(transaction, run, step, failed.Failure, failed.Message, options, failed.IsOutage), cancellationToken);
 
     /// <summary>The steps that a step needs, as they are.</summary>
     public Task<List<StepRow>> NeedsOfAsync(StepAddress step, CancellationToken cancellationToken) =>

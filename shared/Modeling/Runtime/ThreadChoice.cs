@@ -13,9 +13,12 @@ public static class ThreadChoice
     public static int Default => Math.Max(1, Math.Min(Environment.ProcessorCount, PhysicalCores()));
 
     /// <summary>Tells OpenMP; must run before LibTorch is loaded.</summary>
-    internal static void Apply()
+    /// <param name="threads">What it is to be; null for the choice in the environment, or else <see cref="Default"/>.</param>
+    internal static void Apply(int? threads = null)
     {
-        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)))
+        if (threads is { } wanted)
+            NativeEnvironment.Set(Variable, wanted.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        else if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)))
             NativeEnvironment.SetDefault(Variable, Default.ToString(System.Globalization.CultureInfo.InvariantCulture));
     }
 

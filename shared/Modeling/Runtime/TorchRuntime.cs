@@ -10,8 +10,9 @@ namespace Espalier.Modeling.Runtime;
 /// </summary>
 public static class TorchRuntime
 {
-    private static readonly Lazy<bool> Prepared = new(ApplyChoices);
     private static readonly Lazy<bool> Loaded = new(Load);
+    private static readonly Lock Choosing = new();
+    private static bool _isPrepared;
 
     /// <summary>The engine and its versions, for example <c>torchsharp-0.107.0;libtorch-2.10.0</c>.</summary>
     public static string EngineVersion
@@ -55,7 +56,18 @@ public static class TorchRuntime
     /// Chooses threads and allocator, at no cost: native libraries read these choices once, when they are loaded, so every
     /// process that will use tensors calls this first.
     /// </summary>
-    public static void Prepare() => _ = Prepared.Value;
+    /// <param name="threads">Threads that one operation uses; null for <see cref="ThreadChoice"/>. Of several calls the first counts.</param>
+    public static void Prepare(int? threads = null)
+    {
+        lock (Choosing)
+        {
+            if (_isPrepared)
+                return;
+            ThreadChoice.Apply(threads);
+            AllocatorChoice.Apply();
+            _isPrepared = true;
+        }
+    }
 
     /// <summary>Prepares and loads the engine, which takes about half a second the first time.</summary>
     /// <param name="threads">Threads that one operation may use; null leaves <see cref="ThreadChoice"/>.</param>
@@ -69,17 +81,12 @@ public static class TorchRuntime
     /// <summary>Gives memory that freed tensors left behind back to the operating system: for the end of a long piece of work.</summary>
     public static void ReleaseFreeMemory() => AllocatorChoice.Trim();
 
-    private static bool ApplyChoices()
-    {
-        ThreadChoice.Apply();
-        AllocatorChoice.Apply();
-        return true;
-    }
-
     private static bool Load()
     {
         Prepare();
         torch.InitializeDeviceType(DeviceType.CPU);
+        // Said outright, so that no library takes fewer where the machine has fewer cores: sums would be rounded in another order.
+        torch.set_num_threads(torch.get_num_threads());
         return true;
     }
 }

@@ -10,8 +10,11 @@ namespace Espalier.Stages.Worker;
 public sealed class StageCrashedException(string message) : Exception(message);
 
 /// <summary>The stage failed in its work process, which has said how.</summary>
-public sealed class StageFailedException(FailureClass failure, string message, Digest? lostBlob = null) : Exception(message)
+public sealed class StageFailedException(FailureClass failure, string message, Digest? lostBlob = null, bool isOutage = false) : Exception(message)
 {
+    /// <summary>Whether it is known that what is around the stage failed; see <see cref="FailureClassifier.IsOutage"/>.</summary>
+    public bool IsOutage { get; } = isOutage;
+
     /// <summary>What kind of failure.</summary>
     public FailureClass Failure { get; } = failure;
 
@@ -33,7 +36,6 @@ public static class FailureClassifier
         // Trying again reads the same bytes; the message says what has to be done again.
         UserInputException or DamagedBlobException or InvalidDataException { InnerException: DamagedBlobException } => FailureClass.User,
         OutOfMemoryException => FailureClass.Resource,
-        IOException io when IsDiskFull(io) => FailureClass.Resource,
         _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
         // A store that cannot be written now may be later: somebody mounted it read-only, or mends its permissions.
         AggregateException { InnerException: { } inner } => Classify(inner),
@@ -41,6 +43,12 @@ public static class FailureClassifier
         _ when StoreFailure.Is(error) => FailureClass.Transient,
         _ => FailureClass.Poison,
     };
+
+    /// <summary>
+    /// Whether what is around the stage failed beyond doubt: a disk is full. That is nothing that smaller parts would mend, and not the
+    /// stage's own failure. Of other failures of a store only the store itself can tell.
+    /// </summary>
+    public static bool IsOutage(Exception error) => error is StageFailedException failed ? failed.IsOutage : IsDiskFull(error);
 
     /// <summary>The blob that was damaged or gone, if that is the reason; null for other failures.</summary>
     public static Digest? FindLostBlob(Exception error) => error switch
@@ -56,11 +64,16 @@ public static class FailureClassifier
     {
         UserInputException or StageCrashedException or StageFailedException => error.Message,
         Azure.RequestFailedException or Azure.Identity.AuthenticationFailedException => StoreFailure.Describe(error),
+        _ when IsDiskFull(error) => $"A disk is full: {error.Message}",
         _ => $"{error.GetType().Name}: {error.Message}",
     };
 
-    private static bool IsDiskFull(Exception? error) =>
-        error is not null && ((error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded || IsDiskFull(error.InnerException));
+    private static bool IsDiskFull(Exception? error) => error switch
+    {
+        null => false,
+        IOException when (error.HResult & 0xFFFF) is NoSpaceLeft or DiskFull or QuotaExceeded => true,
+        _ => IsDiskFull(error.InnerException),
+    };
 
     /// <summary>The tensor library reports it as text.</summary>
     private static bool IsNativeOutOfMemory(Exception error) =>

@@ -48,7 +48,26 @@ internal sealed class OfferedStages
         _offers ??= [.. Kinds.Select(k => CodeOf(_stages[k])).Select(c => new StageOffer(c.Kind, c.Version, c.NumericsClass))];
 
     /// <summary>What an assigned step depends on, in full.</summary>
-    public StepKey KeyOf(StepAssignment assignment) => CodeOf(_stages[assignment.Kind]).KeyOf(assignment.Options, assignment.Inputs);
+    public StepKey KeyOf(StepAssignment assignment)
+    {
+        var code = CodeOf(_stages[assignment.Kind]);
+        return (code with { NumericsClass = assignment.NumericsClass ?? code.NumericsClass }).KeyOf(assignment.Options, assignment.Inputs);
+    }
+
+    /// <summary>The number of threads that a step's result was begun with, where this process has another one; null where it has the same.</summary>
+    public int? OtherThreads(StepAssignment assignment) =>
+        assignment.NumericsClass is { } wanted && wanted != NumericsClassOf(assignment.Kind) ? NumericsClasses.ThreadsOf(wanted) : null;
+
+    /// <summary>Makes sure that this process computes as the step's key says.</summary>
+    /// <exception cref="StageFailedException">It does not, and the result would have other bits.</exception>
+    public void CheckNumerics(StepAssignment assignment)
+    {
+        if (assignment.NumericsClass is { } wanted && NumericsClassOf(assignment.Kind) is var own && wanted != own)
+        {
+            throw new StageFailedException(
+                FailureClass.Transient, $"The step was prepared for workers that compute as '{wanted}', and this one computes as '{own}'.");
+        }
+    }
 
     /// <summary>What the worker announces.</summary>
     public IReadOnlyList<StageAdvertised> Advertise() =>
@@ -64,6 +83,8 @@ internal sealed class OfferedStages
             Worker = _options.Name,
         }),
     ];
+
+    private string NumericsClassOf(string kind) => CodeOf(_stages[kind]).NumericsClass;
 
     private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics?.Value ?? NumericsClasses.Any);
 }

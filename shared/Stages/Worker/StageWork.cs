@@ -44,6 +44,7 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
             Engine = engine,
         };
         PeakMemory.Reset();
+        stages.CheckNumerics(assignment);
         Faults.Reach(FaultPoints.WorkBegin);
         var result = await execution.RunAsync(stop).ConfigureAwait(false);
         Faults.Reach(FaultPoints.WorkResult);

@@ -106,6 +106,7 @@ internal sealed class StageWorker(
                 Slots = options.Slots,
                 Offers = stages.Offers(),
                 Holding = [.. _attempts.Values],
+                ChoosesThreads = options.Isolation == WorkIsolation.ChildProcess,
             };
             Faults.Reach(FaultPoints.ClaimSend);
             // Not cancelled by the shutdown: an answer that nobody takes would cost the step a lease.

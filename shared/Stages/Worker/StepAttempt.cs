@@ -76,7 +76,9 @@ internal sealed class StepAttempt(
         {
             StageLog.AttemptFailed(logger, assignment.Step.RunId, assignment.Step.Name, assignment.Fence, e);
             await _reports.SendRestAsync().ConfigureAwait(false);
-            await FailAsync(FailureClassifier.Classify(e), FailureClassifier.Describe(e), FailureClassifier.FindLostBlob(e)).ConfigureAwait(false);
+            await FailAsync(
+                FailureClassifier.Classify(e), FailureClassifier.Describe(e), FailureClassifier.FindLostBlob(e),
+                await IsOutageAsync(e).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
@@ -180,7 +182,16 @@ internal sealed class StepAttempt(
             : "Stopped on request."),
     };
 
-    private Task FailAsync(FailureClass? failure, string message, Digest? lostBlob = null)
+    /// <summary>Whether the failure is that of the store or of a disk; the store is asked, since an error alone does not tell.</summary>
+    private async Task<bool> IsOutageAsync(Exception error)
+    {
+        if (FailureClassifier.IsOutage(error))
+            return true;
+        return FailureClassifier.Classify(error) == FailureClass.Transient
+            && await new StoreProbe(artifacts.Blobs, time).FindProblemAsync(CancellationToken.None).ConfigureAwait(false) is not null;
+    }
+
+    private Task FailAsync(FailureClass? failure, string message, Digest? lostBlob = null, bool isOutage = false)
     {
         var failed = new StepFailed
         {
@@ -190,6 +201,7 @@ internal sealed class StepAttempt(
             Failure = failure,
             Message = MessageLimits.Cut(message),
             LostBlob = lostBlob,
+            IsOutage = isOutage,
         };
         Faults.Reach(FaultPoints.FailureSend);
         return _reports.SendAsync(_lease, token => orchestrator.ReportAsync(failed, token));

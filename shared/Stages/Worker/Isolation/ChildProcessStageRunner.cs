@@ -7,13 +7,15 @@ namespace Espalier.Stages.Worker.Isolation;
 /// Runs the stage in a work process. Whatever happens there, a crash in native code, a kill for memory, a loop that never
 /// ends, the worker goes on, keeps its lease and says what happened.
 /// </summary>
-internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageRunner, IAsyncDisposable
+internal sealed class ChildProcessStageRunner(WorkProcesses processes, OfferedStages stages) : IStageRunner, IAsyncDisposable
 {
     private static readonly TimeSpan LeaseInterval = TimeSpan.FromMilliseconds(500);
 
     public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {
-        var process = processes.Take();
+        // The tensor library counts its threads when it is loaded: another number takes another process, which serves this attempt only.
+        var isSpecial = stages.OtherThreads(work.Assignment) is not null;
+        var process = isSpecial ? processes.Start() : processes.Take();
         var killsBefore = MemoryKills.Count();
         WorkOutcome? outcome = null;
         try
@@ -24,7 +26,7 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
         }
         finally
         {
-            if (outcome is { Failure: null })
+            if (outcome is { Failure: null } && !isSpecial)
                 await processes.GiveBackAsync(process).ConfigureAwait(false);
             else if (outcome is not null)
                 await process.DisposeAsync().ConfigureAwait(false);
@@ -32,7 +34,7 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes) : IStageR
         return outcome switch
         {
             { Result: { } result } => (result, outcome.PeakMemoryBytes),
-            { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message, outcome.LostBlob),
+            { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message, outcome.LostBlob, outcome.IsOutage),
             not null => throw new OperationCanceledException("The stage stopped on request.", stop),
             null => throw await DescribeEndAsync(process, work, killsBefore, kill).ConfigureAwait(false),
         };

@@ -1,4 +1,5 @@
 using Espalier.Artifacts;
+using Espalier.Contracts;
 using Espalier.Hosting;
 using Espalier.Messaging;
 using Microsoft.Extensions.Configuration;
@@ -19,11 +20,14 @@ internal static class StageWorkProcess
     {
         using var channel = WorkChannel.Open();
         using var host = Build(args, stages);
-        host.Services.GetService<IStageEngine>()?.Prepare(); // before the first tensor
         Telemetry.Start(host.Services);
         var runner = host.Services.GetRequiredService<InProcessStageRunner>();
         while (await channel.NextAssignmentAsync().ConfigureAwait(false) is { } assignment)
+        {
+            // Before the first tensor. A process gets no assignments that differ in this.
+            host.Services.GetService<IStageEngine>()?.Prepare(NumericsClasses.ThreadsOf(assignment.NumericsClass ?? ""));
             await new WorkAttempt(assignment, runner, channel, host.Services.GetRequiredService<TimeProvider>()).RunAsync().ConfigureAwait(false);
+        }
         return 0;
     }
 

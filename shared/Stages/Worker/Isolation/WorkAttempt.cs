@@ -41,7 +41,7 @@ internal sealed class WorkAttempt(StepAssignment assignment, InProcessStageRunne
             return new WorkOutcome
             {
                 Failure = FailureClassifier.Classify(e), Message = FailureClassifier.Describe(e), LostBlob = FailureClassifier.FindLostBlob(e),
-                PeakMemoryBytes = PeakMemory.Read(),
+                IsOutage = FailureClassifier.IsOutage(e), PeakMemoryBytes = PeakMemory.Read(),
             };
         }
     }

@@ -37,6 +37,8 @@ internal sealed record WorkOutcome
 
     public Digest? LostBlob { get; init; }
 
+    public bool IsOutage { get; init; }
+
     public long PeakMemoryBytes { get; init; }
 }
 

@@ -23,8 +23,11 @@ internal sealed class WorkProcesses(IReadOnlyList<string> command, TimeProvider 
                 return idle.Process;
             _ = idle.Process.DisposeAsync().AsTask();
         }
-        return WorkProcess.Start(command);
+        return Start();
     }
+
+    /// <summary>A fresh one.</summary>
+    public WorkProcess Start() => WorkProcess.Start(command);
 
     /// <summary>Takes one back whose attempt has ended.</summary>
     public async Task GiveBackAsync(WorkProcess process)
