@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 namespace Espalier.CrashMatrix.Tests;
 
 /// <summary>A sample of the crash matrix: real services, real servers, a small pipeline that trains. The whole matrix is <c>tests/CrashMatrix</c>.</summary>
+[Collection(Drills.DrillServers.Name)]
 public sealed class CrashMatrixTests(ITestOutputHelper output)
 {
     private const int Seed = 1;

@@ -14,6 +14,10 @@ internal sealed class FaultFolder
     /// <summary>Whether the fault has acted.</summary>
     public bool HasFired => Directory.Exists(Fired) && Directory.EnumerateFiles(Fired).Any();
 
+    /// <summary>Whether a fault of a role, such as <c>pruner-work</c>, has acted.</summary>
+    public bool HasFiredAt(string role) =>
+        Directory.Exists(Fired) && Directory.EnumerateFiles(Fired).Any(f => f.Contains($"-{role}@", StringComparison.Ordinal));
+
     private string Reached => System.IO.Path.Combine(Path, "reached");
 
     private string Fired => System.IO.Path.Combine(Path, "fired");

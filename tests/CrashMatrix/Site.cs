@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
+using Azure.Storage.Sas;
 using Espalier.TestKit.Servers;
 
 namespace Espalier.CrashMatrix;
@@ -29,7 +30,12 @@ internal sealed partial class Site : IAsyncDisposable
     private BlobContainerClient? _container;
     private HttpClient _client = null!;
 
-    private Site(StoreKind store, Servers servers) => (Store, Servers) = (store, servers);
+    private readonly SiteOptions _options;
+    private Surroundings _around = Surroundings.Usual;
+    private Dictionary<string, string> _common = [];
+    private Dictionary<string, string> _worker = [];
+
+    private Site(StoreKind store, Servers servers, SiteOptions options) => (Store, Servers, _options) = (store, servers, options);
 
     public StoreKind Store { get; }
 
@@ -45,10 +51,20 @@ internal sealed partial class Site : IAsyncDisposable
 
     public IReadOnlyDictionary<string, SupervisedService> Services => _services;
 
+    /// <summary>Requests to the orchestrator, with the administrator's key.</summary>
+    public HttpClient Client => _client;
+
+    /// <summary>The site's folder.</summary>
+    public string Folder => _folder.FullName;
+
+    /// <summary>The file with the store's location, where services read it from one.</summary>
+    public string LocationFile => Path.Combine(_folder.FullName, "location");
+
     /// <summary>Starts everything and waits until it is ready.</summary>
-    public static async Task<Site> StartAsync(StoreKind store, Servers servers)
+    public static async Task<Site> StartAsync(StoreKind store, Servers servers, SiteOptions? options = null)
     {
-        var site = new Site(store, servers);
+        var site = new Site(store, servers, options ?? new SiteOptions());
+        site._around = await site._options.Around(site.Folder);
         await File.WriteAllTextAsync(site.TextFile, MicroPipeline.Text());
         site.Faults = new FaultFolder(Path.Combine(site._folder.FullName, "faults"));
         var location = store == StoreKind.Files ? $"file:{site.StoreFolder}" : await site.StartAzuriteAsync();
@@ -61,6 +77,29 @@ internal sealed partial class Site : IAsyncDisposable
         await site.Ledger.WaitForStagesAsync(["train", "upcycle", "prune", "quantize", "evaluate", "register"]);
         return site;
     }
+
+    /// <summary>Starts one more worker, with a cache of its own.</summary>
+    public async Task<SupervisedService> AddWorkerAsync(string name, string project, IReadOnlyDictionary<string, string> environment)
+    {
+        var settings = new Dictionary<string, string>(_worker) { ["worker:cache-folder"] = Path.Combine(_folder.FullName, $"cache-{name}") };
+        var around = _around with { Environment = _around.Environment.Where(v => !environment.ContainsKey(v.Key)).Concat(environment).ToDictionary() };
+        var service = new SupervisedService(name, project, _common.Concat(settings), Faults.Path, around);
+        _services.Add(name, service);
+        await service.WaitUntilReadyAsync();
+        return service;
+    }
+
+    /// <summary>Kills a service and its work process for good.</summary>
+    public async Task RemoveAsync(string name)
+    {
+        if (_services.Remove(name, out var service))
+            await service.DisposeAsync();
+    }
+
+    /// <summary>A URL of the container that is valid for a while.</summary>
+    public string SignedUrl(TimeSpan validity) =>
+        _container!.GenerateSasUri(BlobContainerSasPermissions.All, DateTimeOffset.UtcNow + validity).ToString()
+            .Replace($":{_azurite!.Port}/", $":{Proxy!.Port}/", StringComparison.Ordinal);
 
     /// <summary>Empties the store and sets the next fault.</summary>
     public async Task ResetAsync(string fault)
@@ -145,46 +184,52 @@ internal sealed partial class Site : IAsyncDisposable
         await _container.CreateIfNotExistsAsync();
         var port = Port().Match(_azurite.ConnectionString);
         Proxy = new StoreProxy(int.Parse(port.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
-        return _azurite.ConnectionString.Replace(port.Value, $"127.0.0.1:{Proxy.Port}", StringComparison.Ordinal);
+        return _options.HasLocationFile
+            ? SignedUrl(TimeSpan.FromHours(1))
+            : _azurite.ConnectionString.Replace(port.Value, $"127.0.0.1:{Proxy.Port}", StringComparison.Ordinal);
     }
 
     private void StartServices(string location, string database, string registry)
     {
-        var common = new Dictionary<string, string>
+        if (_options.HasLocationFile)
+            File.WriteAllText(LocationFile, location);
+        _common = new Dictionary<string, string>
         {
             ["messaging:transport"] = "rabbit-mq",
             ["messaging:broker"] = Servers.Broker.Address.ToString(),
-            ["messaging:request-timeout"] = "00:00:02",
-            ["store:location"] = location,
+            [_options.HasLocationFile ? "store:location-file" : "store:location"] = _options.HasLocationFile ? LocationFile : location,
             ["store:container"] = Container,
         };
-        Add(PointGenerator.Orchestrator, "services/Orchestrator", new()
+        _worker = new() { ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"), ["registry:database"] = registry };
+        var orchestrator = new Dictionary<string, string>
         {
             ["orchestrator:provider"] = "postgre-sql",
             ["orchestrator:connection"] = database,
-            ["orchestrator:lease"] = Lease.ToString(),
-            ["orchestrator:sweep-interval"] = "00:00:00.2",
-            ["orchestrator:loss-limit"] = "20",
-            ["orchestrator:crash-limit"] = "3",
             ["orchestrator:data-folders:0"] = _folder.FullName,
             ["orchestrator-api:key"] = Key,
-        });
+        };
+        if (!_options.HasDefaultTimes)
+            Shorten(orchestrator);
+        Add(PointGenerator.Orchestrator, "services/Orchestrator", orchestrator);
         foreach (var (name, project) in Projects)
-        {
-            Add(name, project, new()
-            {
-                ["worker:heartbeat-interval"] = "00:00:00.2",
-                ["worker:poll-interval"] = "00:00:01",
-                ["worker:stop-grace"] = "00:00:03",
-                ["worker:cache-folder"] = Path.Combine(_folder.FullName, "cache"),
-                ["registry:database"] = registry,
-            });
-        }
+            Add(name, project, _worker);
         _client = new HttpClient { BaseAddress = _services[PointGenerator.Orchestrator].Address, Timeout = TimeSpan.FromSeconds(10) };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
 
         void Add(string name, string project, Dictionary<string, string> settings) =>
-            _services.Add(name, new SupervisedService(name, project, common.Concat(settings), Faults.Path));
+            _services.Add(name, new SupervisedService(name, project, _common.Concat(settings), Faults.Path, _around));
+    }
+
+    private void Shorten(Dictionary<string, string> orchestrator)
+    {
+        _common["messaging:request-timeout"] = "00:00:02";
+        orchestrator["orchestrator:lease"] = Lease.ToString();
+        orchestrator["orchestrator:sweep-interval"] = "00:00:00.2";
+        orchestrator["orchestrator:loss-limit"] = "20";
+        orchestrator["orchestrator:crash-limit"] = "3";
+        _worker["worker:heartbeat-interval"] = "00:00:00.2";
+        _worker["worker:poll-interval"] = "00:00:01";
+        _worker["worker:stop-grace"] = "00:00:03";
     }
 
     [GeneratedRegex(@"127\.0\.0\.1:(\d+)")]

@@ -15,14 +15,23 @@ internal sealed class SupervisedService : IAsyncDisposable
     private readonly Task _supervising;
     private ServerProcess _process;
     private string _logBefore = "";
+    private bool _isDisposed;
 
     /// <summary>Starts it.</summary>
-    public SupervisedService(string name, string project, IEnumerable<KeyValuePair<string, string>> settings, string faults)
+    /// <param name="name">Its name, and the role by which faults find it.</param>
+    /// <param name="project">Folder of its project.</param>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="faults">Folder of the faults.</param>
+    /// <param name="around">Where it runs.</param>
+    public SupervisedService(string name, string project, IEnumerable<KeyValuePair<string, string>> settings, string faults, Surroundings around)
     {
         Name = name;
         Address = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}");
         _client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(5) };
-        _command = ["dotnet", Repository.Assembly(project), $"--http:url={Address.OriginalString}", .. settings.Select(s => $"--{s.Key}={s.Value}")];
+        _command =
+        [
+            .. around.Prefix, "dotnet", Repository.Assembly(project), $"--http:url={Address.OriginalString}", .. settings.Select(s => $"--{s.Key}={s.Value}"),
+        ];
         _environment = new()
         {
             ["ESPALIER_FAULT"] = $"watch:{faults}",
@@ -30,6 +39,8 @@ internal sealed class SupervisedService : IAsyncDisposable
             ["DOTNET_gcServer"] = "0",
             ["DOTNET_DbgEnableMiniDump"] = "0",
         };
+        foreach (var (variable, value) in around.Environment)
+            _environment[variable] = value;
         _process = Start();
         _supervising = SuperviseAsync();
     }
@@ -81,6 +92,28 @@ internal sealed class SupervisedService : IAsyncDisposable
         return false;
     }
 
+    /// <summary>Whether a probe is answered well, and what the answer says; an empty text when nobody answers.</summary>
+    public async Task<(bool IsWell, string Text)> AskAsync(string path)
+    {
+        try
+        {
+            using var answer = await _client.GetAsync(path);
+            return (answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            return (false, "");
+        }
+    }
+
+    /// <summary>Asks it to end, as an operator does, and starts it no more; its exit code.</summary>
+    public async Task<int> DrainAsync(TimeSpan limit)
+    {
+        await _stopping.CancelAsync();
+        await _process.SignalAsync("TERM");
+        return await _process.WaitForExitAsync(limit);
+    }
+
     /// <summary>Waits until it says that it is ready.</summary>
     public async Task WaitUntilReadyAsync()
     {
@@ -103,8 +136,12 @@ internal sealed class SupervisedService : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills it and its work process, the whole group, and starts it no more.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         await _stopping.CancelAsync();
         await _process.DisposeAsync();
         await _supervising;
@@ -129,7 +166,7 @@ internal sealed class SupervisedService : IAsyncDisposable
             if (_stopping.IsCancellationRequested)
                 return;
             var output = _process.Output;
-            _logBefore = output.Length <= 4000 ? output : output[^4000..];
+            _logBefore = output.Length <= 8000 ? output : output[^8000..];
             await _process.DisposeAsync();
             await Task.Delay(RestartPause);
             if (_stopping.IsCancellationRequested)

@@ -45,18 +45,21 @@ public class RabbitMqServer : IAsyncLifetime
     }
 
     /// <summary>How many consumers each durable queue has, as the broker itself counts them.</summary>
-    public async Task<IReadOnlyDictionary<string, int>> ConsumersAsync()
+    public async Task<IReadOnlyDictionary<string, int>> ConsumersAsync() =>
+        (await ControlAsync("-q", "--no-table-headers", "list_queues", "name", "durable", "consumers")).Split('\n')
+            .Select(line => line.Split('\t'))
+            .Where(columns => columns is [_, "true", _])
+            .ToDictionary(columns => columns[0], columns => int.Parse(columns[2], CultureInfo.InvariantCulture));
+
+    /// <summary>Runs the operator's program, <c>rabbitmqctl</c>; what it writes.</summary>
+    public async Task<string> ControlAsync(params string[] arguments)
     {
-        var list = ServerProcess.Start(
-            "KILL", _environment, FindProgram("rabbitmqctl"), "-q", "--no-table-headers", "list_queues", "name", "durable", "consumers");
-        await using (list)
+        var program = ServerProcess.Start("KILL", _environment, [FindProgram("rabbitmqctl"), .. arguments]);
+        await using (program)
         {
-            if (await list.WaitForExitAsync(StartLimit) is not 0 and var code)
-                throw new InvalidOperationException($"'rabbitmqctl list_queues' ended with {code}: {list.Output}");
-            return list.Output.Split('\n')
-                .Select(line => line.Split('\t'))
-                .Where(columns => columns is [_, "true", _])
-                .ToDictionary(columns => columns[0], columns => int.Parse(columns[2], CultureInfo.InvariantCulture));
+            return await program.WaitForExitAsync(StartLimit) is not 0 and var code
+                ? throw new InvalidOperationException($"'rabbitmqctl {string.Join(' ', arguments)}' ended with {code}: {program.Output}")
+                : program.Output;
         }
     }
 
