@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Repair;
@@ -33,7 +34,7 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
         await CheckRecordsAsync(inventory, keys, runs, isDryRun, cancellationToken).ConfigureAwait(false);
         say("looking at the registry");
         var versions = await models.ListAsync(null, MostVersions, cancellationToken).ConfigureAwait(false);
-        var incomplete = await CheckVersionsAsync(inventory, versions, cancellationToken).ConfigureAwait(false);
+        var incomplete = await FindDamageAsync(versions.Select(v => v.Root).Distinct(), inventory.FindDamageAsync, cancellationToken).ConfigureAwait(false);
         say("looking at the ledger");
         await CheckLeasesAsync(isDryRun, cancellationToken).ConfigureAwait(false); // first, so that such a step waits too when its input is gone
         var results = await CheckLedgerAsync(inventory, versions, incomplete, isDryRun, cancellationToken).ConfigureAwait(false);
@@ -54,13 +55,9 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
     private async Task CheckRecordsAsync(
         StoreInventory inventory, HashSet<Digest> keys, HashSet<Guid> runs, bool isDryRun, CancellationToken cancellationToken)
     {
-        var damage = new System.Collections.Concurrent.ConcurrentDictionary<Digest, string>();
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = LooksAtOnce, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(inventory.Steps, parallel, async (key, token) =>
-        {
-            if ((await inventory.InspectStepAsync(key, token).ConfigureAwait(false)).Damage is { } found)
-                damage[key] = found;
-        }).ConfigureAwait(false);
+        var damage = await FindDamageAsync(
+            inventory.Steps, async (key, token) => (await inventory.InspectStepAsync(key, token).ConfigureAwait(false)).Damage, cancellationToken)
+            .ConfigureAwait(false);
         foreach (var key in inventory.Steps.Where(key => damage.ContainsKey(key) || !keys.Contains(key)))
         {
             var receipt = await StepReceipt.FindAsync(store, key, cancellationToken).ConfigureAwait(false);
@@ -84,21 +81,23 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
         }
     }
 
-    private static async Task<Dictionary<Digest, string>> CheckVersionsAsync(
-        StoreInventory inventory, IReadOnlyList<ModelVersion> versions, CancellationToken cancellationToken)
+    /// <summary>What is wrong with some of many, of which several are looked at together.</summary>
+    private static async Task<IReadOnlyDictionary<Digest, string>> FindDamageAsync(
+        IEnumerable<Digest> items, Func<Digest, CancellationToken, Task<string?>> find, CancellationToken cancellationToken)
     {
-        var incomplete = new Dictionary<Digest, string>();
-        foreach (var root in versions.Select(v => v.Root).Distinct())
+        var damage = new ConcurrentDictionary<Digest, string>();
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = LooksAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(items, parallel, async (item, token) =>
         {
-            if (await inventory.FindDamageAsync(root, cancellationToken).ConfigureAwait(false) is { } damage)
-                incomplete[root] = damage;
-        }
-        return incomplete;
+            if (await find(item, token).ConfigureAwait(false) is { } found)
+                damage[item] = found;
+        }).ConfigureAwait(false);
+        return damage;
     }
 
     /// <summary>Looks at every result of the ledger, run by run, and puts back what has to be made again.</summary>
     private async Task<(int Count, Dictionary<Digest, Maker> Makers)> CheckLedgerAsync(
-        StoreInventory inventory, IReadOnlyList<ModelVersion> versions, Dictionary<Digest, string> incomplete, bool isDryRun,
+        StoreInventory inventory, IReadOnlyList<ModelVersion> versions, IReadOnlyDictionary<Digest, string> incomplete, bool isDryRun,
         CancellationToken cancellationToken)
     {
         var registered = versions.Select(v => v.StepKey).ToHashSet();
@@ -135,7 +134,7 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
     }
 
     private async Task PutBackAsync(
-        List<(LedgerResult Result, string Damage)> lost, Dictionary<Digest, string> incomplete, Dictionary<Digest, Maker> makers, bool isDryRun,
+        List<(LedgerResult Result, string Damage)> lost, IReadOnlyDictionary<Digest, string> incomplete, Dictionary<Digest, Maker> makers, bool isDryRun,
         CancellationToken cancellationToken)
     {
         if (lost.Count == 0)
@@ -163,8 +162,8 @@ internal sealed class StoreRepair(ArtifactStore store, LedgerRepair ledger, Mode
     }
 
     private async Task FlagVersionsAsync(
-        IReadOnlyList<ModelVersion> versions, Dictionary<Digest, string> incomplete, (int Count, Dictionary<Digest, Maker> Makers) results, bool isDryRun,
-        CancellationToken cancellationToken)
+        IReadOnlyList<ModelVersion> versions, IReadOnlyDictionary<Digest, string> incomplete, (int Count, Dictionary<Digest, Maker> Makers) results,
+        bool isDryRun, CancellationToken cancellationToken)
     {
         foreach (var version in versions)
         {
