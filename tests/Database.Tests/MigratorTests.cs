@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dapper;
 
 namespace Espalier.Database.Tests;
@@ -31,6 +32,22 @@ public sealed class MigratorTests(TestDatabases databases) : IClassFixture<TestD
         (await processes[0].CountAsync("select count(*) from counter")).ShouldBe(1);
         foreach (var process in processes)
             await process.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(Engine.Sqlite)]
+    [InlineData(Engine.Postgres)]
+    public async Task IsCurrent_BeforeAndAfterTheLastScript_SaysSoAndChangesNothing(Engine engine)
+    {
+        await using var database = TestDatabases.Open(engine, await databases.NewAsync(engine));
+        (await Migrator.IsCurrentAsync(database, TestDatabases.Migrations, default)).ShouldBeFalse();
+        await Should.ThrowAsync<DbException>(() => database.CountAsync("select count(*) from migration"));
+        await Migrator.MigrateAsync(database, TestDatabases.Migrations, default, upTo: 1);
+        (await Migrator.IsCurrentAsync(database, TestDatabases.Migrations, default)).ShouldBeFalse();
+
+        await Migrator.MigrateAsync(database, TestDatabases.Migrations, default);
+
+        (await Migrator.IsCurrentAsync(database, TestDatabases.Migrations, default)).ShouldBeTrue();
     }
 
     [Theory]
