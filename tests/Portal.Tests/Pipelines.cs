@@ -107,4 +107,16 @@ internal static class Pipelines
         stages:
           a: { uses: noop, with: { text: "${text}", units: 1 } }
         """.ReplaceLineEndings("\n");
+
+    /// <summary>Two triggers of one event: both watch a folder, and one has a name.</summary>
+    public static string Watching(string name, string folder) => $$"""
+        name: {{name}}
+        params: { text: none }
+        on:
+          watch:
+            - path: {{folder}}
+            - { name: texts, path: {{folder}}, pattern: "*.txt", params: { text: "${event.name}" } }
+        stages:
+          a: { uses: noop, with: { text: "${text}", units: 1 } }
+        """.ReplaceLineEndings("\n");
 }

@@ -165,6 +165,38 @@ public sealed class TriggerFlowTests(PortalSite site)
     }
 
     [Fact]
+    public async Task Triggers_OfOneEvent_WhosePlaceIsGone_SaySoUntilItIsBack()
+    {
+        var folder = Path.Combine(Path.GetTempPath(), $"watched-{Guid.NewGuid():n}");
+        await site.AddAsync("submitter", "watching", Pipelines.Watching("watching", folder));
+        await using var visit = await site.VisitAsAsync("submitter", "/triggers");
+        var page = visit.Page;
+
+        foreach (var name in new[] { "watching.watch", "watching.watch.texts" })
+        {
+            var row = page.GetByRole(AriaRole.Table, new() { Name = "Triggers" }).GetByRole(AriaRole.Row)
+                .Filter(new() { Has = page.GetByRole(AriaRole.Link, new() { Name = name, Exact = true }) });
+            await row.GetByText($"The folder {folder} cannot be read: it does not exist.").WaitForAsync();
+            await row.Locator(".state.failed").GetByText("error").WaitForAsync();
+        }
+        await visit.PictureAsync("triggers-error");
+        await page.GetByRole(AriaRole.Link, new() { Name = "watching.watch.texts", Exact = true }).ClickAsync();
+        await page.Locator(".notice").GetByText("It is so since").WaitForAsync();
+        await visit.PictureAsync("trigger-error");
+        Directory.CreateDirectory(folder);
+        try
+        {
+            await page.Locator(".notice").WaitForAsync(new() { State = WaitForSelectorState.Detached });
+            await page.Locator(".page-head .state").GetByText("on", new() { Exact = true }).WaitForAsync();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        visit.ShouldHaveNoErrors();
+    }
+
+    [Fact]
     public async Task Trigger_OfAnother_IsSwitchedByAnAdministratorOnly()
     {
         await site.AddAsync("submitter", "owned", Pipelines.Echo("owned", "nobody"));
