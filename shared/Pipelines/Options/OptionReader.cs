@@ -151,7 +151,7 @@ public sealed class OptionReader
         var owners = methods.Where(m => m.Value.Properties!.ContainsKey(key)).Select(m => $"'{m.Key}'").ToList();
         return owners.Count > 0 && method is not null
             ? $"option '{key}' belongs to {schema.Discriminator} {string.Join(", ", owners)}, not to '{method}'"
-            : $"unknown option '{key}': {NearestWord.Hint(key, valid)}";
+            : $"unknown option '{key}': {FamiliarWords.Hint(key, valid)}";
     }
 
     private JsonObject ReadMap(OptionSchema schema, PlacedNode node, string path)

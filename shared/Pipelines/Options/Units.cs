@@ -47,6 +47,17 @@ public static partial class Units
         return null;
     }
 
+    /// <summary>Writes a length of time as <see cref="ReadDuration"/> reads it: <c>1h30m</c>, <c>5s</c>, <c>250ms</c>.</summary>
+    public static string WriteDuration(TimeSpan length)
+    {
+        (string Unit, long Count)[] parts =
+        [
+            ("d", length.Days), ("h", length.Hours), ("m", length.Minutes), ("s", length.Seconds), ("ms", length.Milliseconds),
+        ];
+        var text = string.Concat(parts.Where(p => p.Count > 0).Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Count}{p.Unit}")));
+        return text.Length == 0 ? "0s" : text;
+    }
+
     private static string? ReadWhole(string text, Dictionary<string, double> units, string expected, out long value)
     {
         value = 0;

@@ -19,7 +19,7 @@ internal sealed class Interpolation(
     {
         NodeKind.Text when node.Text.Contains(Open, StringComparison.Ordinal) => FillText(node),
         NodeKind.List => node with { Items = [.. node.Items.Select(Fill)] },
-        NodeKind.Map => node with { Entries = [.. node.Entries.Select(e => e with { Value = Fill(e.Value) })] },
+        NodeKind.Map => node with { Entries = MergeKey.Expand([.. node.Entries.Select(e => e with { Value = Fill(e.Value) })], RefuseMerge) },
         _ => node,
     };
 
@@ -37,8 +37,28 @@ internal sealed class Interpolation(
         return true;
     }
 
+    private bool RefuseMerge(PlacedNode value)
+    {
+        if (!value.IsReported)
+            problems.Add(value, MergeKey.Rule(value));
+        return false;
+    }
+
+    /// <summary>Reports the spelling of another tool.</summary>
+    private bool HasDoubleBraces(PlacedNode node)
+    {
+        if (node.Text.IndexOf("${{", StringComparison.Ordinal) is not (>= 0 and var start))
+            return false;
+        var end = node.Text.IndexOf("}}", start, StringComparison.Ordinal);
+        var name = end < 0 ? "name" : node.Text[(start + 3)..end].Trim();
+        problems.Add(node, $"${{{{ {name} }}}} is written ${{{name}}} here, with one pair of braces");
+        return true;
+    }
+
     private PlacedNode FillText(PlacedNode node)
     {
+        if (HasDoubleBraces(node))
+            return node with { IsReported = true };
         if (WholeReference(node.Text) is { } whole)
         {
             if (IsOutput(whole))
@@ -53,7 +73,9 @@ internal sealed class Interpolation(
     /// or the name of a metric.
     /// </summary>
     public PlacedNode FillCondition(PlacedNode node) =>
-        node.Kind == NodeKind.Text && node.Text.Contains(Open, StringComparison.Ordinal) ? Replace(node, OperandOf) : node;
+        node.Kind != NodeKind.Text || !node.Text.Contains(Open, StringComparison.Ordinal) ? node
+        : HasDoubleBraces(node) ? node with { IsReported = true }
+        : Replace(node, OperandOf);
 
     private PlacedNode Replace(PlacedNode node, Func<string, PlacedNode, string> valueOf)
     {

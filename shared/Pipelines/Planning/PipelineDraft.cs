@@ -59,6 +59,7 @@ public sealed class PipelineDraft
         return new PipelinePlan
         {
             Name = _file.Name,
+            Description = _file.Description,
             Steps = [.. ordered.Select(s => s.ToStep())],
             Triggers = _file.Triggers,
             Notices = _file.Notices,

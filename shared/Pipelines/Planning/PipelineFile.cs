@@ -7,6 +7,11 @@ internal sealed record PipelineFile
 {
     public required string Name { get; init; }
 
+    public required string Description { get; init; }
+
+    /// <summary>Options by stage kind, for every step of that kind that does not say otherwise.</summary>
+    public required IReadOnlyList<PlacedEntry> Defaults { get; init; }
+
     public required IReadOnlyDictionary<string, PlacedNode> Parameters { get; init; }
 
     public required IReadOnlyList<StageBlock> Stages { get; init; }

@@ -12,13 +12,22 @@ internal sealed record PipelineHeader
 {
     [Option("the pipeline's name, such as grow-then-shrink", Required = true)]
     public string Name { get; init; } = "";
+
+    [Option("What the pipeline is for, for people.")]
+    public string Description { get; init; } = "";
 }
 
 /// <summary>Rules of the top.</summary>
 internal sealed class PipelineHeaderValidator : AbstractValidator<PipelineHeader>
 {
-    public PipelineHeaderValidator() =>
+    private const int LongestDescription = 10_000;
+
+    public PipelineHeaderValidator()
+    {
         RuleFor(header => header.Name).Must(StepNames.IsValid).WithMessage("'name' must be " + StepNames.Rule);
+        RuleFor(header => header.Description).MaximumLength(LongestDescription)
+            .WithMessage($"'description' may have {LongestDescription} characters at most");
+    }
 }
 
 /// <summary>What steps, parameters and pipelines may be called.</summary>
@@ -35,7 +44,10 @@ internal static partial class StepNames
 /// <summary>Reads the structure of a pipeline file.</summary>
 internal static class PipelineFileReader
 {
-    private static readonly string[] Keys = ["name", "params", "stages", "on", "notify"];
+    /// <summary>Keys of one's own, as a place for anchors.</summary>
+    private const string OwnKeys = "x-";
+
+    private static readonly string[] Keys = ["name", "description", "params", "defaults", "stages", "on", "notify"];
     private static readonly OptionSchema Header = OptionSchema.For(typeof(PipelineHeader));
 
     public static PipelineFile Read(
@@ -46,13 +58,16 @@ internal static class PipelineFileReader
             problems.Add(root, $"a pipeline is a map with 'name' and 'stages'; found {root.Describe()}");
             problems.ThrowIfAny();
         }
-        foreach (var entry in root.Entries.Where(e => !Keys.Contains(e.Key)))
+        foreach (var entry in root.Entries.Where(e => !Keys.Contains(e.Key) && !e.Key.StartsWith(OwnKeys, StringComparison.Ordinal)))
             problems.Add(entry, $"unknown key '{entry.Key}': {NearestWord.Hint(entry.Key, Keys)}");
-        var head = root with { Entries = [.. root.Entries.Where(e => e.Key == "name")] };
+        var head = root with { Entries = [.. root.Entries.Where(e => e.Key is "name" or "description")] };
+        var header = OptionReader.Read(Header, head, problems, typeof(PipelineHeader)).Values;
         var values = ReadParameters(root, parameters, problems);
         return new PipelineFile
         {
-            Name = OptionReader.Read(Header, head, problems, typeof(PipelineHeader)).Values["name"]?.GetValue<string>() ?? "",
+            Name = header["name"]?.GetValue<string>() ?? "",
+            Description = header["description"]?.GetValue<string>() ?? "",
+            Defaults = MapOf(root, "defaults", problems),
             Parameters = values,
             Stages = ReadStages(root, problems),
             Triggers = new TriggerReader(triggers, values.Keys, problems).Read(root.Find("on")),

@@ -12,6 +12,9 @@ public sealed record PipelinePlan
     /// <summary>The pipeline's name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What it is for, as its file says; empty when it does not.</summary>
+    public string Description { get; init; } = "";
+
     /// <summary>Every step, each after the steps it needs.</summary>
     public required IReadOnlyList<PlannedStep> Steps { get; init; }
 
@@ -30,6 +33,9 @@ public sealed record PlannedStep
 {
     /// <summary>Name within the plan, kebab-case.</summary>
     public required string Name { get; init; }
+
+    /// <summary>What it is for, as the file says; empty when it does not.</summary>
+    public string Description { get; init; } = "";
 
     /// <summary>Stage kind.</summary>
     public required string Kind { get; init; }

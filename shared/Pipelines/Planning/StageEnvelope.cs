@@ -9,6 +9,9 @@ internal sealed record StageEnvelope
     [Option("Stage kind, such as train, upcycle or evaluate.", Required = true)]
     public string Uses { get; init; } = "";
 
+    [Option("What the step is for, for people.")]
+    public string Description { get; init; } = "";
+
     [Option("Steps that must succeed first; their models become inputs.")]
     public IReadOnlyList<string> Needs { get; init; } = [];
 
@@ -41,8 +44,12 @@ internal sealed record RetryBlock
 /// <summary>Rules over several keys of a stage.</summary>
 internal sealed class StageEnvelopeValidator : AbstractValidator<StageEnvelope>
 {
+    private const int LongestDescription = 10_000;
+
     public StageEnvelopeValidator()
     {
+        RuleFor(stage => stage.Description).MaximumLength(LongestDescription)
+            .WithMessage($"'description' may have {LongestDescription} characters at most");
         RuleFor(stage => stage.Timeout).Must(timeout => timeout >= TimeSpan.FromSeconds(1)).When(stage => stage.Timeout is not null)
             .WithMessage("'timeout' must be at least 1s");
         RuleFor(stage => stage.Retry.Backoff).LessThanOrEqualTo(RetryPolicy.LongestBackoff).WithMessage("'retry.backoff' must be at most 1h");

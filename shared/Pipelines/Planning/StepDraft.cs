@@ -54,6 +54,7 @@ internal sealed class StepDraft
     public PlannedStep ToStep() => new()
     {
         Name = Name,
+        Description = Envelope.Description,
         Kind = Envelope.Uses,
         Options = Options.ToElement(),
         Inputs = Inputs,

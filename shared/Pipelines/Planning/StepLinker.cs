@@ -79,7 +79,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             return;
         var sources = FindAll(step, need.Text);
         if (sources.Count == 0)
-            problems.Add(need, $"'needs' names the unknown step '{need.Text}': {NearestWord.Hint(need.Text, StepNamesFor(need.Text))}");
+            problems.Add(need, $"'needs' names the unknown step '{need.Text}': {NearestWord.Hint(need.Text, StepNamesFor(step, need.Text))}");
         foreach (var source in sources)
         {
             if (!step.Inputs.Any(i => i.Step == source.Name) && source.Stage is { Traits.Outputs: [var output, ..] })
@@ -112,7 +112,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
                 {
                     problems.Add(
                         when.Line, when.TextColumn + metric.Column - 1,
-                        $"'when' reads a metric of the unknown step '{metric.Step}': {NearestWord.Hint(metric.Step, StepNamesFor(metric.Step))}");
+                        $"'when' reads a metric of the unknown step '{metric.Step}': {NearestWord.Hint(metric.Step, StepNamesFor(step, metric.Step))}");
                 }
             }
         }
@@ -126,7 +126,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
     {
         var sources = FindAll(step, name);
         if (sources.Count == 0)
-            problems.Add(option.Line, option.Column, $"'{option.Path}' names the unknown step '{name}': {NearestWord.Hint(name, StepNamesFor(name))}");
+            problems.Add(option.Line, option.Column, $"'{option.Path}' names the unknown step '{name}': {NearestWord.Hint(name, StepNamesFor(step, name))}");
         if (sources.Count > 1)
         {
             problems.Add(
@@ -142,5 +142,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         ? [exact]
         : [.. _byBlock[name].Where(s => s.Combination.All(axis => !step.Combination.TryGetValue(axis.Key, out var own) || own.Text == axis.Value.Text))];
 
-    private List<string> StepNamesFor(string name) => [.. _byName.Keys.Union(_byBlock.Select(b => b.Key)).Where(n => n != name && n.Length > 0)];
+    /// <summary>What a step may have meant: any step but itself.</summary>
+    private List<string> StepNamesFor(StepDraft step, string name) =>
+        [.. _byName.Keys.Union(_byBlock.Select(b => b.Key)).Where(n => n != name && n != step.Name && n != step.Block && n.Length > 0)];
 }

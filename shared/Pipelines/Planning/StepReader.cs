@@ -13,6 +13,8 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
     private static readonly OptionSchema Envelope = OptionSchema.For(typeof(StageEnvelope));
     private static readonly string[] Keys = [.. Envelope.Properties!.Keys, "with", "matrix"];
 
+    private readonly StageDefaults _defaults = new(file.Defaults, context.Stages, problems);
+
     public List<StepDraft> ReadAll()
     {
         var result = new List<StepDraft>();
@@ -32,10 +34,19 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
     private IEnumerable<StepDraft> ReadBlock(StageBlock block)
     {
         foreach (var entry in block.Body.Entries.Where(e => !Keys.Contains(e.Key)))
-            problems.Add(entry, $"unknown key '{entry.Key}' in step '{block.Name}': {NearestWord.Hint(entry.Key, Keys)}");
+            problems.Add(entry, $"unknown key '{entry.Key}' in step '{block.Name}': {HintFor(block, entry.Key)}");
         var none = new Dictionary<string, PlacedNode>();
         var matrix = block.Body.Find("matrix") is { } node ? new Interpolation(file.Parameters, none, problems).Fill(node) : null;
         return Matrix.Expand(matrix, problems).Select(combination => ReadStep(block, combination));
+    }
+
+    private string HintFor(StageBlock block, string key)
+    {
+        var schema = context.Stages.FirstOrDefault(s => s.Kind == block.Body.Find("uses")?.Text)?.Schema;
+        var isOption = schema?.Properties!.ContainsKey(key) == true || schema?.Methods?.Values.Any(m => m.Properties!.ContainsKey(key)) == true;
+        return isOption ? $"it is an option of the stage, and options stand under 'with': with: {{ {key}: ... }}"
+            : key == MergeKey.Name ? "a parameter is merged under 'with' only; here it takes an anchor (<<: *name)"
+            : NearestWord.Hint(key, Keys);
     }
 
     private StepDraft ReadStep(StageBlock block, IReadOnlyDictionary<string, PlacedNode> combination)
@@ -51,6 +62,8 @@ internal sealed class StepReader(PipelineFile file, PlanningContext context, Pro
                 body.Find("uses")!, $"unknown stage '{envelope.Uses}': {NearestWord.Hint(envelope.Uses, [.. context.Stages.Select(s => s.Kind)])}");
         }
         var with = body.Find("with") ?? new PlacedNode { Kind = NodeKind.Null, Line = block.Place.Line, Column = block.Place.Column };
+        if (stage is not null)
+            with = _defaults.Apply(stage, with, fill);
         return new StepDraft
         {
             Name = combination.Count == 0 ? block.Name : Matrix.NameOf(block.Name, combination),

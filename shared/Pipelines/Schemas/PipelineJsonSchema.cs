@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
+using Espalier.Pipelines.Text;
 using Espalier.Pipelines.Triggers;
 
 namespace Espalier.Pipelines.Schemas;
@@ -29,9 +30,12 @@ public static class PipelineJsonSchema
             ["type"] = "object",
             ["required"] = new JsonArray("name", "stages"),
             ["additionalProperties"] = false,
+            ["patternProperties"] = new JsonObject { ["^x-"] = new JsonObject() },
             ["properties"] = new JsonObject
             {
                 ["name"] = new JsonObject { ["type"] = "string", ["description"] = "The pipeline's name." },
+                ["description"] = new JsonObject { ["type"] = "string", ["description"] = "What the pipeline is for, for people." },
+                ["defaults"] = Defaults(all),
                 ["params"] = new JsonObject { ["type"] = "object", ["description"] = "Values used as ${name}; replaced with --param name=value." },
                 ["on"] = new JsonObject
                 {
@@ -50,6 +54,14 @@ public static class PipelineJsonSchema
             },
         };
     }
+
+    private static JsonObject Defaults(List<StageDefinition> stages) => new()
+    {
+        ["type"] = "object",
+        ["description"] = "Options by stage kind, for every step of that kind that does not say otherwise.",
+        ["additionalProperties"] = false,
+        ["properties"] = new JsonObject(stages.Select(s => KeyValuePair.Create(s.Kind, (JsonNode?)OptionsOf(s)))),
+    };
 
     private static JsonObject Notify() => new()
     {
@@ -94,13 +106,19 @@ public static class PipelineJsonSchema
 
     private static JsonNode When(StageDefinition stage)
     {
-        var options = Object(stage.Schema);
-        options.Remove("required"); // datasets may come from upstream
         return new JsonObject
         {
             ["if"] = new JsonObject { ["properties"] = new JsonObject { ["uses"] = new JsonObject { ["const"] = stage.Kind } } },
-            ["then"] = new JsonObject { ["properties"] = new JsonObject { ["with"] = options } },
+            ["then"] = new JsonObject { ["properties"] = new JsonObject { ["with"] = OptionsOf(stage) } },
         };
+    }
+
+    /// <summary>Nothing is required: datasets may come from upstream, and everything from 'defaults'.</summary>
+    private static JsonObject OptionsOf(StageDefinition stage)
+    {
+        var options = Object(stage.Schema);
+        options.Remove("required");
+        return options;
     }
 
     private static JsonObject Object(OptionSchema schema)
@@ -112,16 +130,39 @@ public static class PipelineJsonSchema
             var value = Value(option);
             if (option.Description.Length > 0)
                 value["description"] = option.Description;
-            if (option.Default is { } fallback)
-                value["default"] = JsonSerializer.SerializeToNode(fallback);
-            properties[name] = value;
+            if (option.Default is { } fallback && Shown(option, fallback) is { } shown)
+                value["default"] = shown;
+            properties[name] = properties[name] is JsonObject other && !JsonNode.DeepEquals(other, value)
+                ? Either(other.DeepClone().AsObject(), value) // methods may mean different things by one word
+                : value;
         }
-        var result = new JsonObject { ["type"] = "object", ["additionalProperties"] = false, ["properties"] = properties };
+        var result = new JsonObject
+        {
+            ["type"] = "object",
+            ["additionalProperties"] = false,
+            ["patternProperties"] = new JsonObject { [$"^{MergeKey.Name}$"] = Pattern($"^{Reference}$") },
+            ["properties"] = properties,
+        };
         var required = schema.Properties!.Where(p => p.Value.Required && p.Value.Kind != ValueKind.Dataset).Select(p => (JsonNode)p.Key).ToArray();
         if (required.Length > 0)
             result["required"] = new JsonArray(required);
         return result;
     }
+
+    /// <summary>A default as a person writes it: lengths of time with units; null where it says that there is none.</summary>
+    private static JsonNode? Shown(OptionSchema schema, JsonElement value) => (schema.Kind, value.ValueKind) switch
+    {
+        (ValueKind.Dataset or ValueKind.Model, JsonValueKind.String) when value.GetString() is "" => null,
+        (ValueKind.Duration, JsonValueKind.String) when TimeSpan.TryParse(value.GetString(), CultureInfo.InvariantCulture, out var length) =>
+            Units.WriteDuration(length),
+        (ValueKind.Object, JsonValueKind.Object) => new JsonObject(
+            from property in value.EnumerateObject()
+            where schema.Properties!.ContainsKey(property.Name)
+            let shown = Shown(schema.Properties![property.Name], property.Value)
+            where shown is not null
+            select KeyValuePair.Create(property.Name, (JsonNode?)shown)),
+        _ => JsonSerializer.SerializeToNode(value),
+    };
 
     private static JsonObject Value(OptionSchema schema) => schema.Kind switch
     {
@@ -138,7 +179,7 @@ public static class PipelineJsonSchema
         ValueKind.Dataset => Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"),
         ValueKind.Model => Pattern($"^({ArtifactForms.RegisteredModel}|{Reference}).*$"),
         ValueKind.Template => new JsonObject { ["type"] = new JsonArray("string", "number", "boolean") },
-        _ => new JsonObject { ["type"] = "string" },
+        _ => new JsonObject { ["type"] = new JsonArray("string", "number") },
     };
 
     private static JsonObject Limited(OptionSchema schema, string type)

@@ -5,8 +5,8 @@ using YamlDotNet.Core.Events;
 namespace Espalier.Pipelines.Text;
 
 /// <summary>
-/// Reads YAML as plain data with places. Input is hostile: size, depth and number of values are bounded, and tags, anchors,
-/// aliases and several documents in one file are refused, so nothing expands and nothing is constructed.
+/// Reads YAML as plain data with places. Input is hostile: size, depth and number of values are bounded, with what anchors and merge
+/// keys repeat counted each time, and tags and several documents in one file are refused, so nothing is constructed.
 /// </summary>
 public static class YamlSource
 {
@@ -30,6 +30,8 @@ public static class YamlSource
         }
         catch (YamlException exception)
         {
+            if (FindTab(text, exception) is { } line)
+                throw new UserInputException([new Problem(place, line, 1, "the line is indented with a tab character: YAML takes spaces only")]);
             throw new UserInputException(
                 [new Problem(place, (int)exception.Start.Line, (int)exception.Start.Column, $"This is not YAML: {Reason(exception)}")]);
         }
@@ -47,6 +49,23 @@ public static class YamlSource
         return new Problem(place, line, 1, message);
     }
 
+    /// <summary>The first line, up to the one where the parser gave up, that is indented with a tab.</summary>
+    private static int? FindTab(string text, YamlException exception)
+    {
+        // Where a tab ends a map, the parser names the map's beginning.
+        var isTab = exception.Message.Contains("tab", StringComparison.Ordinal);
+        var last = isTab ? int.MaxValue : Math.Max(exception.Start.Line, exception.End.Line);
+        var number = 0;
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            if (++number > last)
+                break;
+            if (line[..(line.Length - line.TrimStart().Length)].Contains('\t'))
+                return number;
+        }
+        return null;
+    }
+
     private static string Reason(YamlException exception)
     {
         var message = (exception.InnerException ?? exception).Message;
@@ -56,6 +75,7 @@ public static class YamlSource
 
     private sealed class Reader(IParser parser, string place)
     {
+        private readonly Dictionary<string, Anchored> _anchors = new(StringComparer.Ordinal);
         private int _nodes;
 
         public PlacedNode ReadDocument()
@@ -78,17 +98,43 @@ public static class YamlSource
                 throw Refuse(next, $"values nest deeper than {MaxDepth} levels");
             if (++_nodes > MaxNodes)
                 throw Refuse(next, $"the file holds more than {MaxNodes} values");
-            if (next is AnchorAlias or NodeEvent { Anchor.IsEmpty: false })
-                throw Refuse(next, "anchors and aliases (& and *) are not read: put the value into 'params' and write ${name}");
+            if (next is AnchorAlias)
+                return Repeat(parser.Consume<AnchorAlias>(), depth);
             if (next is NodeEvent { Tag.IsEmpty: false } tagged)
                 throw Refuse(next, $"the tag {tagged.Tag} is not read: write the plain value");
-            return next switch
+            var before = _nodes - 1;
+            var node = next switch
             {
                 Scalar => ReadScalar(parser.Consume<Scalar>()),
                 SequenceStart => ReadList(parser.Consume<SequenceStart>(), depth),
                 _ => ReadMap(parser.Consume<MappingStart>(), depth),
             };
+            // Known only when it is whole, so that nothing can contain itself.
+            if (next is NodeEvent { Anchor.IsEmpty: false } named)
+                _anchors[named.Anchor.Value] = new Anchored(node, _nodes - before, HeightOf(node));
+            return node;
         }
+
+        /// <summary>What an anchor named, as if it were written here again: it counts against the limits each time.</summary>
+        private PlacedNode Repeat(AnchorAlias alias, int depth)
+        {
+            var name = alias.Value.Value;
+            if (!_anchors.TryGetValue(name, out var anchored))
+                throw Refuse(alias, $"*{name} names no anchor: write &{name} before a value further up in the file");
+            _nodes += anchored.Size - 1;
+            if (_nodes > MaxNodes)
+                throw Refuse(alias, $"the file holds more than {MaxNodes} values once anchors are repeated");
+            if (depth + anchored.Height > MaxDepth)
+                throw Refuse(alias, $"values nest deeper than {MaxDepth} levels");
+            return anchored.Node with { Line = (int)alias.Start.Line, Column = (int)alias.Start.Column };
+        }
+
+        private static int HeightOf(PlacedNode node) => node.Kind switch
+        {
+            NodeKind.List => 1 + node.Items.Select(HeightOf).DefaultIfEmpty(0).Max(),
+            NodeKind.Map => 1 + node.Entries.Select(e => HeightOf(e.Value)).DefaultIfEmpty(0).Max(),
+            _ => 0,
+        };
 
         private PlacedNode ReadScalar(Scalar scalar) => HostileText.Find(scalar.Value) is { } found ? throw Refuse(scalar, $"the text holds {found}") : new()
         {
@@ -123,8 +169,15 @@ public static class YamlSource
                 }
                 entries.Add(new PlacedEntry(key.Text, key.Line, key.Column, ReadNode(depth + 1)));
             }
-            return new PlacedNode { Kind = NodeKind.Map, Entries = entries, Line = (int)start.Start.Line, Column = (int)start.Start.Column };
+            return new PlacedNode { Kind = NodeKind.Map, Entries = MergeKey.Expand(entries, IsParameter), Line = (int)start.Start.Line, Column = (int)start.Start.Column };
         }
+
+        /// <summary>A parameter that is merged is known later, when parameters are filled in.</summary>
+        private bool IsParameter(PlacedNode value) => value.Kind == NodeKind.Text && value.Text.StartsWith("${", StringComparison.Ordinal)
+            ? true
+            : throw new UserInputException([new Problem(place, value.Line, value.Column, MergeKey.Rule(value))]);
+
+        private sealed record Anchored(PlacedNode Node, int Size, int Height);
 
         private UserInputException Refuse(ParsingEvent at, string message) =>
             new([new Problem(place, (int)at.Start.Line, (int)at.Start.Column, message)]);

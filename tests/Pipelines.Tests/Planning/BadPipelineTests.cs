@@ -14,7 +14,53 @@ public sealed class BadPipelineTests
         { "- a", ["p.yaml:1:1: a pipeline is a map with 'name' and 'stages'; found a list"] },
         { "name: [", ["p.yaml:2:1: This is not YAML: While parsing a node, did not find expected node content."] },
         { "name: a\nstages:\n" + Base + "---\nname: b", ["p.yaml:4:1: the file holds a second document: keep one pipeline per file"] },
-        { "name: &x a\nstages:\n" + Base, ["p.yaml:1:7: anchors and aliases (& and *) are not read: put the value into 'params' and write ${name}"] },
+        { "name: *x\nstages:\n" + Base, ["p.yaml:1:7: *x names no anchor: write &x before a value further up in the file"] },
+        { "name: a\nx-a: &a { b: *a }\nstages:\n" + Base, ["p.yaml:2:14: *a names no anchor: write &a before a value further up in the file"] },
+        { "name: a\nx-a: { <<: [1] }\nstages:\n" + Base, ["p.yaml:2:12: '<<' takes over the entries of a map, or of a list of maps; found a list"] },
+        {
+            "name: a\nparams: { n: 3 }\nstages:\n  x: { uses: prune, needs: base, <<: \"${n}\" }\n" + Base,
+            ["p.yaml:4:34: unknown key '<<' in step 'x': a parameter is merged under 'with' only; here it takes an anchor (<<: *name)"]
+        },
+        {
+            "name: a\nparams: { n: 3 }\nstages:\n  x: { uses: prune, needs: base, with: { <<: \"${n}\" } }\n" + Base,
+            ["p.yaml:4:46: '<<' takes over the entries of a map, or of a list of maps; found the number 3"]
+        },
+        { "name: a\nstages:\n\tbase: { uses: train }", ["p.yaml:3:1: the line is indented with a tab character: YAML takes spaces only"] },
+        {
+            "name: a\nparams: { t: 5M }\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: \"${{ t }}\" } }",
+            ["p.yaml:4:56: ${{ t }} is written ${t} here, with one pair of braces"]
+        },
+        {
+            "name: a\nstages:\n" + Base + "  grown: { uses: prune, needs: bsae }\n  grows: { uses: prune, needs: gorwn }",
+            ["p.yaml:4:32: 'needs' names the unknown step 'bsae': did you mean 'base'?", "p.yaml:5:32: 'needs' names the unknown step 'gorwn': did you mean 'grown'?"]
+        },
+        {
+            "name: a\nstages:\n" + Base + "  bases: { uses: prune, needs: bsaes }",
+            ["p.yaml:4:32: 'needs' names the unknown step 'bsaes': did you mean 'base'?"]
+        },
+        {
+            "name: a\nstages:\n" + Base + "  c: { uses: prune, needs: base, ratio: 0.5 }",
+            ["p.yaml:4:34: unknown key 'ratio' in step 'c': it is an option of the stage, and options stand under 'with': with: { ratio: ... }"]
+        },
+        {
+            "name: a\nstages: { base: { uses: train, with: { data: corpus:x, tokens: 1M, epochs: 3 } } }",
+            ["p.yaml:2:68: unknown option 'epochs': training is as long as 'tokens' says, such as tokens: 20M"]
+        },
+        {
+            "name: a\nstages:\n" + Base + "  c: { uses: prune, needs: base, with: { sparsity: 0.5 } }",
+            ["p.yaml:4:42: unknown option 'sparsity': here it is 'ratio'"]
+        },
+        {
+            "name: a\ndefaults: { trian: {}, train: 3 }\nstages:\n" + Base,
+            [
+                "p.yaml:2:13: 'defaults' names the unknown stage 'trian': did you mean 'train'?",
+                "p.yaml:2:31: the defaults of 'train' must be options by name (a map); found the number 3",
+            ]
+        },
+        {
+            "name: a\ndefaults: { train: { tokns: 1M } }\nstages:\n" + Base,
+            ["p.yaml:2:22: unknown option 'tokns': did you mean 'tokens'?"]
+        },
         { "name: !!python/object a\nstages:\n" + Base, ["p.yaml:1:7: the tag tag:yaml.org,2002:python/object is not read: write the plain value"] },
         {
             "name: a\nnotify: { faild: ops, failed: [https://example.org/x], succeeded: ops }\nstages:\n" + Base,
