@@ -40,7 +40,7 @@ public sealed partial class ReadmeTests : IDisposable
         Directory.EnumerateFileSystemEntries(_cli.PathOf("out")).ShouldNotBeEmpty();
     }
 
-    [GeneratedRegex("""```yaml\n(?<text>name: .*?)```""", RegexOptions.Singleline)]
+    [GeneratedRegex("""```yaml\n(?<text># yaml-language-server: .*?)```""", RegexOptions.Singleline)]
     private static partial Regex PipelineBlock();
 
     [GeneratedRegex("""^\./espalier stage (?<kind>\w+) +--input IN --output \w+ --with '(?<options>\{.*\})'""", RegexOptions.Multiline)]

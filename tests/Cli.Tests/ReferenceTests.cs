@@ -45,7 +45,7 @@ public sealed partial class ReferenceTests : IDisposable
         var triggers = TriggerKind.BuiltIn.SelectMany(k => k.Schema.Properties!.Keys.Prepend(k.Event));
         string[] inner =
         [
-            "name", "params", "on", "notify", "succeeded", "failed", "cancelled", "stages",
+            "name", "description", "params", "defaults", "on", "notify", "succeeded", "failed", "cancelled", "stages",
             "include", "exclude", "attempts", "backoff", "group", "policy", "runs", "per",
         ];
 

@@ -14,6 +14,9 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
     private const string Watchable = "128k";
     private const int ChainLength = 8;
 
+    /// <summary>What a change goes through before it is seen: the sweep's message, the registry, the browser, another look, drawing.</summary>
+    private const int RequestsOfALook = 5;
+
     [Fact]
     public async Task Pipeline_WrittenInTheEditor_IsWatchedLiveToItsVersion()
     {
@@ -112,9 +115,23 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
             .Select(e => counts[e.Count] - e.End)
             .Order().ToArray();
         output.WriteLine($"page of the run: {Milliseconds(late)}; list of runs: {Milliseconds(lateInList)}");
-        late[ChainLength / 2].ShouldBeLessThan(1000, "milliseconds from the ledger to the page of the run");
-        lateInList[lateInList.Length / 2].ShouldBeLessThan(1000, "milliseconds from the ledger to the list of runs");
+        var limit = 1000 + (RequestsOfALook * await MedianOfRequestsAsync(client, run));
+        late[ChainLength / 2].ShouldBeLessThan(limit, "milliseconds from the ledger to the page of the run");
+        lateInList[lateInList.Length / 2].ShouldBeLessThan(limit, "milliseconds from the ledger to the list of runs");
         visit.ShouldHaveNoErrors();
+    }
+
+    /// <summary>Milliseconds that the same server takes now for one look at the run: next to nothing unless the machine is busy.</summary>
+    private static async Task<double> MedianOfRequestsAsync(HttpClient client, Guid run)
+    {
+        var times = new List<double>();
+        for (var i = 0; i < 9; i++)
+        {
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            await client.GetStringAsync($"/api/v1/runs/{run}");
+            times.Add(clock.Elapsed.TotalMilliseconds);
+        }
+        return times.Order().ElementAt(times.Count / 2);
     }
 
     /// <summary>A browser has six connections for one server: tabs in the background must not hold them.</summary>

@@ -15,6 +15,7 @@ namespace Espalier.Pipelines.Schemas;
 /// </summary>
 public static class PipelineJsonSchema
 {
+    private const string Dialect = "https://json-schema.org/draft/2020-12/schema";
     private const string Reference = @"\$\{[^}]+\}";
 
     /// <summary>The schema of pipelines over these stage kinds.</summary>
@@ -25,12 +26,13 @@ public static class PipelineJsonSchema
         var all = stages.OrderBy(s => s.Kind, StringComparer.Ordinal).ToList();
         return new JsonObject
         {
-            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
+            ["$schema"] = Dialect,
             ["title"] = "Espalier pipeline",
             ["type"] = "object",
             ["required"] = new JsonArray("name", "stages"),
             ["additionalProperties"] = false,
             ["patternProperties"] = new JsonObject { ["^x-"] = new JsonObject() },
+            ["$defs"] = new JsonObject(all.Select(s => KeyValuePair.Create(s.Kind, (JsonNode?)OptionsOf(s)))),
             ["properties"] = new JsonObject
             {
                 ["name"] = new JsonObject { ["type"] = "string", ["description"] = "The pipeline's name." },
@@ -55,12 +57,21 @@ public static class PipelineJsonSchema
         };
     }
 
+    /// <summary>The schema of one stage's options, as they stand under <c>with</c>.</summary>
+    public static JsonObject Generate(StageDefinition stage)
+    {
+        var options = OptionsOf(stage);
+        options.Insert(0, "$schema", Dialect);
+        options.Insert(1, "title", $"Options of the stage {stage.Kind}");
+        return options;
+    }
+
     private static JsonObject Defaults(List<StageDefinition> stages) => new()
     {
         ["type"] = "object",
         ["description"] = "Options by stage kind, for every step of that kind that does not say otherwise.",
         ["additionalProperties"] = false,
-        ["properties"] = new JsonObject(stages.Select(s => KeyValuePair.Create(s.Kind, (JsonNode?)OptionsOf(s)))),
+        ["properties"] = new JsonObject(stages.Select(s => KeyValuePair.Create(s.Kind, (JsonNode?)ReferenceTo(s)))),
     };
 
     private static JsonObject Notify() => new()
@@ -109,9 +120,11 @@ public static class PipelineJsonSchema
         return new JsonObject
         {
             ["if"] = new JsonObject { ["properties"] = new JsonObject { ["uses"] = new JsonObject { ["const"] = stage.Kind } } },
-            ["then"] = new JsonObject { ["properties"] = new JsonObject { ["with"] = OptionsOf(stage) } },
+            ["then"] = new JsonObject { ["properties"] = new JsonObject { ["with"] = ReferenceTo(stage) } },
         };
     }
+
+    private static JsonObject ReferenceTo(StageDefinition stage) => new() { ["$ref"] = $"#/$defs/{stage.Kind}" };
 
     /// <summary>Nothing is required: datasets may come from upstream, and everything from 'defaults'.</summary>
     private static JsonObject OptionsOf(StageDefinition stage)
@@ -140,7 +153,7 @@ public static class PipelineJsonSchema
         {
             ["type"] = "object",
             ["additionalProperties"] = false,
-            ["patternProperties"] = new JsonObject { [$"^{MergeKey.Name}$"] = Pattern($"^{Reference}$") },
+            ["patternProperties"] = new JsonObject { [$"^{MergeKey.Name}$"] = new JsonObject { ["type"] = new JsonArray("string", "array", "object") } },
             ["properties"] = properties,
         };
         var required = schema.Properties!.Where(p => p.Value.Required && p.Value.Kind != ValueKind.Dataset).Select(p => (JsonNode)p.Key).ToArray();

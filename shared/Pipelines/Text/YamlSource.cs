@@ -169,13 +169,17 @@ public static class YamlSource
                 }
                 entries.Add(new PlacedEntry(key.Text, key.Line, key.Column, ReadNode(depth + 1)));
             }
-            return new PlacedNode { Kind = NodeKind.Map, Entries = MergeKey.Expand(entries, IsParameter), Line = (int)start.Start.Line, Column = (int)start.Start.Column };
+            var merged = MergeKey.Expand(entries, IsParameter);
+            return new PlacedNode { Kind = NodeKind.Map, Entries = merged, Line = (int)start.Start.Line, Column = (int)start.Start.Column };
         }
 
         /// <summary>A parameter that is merged is known later, when parameters are filled in.</summary>
-        private bool IsParameter(PlacedNode value) => value.Kind == NodeKind.Text && value.Text.StartsWith("${", StringComparison.Ordinal)
+        private bool IsParameter(PlacedNode value) =>
+            IsReference(value) || value.Kind == NodeKind.List && value.Items.All(i => i.Kind == NodeKind.Map || IsReference(i))
             ? true
             : throw new UserInputException([new Problem(place, value.Line, value.Column, MergeKey.Rule(value))]);
+
+        private static bool IsReference(PlacedNode value) => value.Kind == NodeKind.Text && value.Text.StartsWith("${", StringComparison.Ordinal);
 
         private sealed record Anchored(PlacedNode Node, int Size, int Height);
 

@@ -32,7 +32,10 @@ public sealed class BadPipelineTests
         },
         {
             "name: a\nstages:\n" + Base + "  grown: { uses: prune, needs: bsae }\n  grows: { uses: prune, needs: gorwn }",
-            ["p.yaml:4:32: 'needs' names the unknown step 'bsae': did you mean 'base'?", "p.yaml:5:32: 'needs' names the unknown step 'gorwn': did you mean 'grown'?"]
+            [
+                "p.yaml:4:32: 'needs' names the unknown step 'bsae': did you mean 'base'?",
+                "p.yaml:5:32: 'needs' names the unknown step 'gorwn': did you mean 'grown'?",
+            ]
         },
         {
             "name: a\nstages:\n" + Base + "  bases: { uses: prune, needs: bsaes }",

@@ -53,6 +53,8 @@ public sealed class ReuseTests
             """;
 
         Options(Plan(yaml), "one").ShouldBe((5_000_000, 4, 3e-4));
+        Options(Plan(yaml.Replace("<<: \"${recipe}\"", "<<: [{ tokens: 1M }, \"${recipe}\"]", StringComparison.Ordinal)), "one")
+            .ShouldBe((1_000_000, 4, 3e-4));
         Options(Plan(yaml, ("recipe", "{ data: corpus:x, tokens: 2M }")), "one").ShouldBe((2_000_000, 4, 3e-4));
     }
 

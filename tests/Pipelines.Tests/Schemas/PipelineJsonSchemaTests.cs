@@ -11,7 +11,8 @@ public sealed class PipelineJsonSchemaTests
 
         var step = schema["properties"]!["stages"]!["additionalProperties"]!;
         step["properties"]!["uses"]!["enum"]!.AsArray().Select(n => n!.GetValue<string>()).ShouldBe(["dataset", "evaluate", "prune", "register", "train"]);
-        var prune = step["allOf"]![2]!["then"]!["properties"]!["with"]!["properties"]!;
+        step["allOf"]![2]!["then"]!["properties"]!["with"]!["$ref"]!.GetValue<string>().ShouldBe("#/$defs/prune");
+        var prune = schema["$defs"]!["prune"]!["properties"]!;
         prune["method"]!["anyOf"]![0]!["enum"]!.AsArray().Count.ShouldBe(2);
         prune["damping"]!["default"]!.GetValue<double>().ShouldBe(0.01);
         prune["calibration"]!["additionalProperties"]!.GetValue<bool>().ShouldBeFalse();
