@@ -42,6 +42,9 @@ internal static partial class OrchestratorLog
     [LoggerMessage(15, LogLevel.Warning, "{Target} was not told of run {RunId} at attempt {Attempt}: {Reason}")]
     public static partial void NoticeNotSent(ILogger logger, string target, string runId, int attempt, string reason);
 
+    [LoggerMessage(30, LogLevel.Error, "Run {RunId} cannot be archived; it stays where it is, and the others go on")]
+    public static partial void RunNotArchived(ILogger logger, string runId, Exception error);
+
     [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
     public static partial void KeyWritten(ILogger logger, string path);
 

@@ -84,6 +84,13 @@ public sealed class OrchestratorOptions
     /// <value>90 days; 1 hour to 10 years</value>
     public TimeSpan NoticeHistory { get; set; } = TimeSpan.FromDays(90);
 
+    /// <summary>
+    /// How long after its end a run stays among the others. Then it is archived: its steps and its log leave the tables that lists and claims go
+    /// by, and it can still be looked at under its id. What it made stays, and so does what says which event it was started for.
+    /// </summary>
+    /// <value>none: no run is archived; 1 hour to 10 years</value>
+    public TimeSpan? RunHistory { get; set; }
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
@@ -106,6 +113,7 @@ public sealed class OrchestratorOptions
             ("stage-lifetime", StageLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             ("trigger-history", TriggerHistory, TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
             ("notice-history", NoticeHistory, TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
+            ("run-history", RunHistory ?? TimeSpan.FromDays(1), TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
         })
         {
             if (value < min || value > max)

@@ -3,6 +3,7 @@ using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.FaultInjection;
 using Espalier.Messaging;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Consumers;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
@@ -39,7 +40,7 @@ public static class OrchestratorServiceCollectionExtensions
             provider.GetRequiredService<RegisteredPipelines>(), provider.GetRequiredService<StageCatalog>(), provider.GetRequiredService<HookSecrets>(),
             provider.GetService<WatchedPlaces>(), provider.GetService<NoticeTargets>()));
         services.AddHostedService<LedgerMigration>();
-        services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>();
+        services.AddHostedService<StepScheduler>().AddHostedService<LedgerSweeper>().AddHostedService<RunArchiver>();
         // A process may host another service's dispatcher, too.
         services.AddSingleton<BusPublisher>().AddSingleton<IHostedService>(CreateDispatcher);
         return services;

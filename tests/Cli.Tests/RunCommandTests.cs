@@ -82,6 +82,11 @@ public sealed class RunCommandTests : IDisposable
         _cli.Json.GetProperty("models").GetArrayLength().ShouldBe(1);
         (await _cli.CallAsync("runs", "--json")).ShouldBe(0);
         _cli.Json.GetProperty("runs").GetArrayLength().ShouldBe(3);
+        (await _cli.CallAsync("runs", "--state", "succeeded", "--limit", "2", "--json")).ShouldBe(0, _cli.Error);
+        _cli.Json.GetProperty("runs").GetArrayLength().ShouldBe(2);
+        var last = _cli.Json.GetProperty("runs")[1].GetProperty("run-id").GetString()!;
+        (await _cli.CallAsync("runs", "--before", last, "--json")).ShouldBe(0, _cli.Error);
+        _cli.Json.GetProperty("runs").GetArrayLength().ShouldBe(1);
         var id = first.GetProperty("run").GetString()!;
         (await _cli.CallAsync("runs", id, "--json")).ShouldBe(0, _cli.Error);
         States(_cli.Json).ShouldBe("data-text=succeeded base=succeeded grown=succeeded scores=succeeded release=succeeded never=skipped");

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using Espalier.Cli.Contexts;
 using Espalier.Contracts;
@@ -13,7 +15,6 @@ namespace Espalier.Cli.Client;
 /// <summary>The orchestrator's HTTP API.</summary>
 internal sealed class PlatformClient : IDisposable
 {
-    private const int MostRuns = 1000;
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
     private readonly HttpClient _http;
 
@@ -58,12 +59,25 @@ internal sealed class PlatformClient : IDisposable
     {
         if (Guid.TryParse(text, out var id))
             return id;
-        return RunIds.Choose(text, (await ListAsync(cancellationToken).ConfigureAwait(false)).Select(r => r.RunId));
+        return await RunIds.ChooseAsync(text, query => ListAsync(query, cancellationToken)).ConfigureAwait(false);
     }
 
-    /// <summary>The newest runs.</summary>
-    public Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellationToken) =>
-        GetAsync<IReadOnlyList<RunView>>($"/api/v1/runs?limit={MostRuns}", cancellationToken);
+    /// <summary>Runs, newest first.</summary>
+    public Task<IReadOnlyList<RunView>> ListAsync(RunQuery query, CancellationToken cancellationToken)
+    {
+        var path = new StringBuilder($"/api/v1/runs?limit={query.Limit}");
+        if (query.Before is { } before)
+            path.Append(CultureInfo.InvariantCulture, $"&before={before}");
+        if (query.State is { } state)
+            path.Append(CultureInfo.InvariantCulture, $"&state={state.ToString().ToLowerInvariant()}");
+        if (query.Name is { } name)
+            path.Append(CultureInfo.InvariantCulture, $"&name={Uri.EscapeDataString(name)}");
+        if (query.IdPrefix is { } prefix)
+            path.Append(CultureInfo.InvariantCulture, $"&id={Uri.EscapeDataString(prefix)}");
+        if (query.IsArchived)
+            path.Append("&archived=true");
+        return GetAsync<IReadOnlyList<RunView>>(path.ToString(), cancellationToken);
+    }
 
     /// <summary>Asks a run to stop.</summary>
     public Task<RunStateChanged> CancelAsync(Guid run, CancellationToken cancellationToken) =>

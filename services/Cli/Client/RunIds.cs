@@ -1,10 +1,25 @@
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Cli.Client;
 
 /// <summary>Run ids as users type them.</summary>
 internal static class RunIds
 {
+    private const int Most = 1000;
+
+    /// <summary>The one run whose id begins with the text, archived or not.</summary>
+    /// <inheritdoc cref="Choose"/>
+    public static async Task<Guid> ChooseAsync(string text, Func<RunQuery, Task<IReadOnlyList<RunView>>> list)
+    {
+        if (Guid.TryParse(text, out var id))
+            return id;
+        var query = new RunQuery { Limit = Most, IdPrefix = text };
+        var found = await list(query).ConfigureAwait(false);
+        var archived = await list(query with { IsArchived = true }).ConfigureAwait(false);
+        return Choose(text, found.Concat(archived).Select(r => r.RunId).Distinct());
+    }
+
     /// <summary>The one run whose id begins with the text.</summary>
     /// <exception cref="UserInputException">There is none, or there are several.</exception>
     public static Guid Choose(string text, IEnumerable<Guid> runs)

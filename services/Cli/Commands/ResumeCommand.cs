@@ -47,8 +47,8 @@ internal static class ResumeCommand
         return command;
     }
 
-    private static async Task<Guid> FindAsync(EmbeddedHost host, string text, CancellationToken cancellationToken) =>
-        RunIds.Choose(text, (await host.Runs.ListAsync(RunsCommand.Most, cancellationToken).ConfigureAwait(false)).Select(r => r.RunId));
+    private static Task<Guid> FindAsync(EmbeddedHost host, string text, CancellationToken cancellationToken) =>
+        RunIds.ChooseAsync(text, query => host.Runs.ListAsync(query, cancellationToken));
 
     private static async Task<int> ResumeThereAsync(
         Terminal terminal, PlatformClient client, string text, bool isJson, bool detach, CancellationToken cancellationToken)

@@ -16,6 +16,15 @@ internal static class RunsCommand
     /// <summary>Number of runs that are listed at most.</summary>
     public const int Most = 1000;
 
+    private const string Help =
+        """
+        List runs of the context, newest first.
+
+          espalier runs
+          espalier runs --state failed --limit 20
+          espalier runs 0199c2f4
+        """;
+
     public static Command Create(Terminal terminal)
     {
         var json = SharedOptions.Json();
@@ -25,11 +34,13 @@ internal static class RunsCommand
             Description = "Id of a run, or its first digits: its steps, and why those that do not run are waiting.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var command = server.AddTo(
-            new Command("runs", "List runs of the context, newest first.\n\n  espalier runs\n  espalier runs 0199c2f4")
-            {
-                run, json,
-            });
+        var state = new Option<RunState?>("--state") { Description = "Only runs in this state." };
+        state.AcceptOnlyFromAmong([.. Enum.GetValues<RunState>().Select(Terminal.Word)]);
+        var name = new Option<string?>("--name") { Description = "Only runs of the pipeline of this name." };
+        var limit = new Option<int>("--limit") { Description = $"Number of runs, 1 to {Most}.", DefaultValueFactory = _ => Most };
+        var before = new Option<Guid?>("--before") { Description = "Only runs that are older than this one: the last of the list before." };
+        var archived = new Option<bool>("--archived") { Description = "Runs that were archived some time after their end, instead of the others." };
+        var command = server.AddTo(new Command("runs", Help) { run, state, name, limit, before, archived, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Find(parsed);
@@ -38,13 +49,18 @@ internal static class RunsCommand
                 Show(terminal, await FindAsync(client, text, cancellationToken).ConfigureAwait(false), parsed.GetValue(json));
                 return ExitCodes.Done;
             }
+            var query = new RunQuery
+            {
+                Limit = Math.Clamp(parsed.GetValue(limit), 1, Most), Before = parsed.GetValue(before), State = parsed.GetValue(state),
+                Name = parsed.GetValue(name), IsArchived = parsed.GetValue(archived),
+            };
             var runs = client is not null
-                ? await client.ListAsync(cancellationToken).ConfigureAwait(false)
+                ? await client.ListAsync(query, cancellationToken).ConfigureAwait(false)
                 : await ReadHomeAsync<IReadOnlyList<RunView>>(
-                    async runs => await runs.ListAsync(Most, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false) ?? [];
+                    async runs => await runs.ListAsync(query, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false) ?? [];
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended, r.Cause }) });
-            else if (runs.Count == 0)
+            else if (runs.Count == 0 && query is { State: null, Name: null, Before: null, IsArchived: false })
                 terminal.Output.WriteLine("No runs yet: espalier run pipelines/tiny.yaml");
             else
                 terminal.Write(Draw(runs));
@@ -59,8 +75,8 @@ internal static class RunsCommand
             return await client.FindAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         return await ReadHomeAsync(async runs =>
         {
-            var known = await runs.ListAsync(Most, cancellationToken).ConfigureAwait(false);
-            return await runs.FindAsync(RunIds.Choose(text, known.Select(r => r.RunId)), cancellationToken).ConfigureAwait(false);
+            var id = await RunIds.ChooseAsync(text, query => runs.ListAsync(query, cancellationToken)).ConfigureAwait(false);
+            return await runs.FindAsync(id, cancellationToken).ConfigureAwait(false);
         }).ConfigureAwait(false) ?? throw new UserInputException($"There is no run '{text}' here: espalier runs");
     }
 
@@ -87,12 +103,14 @@ internal static class RunsCommand
             terminal.WriteJson(new
             {
                 Run = run.RunId, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
-                run.Pipeline, run.PipelineVersion, run.Owner, run.Cause,
+                run.Pipeline, run.PipelineVersion, run.Owner, run.Cause, run.Archived,
                 Steps = run.Steps.ToDictionary(s => s.Name, RunOutcome.Describe),
             });
             return;
         }
         terminal.Output.WriteLine($"{run.Name} {run.RunId:N} {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
+        if (run.Archived is { } since)
+            terminal.Output.WriteLine($"archived on {since:yyyy-MM-dd}: it can be looked at, and not resumed");
         if (run.Cause is { } cause)
             terminal.Output.WriteLine($"started by {string.Join(" → ", cause.Chain)} on event #{cause.Event} ({cause.Kind}), as {run.Owner}");
         var table = new Table().RoundedBorder().AddColumn("step").AddColumn("kind").AddColumn("state").AddColumn("took").AddColumn("why");

@@ -1,5 +1,7 @@
 using Dapper;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Notices;
 
 namespace Espalier.Orchestrator.Api;
@@ -16,9 +18,17 @@ public sealed record NoticeView(string Target, string RunState, string State, in
 internal static class NoticesApi
 {
     public static async Task<IResult> ListAsync(Guid id, LedgerDatabase database, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await database.ReadAsync<IReadOnlyList<NoticeView>>(async connection =>
-        [
-            .. (await connection.QueryAsync<NoticeRow>("select * from notice where run_id = @id order by id", new { id = id.ToString() }).ConfigureAwait(false))
-                .Select(n => new NoticeView(n.Target, n.RunState, n.State, n.Attempts, n.Error)),
-        ], cancellationToken).ConfigureAwait(false));
+        TypedResults.Ok(await ReadAsync(database, id, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>The notices of a run, archived or not.</summary>
+    public static Task<IReadOnlyList<NoticeView>> ReadAsync(LedgerDatabase database, Guid runId, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<NoticeView>>(async connection =>
+        {
+            var id = runId.ToString();
+            var rows = (await connection.QueryAsync<NoticeRow>(
+                $"select * from notice where run_id = @id and {RunReader.NotArchived} order by id", new { id }).ConfigureAwait(false)).AsList();
+            if (rows.Count == 0 && await ArchivedRun.FindAsync(connection, id).ConfigureAwait(false) is { } archived)
+                return archived.Notices;
+            return [.. rows.Select(n => new NoticeView(n.Target, n.RunState, n.State, n.Attempts, n.Error))];
+        }, cancellationToken);
 }

@@ -30,7 +30,7 @@ internal static class RunEventStream
         while (true)
         {
             // Asked before the log is read: whatever ended the run is then in what is read.
-            var run = await runs.FindAsync(id, cancellationToken).ConfigureAwait(false);
+            var state = await runs.FindStateAsync(id, cancellationToken).ConfigureAwait(false);
             var lines = await runs.ReadLogAsync(id, after, Batch, cancellationToken).ConfigureAwait(false);
             foreach (var line in lines)
             {
@@ -45,7 +45,7 @@ internal static class RunEventStream
             }
             if (lines.Count < Batch)
             {
-                if (run is null || run.State.IsEnded())
+                if (state is not { } now || now.IsEnded())
                     yield break;
                 await Task.Delay(Interval, time, cancellationToken).ConfigureAwait(false);
             }

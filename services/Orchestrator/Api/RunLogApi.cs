@@ -21,9 +21,9 @@ internal static class RunLogApi
     /// <summary>Lines after a position, of one step or of all.</summary>
     public static async Task<IResult> ReadAsync(Guid id, IRunReader runs, CancellationToken cancellationToken, string? step = null, long after = 0)
     {
-        if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)
+        if (await runs.FindStateAsync(id, cancellationToken).ConfigureAwait(false) is null)
             return TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);
-        if (step is not null && run.Steps.All(s => s.Name != step))
+        if (step is not null && await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run && run.Steps.All(s => s.Name != step))
             return RunDetailsApi.MissingStep(run, step);
         var lines = new List<RunLogLine>();
         while (lines.Count < Batch)

@@ -1,5 +1,6 @@
 using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
@@ -62,8 +63,36 @@ public static class RunsApi
             "The orchestrator of Espalier: its API is under /api/v1, and people use the portal, which the registry serves. "
                 + "The setting orchestrator:portal (ESPALIER__ORCHESTRATOR__PORTAL) leads from here to there.");
 
-    private static async Task<IResult> ListAsync(IRunReader runs, CancellationToken cancellationToken, int limit = 100) =>
-        TypedResults.Ok(await runs.ListAsync(Math.Clamp(limit, 1, MostRuns), cancellationToken).ConfigureAwait(false));
+    /// <summary>
+    /// Newest first: <c>?state=</c> and <c>?name=</c> choose, <c>?id=</c> takes the first digits of ids, <c>?before=</c> the last run of the
+    /// page before; <c>?archived=true</c> lists the archived ones instead.
+    /// </summary>
+    private static async Task<IResult> ListAsync(
+        IRunReader runs, CancellationToken cancellationToken, int limit = 100, Guid? before = null, string? state = null, string? name = null,
+        string? id = null, bool archived = false)
+    {
+        RunState? wanted = null;
+        if (state is not null)
+        {
+            if (!EnumText.TryParse<RunState>(state, out var found))
+                return Refused($"There is no state '{state}': expected one of {string.Join(", ", EnumText.Words<RunState>())}.");
+            wanted = found;
+        }
+        try
+        {
+            return TypedResults.Ok(await runs.ListAsync(new RunQuery
+            {
+                Limit = Math.Clamp(limit, 1, MostRuns), Before = before, State = wanted, Name = name, IdPrefix = id,
+                IsArchived = archived,
+            }, cancellationToken).ConfigureAwait(false));
+        }
+        catch (UserInputException e)
+        {
+            return Refused(e.Message);
+        }
+    }
+
+    private static IResult Refused(string reason) => TypedResults.Problem(reason, statusCode: StatusCodes.Status400BadRequest);
 
     private static async Task<IResult> FindAsync(Guid id, IRunReader runs, BrokerWaits broker, CancellationToken cancellationToken) =>
         await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run
@@ -98,8 +127,17 @@ public static class RunsApi
             ? TypedResults.Ok(state)
             : Missing(id);
 
-    private static async Task<IResult> ResumeAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
-        await runs.ResumeAsync(id, cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);
+    private static async Task<IResult> ResumeAsync(Guid id, RunLedger runs, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await runs.ResumeAsync(id, cancellationToken).ConfigureAwait(false) is { } state ? TypedResults.Ok(state) : Missing(id);
+        }
+        catch (RunArchivedException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status409Conflict);
+        }
+    }
 
     private static IResult Missing(Guid id) => TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);
 }

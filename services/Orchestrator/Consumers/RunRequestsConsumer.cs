@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using MassTransit;
@@ -29,9 +30,18 @@ internal sealed class RunRequestsConsumer(RunSubmission submission, RunLedger le
         await AnswerAsync(context, context.Message.RunId,
             await ledger.CancelAsync(context.Message, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
 
-    public async Task Consume(ConsumeContext<ResumeRun> context) =>
-        await AnswerAsync(context, context.Message.RunId,
-            await ledger.ResumeAsync(context.Message.RunId, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+    public async Task Consume(ConsumeContext<ResumeRun> context)
+    {
+        try
+        {
+            await AnswerAsync(context, context.Message.RunId,
+                await ledger.ResumeAsync(context.Message.RunId, context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (RunArchivedException e)
+        {
+            await context.RespondAsync(new RunRejected([new Problem("run", 0, 0, e.Message)])).ConfigureAwait(false);
+        }
+    }
 
     private static Task AnswerAsync(ConsumeContext context, Guid runId, RunStateChanged? state) =>
         state is null

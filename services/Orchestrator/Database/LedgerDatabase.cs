@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Espalier.Database;
 using Espalier.FaultInjection;
 
@@ -18,12 +19,30 @@ internal sealed class LedgerDatabase(SqlDialect dialect, TimeProvider time) : Sq
     public static LedgerDatabase Open(OrchestratorOptions options, TimeProvider time) =>
         new(options.Provider == LedgerProvider.PostgreSql ? new PostgresDialect(options.Connection) : new SqliteDialect(options.Connection), time);
 
+    /// <summary>Called with every connection; for tests that look at statements.</summary>
+    internal Action<DbConnection>? Opened { get; set; }
+
+    /// <summary>Called before every commit; for tests that look at what others can do meanwhile.</summary>
+    internal Action? Committing { get; set; }
+
+    /// <inheritdoc/>
+    public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        var connection = await base.OpenAsync(cancellationToken).ConfigureAwait(false);
+        Opened?.Invoke(connection);
+        return connection;
+    }
+
     /// <summary>Brings it to the newest schema.</summary>
     /// <exception cref="InvalidOperationException">It is newer than this program.</exception>
     public Task MigrateAsync(CancellationToken cancellationToken, int upTo = int.MaxValue) => Migrator.MigrateAsync(this, Migrations, cancellationToken, upTo);
 
     /// <inheritdoc/>
-    protected override void OnCommitting() => Faults.Reach(FaultPoints.LedgerCommit);
+    protected override void OnCommitting()
+    {
+        Faults.Reach(FaultPoints.LedgerCommit);
+        Committing?.Invoke();
+    }
 
     /// <inheritdoc/>
     protected override void OnCommitted() => Faults.Reach(FaultPoints.LedgerCommitted);

@@ -14,6 +14,12 @@ internal static class EnumText
             ? value
             : throw new InvalidDataException($"The ledger holds '{word}', which is not a {typeof(T).Name}.");
 
+    /// <summary>The value of a word that somebody wrote; false when it is none.</summary>
+    public static bool TryParse<T>(string word, out T value) where T : struct, Enum => Names<T>.ByWord.TryGetValue(word, out value);
+
+    /// <summary>Every word.</summary>
+    public static IEnumerable<string> Words<T>() where T : struct, Enum => Names<T>.ByWord.Keys;
+
     /// <summary>A type's name as a word.</summary>
     public static string KebabOf(string name) => JsonNamingPolicy.KebabCaseLower.ConvertName(name);
 

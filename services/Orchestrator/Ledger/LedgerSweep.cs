@@ -81,8 +81,12 @@ internal sealed class LedgerSweep(LedgerDatabase database, StageCatalog stages, 
             };
             await transaction.ExecuteAsync("update step set lease_until = @lease where state = 'running' and lease_until > @lease + 1000",
                 times).ConfigureAwait(false);
-            await transaction.ExecuteAsync("update step set not_before = @now, ready_at = @now where state in ('ready', 'waiting') and not_before > @wait",
-                times).ConfigureAwait(false);
+            // Two statements, each with an index of its own: the steps of ended runs may be millions.
+            foreach (var which in new[] { "state = 'ready'", "state = 'waiting' and waiting_on = 0 and same_as is null" })
+            {
+                await transaction.ExecuteAsync(
+                    $"update step set not_before = @now, ready_at = @now where {which} and not_before > @wait", times).ConfigureAwait(false);
+            }
             await transaction.ExecuteAsync("update outbox set not_before = @now where not_before > @wait", times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update run set cancel_until = @cancel where cancel_until > @cancel + 1000", times).ConfigureAwait(false);
             await transaction.ExecuteAsync("update stage set advertised_at = @now where advertised_at > @now + 60000", times).ConfigureAwait(false);

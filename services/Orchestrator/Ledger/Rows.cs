@@ -6,10 +6,13 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>A run as the database holds it.</summary>
 internal sealed class RunRow
 {
+    /// <summary>Every column but the file, which may be large, and which only <see cref="RunSources"/> reads.</summary>
+    public const string Columns = "id, number, name, file_name, state, message, open_steps, created_at, started_at, ended_at, cancel_until";
+
     public string Id { get; init; } = "";
+    public long Number { get; init; }
     public string Name { get; init; } = "";
     public string FileName { get; init; } = "";
-    public string Pipeline { get; init; } = "";
     public string State { get; set; } = "";
     public string Message { get; set; } = "";
     public int OpenSteps { get; set; }

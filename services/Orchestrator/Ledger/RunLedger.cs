@@ -1,6 +1,7 @@
 using Dapper;
 using Espalier.Contracts;
 using Espalier.Database;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Notices;
 using Espalier.Orchestrator.StateMachine;
@@ -11,6 +12,10 @@ namespace Espalier.Orchestrator.Ledger;
 /// <summary>Submits, cancels and resumes runs.</summary>
 internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, OrchestratorOptions options)
 {
+    /// <summary>The number of a new run: above every other, archived or not.</summary>
+    private const string NextNumber =
+        "(select max(n) + 1 from (select coalesce(max(number), 0) as n from run union all select coalesce(max(number), 0) from run_archive) numbers)";
+
     /// <summary>Writes a run with all its steps, once: a repeat of the same file with the same id changes nothing and returns false.</summary>
     /// <exception cref="RunIdTakenException">The id is that of a run of another file, or of other parameters.</exception>
     public async Task<bool> SubmitAsync(SubmitRun submit, PipelinePlan plan, CancellationToken cancellationToken, RunOrigin? origin = null)
@@ -33,10 +38,16 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             OpenSteps = plan.Steps.Count,
             CreatedAt = transaction.Now,
         };
+        if (await transaction.FindArchivedAsync(submit.RunId).ConfigureAwait(false) is { } archived)
+        {
+            return archived.Source.Pipeline == submit.Pipeline && JsonColumn.Write(archived.Source.Parameters) == JsonColumn.Write(plan.Parameters)
+                ? false
+                : throw new RunIdTakenException(submit.RunId, archived.Run.Name);
+        }
         var inserted = await transaction.ExecuteAsync(
-            """
+            $"""
             insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at)
-            values (@Id, (select coalesce(max(number), 0) + 1 from run), @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
+            values (@Id, {NextNumber}, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
             on conflict (id) do nothing
             """,
             new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
@@ -68,19 +79,20 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
     public async Task<RunStateChanged?> CancelAsync(DatabaseTransaction transaction, CancelRun cancel)
     {
         if (await transaction.LockRunAsync(cancel.RunId).ConfigureAwait(false) is not { } run)
-            return null;
+            return await transaction.FindArchivedAsync(cancel.RunId).ConfigureAwait(false) is { } archived ? Describe(archived.Run) : null;
         if (!run.Current.IsEnded() && !run.IsCancelling)
             await BeginCancelAsync(transaction, run, cancel.Reason).ConfigureAwait(false);
         return Describe(run);
     }
 
     /// <summary>Makes failed, cancelled and skipped steps of an ended run wait again. Null for an unknown run.</summary>
+    /// <exception cref="RunArchivedException">The run is archived, and would have to go on.</exception>
     public async Task<RunStateChanged?> ResumeAsync(Guid runId, CancellationToken cancellationToken)
     {
         var answer = await database.WriteAsync(async transaction =>
         {
             if (await transaction.LockRunAsync(runId).ConfigureAwait(false) is not { } run)
-                return null;
+                return await transaction.FindArchivedAsync(runId).ConfigureAwait(false) is { } archived ? Refuse(archived.Run) : null;
             if (RunTransitions.Next(run.Current, RunEvent.Resumed) is not null)
                 await ReopenAsync(transaction, run).ConfigureAwait(false);
             return Describe(run);
@@ -96,6 +108,12 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         if (known.Pipeline != submit.Pipeline || known.Parameters != parameters)
             throw new RunIdTakenException(submit.RunId, known.Name);
     }
+
+    /// <summary>An archived run that ended well has nothing to go on with; another one cannot.</summary>
+    private static RunStateChanged Refuse(RunView archived) =>
+        RunTransitions.Next(archived.State, RunEvent.Resumed) is null ? Describe(archived) : throw new RunArchivedException(archived);
+
+    private static RunStateChanged Describe(RunView run) => new(run.RunId, run.Name, run.State, run.Message);
 
     private static RunStateChanged Describe(RunRow run) => new(run.RunId, run.Name, run.Current, run.Message);
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
 
 namespace Espalier.Orchestrator.Ledger;
@@ -19,7 +20,9 @@ internal sealed class RunSources(LedgerDatabase database)
         {
             var row = await connection.QueryFirstOrDefaultAsync<SourceRow>(
                 "select file_name, pipeline, parameters from run where id = @id", new { id = runId.ToString() }).ConfigureAwait(false);
-            return row is null ? null : new RunSource(row.FileName, row.Pipeline, JsonColumn.Read<Dictionary<string, string>>(row.Parameters) ?? []);
+            if (row is null)
+                return (await ArchivedRun.FindAsync(connection, runId.ToString()).ConfigureAwait(false))?.Source;
+            return new RunSource(row.FileName, row.Pipeline, JsonColumn.Read<Dictionary<string, string>>(row.Parameters) ?? []);
         }, cancellationToken);
 
     /// <summary>Changes of runs and steps in all runs after a position, oldest first; without what steps logged.</summary>

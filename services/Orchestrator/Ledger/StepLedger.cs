@@ -46,29 +46,35 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     }
 
     private Task<StepRow?> TakeAsync(
-        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed) =>
-        transaction.FindAsync<StepRow>(
+        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed)
+    {
+        // A worker of one kind finds its step by one look into an index, however many steps of other kinds are ready.
+        var isOffered = offers.Count == 1 && claim.Devices.Count == 1
+            ? "offer = @offer and device = @device"
+            : $"{database.Dialect.In("offer", "offers")} and {database.Dialect.In("device", "devices")}";
+        return transaction.FindAsync<StepRow>(
             $"""
             update step set state = @running, attempt = attempt + 1, worker = @Worker, lease_until = @until, started_at = @Now,
                    deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
              where id = (select id from step
-                          where state = @ready and not_before <= @Now and {database.Dialect.In("offer", "offers")}
-                            and {database.Dialect.In("device", "devices")} {isAllowed}
+                          where state = 'ready' and not_before <= @Now and {isOffered} {isAllowed}
                           order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
             returning *
             """,
             new
             {
                 claim.Worker,
+                offer = offers[0],
+                device = claim.Devices[0],
                 offers = database.Dialect.List(offers),
                 devices = database.Dialect.List(claim.Devices),
                 full = database.Dialect.List(full),
                 transaction.Now,
                 left = OtherThreads.LeftAt(transaction),
                 until = transaction.Now + (long)options.Lease.TotalMilliseconds,
-                ready = EnumText.Of(StepState.Ready),
                 running = EnumText.Of(StepTransitions.Next(StepState.Ready, StepEvent.Claimed)!.Value),
             });
+    }
 
     /// <summary>Renews a lease.</summary>
     public async Task<LeaseVerdict> RenewAsync(StepHeartbeat beat, CancellationToken cancellationToken)

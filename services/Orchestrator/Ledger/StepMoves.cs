@@ -13,9 +13,10 @@ namespace Espalier.Orchestrator.Ledger;
 /// </summary>
 internal static class StepMoves
 {
-    /// <summary>Reads a run and keeps others from changing it until the commit; null when there is none.</summary>
+    /// <summary>Reads a run and keeps others from changing it until the commit; null when there is none, or when it is archived.</summary>
     public static Task<RunRow?> LockRunAsync(this DatabaseTransaction transaction, Guid runId) =>
-        transaction.FindAsync<RunRow>($"select * from run where id = @id {transaction.Dialect.ForUpdate}", new { id = runId.ToString() });
+        transaction.FindAsync<RunRow>(
+            $"select {RunRow.Columns} from run where id = @id and archived_at is null {transaction.Dialect.ForUpdate}", new { id = runId.ToString() });
 
     /// <summary>Reads a step of a locked run; null when there is none.</summary>
     public static Task<StepRow?> FindStepAsync(this DatabaseTransaction transaction, RunRow run, string name) =>

@@ -66,7 +66,7 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
         var needs = (await connection.QueryAsync<(string Name, string Needs)>(
             "select name, needs from step_need where run_id = @RunId", new { waiting[0].RunId }).ConfigureAwait(false)).ToLookup(n => n.Name, n => n.Needs);
         var states = steps.ToDictionary(s => s.Name, s => s.Current);
-        var ahead = await ReadAheadAsync(connection, waiting, now).ConfigureAwait(false);
+        var ahead = await ReadAheadAsync(connection, waiting, platform, now).ConfigureAwait(false);
         var result = new Dictionary<string, StepWait>();
         foreach (var step in waiting)
         {
@@ -114,10 +114,9 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             if (running >= limit)
                 return new(WaitReason.Quota, $"The quota of {limit} for '{name}' is used up: {running} running.", since);
         }
-        var workers = platform.Workers.Where(w => w.Device == step.Device).ToList();
-        if (workers.Count == 0 || workers.Any(w => w.Held < w.Slots))
+        if (!platform.IsFull(step.Device))
             return new(WaitReason.Claim, "A worker may take it at any moment.", since);
-        var slots = workers.Sum(w => w.Slots);
+        var slots = platform.WorkersOn(step.Device).Sum(w => w.Slots);
         return new(
             WaitReason.Slots,
             $"{(slots == 1 ? "The only slot" : $"All {slots} slots")} on {step.Device} {(slots == 1 ? "is" : "are")} taken; "
@@ -125,9 +124,12 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             since);
     }
 
-    /// <summary>For each ready step of the run, how many of its device class are claimed before it; in one query, for a run may have thousands.</summary>
-    private static async Task<Dictionary<long, long>> ReadAheadAsync(DbConnection connection, IReadOnlyList<StepRow> waiting, long now) =>
-        waiting.All(s => s.Current != StepState.Ready)
+    /// <summary>
+    /// For each ready step of the run, how many of its device class are claimed before it; in one query, for a run may have thousands. Only
+    /// where no slot is free: nothing is ahead of a step that a worker may take at any moment.
+    /// </summary>
+    private static async Task<Dictionary<long, long>> ReadAheadAsync(DbConnection connection, IReadOnlyList<StepRow> waiting, Platform platform, long now) =>
+        !waiting.Any(s => s.Current == StepState.Ready && platform.IsFull(s.Device))
             ? []
             : (await connection.QueryAsync<(long Id, long Ahead)>(
                 """
@@ -165,6 +167,11 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
     // What all steps of the platform share.
     private sealed record Platform(IReadOnlyList<StageRow> Stages, IReadOnlyList<RunningRow> Running, IReadOnlyList<WorkerRow> Workers)
     {
+        public IEnumerable<WorkerRow> WorkersOn(string device) => Workers.Where(w => w.Device == device);
+
+        /// <summary>Whether every slot of the workers of a device class is held; not where no worker says how many it has.</summary>
+        public bool IsFull(string device) => WorkersOn(device).Any() && WorkersOn(device).All(w => w.Held >= w.Slots);
+
         public bool Offers(StepRow step) => Stages.Any(s => s.Kind == step.Kind && s.Device == step.Device);
 
         public string WhyNoWorker(StepRow step)

@@ -97,10 +97,7 @@ internal sealed class FiringLedger(RunLedger runs)
     private async Task<bool> MayStartAsync(DatabaseTransaction transaction, FiringRow firing, string group, TriggerSettings settings)
     {
         var underWay = await transaction.QueryAsync<string>(
-            """
-            select r.id from run_origin o join run r on r.id = o.run_id
-             where o.concurrency_group = @group and r.state in ('queued', 'running') order by r.number
-            """, new { group }).ConfigureAwait(false);
+            $"select r.id {FiringStarter.UnderWay} and o.concurrency_group = @group order by r.number, r.id", new { group }).ConfigureAwait(false);
         if (underWay.Count == 0)
             return true;
         var policy = settings.Concurrency?.Policy ?? ConcurrencyPolicy.Queue;

@@ -17,8 +17,20 @@ internal sealed class FiringStarter(LedgerDatabase database, FiringPlans plans, 
     private const int Batch = 64, Together = 16;
 
     private const string Gone = "The pipeline was removed, or no longer has this trigger.";
-    private const string UnderWay =
-        "select 1 from run_origin o join run r on r.id = o.run_id where o.concurrency_group = f.concurrency_group and r.state in ('queued', 'running')";
+
+    // Groups with a run under way: from the runs under way to their groups, since a group may have had very many runs. 'cross' keeps SQLite to it.
+    internal const string UnderWay =
+        "from run r cross join run_origin o where r.state in ('queued', 'running') and o.run_id = r.id";
+
+    /// <summary>Firings that can start a run now.</summary>
+    internal const string Due =
+        $"""
+        select * from trigger_firing f
+         where f.state = 'waiting' and f.not_before <= @Now
+           and (f.is_queued = 0 or f.concurrency_group is null
+                or f.concurrency_group not in (select o.concurrency_group {UnderWay} and o.concurrency_group is not null))
+         order by f.id limit @Batch
+        """;
 
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromMinutes(1);
 
@@ -26,12 +38,7 @@ internal sealed class FiringStarter(LedgerDatabase database, FiringPlans plans, 
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var due = await database.ReadAsync(
-            connection => connection.QueryAsync<FiringRow>(
-                $"""
-                select * from trigger_firing f
-                 where f.state = 'waiting' and f.not_before <= @Now and (f.is_queued = 0 or not exists ({UnderWay}))
-                 order by f.id limit @Batch
-                """, new { database.Now, Batch }), cancellationToken).ConfigureAwait(false);
+            connection => connection.QueryAsync<FiringRow>(Due, new { database.Now, Batch }), cancellationToken).ConfigureAwait(false);
         var (pending, started) = (due.ToList(), 0);
         while (pending.Count > 0)
         {

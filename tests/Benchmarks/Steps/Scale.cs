@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
 using Espalier.TestKit.Services.Embedded;
 
 namespace Espalier.Benchmarks.Steps;

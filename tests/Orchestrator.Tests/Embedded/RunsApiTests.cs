@@ -72,6 +72,44 @@ public sealed class RunsApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task List_PageAfterPageAndChosen_HasEveryRunOnce()
+    {
+        var runs = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            using var answer = await _client.PostAsync($"/api/v1/runs?param.text=page{i}", new StringContent(Yaml));
+            runs.Add($"{(await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId}");
+            await _client.GetStringAsync($"/api/v1/runs/{runs[^1]}/events"); // until it has ended
+        }
+
+        var first = await IdsAsync("limit=2");
+        var second = await IdsAsync($"limit=2&before={first[^1]}");
+        var third = await IdsAsync($"limit=2&before={second[^1]}");
+
+        string[] all = [.. first, .. second, .. third];
+        all.ShouldBe(Enumerable.Reverse(runs));
+        (await IdsAsync("state=succeeded&name=http")).Count.ShouldBe(5);
+        (await IdsAsync("state=failed")).ShouldBeEmpty();
+        (await IdsAsync("name=other")).ShouldBeEmpty();
+        (await IdsAsync($"id={runs[2][..20]}")).ShouldBe([runs[2]]);
+        (await IdsAsync("id=tiny")).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("state=done", "There is no state 'done': expected one of queued, running, succeeded, failed, cancelled.")]
+    [InlineData("before=0199c2f4-0000-7000-8000-000000000001", "There is no run 0199c2f4-0000-7000-8000-000000000001 before which a list could begin.")]
+    public async Task List_OfWhatThereIsNot_SaysWhatThereIs(string query, string reason)
+    {
+        using var answer = await _client.GetAsync($"/api/v1/runs?{query}");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString().ShouldBe(reason);
+    }
+
+    private async Task<IReadOnlyList<string>> IdsAsync(string query) =>
+        [.. (await _client.GetFromJsonAsync<JsonElement>($"/api/v1/runs?{query}")).EnumerateArray().Select(r => r.GetProperty("run-id").GetString()!)];
+
+    [Fact]
     public async Task Submit_WrongFile_ListsProblemsWithTheirPlaces()
     {
         using var answer = await _client.PostAsync("/api/v1/runs", new StringContent("name: x\nstages:\n  a: { uses: nop }\n"));

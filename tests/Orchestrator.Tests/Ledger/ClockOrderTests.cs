@@ -1,3 +1,4 @@
+using Espalier.Orchestrator.Ledger;
 using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;

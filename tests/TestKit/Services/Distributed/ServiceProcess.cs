@@ -20,6 +20,9 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Its address.</summary>
     public Uri Address => _address.Task.Result;
 
+    /// <summary>Id of its process.</summary>
+    public Task<int> Id => _process.Id;
+
     /// <summary>What it has logged.</summary>
     public string Log => _process.Output;
 

@@ -3,6 +3,7 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator;
+using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
@@ -30,6 +31,7 @@ internal sealed class LedgerFixture : IDisposable
         Preparations = new StepPreparations(_database, Catalog, Wakeups);
         Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options, NullLogger<LedgerSweep>.Instance);
         Reader = new RunReader(_database, new StepWaits(_database, Catalog, Options));
+        Sources = new RunSources(_database);
         Workers = new WorkerReader(_database);
         Outbox = new Outbox(_database, LedgerMessages.Outbox, Clock);
     }
@@ -43,9 +45,14 @@ internal sealed class LedgerFixture : IDisposable
     public StepPreparations Preparations { get; }
     public LedgerSweep Sweep { get; }
     public RunReader Reader { get; }
+    public RunSources Sources { get; }
     public WorkerReader Workers { get; }
     public Outbox Outbox { get; }
     public LedgerDatabase Database => _database;
+
+    /// <summary>What archives its runs, as a process has it that was just started.</summary>
+    public RunArchiver NewArchiver(int rowsAtOnce = 2000) =>
+        new(_database, Reader, Sources, Options, Clock, NullLogger<RunArchiver>.Instance) { RowsAtOnce = rowsAtOnce };
 
     /// <summary>The text by which claims of the stages of <see cref="AdvertiseAsync"/> match.</summary>
     public static string Offer(string kind) => StageCatalog.Offer(kind, "v1", "test");

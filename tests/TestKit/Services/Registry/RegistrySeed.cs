@@ -1,8 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
 using Espalier.Contracts;
-using Microsoft.Data.Sqlite;
-using Npgsql;
 
 namespace Espalier.TestKit.Services.Registry;
 
@@ -24,7 +22,7 @@ public static class RegistrySeed
     public static async Task WriteAsync(DbConnection connection, int models, int versionsEach)
     {
         var count = models * versionsEach;
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection,
             "registry_model",
             ["name", "created_at", "number", "description", "updated_at", "changed", "latest", "numbered", "versions"],
@@ -32,7 +30,7 @@ public static class RegistrySeed
             {
                 Model(m), Time(m), (long)m + 1, "made up", Time(count + m), (long)m + 1, versionsEach, versionsEach, versionsEach,
             }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_version",
             [
                 "id", "name", "version", "root", "size_bytes", "new_bytes", "step_key", "run_id", "step", "stage", "created_at", "family",
@@ -46,13 +44,13 @@ public static class RegistrySeed
                 Measured(i, 0), Measured(i, 1), Measured(i, 2), Measured(i, 3),
             }));
         var card = new string('x', 2000);
-        await InsertAsync(connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
-        await InsertAsync(connection, "registry_fact", ["version_id", "metric", "value", "low", "high"],
+        await BulkRows.InsertAsync(connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
+        await BulkRows.InsertAsync(connection, "registry_fact", ["version_id", "metric", "value", "low", "high"],
             Enumerable.Range(0, count).SelectMany(i => Metrics.Select((metric, m) => new object[] { (long)i + 1, metric, Measured(i, m), 1.9, 5.0 })));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_tag", ["name", "version", "tag", "value", "version_id"],
             Enumerable.Range(0, count).Select(i => new object[] { Model(i % models), i / models + 1, "team", $"team-{i % 50}", (long)i + 1 }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_alias", ["name", "alias", "version", "version_id"],
             Enumerable.Range(0, models)
                 .SelectMany(m => new[]
@@ -60,26 +58,26 @@ public static class RegistrySeed
                     new object[] { Model(m), "champion", versionsEach, (long)count - models + m + 1 },
                     new object[] { Model(m), "candidate", 1, (long)m + 1 },
                 }));
-        await InsertAsync(connection, "registry_alias_move", ["name", "alias", "version", "previous", "actor", "reason", "moved_at", "kind"],
+        await BulkRows.InsertAsync(connection, "registry_alias_move", ["name", "alias", "version", "previous", "actor", "reason", "moved_at", "kind"],
             Enumerable.Range(0, count)
                 .Select(i => new object[] { Model(i % models), "champion", i / models + 1, Math.Max(1, i / models), "seed", "", Time(i), "moved" }));
         // Each version was trained from the one before it of the same model: a chain as long as the model has versions.
-        await InsertAsync(connection, "registry_artifact", ["root", "kind", "step_key", "run_id", "step", "stage", "method", "seconds"],
+        await BulkRows.InsertAsync(connection, "registry_artifact", ["root", "kind", "step_key", "run_id", "step", "stage", "method", "seconds"],
             Enumerable.Range(0, count)
                 .Select(i => new object[]
                 {
                     Root(i).Hex, "checkpoint", Digest.Of(BitConverter.GetBytes(-i - 1)).Hex, Guid.Empty.ToString("D"), "cpt", "train", "", 12.5,
                 }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_edge", ["child", "parent", "relation"],
             Enumerable.Range(models, count - models).Select(i => new object[] { Root(i).Hex, Root(i - models).Hex, "trained" }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_event", ["id", "kind", "model", "body", "created_at"],
             Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, "model.registered", Model(i % models), "{}", Time(i) }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_storage", ["version_id", "logical", "frees"],
             Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, 1_000_000L, Spread(i, 20) * 1000L }));
-        await InsertAsync(
+        await BulkRows.InsertAsync(
             connection, "registry_storage_total", ["only_row", "logical", "physical", "unreferenced", "versions", "made_at"],
             [[1, count * 1_000_000L, count * 400_000L, 0L, (long)count, Time(count)]]);
         await using var command = connection.CreateCommand();
@@ -93,32 +91,4 @@ public static class RegistrySeed
     private static int Spread(int i, int seed) => (int)((uint)(i * 2654435761u + seed * 40503u * 65537u) >> 7) % 1000;
 
     private static string Time(int second) => DateTimeOffset.UnixEpoch.AddYears(50).AddSeconds(second).ToString("O", CultureInfo.InvariantCulture);
-
-    private static Task InsertAsync(DbConnection connection, string table, string[] columns, IEnumerable<object[]> rows) =>
-        connection is NpgsqlConnection postgres ? CopyAsync(postgres, table, columns, rows) : InsertAsync((SqliteConnection)connection, table, columns, rows);
-
-    private static async Task CopyAsync(NpgsqlConnection connection, string table, string[] columns, IEnumerable<object[]> rows)
-    {
-        await using var import = await connection.BeginBinaryImportAsync($"copy {table}({string.Join(',', columns)}) from stdin (format binary)");
-        foreach (var row in rows)
-            await import.WriteRowAsync(default, row);
-        await import.CompleteAsync();
-    }
-
-    private static async Task InsertAsync(SqliteConnection connection, string table, string[] columns, IEnumerable<object[]> rows)
-    {
-        await using var transaction = connection.BeginTransaction();
-        await using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = $"insert into {table}({string.Join(',', columns)}) values ({string.Join(',', columns.Select((_, i) => $"@p{i}"))})";
-        for (var i = 0; i < columns.Length; i++)
-            command.Parameters.Add(new SqliteParameter($"@p{i}", null));
-        foreach (var row in rows)
-        {
-            for (var i = 0; i < row.Length; i++)
-                command.Parameters[i].Value = row[i];
-            command.ExecuteNonQuery();
-        }
-        await transaction.CommitAsync();
-    }
 }

@@ -34,6 +34,8 @@ export interface Run {
   'pipeline-version'?: number;
   owner?: string;
   cause?: RunCause;
+  /** Since when it is archived. */
+  archived?: string;
 }
 
 /** Why a run exists that nobody started. */

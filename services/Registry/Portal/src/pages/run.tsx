@@ -121,6 +121,7 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
         lead={
           <>
             <Digest value={run['run-id']} length={8} /> {run['file-name']} · submitted <Ago time={run.created} />
+            {run.archived && <> · archived <Ago time={run.archived} /></>}
             {took !== undefined && <> · {isEnded(run.state) ? 'took' : 'running for'} <span className="figures">{duration(took)}</span></>}
           </>
         }
@@ -131,7 +132,7 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
             {run['is-cancelling'] ? 'Cancelling…' : 'Cancel'}
           </button>
         )}
-        {maySubmit && (run.state === 'failed' || run.state === 'cancelled') && (
+        {maySubmit && !run.archived && (run.state === 'failed' || run.state === 'cancelled') && (
           <button className="primary" disabled={action.busy} onClick={() => void post('resume')}>
             Resume
           </button>

@@ -1,26 +1,28 @@
 import { useEffect } from 'react';
 import { useResource } from '../api/client';
 import { useEvents, useSoon } from '../api/events';
-import type { Run, RunState, StepState } from '../api/types';
+import type { Run, StepState } from '../api/types';
 import { Ago, Card, Live, PageHead, Segments, State } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, Loaded } from '../parts/states';
 import { duration, useNow } from '../format';
 import { Link, navigate, useAddress } from '../router';
 
+const pageSize = 200;
 const filters = ['all', 'running', 'queued', 'succeeded', 'failed', 'cancelled'] as const;
 
 /** Every run, newest first; changes appear as they happen. */
 export function RunsPage() {
-  const runs = useResource<Run[]>('/api/v1/runs?limit=200');
+  const { query } = useAddress();
+  const filter = filters.find((f) => f === query.get('state')) ?? 'all';
+  const before = query.get('before');
+  const runs = useResource<Run[]>(`/api/v1/runs?limit=${pageSize}${filter === 'all' ? '' : `&state=${filter}`}${before ? `&before=${encodeURIComponent(before)}` : ''}`);
   const soon = useSoon(runs.reload);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed'], { take: soon });
   // What happened between the first list and the first event is in the second list.
   useEffect(() => {
     if (connection === 'live') soon();
   }, [connection]);
-  const { query } = useAddress();
-  const filter = filters.find((f) => f === query.get('state')) ?? 'all';
   const maySubmit = useMay('submitter');
   return (
     <>
@@ -35,10 +37,35 @@ export function RunsPage() {
       <Segments label="Which runs" options={filters} value={filter} onChange={(each) => navigate(each === 'all' ? '/runs' : `/runs?state=${each}`, true)} />
       <Card className="flush">
         <Loaded resource={runs} lines={8}>
-          {(all) => <RunTable runs={all.filter((run) => filter === 'all' || run.state === (filter as RunState))} isFiltered={filter !== 'all'} maySubmit={maySubmit} />}
+          {(page) => (
+            <>
+              <RunTable runs={page} isFiltered={filter !== 'all' || before !== null} maySubmit={maySubmit} />
+              <Pages first={before === null} last={page.length === pageSize ? page[page.length - 1] : undefined} filter={filter} />
+            </>
+          )}
         </Loaded>
       </Card>
     </>
+  );
+}
+
+/** The way to older runs and back; nothing where one page has them all. */
+function Pages({ first, last, filter }: { first: boolean; last?: Run; filter: (typeof filters)[number] }) {
+  if (first && !last) return null;
+  const state = filter === 'all' ? '' : `state=${filter}`;
+  return (
+    <nav className="actions" aria-label="Pages">
+      {!first && (
+        <Link className="button" href={state ? `/runs?${state}` : '/runs'}>
+          Newest runs
+        </Link>
+      )}
+      {last && (
+        <Link className="button" href={`/runs?${state ? `${state}&` : ''}before=${last['run-id']}`}>
+          Older runs
+        </Link>
+      )}
+    </nav>
   );
 }
 
@@ -46,7 +73,7 @@ function RunTable({ runs, isFiltered, maySubmit }: { runs: Run[]; isFiltered: bo
   const now = useNow(runs.some((run) => run.state === 'running') ? 1000 : null);
   if (runs.length === 0)
     return isFiltered ? (
-      <Empty title="No run is in this state" />
+      <Empty title="No run is here" />
     ) : (
       <Empty title="Nothing has run yet">
         A pipeline is one YAML file: {maySubmit ? <Link href="/submit">write one here</Link> : 'ask for a key that may submit'}, or <code>espalier submit pipelines/tiny.yaml</code>.

@@ -1,0 +1,35 @@
+using Espalier.Contracts;
+
+namespace Espalier.Orchestrator.Ledger;
+
+/// <summary>Which runs a list has. A list goes on where another ended: <see cref="Before"/> is that one's last run, however many came since.</summary>
+public sealed record RunQuery
+{
+    /// <summary>Number of runs at most.</summary>
+    /// <value>100</value>
+    public int Limit { get; init; } = 100;
+
+    /// <summary>Only older runs than this one; null begins with the newest.</summary>
+    public Guid? Before { get; init; }
+
+    /// <summary>Only runs in this state.</summary>
+    public RunState? State { get; init; }
+
+    /// <summary>Only runs of a pipeline of this name.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Only runs whose id begins so.</summary>
+    public string? IdPrefix { get; init; }
+
+    /// <summary>Archived runs instead of those that are not.</summary>
+    public bool IsArchived { get; init; }
+
+    /// <summary>The lowest and the highest id that begin with some digits; null when nothing can.</summary>
+    internal static (string Low, string High)? IdsOf(string prefix)
+    {
+        var digits = prefix.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
+        return digits.Length <= 32 && digits.All(char.IsAsciiHexDigit)
+            ? (Guid.Parse(digits.PadRight(32, '0')).ToString(), Guid.Parse(digits.PadRight(32, 'f')).ToString())
+            : null;
+    }
+}
