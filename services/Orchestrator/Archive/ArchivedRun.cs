@@ -59,4 +59,6 @@ internal static class ArchivedRuns
 
 /// <summary>An archived run was asked to go on.</summary>
 internal sealed class RunArchivedException(RunView run)
-    : Exception($"Run {run.RunId} ended and was archived on {run.Archived:yyyy-MM-dd}: it can be looked at, but it does not go on. Start it again as a new run.");
+    : Exception(
+        $"Run {run.RunId} ended and was archived on {run.Archived:yyyy-MM-dd}: it can be looked at, but it does not go on. "
+            + "Start it again as a new run.");

@@ -88,7 +88,8 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
         {
             var number = await connection.QueryFirstOrDefaultAsync<long?>(
                 "select number from run where id = @before union all select number from run_archive where id = @before",
-                new { before = before.ToString() }).ConfigureAwait(false) ?? throw new UserInputException($"There is no run {before} before which a list could begin.");
+                new { before = before.ToString() }).ConfigureAwait(false)
+                ?? throw new UserInputException($"There is no run {before} before which a list could begin.");
             Add("(r.number, r.id) < (@number, @before)", new { number, before = before.ToString() });
         }
         // By the ids when some of their digits are given, else by the numbers.

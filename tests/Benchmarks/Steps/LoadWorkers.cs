@@ -98,7 +98,8 @@ internal sealed class LoadWorkers(IBus bus, Latencies latencies, LoadRuns runs)
             latencies.Add("heartbeat", began);
             await bus.Publish(new StepProgress
             {
-                Step = assignment.Step, Fence = assignment.Fence, Phase = "waiting", Done = 1, Total = 2, Metrics = new Dictionary<string, double> { ["loss"] = 3 },
+                Step = assignment.Step, Fence = assignment.Fence, Phase = "waiting", Done = 1, Total = 2,
+                Metrics = new Dictionary<string, double> { ["loss"] = 3 },
             });
         }
         await Task.Delay(TimeSpan.FromSeconds(holds.TotalSeconds % Beat.TotalSeconds));

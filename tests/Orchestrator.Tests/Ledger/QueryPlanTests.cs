@@ -14,7 +14,8 @@ namespace Espalier.Orchestrator.Tests.Ledger;
 public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : IClassFixture<QueryPlanTests.Fixture>
 {
     // Tables that grow with ended runs, and what statements call them.
-    private static readonly string[] Growing = ["run", "r", "step", "s", "step_need", "n", "event", "run_origin", "o", "trigger_event", "trigger_firing", "run_archive"];
+    private static readonly string[] Growing =
+        ["run", "r", "step", "s", "step_need", "n", "event", "run_origin", "o", "trigger_event", "trigger_firing", "run_archive"];
 
     // Indexes that hold only what is under way: reading one whole is reading what is to be done.
     private static readonly string[] UnderWay =
@@ -66,7 +67,8 @@ public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : ICl
     public async Task RunPage_OfMoreSteps_TakesNoMoreStatements()
     {
         var ledger = fixture.Ledger.Fixture;
-        var (few, many) = (await ledger.SubmitAsync("a", "b: a"), await ledger.SubmitAsync([.. Enumerable.Range(0, 200).Select(i => $"s{i}"), "last: s0 s1 s2"]));
+        var few = await ledger.SubmitAsync("a", "b: a");
+        var many = await ledger.SubmitAsync([.. Enumerable.Range(0, 200).Select(i => $"s{i}"), "last: s0 s1 s2"]);
 
         (await CountAsync(() => ledger.RunAsync(many))).ShouldBe(await CountAsync(() => ledger.RunAsync(few)));
     }
@@ -87,7 +89,8 @@ public sealed partial class QueryPlanTests(QueryPlanTests.Fixture fixture) : ICl
     {
         await using DbConnection connection = await fixture.Ledger.Fixture.Database.OpenAsync(default);
         var steps = (await connection.QueryAsync<(long, long, long, string Detail)>($"explain query plan {statement}")).Select(s => s.Detail).ToList();
-        var stops = statement.Contains(" limit ", StringComparison.Ordinal) && !steps.Any(s => s.Contains("TEMP B-TREE FOR ORDER BY", StringComparison.Ordinal));
+        var stops = statement.Contains(" limit ", StringComparison.Ordinal)
+            && !steps.Any(s => s.Contains("TEMP B-TREE FOR ORDER BY", StringComparison.Ordinal));
         return
         [
             .. steps.Where(step => Scan().Match(step) is { Success: true } scan && Growing.Contains(scan.Groups[1].Value)

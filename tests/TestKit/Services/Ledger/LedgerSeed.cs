@@ -22,8 +22,9 @@ public static class LedgerSeed
     private static readonly string[] Kinds = ["corpus", "upcycle", "train", "evaluate"];
     private static readonly string[] Metrics = ["loss", "perplexity", "accuracy", "bits-per-byte", "tokens", "tokens-per-second", "max-violation", "seconds"];
 
-    private static readonly string Yaml = "name: seeded\nstages:\n" + string.Concat(
-        Steps.Select((step, i) => $"  {step}: {{ uses: {Kinds[i]}, with: {{ {string.Join(", ", Metrics.Select(m => $"{m}: 1"))}, text: '{new string('x', 150)}' }} }}\n"));
+    private static readonly string Options = $"{string.Join(", ", Metrics.Select(m => $"{m}: 1"))}, text: '{new string('x', 150)}'";
+    private static readonly string Yaml = "name: seeded\nstages:\n"
+        + string.Concat(Steps.Select((step, i) => $"  {step}: {{ uses: {Kinds[i]}, with: {{ {Options} }} }}\n"));
 
     private static readonly string[] Plans = [.. Steps.Select((step, i) => JsonColumn.Write(new PlannedStep
     {

@@ -44,7 +44,8 @@ public static class RegistrySeed
                 Measured(i, 0), Measured(i, 1), Measured(i, 2), Measured(i, 3),
             }));
         var card = new string('x', 2000);
-        await BulkRows.InsertAsync(connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
+        await BulkRows.InsertAsync(
+            connection, "registry_card", ["version_id", "card"], Enumerable.Range(0, count).Select(i => new object[] { (long)i + 1, card }));
         await BulkRows.InsertAsync(connection, "registry_fact", ["version_id", "metric", "value", "low", "high"],
             Enumerable.Range(0, count).SelectMany(i => Metrics.Select((metric, m) => new object[] { (long)i + 1, metric, Measured(i, m), 1.9, 5.0 })));
         await BulkRows.InsertAsync(
