@@ -35,10 +35,11 @@ internal static class CommandLine
     /// <summary>Runs one command of <paramref name="root"/>.</summary>
     public static async Task<int> RunAsync(RootCommand root, string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
-        var parsed = root.Parse(args);
+        ProgramName.UseIn(root);
+        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
         var isJson = args.Contains(SharedOptions.JsonName);
         if (parsed.Errors.Count > 0)
-            return Refuse(terminal, isJson, [.. parsed.Errors.Select(e => new Problem("command line", 0, 0, e.Message))]);
+            return Refuse(terminal, isJson, MissingCommand.Find(parsed) ?? [.. parsed.Errors.Select(e => new Problem("command line", 0, 0, e.Message))]);
         if (Refusals.Empty(parsed) is [_, ..] empty)
             return Refuse(terminal, isJson, empty);
         try
@@ -106,6 +107,7 @@ internal static class CommandLine
         FsckCommand.Create(terminal),
         RepairCommand.Create(terminal),
         DoctorCommand.Create(terminal),
+        CompletionCommand.Create(terminal),
     };
 
     private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems, Exception? exception = null)

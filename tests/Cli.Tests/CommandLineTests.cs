@@ -1,3 +1,6 @@
+using System.CommandLine;
+using System.Diagnostics;
+
 namespace Espalier.Cli.Tests;
 
 public sealed class CommandLineTests : IDisposable
@@ -49,6 +52,43 @@ public sealed class CommandLineTests : IDisposable
         (await _cli.CallAsync(line.Split(' '))).ShouldBe(ExitCodes.BadInput, _cli.Error);
 
         _cli.Error.ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task Nothing_IsHelp_InTheNameThatUsersType()
+    {
+        (await _cli.CallAsync()).ShouldBe(0);
+        var whole = _cli.Output;
+        (await _cli.CallAsync("context", "add", "--help")).ShouldBe(0);
+
+        whole.ShouldContain("espalier [command] [options]");
+        _cli.Output.ShouldContain("espalier context add <NAME> [options]");
+        (whole + _cli.Output).ShouldNotContain(RootCommand.ExecutableName);
+    }
+
+    /// <summary>In a real bash, which asks the real program.</summary>
+    [Theory]
+    [InlineData("espalier contex", "context")]
+    [InlineData("espalier signing-key cr", "create")]
+    [InlineData("espalier models --js", "--json")]
+    [InlineData("espalier up --store az", "azurite")]
+    public async Task Completion_InBash_Completes(string typed, string expected)
+    {
+        (await _cli.CallAsync("completion", "bash")).ShouldBe(0);
+        var words = typed.Split(' ');
+        var script = _cli.Write("complete.sh", $$"""
+            {{_cli.Output}}
+            espalier() { dotnet '{{typeof(CommandLine).Assembly.Location}}' "$@"; }
+            COMP_WORDS=({{typed}}) COMP_CWORD={{words.Length - 1}} COMP_LINE='{{typed}}' COMP_POINT={{typed.Length}}
+            _espalier
+            printf '%s\n' "${COMPREPLY[@]}"
+            """);
+
+        using var bash = Process.Start(new ProcessStartInfo("bash", [script]) { RedirectStandardOutput = true })!;
+        var completed = await bash.StandardOutput.ReadToEndAsync();
+        await bash.WaitForExitAsync();
+
+        completed.Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldContain(expected);
     }
 
     [Fact]

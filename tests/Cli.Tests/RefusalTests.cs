@@ -47,7 +47,11 @@ public sealed class RefusalTests : IDisposable
     [InlineData("needs a platform", "pipelines", "remove", "nightly")]
     [InlineData("needs a platform", "trigger", "test", "nightly", "--last", "200")]
     [InlineData("needs a platform", "cancel", "123")]
-    [InlineData("Unrecognized command", "shrink")]
+    [InlineData("There is no command 'espalier shrink': valid are", "shrink")]
+    [InlineData("There is no command 'espalier sumbit': did you mean 'submit'? See espalier --help.", "sumbit", "FILE")]
+    [InlineData("There is no command 'espalier context lst': did you mean 'list'? See espalier context --help.", "context", "lst")]
+    [InlineData("espalier context needs a command: list, use, add, remove. See espalier context --help.", "context")]
+    [InlineData("Argument 'tcsh' not recognized", "completion", "tcsh")]
     public async Task Command_WithInputThatCannotBeMeant_IsRefusedWithItsReason(string reason, params string[] args)
     {
         _cli.Write("FILE", "text");
