@@ -32,6 +32,10 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton(provider => LedgerDatabase.Open(options, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
         services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<PlanResolution>();
+        services.AddSingleton(provider => new StepMemory(
+            provider.GetRequiredService<LedgerDatabase>(), provider.GetRequiredService<StageCatalog>(),
+            () => new BusEstimates(provider.GetRequiredService<IBus>(), provider.GetRequiredService<TimeProvider>()),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>()));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
         services.AddSingleton<StepWaits>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();

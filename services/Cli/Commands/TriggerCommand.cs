@@ -158,8 +158,11 @@ internal static class TriggerCommand
         return $"{trigger.Name,-40} {state,-7}{next}{(why.Length > 0 ? $"  {why}" : "")}";
     }
 
-    private static string TextOf(FiringView firing) =>
-        $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {run}" : "")}{(firing.Reason.Length > 0 ? $": {firing.Reason}" : "")}";
+    private static string TextOf(FiringView firing)
+    {
+        var reason = firing.Wait?.Text ?? firing.Reason;
+        return $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {run}" : "")}{(reason.Length > 0 ? $": {reason}" : "")}";
+    }
 
     private static string OutcomeOf(ReplayedEvent item) => item.State == FiringState.Started
         ? $"would run  {string.Join(' ', item.Parameters.Select(p => $"{p.Key}={p.Value}"))}".TrimEnd()

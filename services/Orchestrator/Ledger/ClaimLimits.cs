@@ -5,7 +5,7 @@ using Espalier.Orchestrator.Database;
 namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>
-/// What a claim may not exceed: the worker's slots, and the operator's quotas. Both are counted from the steps that run at
+/// What a claim may not exceed: the worker's slots and memory, and the operator's quotas. All are counted from the steps that run at
 /// that moment, inside the claim's transaction.
 /// </summary>
 internal static class ClaimLimits
@@ -19,12 +19,17 @@ internal static class ClaimLimits
             return true;
         await transaction.ExecuteAsync(
             """
-            insert into worker (name, device, slots, seen_at) values (@Worker, @device, @Slots, @Now)
-            on conflict (name) do update set device = excluded.device, slots = excluded.slots, seen_at = excluded.seen_at
+            insert into worker (name, device, slots, memory_bytes, seen_at) values (@Worker, @device, @Slots, @MemoryBytes, @Now)
+            on conflict (name) do update set
+                device = excluded.device, slots = excluded.slots, memory_bytes = excluded.memory_bytes, seen_at = excluded.seen_at
             """,
-            new { claim.Worker, device = claim.Devices.FirstOrDefault() ?? "cpu", claim.Slots, transaction.Now }).ConfigureAwait(false);
+            new { claim.Worker, device = claim.Devices.FirstOrDefault() ?? "cpu", claim.Slots, claim.MemoryBytes, transaction.Now }).ConfigureAwait(false);
         return held < claim.Slots;
     }
+
+    /// <summary>Memory that a worker has left beside what its steps will need, in bytes; null when it does not say how much it may use.</summary>
+    public static long? RoomOf(ClaimStep claim, IEnumerable<StepRow> held) =>
+        claim.MemoryBytes > 0 ? claim.MemoryBytes - held.Sum(s => s.MemoryBytes ?? 0) : null;
 
     /// <summary>Stage kinds and device classes whose quota is used up.</summary>
     public static async Task<IReadOnlyList<string>> FullAsync(DatabaseTransaction transaction, OrchestratorOptions options)

@@ -65,6 +65,9 @@ internal sealed class StepRow
     public string Message { get; init; } = "";
     public string? Lost { get; init; }
 
+    /// <summary>Peak memory that it will need, in bytes; null when that is not known.</summary>
+    public long? MemoryBytes { get; init; }
+
     public Guid Run => Guid.Parse(RunId);
 
     /// <summary>Into how many parts the next attempt splits its work.</summary>

@@ -31,9 +31,12 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 return null;
             var full = await ClaimLimits.FullAsync(transaction, options).ConfigureAwait(false);
             var isAllowed = full.Count == 0 ? "" : $"and not {database.Dialect.In("kind", "full")} and not {database.Dialect.In("device", "full")}";
-            var row = await TakeAsync(transaction, claim, offers, full, isAllowed).ConfigureAwait(false);
+            var room = ClaimLimits.RoomOf(claim, held);
+            if (room is not null)
+                isAllowed += " and (memory_bytes is null or memory_bytes <= @room)";
+            var row = await TakeAsync(transaction, claim, offers, full, isAllowed, room).ConfigureAwait(false);
             if (row is null && await OtherThreads.OffersAsync(transaction, claim).ConfigureAwait(false) is { Count: > 0 } others)
-                row = await TakeAsync(transaction, claim, others, full, $"{isAllowed} and {OtherThreads.Condition}").ConfigureAwait(false);
+                row = await TakeAsync(transaction, claim, others, full, $"{isAllowed} and {OtherThreads.Condition}", room).ConfigureAwait(false);
             if (row is not null)
                 await transaction.RecordChangeAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
             return row;
@@ -46,7 +49,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     }
 
     private Task<StepRow?> TakeAsync(
-        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed)
+        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed, long? room)
     {
         // A worker of one kind finds its step by one look into an index, however many steps of other kinds are ready.
         var isOffered = offers.Count == 1 && claim.Devices.Count == 1
@@ -66,6 +69,7 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 claim.Worker,
                 offer = offers[0],
                 device = claim.Devices[0],
+                room,
                 offers = database.Dialect.List(offers),
                 devices = database.Dialect.List(claim.Devices),
                 full = database.Dialect.List(full),

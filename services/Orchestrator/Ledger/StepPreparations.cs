@@ -31,8 +31,10 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
     /// <param name="inputs">What it reads.</param>
     /// <param name="damage">Why an earlier result cannot be used; null when there is none.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
+    /// <param name="memoryBytes">Peak memory that it will need; null when that is not known.</param>
     public Task ReadyAsync(
-        StepRow prepared, Digest key, string offer, IReadOnlyList<StepInput> inputs, string? damage, CancellationToken cancellationToken) =>
+        StepRow prepared, Digest key, string offer, IReadOnlyList<StepInput> inputs, string? damage, CancellationToken cancellationToken,
+        long? memoryBytes = null) =>
         ApplyAsync(prepared, async (transaction, run, step) =>
         {
             var twin = await transaction.FindAsync<StepRow>(
@@ -45,8 +47,10 @@ internal sealed class StepPreparations(LedgerDatabase database, StageCatalog sta
                 return;
             }
             await transaction.ExecuteAsync(
-                "update step set step_key = @key, offer = @offer, inputs = @inputs, not_before = 0, ready_at = @Now where id = @Id",
-                new { step.Id, key = key.Hex, offer, inputs = JsonColumn.Write(inputs), transaction.Now }).ConfigureAwait(false);
+                """
+                update step set step_key = @key, offer = @offer, inputs = @inputs, memory_bytes = @memoryBytes, not_before = 0, ready_at = @Now
+                 where id = @Id
+                """, new { step.Id, key = key.Hex, offer, inputs = JsonColumn.Write(inputs), memoryBytes, transaction.Now }).ConfigureAwait(false);
             if (damage is not null)
             {
                 await transaction.LogAsync(

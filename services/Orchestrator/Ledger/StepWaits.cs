@@ -32,6 +32,12 @@ public enum WaitReason
     /// <summary>Every slot of the workers of its device class is held.</summary>
     Slots,
 
+    /// <summary>No worker of its device class has as much memory as it needs, or none has it free.</summary>
+    Memory,
+
+    /// <summary>A run of its concurrency group is under way.</summary>
+    ConcurrencyGroup,
+
     /// <summary>A worker may take it at any moment.</summary>
     Claim,
 
@@ -114,6 +120,8 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             if (running >= limit)
                 return new(WaitReason.Quota, $"The quota of {limit} for '{name}' is used up: {running} running.", since);
         }
+        if (step.MemoryBytes is { } needed && platform.WhyNoRoom(step.Device, needed) is { } reason)
+            return new(WaitReason.Memory, reason, since);
         if (!platform.IsFull(step.Device))
             return new(WaitReason.Claim, "A worker may take it at any moment.", since);
         var slots = platform.WorkersOn(step.Device).Sum(w => w.Slots);
@@ -147,8 +155,9 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
             "select kind, device, count(*) as number from step where state = 'running' group by kind, device").ConfigureAwait(false);
         var workers = await connection.QueryAsync<WorkerRow>(
             """
-            select device, slots, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held
-              from worker w where seen_at > @alive
+            select name, device, slots, memory_bytes, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held,
+                   (select cast(coalesce(sum(s.memory_bytes), 0) as bigint) from step s where s.worker = w.name and s.state = 'running') as held_bytes
+              from worker w where seen_at > @alive order by name
             """, new { alive = stages.Alive(now) }).ConfigureAwait(false);
         return new([.. live], [.. running], [.. workers]);
     }
@@ -172,6 +181,26 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
         /// <summary>Whether every slot of the workers of a device class is held; not where no worker says how many it has.</summary>
         public bool IsFull(string device) => WorkersOn(device).Any() && WorkersOn(device).All(w => w.Held >= w.Slots);
 
+        /// <summary>Why no worker of a device class has room for a step; null when one has, or does not say how much memory it has.</summary>
+        public string? WhyNoRoom(string device, long needed)
+        {
+            var workers = WorkersOn(device).ToList();
+            if (workers.Count == 0 || workers.Any(w => w.MemoryBytes == 0 || w.RoomBytes >= needed))
+                return null;
+            var largest = workers.MaxBy(w => w.MemoryBytes)!;
+            if (largest.MemoryBytes < needed)
+            {
+                return $"It needs about {Gibibytes(needed)} of memory, and no worker on {device} has that: the nearest is {largest.Name} with "
+                    + $"{Gibibytes(largest.MemoryBytes)}. Start one with more (worker:memory-bytes).";
+            }
+            var nearest = workers.Where(w => w.MemoryBytes >= needed).MaxBy(w => w.RoomBytes)!;
+            return $"It needs about {Gibibytes(needed)} of memory, and no worker on {device} has that free: the nearest is {nearest.Name} with "
+                + $"{Gibibytes(nearest.RoomBytes)} of {Gibibytes(nearest.MemoryBytes)}.";
+        }
+
+        private static string Gibibytes(long bytes) =>
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Math.Max(0, bytes) / (double)(1L << 30):0.0} GiB");
+
         public bool Offers(StepRow step) => Stages.Any(s => s.Kind == step.Kind && s.Device == step.Device);
 
         public string WhyNoWorker(StepRow step)
@@ -193,7 +222,13 @@ internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, Or
     private sealed class WorkerRow
     {
         public string Device { get; init; } = "";
+        public string Name { get; init; } = "";
         public long Slots { get; init; }
         public long Held { get; init; }
+        public long MemoryBytes { get; init; }
+        public long HeldBytes { get; init; }
+
+        /// <summary>Memory that is left beside what its steps will need.</summary>
+        public long RoomBytes => MemoryBytes - HeldBytes;
     }
 }

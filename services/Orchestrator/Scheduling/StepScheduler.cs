@@ -17,7 +17,7 @@ namespace Espalier.Orchestrator.Scheduling;
 /// why in its run and is looked at again later, one whose store does not answer is left to itself, and the others go on.
 /// </summary>
 internal sealed class StepScheduler(
-    StepPreparations preparations, PlanResolution plans, Wakeups wakeups,
+    StepPreparations preparations, PlanResolution plans, StepMemory memory, Wakeups wakeups,
     OrchestratorOptions options, TimeProvider time, ILogger<StepScheduler> logger) : BackgroundService
 {
     private const int Batch = 64, AtOnce = 16, MostUnderWay = 512;
@@ -119,6 +119,7 @@ internal sealed class StepScheduler(
         if (resolution is not { Code: { } code, Digest: { } key })
             return; // nobody offers its kind now
 
+        var memoryBytes = resolution.Outcome is null ? await memory.EstimateAsync(plan, resolution, cancellationToken).ConfigureAwait(false) : null;
         Faults.Reach(FaultPoints.StepPrepare);
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -130,7 +131,7 @@ internal sealed class StepScheduler(
             else
             {
                 await preparations.ReadyAsync(
-                    step, key, StageCatalog.OfferOf(code), resolution.Inputs, resolution.Damage, cancellationToken).ConfigureAwait(false);
+                    step, key, StageCatalog.OfferOf(code), resolution.Inputs, resolution.Damage, cancellationToken, memoryBytes).ConfigureAwait(false);
             }
         }
         finally

@@ -43,9 +43,9 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
         {
             if (await FindRowAsync(connection, name).ConfigureAwait(false) is not { } row)
                 return null;
-            var firings = await connection.QueryAsync<FiringRow>(
-                "select * from trigger_firing where trigger_name = @Name order by id desc limit @last", new { row.Name, last }).ConfigureAwait(false);
-            return row.View() with { Firings = [.. firings.Select(ViewOf)] };
+            var firings = (await connection.QueryAsync<FiringRow>(
+                "select * from trigger_firing where trigger_name = @Name order by id desc limit @last", new { row.Name, last }).ConfigureAwait(false)).AsList();
+            return row.View() with { Firings = await GroupWaits.ViewAsync(connection, database, firings).ConfigureAwait(false) };
         }, cancellationToken);
 
     /// <summary>Switches a trigger on or off; on also ends a pause. Null when there is none.</summary>
@@ -79,13 +79,13 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
                 $"select * from trigger_event {(kind is null ? "" : "where kind = @kind")} order by id desc limit @limit",
                 new { kind, limit }).ConfigureAwait(false)).AsList();
             var ids = database.Dialect.List([.. events.Select(e => e.Id)]);
-            var firings = (await connection.QueryAsync<FiringRow>(
-                $"select * from trigger_firing where {database.Dialect.In("event_id", "ids")} order by id", new { ids }).ConfigureAwait(false))
-                .ToLookup(f => f.EventId);
+            var rows = (await connection.QueryAsync<FiringRow>(
+                $"select * from trigger_firing where {database.Dialect.In("event_id", "ids")} order by id", new { ids }).ConfigureAwait(false)).AsList();
+            var firings = (await GroupWaits.ViewAsync(connection, database, rows).ConfigureAwait(false)).ToLookup(f => f.Event);
             return
             [
                 .. events.Select(e => new TriggerEventView(
-                    e.Id, e.Kind, Times.Of(e.At), e.ReadFields().Json, e.ReadChain(), [.. firings[e.Id].Select(ViewOf)])),
+                    e.Id, e.Kind, Times.Of(e.At), e.ReadFields().Json, e.ReadChain(), [.. firings[e.Id]])),
             ];
         }, cancellationToken);
 

@@ -116,6 +116,7 @@ internal sealed class FiringRow
     public string Parameters { get; init; } = "{}";
     public string? DedupeKey { get; init; }
     public string? ConcurrencyGroup { get; init; }
+    public int IsQueued { get; init; }
     public int Attempts { get; init; }
     public long At { get; init; }
     public string? RunId { get; init; }

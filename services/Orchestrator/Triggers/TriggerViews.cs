@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Orchestrator.Ledger;
 
 namespace Espalier.Orchestrator.Triggers;
 
@@ -63,7 +64,11 @@ public sealed record TriggerView(
 /// <param name="Run">The run.</param>
 /// <param name="At">When it was decided, or last changed.</param>
 public sealed record FiringView(
-    string Trigger, long Event, FiringState State, string Reason, IReadOnlyDictionary<string, string> Parameters, Guid? Run, DateTimeOffset At);
+    string Trigger, long Event, FiringState State, string Reason, IReadOnlyDictionary<string, string> Parameters, Guid? Run, DateTimeOffset At)
+{
+    /// <summary>Which run of its concurrency group its own waits for; null when it waits for none.</summary>
+    public StepWait? Wait { get; init; }
+}
 
 /// <summary>An event, and what triggers made of it.</summary>
 /// <param name="Id">Number, in the order in which events were written.</param>

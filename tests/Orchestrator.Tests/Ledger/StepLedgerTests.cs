@@ -263,6 +263,46 @@ public sealed class StepLedgerTests : IDisposable
         (await ledger.ClaimAsync("w2")).ShouldNotBeNull();
     }
 
+    [Fact]
+    public async Task Claim_StepNeedsMoreMemoryThanTheWorkerHas_GoesToOneThatHasIt()
+    {
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("large");
+        await _ledger.PrepareAsync(memoryBytes: 3000);
+
+        (await _ledger.ClaimAsync("small", slots: 2, memoryBytes: 2999)).ShouldBeNull();
+        (await _ledger.ClaimAsync("large", slots: 2, memoryBytes: 3000)).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Claim_MemoryIsTakenByAnotherStep_WaitsForItsEndAndLetsSmallerOnesGoFirst()
+    {
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("first", "second");
+        await _ledger.PrepareAsync(memoryBytes: 600);
+        await _ledger.SubmitAsync("small");
+        await _ledger.PrepareAsync(memoryBytes: 400);
+        var first = (await _ledger.ClaimAsync(slots: 3, memoryBytes: 1000))!;
+
+        (await _ledger.ClaimAsync(slots: 3, memoryBytes: 1000))!.Name.ShouldBe("small");
+        (await _ledger.ClaimAsync(slots: 3, memoryBytes: 1000)).ShouldBeNull();
+        await _ledger.Steps.FinishAsync(LedgerFixture.Finished(first), default);
+        (await _ledger.ClaimAsync(slots: 3, memoryBytes: 1000))!.Name.ShouldBe("second");
+    }
+
+    [Fact]
+    public async Task Claim_NeedOrMemoryIsNotKnown_AnyWorkerTakesTheStep()
+    {
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("unknown");
+        await _ledger.PrepareAsync();
+        (await _ledger.ClaimAsync("tiny", slots: 1, memoryBytes: 1)).ShouldNotBeNull();
+        await _ledger.SubmitAsync("large");
+        await _ledger.PrepareAsync(memoryBytes: long.MaxValue);
+
+        (await _ledger.ClaimAsync("silent", slots: 1)).ShouldNotBeNull();
+    }
+
     [Theory]
     [InlineData(3600)]
     [InlineData(-3600)]

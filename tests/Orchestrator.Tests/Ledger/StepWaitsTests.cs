@@ -111,6 +111,30 @@ public sealed class StepWaitsTests : IDisposable
     }
 
     [Fact]
+    public async Task Wait_NoWorkerHasTheMemory_SaysHowMuchAndWhichIsNearest()
+    {
+        const long Gibibyte = 1L << 30;
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync("a", "b");
+        await _ledger.PrepareAsync(memoryBytes: 24 * Gibibyte);
+        await _ledger.ClaimAsync("w1", slots: 2, memoryBytes: 8 * Gibibyte);
+        await _ledger.ClaimAsync("w2", slots: 2, memoryBytes: 16 * Gibibyte);
+
+        var wait = await WaitAsync(run, "a");
+        wait.Reason.ShouldBe(WaitReason.Memory);
+        wait.Since.ShouldNotBeNull();
+        wait.Text.ShouldBe("It needs about 24.0 GiB of memory, and no worker on cpu has that: the nearest is w2 with 16.0 GiB. "
+            + "Start one with more (worker:memory-bytes).");
+
+        (await _ledger.ClaimAsync("w3", slots: 2, memoryBytes: 30 * Gibibyte)).ShouldNotBeNull();
+
+        (await WaitAsync(run, "b")).Text.ShouldBe(
+            "It needs about 24.0 GiB of memory, and no worker on cpu has that free: the nearest is w3 with 6.0 GiB of 30.0 GiB.");
+        await _ledger.ClaimAsync("w4", [LedgerFixture.Offer("other")], ["cpu"], [], slots: 1);
+        (await WaitAsync(run, "b")).Reason.ShouldBe(WaitReason.Claim, "a worker that does not say how much it has may take it");
+    }
+
+    [Fact]
     public async Task Wait_SameWorkInAnotherRun_NamesThatRun()
     {
         await _ledger.AdvertiseAsync();

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.Triggers;
 using Espalier.Pipelines.Planning;
@@ -35,6 +36,31 @@ public sealed class TriggerTests : IAsyncLifetime
         (await _triggers.ParametersAsync(run.RunId)).ShouldBe("""{"text":"demo v3"}""");
         (await _triggers.Ledger.CountAsync("select priority from step")).ShouldBe(7);
         (await _triggers.FiringsAsync("nightly")).ShouldHaveSingleItem().Run.ShouldBe(run.RunId);
+    }
+
+    [Fact]
+    public async Task Event_RunOfItsGroupIsUnderWay_SaysWhichRunItsOwnWaitsFor()
+    {
+        await _triggers.AddAsync("model.registered: { concurrency: { group: one, policy: queue } }");
+        for (var version = 1; version <= 3; version++)
+            await _triggers.RegisterAsync(version: version);
+        await _triggers.RoundAsync();
+        var run = (await _triggers.RunsAsync()).ShouldHaveSingleItem();
+
+        var firings = await _triggers.FiringsAsync("nightly");
+        firings[0].Wait.ShouldBeNull();
+        (firings[1].Wait!.Reason, firings[1].Wait!.Text).ShouldBe(
+            (WaitReason.ConcurrencyGroup, $"Waits for run {run.RunId} (queued) of group 'one' to end; it is next."));
+        firings[2].Wait!.Text.ShouldBe($"Waits for run {run.RunId} (queued) of group 'one' to end; 1 run is ahead of it.");
+
+        await _triggers.EndRunsAsync();
+        await _triggers.RoundAsync();
+
+        // Of the next run now, not of the one that it began to wait for.
+        var next = (await _triggers.RunsAsync())[1];
+        (await _triggers.FiringsAsync("nightly"))[2].Wait!.Text.ShouldStartWith($"Waits for run {next.RunId} (queued)");
+        var shown = (await _triggers.Triggers.EventsAsync(null, 10, default)).SelectMany(e => e.Firings).Where(f => f.Wait is not null);
+        shown.ShouldHaveSingleItem().Event.ShouldBe(3);
     }
 
     [Fact]

@@ -91,29 +91,30 @@ internal sealed class LedgerFixture : IDisposable
     };
 
     /// <summary>Makes every step whose needs are done ready, as the scheduler would; returns how many there were.</summary>
-    public async Task<int> PrepareAsync()
+    public async Task<int> PrepareAsync(long? memoryBytes = null)
     {
         var steps = await Preparations.ListAsync(1000, default);
         foreach (var step in steps)
         {
             var key = Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{step.RunId}/{step.Name}"));
-            await Preparations.ReadyAsync(step, key, Offer(step.Kind), [], null, default);
+            await Preparations.ReadyAsync(step, key, Offer(step.Kind), [], null, default, memoryBytes);
         }
         return steps.Count;
     }
 
     /// <summary>A claim of a worker that keeps track of what it holds.</summary>
-    public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop", int slots = 0)
+    public async Task<StepRow?> ClaimAsync(string worker = "w1", string kind = "noop", int slots = 0, long memoryBytes = 0)
     {
-        var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], slots);
+        var step = await ClaimAsync(worker, [Offer(kind)], ["cpu"], [.. _held.Where(h => h.Worker == worker).Select(h => h.Attempt)], slots, memoryBytes);
         if (step is not null)
             _held.Add((worker, new HeldAttempt(step.Run, step.Name, step.Attempt)));
         return step;
     }
 
     /// <summary>A claim with exactly these values.</summary>
-    public Task<StepRow?> ClaimAsync(string worker, string[] offers, string[] devices, HeldAttempt[] holding, int slots = 0) =>
-        Steps.ClaimAsync(new ClaimStep { Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots }, offers, default);
+    public Task<StepRow?> ClaimAsync(
+        string worker, string[] offers, string[] devices, HeldAttempt[] holding, int slots = 0, long memoryBytes = 0) => Steps.ClaimAsync(
+        new ClaimStep { Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots, MemoryBytes = memoryBytes }, offers, default);
 
     public static StepFinished Finished(StepRow step) => new()
     {

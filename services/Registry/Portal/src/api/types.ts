@@ -56,7 +56,7 @@ export interface Artifact {
 
 /** Why a step does not run yet. */
 export interface StepWait {
-  reason: 'upstream' | 'preparing' | 'same-work' | 'backoff' | 'no-worker' | 'other-code' | 'quota' | 'slots' | 'claim' | 'broker';
+  reason: 'upstream' | 'preparing' | 'same-work' | 'backoff' | 'no-worker' | 'other-code' | 'quota' | 'slots' | 'memory' | 'concurrency-group' | 'claim' | 'broker';
   text: string;
   since?: string;
   until?: string;
@@ -255,6 +255,8 @@ export interface Firing {
   parameters: Record<string, string>;
   run?: string;
   at: string;
+  /** Which run of its concurrency group its own waits for. */
+  wait?: StepWait;
 }
 
 export interface TriggerEvent {

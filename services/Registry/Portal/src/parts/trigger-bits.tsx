@@ -74,7 +74,7 @@ export function Made({ firing }: { firing: Firing }) {
         → <Link href={`/runs/${firing.run}`}>run <span className="mono">{firing.run.slice(0, 8)}</span></Link>
       </>
     );
-  return <span className="minor">{firing.reason || 'its run starts soon'}</span>;
+  return <span className="minor">{firing.wait?.text || firing.reason || 'its run starts soon'}</span>;
 }
 
 /** Names and values in one line. */
