@@ -175,12 +175,17 @@ public sealed class AdamW : IDisposable
         var second = SecondMoment.narrow(0, start, length);
         var scratch = _scratch.narrow(0, 0, length);
         var decayed = Math.Clamp(_buffer.DecayedLength - start, 0, length);
+        // A Scalar that nothing refers to is freed by the next collection, even while native code reads it: the wrapper of a call keeps
+        // its handle only. So each has a name here, and lives until it is disposed of; add_ of a number would make one more by itself.
+        using Scalar one = 1, keptFirst = Beta1, newFirst = 1 - Beta1, keptSecond = Beta2, newSecond = 1 - Beta2;
+        using Scalar decay = 1 - learningRate * WeightDecay, bias = Math.Sqrt(1 - Math.Pow(Beta2, steps)), epsilon = Epsilon;
+        using Scalar rate = -learningRate / (1 - Math.Pow(Beta1, steps));
         if (WeightDecay > 0 && decayed > 0)
-            weights.narrow(0, 0, decayed).mul_(1 - learningRate * WeightDecay);
-        first.mul_(Beta1).add_(gradients, 1 - Beta1);
-        second.mul_(Beta2).addcmul_(gradients, gradients, 1 - Beta2);
-        scratch.copy_(second).sqrt_().div_(Math.Sqrt(1 - Math.Pow(Beta2, steps))).add_(Epsilon);
-        weights.addcdiv_(first, scratch, -learningRate / (1 - Math.Pow(Beta1, steps)));
+            weights.narrow(0, 0, decayed).mul_(decay);
+        first.mul_(keptFirst).add_(gradients, newFirst);
+        second.mul_(keptSecond).addcmul_(gradients, gradients, newSecond);
+        scratch.copy_(second).sqrt_().div_(bias).add_(epsilon, one);
+        weights.addcdiv_(first, scratch, rate);
         gradients.zero_();
     }
 

@@ -28,7 +28,8 @@ public static class LossFreeBalancing
         var steps = new float[counts.Count];
         foreach (var expert in free) // sign(mean - c) without rounding: mean and c both times the number of experts
             steps[expert] = (float)(rate * Math.Sign(total - counts[expert] * free.Length));
-        bias.add_(tensor(steps, device: bias.device));
+        using Scalar one = 1; // named, so that no collection frees it during the call; see AdamW
+        bias.add_(tensor(steps, device: bias.device), one);
         bias.sub_(held is null ? bias.mean() : bias[tensor(free.Select(e => (long)e).ToArray(), device: bias.device)].mean());
     }
 }

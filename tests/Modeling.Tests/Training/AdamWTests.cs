@@ -37,6 +37,42 @@ public sealed class AdamWTests
         }
     }
 
+    /// <summary>A collection in the middle of a step must not free a number that native code still reads.</summary>
+    [Fact]
+    public async Task Step_WhileGarbageIsCollected_ChangesNoBit()
+    {
+        var quiet = Train(CancellationToken.None);
+        using var done = new CancellationTokenSource();
+        var collections = Task.Run(() =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+                GC.WaitForPendingFinalizers();
+            }
+        });
+
+        var disturbed = Train(done.Token);
+
+        await done.CancelAsync();
+        await collections;
+        disturbed.ShouldBe(quiet);
+
+        static string Train(CancellationToken cancellationToken)
+        {
+            using var decoder = MoeDecoder.Create(ModelConfig.Tiny(), 1);
+            using var optimizer = new AdamW(decoder.Buffer) { WeightDecay = 0.1, UsesKernels = false };
+            using var untracked = no_grad();
+            for (var step = 0; step < 1500 && !cancellationToken.IsCancellationRequested; step++)
+            {
+                decoder.Buffer.Gradients!.fill_(0.5f);
+                optimizer.Step(1e-4, gradientClip: 0);
+            }
+            return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(
+                System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(decoder.Buffer.Values.data<float>().ToArray())));
+        }
+    }
+
     [Fact]
     public void Step_LargeGradient_IsClippedToTheNorm()
     {
