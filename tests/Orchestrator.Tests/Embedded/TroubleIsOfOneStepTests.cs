@@ -105,22 +105,25 @@ public sealed class TroubleIsOfOneStepTests
     }
 
     [Fact]
-    public async Task Claim_StepThatCannotBeAssigned_FailsAndTheWorkerGetsTheNextOne()
+    public async Task Claim_StepThatCannotBeAssigned_SaysWhyAndTheWorkerGetsTheNextOne()
     {
         TroubledBlobStore? store = null;
         await using var platform = await EmbeddedPlatform.StartAsync(store: files => store = new TroubledBlobStore(files));
         // So many inputs travel by the store, as a list.
-        store!.BeforePut = bytes => _ = bytes.Span[0] == (byte)'[' ? throw Refusal() : 0;
+        var refuses = true;
+        store!.BeforePut = bytes => _ = refuses && bytes.Span[0] == (byte)'[' ? throw Refusal() : 0;
         var names = Enumerable.Range(0, MessageLimits.MostInputs + 1).Select(i => $"s{i}").ToList();
         var wide = "name: wide\nstages:\n" + string.Join('\n', names.Select(n => $"  {n}: {{ uses: noop, with: {{ text: {n} }} }}"))
             + $"\n  all: {{ uses: noop, retry: {{ attempts: 2, backoff: 50ms }}, needs: [{string.Join(", ", names)}] }}\n";
 
-        var failed = await platform.EndAsync(await platform.SubmitAsync(wide));
+        var held = await platform.SubmitAsync(wide);
+        await platform.WaitAsync(held, r => r.Steps[^1].Message.Contains("403 AuthenticationFailed", StringComparison.Ordinal));
         var other = await platform.EndAsync(await platform.SubmitAsync(Other));
+        refuses = false;
+        var ended = await platform.EndAsync(held);
 
-        failed.Steps[^1].State.ShouldBe(StepState.Failed, Describe(failed));
-        failed.Steps[^1].Message.ShouldContain("403 AuthenticationFailed");
         other.State.ShouldBe(RunState.Succeeded, Describe(other));
+        ended.State.ShouldBe(RunState.Succeeded, Describe(ended));
     }
 
     private static RequestFailedException Refusal() => new(403, "Server failed to authenticate the request. ?sig=secret", "AuthenticationFailed", null);
