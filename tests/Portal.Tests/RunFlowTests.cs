@@ -29,7 +29,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         await editor.FillAsync(Pipelines.Trained("watched", 7, Watchable).Replace("top-k", "topk"));
         await page.GetByText("1 problem").WaitForAsync();
         (await page.Locator(".gutter .bad").InnerTextAsync()).ShouldBe("7");
-        (await page.GetByRole(AriaRole.List, new() { Name = "Problems" }).InnerTextAsync()).ShouldContain("did you mean 'top-k'?");
+        (await page.GetByRole(AriaRole.List, new() { Name = "Problems" }).InnerTextAsync()).ShouldContain("here it is 'top-k'");
         (await page.GetByRole(AriaRole.Button, new() { Name = "Start the run" }).IsDisabledAsync()).ShouldBeTrue();
         await visit.PictureAsync("submit-problem");
 
