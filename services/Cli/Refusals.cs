@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Data.Common;
+using System.Runtime.InteropServices;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
@@ -48,6 +49,9 @@ internal static class Refusals
         SqliteException { SqliteErrorCode: DiskError } => $"{EspalierHome.OfThisProcess().DatabaseFile} cannot be written: {exception.Message}",
         Azure.RequestFailedException or AggregateException { InnerException: Azure.RequestFailedException } => StoreFailure.Describe(exception),
         DbException => $"The database refuses: {exception.Message}",
+        // LibTorch appends its stack. Kinds that are derived from this one are the system's.
+        ExternalException when exception.GetType() == typeof(ExternalException) =>
+            $"The tensor engine failed: {exception.Message.Split('\n')[0].TrimEnd()}",
         _ => exception.Message,
     };
 

@@ -48,6 +48,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("needs a platform", "trigger", "test", "nightly", "--last", "200")]
     [InlineData("needs a platform", "cancel", "123")]
     [InlineData("There is no command 'espalier shrink': valid are", "shrink")]
+    [InlineData("--limit 0: expected a number of runs, 1 to 1000.", "runs", "--limit", "0")]
     [InlineData("There is no command 'espalier sumbit': did you mean 'submit'? See espalier --help.", "sumbit", "FILE")]
     [InlineData("There is no command 'espalier context lst': did you mean 'list'? See espalier context --help.", "context", "lst")]
     [InlineData("espalier context needs a command: list, use, add, remove. See espalier context --help.", "context")]
@@ -113,6 +114,18 @@ public sealed class RefusalTests : IDisposable
 
         Should.Throw<UserInputException>(() => home.Claim()).Message.ShouldContain("Another espalier process works in");
         Directory.GetFiles(home.Path).Select(Path.GetFileName).ShouldBe(["in-use"]); // no probe is left
+    }
+
+    [Fact]
+    public void Explain_ErrorOfLibTorch_IsOneLine()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var error = Should.Throw<System.Runtime.InteropServices.ExternalException>(() => TorchSharp.torch.zeros(2).add(TorchSharp.torch.zeros(3)));
+
+        error.Message.ShouldContain('\n');
+        Refusals.Explain(error).ShouldStartWith("The tensor engine failed: The size of tensor a (2) must match the size of tensor b (3)");
+        Refusals.Explain(error).ShouldNotContain('\n');
+        Refusals.Explain(new System.Net.Sockets.SocketException(111)).ShouldNotContain("tensor engine");
     }
 
     [Fact]

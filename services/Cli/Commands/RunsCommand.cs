@@ -43,6 +43,8 @@ internal static class RunsCommand
         var command = server.AddTo(new Command("runs", Help) { run, state, name, limit, before, archived, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            if (parsed.GetValue(limit) is < 1 or > Most)
+                throw new UserInputException($"--limit {parsed.GetValue(limit)}: expected a number of runs, 1 to {Most}.");
             using var client = server.Find(parsed);
             if (parsed.GetValue(run) is { } text)
             {
@@ -51,7 +53,7 @@ internal static class RunsCommand
             }
             var query = new RunQuery
             {
-                Limit = Math.Clamp(parsed.GetValue(limit), 1, Most), Before = parsed.GetValue(before), State = parsed.GetValue(state),
+                Limit = parsed.GetValue(limit), Before = parsed.GetValue(before), State = parsed.GetValue(state),
                 Name = parsed.GetValue(name), IsArchived = parsed.GetValue(archived),
             };
             var runs = client is not null
