@@ -61,7 +61,12 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
             if (item.EventType == Progress)
                 board.Advance(JsonSerializer.Deserialize<StepProgress>(item.Data, WireJson.Options)!);
             else if (item.EventType == StateChange)
-                changes.Show(board, await client.FindAsync(runId, token).ConfigureAwait(false));
+            {
+                var run = await client.FindAsync(runId, token).ConfigureAwait(false);
+                var change = JsonSerializer.Deserialize<StepStateChanged>(item.Data, WireJson.Options)!;
+                changes.Show(board, change, run.Steps.FirstOrDefault(s => s.Name == change.Step)?.Kind);
+                changes.Show(board, run);
+            }
         }, cancellationToken).ConfigureAwait(false);
         changes.Show(board, ended);
         return ended;

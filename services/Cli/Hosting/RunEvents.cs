@@ -9,6 +9,8 @@ internal sealed class RunEvents
 {
     private readonly Channel<StepProgress> _progress = Channel.CreateBounded<StepProgress>(
         new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Channel<StepStateChanged> _changes = Channel.CreateBounded<StepStateChanged>(
+        new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly SemaphoreSlim _changed = new(0, 1);
 
     private readonly TaskCompletionSource _offered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,6 +42,12 @@ internal sealed class RunEvents
         Wake();
     }
 
+    public void Add(StepStateChanged change)
+    {
+        _changes.Writer.TryWrite(change);
+        Wake();
+    }
+
     /// <summary>Wakes the watcher: the ledger has changed.</summary>
     public void Wake()
     {
@@ -62,6 +70,13 @@ internal sealed class RunEvents
         while (_progress.Reader.TryRead(out var progress))
             yield return progress;
     }
+
+    /// <summary>Changes of steps' states since the last call.</summary>
+    public IEnumerable<StepStateChanged> TakeChanges()
+    {
+        while (_changes.Reader.TryRead(out var change))
+            yield return change;
+    }
 }
 
 /// <summary>Passes events of the bus to <see cref="RunEvents"/>.</summary>
@@ -80,11 +95,13 @@ internal sealed class RunEventsConsumer(RunEvents events)
         return Task.CompletedTask;
     }
 
-    public Task Consume(ConsumeContext<StepStateChanged> context) => WakeAsync();
+    public Task Consume(ConsumeContext<StepStateChanged> context)
+    {
+        events.Add(context.Message);
+        return Task.CompletedTask;
+    }
 
-    public Task Consume(ConsumeContext<RunStateChanged> context) => WakeAsync();
-
-    private Task WakeAsync()
+    public Task Consume(ConsumeContext<RunStateChanged> context)
     {
         events.Wake();
         return Task.CompletedTask;

@@ -17,9 +17,11 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
         var isStopping = false;
         while (true)
         {
+            // Taken before the ledger is read, which is then at least as new.
+            var changes = host.Events.TakeChanges().Where(c => c.RunId == runId).ToList();
             var run = await host.Runs.FindAsync(runId, CancellationToken.None).ConfigureAwait(false)
                 ?? throw new InvalidOperationException($"Run {runId} vanished from the ledger.");
-            Show(board, run);
+            Show(board, run, changes);
             if (run.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
                 return run;
             if (host.Runs.Trouble is { } trouble && TimeProvider.System.GetElapsedTime(trouble.Since) > TroubleLimit)
@@ -43,8 +45,10 @@ internal sealed class RunWatcher(EmbeddedHost host, Guid runId)
         }
     }
 
-    private void Show(IStepBoard board, RunView run)
+    private void Show(IStepBoard board, RunView run, IEnumerable<StepStateChanged> changes)
     {
+        foreach (var change in changes)
+            _changes.Show(board, change, run.Steps.FirstOrDefault(s => s.Name == change.Step)?.Kind);
         var progress = host.Events.Take().Where(p => p.Step.RunId == runId).ToList();
         _changes.Show(board, run);
         var running = run.Steps.Where(s => s.State == StepState.Running).Select(s => s.Name).ToHashSet();

@@ -36,6 +36,38 @@ public sealed class StepChangesTests
         said.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).ShouldBe(["a (noop): ready: The quota is used up."]);
     }
 
+    [Fact]
+    public void Show_StepPutBackAndRunningAgainBeforeTheNextLook_StillSaysWhy()
+    {
+        using var said = new StringWriter();
+        var board = new PlainBoard(new Terminal(TextWriter.Null, said, isInteractive: false), TimeProvider.System);
+        var changes = new StepChanges();
+        var cached = Run("").Steps[0] with { State = StepState.Cached };
+        var running = cached with { State = StepState.Running, Attempts = 1 };
+        var back = new StepStateChanged(Guid.Empty, "a", StepState.Ready, 0, "Its result is damaged; done again for step 'b'.");
+
+        changes.Show(board, Run("") with { Steps = [cached] });
+        foreach (var change in new[] { back, back, back with { State = StepState.Running, Attempt = 1, Message = "" } })
+            changes.Show(board, change, "noop");
+        changes.Show(board, Run("") with { Steps = [running] });
+
+        said.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries)
+            .ShouldBe(["a (noop): cached", "a (noop): ready: Its result is damaged; done again for step 'b'.", "a (noop): running"]);
+    }
+
+    [Fact]
+    public void Show_EventOfWhatALookHasShown_IsNotSaidTwice()
+    {
+        using var said = new StringWriter();
+        var board = new PlainBoard(new Terminal(TextWriter.Null, said, isInteractive: false), TimeProvider.System);
+        var changes = new StepChanges();
+
+        changes.Show(board, Run("Waits for an input that is made again."));
+        changes.Show(board, new StepStateChanged(Guid.Empty, "a", StepState.Waiting, 0, "Waits for an input that is made again."), "noop");
+
+        said.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1);
+    }
+
     private static RunView Run(string message) => new(
         Guid.Empty, "run", "run.yaml", RunState.Queued, message, false, DateTimeOffset.UnixEpoch, null, null,
         [
