@@ -50,7 +50,8 @@ public sealed class RunReport
             if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
                 rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
         }
-        var study = GrowthStudy.Find(StudyModels.Of(run, rows, active));
+        var models = StudyModels.Of(run, rows, active);
+        var study = GrowthStudy.Find(models);
         return new RunReport(new ReportContent
         {
             Study = study,
@@ -59,7 +60,7 @@ public sealed class RunReport
             Curves = curves,
             Loads = loads,
             Lineage = [.. run.Steps.Select(s => Box(s, rows))],
-            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences) : StudyTable.Sentences(study),
+            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences, models) : StudyTable.Sentences(study),
             XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
         });
     }
