@@ -13,7 +13,8 @@ internal static class RunNamesApi
     private const int Few = 2;
 
     /// <summary>Maps the paths; those with an id go before them.</summary>
-    public static void MapRunNames(this IEndpointRouteBuilder api) => api.MapGroupFor(ApiRole.Viewer).Map("/api/v1/runs/{run}/{**rest}", LeadAsync);
+    public static void MapRunNames(this IEndpointRouteBuilder api) =>
+        api.MapGroupFor(ApiRole.Viewer).MapMethods("/api/v1/runs/{run}/{**rest}", [HttpMethods.Get, HttpMethods.Post], LeadAsync);
 
     private static async Task<IResult> LeadAsync(
         string run, HttpRequest request, IRunReader runs, CancellationToken cancellationToken, string? rest = null)

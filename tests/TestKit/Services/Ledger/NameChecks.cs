@@ -31,6 +31,7 @@ internal static class NameChecks
     {
         var run = await SubmitAsync(ledger, "tiny");
         await ledger.Runs.CancelAsync(new CancelRun(run, "enough"), default);
+        ledger.Clock.Advance(TimeSpan.FromSeconds(1));
         var archiver = ledger.NewArchiver();
         while (await archiver.RunOnceAsync(default))
         {
