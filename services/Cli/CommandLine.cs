@@ -108,6 +108,7 @@ internal static class CommandLine
         RepairCommand.Create(terminal),
         DoctorCommand.Create(terminal),
         CompletionCommand.Create(terminal),
+        HelpCommand.Create(terminal),
     };
 
     private static int Refuse(Terminal terminal, bool isJson, IReadOnlyList<Problem> problems, Exception? exception = null)

@@ -41,6 +41,8 @@ public sealed class DatasetStage(PackageCache packages) : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Makes a dataset of a corpus or of files: cleaned, without duplicates, split by document. "
+            + "Sources that options name get such a step by themselves.",
         Outputs = [OutputNames.Data],
         Fingerprints = new Dictionary<string, string> { [DatasetSource.SourceOption] = DatasetSource.FingerprintOption },
         Metrics = [new("train-bytes"), new("held-out-bytes")],

@@ -30,6 +30,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Trains a model: from scratch, or on from a model of an earlier step or of the registry (continued pre-training).",
         Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
         Metrics =
         [

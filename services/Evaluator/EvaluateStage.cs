@@ -24,6 +24,7 @@ public sealed class EvaluateStage : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Measures models on text and questions that they were not trained on, with intervals, and compares them in pairs.",
         Outputs = [OutputNames.Report],
         InputNamesMatter = true, // the names of metrics carry them
         Metrics = DeclaredMetrics(),

@@ -23,6 +23,7 @@ public sealed class QuantizeStage : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Stores weights in fewer bits.",
         Outputs = [OutputNames.Model, OutputNames.Report],
         Metrics = [.. StageMetric.Named(QuantizationReport.MetricNames)],
     };

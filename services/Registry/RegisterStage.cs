@@ -43,6 +43,7 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Gives a model a name and a version in the registry, with its lineage, its metrics and, if asked, an alias.",
         Outputs = [], // later steps read the model from where it was made
         IsEffect = true, // a version may be deleted and an alias moved since
         InputNamesMatter = true, // the names of metrics carry them

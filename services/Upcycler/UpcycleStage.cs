@@ -33,6 +33,8 @@ public sealed class UpcycleStage : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
+        Summary = "Grows a model: makes more experts out of those that it has, or a mixture of experts out of a dense model, or more layers; "
+            + "the result starts where the source was.",
         Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
         Metrics = DeclaredMetrics(),
     };

@@ -5,6 +5,9 @@ namespace Espalier.Contracts;
 /// <summary>What a stage says of itself, so that nobody who plans has to know its kind.</summary>
 public sealed record StageTraits
 {
+    /// <summary>One or two sentences for the reference: what it does.</summary>
+    public string Summary { get; init; } = "";
+
     /// <summary>What its steps make (<see cref="OutputNames"/>), the main output first; empty when later steps read nothing of it.</summary>
     /// <value>model, report</value>
     public IReadOnlyList<string> Outputs { get; init; } = [OutputNames.Model, OutputNames.Report];

@@ -54,6 +54,7 @@ public static class RunsApi
         api.MapKeysApi();
         api.MapQueuesApi();
         api.MapStatusApi();
+        api.MapReferenceApi();
         app.MapGet("/", Front);
     }
 

@@ -9,7 +9,7 @@ namespace Espalier.Registry.Api;
 public static class PortalExtensions
 {
     private const long LongestBody = 2 << 20;
-    private static readonly string[] Forwarded = ["runs", "queues", "status", "keys", "pipelines", "triggers"];
+    private static readonly string[] Forwarded = ["runs", "queues", "status", "keys", "pipelines", "triggers", "reference"];
 
     /// <summary>Adds what the portal needs, by configuration (section <c>portal</c>).</summary>
     public static IServiceCollection AddPortal(this IServiceCollection services) => services
