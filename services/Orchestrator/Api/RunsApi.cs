@@ -37,6 +37,8 @@ public static class RunsApi
         read.MapGet("{id:guid}/events", RunEventStream.Open);
         read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
         read.MapGet("events", PlatformEventStream.Open);
+        read.MapGet("live", LiveStream.Open);
+        read.MapGet("compare", RunComparisonApi.CompareAsync);
         read.MapGet("{id:guid}/notices", NoticesApi.ListAsync);
         read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
         read.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync);
@@ -64,12 +66,12 @@ public static class RunsApi
                 + "The setting orchestrator:portal (ESPALIER__ORCHESTRATOR__PORTAL) leads from here to there.");
 
     /// <summary>
-    /// Newest first: <c>?state=</c> and <c>?name=</c> choose, <c>?id=</c> takes the first digits of ids, <c>?before=</c> the last run of the
-    /// page before; <c>?archived=true</c> lists the archived ones instead.
+    /// Newest first: <c>?state=</c> and <c>?pipeline=</c> (or <c>?name=</c>) choose, <c>?id=</c> takes the first digits of ids; after the
+    /// last run of the page before comes <c>?after=</c> (or <c>?before=</c>); <c>?archived=true</c> lists the archived ones instead.
     /// </summary>
     private static async Task<IResult> ListAsync(
         IRunReader runs, CancellationToken cancellationToken, int limit = 100, Guid? before = null, string? state = null, string? name = null,
-        string? id = null, bool archived = false)
+        string? id = null, bool archived = false, string? pipeline = null, Guid? after = null)
     {
         RunState? wanted = null;
         if (state is not null)
@@ -82,7 +84,7 @@ public static class RunsApi
         {
             return TypedResults.Ok(await runs.ListAsync(new RunQuery
             {
-                Limit = Math.Clamp(limit, 1, MostRuns), Before = before, State = wanted, Name = name, IdPrefix = id,
+                Limit = Math.Clamp(limit, 1, MostRuns), Before = after ?? before, State = wanted, Name = pipeline ?? name, IdPrefix = id,
                 IsArchived = archived,
             }, cancellationToken).ConfigureAwait(false));
         }
