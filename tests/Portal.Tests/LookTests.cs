@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using Microsoft.Playwright;
 using Xunit.Abstractions;
 
@@ -11,43 +12,48 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
 
     private const string Nursery = "nursery";
 
-    public static TheoryData<string, string> Pages => new()
-    {
-        { "runs", "/runs" },
-        { "submit", "/submit" },
-        { "pipelines", "/pipelines" },
-        { "pipeline", $"/pipelines/{Nursery}" },
-        { "pipeline-edited", $"/submit?pipeline={Nursery}" },
-        { "triggers", "/triggers" },
-        { "trigger", $"/triggers/{Nursery}.run.succeeded" },
-        { "models", "/models" },
-        { "model", "/models/orchard" },
-        { "version", "/models/orchard/2" },
-        { "lineage", "/models/orchard/2?tab=lineage" },
-        { "experts", "/models/orchard/2?tab=genealogy" },
-        { "signature", "/models/orchard/2?tab=signature" },
-        { "compare", "/compare?left=orchard%401&right=orchard%402" },
-        { "workers", "/workers" },
-        { "storage", "/storage" },
-        { "crash-matrix", "/crash-matrix" },
-        { "missing", "/no/such/page" },
-    };
+    /// <summary>As long as names may be, without a place to break.</summary>
+    private static readonly string LongName = "a-very-long-name-" + new string('w', 83), Unbroken = new('m', 100);
+
+    private static IReadOnlyList<(string Name, string Path)> Pages { get; } =
+    [
+        ("runs", "/runs"),
+        ("submit", "/submit"),
+        ("pipelines", "/pipelines"),
+        ("pipeline", $"/pipelines/{Nursery}"),
+        ("pipeline-edited", $"/submit?pipeline={Nursery}"),
+        ("triggers", "/triggers"),
+        ("trigger", $"/triggers/{Nursery}.run.succeeded"),
+        ("models", "/models"),
+        ("model", "/models/orchard"),
+        ("version", "/models/orchard/2"),
+        ("lineage", "/models/orchard/2?tab=lineage"),
+        ("experts", "/models/orchard/2?tab=genealogy"),
+        ("signature", "/models/orchard/2?tab=signature"),
+        ("compare", "/compare?left=orchard%401&right=orchard%402"),
+        ("workers", "/workers"),
+        ("storage", "/storage"),
+        ("crash-matrix", "/crash-matrix"),
+        ("missing", "/no/such/page"),
+    ];
 
     [Fact]
-    public async Task Pages_WideInTheDarkAndNarrowInTheLight_FitAndMakeNoErrors()
+    public async Task Pages_WideAndNarrowInBothThemes_FitAndMakeNoErrors()
     {
-        await site.AddAsync("admin", Nursery, Pipelines.Nursery(Nursery, "planted"));
-        var run = await site.ModelRunAsync();
-        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("planted")));
+        var pages = await PrepareAsync(site);
         await using var wide = await site.VisitAsAsync("admin", isDark: true);
         await using var narrow = await site.VisitAsAsync("admin", width: 390, height: 800);
-        foreach (var (name, path) in Pages.Select(row => ((string)row[0], (string)row[1])).Append(("run", $"/runs/{run}")))
+        await using var light = await site.VisitAsAsync("admin");
+        await using var narrowDark = await site.VisitAsAsync("admin", isDark: true, width: 390, height: 800);
+        foreach (var (name, path) in pages)
         {
             await LookAsync(wide, $"dark-{name}", path);
+            await LookAsync(light, $"light-{name}", path);
             await LookAsync(narrow, $"narrow-{name}", path);
+            await LookAsync(narrowDark, $"narrow-dark-{name}", path);
         }
-        wide.ShouldHaveNoErrors();
-        narrow.ShouldHaveNoErrors();
+        foreach (var visit in new[] { wide, light, narrow, narrowDark })
+            visit.ShouldHaveNoErrors();
     }
 
     [Fact]
@@ -95,7 +101,7 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
     [Fact]
     public async Task CrashMatrix_OpenedFromAFile_IsShown()
     {
-        await using var visit = await site.VisitAsAsync("viewer", "/crash-matrix");
+        await using var visit = await site.VisitAsAsync("admin", "/crash-matrix");
         var matrix = """
             {"seed":3,"points":[
               {"number":1,"family":"Broker","store":"file","what":"broker killed","is-good":true,
@@ -117,11 +123,37 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         visit.ShouldHaveNoErrors();
     }
 
-    private static async Task LookAsync(PortalVisit visit, string name, string path)
+    /// <summary>Something for every page to show, with names that are long; the pages by name.</summary>
+    internal static async Task<IReadOnlyList<(string Name, string Path)>> PrepareAsync(PortalSite site)
+    {
+        var run = await site.ModelRunAsync();
+        await site.AddAsync("admin", Nursery, Pipelines.Nursery(Nursery, "planted"));
+        await site.AddAsync("admin", LongName, Pipelines.Nursery(LongName, "planted"));
+        await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("planted")));
+        var longRun = await site.SubmitAsync(Pipelines.Quick(LongName));
+        await site.EndAsync(longRun);
+        using var client = site.Client("admin");
+        var tags = new Dictionary<string, string> { [LongName] = Unbroken };
+        (await client.PatchAsJsonAsync("/api/v1/models/orchard", new { description = Unbroken, tags })).EnsureSuccessStatusCode();
+        (await client.PutAsJsonAsync($"/api/v1/models/orchard/aliases/{LongName}", new { version = 2, reason = Unbroken })).EnsureSuccessStatusCode();
+        return
+        [
+            .. Pages, ("run", $"/runs/{run}"), ("run-long", $"/runs/{longRun}"), ("pipeline-long", $"/pipelines/{LongName}"),
+            ("trigger-long", $"/triggers/{LongName}.run.succeeded"),
+        ];
+    }
+
+    /// <summary>Goes to a page and waits until it has what it shows.</summary>
+    internal static async Task OpenAsync(PortalVisit visit, string path)
     {
         await visit.Page.GotoAsync(path);
         await visit.Page.Locator("main h1, main [role=alert]").First.WaitForAsync();
         await visit.Page.WaitForFunctionAsync("() => document.querySelectorAll('.loading').length === 0");
+    }
+
+    private static async Task LookAsync(PortalVisit visit, string name, string path)
+    {
+        await OpenAsync(visit, path);
         await visit.PictureAsync(name);
         var tooWide = await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - window.innerWidth");
         tooWide.ShouldBeLessThanOrEqualTo(0, $"{path} is wider than its window");

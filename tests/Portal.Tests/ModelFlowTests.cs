@@ -51,7 +51,7 @@ public sealed class ModelFlowTests(PortalSite site)
         await page.GetByRole(AriaRole.Button, new() { Name = "Compare 1 and 2" }).ClickAsync();
 
         await page.GetByRole(AriaRole.Heading, new() { Name = "Weights" }).WaitForAsync();
-        await page.GetByText("shared,").WaitForAsync();
+        await page.GetByText("shared:").WaitForAsync();
         using var client = site.Client("viewer");
         var asked = await client.GetFromJsonAsync<JsonElement>($"/api/v1/compare?left={model}@1&right={model}@2");
         var loss = asked.GetProperty("metrics").EnumerateArray().Single(m => m.GetProperty("name").GetString() == "loss");

@@ -135,6 +135,14 @@ public sealed class PortalSite : IAsyncLifetime
         ended.State.ShouldBe(RunState.Succeeded, string.Join('\n', ended.Steps.Select(s => $"{s.Name} {s.State} {s.Message}")));
     }
 
+    /// <summary>Streams of events that the portal's server has open now.</summary>
+    public async Task<int> StreamsAsync()
+    {
+        using var client = new HttpClient { BaseAddress = Address };
+        var line = (await client.GetStringAsync("/metrics")).Split('\n').LastOrDefault(l => l.StartsWith("espalier_portal_streams", StringComparison.Ordinal));
+        return line is null ? 0 : int.Parse(line.Split("} ")[^1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     /// <summary>Stops everything.</summary>
     public async Task DisposeAsync()
     {

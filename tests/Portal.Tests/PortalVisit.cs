@@ -38,18 +38,17 @@ public sealed class PortalVisit : IAsyncDisposable
         });
         context.SetDefaultTimeout(Patience);
         var visit = new PortalVisit(site, context, await context.NewPageAsync());
-        visit.Page.PageError += (_, error) => visit._errors.Add($"script: {error}");
-        visit.Page.Console += (_, message) =>
-        {
-            if (message.Type == "error" && !message.Text.StartsWith("Failed to load resource", StringComparison.Ordinal))
-                visit._errors.Add($"console: {message.Text}");
-        };
-        visit.Page.Request += (_, request) =>
-        {
-            if (!request.Url.StartsWith(site.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
-                visit._errors.Add($"request elsewhere: {request.Url}");
-        };
+        visit.Watch(visit.Page);
         return visit;
+    }
+
+    /// <summary>Another tab of the same browser, at a page.</summary>
+    public async Task<IPage> NewTabAsync(string path)
+    {
+        var tab = await _context.NewPageAsync();
+        Watch(tab);
+        await tab.GotoAsync(path);
+        return tab;
     }
 
     /// <summary>Goes to the door and types a key.</summary>
@@ -94,6 +93,21 @@ public sealed class PortalVisit : IAsyncDisposable
 
     /// <summary>Nothing went wrong in the page, or the test fails.</summary>
     public void ShouldHaveNoErrors() => _errors.ShouldBeEmpty();
+
+    private void Watch(IPage page)
+    {
+        page.PageError += (_, error) => _errors.Add($"script: {error}");
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error" && !message.Text.StartsWith("Failed to load resource", StringComparison.Ordinal))
+                _errors.Add($"console: {message.Text}");
+        };
+        page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(_site.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+                _errors.Add($"request elsewhere: {request.Url}");
+        };
+    }
 
     public async ValueTask DisposeAsync() => await _context.DisposeAsync();
 }

@@ -29,15 +29,15 @@ public sealed class StoreFlowTests(PortalSite site)
         var page = visit.Page;
         await page.GetByRole(AriaRole.Link, new() { Name = $"{model}@2" }).WaitForAsync();
 
-        await page.GetByLabel("Grace").SelectOptionAsync("no time");
+        await page.GetByLabel("Grace").SelectOptionAsync("none");
         await page.GetByRole(AriaRole.Button, new() { Name = "Show what would be deleted" }).ClickAsync();
         await page.GetByText("Would delete").WaitForAsync();
         (await IsMissingAsync(client, digest)).ShouldBeFalse("a dry run deletes nothing");
         await visit.PictureAsync("storage-dry-run");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Collect" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Clean up", Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Dialog).GetByText("deleted for good").WaitForAsync();
         await visit.PictureAsync("storage-asks");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Delete and condemn" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Delete and mark" }).ClickAsync();
         await page.Locator(".notice.succeeded").GetByText("Deleted").WaitForAsync();
         await visit.PictureAsync("storage-collected");
 
@@ -56,7 +56,7 @@ public sealed class StoreFlowTests(PortalSite site)
         await using var visit = await site.VisitAsAsync("promoter", "/storage");
         await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "By version" }).WaitForAsync();
 
-        (await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Garbage" }).CountAsync()).ShouldBe(0);
+        (await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "Clean up" }).CountAsync()).ShouldBe(0);
         (await visit.StatusOfAsync("POST", "/api/v1/storage/gc", "{}")).ShouldBe((int)HttpStatusCode.Forbidden);
     }
 

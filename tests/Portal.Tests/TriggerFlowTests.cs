@@ -25,7 +25,7 @@ public sealed class TriggerFlowTests(PortalSite site)
 
         await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("spark")));
         await page.GetByRole(AriaRole.Link, new() { Name = "Triggers" }).ClickAsync();
-        var row = page.GetByRole(AriaRole.Table, new() { Name = "Last events" }).GetByRole(AriaRole.Row)
+        var row = page.GetByRole(AriaRole.Table, new() { Name = "Recent events" }).GetByRole(AriaRole.Row)
             .Filter(new() { HasText = "pipeline spark" }).Filter(new() { HasText = "started" }).First;
         await row.GetByRole(AriaRole.Link, new() { NameRegex = Run() }).WaitForAsync();
         (await row.TextContentAsync())!.ShouldContain("answer.run.succeeded", customMessage: "every trigger of the kind says why it started nothing");
@@ -42,8 +42,8 @@ public sealed class TriggerFlowTests(PortalSite site)
         await page.GetByText("The trigger is off: espalier trigger enable echo.run.succeeded.").First.WaitForAsync();
         await visit.PictureAsync("trigger-off");
 
-        await page.GetByRole(AriaRole.Button, new() { Name = "Test", Exact = true }).ClickAsync();
-        await page.GetByText("2 runs would have been started").WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Replay", Exact = true }).ClickAsync();
+        await page.GetByText("2 runs would have started").WaitForAsync();
         var replayed = await page.GetByRole(AriaRole.Table, new() { Name = "Dry run" }).InnerTextAsync();
         replayed.ShouldMatch(@"would start\s+text spark\s+refused\s+The trigger is off");
         replayed.ShouldMatch(@"would start\s+text spark\s+started\s+→ run [0-9a-f]{8}");
@@ -62,7 +62,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await using var visit = await site.VisitAsAsync("viewer", "/pipelines/third");
         var page = visit.Page;
 
-        await page.GetByRole(AriaRole.Table, new() { Name = "Last runs" }).GetByRole(AriaRole.Link, new() { NameRegex = Short() }).First.ClickAsync();
+        await page.GetByRole(AriaRole.Table, new() { Name = "Recent runs" }).GetByRole(AriaRole.Link, new() { NameRegex = Short() }).First.ClickAsync();
 
         await page.Locator(".cause").WaitForAsync();
         (await page.Locator(".cause").InnerTextAsync()).ShouldMatch(@"2 triggers deep: second.run.succeeded → third.run.succeeded");
@@ -98,14 +98,14 @@ public sealed class TriggerFlowTests(PortalSite site)
         await visit.MovesToAsync("/pipelines/kept$");
         await page.Locator("pre.yaml").GetByText("pipeline: nothing-else").WaitForAsync();
         await page.GetByRole(AriaRole.List, new() { Name = "Versions" }).GetByRole(AriaRole.Button, new() { Name = "Show", Exact = true }).ClickAsync();
-        await page.GetByText("not the one that runs").WaitForAsync();
+        await page.GetByText("not the current version").WaitForAsync();
         await page.Locator("pre.yaml").GetByText("pipeline: nothing,").WaitForAsync();
         await visit.PictureAsync("pipeline-older");
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove" }).ClickAsync();
-        await page.GetByRole(AriaRole.Dialog).GetByText("Its trigger starts nothing any more").WaitForAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("Its trigger stops working").WaitForAsync();
         await visit.PictureAsync("pipeline-remove-asks");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Remove it" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove pipeline" }).ClickAsync();
         await visit.MovesToAsync("/pipelines$");
         await page.GetByRole(AriaRole.Heading, new() { Name = "Pipelines" }).WaitForAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "kept", Exact = true }).WaitForAsync(new() { State = WaitForSelectorState.Detached });

@@ -9,6 +9,9 @@ namespace Espalier.Orchestrator.Api;
 /// </summary>
 internal sealed class FirstApiKey(ApiKeys keys, IConfiguration configuration, ILogger<FirstApiKey> logger) : IHostedService
 {
+    /// <summary>Name of the administrator's key: what it does is recorded under this name.</summary>
+    public const string Administrator = "administrator";
+
     private const int ShortestKey = 16;
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -17,7 +20,7 @@ internal sealed class FirstApiKey(ApiKeys keys, IConfiguration configuration, IL
         {
             if (given.Length < ShortestKey)
                 throw new Contracts.UserInputException($"orchestrator-api:key has {given.Length} characters; at least {ShortestKey} are needed.");
-            await keys.ReplaceAsync(given, "settings", ApiRole.Admin, cancellationToken).ConfigureAwait(false);
+            await keys.ReplaceAsync(given, Administrator, ApiRole.Admin, cancellationToken).ConfigureAwait(false);
             return;
         }
         if (await keys.AnyAsync(cancellationToken).ConfigureAwait(false))
@@ -26,7 +29,7 @@ internal sealed class FirstApiKey(ApiKeys keys, IConfiguration configuration, IL
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        var key = await keys.CreateAsync("first", ApiRole.Admin, cancellationToken).ConfigureAwait(false);
+        var key = await keys.CreateAsync(Administrator, ApiRole.Admin, cancellationToken).ConfigureAwait(false);
         var file = new StreamWriter(path, options);
         await using (file.ConfigureAwait(false))
             await file.WriteLineAsync(key.AsMemory(), cancellationToken).ConfigureAwait(false);

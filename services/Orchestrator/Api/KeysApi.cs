@@ -21,6 +21,12 @@ internal static class KeysApi
     {
         if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName)
             return TypedResults.Problem($"A key needs a name of 1 to {LongestName} characters.", statusCode: StatusCodes.Status422UnprocessableEntity);
+        if (name == FirstApiKey.Administrator)
+        {
+            return TypedResults.Problem(
+                $"The key '{name}' is the one of the settings, and replaced when they change: choose another name.",
+                statusCode: StatusCodes.Status422UnprocessableEntity);
+        }
         if (!Enum.TryParse<ApiRole>(role, ignoreCase: true, out var known) || !Enum.IsDefined(known))
         {
             return TypedResults.Problem(

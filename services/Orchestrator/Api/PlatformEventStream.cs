@@ -21,7 +21,7 @@ internal static class PlatformEventStream
         return TypedResults.ServerSentEvents(ReadAsync(after, runs, time, cancellationToken));
     }
 
-    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(
+    public static async IAsyncEnumerable<SseItem<string>> ReadAsync(
         long? from, RunSources runs, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var after = from ?? await runs.LastChangeAsync(cancellationToken).ConfigureAwait(false);

@@ -23,7 +23,7 @@ internal static class RunEventStream
         return TypedResults.ServerSentEvents(ReadAsync(id, after, runs, progress, time, cancellationToken));
     }
 
-    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(
+    public static async IAsyncEnumerable<SseItem<string>> ReadAsync(
         Guid id, long after, IRunReader runs, LiveProgress progress, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var told = new Dictionary<string, StepProgress>();

@@ -12,7 +12,7 @@ internal static class StatusApi
     public static void MapStatusApi(this IEndpointRouteBuilder app) => app.MapGroup("/api/v1/status").MapGroupFor(ApiRole.Viewer).MapGet("", ReadAsync);
 
     private static async Task<IResult> ReadAsync(
-        StatusReader status, IWorkerReader workers, BrokerQueues queues, BrokerProbe broker, StageCatalog stages, StoreProbe store,
+        StatusReader status, IWorkerReader workers, StepWaits waits, BrokerQueues queues, BrokerProbe broker, StageCatalog stages, StoreProbe store,
         CancellationToken cancellationToken)
     {
         var trouble = await store.FindProblemAsync(cancellationToken).ConfigureAwait(false);
@@ -37,6 +37,7 @@ internal static class StatusApi
             Leases = await status.LeasesAsync(cancellationToken).ConfigureAwait(false),
             Runs = await status.RunsAsync(cancellationToken).ConfigureAwait(false),
             Steps = await status.StepsAsync(cancellationToken).ConfigureAwait(false),
+            Waiting = await waits.OfAllAsync(cancellationToken).ConfigureAwait(false),
             OutboxDepth = await status.OutboxDepthAsync(cancellationToken).ConfigureAwait(false),
         });
     }
@@ -73,6 +74,9 @@ public sealed record PlatformStatus
 
     /// <summary>Steps that are ready or running, by kind and device.</summary>
     public IReadOnlyList<StepCount> Steps { get; init; } = [];
+
+    /// <summary>Steps that could run and do not, with the reason, the longest wait first.</summary>
+    public IReadOnlyList<WaitingSteps> Waiting { get; init; } = [];
 
     /// <summary>Messages that the ledger still owes to the broker.</summary>
     public long OutboxDepth { get; init; }

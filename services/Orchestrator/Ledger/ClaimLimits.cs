@@ -19,7 +19,7 @@ internal static class ClaimLimits
             return true;
         await transaction.ExecuteAsync(
             """
-            insert into worker (name, device, slots, memory_bytes, seen_at) values (@Worker, @device, @Slots, @MemoryBytes, @Now)
+            insert into worker (name, device, slots, memory_bytes, seen_at, since) values (@Worker, @device, @Slots, @MemoryBytes, @Now, @Now)
             on conflict (name) do update set
                 device = excluded.device, slots = excluded.slots, memory_bytes = excluded.memory_bytes, seen_at = excluded.seen_at
             """,

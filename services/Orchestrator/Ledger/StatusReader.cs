@@ -5,7 +5,20 @@ using Espalier.Orchestrator.Database;
 namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>A lease as the API shows it.</summary>
-public sealed record LeaseView(Guid RunId, string Step, string Kind, int Attempt, string Worker, DateTimeOffset Until, long Done, long Total);
+public sealed record LeaseView(Guid RunId, string Step, string Kind, int Attempt, string Worker, DateTimeOffset Until, long Done, long Total)
+{
+    /// <summary>Name of the run.</summary>
+    public string Run { get; init; } = "";
+
+    /// <summary>Device class that it runs on.</summary>
+    public string Device { get; init; } = "";
+
+    /// <summary>Since when the attempt runs.</summary>
+    public DateTimeOffset? Started { get; init; }
+
+    /// <summary>Memory that it will need, in bytes; null where that is not known.</summary>
+    public long? MemoryBytes { get; init; }
+}
 
 /// <summary>How many steps of a kind and device are in a state.</summary>
 public sealed record StepCount(string Kind, string Device, StepState State, long Number);
@@ -65,11 +78,18 @@ internal sealed class StatusReader(LedgerDatabase database, OrchestratorOptions 
         {
             var rows = await connection.QueryAsync<LeaseRow>(
                 """
-                select run_id, name, kind, attempt, worker, lease_until, done, total from step
-                 where state = 'running' order by lease_until limit @MostLeases
+                select s.run_id, r.name as run, s.name, s.kind, s.device, s.attempt, s.worker, s.lease_until, s.started_at, s.memory_bytes, s.done, s.total
+                  from step s join run r on r.id = s.run_id
+                 where s.state = 'running' order by s.lease_until limit @MostLeases
                 """, new { MostLeases }).ConfigureAwait(false);
             return [.. rows.Select(r => new LeaseView(Guid.Parse(r.RunId), r.Name, r.Kind, (int)r.Attempt, r.Worker ?? "",
-                DateTimeOffset.FromUnixTimeMilliseconds(r.LeaseUntil ?? 0), r.Done, r.Total))];
+                DateTimeOffset.FromUnixTimeMilliseconds(r.LeaseUntil ?? 0), r.Done, r.Total)
+            {
+                Run = r.Run,
+                Device = r.Device,
+                Started = r.StartedAt is { } started ? DateTimeOffset.FromUnixTimeMilliseconds(started) : null,
+                MemoryBytes = r.MemoryBytes,
+            })];
         }, cancellationToken);
 
     /// <summary>Messages that wait in the outbox.</summary>
@@ -85,7 +105,11 @@ internal sealed class StatusReader(LedgerDatabase database, OrchestratorOptions 
         public string Kind { get; init; } = "";
         public long Attempt { get; init; }
         public string? Worker { get; init; }
+        public string Run { get; init; } = "";
+        public string Device { get; init; } = "";
         public long? LeaseUntil { get; init; }
+        public long? StartedAt { get; init; }
+        public long? MemoryBytes { get; init; }
         public long Done { get; init; }
         public long Total { get; init; }
     }

@@ -57,7 +57,7 @@ public sealed record StepWait(WaitReason Reason, string Text, DateTimeOffset? Si
 }
 
 /// <summary>Finds out why steps wait, from the ledger as it is now.</summary>
-internal sealed class StepWaits(LedgerDatabase database, StageCatalog stages, OrchestratorOptions options)
+internal sealed partial class StepWaits(LedgerDatabase database, StageCatalog stages, OrchestratorOptions options)
 {
     private const int MostNames = 5;
 

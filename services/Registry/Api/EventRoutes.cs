@@ -28,7 +28,7 @@ internal static class EventRoutes
         return TypedResults.ServerSentEvents(ReadAsync(after, feed, time, cancellationToken));
     }
 
-    private static async IAsyncEnumerable<SseItem<string>> ReadAsync(
+    public static async IAsyncEnumerable<SseItem<string>> ReadAsync(
         long? after, EventFeed feed, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var at = after ?? await feed.NewestAsync(cancellationToken).ConfigureAwait(false);

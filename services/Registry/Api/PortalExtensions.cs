@@ -20,7 +20,7 @@ public static class PortalExtensions
             return options;
         })
         .AddHttpForwarder()
-        .AddPortalAuthentication().AddSingleton<OrchestratorForwarder>().AddSingleton<PortalFiles>()
+        .AddPortalAuthentication().AddSingleton<OrchestratorForwarder>().AddSingleton<PortalStream>().AddSingleton<PortalFiles>()
         .AddKeyedSingleton(PortalSessionApi.SignInLimit, (provider, _) => new WrongKeyLimiter(provider.GetRequiredService<PortalOptions>().WrongKeysPerMinute));
 
     /// <summary>Maps the portal. Other endpoints may be mapped before and after.</summary>
@@ -41,7 +41,8 @@ public static class PortalExtensions
             group.MapMethods("{**rest}", ["GET", "POST", "PUT", "DELETE"], (HttpContext context) => forwarder.ForwardAsync(context))
                 .ExcludeFromDescription().WithMetadata(new Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute(LongestBody));
         }
-        app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Viewer).MapGet("", CrashMatrix).ExcludeFromDescription();
+        app.MapGroup("/api/v1/live").MapGroupFor(ApiRole.Viewer).MapGet("", app.Services.GetRequiredService<PortalStream>().Open).ExcludeFromDescription();
+        app.MapGroup("/api/v1/crash-matrix").MapGroupFor(ApiRole.Admin).MapGet("", CrashMatrix).ExcludeFromDescription();
         var files = app.Services.GetRequiredService<PortalFiles>();
         // What the API does not accept, such as a body without its content type, must not be answered with a page of the portal.
         app.MapGroup("/api").MapGroupFor(ApiRole.Viewer).MapFallback("{**path}", (HttpRequest request) => Unknown(request)).ExcludeFromDescription();

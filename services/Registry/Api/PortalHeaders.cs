@@ -6,10 +6,10 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal static class PortalHeaders
 {
-    /// <summary>The content security policy.</summary>
+    /// <summary>The content security policy. Its only trusted type is the address of the worker that all tabs share: src/api/live.ts.</summary>
     public const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
-        + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+        + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types espalier-worker";
 
     public static Task SetAsync(HttpContext context, RequestDelegate next)
     {

@@ -1,6 +1,7 @@
 using Espalier.Registry.Cards;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
+using Espalier.Registry.Search;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Espalier.Registry.Api;
@@ -12,7 +13,8 @@ internal static class VersionRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
     {
-        viewer.MapGet("/models/{name}/versions", ListAsync).WithSummary("Versions of a model, newest first.");
+        viewer.MapGet("/models/{name}/versions", ListAsync)
+            .WithSummary("Versions of a model, newest first, or those that meet ?q= in its order: loss < 3.1 and tag.team = core order by bytes.");
         viewer.MapGet(Route, FindAsync).WithSummary("One version with card, configuration, parents, files and receipts.");
         viewer.MapGet(Route + "/lineage", LineageAsync).WithSummary("Everything the version was made from, and what that cost.");
         viewer.MapGet(Route + "/genealogy", GenealogyAsync).WithSummary("Where one expert came from, generation by generation.");
@@ -20,10 +22,13 @@ internal static class VersionRoutes
     }
 
     private static async Task<Ok<Page<VersionView>>> ListAsync(
-        string name, ModelQueries queries, CancellationToken cancellationToken, int? limit = null, string? cursor = null)
+        string name, ModelQueries queries, VersionSearch search, CancellationToken cancellationToken, string? q = null, int? limit = null,
+        string? cursor = null)
     {
         await queries.RequireModelAsync(name, cancellationToken).ConfigureAwait(false);
-        var page = await queries.ListVersionsAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false);
+        var page = string.IsNullOrWhiteSpace(q)
+            ? await queries.ListVersionsAsync(name, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false)
+            : await search.FindAsync(name, q, Requests.Page(limit), cursor, cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok(page.Select(VersionView.Of));
     }
 

@@ -26,9 +26,22 @@ public sealed class VersionSearch(RegistryDatabase database)
 
     /// <summary>A page of versions that meet a query.</summary>
     /// <exception cref="SearchException">The query cannot be read.</exception>
-    public async Task<Page<ModelVersion>> FindAsync(string text, int limit, string? cursor, CancellationToken cancellationToken)
+    public Task<Page<ModelVersion>> FindAsync(string text, int limit, string? cursor, CancellationToken cancellationToken) =>
+        FindAsync(SearchParser.ParseQuery(text), limit, cursor, cancellationToken);
+
+    /// <summary>A page of the versions of one model that meet a query; without an order the newest come first.</summary>
+    /// <exception cref="SearchException">The query cannot be read.</exception>
+    public Task<Page<ModelVersion>> FindAsync(string model, string text, int limit, string? cursor, CancellationToken cancellationToken)
     {
         var query = SearchParser.ParseQuery(text);
+        var ofModel = new Comparison(SearchField.Of("model"), "=", new Operand(null, model), 1);
+        // The operands of an 'and' stand beside the model's, where each may be answered by its index.
+        IReadOnlyList<SearchNode> others = query.Where switch { null => [], Junction { IsAnd: true } all => all.Operands, var one => [one] };
+        return FindAsync(query with { Where = others.Count == 0 ? ofModel : new Junction(true, [ofModel, .. others], 1) }, limit, cursor, cancellationToken);
+    }
+
+    private async Task<Page<ModelVersion>> FindAsync(SearchQuery query, int limit, string? cursor, CancellationToken cancellationToken)
+    {
         var sort = new SearchSort(query.Order);
         var after = sort.Read(cursor);
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);

@@ -5,6 +5,7 @@ using System.Net;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Hosting;
+using Espalier.Hosting.Events;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Resolution;
@@ -153,6 +154,63 @@ public sealed class PortalApiTests : IAsyncLifetime
         states.ShouldBe(["queued", "running", "succeeded"]);
     }
 
+    /// <summary>What all tabs of a browser follow: the changes of every run, one run from its beginning, and one that is not there.</summary>
+    [Fact]
+    public async Task Live_SeveralTopics_ComeInOneStreamEachWithItsPositions()
+    {
+        var before = await EndAsync(await SubmitAsync());
+        var missing = Guid.NewGuid();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var path = $"/api/v1/runs/live?topic=runs:&topic=run.{before.RunId}:0&topic=run.{missing}:0";
+        using var stream = await _client.GetStreamAsync(path, limit.Token);
+        var heard = new List<LiveEvent>();
+        Guid? later = null;
+
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(limit.Token))
+        {
+            heard.Add(JsonSerializer.Deserialize<LiveEvent>(item.Data, JsonSerializerOptions.Web)!);
+            if (later is null && heard.Count(e => e.Name == LiveEvent.End) == 2)
+                later = await SubmitAsync();
+            if (later is { } run && heard.Any(e => e.Topic == "runs" && e.Data.Contains($"{run}") && e.Data.Contains("succeeded") && e.Name == "run-state-changed"))
+                break;
+        }
+
+        var ofRun = heard.Where(e => e.Topic == $"run.{before.RunId}").ToList();
+        ofRun[0].Name.ShouldBe("tick");
+        ofRun[^1].Name.ShouldBe(LiveEvent.End);
+        ofRun.ShouldContain(e => e.Name == "step-state-changed" && e.Id > 0);
+        heard.Where(e => e.Topic == $"run.{missing}").Select(e => e.Name).ShouldBe(["tick", LiveEvent.End]);
+        heard.Where(e => e.Topic == "runs" && e.Name != "tick").ShouldAllBe(e => e.Id > ofRun.Max(o => o.Id ?? 0));
+    }
+
+    [Theory]
+    [InlineData("", "1 to 32 topics")]
+    [InlineData("topic=everything:", "'everything:' is not a topic")]
+    [InlineData("topic=runs:-1", "'runs:-1' is not a topic")]
+    public async Task Live_WrongTopic_SaysWhatIsExpected(string query, string reason)
+    {
+        using var answer = await _client.GetAsync($"/api/v1/runs/live?{query}");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString()!.ShouldContain(reason);
+    }
+
+    [Fact]
+    public async Task Compare_Runs_HasTheirParametersOptionsAndSteps()
+    {
+        var other = Yaml.Replace("name: chain", "name: chain\nparams: { word: z }").Replace("text: b", "text: \"${word}\"");
+        var (first, second) = (await SubmitAsync(), await SubmitAsync(other));
+
+        var compared = (await _client.GetFromJsonAsync<List<ComparedRun>>($"/api/v1/runs/compare?run={first}&run={second}", WireJson.Options))!;
+
+        compared.Select(c => c.Run.RunId).ShouldBe([first, second]);
+        compared.Select(c => c.Options["b.text"]).ShouldBe(["b", "z"]);
+        compared.Select(c => c.Options["a.text"]).ShouldBe(["a", "a"]);
+        compared[1].Run.Steps.Select(s => s.Name).ShouldBe(["a", "b"]);
+        (await _client.GetAsync($"/api/v1/runs/compare?run={Guid.NewGuid()}")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await _client.GetAsync("/api/v1/runs/compare")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
     [Fact]
     public async Task List_OfRuns_CountsTheirSteps()
     {
@@ -171,9 +229,9 @@ public sealed class PortalApiTests : IAsyncLifetime
         return (await answer.Content.ReadFromJsonAsync<PipelineCheck>(WireJson.Options))!;
     }
 
-    private async Task<Guid> SubmitAsync()
+    private async Task<Guid> SubmitAsync(string yaml = Yaml)
     {
-        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(Yaml));
+        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(yaml));
         answer.StatusCode.ShouldBe(HttpStatusCode.Accepted);
         return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
     }

@@ -90,6 +90,7 @@ public sealed class RunsApiTests : IAsyncLifetime
         string[] all = [.. first, .. second, .. third];
         all.ShouldBe(Enumerable.Reverse(runs));
         (await IdsAsync("state=succeeded&name=http")).Count.ShouldBe(5);
+        (await IdsAsync($"state=succeeded&pipeline=http&limit=2&after={second[^1]}")).ShouldBe(third);
         (await IdsAsync("state=failed")).ShouldBeEmpty();
         (await IdsAsync("name=other")).ShouldBeEmpty();
         (await IdsAsync($"id={runs[2][..20]}")).ShouldBe([runs[2]]);

@@ -148,6 +148,62 @@ public sealed class StepWaitsTests : IDisposable
         wait.Text.ShouldContain(first.ToString());
     }
 
+    [Fact]
+    public async Task Waits_OfAllRuns_AreCountedByReasonWithTheOldest()
+    {
+        await _ledger.AdvertiseAsync();
+        var first = await _ledger.SubmitAsync("a", "b", "c: a");
+        await _ledger.PrepareAsync();
+        (await _ledger.ClaimAsync("w1", slots: 1)).ShouldNotBeNull();
+        var since = _ledger.Clock.GetUtcNow();
+        _ledger.Clock.Advance(TimeSpan.FromMinutes(2));
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("d", "e");
+        await _ledger.PrepareAsync();
+
+        var waits = (await _ledger.Waits.OfAllAsync(default)).ShouldHaveSingleItem();
+
+        (waits.Kind, waits.Device, waits.Reason, waits.Number).ShouldBe(("noop", "cpu", WaitReason.Slots, 3)); // 'c' needs another step
+        (waits.RunId, waits.Step).ShouldBe((first, "b"));
+        waits.Since.ShouldBe(since);
+        waits.Text.ShouldStartWith("The only slot on cpu is taken");
+    }
+
+    [Fact]
+    public async Task Waits_NoWorkerOfTheKind_CountFromTheEndOfWhatTheyNeeded()
+    {
+        await _ledger.AdvertiseAsync();
+        var run = await _ledger.SubmitAsync("a", "b: a");
+        await _ledger.PrepareAsync();
+        var step = (await _ledger.ClaimAsync())!;
+        _ledger.Clock.Advance(TimeSpan.FromMinutes(10));
+        await _ledger.Steps.FinishAsync(LedgerFixture.Finished(step), default);
+        var ended = _ledger.Clock.GetUtcNow();
+        _ledger.Clock.Advance(_ledger.Options.StageLifetime + TimeSpan.FromSeconds(1));
+
+        var waits = (await _ledger.Waits.OfAllAsync(default)).ShouldHaveSingleItem();
+
+        (waits.Reason, waits.RunId, waits.Step, waits.Number).ShouldBe((WaitReason.NoWorker, run, "b", 1));
+        waits.Since.ShouldBe(ended);
+    }
+
+    [Fact]
+    public async Task Workers_AreListedWithWhatTheyHoldAndSinceWhen()
+    {
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("a");
+        await _ledger.PrepareAsync(memoryBytes: 100);
+        var since = _ledger.Clock.GetUtcNow();
+        await _ledger.ClaimAsync("w1", kind: "other", slots: 2, memoryBytes: 1000);
+        _ledger.Clock.Advance(TimeSpan.FromSeconds(10));
+        (await _ledger.ClaimAsync("w1", slots: 2, memoryBytes: 1000)).ShouldNotBeNull();
+
+        var worker = (await _ledger.Workers.ListAsync(default)).ShouldHaveSingleItem();
+
+        (worker.Since, worker.Seen).ShouldBe((since, since + TimeSpan.FromSeconds(10)));
+        (worker.Held, worker.HeldBytes, worker.MemoryBytes).ShouldBe((1, 100, 1000));
+    }
+
     private async Task<Guid> ReadyAsync(params string[] steps)
     {
         await _ledger.AdvertiseAsync();

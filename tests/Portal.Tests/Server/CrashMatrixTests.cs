@@ -24,20 +24,22 @@ public sealed class CrashMatrixTests : IDisposable
     }
 
     [Fact]
-    public async Task Get_NoFileOrNoKey_IsRefused()
+    public async Task Get_NoFileOrNoAdministratorsKey_IsRefused()
     {
         await using var host = await PortalHost.StartAsync(configure: options => options.CrashMatrix = _file + ".missing");
         using var client = Authorized(host);
         using var stranger = host.Client();
+        using var viewer = Authorized(host, PortalHost.ViewerKey);
 
         (await client.GetAsync("/api/v1/crash-matrix")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await stranger.GetAsync("/api/v1/crash-matrix")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await viewer.GetAsync("/api/v1/crash-matrix")).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
     }
 
-    private static HttpClient Authorized(PortalHost host)
+    private static HttpClient Authorized(PortalHost host, string key = PortalHost.AdminKey)
     {
         var client = host.Client();
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", PortalHost.ViewerKey);
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }
 }

@@ -45,6 +45,24 @@ public sealed class ModelsApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Compare_SeveralVersions_AreInTheOrderAskedFor()
+    {
+        await RegisterAsync("first", metrics: new() { ["loss"] = 2.5 });
+        await RegisterAsync("second", seed: 2);
+        await _server.Registry.MoveAliasAsync("first", "candidate", 1, "tester", "", default);
+
+        var items = (await _http.GetJsonAsync("/api/v1/compare/versions?version=second@1&version=first@candidate")).GetProperty("items");
+
+        items.EnumerateArray().Select(i => i.GetProperty("version").GetProperty("model").GetString()).ShouldBe(["second", "first"]);
+        items[1].GetProperty("version").GetProperty("metrics").GetProperty("loss").GetProperty("value").GetDouble().ShouldBe(2.5);
+        items[1].GetProperty("config").GetProperty("num_experts").GetInt32().ShouldBe(4);
+        using var missing = await _http.GetAsync("/api/v1/compare/versions?version=first@7");
+        missing.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using var none = await _http.GetAsync("/api/v1/compare/versions");
+        none.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+    }
+
+    [Fact]
     public async Task Version_HasParametersConfigFilesAndCard()
     {
         var version = await RegisterAsync("demo", metrics: new() { ["loss"] = 2.5, ["loss-low"] = 2.4, ["loss-high"] = 2.6 });

@@ -55,6 +55,35 @@ public sealed class SearchTests : IAsyncLifetime
         page.Items.Select(v => (int)(v.SizeBytes / 1_000_000)).ShouldBe(expected);
     }
 
+    /// <summary>A model's own list: what is asked never reaches another model's versions.</summary>
+    [Theory]
+    [InlineData("loss < 10", new[] { 5, 3, 1 })]
+    [InlineData("loss < 3 or bytes < 2MB", new[] { 5, 1 })]
+    [InlineData("loss > 2 and bytes > 1MB order by loss desc", new[] { 3, 5 })]
+    [InlineData("order by bytes", new[] { 1, 3, 5 })]
+    [InlineData("model = even", new int[0])]
+    public async Task Find_WithinAModel_GivesItsVersionsInOrder(string query, int[] expected)
+    {
+        var page = await _server.Get<VersionSearch>().FindAsync("odd", query, 50, null, default);
+
+        page.Items.Select(v => (int)(v.SizeBytes / 1_000_000)).ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task List_OfAModel_IsFilteredAndOrderedAndPaged()
+    {
+        using var http = _server.Client();
+        const string Path = "/api/v1/models/odd/versions?q=loss%20%3C%2010%20order%20by%20bytes&limit=2";
+
+        var first = await http.GetJsonAsync(Path);
+        var second = await http.GetJsonAsync($"{Path}&cursor={first.GetProperty("next").GetString()}");
+
+        first.GetProperty("items").EnumerateArray().Select(v => v.GetProperty("version").GetInt32()).ShouldBe([1, 2]);
+        second.GetProperty("items").EnumerateArray().Select(v => v.GetProperty("version").GetInt32()).ShouldBe([3]);
+        using var wrong = await http.GetAsync("/api/v1/models/odd/versions?q=loss");
+        wrong.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
     [Theory]
     [InlineData("order by loss")]
     [InlineData("order by bits-per-byte desc")]

@@ -1,10 +1,12 @@
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { ApiError, get, send, whenSignedOut } from './api/client';
+import { live } from './api/live';
 import type { Role, Session } from './api/types';
 import { Boundary } from './parts/boundary';
 import { ErrorBox, Loading } from './parts/states';
 import { Icon, type IconName } from './parts/icon';
-import { RoleContext } from './parts/role';
+import { keepReachable } from './parts/reachable';
+import { RoleContext, useMay } from './parts/role';
 import { ThemeSwitch } from './parts/theme';
 import { RunsPage } from './pages/runs';
 import { SignInPage } from './pages/sign-in';
@@ -25,7 +27,7 @@ const TriggersPage = lazy(() => import('./pages/triggers').then((m) => ({ defaul
 const VersionPage = lazy(() => import('./pages/version').then((m) => ({ default: m.VersionPage })));
 const WorkersPage = lazy(() => import('./pages/workers').then((m) => ({ default: m.WorkersPage })));
 
-const places: { href: string; name: string; icon: IconName }[] = [
+const places: { href: string; name: string; icon: IconName; forRole?: Role }[] = [
   { href: '/runs', name: 'Runs', icon: 'runs' },
   { href: '/submit', name: 'Submit', icon: 'submit' },
   { href: '/pipelines', name: 'Pipelines', icon: 'pipelines' },
@@ -34,7 +36,7 @@ const places: { href: string; name: string; icon: IconName }[] = [
   { href: '/compare', name: 'Compare', icon: 'compare' },
   { href: '/workers', name: 'Workers', icon: 'workers' },
   { href: '/storage', name: 'Storage', icon: 'storage' },
-  { href: '/crash-matrix', name: 'Crash matrix', icon: 'crash' },
+  { href: '/crash-matrix', name: 'Crash matrix', icon: 'crash', forRole: 'admin' },
 ];
 
 /** The portal: who is signed in, the frame, and the page of the address. */
@@ -46,6 +48,10 @@ export function App() {
     whenSignedOut(() => setSession((old) => ({ 'signed-in': false, oidc: old !== null && !(old instanceof ApiError) && old.oidc })));
     read();
   }, []);
+  const signIn = (next: Session) => {
+    live.restart(); // what other tabs follow is read in this name from now on
+    setSession(next);
+  };
   if (session === null) return <Boot />;
   if (session instanceof ApiError)
     return (
@@ -53,9 +59,10 @@ export function App() {
         <ErrorBox error={session} retry={read} />
       </main>
     );
-  if (!session['signed-in']) return <SignInPage offersOidc={session.oidc} onSignedIn={setSession} />;
+  if (!session['signed-in']) return <SignInPage offersOidc={session.oidc} onSignedIn={signIn} />;
   const signOut = async () => {
     await send('DELETE', '/api/v1/session').catch(() => {});
+    live.restart();
     setSession({ 'signed-in': false, oidc: session.oidc });
     navigate('/');
   };
@@ -83,6 +90,7 @@ function Boot() {
 
 function CurrentPage() {
   const { segments, query } = useAddress();
+  const isAdmin = useMay('admin');
   const [place, first, second] = segments;
   switch (place) {
     case undefined:
@@ -97,13 +105,13 @@ function CurrentPage() {
     case 'models':
       return first === undefined ? <ModelsPage /> : second === undefined ? <ModelPage key={first} name={first} /> : <VersionPage key={first + second} model={first} version={second} tab={query.get('tab') ?? 'card'} />;
     case 'compare':
-      return <ComparePage left={query.get('left') ?? ''} right={query.get('right') ?? ''} />;
+      return <ComparePage versions={[...query.getAll('version'), ...['left', 'right'].flatMap((side) => query.get(side) ?? [])]} runs={query.getAll('run')} />;
     case 'workers':
       return <WorkersPage />;
     case 'storage':
       return <StoragePage />;
     case 'crash-matrix':
-      return <CrashMatrixPage />;
+      return isAdmin ? <CrashMatrixPage /> : <ErrorBox error={new ApiError(403, 'The crash matrix is for administrators: sign in with the key of one.')} />;
     default:
       return <ErrorBox error={new ApiError(404, `There is no page at ${location.pathname}.`)} />;
   }
@@ -112,6 +120,8 @@ function CurrentPage() {
 function Frame({ session, onSignOut, children }: { session: Session; onSignOut: () => void; children: ReactNode }) {
   const { path } = useAddress();
   const nav = useRef<HTMLElement>(null);
+  const content = useRef<HTMLElement>(null);
+  useEffect(() => keepReachable(content.current!), []);
   useEffect(() => {
     // In a narrow window the pages stand in one line that scrolls.
     const here = nav.current?.querySelector<HTMLElement>('[aria-current]');
@@ -121,15 +131,15 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
   return (
     <>
       <a className="skip" href="#content">
-        To the content
+        Skip to content
       </a>
       <header className="side">
         <Link href="/runs" className="brand">
           <Icon name="brand" />
-          Espalier
+          <span>Espalier</span>
         </Link>
         <nav aria-label="Pages" ref={nav}>
-          {places.map((place) => (
+          {places.filter((place) => place.forRole === undefined || place.forRole === session.role).map((place) => (
             <Link key={place.href} href={place.href} aria-current={isAt(place.href) ? 'page' : undefined}>
               <Icon name={place.icon} />
               <span>{place.name}</span>
@@ -139,7 +149,7 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
         <div className="side-foot">
           <ThemeSwitch />
           <div className="who">
-            <span className="clip" title={`${session.name ?? ''}: what this key allows is ${session.role}`}>
+            <span className="clip" title={`${session.name ?? ''} (role: ${session.role})`}>
               {session.name && session.name !== session.role && <b>{session.name}</b>}
               {session.role}
             </span>
@@ -149,7 +159,7 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
           </div>
         </div>
       </header>
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={-1} ref={content}>
         {children}
       </main>
     </>

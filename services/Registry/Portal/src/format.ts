@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useSyncExternalStore } from 'react';
 
 const plain = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -57,13 +57,34 @@ export function ago(time: string, now: number): string {
 export const clock = (time: string) => new Date(time).toLocaleTimeString('en-GB');
 export const moment = (time: string) => new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
-/** The current time, updated at an interval while a component uses it. */
-export function useNow(milliseconds: number | null): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    if (milliseconds === null) return;
-    const timer = setInterval(() => setNow(Date.now()), milliseconds);
-    return () => clearInterval(timer);
-  }, [milliseconds]);
-  return now;
+/**
+ * The current time, in steps of some milliseconds; null stands still. All clocks of a page hang on one timer and step together: two that
+ * show the same time never differ.
+ */
+export const useNow = (milliseconds: number | null): number => useSyncExternalStore(onSecond, () => (milliseconds === null ? 0 : Math.floor(time() / milliseconds) * milliseconds));
+
+const clocks = new Set<() => void>();
+let second = 0;
+let timer: number | undefined;
+
+const time = () => (timer === undefined ? Date.now() : second);
+
+function onSecond(step: () => void) {
+  clocks.add(step);
+  if (timer === undefined) {
+    second = Date.now();
+    timer = window.setTimeout(tick, 1000 - (second % 1000));
+  }
+  return () => {
+    clocks.delete(step);
+    if (clocks.size > 0) return;
+    window.clearTimeout(timer);
+    timer = undefined;
+  };
+}
+
+function tick() {
+  second = Date.now();
+  timer = window.setTimeout(tick, 1000 - (second % 1000));
+  clocks.forEach((step) => step());
 }

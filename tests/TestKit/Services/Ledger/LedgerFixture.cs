@@ -30,7 +30,8 @@ internal sealed class LedgerFixture : IDisposable
         Steps = new StepLedger(_database, Wakeups, Options);
         Preparations = new StepPreparations(_database, Catalog, Wakeups);
         Sweep = new LedgerSweep(_database, Catalog, Wakeups, Options, NullLogger<LedgerSweep>.Instance);
-        Reader = new RunReader(_database, new StepWaits(_database, Catalog, Options));
+        Waits = new StepWaits(_database, Catalog, Options);
+        Reader = new RunReader(_database, Waits);
         Sources = new RunSources(_database);
         Workers = new WorkerReader(_database);
         Outbox = new Outbox(_database, LedgerMessages.Outbox, Clock);
@@ -44,6 +45,7 @@ internal sealed class LedgerFixture : IDisposable
     public StepLedger Steps { get; }
     public StepPreparations Preparations { get; }
     public LedgerSweep Sweep { get; }
+    public StepWaits Waits { get; }
     public RunReader Reader { get; }
     public RunSources Sources { get; }
     public WorkerReader Workers { get; }

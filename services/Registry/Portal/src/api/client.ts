@@ -30,12 +30,12 @@ export async function send<T>(method: string, path: string, body?: unknown, sign
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, 'The server does not answer. Is it running? espalier status');
+    throw new ApiError(0, 'The server does not answer. Check that it is running: espalier status');
   }
   if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
   const problem = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
   if (answer.status === 401 && path !== '/api/v1/session') onSignedOut();
-  throw new ApiError(answer.status, String(problem.detail ?? problem.title ?? `The server answers ${answer.status} ${answer.statusText}.`), problem);
+  throw new ApiError(answer.status, String(problem.detail ?? problem.title ?? `The server answered ${answer.status} ${answer.statusText}.`), problem);
 }
 
 export const get = <T>(path: string, signal?: AbortSignal) => send<T>('GET', path, undefined, signal);

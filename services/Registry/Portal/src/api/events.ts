@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
+import type { Connection, Wish } from './hub';
+import { live } from './live';
 
-export type Connection = 'connecting' | 'live' | 'broken';
+export type { Connection };
 
 interface Handlers {
   take: (name: string, data: string) => void;
@@ -11,8 +13,8 @@ interface Handlers {
 }
 
 /**
- * Server-sent events of a path. The browser comes back by itself and asks for what it missed; a stream that has ended for good
- * is closed. A tab that nobody sees gives its connection back: a browser has six for one server, and every tab takes one.
+ * Events of a path, as they happen. All tabs of a browser have one stream together; where the browser cannot do that, a tab that nobody
+ * sees gives its connection back: there are six for one server.
  */
 export function useEvents(path: string | null, names: readonly string[], handling: Handlers): Connection {
   const [connection, setConnection] = useState<Connection>('connecting');
@@ -21,19 +23,26 @@ export function useEvents(path: string | null, names: readonly string[], handlin
   handlers.current = handling;
   const key = names.join();
   useEffect(() => {
-    if (path === null || !isSeen) return;
+    if (path === null || !(isSeen || live.isShared)) return;
     setConnection('connecting');
     handlers.current.begin?.();
-    const source = new EventSource(path);
-    source.onopen = () => setConnection('live');
-    source.onerror = () => {
-      setConnection('broken');
-      void handlers.current.hasEnded?.().then((ended) => ended && source.close());
-    };
-    for (const name of key.split(',')) source.addEventListener(name, (event) => handlers.current.take(name, (event as MessageEvent<string>).data));
-    return () => source.close();
-  }, [path, key, isSeen]);
+    const wanted = new Set(key.split(','));
+    return live.follow(wishOf(path), {
+      take: (name, data) => wanted.has(name) && handlers.current.take(name, data),
+      see: setConnection,
+      end: () => void handlers.current.hasEnded?.(),
+    });
+  }, [path, key, isSeen || live.isShared]);
   return connection;
+}
+
+/** A run tells from its beginning, the others from now on. */
+function wishOf(path: string): Wish {
+  if (path === '/api/v1/events') return { topic: 'registry', after: null };
+  if (path === '/api/v1/runs/events') return { topic: 'runs', after: null };
+  const run = /^\/api\/v1\/runs\/([^/?]+)\/events/.exec(path);
+  if (!run) throw new Error(`no events come from ${path}`);
+  return { topic: `run.${decodeURIComponent(run[1])}`, after: 0 };
 }
 
 const hiddenFor = 5000;

@@ -160,6 +160,9 @@ export interface Worker {
   held: number;
   seen: string;
   free: number;
+  since?: string;
+  'memory-bytes'?: number;
+  'held-bytes': number;
 }
 
 export interface Lease {
@@ -171,6 +174,30 @@ export interface Lease {
   until: string;
   done: number;
   total: number;
+  run: string;
+  device: string;
+  started?: string;
+  'memory-bytes'?: number;
+}
+
+/** Steps that could run but for one reason; the text, the time and the run are those of the one that has waited longest. */
+export interface WaitingSteps {
+  kind: string;
+  device: string;
+  reason: string;
+  text: string;
+  number: number;
+  since: string;
+  'run-id': string;
+  run: string;
+  step: string;
+}
+
+/** A run beside others. */
+export interface ComparedRun {
+  run: Run;
+  parameters: Record<string, string>;
+  options: Record<string, string>;
 }
 
 export interface Queue {
@@ -188,6 +215,7 @@ export interface PlatformStatus {
   leases: Lease[];
   runs: Partial<Record<RunState, number>>;
   steps: { kind: string; device: string; state: StepState; number: number }[];
+  waiting: WaitingSteps[];
   'outbox-depth': number;
 }
 
@@ -471,6 +499,15 @@ export interface Comparison {
   metrics: MetricDifference[];
   weights: LayerDifference[];
   bytes: ByteOverlap;
+}
+
+export interface ComparedVersions {
+  items: ComparedVersion[];
+}
+
+export interface ComparedVersion {
+  version: Version;
+  config?: Record<string, unknown>;
 }
 
 export interface ConfigDifference {

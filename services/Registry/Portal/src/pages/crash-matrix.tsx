@@ -39,7 +39,7 @@ export function CrashMatrixPage() {
   const matrix = opened?.matrix ?? stored.data;
   return (
     <>
-      <PageHead title="Crash matrix" lead="Processes killed at every boundary, servers taken down, messages duplicated: a run must end as if nothing had happened.">
+      <PageHead title="Crash matrix" lead="Processes killed at every boundary, servers stopped, messages duplicated: each run must end as if nothing had happened.">
         <label className="button">
           Open a file
           <input type="file" accept=".json,application/json" hidden onChange={(event) => void open(event)} />
@@ -53,7 +53,7 @@ export function CrashMatrixPage() {
       ) : stored.error ? (
         <Card>
           <Empty title="No crash matrix yet">
-            The project CrashMatrix writes one: <code>dotnet run --project tests/CrashMatrix -- --json crash-matrix.json</code>. Open the file here, or name it in <code>portal:crash-matrix</code>.
+            Create one with <code>dotnet run --project tests/CrashMatrix -- --json crash-matrix.json</code>. Then open the file here, or set <code>portal:crash-matrix</code> to its path.
           </Empty>
         </Card>
       ) : (
@@ -67,7 +67,7 @@ export function CrashMatrixPage() {
 
 function check(value: unknown): Matrix {
   const matrix = value as Matrix;
-  if (!Array.isArray(matrix?.points) || !matrix.points.every((p) => typeof p.what === 'string' && typeof p['is-good'] === 'boolean' && Array.isArray(p.complaints))) throw new Error('it has no points');
+  if (!Array.isArray(matrix?.points) || !matrix.points.every((p) => typeof p.what === 'string' && typeof p['is-good'] === 'boolean' && Array.isArray(p.complaints))) throw new Error('it contains no points');
   return matrix;
 }
 
@@ -82,23 +82,23 @@ function MatrixView({ matrix, name }: { matrix: Matrix; name?: string }) {
           <b>{matrix.points.length}</b>points{name ? ` in ${name}` : ''}
         </div>
         <div className="figure">
-          <b>{good}</b>kept every promise
+          <b>{good}</b>passed
         </div>
         <div className={`figure ${good < matrix.points.length ? 'bad' : ''}`}>
-          <b>{matrix.points.length - good}</b>did not
+          <b>{matrix.points.length - good}</b>failed
         </div>
         <div className="figure">
-          <b>{matrix.points.reduce((sum, p) => sum + p['extra-attempts'], 0)}</b>more attempts
+          <b>{matrix.points.reduce((sum, p) => sum + p['extra-attempts'], 0)}</b>extra attempts
         </div>
       </div>
-      <Card title="By family" aside={<span className="minor">one square a point; seed {matrix.seed}</span>}>
+      <Card title="By family" aside={<span className="minor">one square per point; seed {matrix.seed}</span>}>
         <div className="matrix">
           {families.map(([family, points]) => (
             <div key={family}>
               <span>{family}</span>
               <span className="cells">
                 {points.map((p) => (
-                  <button key={p.number} className={p['is-good'] ? 'good' : 'bad'} aria-label={`Point ${p.number}: ${p.what}, ${p['is-good'] ? 'good' : 'broken'}`} aria-pressed={at === p} onClick={() => setAt(p)} />
+                  <button key={p.number} className={p['is-good'] ? 'good' : 'bad'} aria-label={`Point ${p.number}: ${p.what}, ${p['is-good'] ? 'passed' : 'failed'}`} aria-pressed={at === p} onClick={() => setAt(p)} />
                 ))}
               </span>
             </div>
@@ -109,7 +109,7 @@ function MatrixView({ matrix, name }: { matrix: Matrix; name?: string }) {
         <Card title={`Point ${at.number}`}>
           <p className="mono">{at.what}</p>
           <p className="minor">
-            {at.store}, run took {duration(at.seconds)}, {at['extra-attempts']} more attempts, {at['extra-units']} units again
+            {at.store}, {duration(at.seconds)}, {at['extra-attempts']} extra attempts, {at['extra-units']} units repeated
           </p>
           {at.complaints.map((complaint, i) => (
             <p key={i} className="notice failed">

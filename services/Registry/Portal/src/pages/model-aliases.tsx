@@ -3,10 +3,10 @@ import { type Resource, send, useAction } from '../api/client';
 import type { AliasMove, Model, Page } from '../api/types';
 import { Ago, Card, Tag } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
+import { Paged } from '../parts/paged';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
 import { Link } from '../router';
-import { Paged } from './models';
 
 type Change = { alias: string; what: 'revert' | 'remove' };
 

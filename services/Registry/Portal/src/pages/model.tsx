@@ -4,11 +4,12 @@ import { useRegistryNews } from '../api/events';
 import type { AliasMove, Gates, Model, Page, Version } from '../api/types';
 import { Pareto } from '../charts/pareto';
 import { Card, PageHead } from '../parts/bits';
-import { Empty, Loaded } from '../parts/states';
+import { Loaded } from '../parts/states';
+import { AliasTags, Tags, VersionList } from '../parts/version-list';
+import { comparePath, mostCompared } from '../parts/compared';
 import { navigate } from '../router';
 import { AliasesCard } from './model-aliases';
 import { GatesCard } from './model-gates';
-import { AliasTags, Paged, Tags, VersionTable } from './models';
 
 /** One model, live: its versions, how they trade loss for bytes, where its aliases are and were, what guards them. */
 export function ModelPage({ name }: { name: string }) {
@@ -20,7 +21,7 @@ export function ModelPage({ name }: { name: string }) {
   const reload = () => [model, versions, gates, moves].forEach((resource) => resource.reload());
   useRegistryNews(reload, name);
   const [picked, setPicked] = useState<string[]>([]);
-  const pick = (version: string) => setPicked((old) => (old.includes(version) ? old.filter((p) => p !== version) : [...old, version].slice(-2)));
+  const pick = (version: string) => setPicked((old) => (old.includes(version) ? old.filter((p) => p !== version) : [...old, version].slice(-mostCompared)));
   return (
     <Loaded resource={model}>
       {(data) => (
@@ -29,32 +30,21 @@ export function ModelPage({ name }: { name: string }) {
             <AliasTags aliases={data.aliases} />
             <Tags tags={data.tags} />
           </PageHead>
-          <Card
-            className="flush"
-            title="Versions"
-            aside={
-              <button disabled={picked.length !== 2} onClick={() => navigate(`/compare?left=${encodeURIComponent(picked[0])}&right=${encodeURIComponent(picked[1])}`)}>
-                {picked.length === 2 ? `Compare ${picked.map((p) => p.slice(p.lastIndexOf('@') + 1)).join(' and ')}` : 'Tick two to compare'}
-              </button>
-            }
-          >
-            <Loaded resource={versions}>
-              {(page) =>
-                page.items.length === 0 ? (
-                  <Empty title="No version yet" />
-                ) : (
-                  <Paged first={page} path={`${path}/versions?limit=100`}>
-                    {(items: Version[]) => <VersionTable versions={items} picked={picked} onPick={pick} />}
-                  </Paged>
-                )
-              }
-            </Loaded>
-          </Card>
-          {versions.data && <ParetoCard versions={versions.data.items} />}
           <div className="columns even">
             <AliasesCard path={path} model={data} moves={moves} onChanged={reload} />
             <GatesCard path={path} gates={gates} />
           </div>
+          <VersionList
+            model={name}
+            picked={picked}
+            onPick={pick}
+            aside={
+              <button disabled={picked.length < 2} onClick={() => navigate(comparePath(picked))}>
+                {picked.length < 2 ? 'Select two or more to compare' : `Compare ${picked.length === 2 ? picked.map((each) => each.slice(each.lastIndexOf('@') + 1)).join(' and ') : `${picked.length} versions`}`}
+              </button>
+            }
+          />
+          {versions.data && <ParetoCard versions={versions.data.items} />}
         </>
       )}
     </Loaded>

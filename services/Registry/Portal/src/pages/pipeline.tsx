@@ -14,7 +14,7 @@ import { TriggerTable } from './triggers';
 export function PipelinePage({ name }: { name: string }) {
   const path = `/api/v1/pipelines/${encodeURIComponent(name)}`;
   const pipeline = useResource<Pipeline>(path);
-  const runs = useResource<Run[]>('/api/v1/runs?limit=200');
+  const runs = useResource<Run[]>(`/api/v1/runs?limit=50&pipeline=${encodeURIComponent(name)}`);
   const reload = useCallback(() => {
     pipeline.reload();
     runs.reload();
@@ -53,8 +53,8 @@ export function PipelinePage({ name }: { name: string }) {
           {action.error && <ErrorBox error={action.error} />}
           <Card title="Triggers" className="flush">
             {data.triggers.length === 0 ? (
-              <Empty title="It starts only when somebody says so">
-                Under <code>on</code> a pipeline says what starts it: “Edit”, and add it again.
+              <Empty title="It runs only when somebody starts it">
+                List its triggers under <code>on</code>: choose “Edit”, and add the pipeline again.
               </Empty>
             ) : (
               <TriggerTable triggers={data.triggers} isOfOne action={action} reload={reload} />
@@ -82,7 +82,7 @@ function Versions({ pipeline, shown, onShow }: { pipeline: Pipeline; shown: numb
         {(pipeline.versions ?? []).map((each) => (
           <li key={each.version} className="with-action">
             <span>
-              {each.version} {each.version === pipeline.version && <Tag tone="accent">runs</Tag>}
+              {each.version} {each.version === pipeline.version && <Tag tone="accent">current</Tag>}
               <span className="minor">
                 {' '}
                 {each.owner}, <Ago time={each.created} />
@@ -102,7 +102,7 @@ function VersionText({ path, newest, version }: { path: string; newest: Pipeline
   const isOlder = version !== undefined && version !== newest.version;
   const older = useResource<Pipeline>(isOlder ? `${path}?version=${version}` : null);
   return (
-    <Card title={isOlder ? `Version ${version}` : newest['file-name']} aside={isOlder && <span className="minor">not the one that runs</span>}>
+    <Card title={isOlder ? `Version ${version}` : newest['file-name']} aside={isOlder && <span className="minor">not the current version</span>}>
       {isOlder ? <Loaded resource={older}>{(data) => <YamlText text={data.pipeline ?? ''} />}</Loaded> : <YamlText text={newest.pipeline ?? ''} />}
     </Card>
   );
@@ -111,14 +111,14 @@ function VersionText({ path, newest, version }: { path: string; newest: Pipeline
 function Runs({ name, runs }: { name: string; runs?: Run[] }) {
   const own = runs?.filter((run) => run.pipeline === name).slice(0, 20);
   return (
-    <Card title="Last runs" className="flush">
+    <Card title="Recent runs" className="flush">
       {own === undefined ? (
         <Loading />
       ) : own.length === 0 ? (
-        <Empty title="It has not run lately" />
+        <Empty title="No recent runs" />
       ) : (
         <div className="scroll">
-          <table className="rows" aria-label="Last runs">
+          <table className="rows" aria-label="Recent runs">
             <tbody>
               {own.map((run) => (
                 <tr key={run['run-id']} onClick={() => navigate(`/runs/${run['run-id']}`)}>
@@ -168,7 +168,7 @@ function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeli
   return (
     <Dialog title={`Run ${pipeline.name}?`} onClose={onClose}>
       <form className="stack" onSubmit={start}>
-        <p>A run of version {pipeline.version} starts in your name.</p>
+        <p>This starts a run of version {pipeline.version} in your name.</p>
         {usual === undefined && !check.error && <Loading lines={2} />}
         {usual && (
           <div className="parameters">
@@ -184,7 +184,7 @@ function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeli
         {action.error && <ErrorBox error={action.error} />}
         <div className="actions">
           <button type="button" onClick={onClose}>
-            Not now
+            Cancel
           </button>
           <button className="primary" disabled={action.busy || (usual === undefined && !check.error)}>
             Start the run
@@ -205,14 +205,14 @@ function RemoveDialog({ path, pipeline, onClose }: { path: string; pipeline: Pip
   return (
     <Dialog title={`Remove ${pipeline.name}?`} onClose={onClose}>
       <p>
-        {pipeline.triggers.length > 0 && <>Its {pipeline.triggers.length === 1 ? 'trigger starts' : `${pipeline.triggers.length} triggers start`} nothing any more. </>}
-        Runs that are under way go on, and what they made stays.
+        {pipeline.triggers.length > 0 && <>Its {pipeline.triggers.length === 1 ? 'trigger stops' : `${pipeline.triggers.length} triggers stop`} working. </>}
+        Runs in progress continue, and their results are kept.
       </p>
       {action.error && <ErrorBox error={action.error} />}
       <div className="actions">
-        <button onClick={onClose}>Keep it</button>
+        <button onClick={onClose}>Cancel</button>
         <button className="danger" disabled={action.busy} onClick={() => void remove()}>
-          Remove it
+          Remove pipeline
         </button>
       </div>
     </Dialog>

@@ -13,10 +13,10 @@ export function PipelinesPage() {
   const maySubmit = useMay('submitter');
   return (
     <>
-      <PageHead title="Pipelines" lead="Those that were added: each has a name, versions, and triggers that act.">
+      <PageHead title="Pipelines" lead="Pipelines that were added: each has a name, versions, and active triggers.">
         {maySubmit && (
           <Link className="button primary" href="/submit">
-            Write one
+            Write a pipeline
           </Link>
         )}
       </PageHead>
@@ -29,7 +29,7 @@ export function PipelinesPage() {
 
 const NoPipelines = ({ maySubmit }: { maySubmit: boolean }) => (
   <Empty title="No pipeline has been added yet">
-    Added, a pipeline is run by its name, and by its triggers: <code>espalier pipelines add FILE</code>
+    Once added, a pipeline can be run by name, and its triggers can start it: <code>espalier pipelines add FILE</code>
     {maySubmit && (
       <>
         , or “Add as pipeline” in <Link href="/submit">the editor</Link>

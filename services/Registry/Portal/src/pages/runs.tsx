@@ -1,8 +1,9 @@
-import { useEffect } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { useResource } from '../api/client';
 import { useEvents, useSoon } from '../api/events';
 import type { Run, StepState } from '../api/types';
 import { Ago, Card, Live, PageHead, Segments, State } from '../parts/bits';
+import { compareRunsPath, mostCompared } from '../parts/compared';
 import { useMay } from '../parts/role';
 import { Empty, Loaded } from '../parts/states';
 import { duration, useNow } from '../format';
@@ -11,12 +12,13 @@ import { Link, navigate, useAddress } from '../router';
 const pageSize = 200;
 const filters = ['all', 'running', 'queued', 'succeeded', 'failed', 'cancelled'] as const;
 
-/** Every run, newest first; changes appear as they happen. */
+/** Every run, newest first; changes appear as they happen. The server filters and pages; the address says how. */
 export function RunsPage() {
   const { query } = useAddress();
   const filter = filters.find((f) => f === query.get('state')) ?? 'all';
-  const before = query.get('before');
-  const runs = useResource<Run[]>(`/api/v1/runs?limit=${pageSize}${filter === 'all' ? '' : `&state=${filter}`}${before ? `&before=${encodeURIComponent(before)}` : ''}`);
+  const [pipeline, after] = [query.get('pipeline'), query.get('after') ?? query.get('before')];
+  const wanted = { ...(filter === 'all' ? {} : { state: filter }), ...(pipeline ? { pipeline } : {}) };
+  const runs = useResource<Run[]>(`/api/v1/runs?${new URLSearchParams({ limit: String(pageSize), ...wanted, ...(after ? { after } : {}) })}`);
   const soon = useSoon(runs.reload);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed'], { take: soon });
   // What happened between the first list and the first event is in the second list.
@@ -24,9 +26,11 @@ export function RunsPage() {
     if (connection === 'live') soon();
   }, [connection]);
   const maySubmit = useMay('submitter');
+  const [picked, setPicked] = useState<string[]>([]);
+  const pick = (run: string) => setPicked((old) => (old.includes(run) ? old.filter((each) => each !== run) : [...old, run].slice(-mostCompared)));
   return (
     <>
-      <PageHead title="Runs" lead="What the platform is computing, and what it has computed.">
+      <PageHead title="Runs" lead="What is running on the platform, and what has run.">
         <Live connection={connection} />
         {maySubmit && (
           <Link className="button primary" href="/submit">
@@ -34,13 +38,19 @@ export function RunsPage() {
           </Link>
         )}
       </PageHead>
-      <Segments label="Which runs" options={filters} value={filter} onChange={(each) => navigate(each === 'all' ? '/runs' : `/runs?state=${each}`, true)} />
+      <div className="list-controls">
+        <Segments label="Which runs" options={filters} value={filter} onChange={(each) => navigate(address({ ...wanted, state: each === 'all' ? undefined : each }), true)} />
+        <PipelineFilter pipeline={pipeline ?? ''} runs={runs.data ?? []} onFilter={(name) => navigate(address({ ...wanted, pipeline: name || undefined }), true)} />
+        <button disabled={picked.length < 2} onClick={() => navigate(compareRunsPath(picked))}>
+          {picked.length < 2 ? 'Select two or more to compare' : `Compare ${picked.length} runs`}
+        </button>
+      </div>
       <Card className="flush">
         <Loaded resource={runs} lines={8}>
           {(page) => (
             <>
-              <RunTable runs={page} isFiltered={filter !== 'all' || before !== null} maySubmit={maySubmit} />
-              <Pages first={before === null} last={page.length === pageSize ? page[page.length - 1] : undefined} filter={filter} />
+              <RunTable runs={page} isFiltered={Object.keys(wanted).length > 0 || after !== null} maySubmit={maySubmit} picked={picked} onPick={pick} />
+              <Pages first={after === null} last={page.length === pageSize ? page[page.length - 1] : undefined} wanted={wanted} />
             </>
           )}
         </Loaded>
@@ -49,19 +59,45 @@ export function RunsPage() {
   );
 }
 
+/** The address of a list of runs. */
+function address(wanted: Record<string, string | undefined>): string {
+  const query = new URLSearchParams(Object.entries(wanted).filter((each): each is [string, string] => each[1] !== undefined));
+  return query.size > 0 ? `/runs?${query}` : '/runs';
+}
+
+/** The name of a pipeline, whole: those of the runs on this page are offered. */
+function PipelineFilter({ pipeline, runs, onFilter }: { pipeline: string; runs: Run[]; onFilter: (name: string) => void }) {
+  const [text, setText] = useState(pipeline);
+  useEffect(() => setText(pipeline), [pipeline]);
+  const apply = (event: FormEvent) => {
+    event.preventDefault();
+    onFilter(text.trim());
+  };
+  return (
+    <form className="filter-one" role="search" onSubmit={apply}>
+      <input type="search" list="pipeline-names" aria-label="Pipeline" placeholder="Pipeline name" value={text} onChange={(event) => (setText(event.target.value), event.target.value === '' && onFilter(''))} spellCheck={false} />
+      <datalist id="pipeline-names">
+        {[...new Set(runs.map((run) => run.name))].map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <button>Filter</button>
+    </form>
+  );
+}
+
 /** The way to older runs and back; nothing where one page has them all. */
-function Pages({ first, last, filter }: { first: boolean; last?: Run; filter: (typeof filters)[number] }) {
+function Pages({ first, last, wanted }: { first: boolean; last?: Run; wanted: Record<string, string> }) {
   if (first && !last) return null;
-  const state = filter === 'all' ? '' : `state=${filter}`;
   return (
     <nav className="actions" aria-label="Pages">
       {!first && (
-        <Link className="button" href={state ? `/runs?${state}` : '/runs'}>
+        <Link className="button" href={address(wanted)}>
           Newest runs
         </Link>
       )}
       {last && (
-        <Link className="button" href={`/runs?${state ? `${state}&` : ''}before=${last['run-id']}`}>
+        <Link className="button" href={address({ ...wanted, after: last['run-id'] })}>
           Older runs
         </Link>
       )}
@@ -69,14 +105,14 @@ function Pages({ first, last, filter }: { first: boolean; last?: Run; filter: (t
   );
 }
 
-function RunTable({ runs, isFiltered, maySubmit }: { runs: Run[]; isFiltered: boolean; maySubmit: boolean }) {
+function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]; isFiltered: boolean; maySubmit: boolean; picked: string[]; onPick: (run: string) => void }) {
   const now = useNow(runs.some((run) => run.state === 'running') ? 1000 : null);
   if (runs.length === 0)
     return isFiltered ? (
-      <Empty title="No run is here" />
+      <Empty title="No runs match" />
     ) : (
       <Empty title="Nothing has run yet">
-        A pipeline is one YAML file: {maySubmit ? <Link href="/submit">write one here</Link> : 'ask for a key that may submit'}, or <code>espalier submit pipelines/tiny.yaml</code>.
+        A pipeline is a YAML file: {maySubmit ? <Link href="/submit">write one here</Link> : 'to submit one you need a submitter’s key'}, or run <code>espalier submit pipelines/tiny.yaml</code>.
       </Empty>
     );
   return (
@@ -84,22 +120,26 @@ function RunTable({ runs, isFiltered, maySubmit }: { runs: Run[]; isFiltered: bo
       <table className="rows">
         <thead>
           <tr>
+            <th aria-label="Compare" />
             <th>Run</th>
             <th>State</th>
             <th className="steps-column">Steps</th>
-            <th className="number">Took</th>
+            <th className="number">Duration</th>
             <th className="number">Submitted</th>
           </tr>
         </thead>
         <tbody>
           {runs.map((run) => (
             <tr key={run['run-id']} onClick={() => navigate(`/runs/${run['run-id']}`)}>
+              <td className="pick" onClick={(event) => event.stopPropagation()}>
+                <input type="checkbox" aria-label={`Compare ${run.name} ${run['run-id'].slice(0, 8)}`} checked={picked.includes(run['run-id'])} onChange={() => onPick(run['run-id'])} />
+              </td>
               <td>
                 <Link href={`/runs/${run['run-id']}`} onClick={(event) => event.stopPropagation()}>
                   {run.name}
                 </Link>
                 <span className="minor mono"> {run['run-id'].slice(0, 8)}</span>
-                {run.cause && <div className="minor clip">by {run.cause.trigger}</div>}
+                {run.cause && <div className="minor clip">started by {run.cause.trigger}</div>}
                 {run.message && <div className="minor clip">{run.message}</div>}
               </td>
               <td>

@@ -21,7 +21,7 @@ export function SignInPage({ offersOidc, onSignedIn }: { offersOidc: boolean; on
           <Icon name="brand" />
           Espalier
         </div>
-        <p className="lead">Models that are grown, trained and pruned in the open: every step, every version, every expert.</p>
+        <p className="lead">Grow, train and prune models, and see every step, version and expert.</p>
         {offersOidc && (
           <>
             <a className="button primary wide" href="/api/v1/session/oidc">
@@ -39,7 +39,7 @@ export function SignInPage({ offersOidc, onSignedIn }: { offersOidc: boolean; on
         </button>
         {action.error && <ErrorBox error={action.error} />}
         <p className="hint">
-          <code>espalier up</code> prints the administrator’s key; <code>espalier keys</code> makes more. The browser keeps a session, never the key.
+          <code>espalier up</code> prints the administrator’s key; <code>espalier keys create</code> creates more. The browser stores a session, never the key.
         </p>
       </form>
     </main>

@@ -10,7 +10,7 @@ import { bytes, whole } from '../format';
 const graces = [
   ['24h', 'a day'],
   ['1h', 'an hour'],
-  ['0s', 'no time'],
+  ['0s', 'none'],
 ] as const;
 
 /** Garbage collection: what it would delete, always before deleting it. */
@@ -27,18 +27,18 @@ export function Collector({ onDone }: { onDone: () => void }) {
     });
   };
   return (
-    <Card title="Garbage" aside={<span className="minor">bytes that no version, result or run holds any more</span>}>
+    <Card title="Clean up" aside={<span className="minor">data that no version, result or run needs any more</span>}>
       {report ? (
         <Report report={report} />
       ) : (
         <p className="minor">
-          Deleting takes two passes. The first marks what nothing needs and what is older than the grace period; a later one deletes what is still not needed. Uploading a marked blob again keeps it.
+          Cleaning up takes two passes. The first marks data that is not needed and older than the grace period; a later pass deletes what is still not needed. Uploading a marked file again keeps it.
         </p>
       )}
       {action.error && <ErrorBox error={action.error} />}
       <div className="actions">
         <label className="inline">
-          Grace
+          Grace period
           <select
             value={grace}
             onChange={(event) => {
@@ -54,24 +54,24 @@ export function Collector({ onDone }: { onDone: () => void }) {
           </select>
         </label>
         <button disabled={action.busy} onClick={() => void collect(true)}>
-          {action.busy ? 'Looking…' : 'Show what would be deleted'}
+          {action.busy ? 'Checking…' : 'Show what would be deleted'}
         </button>
         {report?.['dry-run'] && report['deleted-blobs'] + report['condemned-blobs'] > 0 && (
           <button className="danger" disabled={action.busy} onClick={() => setAsks(true)}>
-            Collect
+            Clean up
           </button>
         )}
       </div>
       {asks && report && (
-        <Dialog title="Collect the garbage?" onClose={() => setAsks(false)}>
+        <Dialog title="Clean up now?" onClose={() => setAsks(false)}>
           <p>
-            {blobs(report['deleted-blobs'], report['deleted-bytes'])} are deleted for good; {blobs(report['condemned-blobs'], report['condemned-bytes'])} are condemned and go with a later collection.
+            This deletes {blobs(report['deleted-blobs'], report['deleted-bytes'])} for good and marks {blobs(report['condemned-blobs'], report['condemned-bytes'])} for a later pass.
           </p>
-          {grace === '0s' && <p className="notice">Without a grace period everything goes at once, including what an upload or a running step has stored but not yet named. Make sure that nothing is running.</p>}
+          {grace === '0s' && <p className="notice">Without a grace period everything is deleted at once, including data of uploads and steps that have not finished. Make sure that nothing is running.</p>}
           <div className="actions">
-            <button onClick={() => setAsks(false)}>Leave it</button>
+            <button onClick={() => setAsks(false)}>Cancel</button>
             <button className="danger" onClick={() => void collect(false)}>
-              Delete and condemn
+              Delete and mark
             </button>
           </div>
         </Dialog>
@@ -80,26 +80,26 @@ export function Collector({ onDone }: { onDone: () => void }) {
   );
 }
 
-const blobs = (count: number, size: number) => `${whole(count)} blob${count === 1 ? '' : 's'} (${bytes(size)})`;
+const blobs = (count: number, size: number) => `${whole(count)} file${count === 1 ? '' : 's'} (${bytes(size)})`;
 
 function Report({ report }: { report: Collection }) {
   const would = report['dry-run'];
   const rows = [
     ['registered', report['registered-bytes'], 'strong', 'versions and what they were made from', undefined],
     ['results', report['cache-bytes'], 'soft', 'results of steps, kept so that nothing is computed twice', undefined],
-    ['positions', report['position-bytes'], 'soft', 'saved positions of unfinished steps', undefined],
-    ['young', report['young-bytes'], 'soft', 'put within the grace', report['young-blobs']],
-    [would ? 'to condemn' : 'condemned', report['condemned-bytes'], 'second', 'needed by nothing; waits for its end', report['condemned-blobs']],
-    [would ? 'to delete' : 'deleted', report['deleted-bytes'], 'second', 'needed by nothing for long enough', report['deleted-blobs']],
+    ['saved progress', report['position-bytes'], 'soft', 'where unfinished steps continue from', undefined],
+    ['recent', report['young-bytes'], 'soft', 'stored within the grace period', report['young-blobs']],
+    [would ? 'to be marked' : 'marked', report['condemned-bytes'], 'second', 'not needed; deleted in a later pass', report['condemned-blobs']],
+    [would ? 'to be deleted' : 'deleted', report['deleted-bytes'], 'second', 'not needed for longer than the grace period', report['deleted-blobs']],
   ] as const;
   return (
     <>
       <p className={`notice ${would ? 'waiting' : 'succeeded'}`} role="status">
         {would
           ? report['deleted-blobs'] + report['condemned-blobs'] === 0
-            ? 'Nothing would be deleted.'
-            : `Would delete ${blobs(report['deleted-blobs'], report['deleted-bytes'])} and condemn ${blobs(report['condemned-blobs'], report['condemned-bytes'])}.`
-          : `Deleted ${blobs(report['deleted-blobs'], report['deleted-bytes'])}; ${blobs(report['condemned-blobs'], report['condemned-bytes'])} are marked for a later pass.`}
+            ? 'There is nothing to delete.'
+            : `Would delete ${blobs(report['deleted-blobs'], report['deleted-bytes'])} and mark ${blobs(report['condemned-blobs'], report['condemned-bytes'])}.`
+          : `Deleted ${blobs(report['deleted-blobs'], report['deleted-bytes'])}; ${blobs(report['condemned-blobs'], report['condemned-bytes'])} marked for a later pass.`}
       </p>
       <Bars rows={rows.map(([name, size, tone, title, count]) => ({ key: name, name, parts: [{ value: size, tone, title }], text: <span title={title}>{count === undefined ? bytes(size) : blobs(count, size)}</span> }))} />
     </>

@@ -3,11 +3,11 @@ import { useRegistryNews } from '../api/events';
 import type { Page, Storage, StoredVersion } from '../api/types';
 import { Bars } from '../charts/bars';
 import { Ago, Card, PageHead } from '../parts/bits';
+import { Paged } from '../parts/paged';
 import { useMay } from '../parts/role';
 import { Empty, Loaded } from '../parts/states';
 import { bytes } from '../format';
 import { Link } from '../router';
-import { Paged } from './models';
 import { Collector } from './storage-gc';
 
 const path = '/api/v1/storage?limit=100';
@@ -20,34 +20,34 @@ export function StoragePage() {
   useRegistryNews(storage.reload);
   return (
     <>
-      <PageHead title="Storage" lead="Equal bytes are stored once: versions that share weights share the space." />
+      <PageHead title="Storage" lead="Identical data is stored once: versions that share weights share the space." />
       <Loaded resource={storage} lines={8}>
         {(data) => (
           <>
             <Card title="All versions" aside={<span className="minor">counted <Ago time={data.at} /></span>}>
               <Bars
                 rows={[
-                  { key: 'logical', name: 'as listed', parts: [{ value: data.logical, tone: 'soft', title: 'sum of what every version lists' }], text: bytes(data.logical) },
+                  { key: 'logical', name: 'total size', parts: [{ value: data.logical, tone: 'soft', title: 'the sizes of all versions added up' }], text: bytes(data.logical) },
                   {
                     key: 'physical',
-                    name: 'as stored',
+                    name: 'stored',
                     parts: [
-                      { value: data.physical - data.unreferenced, tone: 'strong', title: `${bytes(data.physical - data.unreferenced)} that versions name` },
-                      { value: data.unreferenced, tone: 'second', title: `${bytes(data.unreferenced)} that no version names` },
+                      { value: data.physical - data.unreferenced, tone: 'strong', title: `${bytes(data.physical - data.unreferenced)} used by versions` },
+                      { value: data.unreferenced, tone: 'second', title: `${bytes(data.unreferenced)} used by no version` },
                     ],
                     text: bytes(data.physical),
                   },
                 ]}
               />
               <p className="minor figures">
-                Versions name {bytes(data.physical - data.unreferenced)}
-                {data.physical > data.unreferenced && data.logical > data.physical - data.unreferenced && `, ${(data.logical / (data.physical - data.unreferenced)).toFixed(1)} times less than they list`}; {bytes(data.unreferenced)} are results, reports and
-                positions of runs, or garbage.
+                Versions take {bytes(data.physical - data.unreferenced)}
+                {data.physical > data.unreferenced && data.logical > data.physical - data.unreferenced && `, ${(data.logical / (data.physical - data.unreferenced)).toFixed(1)} times less than their sizes added up`}. The other {bytes(data.unreferenced)} are
+                results, reports and saved progress of runs, or no longer needed.
               </p>
             </Card>
-            <Card title="By version" className="flush" aside={<span className="minor">frees: what only this version holds</span>}>
+            <Card title="By version" className="flush" aside={<span className="minor">“only here”: space that deleting the version frees</span>}>
               {data.models.length === 0 ? (
-                <Empty title="No version is registered" />
+                <Empty title="No versions yet" />
               ) : (
                 <Paged first={pageOf(data)} path={path} read={(next) => get<Storage>(next).then(pageOf)}>
                   {(versions: StoredVersion[]) => <Versions versions={versions} />}
@@ -67,9 +67,9 @@ const Versions = ({ versions }: { versions: StoredVersion[] }) => (
     <thead>
       <tr>
         <th>Version</th>
-        <th className="number">Lists</th>
-        <th className="number">Frees</th>
-        <th aria-label="Share that it frees" />
+        <th className="number">Size</th>
+        <th className="number">Only here</th>
+        <th aria-label="Share of its size" />
       </tr>
     </thead>
     <tbody>

@@ -23,7 +23,7 @@ export function TriggerPage({ name, event }: { name: string; event: string | nul
             lead={
               <>
                 Starts <Link href={pipelinePath(data.pipeline)}>{data.pipeline}</Link>
-                {data.owner && <> in the name of {data.owner}</>}
+                {data.owner && <> on behalf of {data.owner}</>}
                 {data.next && data.enabled && !data.paused && (
                   <>
                     {' '}
@@ -43,7 +43,7 @@ export function TriggerPage({ name, event }: { name: string; event: string | nul
               <History trigger={data} event={event} />
               <DryRun trigger={data} path={path} />
             </div>
-            <Card title="What it waits for">
+            <Card title="Settings">
               <Facts facts={facts(data)} />
             </Card>
           </div>
@@ -80,17 +80,17 @@ function History({ trigger, event }: { trigger: Trigger; event: string | null })
   const firings = trigger.firings ?? [];
   const started = firings.filter((firing) => firing.run).length;
   return (
-    <Card title="Last events" className="flush" aside={firings.length > 0 && <span className="minor figures">{started} of {firings.length} started a run</span>}>
+    <Card title="Recent events" className="flush" aside={firings.length > 0 && <span className="minor figures">{started} of {firings.length} started a run</span>}>
       {firings.length === 0 ? (
-        <Empty title="No event has come yet">Those that came before it was added do not count; the test below replays them.</Empty>
+        <Empty title="No events yet">Events from before the trigger was added are not listed; the dry run below replays them.</Empty>
       ) : (
         <div className="scroll">
           <table className="stacked" aria-label="Events of the trigger">
             <thead>
               <tr>
                 <th className="number">Event</th>
-                <th>What became of it</th>
-                <th>It said</th>
+                <th>Outcome</th>
+                <th>Details</th>
                 <th className="number">When</th>
               </tr>
             </thead>
@@ -139,20 +139,20 @@ function DryRun({ trigger, path }: { trigger: Trigger; path: string }) {
     <Card title="Dry run">
       <form className="inline" onSubmit={test}>
         <label>
-          Test with the last <input className="narrow" type="number" min={1} max={1000} required aria-label="How many events" value={last} onChange={(event) => setLast(event.target.value)} /> events of {trigger.kind}
+          Replay the last <input className="narrow" type="number" min={1} max={1000} required aria-label="How many events" value={last} onChange={(event) => setLast(event.target.value)} /> events of {trigger.kind}
         </label>
-        <button disabled={action.busy}>{action.busy ? 'Testing…' : 'Test'}</button>
-        <span>Nothing is started.</span>
+        <button disabled={action.busy}>{action.busy ? 'Replaying…' : 'Replay'}</button>
+        <span>No run is started.</span>
       </form>
       {action.error && <ErrorBox error={action.error} />}
       {replay && (
         <div className="replay" role="status">
           <p>
             <b>
-              {would === 0 ? 'No run' : would === 1 ? '1 run' : `${would} runs`} would have been started
+              {would === 0 ? 'No run' : would === 1 ? '1 run' : `${would} runs`} would have started
             </b>{' '}
             <span className="minor">
-              by {replay.items.length} {replay.items.length === 1 ? 'event' : 'events'}
+              from {replay.items.length} {replay.items.length === 1 ? 'event' : 'events'}
               {replay.items.length > mattered.length && `; ${replay.items.length - mattered.length} did not match`}.
             </span>
           </p>
@@ -177,7 +177,7 @@ function DryRun({ trigger, path }: { trigger: Trigger; path: string }) {
                           <Values values={item.parameters} />
                         </div>
                       </td>
-                      <td className="prose" data-name="then">{item.happened ? <><Outcome state={item.happened.state} /> <Made firing={item.happened} /></> : <span className="minor">the trigger was not there</span>}</td>
+                      <td className="prose" data-name="then">{item.happened ? <><Outcome state={item.happened.state} /> <Made firing={item.happened} /></> : <span className="minor">before the trigger was added</span>}</td>
                       <td className="number">
                         <Ago time={item.at} />
                       </td>

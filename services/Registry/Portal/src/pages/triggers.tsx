@@ -19,14 +19,14 @@ export function TriggersPage() {
   const action = useAction();
   return (
     <>
-      <PageHead title="Triggers" lead="What starts pipelines by itself, and what each event became.">
+      <PageHead title="Triggers" lead="What starts pipelines automatically, and what each event led to.">
         <Live connection={connection} />
       </PageHead>
       {action.error && <ErrorBox error={action.error} />}
       <Card className="flush">
         <Loaded resource={triggers}>{(all) => (all.length === 0 ? <NoTriggers /> : <TriggerTable triggers={all} action={action} reload={reload} />)}</Loaded>
       </Card>
-      <Card title="Last events" className="flush" aside={<span className="minor">newest first</span>}>
+      <Card title="Recent events" className="flush" aside={<span className="minor">newest first</span>}>
         <Loaded resource={events}>{(all) => <EventTable events={all} />}</Loaded>
       </Card>
     </>
@@ -36,12 +36,12 @@ export function TriggersPage() {
 function NoTriggers() {
   const maySubmit = useMay('submitter');
   return (
-    <Empty title="Nothing starts by itself yet">
+    <Empty title="No triggers yet">
       <p>
-        A pipeline says under <code>on</code> what starts it: an event of the registry, the end of another run, a schedule, a webhook, a new file or blob.
+        A pipeline lists its triggers under <code>on</code>: a registry event, the end of another run, a schedule, a webhook, or a new file or blob.
       </p>
       <p>
-        It acts from when it is added: <code>espalier pipelines add FILE</code>
+        They are active once the pipeline is added: <code>espalier pipelines add FILE</code>
         {maySubmit && (
           <>
             , or <Link href="/submit?example=trigger">write one here</Link>
@@ -72,7 +72,7 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
             <tr key={trigger.name}>
               <td>
                 <TriggerLink name={trigger.name} />
-                {trigger.owner && <div className="minor">of {trigger.owner}</div>}
+                {trigger.owner && <div className="minor">owner: {trigger.owner}</div>}
               </td>
               {!isOfOne && (
                 <td>
@@ -118,15 +118,15 @@ export function Filter({ trigger }: { trigger: Trigger }) {
 }
 
 function EventTable({ events }: { events: TriggerEvent[] }) {
-  if (events.length === 0) return <Empty title="Nothing has happened yet">Every end of a run, version, alias, gate, dataset, request and file or blob that is watched is an event, and stands here with what it started.</Empty>;
+  if (events.length === 0) return <Empty title="No events yet">Ended runs, new versions, moved aliases, gate decisions, new datasets, webhook requests, and new files or blobs in watched places are listed here, with what they started.</Empty>;
   return (
     <div className="scroll">
-      <table className="stacked" aria-label="Last events">
+      <table className="stacked" aria-label="Recent events">
         <thead>
           <tr>
-            <th className="number">Event</th>
-            <th>What happened</th>
-            <th>What became of it</th>
+            <th className="number">Number</th>
+            <th>Event</th>
+            <th>Outcome</th>
             <th className="number">When</th>
           </tr>
         </thead>
@@ -156,7 +156,7 @@ function EventTable({ events }: { events: TriggerEvent[] }) {
 
 /** What triggers made of an event; those that it was not for stand folded below the others. */
 function Became({ firings }: { firings: Firing[] }) {
-  if (firings.length === 0) return <span className="minor">no trigger asks for it</span>;
+  if (firings.length === 0) return <span className="minor">no trigger for this event</span>;
   const others = firings.filter((firing) => firing.state === 'no-match');
   const line = (firing: Firing) => (
     <div key={firing.trigger}>

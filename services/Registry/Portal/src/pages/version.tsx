@@ -11,7 +11,7 @@ import { Link, navigate } from '../router';
 import { GenealogyCard, LineageCard } from './version-lineage';
 import { Promote } from './version-promote';
 import { SignatureCard } from './version-signature';
-import { Tags } from './models';
+import { Tags } from '../parts/version-list';
 
 const tabs = [
   ['card', 'Card'],

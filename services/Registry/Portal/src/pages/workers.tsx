@@ -1,10 +1,10 @@
 import { useEffect } from 'react';
 import { useResource } from '../api/client';
 import { useEvents, useSoon } from '../api/events';
-import type { PlatformStatus } from '../api/types';
-import { Ago, Bar, Card, Live, PageHead, State, Tag } from '../parts/bits';
+import type { Lease, PlatformStatus, WaitingSteps, Worker } from '../api/types';
+import { Ago, Bar, Card, Live, PageHead, Tag } from '../parts/bits';
 import { Empty, Loaded } from '../parts/states';
-import { whole } from '../format';
+import { bytes, duration, useNow, whole } from '../format';
 import { Link } from '../router';
 
 /** Who works, on what, and what waits. */
@@ -13,29 +13,29 @@ export function WorkersPage() {
   const soon = useSoon(status.reload, 200);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed', 'tick'], { take: soon });
   useEffect(() => {
-    const timer = setInterval(status.reload, 3000);
+    const timer = setInterval(() => document.hidden || status.reload(), 3000);
     return () => clearInterval(timer);
   }, [status.reload]);
   return (
     <>
-      <PageHead title="Workers and queues" lead="Who is working on what, and what is waiting.">
+      <PageHead title="Workers" lead="What each worker is doing, and why other steps are waiting.">
         <Live connection={connection} />
       </PageHead>
       <Loaded resource={status} lines={8}>
         {(data) => (
           <>
-            {!data['broker-answers'] && <p className="notice failed">The broker does not answer: hints to workers wait in the outbox, and workers ask on their own every few seconds.</p>}
-            {data['broker-alarm'] && <p className="notice failed">The broker takes no messages: {data['broker-alarm']}. Make room on its machine; it then goes on by itself.</p>}
+            {!data['broker-answers'] && <p className="notice failed">The broker does not answer. Workers still ask for work every few seconds, so steps start later than usual.</p>}
+            {data['broker-alarm'] && <p className="notice failed">The broker accepts no messages: {data['broker-alarm']}. Free some space on its machine; it then continues by itself.</p>}
             {data.store && !data.store.answers && <p className="notice failed">{data.store.problem}</p>}
             <div className="figures-row">
               <Figure name="workers" value={data.workers.length} />
               <Figure name="free slots" value={data.workers.reduce((sum, w) => sum + Math.max(0, w.free), 0)} />
               <Figure name="running steps" value={count(data, 'running')} />
-              <Figure name="ready steps" value={count(data, 'ready')} />
-              <Figure name="messages to send" value={data['outbox-depth']} />
+              <Figure name="waiting steps" value={data.waiting.reduce((sum, w) => sum + w.number, 0)} />
+              <Figure name="unsent messages" value={data['outbox-depth']} />
             </div>
             <Workers status={data} />
-            <Leases status={data} />
+            <Waiting waiting={data.waiting} />
             <Queues status={data} />
           </>
         )}
@@ -53,44 +53,131 @@ const Figure = ({ name, value }: { name: string; value: number }) => (
   </div>
 );
 
-const Workers = ({ status }: { status: PlatformStatus }) => (
-  <Card title="Workers" className="flush">
-    {status.workers.length === 0 ? (
-      <Empty title="No worker asks for work">
-        <code>espalier up</code> starts one of each kind.
-      </Empty>
+/** Every worker with what it does now. */
+const Workers = ({ status }: { status: PlatformStatus }) => {
+  const held = Map.groupBy(status.leases, (lease) => lease.worker);
+  const strangers = status.leases.filter((lease) => !status.workers.some((worker) => worker.name === lease.worker));
+  return (
+    <Card title="Workers" className="flush">
+      {status.workers.length === 0 && strangers.length === 0 ? (
+        <Empty title="No worker is running">
+          <code>espalier up</code> starts one of each kind.
+        </Empty>
+      ) : (
+        <div className="scroll">
+          <table className="stacked" aria-label="Workers">
+            <thead>
+              <tr>
+                <th>Worker</th>
+                <th>Doing now</th>
+                <th>Device</th>
+                <th>Slots</th>
+                <th className="number">Memory</th>
+                <th className="number">Running since</th>
+              </tr>
+            </thead>
+            <tbody>
+              {status.workers.map((worker) => (
+                <WorkerRow key={worker.name} worker={worker} leases={held.get(worker.name) ?? []} />
+              ))}
+              {strangers.map((lease) => (
+                <tr key={lease['run-id'] + lease.step} className="attention">
+                  <td>{lease.worker}</td>
+                  <td className="prose">
+                    <Doing lease={lease} />
+                  </td>
+                  <td>
+                    <Tag>{lease.device}</Tag>
+                  </td>
+                  <td colSpan={3}>not heard of; its step goes to another worker when its time is up</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  );
+};
+
+const WorkerRow = ({ worker, leases }: { worker: Worker; leases: Lease[] }) => (
+  <tr>
+    <td className="name">{worker.name}</td>
+    <td className="prose">
+      {leases.length === 0 ? (
+        <span className="minor">
+          idle, asked for work <Ago time={worker.seen} />
+        </span>
+      ) : (
+        leases.map((lease) => <Doing key={lease['run-id'] + lease.step} lease={lease} />)
+      )}
+    </td>
+    <td>
+      <Tag>{worker.device}</Tag>
+    </td>
+    <td>
+      <span className="slots" title={`${worker.held} of ${worker.slots} in use`}>
+        {Array.from({ length: Math.min(worker.slots, 32) }, (_, i) => (
+          <i key={i} className={i < worker.held ? 'busy' : ''} />
+        ))}
+        <span className="minor figures">
+          {worker.held}/{worker.slots}
+        </span>
+      </span>
+    </td>
+    <td className="number" data-name="memory">
+      {worker['memory-bytes'] === undefined ? (
+        <span className="minor">not known</span>
+      ) : (
+        <span title="what its steps need, as estimated, of what it may use">
+          {bytes(worker['held-bytes'])} / {bytes(worker['memory-bytes'])}
+        </span>
+      )}
+    </td>
+    <td className="number" data-name="since">{worker.since ? <Ago time={worker.since} /> : <span className="minor">–</span>}</td>
+  </tr>
+);
+
+/** A step that runs: which, of what run, how far, and since when. */
+function Doing({ lease }: { lease: Lease }) {
+  const now = useNow(1000);
+  return (
+    <div className="doing">
+      <span>
+        <Link href={`/runs/${lease['run-id']}`}>
+          {lease.run} · {lease.step}
+        </Link>{' '}
+        <span className="minor figures">
+          {lease.kind}
+          {lease.attempt > 1 && `, attempt ${lease.attempt}`}
+          {lease.started && <>, for {duration((now - Date.parse(lease.started)) / 1000)}</>}
+        </span>
+      </span>
+      {lease.total > 0 && <Bar share={lease.done / lease.total} label={`Progress of ${lease.step}`} />}
+    </div>
+  );
+}
+
+/** What could run and does not: why, and for how long already. */
+const Waiting = ({ waiting }: { waiting: WaitingSteps[] }) => (
+  <Card title="Waiting steps" className="flush" aside={<span className="minor">steps that need no other step any more</span>}>
+    {waiting.length === 0 ? (
+      <Empty title="No step is waiting" />
     ) : (
       <div className="scroll">
-        <table>
+        <table className="stacked" aria-label="Waiting steps">
           <thead>
             <tr>
-              <th>Worker</th>
-              <th>Device</th>
-              <th>Slots</th>
-              <th className="number">Last heard</th>
+              <th>Kind</th>
+              <th>Why</th>
+              <th className="number">Steps</th>
+              <th>The longest</th>
+              <th className="number">Waits for</th>
             </tr>
           </thead>
           <tbody>
-            {status.workers.map((w) => (
-              <tr key={w.name}>
-                <td>{w.name}</td>
-                <td>
-                  <Tag>{w.device}</Tag>
-                </td>
-                <td>
-                  <span className="slots" title={`${w.held} of ${w.slots} busy`}>
-                    {Array.from({ length: Math.min(w.slots, 32) }, (_, i) => (
-                      <i key={i} className={i < w.held ? 'busy' : ''} />
-                    ))}
-                    <span className="minor figures">
-                      {w.held}/{w.slots}
-                    </span>
-                  </span>
-                </td>
-                <td className="number">
-                  <Ago time={w.seen} />
-                </td>
-              </tr>
+            {waiting.map((each) => (
+              <WaitingRow key={each.kind + each.device + each.reason} waiting={each} />
             ))}
           </tbody>
         </table>
@@ -99,89 +186,50 @@ const Workers = ({ status }: { status: PlatformStatus }) => (
   </Card>
 );
 
-const Leases = ({ status }: { status: PlatformStatus }) =>
-  status.leases.length === 0 ? null : (
-    <Card title="Running now" className="flush">
+function WaitingRow({ waiting }: { waiting: WaitingSteps }) {
+  const now = useNow(1000);
+  return (
+    <tr>
+      <td>
+        {waiting.kind} <Tag>{waiting.device}</Tag>
+      </td>
+      <td className="prose">{waiting.text}</td>
+      <td className="number" data-name="steps">{whole(waiting.number)}</td>
+      <td className="prose">
+        <Link href={`/runs/${waiting['run-id']}`}>
+          {waiting.run} · {waiting.step}
+        </Link>
+      </td>
+      <td className="number" data-name="waits for">{duration((now - Date.parse(waiting.since)) / 1000)}</td>
+    </tr>
+  );
+}
+
+const Queues = ({ status }: { status: PlatformStatus }) => (
+  <Card title="Broker queues" className="flush">
+    {status.queues.length === 0 ? (
+      <Empty title={status['broker-answers'] ? 'No queue has been created yet' : 'The broker does not answer'} />
+    ) : (
       <div className="scroll">
         <table>
           <thead>
             <tr>
-              <th>Step</th>
-              <th>Kind</th>
-              <th>Worker</th>
-              <th className="number">Attempt</th>
-              <th>Progress</th>
+              <th>Queue</th>
+              <th className="number">Messages</th>
+              <th className="number">Consumers</th>
             </tr>
           </thead>
           <tbody>
-            {status.leases.map((lease) => (
-              <tr key={lease['run-id'] + lease.step}>
-                <td>
-                  <Link href={`/runs/${lease['run-id']}`}>{lease.step}</Link>
-                </td>
-                <td>{lease.kind}</td>
-                <td>{lease.worker}</td>
-                <td className="number">{lease.attempt}</td>
-                <td>
-                  <Bar share={lease.total > 0 ? lease.done / lease.total : 0} />
-                </td>
+            {status.queues.map((queue) => (
+              <tr key={queue.name} className={/(_error|_skipped|dead-letters)$/.test(queue.name) && queue.ready > 0 ? 'attention' : ''}>
+                <td>{queue.name}</td>
+                <td className="number">{whole(queue.ready)}</td>
+                <td className="number">{whole(queue.consumers)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-    </Card>
-  );
-
-const Queues = ({ status }: { status: PlatformStatus }) => (
-  <div className="columns even">
-    <Card title="Waiting steps" className="flush">
-      {status.steps.length === 0 ? (
-        <Empty title="No step is ready or running" />
-      ) : (
-        <table>
-          <tbody>
-            {status.steps.map((s) => (
-              <tr key={s.kind + s.device + s.state}>
-                <td>{s.kind}</td>
-                <td>
-                  <Tag>{s.device}</Tag>
-                </td>
-                <td>
-                  <State state={s.state} />
-                </td>
-                <td className="number">{whole(s.number)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </Card>
-    <Card title="Broker queues" className="flush">
-      {status.queues.length === 0 ? (
-        <Empty title={status['broker-answers'] ? 'No queue has been created yet' : 'The broker does not answer'} />
-      ) : (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Queue</th>
-                <th className="number">Messages</th>
-                <th className="number">Consumers</th>
-              </tr>
-            </thead>
-            <tbody>
-              {status.queues.map((queue) => (
-                <tr key={queue.name} className={/(_error|_skipped|dead-letters)$/.test(queue.name) && queue.ready > 0 ? 'attention' : ''}>
-                  <td>{queue.name}</td>
-                  <td className="number">{whole(queue.ready)}</td>
-                  <td className="number">{whole(queue.consumers)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Card>
-  </div>
+    )}
+  </Card>
 );

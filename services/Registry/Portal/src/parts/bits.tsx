@@ -83,12 +83,12 @@ export function Ago({ time }: { time: string }) {
 export const Live = ({ connection }: { connection: Connection }) => (
   <span className={`live ${connection}`} role="status">
     <i />
-    {connection === 'live' ? 'live' : connection === 'broken' ? 'connecting again' : 'connecting'}
+    {connection === 'live' ? 'live' : connection === 'broken' ? 'reconnecting' : 'connecting'}
   </span>
 );
 
-export const Bar = ({ share, tone }: { share: number; tone?: string }) => (
-  <span className={`bar ${tone ?? ''}`} role="progressbar" aria-valuenow={Math.round(share * 100)} aria-valuemin={0} aria-valuemax={100}>
+export const Bar = ({ share, tone, label = 'Progress' }: { share: number; tone?: string; label?: string }) => (
+  <span className={`bar ${tone ?? ''}`} role="progressbar" aria-label={label} aria-valuenow={Math.round(share * 100)} aria-valuemin={0} aria-valuemax={100}>
     <i style={{ width: `${Math.min(100, Math.max(0, share * 100))}%` }} />
   </span>
 );

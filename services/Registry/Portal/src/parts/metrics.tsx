@@ -18,10 +18,10 @@ export function useMetricNames(all: readonly string[]): { names: string[]; contr
     <>
       {others > 0 && own.length > 0 && text === '' && (
         <button className="quiet" aria-pressed={withOthers} onClick={() => setWithOthers(!withOthers)}>
-          {withOthers ? 'this model only' : `${others} more of other models`}
+          {withOthers ? 'this model only' : `${others} more, of other models`}
         </button>
       )}
-      <input type="search" aria-label="Filter metrics" placeholder="filter" value={text} onChange={(event) => setText(event.target.value)} />
+      <input type="search" aria-label="Filter metrics" placeholder="Filter" value={text} onChange={(event) => setText(event.target.value)} />
     </>
   );
   return { names, control };

@@ -8,7 +8,7 @@ export function ErrorBox({ error, retry }: { error: ApiError; retry?: () => void
   const problems = Array.isArray(error.body.problems) ? (error.body.problems as Problem[]) : [];
   return (
     <div className="error-box" role="alert">
-      <strong>{error.status === 403 ? 'Not allowed' : error.status === 404 ? 'Not found' : error.status === 409 ? 'Refused' : 'That did not work'}</strong>
+      <strong>{error.status === 403 ? 'Not allowed' : error.status === 404 ? 'Not found' : error.status === 409 ? 'Refused' : 'Something went wrong'}</strong>
       {problems.length === 0 ? (
         <p>{error.message}</p>
       ) : (

@@ -23,5 +23,5 @@ export function ThemeSwitch() {
     show(next);
     setTheme(next);
   };
-  return <Segments className="small" label="Colours" options={['auto', 'light', 'dark']} value={theme} onChange={choose} />;
+  return <Segments className="small" label="Theme" options={['auto', 'light', 'dark']} value={theme} onChange={choose} />;
 }

@@ -15,7 +15,7 @@ export const TriggerLink = ({ name }: { name: string }) => <Link href={triggerPa
 
 /** On, off, paused by itself, stopped since its owner may not start runs, or unable to see what it watches. */
 export function TriggerState({ trigger }: { trigger: Trigger }) {
-  const [state, word] = !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : trigger.stopped ? ['cancelled', 'stopped'] : trigger.trouble ? ['failed', 'error'] : ['succeeded', 'on'];
+  const [state, word] = stateOf(trigger);
   return (
     <span className={`state ${state}`}>
       <i />
@@ -23,6 +23,9 @@ export function TriggerState({ trigger }: { trigger: Trigger }) {
     </span>
   );
 }
+
+const stateOf = (trigger: Trigger): [string, string] =>
+  !trigger.enabled ? ['waiting', 'off'] : trigger.paused ? ['cancelled', 'paused'] : trigger.stopped ? ['cancelled', 'stopped'] : trigger.trouble ? ['failed', 'error'] : ['succeeded', 'on'];
 
 /** Why a trigger that is on starts nothing, or not all that it should; nothing when all is well. */
 export function TriggerWhy({ trigger, className }: { trigger: Trigger; className: string }) {
@@ -32,7 +35,7 @@ export function TriggerWhy({ trigger, className }: { trigger: Trigger; className
   if (!trigger.trouble) return null;
   return (
     <div className={className}>
-      {trigger.trouble} {trigger['trouble-since'] && <>It is so since {moment(trigger['trouble-since'])}.</>}
+      {trigger.trouble} {trigger['trouble-since'] && <>Since {moment(trigger['trouble-since'])}.</>}
     </div>
   );
 }
@@ -48,7 +51,7 @@ export function TriggerSwitch({ trigger, action, reload }: { trigger: Trigger; a
       reload();
     });
   return (
-    <button type="button" className="switch" role="switch" aria-checked={isOn} aria-label={trigger.name} disabled={action.busy} onClick={() => void turn()}>
+    <button type="button" className="switch" role="switch" aria-checked={isOn} aria-label={`${trigger.name}: ${stateOf(trigger)[1]}`} disabled={action.busy} onClick={() => void turn()}>
       <i aria-hidden="true" />
       <TriggerState trigger={trigger} />
     </button>
@@ -74,7 +77,7 @@ export function Made({ firing }: { firing: Firing }) {
         → <Link href={`/runs/${firing.run}`}>run <span className="mono">{firing.run.slice(0, 8)}</span></Link>
       </>
     );
-  return <span className="minor">{firing.wait?.text || firing.reason || 'its run starts soon'}</span>;
+  return <span className="minor">{firing.wait?.text || firing.reason || 'its run will start soon'}</span>;
 }
 
 /** Names and values in one line. */
