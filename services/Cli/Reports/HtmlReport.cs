@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Espalier.Orchestrator.Results;
 using Espalier.Study;
 
 namespace Espalier.Cli.Reports;

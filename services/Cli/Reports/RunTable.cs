@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Orchestrator.Results;
 using Spectre.Console;
 
 namespace Espalier.Cli.Reports;

@@ -124,7 +124,7 @@ internal static class StepMoves
     /// <summary>The event <see cref="StepEvent.NeedFailed"/> for everything downstream at once: a plan may have thousands of steps there.</summary>
     private static async Task<int> SkipDependentsAsync(DatabaseTransaction transaction, StepRow step, StepState state)
     {
-        var message = $"Step '{step.Name}', which it needs, was {EnumText.Of(state)}.";
+        var message = $"Step '{step.Name}', which it needs, {(state == StepState.Failed ? "failed" : $"was {EnumText.Of(state)}")}.";
         var skipped = await transaction.QueryAsync<string>(
             """
             with recursive downstream (name) as (

@@ -9,6 +9,7 @@ import { navigate } from '../router';
 import { AliasesCard } from './model-aliases';
 import { GatesCard } from './model-gates';
 import { AliasTags, Paged, Tags, VersionTable } from './models';
+import { TextCard } from './version-notes';
 
 /** One model, live: its versions, how they trade loss for bytes, where its aliases are and were, what guards them. */
 export function ModelPage({ name }: { name: string }) {
@@ -25,7 +26,7 @@ export function ModelPage({ name }: { name: string }) {
     <Loaded resource={model}>
       {(data) => (
         <>
-          <PageHead title={name} lead={data.description}>
+          <PageHead title={name} lead={summary(data.description)}>
             <AliasTags aliases={data.aliases} />
             <Tags tags={data.tags} />
           </PageHead>
@@ -50,6 +51,7 @@ export function ModelPage({ name }: { name: string }) {
               }
             </Loaded>
           </Card>
+          <TextCard path={path} text={data.description} title="README" empty="Nobody has written a README for this model yet." onSaved={model.reload} />
           {versions.data && <ParetoCard versions={versions.data.items} />}
           <div className="columns even">
             <AliasesCard path={path} model={data} moves={moves} onChanged={reload} />
@@ -60,6 +62,9 @@ export function ModelPage({ name }: { name: string }) {
     </Loaded>
   );
 }
+
+/** The first line of the README as plain text. */
+const summary = (text: string) => (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^#+\s*/, '').slice(0, 200);
 
 function ParetoCard({ versions }: { versions: Version[] }) {
   const points = versions.flatMap((v) =>

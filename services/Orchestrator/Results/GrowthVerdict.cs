@@ -1,14 +1,18 @@
 using System.Globalization;
 using Espalier.Contracts;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>
 /// Whether growing paid, in sentences: each grown and trained model against the control, the same base trained further
 /// without growing. Gap closure as in the expert-upcycling paper: (control - grown) / (control - from scratch).
 /// </summary>
-internal static class GrowthVerdict
+public static class GrowthVerdict
 {
+    /// <summary>The sentences; none when the run has no control to compare with.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="rows">Its models with their numbers.</param>
+    /// <param name="differences">Paired differences of held-out loss.</param>
     public static IReadOnlyList<string> Write(RunSummary run, IReadOnlyList<ModelRow> rows, IReadOnlyList<LossDifference> differences)
     {
         var steps = run.Steps.ToDictionary(s => s.Name);
