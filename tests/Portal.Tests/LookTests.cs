@@ -23,6 +23,8 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         { "models", "/models" },
         { "model", "/models/orchard" },
         { "version", "/models/orchard/2" },
+        { "version-metrics", "/models/orchard/2?tab=metrics" },
+        { "version-files", "/models/orchard/2?tab=files" },
         { "lineage", "/models/orchard/2?tab=lineage" },
         { "experts", "/models/orchard/2?tab=genealogy" },
         { "signature", "/models/orchard/2?tab=signature" },
@@ -41,7 +43,8 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         await site.EndAsync(await site.SubmitAsync(Pipelines.Quick("planted")));
         await using var wide = await site.VisitAsAsync("admin", isDark: true);
         await using var narrow = await site.VisitAsAsync("admin", width: 390, height: 800);
-        foreach (var (name, path) in Pages.Select(row => ((string)row[0], (string)row[1])).Append(("run", $"/runs/{run}")))
+        foreach (var (name, path) in Pages.Select(row => ((string)row[0], (string)row[1]))
+            .Append(("run", $"/runs/{run}")).Append(("run-output", $"/runs/{run}?output=scores.report")))
         {
             await LookAsync(wide, $"dark-{name}", path);
             await LookAsync(narrow, $"narrow-{name}", path);

@@ -40,5 +40,6 @@ internal static class PipelinesApi
 
     /// <summary>What <c>espalier plan</c> ends with an error for: steps that their stage would refuse.</summary>
     private static List<Problem> Refusals(ResolvedPlan plan, string file) =>
-        [.. plan.Steps.Where(s => s.Decision == StepDecision.Refused).Select(s => new Problem(file, s.Line, 1, $"step '{s.Name}' is refused: {s.Reason}"))];
+        [.. plan.Steps.Where(s => s.Decision == StepDecision.Refused).Select(s => new Problem(
+            file, s.Line, 1, s.Reason.Contains($"'{s.Name}'", StringComparison.Ordinal) ? s.Reason : $"step '{s.Name}' is refused: {s.Reason}"))];
 }

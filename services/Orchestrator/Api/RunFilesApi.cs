@@ -15,7 +15,7 @@ public sealed record StepOutputView(ManifestRef Artifact, IReadOnlyList<OutputFi
 /// <summary>A file of an output.</summary>
 /// <param name="Path">Path within the artifact.</param>
 /// <param name="Size">Bytes.</param>
-/// <param name="Sha256">Digest of its bytes; absent for weight files, which are put together from tensors while they are sent.</param>
+/// <param name="Sha256">Digest of its bytes; absent for weight files, which are assembled from tensors while they are sent.</param>
 public sealed record OutputFileView(string Path, long Size, string? Sha256);
 
 /// <summary>The files of what steps made, whether it is registered or not, with range and ETag.</summary>

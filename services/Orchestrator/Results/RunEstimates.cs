@@ -23,10 +23,13 @@ public sealed record StepEstimate(string Name, StepDecision Decision, double? Se
 /// </summary>
 internal sealed class RunEstimates(LedgerDatabase database, PlanResolution plans, TimeProvider time, ILogger<RunEstimates> logger) : BackgroundService
 {
-    private const int MostWaiting = 64, MostSteps = 1000;
+    private const int MostWaiting = 16, MostSteps = 1000;
+
+    // Under many runs a second most go without: estimating is never what a run waits for.
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(200);
 
     private readonly Channel<(Guid RunId, PipelinePlan Plan, DateTimeOffset At)> _submitted = Channel.CreateBounded<(Guid, PipelinePlan, DateTimeOffset)>(
-        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
     /// <summary>Takes a run that was submitted now.</summary>
     public void Add(Guid runId, PipelinePlan plan)
@@ -48,6 +51,7 @@ internal sealed class RunEstimates(LedgerDatabase database, PlanResolution plans
             {
                 OrchestratorLog.RunNotEstimated(logger, runId, e);
             }
+            await Task.Delay(Breath, time, stoppingToken).ConfigureAwait(false);
         }
     }
 

@@ -10,7 +10,8 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal sealed class OrchestratorForwarder : IDisposable
 {
-    private static readonly string[] RequestHeaders = ["Authorization", "Accept", "Content-Type", "Content-Length", "Last-Event-ID", "traceparent", "Range", "If-Range"];
+    private static readonly string[] RequestHeaders =
+        ["Authorization", "Accept", "Content-Type", "Content-Length", "Last-Event-ID", "traceparent", "Range", "If-Range"];
     private static readonly string[] ResponseHeaders =
     [
         "Content-Type", "Content-Length", "Cache-Control", "Location", "Retry-After", "ETag",

@@ -29,6 +29,10 @@ interface DagProps {
 
 const zoomStep = 1.25;
 const mostZoom = 2;
+/** Below it, left to right is too small to read. */
+const leastScale = 0.7;
+/** From so many steps on there is something to zoom. */
+const manySteps = 8;
 
 /**
  * Steps from left to right, or downwards where that is easier to read, each behind what it needs. All of it fits the width; + and −
@@ -40,8 +44,10 @@ export function Dag({ nodes, selected, onSelect, onOpen, label = 'Steps and what
   const room = useRoom(outer);
   // Places depend on names and needs alone: what a step measures moves nothing.
   const shape = JSON.stringify(nodes.map((node) => [node.name, node.needs]));
-  const layouts = useMemo(() => ({ right: isDown ? undefined : layOut(nodes, false), down: layOut(nodes, true) }), [shape, isDown]);
-  const { places, edges, width, height } = layouts.right && !isBetterDown(layouts.right, layouts.down, room) ? layouts.right : layouts.down;
+  const right = useMemo(() => (isDown ? undefined : layOut(nodes, false)), [shape, isDown]);
+  const isTight = right === undefined || (room > 0 && room < right.width * leastScale);
+  const down = useMemo(() => (isTight ? layOut(nodes, true) : undefined), [shape, isTight]);
+  const { places, edges, width, height } = right && !(down && isBetterDown(right, down, room)) ? right : down!;
   const fit = room > 0 ? Math.min(1, room / width) : 1;
   const [zoom, setZoom] = useState<number>();
   const scale = zoom ?? fit;
@@ -94,7 +100,7 @@ export function Dag({ nodes, selected, onSelect, onOpen, label = 'Steps and what
           </svg>
         )}
       </div>
-      {(fit < 0.995 || zoom !== undefined || width * height > 400_000) && (
+      {(fit < 0.995 || zoom !== undefined || nodes.length > manySteps) && (
         <div className="dag-zoom" role="group" aria-label="Zoom">
           <button className="quiet" onClick={() => change(scale / zoomStep)} aria-label="Zoom out" title="Zoom out (−, Ctrl and wheel)">
             −
@@ -147,10 +153,10 @@ function Node({ node, isSelected, isToggle, choose, press }: { node: Placed; isS
   );
 }
 
-/** Where left to right would be too small to read, and downwards is clearly larger. */
+/** Whether what is laid out downwards is clearly larger when it fits. */
 function isBetterDown(right: { width: number }, down: { width: number }, room: number): boolean {
   const [across, along] = [Math.min(1, room / right.width), Math.min(1, room / down.width)];
-  return room > 0 && across < 0.7 && along > across * 1.25;
+  return along > across * 1.25;
 }
 
 /** The width that there is, before the first painting. */

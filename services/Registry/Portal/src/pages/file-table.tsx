@@ -1,11 +1,12 @@
 import { useState } from 'react';
+import { get, useAction } from '../api/client';
 import type { OutputFile } from '../api/types';
 import { Digest } from '../parts/bits';
 import { bytes } from '../format';
 import { FileView, kindOf } from './file-view';
 
 /** Files with sizes and digests; what can be shown here opens below its row. */
-export function FileTable({ files, base, open }: { files: OutputFile[]; base: string; open?: string }) {
+export function FileTable({ files, base, open, digests }: { files: OutputFile[]; base: string; open?: string; digests?: string }) {
   const [shown, setShown] = useState(open);
   const total = files.reduce((sum, file) => sum + file.size, 0);
   return (
@@ -34,7 +35,9 @@ export function FileTable({ files, base, open }: { files: OutputFile[]; base: st
                 <td className="number" title={`${file.size.toLocaleString('en')} bytes`}>
                   {bytes(file.size)}
                 </td>
-                <td>{file.sha256 ? <Digest value={file.sha256} /> : <span className="minor" title="Its tensors are stored one by one, each with a digest of its own; the file is assembled while it is sent">assembled on download</span>}</td>
+                <td>
+                  <Sha256 file={file} at={digests && `${digests}/${file.path.split('/').map(encodeURIComponent).join('/')}`} />
+                </td>
                 <td className="number">
                   {kind && (
                     <button className="quiet" aria-expanded={isShown} aria-label={`${isShown ? 'Hide' : 'Show'} ${file.path}`} onClick={() => setShown(isShown ? undefined : file.path)}>
@@ -64,5 +67,20 @@ export function FileTable({ files, base, open }: { files: OutputFile[]; base: st
         )}
       </table>
     </div>
+  );
+}
+
+/** A digest that is known, or that the server computes when it is asked for: weight files are assembled from tensors while they are sent. */
+function Sha256({ file, at }: { file: OutputFile; at?: string }) {
+  const [computed, setComputed] = useState<string>();
+  const action = useAction();
+  const digest = file.sha256 ?? computed;
+  if (digest) return <Digest value={digest} />;
+  if (!at) return <span className="minor">–</span>;
+  const compute = () => action.run(async () => setComputed((await get<{ sha256: string }>(at)).sha256));
+  return (
+    <button className="quiet" disabled={action.busy} onClick={() => void compute()} aria-label={`Compute the SHA-256 of ${file.path}`} title="Reads the whole file">
+      {action.busy ? 'reading…' : action.error ? `failed: ${action.error.message}` : 'compute'}
+    </button>
   );
 }

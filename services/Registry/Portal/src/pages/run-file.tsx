@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { useResource } from '../api/client';
+import { type Resource, useResource } from '../api/client';
 import type { Run, RunPlan, RunSource } from '../api/types';
 import { Card, Facts, Segments } from '../parts/bits';
 import { CopyButton } from './copy';
@@ -9,7 +9,7 @@ import { YamlText } from '../parts/yaml-editor';
 const forms = ['as submitted', 'as resolved'] as const;
 
 /** The run's parameters, and its file: as it was submitted, and with every option that was filled in. */
-export function RunFile({ run, path, plan }: { run: Run; path: string; plan: { data?: RunPlan } }) {
+export function RunFile({ run, path, plan }: { run: Run; path: string; plan: Resource<RunPlan> }) {
   const source = useResource<RunSource>(`${path}/source`);
   const [form, setForm] = useState<(typeof forms)[number]>('as submitted');
   const text = form === 'as submitted' ? source.data?.pipeline : plan.data?.resolved;
@@ -33,7 +33,7 @@ export function RunFile({ run, path, plan }: { run: Run; path: string; plan: { d
         <Loaded resource={source}>
           {() =>
             text === undefined ? (
-              <p className="minor">{plan.data ? 'Loading…' : 'This run does not keep its resolved file.'}</p>
+              <p className="minor">{plan.error ? plan.error.message : 'Loading…'}</p>
             ) : (
               <div className="file">
                 <YamlText text={text} />

@@ -51,10 +51,10 @@ function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => 
       <RunCause run={run} />
       <RunNotices run={run} isEnded={ended} />
       {run.message && run.state !== 'succeeded' && run.state !== 'failed' && <p className="notice">{run.message}</p>}
-      {results && <RunResultsCard run={run} results={results} />}
       <Card title="Steps" aside={<Summary steps={run.steps} />}>
         <RunDag run={run} progress={progress} selected={step?.name} onSelect={setSelected} />
       </Card>
+      {results && <RunResultsCard run={run} results={results} />}
       <div className="columns">
         <div>
           <RunCharts run={run} progress={progress} selected={step} costs={costs} />

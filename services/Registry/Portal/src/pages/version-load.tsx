@@ -48,13 +48,12 @@ export function LoadCard({ data }: { data: VersionDetails }) {
   );
 }
 
-/** What the tool cannot do with this version; what whoever loads it elsewhere must know. */
+/** What the tool cannot do with this version. */
 function Caveats({ data, tool }: { data: VersionDetails; tool: Tool }) {
   if (tool === 'Espalier') return null;
   const caveats = [
     !hasTokenizer(data) && (tool === 'transformers' ? 'This version has no tokenizer file: it reads bytes, so give it numbers of bytes.' : `This version has no tokenizer file, which ${tool} needs.`),
     tool === 'llama.cpp' && isPacked(data) && 'Its weights are packed integers, which the converter does not read: convert the version that it was quantized from.',
-    ...data.notes,
   ].filter(Boolean) as string[];
   return caveats.length === 0 ? null : (
     <ul className="verdicts minor" aria-label="Caveats">

@@ -8,10 +8,10 @@ import { measure } from '../format';
 const isEnd = (name: string) => /-(low|high|lower-bound|upper-bound)$/.test(name);
 
 const groups: [string, RegExp][] = [
-  ['Held-out text', /^(loss|perplexity|bits-per-byte|scored-tokens|train-loss|loss-difference|bits-per-byte-difference)$|^(domain|loss|bits-per-byte)\./],
-  ['Multiple choice', /accuracy|gold|margin|items|chance|mc-nemar/],
-  ['Agreement with the reference', /divergence|same-first|overlap|right-to-wrong|wrong-to-right|agreement/],
-  ['Routing', /load|violation|entropy|routing|expert|balance|gini|activation/],
+  ['Held-out text', /^(loss|perplexity|scored-tokens|train-loss)|bits-per-byte/],
+  ['Multiple choice', /accuracy|gold|margin|items|mc-nemar/],
+  ['Agreement with the reference', /divergence|agreement/],
+  ['Routing', /load|violation|expert|routing|balance/],
   ['Size', /parameters|bytes$|bits-per-weight/],
   ['Time and work', /tokens|operations|seconds|memory/],
 ];

@@ -93,12 +93,12 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
       return (
         <>
           <StandingCard path={path} />
-          <Notes notes={data.notes} />
           <LoadCard data={data} />
+          <Notes notes={data.notes} />
           <LineageCard path={path} root={data.root} />
           <TextCard path={path} text={data.description} title="Notes" empty="Nobody has written anything about this version yet." onSaved={reload} />
           <Card>
-            <Markdown text={withoutNotes(data)} />
+            <Markdown text={restOfCard(data)} />
           </Card>
         </>
       );
@@ -176,10 +176,10 @@ function Sizes({ data }: { data: VersionDetails }) {
   );
 }
 
-/** The generated card; what people wrote has a card of its own above. */
-const withoutNotes = ({ card, description }: VersionDetails) => {
+/** The generated card without what stands above it: how to load the version, and what people wrote. */
+const restOfCard = ({ card, description }: VersionDetails) => {
   const at = description ? card.lastIndexOf('\n## Notes\n\n') : -1;
-  return at < 0 ? card : card.slice(0, at + 1);
+  return (at < 0 ? card : card.slice(0, at + 1)).replace(/\n## How to load it\n[^]*?(?=\n## |$)/, '');
 };
 
 function Files({ data, path }: { data: VersionDetails; path: string }) {
@@ -188,7 +188,7 @@ function Files({ data, path }: { data: VersionDetails; path: string }) {
   return (
     <>
       <Card title="Files">
-        <FileTable files={data.files} base={`${path}/files`} />
+        <FileTable files={data.files} base={`${path}/files`} digests={`${path}/digests`} />
       </Card>
       <Card title="Fetch them">
         <p className="minor">
