@@ -43,6 +43,8 @@ public sealed class DatasetStage(PackageCache packages) : IStage
     {
         Outputs = [OutputNames.Data],
         Fingerprints = new Dictionary<string, string> { [DatasetSource.SourceOption] = DatasetSource.FingerprintOption },
+        Metrics = [new("train-bytes"), new("held-out-bytes")],
+        Corpora = [.. DatasetBuilder.Corpora.Select(c => c.Name)],
         DependsOnNumerics = false, // text is cleaned and split without a tensor
     };
 

@@ -28,7 +28,15 @@ public sealed class TrainStage(TimeProvider time) : IStage
     public Type OptionsType => typeof(TrainOptions);
 
     /// <inheritdoc/>
-    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
+        Metrics =
+        [
+            new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"),
+            .. StageMetric.Named(SymmetryMetrics.Names),
+        ],
+    };
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)

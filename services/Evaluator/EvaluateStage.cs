@@ -26,6 +26,7 @@ public sealed class EvaluateStage : IStage
     {
         Outputs = [OutputNames.Report],
         InputNamesMatter = true, // the names of metrics carry them
+        Metrics = DeclaredMetrics(),
     };
 
     /// <inheritdoc/>
@@ -117,5 +118,20 @@ public sealed class EvaluateStage : IStage
                 : null,
             Items = needsItems ? await DatasetText.ReadChoicesAsync(dataset!, options.Items, cancellationToken).ConfigureAwait(false) : null,
         };
+    }
+
+    private static List<StageMetric> DeclaredMetrics()
+    {
+        const string Tasks = "tasks", Baseline = "baseline";
+        return
+        [
+            .. StageMetric.Named(["total-parameters", "active-parameters", "bytes"]).Select(OfModel),
+            new("xz.bits-per-byte"),
+            .. MethodCatalog<IEvaluationTask>.All.SelectMany(task => StageMetric.Named(task.Metrics, (Tasks, [task.Name])).Select(OfModel)),
+            .. MethodCatalog<IEvaluationTask>.All.SelectMany(
+                task => StageMetric.Named(task.PairMetrics, (Tasks, [task.Name]), (Baseline, [])).Select(OfModel)),
+        ];
+
+        static StageMetric OfModel(StageMetric metric) => metric with { Name = $"{StageMetric.Model}.{metric.Name}" };
     }
 }

@@ -48,6 +48,11 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
 
     private double StoredRatio => 1 - (double)RoutedStored / RoutedBefore;
 
+    public static readonly string[] MetricNames =
+    [
+        "ratio", "stored-ratio", "experts", "expert-size", "total-parameters", "active-parameters", "bytes-new", "unrouted-experts", "super-experts",
+    ];
+
     public IReadOnlyDictionary<string, double> Metrics(Manifest source, Manifest result) => new Dictionary<string, double>
     {
         ["ratio"] = Ratio,

@@ -23,7 +23,11 @@ public sealed class PruneStage : IStage
     public Type OptionsType => typeof(PruneOptions);
 
     /// <inheritdoc/>
-    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.Report] };
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Model, OutputNames.Report],
+        Metrics = [.. StageMetric.Named(PruneReport.MetricNames)],
+    };
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)

@@ -17,6 +17,8 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
     public CalibrationTokens? Tokens { get; init; }
 
     /// <summary>Numbers for tables and gates.</summary>
+    public static readonly string[] MetricNames = ["bits-per-weight", "bytes", "bytes-before", "matrices", "fallbacks", "relative-error"];
+
     public IReadOnlyDictionary<string, double> Metrics => new Dictionary<string, double>
     {
         ["bits-per-weight"] = BitsPerWeight,

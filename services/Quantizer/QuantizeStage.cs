@@ -21,7 +21,11 @@ public sealed class QuantizeStage : IStage
     public Type OptionsType => typeof(QuantizeOptions);
 
     /// <inheritdoc/>
-    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.Report] };
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Model, OutputNames.Report],
+        Metrics = [.. StageMetric.Named(QuantizationReport.MetricNames)],
+    };
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)

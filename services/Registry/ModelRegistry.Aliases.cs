@@ -11,6 +11,14 @@ namespace Espalier.Registry;
 /// <summary>Aliases.</summary>
 public sealed partial class ModelRegistry
 {
+    /// <summary>What aliases look like: names, but for those that mean versions.</summary>
+    public const string AliasPattern = $"(?!({ReservedAliases})$){NamePattern}";
+
+    /// <summary><see cref="AliasPattern"/> in words.</summary>
+    public const string AliasMeaning = NameMeaning + ", and neither 'latest' nor a version's number, which mean versions";
+
+    private const string ReservedAliases = "[lL][aA][tT][eE][sS][tT]|[vV]?[0-9]+";
+
     private const int LongestReason = 2000;
 
     private delegate Task<(int Version, AliasMoveKind Kind)> AliasDecision(DbConnection connection, DbTransaction transaction, int? previous);
@@ -117,6 +125,6 @@ public sealed partial class ModelRegistry
         }
     }
 
-    [GeneratedRegex(@"\A(latest|v[0-9]+|[0-9]+)\z", RegexOptions.IgnoreCase)]
+    [GeneratedRegex($@"\A({ReservedAliases})\z")]
     private static partial Regex ReservedAlias();
 }

@@ -11,6 +11,12 @@ namespace Espalier.Registry;
 /// <summary>Names, integer versions from 1, and aliases that move. A version never changes; an alias move is recorded.</summary>
 public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvider time)
 {
+    /// <summary>What names of models look like, from beginning to end.</summary>
+    public const string NamePattern = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}";
+
+    /// <summary><see cref="NamePattern"/> in words.</summary>
+    public const string NameMeaning = "1 to 100 letters, digits, '-', '_' or '.', starting with a letter or digit";
+
     private const string NewModelColumns = "name, created_at, updated_at, number";
     private const string NewModelValues = "@model, @Now, @Now, (select coalesce(max(number), 0) + 1 from registry_model)";
 
@@ -71,8 +77,7 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
         if (!ValidName().IsMatch(name))
         {
             throw new UserInputException(
-                $"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use 1 to 100 letters, digits, '-', '_' or '.', "
-                + "starting with a letter or digit.");
+                $"'{Shown(name)}' cannot be {(what[0] is 'a' ? "an" : "a")} {what}: use {NameMeaning}.");
         }
     }
 
@@ -167,6 +172,6 @@ public sealed partial class ModelRegistry(RegistryDatabase database, TimeProvide
 
     private static string Shown(string text) => new([.. text.Take(120).Select(c => char.IsControl(c) ? '?' : c)]);
 
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z")]
+    [GeneratedRegex($@"\A{NamePattern}\z")]
     private static partial Regex ValidName();
 }

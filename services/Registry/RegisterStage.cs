@@ -11,11 +11,12 @@ namespace Espalier.Registry;
 public sealed record RegisterOptions
 {
     /// <summary>Model name.</summary>
-    [Option("Name of the model in the registry.", Required = true)]
+    [Option("Name of the model in the registry.", Required = true, Pattern = ModelRegistry.NamePattern, PatternMeaning = ModelRegistry.NameMeaning)]
     public string Name { get; init; } = "";
 
     /// <summary>Alias to point to the new version.</summary>
-    [Option("Alias that moves to the new version, such as 'candidate'.")]
+    [Option("Alias that moves to the new version, such as 'candidate'.",
+        Pattern = ModelRegistry.AliasPattern, PatternMeaning = ModelRegistry.AliasMeaning)]
     public string? Alias { get; init; }
 
     /// <summary>Which model.</summary>

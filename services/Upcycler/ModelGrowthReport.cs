@@ -22,6 +22,11 @@ internal sealed record ModelGrowthReport(GrowthOptions Options, IModelGrowth Met
     /// <summary>The calibration text; null when there is none.</summary>
     public CalibrationTokens? Text { get; init; }
 
+    /// <summary>The metrics of every report, those of depth stacking with a goal, and those that are measured on calibration text.</summary>
+    public static readonly string[] MetricNames = ["experts", "layers", "total-parameters", "active-parameters", "bytes-new"],
+        TimingNames = ["recommended-tokens-before"],
+        MeasuredNames = ["loss-before", "loss-after", "largest-logit-difference"];
+
     public IReadOnlyDictionary<string, double> Metrics()
     {
         var metrics = new Dictionary<string, double>

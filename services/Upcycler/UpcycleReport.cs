@@ -26,6 +26,13 @@ internal sealed record UpcycleReport(UpcycleOptions Options, MoeCheckpoint Befor
     /// <summary>The calibration text; null when there is none.</summary>
     public CalibrationTokens? Text { get; init; }
 
+    /// <summary>The metrics of every report, and those that are measured on calibration text.</summary>
+    public static readonly string[] MetricNames = ["experts", "total-parameters", "active-parameters", "bytes-new"],
+        MeasuredNames =
+        [
+            "loss-before", "loss-after", "largest-logit-difference", "distinct-sources", "distinct-sources-before", "sibling-co-selection",
+        ];
+
     public IReadOnlyDictionary<string, double> Metrics()
     {
         var metrics = new Dictionary<string, double>

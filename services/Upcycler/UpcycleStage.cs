@@ -22,6 +22,7 @@ namespace Espalier.Upcycler;
 public sealed class UpcycleStage : IStage
 {
     private const int MeasuredSequences = 8;
+    private const string Method = "method", Calibration = "calibration", TotalTokens = "total-tokens";
 
     /// <inheritdoc/>
     public string Kind => StageKinds.Upcycle;
@@ -30,7 +31,11 @@ public sealed class UpcycleStage : IStage
     public Type OptionsType => typeof(UpcycleOptions);
 
     /// <inheritdoc/>
-    public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
+    public StageTraits Traits { get; } = new()
+    {
+        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
+        Metrics = DeclaredMetrics(),
+    };
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
@@ -179,5 +184,19 @@ public sealed class UpcycleStage : IStage
         var step = context.Inputs.First(i => i.Artifact == model).Step;
         return context.Inputs.FirstOrDefault(i => i.Output == OutputNames.TrainerState && i.Step == step)?.Artifact
             ?? (context.Inputs.Where(i => i.Output == OutputNames.TrainerState).ToList() is [var only] ? only.Artifact : null);
+    }
+
+    private static List<StageMetric> DeclaredMetrics()
+    {
+        var models = MethodCatalog<IUpcycleMethod>.All.OfType<IModelGrowth>().Select(m => m.Name).ToArray();
+        var experts = MethodCatalog<IUpcycleMethod>.Names.Except(models).ToArray();
+        return
+        [
+            .. StageMetric.Named(UpcycleReport.MetricNames, (Method, experts)),
+            .. StageMetric.Named(UpcycleReport.MeasuredNames, (Method, experts), (Calibration, [])),
+            .. StageMetric.Named(ModelGrowthReport.MetricNames, (Method, models)),
+            .. StageMetric.Named(ModelGrowthReport.TimingNames, (TotalTokens, [])),
+            .. StageMetric.Named(ModelGrowthReport.MeasuredNames, (Method, models), (Calibration, [])),
+        ];
     }
 }

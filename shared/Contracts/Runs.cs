@@ -75,6 +75,9 @@ public sealed record SubmitRun
 /// <summary>The run exists.</summary>
 public sealed record RunAccepted(Guid RunId, string Name)
 {
+    /// <summary>What people call the run, such as <c>tiny#12</c>; null where an older orchestrator answers.</summary>
+    public string? Label { get; init; }
+
     /// <summary>Something about the file that its author may not expect; null when there is nothing.</summary>
     public string? Note { get; init; }
 }

@@ -20,6 +20,14 @@ public sealed record StageTraits
     /// <value>none</value>
     public IReadOnlyDictionary<string, string> Fingerprints { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The metrics that its steps may report; empty where that is not known. Conditions are checked against it.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<StageMetric> Metrics { get; init; } = [];
+
+    /// <summary>The corpora that <c>corpus:NAME</c> may name where its steps make datasets; empty where that is not known.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<string> Corpora { get; init; } = [];
+
     /// <summary>Whether the last bits of the result depend on the machine's arithmetic: tensor library, device, kernels, threads.</summary>
     /// <value>true</value>
     public bool DependsOnNumerics { get; init; } = true;
@@ -34,6 +42,24 @@ public sealed record StageTraits
     /// <summary>Whether the workers that offer it answer <see cref="EstimateStep"/>; the worker sets it.</summary>
     /// <value>false</value>
     public bool IsEstimated { get; init; }
+}
+
+/// <summary>A metric that steps of a stage report.</summary>
+/// <param name="Name">Its name; <see cref="Model"/> in it stands for the step of any model among the inputs.</param>
+public sealed record StageMetric(string Name)
+{
+    /// <summary>Stands for the name of a step that made a model.</summary>
+    public const string Model = "{model}";
+
+    /// <summary>
+    /// Options on which it depends: each must have one of the values, or hold one in a list; with no values named, it must be set at all.
+    /// </summary>
+    /// <value>none: it is always reported</value>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> When { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+
+    /// <summary>Several metrics that depend on the same options.</summary>
+    public static IEnumerable<StageMetric> Named(IEnumerable<string> names, params (string Option, string[] Values)[] when) =>
+        names.Select(name => new StageMetric(name) { When = when.ToDictionary(w => w.Option, w => (IReadOnlyList<string>)w.Values) });
 }
 
 /// <summary>Names of numerics classes.</summary>

@@ -53,7 +53,7 @@ internal sealed class PlatformClient : IDisposable
     /// <summary>A run with its steps.</summary>
     public Task<RunView> FindAsync(Guid run, CancellationToken cancellationToken) => GetAsync<RunView>($"/api/v1/runs/{run}", cancellationToken);
 
-    /// <summary>The run with this id, or with an id that begins so.</summary>
+    /// <summary>The run of this name, with this id, or with an id that begins so.</summary>
     /// <exception cref="UserInputException">There is none, or there are several.</exception>
     public async Task<Guid> FindIdAsync(string text, CancellationToken cancellationToken)
     {
@@ -72,6 +72,8 @@ internal sealed class PlatformClient : IDisposable
             path.Append(CultureInfo.InvariantCulture, $"&state={state.ToString().ToLowerInvariant()}");
         if (query.Name is { } name)
             path.Append(CultureInfo.InvariantCulture, $"&name={Uri.EscapeDataString(name)}");
+        if (query.Ordinal is { } ordinal)
+            path.Append(CultureInfo.InvariantCulture, $"&ordinal={ordinal}");
         if (query.IdPrefix is { } prefix)
             path.Append(CultureInfo.InvariantCulture, $"&id={Uri.EscapeDataString(prefix)}");
         if (query.IsArchived)
@@ -88,9 +90,16 @@ internal sealed class PlatformClient : IDisposable
         SendAsync<RunStateChanged>(HttpMethod.Post, $"/api/v1/runs/{run}/resume", cancellationToken);
 
     /// <summary>Lines of a run's log.</summary>
-    public Task<IReadOnlyList<RunLogLine>> LogAsync(Guid run, string? step, long after, CancellationToken cancellationToken) =>
-        GetAsync<IReadOnlyList<RunLogLine>>(
-            $"/api/v1/runs/{run}/log?after={after}{(step is null ? "" : $"&step={Uri.EscapeDataString(step)}")}", cancellationToken);
+    public Task<IReadOnlyList<RunLogLine>> LogAsync(Guid run, RunLogQuery query, CancellationToken cancellationToken)
+    {
+        var path = new StringBuilder().Append(
+            CultureInfo.InvariantCulture, $"/api/v1/runs/{run}/log?after={query.After}&level={query.Level.ToString().ToLowerInvariant()}");
+        if (query.Step is { } step)
+            path.Append(CultureInfo.InvariantCulture, $"&step={Uri.EscapeDataString(step)}");
+        if (query.Search is { } search)
+            path.Append(CultureInfo.InvariantCulture, $"&search={Uri.EscapeDataString(search)}");
+        return GetAsync<IReadOnlyList<RunLogLine>>(path.ToString(), cancellationToken);
+    }
 
     /// <summary>Reads a resource.</summary>
     public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, cancellationToken);

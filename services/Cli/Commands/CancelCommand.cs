@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Cli.Client;
 using Espalier.Cli.Terminals;
 
 namespace Espalier.Cli.Commands;
@@ -9,7 +10,7 @@ internal static class CancelCommand
     public static Command Create(Terminal terminal)
     {
         var server = new ServerOptions(terminal);
-        var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
+        var run = new Argument<string>("RUN") { Description = RunIds.Help };
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command("cancel", "Stop a run: running steps save their positions, so that espalier resume continues from there.") { run, json });

@@ -1,13 +1,26 @@
 using System.CommandLine;
+using Espalier.Cli.Client;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Pipelines.Text;
 
 namespace Espalier.Cli.Commands;
 
 /// <summary><c>espalier logs</c>: the log of a process on this machine, or of a step wherever it runs.</summary>
 internal static class LogsCommand
 {
+    private const string Help =
+        """
+        Show logs: of a process of the platform on this machine, or of a run of the context, with times in UTC.
+
+          espalier logs orchestrator -f
+          espalier logs tiny#12
+          espalier logs tiny#12 base --level warning
+          espalier logs tiny#12 --search loss > tiny-12.log
+        """;
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(300);
 
     public static Command Create(Terminal terminal)
@@ -20,9 +33,11 @@ internal static class LogsCommand
         };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on until Ctrl-C, or until the run ends." };
         var lines = new Option<int>("--lines", "-n") { Description = "Lines of a process's log to begin with.", DefaultValueFactory = _ => 50 };
+        var level = new Option<LogLineLevel>("--level") { Description = "Of a run: only lines that matter at least so much." };
+        level.AcceptOnlyFromAmong([.. Enum.GetValues<LogLineLevel>().Select(Terminal.Word)]);
+        var search = new Option<string?>("--search") { Description = "Of a run: only lines in which this text occurs, in capitals or not." };
         var json = SharedOptions.Json();
-        var command = server.AddTo(
-            new Command("logs", "Show logs.\n\n  espalier logs orchestrator -f\n  espalier logs 0199c2f4 base") { names, follow, lines, json });
+        var command = server.AddTo(new Command("logs", Help) { names, follow, lines, level, search, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = new PlatformHome(EspalierHome.OfThisProcess());
@@ -34,7 +49,12 @@ internal static class LogsCommand
             else if (name.Length == 0)
                 throw new UserInputException($"No platform was started in {home.Path}: espalier up");
             else
-                await ShowRunAsync(terminal, server, parsed, name, parsed.GetValue(follow), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+            {
+                using var client = server.Find(parsed);
+                var query = new RunLogQuery { Level = parsed.GetValue(level), Search = parsed.GetValue(search) };
+                await ShowRunAsync(
+                    terminal, client, name, query, parsed.GetValue(follow), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+            }
             return ExitCodes.Done;
         });
         return command;
@@ -64,29 +84,57 @@ internal static class LogsCommand
     }
 
     private static async Task ShowRunAsync(
-        Terminal terminal, ServerOptions server, ParseResult parsed, string[] name, bool follow, bool isJson, CancellationToken cancellationToken)
+        Terminal terminal, PlatformClient? client, string[] name, RunLogQuery query, bool follow, bool isJson, CancellationToken cancellationToken)
     {
-        using var client = server.Open(parsed);
-        var run = await client.FindIdAsync(name[0], cancellationToken).ConfigureAwait(false);
-        var after = 0L;
+        if (client is null)
+        {
+            _ = await HomeRuns.ReadAsync<object>(async runs =>
+            {
+                await ShowAsync(terminal, new LogSource(
+                    text => RunIds.ChooseAsync(text, list => runs.ListAsync(list, cancellationToken)),
+                    async id => await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw Missing(name[0]),
+                    (id, lines) => RunLog.ReadAsync(runs, id, lines, cancellationToken)), name, query, follow, isJson, cancellationToken).ConfigureAwait(false);
+                return runs;
+            }).ConfigureAwait(false) ?? throw Missing(name[0]);
+            return;
+        }
+        await ShowAsync(terminal, new LogSource(
+            text => client.FindIdAsync(text, cancellationToken),
+            id => client.FindAsync(id, cancellationToken),
+            (id, lines) => client.LogAsync(id, lines, cancellationToken)), name, query, follow, isJson, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static UserInputException Missing(string run) => new($"There is no run '{run}' here: espalier runs");
+
+    private static async Task ShowAsync(
+        Terminal terminal, LogSource source, string[] name, RunLogQuery query, bool follow, bool isJson, CancellationToken cancellationToken)
+    {
+        var run = await source.Choose(name[0]).ConfigureAwait(false);
+        query = query with { Step = name.ElementAtOrDefault(1) };
         while (true)
         {
             // Read before the log, so that the log then holds whatever ended the run.
-            var state = (await client.FindAsync(run, cancellationToken).ConfigureAwait(false)).State;
-            var lines = await client.LogAsync(run, name.ElementAtOrDefault(1), after, cancellationToken).ConfigureAwait(false);
+            var view = await source.Find(run).ConfigureAwait(false);
+            if (query.Step is { } step && view.Steps.All(s => s.Name != step))
+                throw new UserInputException($"Run {view.Label} has no step '{step}': {NearestWord.Hint(step, [.. view.Steps.Select(s => s.Name)])}");
+            var lines = await source.Read(run, query).ConfigureAwait(false);
             foreach (var line in lines)
             {
-                after = line.Id;
                 if (isJson)
                     terminal.WriteJsonLine(line);
                 else
-                    terminal.Output.WriteLine($"{line.At:HH:mm:ss.fff} {(line.Step.Length == 0 ? "run" : $"{line.Step}#{line.Attempt}")}  {line.Text}");
+                    terminal.Output.WriteLine(line.ToString());
             }
             if (lines.Count > 0)
-                continue;
-            if (!follow || state is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
+                query = query with { After = lines[^1].Id };
+            else if (!follow || view.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
                 return;
-            await Task.Delay(Look, cancellationToken).ConfigureAwait(false);
+            else
+                await Task.Delay(Look, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Where a run's log is read.</summary>
+    private sealed record LogSource(
+        Func<string, Task<Guid>> Choose, Func<Guid, Task<RunView>> Find, Func<Guid, RunLogQuery, Task<IReadOnlyList<RunLogLine>>> Read);
 }

@@ -10,7 +10,7 @@ internal static class ResumeCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits; see espalier runs." };
+        var run = new Argument<string>("RUN") { Description = RunIds.Help };
         var server = new ServerOptions(terminal);
         var detach = new Option<bool>("--detach") { Description = "On a platform: return at once instead of watching." };
         var json = SharedOptions.Json();
@@ -18,7 +18,7 @@ internal static class ResumeCommand
             new Command(
                 "resume",
                 "Continue a failed or cancelled run from the positions that its steps saved: on the platform of the context, or in "
-                    + "this process.\n\n  espalier runs\n  espalier resume 0199c2f4")
+                    + "this process.\n\n  espalier runs\n  espalier resume tiny#12")
             {
                 run,
                 detach,

@@ -33,6 +33,7 @@ internal static class RunEnding
                     run.State,
                     Steps = DescribeSteps(summary, run),
                     run.Name,
+                    run.Label,
                     run.Message,
                     Duration = summary.Duration.TotalSeconds,
                     Models = report.Rows,
@@ -43,7 +44,7 @@ internal static class RunEnding
                 });
         else
             Print(terminal, report, page, study);
-        return RunOutcome.ExitCode(terminal, run, $"Continue with: espalier resume {run.RunId:N}   or run the file again; finished steps are kept.");
+        return RunOutcome.ExitCode(terminal, run, $"Continue with: espalier resume {run.Label}   or run the file again; finished steps are kept.");
     }
 
     private static Dictionary<string, object> DescribeSteps(RunSummary summary, RunView run) => run.Steps.Zip(summary.Steps).ToDictionary(

@@ -1,10 +1,8 @@
 using System.CommandLine;
-using Espalier.Artifacts;
 using Espalier.Cli.Client;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
-using Espalier.Orchestrator;
 using Espalier.Orchestrator.Ledger;
 using Spectre.Console;
 
@@ -16,13 +14,16 @@ internal static class RunsCommand
     /// <summary>Number of runs that are listed at most.</summary>
     public const int Most = 1000;
 
+    // The first twelve are the millisecond in which it was submitted.
+    private const int ShownDigits = 16;
+
     private const string Help =
         """
         List runs of the context, newest first.
 
           espalier runs
           espalier runs --state failed --limit 20
-          espalier runs 0199c2f4
+          espalier runs tiny#12
         """;
 
     public static Command Create(Terminal terminal)
@@ -31,7 +32,7 @@ internal static class RunsCommand
         var server = new ServerOptions(terminal);
         var run = new Argument<string?>("RUN")
         {
-            Description = "Id of a run, or its first digits: its steps, and why those that do not run are waiting.",
+            Description = RunIds.Help + " Shows its steps, and why those that do not run are waiting.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var state = new Option<RunState?>("--state") { Description = "Only runs in this state." };
@@ -58,10 +59,13 @@ internal static class RunsCommand
             };
             var runs = client is not null
                 ? await client.ListAsync(query, cancellationToken).ConfigureAwait(false)
-                : await ReadHomeAsync<IReadOnlyList<RunView>>(
+                : await HomeRuns.ReadAsync<IReadOnlyList<RunView>>(
                     async runs => await runs.ListAsync(query, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false) ?? [];
             if (parsed.GetValue(json))
-                terminal.WriteJson(new { Runs = runs.Select(r => new { r.RunId, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended, r.Cause }) });
+            {
+                terminal.WriteJson(
+                    new { Runs = runs.Select(r => new { r.RunId, r.Label, r.Name, r.FileName, r.State, r.Message, r.Created, r.Ended, r.Cause }) });
+            }
             else if (runs.Count == 0 && query is { State: null, Name: null, Before: null, IsArchived: false })
                 terminal.Output.WriteLine("No runs yet: espalier run pipelines/tiny.yaml");
             else
@@ -75,27 +79,11 @@ internal static class RunsCommand
     {
         if (client is not null)
             return await client.FindAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        return await ReadHomeAsync(async runs =>
+        return await HomeRuns.ReadAsync(async runs =>
         {
             var id = await RunIds.ChooseAsync(text, query => runs.ListAsync(query, cancellationToken)).ConfigureAwait(false);
             return await runs.FindAsync(id, cancellationToken).ConfigureAwait(false);
         }).ConfigureAwait(false) ?? throw new UserInputException($"There is no run '{text}' here: espalier runs");
-    }
-
-    // Null where nothing ran yet.
-    private static async Task<T?> ReadHomeAsync<T>(Func<IRunReader, Task<T?>> read)
-        where T : class
-    {
-        var home = EspalierHome.OfThisProcess();
-        if (!home.Exists)
-            return null;
-        var services = new ServiceCollection()
-            .AddLogging()
-            .AddSingleton<ArtifactStore>(_ => home.OpenStore())
-            .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection })
-            .BuildServiceProvider();
-        await using (services.ConfigureAwait(false))
-            return await read(services.GetRequiredService<IRunReader>()).ConfigureAwait(false);
     }
 
     private static void Show(Terminal terminal, RunView run, bool isJson)
@@ -104,13 +92,13 @@ internal static class RunsCommand
         {
             terminal.WriteJson(new
             {
-                Run = run.RunId, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
+                Run = run.RunId, run.Label, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
                 run.Pipeline, run.PipelineVersion, run.Owner, run.Cause, run.Archived,
                 Steps = run.Steps.ToDictionary(s => s.Name, RunOutcome.Describe),
             });
             return;
         }
-        terminal.Output.WriteLine($"{run.Name} {run.RunId:N} {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
+        terminal.Output.WriteLine($"{run.Label} ({run.RunId}) {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
         if (run.Archived is { } since)
             terminal.Output.WriteLine($"archived on {since:yyyy-MM-dd}: it can be looked at, and not resumed");
         if (run.Cause is { } cause)
@@ -134,19 +122,19 @@ internal static class RunsCommand
         var table = new Table()
             .RoundedBorder()
             .AddColumn("run")
-            .AddColumn("pipeline")
             .AddColumn("state")
             .AddColumn("started")
             .AddColumn("took")
+            .AddColumn("id")
             .AddColumn("message");
         foreach (var run in runs)
         {
             table.AddRow(
-                run.RunId.ToString("N"),
-                Markup.Escape(run.Name),
+                Markup.Escape(run.Label),
                 run.State.ToString().ToLowerInvariant(),
                 $"{run.Created:yyyy-MM-dd HH:mm:ss}",
                 run.Ended is { } ended ? Amounts.Time(ended - run.Created) : "-",
+                run.RunId.ToString("N")[..ShownDigits],
                 Markup.Escape(run.Message));
         }
         return table;

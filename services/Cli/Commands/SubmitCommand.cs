@@ -37,12 +37,12 @@ internal static class SubmitCommand
             var page = client.Context.RunPage(run.RunId);
             if (parsed.GetValue(json))
             {
-                terminal.WriteJsonLine(new { Run = run.RunId, run.Note, Page = page });
+                terminal.WriteJsonLine(new { Run = run.RunId, run.Label, run.Note, Page = page });
                 return ExitCodes.Done;
             }
             terminal.Output.WriteLine(run.RunId);
-            if (page is not null)
-                terminal.Say($"See {page}, or: espalier watch {run.RunId}");
+            var name = run.Label ?? run.RunId.ToString();
+            terminal.Say(page is null ? $"{name} was submitted: espalier watch {name}" : $"{name} was submitted: see {page}, or espalier watch {name}");
             return ExitCodes.Done;
         });
         return command;

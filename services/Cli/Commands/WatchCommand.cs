@@ -11,7 +11,7 @@ internal static class WatchCommand
     public static Command Create(Terminal terminal)
     {
         var server = new ServerOptions(terminal);
-        var run = new Argument<string>("RUN") { Description = "Id of the run, or its first digits." };
+        var run = new Argument<string>("RUN") { Description = RunIds.Help };
         var json = new Option<bool>(SharedOptions.JsonName) { Description = "Print one event a line, and the outcome as the last line." };
         var command = server.AddTo(
             new Command("watch", "Follow a run to its end, even across restarts of the orchestrator. Ctrl-C stops watching; the run continues.") { run, json });
@@ -32,13 +32,17 @@ internal static class WatchCommand
         {
             var ended = await watcher.WatchAsync((item, _) => EventLine.Write(terminal, item), cancellationToken).ConfigureAwait(false);
             terminal.WriteJsonLine(
-                new { Run = ended.RunId, ended.State, Steps = ended.Steps.ToDictionary(s => s.Name, RunOutcome.Describe), ended.Name, ended.Message });
-            return RunOutcome.ExitCode(terminal, ended, $"Continue with: espalier resume {ended.RunId:N}");
+                new
+                {
+                    Run = ended.RunId, ended.State, Steps = ended.Steps.ToDictionary(s => s.Name, RunOutcome.Describe), ended.Name, ended.Label,
+                    ended.Message,
+                });
+            return RunOutcome.ExitCode(terminal, ended, $"Continue with: espalier resume {ended.Label}");
         }
         var run = terminal.IsInteractive
             ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => watcher.WatchAsync(board, cancellationToken)).ConfigureAwait(false)
             : await watcher.WatchAsync(new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false);
-        terminal.Output.WriteLine($"{run.Name} {Terminal.Word(run.State)} in {Amounts.Time((run.Ended ?? run.Created) - run.Created)}");
-        return RunOutcome.ExitCode(terminal, run, $"Continue with: espalier resume {run.RunId:N}");
+        terminal.Output.WriteLine($"{run.Label} {Terminal.Word(run.State)} in {Amounts.Time((run.Ended ?? run.Created) - run.Created)}");
+        return RunOutcome.ExitCode(terminal, run, $"Continue with: espalier resume {run.Label}");
     }
 }

@@ -88,7 +88,7 @@ public sealed class RunReport
     private static LineageBox Box(StepSummary step, IReadOnlyList<ModelRow> rows)
     {
         var row = rows.FirstOrDefault(r => r.Model == step.Name);
-        var detail = row?.TotalParameters is { } count ? RunTable.Count(count) : "";
+        var detail = row?.TotalParameters is { } count ? ResultText.Count(count) : "";
         return new LineageBox(step.Name, step.Kind, detail, step.Needs, step.State.ToString().ToLowerInvariant());
     }
 }

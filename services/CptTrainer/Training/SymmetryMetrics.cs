@@ -12,6 +12,9 @@ namespace Espalier.CptTrainer.Training;
 /// </summary>
 public static class SymmetryMetrics
 {
+    /// <summary>What is measured of a model that records siblings.</summary>
+    public static readonly IReadOnlyList<string> Names = ["sibling-co-selection", "distinct-sources", "sibling-distance"];
+
     /// <summary>Measures on the first micro-batch of a step; empty when the model records no siblings.</summary>
     public static IReadOnlyDictionary<string, double> Measure(MoeDecoder decoder, TrainingData data, long step)
     {

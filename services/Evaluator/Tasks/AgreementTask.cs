@@ -20,6 +20,12 @@ internal sealed class AgreementTask : IEvaluationTask
     public EvaluationNeeds Needs => EvaluationNeeds.Documents;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Metrics { get; } =
+    [
+        "kl-divergence-p99", .. MetricTable.NamesOfInterval("kl-divergence"), .. MetricTable.NamesOfInterval("top-1-agreement"),
+    ];
+
+    /// <inheritdoc/>
     public int ModelsAtOnce => 2;
 
     /// <inheritdoc/>

@@ -26,6 +26,12 @@ internal interface IEvaluationTask : IStageMethod
     /// <summary>What it is measured on.</summary>
     EvaluationNeeds Needs { get; }
 
+    /// <summary>Names of the numbers that it reports of a model; an interval counts as three (<see cref="MetricTable.NamesOfInterval"/>).</summary>
+    IReadOnlyList<string> Metrics => [];
+
+    /// <summary>Names of the numbers that it reports of a model and the baseline.</summary>
+    IReadOnlyList<string> PairMetrics => [];
+
     /// <summary>How many models are in memory while it runs.</summary>
     int ModelsAtOnce => 1;
 

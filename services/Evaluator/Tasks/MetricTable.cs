@@ -23,6 +23,12 @@ internal sealed class MetricTable : IEnumerable<KeyValuePair<string, double>>
         Add($"{name}-high", interval.High);
     }
 
+    /// <summary>What an estimate with its bounds is called.</summary>
+    public static string[] NamesOfInterval(string name) => [name, $"{name}-low", $"{name}-high"];
+
+    /// <summary>What a difference with its bounds is called.</summary>
+    public static string[] NamesOfDifference(string name) => [.. NamesOfInterval(name), $"{name}-lower-bound", $"{name}-upper-bound"];
+
     /// <summary>Adds a difference with its two-sided and one-sided bounds.</summary>
     public void Add(string name, PairedComparison? comparison)
     {

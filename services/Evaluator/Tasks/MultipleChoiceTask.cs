@@ -29,6 +29,12 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
     public EvaluationNeeds Needs => EvaluationNeeds.MultipleChoice;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Metrics { get; } = ["accuracy", "accuracy-by-length", "gold-margin", "cut-items"];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> PairMetrics { get; } = [.. MetricTable.NamesOfDifference("accuracy-difference")];
+
+    /// <inheritdoc/>
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
         await measurement.KeepAsync(TaskName, () => Run(measurement, cancellationToken), cancellationToken).ConfigureAwait(false);
 

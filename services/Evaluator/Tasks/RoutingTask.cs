@@ -19,6 +19,9 @@ internal sealed class RoutingTask : IEvaluationTask
     public EvaluationNeeds Needs => EvaluationNeeds.Documents;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Metrics { get; } = ["max-violation", "dead-experts", "load-cv"];
+
+    /// <inheritdoc/>
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
         (await CorpusPass.OfAsync(measurement, cancellationToken).ConfigureAwait(false)).Routing;
 

@@ -20,6 +20,18 @@ internal sealed class ValidationLossTask : IEvaluationTask
     public EvaluationNeeds Needs => EvaluationNeeds.Documents;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Metrics { get; } =
+    [
+        "scored-tokens", .. MetricTable.NamesOfInterval("loss"), .. MetricTable.NamesOfInterval("perplexity"), .. MetricTable.NamesOfInterval("bits-per-byte"),
+    ];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> PairMetrics { get; } =
+    [
+        .. MetricTable.NamesOfDifference("loss-difference"), .. MetricTable.NamesOfDifference("bits-per-byte-difference"),
+    ];
+
+    /// <inheritdoc/>
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
         await CorpusPass.OfAsync(measurement, cancellationToken).ConfigureAwait(false);
 

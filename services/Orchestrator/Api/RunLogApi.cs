@@ -1,59 +1,56 @@
-using System.Text.Json;
+using System.Text;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Orchestrator.Scheduling;
 
 namespace Espalier.Orchestrator.Api;
 
-/// <summary>One line of a run's log, readable.</summary>
-/// <param name="Id">Position in the log.</param>
-/// <param name="At">When.</param>
-/// <param name="Step">Which step; empty for the run itself.</param>
-/// <param name="Attempt">Which attempt.</param>
-/// <param name="Text">What.</param>
-public sealed record RunLogLine(long Id, DateTimeOffset At, string Step, int Attempt, string Text);
-
-/// <summary>What steps wrote and how their states changed, as text.</summary>
+/// <summary>The log of a run over HTTP: as JSON, some lines at a time, or whole, as a text file.</summary>
 internal static class RunLogApi
 {
-    private const int Batch = 1000;
-
-    /// <summary>Lines after a position, of one step or of all.</summary>
-    public static async Task<IResult> ReadAsync(Guid id, IRunReader runs, CancellationToken cancellationToken, string? step = null, long after = 0)
+    /// <summary>
+    /// Lines after a position, of one step or of all: <c>?step=</c>, <c>?after=</c>, <c>?level=</c> and <c>?search=</c> choose; <c>?format=text</c>
+    /// answers a file with all of them.
+    /// </summary>
+    public static async Task<IResult> ReadAsync(
+        Guid id, IRunReader runs, CancellationToken cancellationToken, string? step = null, long after = 0, string? level = null, string? search = null,
+        string format = "json")
     {
-        if (await runs.FindStateAsync(id, cancellationToken).ConfigureAwait(false) is null)
+        if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)
             return TypedResults.Problem($"There is no run {id}.", statusCode: StatusCodes.Status404NotFound);
-        if (step is not null && await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } run && run.Steps.All(s => s.Name != step))
+        if (step is not null && run.Steps.All(s => s.Name != step))
             return RunDetailsApi.MissingStep(run, step);
-        var lines = new List<RunLogLine>();
-        while (lines.Count < Batch)
+        var least = LogLineLevel.Info;
+        if (level is not null && !EnumText.TryParse(level, out least))
+            return Refused($"There is no level '{level}': expected one of {string.Join(", ", EnumText.Words<LogLineLevel>())}.");
+        var query = new RunLogQuery { Step = step, After = after, Level = least, Search = string.IsNullOrEmpty(search) ? null : search };
+        return format switch
         {
-            var events = await runs.ReadLogAsync(id, after, Batch, cancellationToken).ConfigureAwait(false);
-            if (events.Count == 0)
-                break;
-            after = events[^1].Id;
-            lines.AddRange(events.Where(e => step is null || e.Step == step).SelectMany(Lines));
-        }
-        return TypedResults.Ok(lines);
+            "json" => TypedResults.Ok(await RunLog.ReadAsync(runs, id, query, cancellationToken).ConfigureAwait(false)),
+            "text" => TypedResults.Stream(
+                stream => WriteAsync(runs, id, query, stream, cancellationToken), "text/plain; charset=utf-8", FileName(run, step)),
+            _ => Refused($"There is no format '{format}': expected json or text."),
+        };
     }
 
-    private static IEnumerable<RunLogLine> Lines(RunEventView line)
+    private static async Task WriteAsync(IRunReader runs, Guid run, RunLogQuery query, Stream stream, CancellationToken cancellationToken)
     {
-        switch (line.Type)
+        var writer = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
+        await using (writer.ConfigureAwait(false))
         {
-            case nameof(StepLogged):
-                var logged = JsonSerializer.Deserialize<StepLogged>(line.Body, WireJson.Options)!;
-                return logged.Lines.Select(text => new RunLogLine(line.Id, line.At, line.Step, logged.Attempt, text));
-            case nameof(StepStateChanged):
-                var step = JsonSerializer.Deserialize<StepStateChanged>(line.Body, WireJson.Options)!;
-                return [new RunLogLine(line.Id, line.At, line.Step, step.Attempt, Describe(EnumText.Of(step.State), step.Message))];
-            case nameof(RunStateChanged):
-                var run = JsonSerializer.Deserialize<RunStateChanged>(line.Body, WireJson.Options)!;
-                return [new RunLogLine(line.Id, line.At, "", 0, Describe(EnumText.Of(run.State), run.Message))];
-            default:
-                return [];
+            while (await RunLog.ReadAsync(runs, run, query, cancellationToken).ConfigureAwait(false) is { Count: > 0 } lines)
+            {
+                foreach (var line in lines)
+                    await writer.WriteLineAsync(line.ToString().AsMemory(), cancellationToken).ConfigureAwait(false);
+                query = query with { After = lines[^1].Id };
+            }
         }
     }
 
-    private static string Describe(string state, string message) => message.Length == 0 ? state : $"{state}: {message}";
+    private static string FileName(RunView run, string? step)
+    {
+        var name = string.Join('-', new[] { run.Label, step }.OfType<string>());
+        return new string([.. name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' ? c : '-')]) + ".log";
+    }
+
+    private static IResult Refused(string reason) => TypedResults.Problem(reason, statusCode: StatusCodes.Status400BadRequest);
 }

@@ -53,6 +53,7 @@ public static class RunsApi
         write.MapPost("{id:guid}/cancel", CancelAsync);
         write.MapPost("{id:guid}/resume", ResumeAsync);
         write.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync);
+        api.MapRunNames();
         api.MapPipelinesApi();
         api.MapRegisteredPipelinesApi();
         api.MapTriggersApi();
@@ -71,12 +72,13 @@ public static class RunsApi
                 + "The setting orchestrator:portal (ESPALIER__ORCHESTRATOR__PORTAL) leads from here to there.");
 
     /// <summary>
-    /// Newest first: <c>?state=</c> and <c>?name=</c> choose, <c>?id=</c> takes the first digits of ids, <c>?before=</c> the last run of the
-    /// page before; <c>?archived=true</c> lists the archived ones instead.
+    /// Newest first: <c>?state=</c> and <c>?name=</c> (or <c>?pipeline=</c>) choose, <c>?ordinal=</c> the run of that number among those of the
+    /// name, <c>?id=</c> takes the first digits of ids, <c>?before=</c> (or <c>?after=</c>, as the list goes on) the last run of the page before;
+    /// <c>?archived=true</c> lists the archived ones instead.
     /// </summary>
     private static async Task<IResult> ListAsync(
         IRunReader runs, CancellationToken cancellationToken, int limit = 100, Guid? before = null, string? state = null, string? name = null,
-        string? id = null, bool archived = false)
+        string? id = null, bool archived = false, long? ordinal = null, string? pipeline = null, Guid? after = null)
     {
         RunState? wanted = null;
         if (state is not null)
@@ -89,7 +91,7 @@ public static class RunsApi
         {
             return TypedResults.Ok(await runs.ListAsync(new RunQuery
             {
-                Limit = Math.Clamp(limit, 1, MostRuns), Before = before, State = wanted, Name = name, IdPrefix = id,
+                Limit = Math.Clamp(limit, 1, MostRuns), Before = before ?? after, State = wanted, Name = name ?? pipeline, Ordinal = ordinal, IdPrefix = id,
                 IsArchived = archived,
             }, cancellationToken).ConfigureAwait(false));
         }

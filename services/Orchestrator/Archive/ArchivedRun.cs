@@ -24,7 +24,7 @@ internal sealed record ArchivedRun(RunView Run, RunSource Source, IReadOnlyList<
     /// <summary>What its steps were expected to cost; null when nobody had estimated it.</summary>
     public IReadOnlyList<StepEstimate>? Estimates { get; init; }
 
-    internal const string Select = "select archived_at, body from run_archive where id = @runId";
+    internal const string Select = "select archived_at, ordinal, body from run_archive where id = @runId";
 
     /// <summary>As the archive keeps it: gzip of JSON.</summary>
     public byte[] Pack()
@@ -46,13 +46,14 @@ internal sealed record ArchivedRun(RunView Run, RunSource Source, IReadOnlyList<
             return null;
         using var gzip = new GZipStream(new MemoryStream(row.Body), CompressionMode.Decompress);
         var archived = JsonSerializer.Deserialize<ArchivedRun>(gzip, WireJson.Options)!;
-        return archived with { Run = archived.Run with { Archived = DateTimeOffset.FromUnixTimeMilliseconds(row.ArchivedAt) } };
+        return archived with { Run = archived.Run with { Archived = DateTimeOffset.FromUnixTimeMilliseconds(row.ArchivedAt), Ordinal = row.Ordinal } };
     }
 
     /// <summary>An archived run as the database holds it.</summary>
     internal sealed class Row
     {
         public long ArchivedAt { get; init; }
+        public long Ordinal { get; init; }
         public byte[] Body { get; init; } = [];
     }
 }

@@ -125,8 +125,8 @@ internal sealed class RunArchiver(
                 return;
             await transaction.ExecuteAsync(
                 """
-                insert into run_archive (id, number, name, state, archived_at, summary, body)
-                select id, number, name, state, @Now, @summary, @body from run where id = @id
+                insert into run_archive (id, number, ordinal, name, state, archived_at, summary, body)
+                select id, number, ordinal, name, state, @Now, @summary, @body from run where id = @id
                 """, new { id, transaction.Now, summary = JsonColumn.Write(run with { Steps = [], Counts = counts }), body }).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
     }

@@ -8,10 +8,11 @@ internal sealed class RunRow
 {
     /// <summary>Every column but the file, which may be large, and which only <see cref="RunSources"/> reads.</summary>
     public const string Columns =
-        "id, number, name, file_name, state, message, open_steps, created_at, started_at, ended_at, cancel_until, submitted_by, reason";
+        "id, number, ordinal, name, file_name, state, message, open_steps, created_at, started_at, ended_at, cancel_until, submitted_by, reason";
 
     public string Id { get; init; } = "";
     public long Number { get; init; }
+    public long Ordinal { get; init; }
     public string Name { get; init; } = "";
     public string FileName { get; init; } = "";
     public string State { get; set; } = "";

@@ -57,6 +57,10 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             await RequireSameAsync(transaction, run, submit, JsonColumn.Write(plan.Parameters)).ConfigureAwait(false);
             return false;
         }
+        var ordinal = await transaction.FindAsync<long>(
+            "insert into run_name (name, last) values (@Name, 1) on conflict (name) do update set last = run_name.last + 1 returning last",
+            new { run.Name }).ConfigureAwait(false);
+        await transaction.ExecuteAsync("update run set ordinal = @ordinal where id = @Id", new { ordinal, run.Id }).ConfigureAwait(false);
         if (origin is not null)
             await origin.InsertAsync(transaction, run.Id).ConfigureAwait(false);
         await transaction.AddNoticesAsync(run, plan.Notices).ConfigureAwait(false);
@@ -66,6 +70,13 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
             await transaction.CloseAsync(run, 0).ConfigureAwait(false);
         return true;
     }
+
+    /// <summary>What people call a run that is not archived (<see cref="RunView.Label"/>), or null.</summary>
+    public Task<string?> FindLabelAsync(Guid runId, CancellationToken cancellationToken) =>
+        database.ReadAsync(async connection => await connection.QueryFirstOrDefaultAsync<(string Name, long Ordinal)?>(
+            "select name, ordinal from run where id = @id", new { id = runId.ToString() }).ConfigureAwait(false) is { } run
+            ? RunView.LabelOf(run.Name, run.Ordinal, runId)
+            : null, cancellationToken);
 
     /// <summary>Asks a run to stop: what has not started ends now, what runs gets a deadline. Null for an unknown run.</summary>
     public async Task<RunStateChanged?> CancelAsync(CancelRun cancel, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Espalier.Contracts;
 
 namespace Espalier.Orchestrator.Ledger;
@@ -18,11 +19,20 @@ public sealed record RunQuery
     /// <summary>Only runs of a pipeline of this name.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Only the runs with this number among those of their name (<see cref="RunView.Ordinal"/>).</summary>
+    public long? Ordinal { get; init; }
+
     /// <summary>Only runs whose id begins so.</summary>
     public string? IdPrefix { get; init; }
 
     /// <summary>Archived runs instead of those that are not.</summary>
     public bool IsArchived { get; init; }
+
+    /// <summary>The run that people call so (<see cref="RunView.Label"/>), such as <c>tiny#12</c>; null where the text is no such name.</summary>
+    public static RunQuery? ByLabel(string text) =>
+        text.LastIndexOf('#') is var at and > 0 && long.TryParse(text.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var ordinal)
+            ? new RunQuery { Name = text[..at].TrimEnd(), Ordinal = ordinal, Limit = 1 }
+            : null;
 
     /// <summary>The lowest and the highest id that begin with some digits; null when nothing can.</summary>
     internal static (string Low, string High)? IdsOf(string prefix)

@@ -63,10 +63,10 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
     private static async Task<IReadOnlyList<RunView>> ListArchivedAsync(
         DbConnection connection, string conditions, string order, DynamicParameters arguments)
     {
-        var rows = await connection.QueryAsync<(string Summary, long ArchivedAt)>(
-            $"select summary, archived_at from run_archive r where true {conditions} order by {order} desc, r.id desc limit @Limit", arguments)
+        var rows = await connection.QueryAsync<(string Summary, long ArchivedAt, long Ordinal)>(
+            $"select summary, archived_at, ordinal from run_archive r where true {conditions} order by {order} desc, r.id desc limit @Limit", arguments)
             .ConfigureAwait(false);
-        return [.. rows.Select(r => JsonColumn.Read<RunView>(r.Summary)! with { Archived = Time(r.ArchivedAt) })];
+        return [.. rows.Select(r => JsonColumn.Read<RunView>(r.Summary)! with { Archived = Time(r.ArchivedAt), Ordinal = r.Ordinal })];
     }
 
     /// <summary>What a list has in its where and its order; null when no run can be in it.</summary>
@@ -84,6 +84,8 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
             Add("r.state = @state", new { state = EnumText.Of(state) });
         if (query.Name is { } name)
             Add("r.name = @name", new { name });
+        if (query.Ordinal is { } ordinal)
+            Add("r.ordinal = @ordinal", new { ordinal });
         if (query.Before is { } before)
         {
             var number = await connection.QueryFirstOrDefaultAsync<long?>(
@@ -131,6 +133,7 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
         run.RunId, run.Name, run.FileName, run.Current, run.Message.Length > 0 ? run.Message : run.Held ?? "", run.IsCancelling,
         Time(run.CreatedAt), Time(run.StartedAt), Time(run.EndedAt), steps)
     {
+        Ordinal = run.Ordinal,
         Owner = run.SubmittedBy.Length > 0 ? run.SubmittedBy : null,
         Reason = run.Reason.Length > 0 ? run.Reason : null,
     };

@@ -8,6 +8,14 @@ public sealed record RunView(
     Guid RunId, string Name, string FileName, RunState State, string Message, bool IsCancelling,
     DateTimeOffset Created, DateTimeOffset? Started, DateTimeOffset? Ended, IReadOnlyList<StepView> Steps)
 {
+    /// <summary>Which run of that name it is, from 1; 0 where an older orchestrator wrote it.</summary>
+    public long Ordinal { get; init; }
+
+    /// <summary>What people call it: <c>tiny#12</c>; its id where it has no number.</summary>
+    public string Label => LabelOf(Name, Ordinal, RunId);
+
+    internal static string LabelOf(string name, long ordinal, Guid runId) => ordinal > 0 ? $"{name}#{ordinal}" : runId.ToString("N");
+
     /// <summary>Number of steps by state; in lists, where the steps themselves are left out.</summary>
     public IReadOnlyDictionary<string, int>? Counts { get; init; }
 

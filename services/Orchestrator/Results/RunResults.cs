@@ -52,12 +52,13 @@ public sealed record RunResults
             if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
                 rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
         }
-        var study = GrowthStudy.Find(StudyModels.Of(run, rows, active));
+        var models = StudyModels.Of(run, rows, active);
+        var study = GrowthStudy.Find(models);
         return new RunResults
         {
             Models = rows,
             Differences = differences,
-            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences) : StudyTable.Sentences(study),
+            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences, models) : StudyTable.Sentences(study),
             XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
             Study = study,
         };

@@ -35,7 +35,11 @@ internal sealed class RunSubmission(
             await traces.SaveAsync(submit.RunId, root, cancellationToken).ConfigureAwait(false);
         }
         Faults.Reach(FaultPoints.SubmitAnswer);
-        return new RunAccepted(submit.RunId, plan.Name) { Note = origin is null ? NoteOn(plan) : null };
+        return new RunAccepted(submit.RunId, plan.Name)
+        {
+            Label = await ledger.FindLabelAsync(submit.RunId, cancellationToken).ConfigureAwait(false),
+            Note = origin is null ? NoteOn(plan) : null,
+        };
     }
 
     /// <summary>Triggers of a file that is only submitted do nothing, which its author may not expect.</summary>

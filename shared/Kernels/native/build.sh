@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: build.sh OUTPUT_FOLDER LIBRARY_FILE
+# Usage: build.sh OUTPUT_FOLDER LIBRARY_FILE...
 # Configures and compiles the kernels in OUTPUT_FOLDER. Says what is missing in one message and exits 1.
 set -u
 sources=$(cd "$(dirname "$0")" && pwd)
@@ -28,4 +28,4 @@ if ! cmake --build "$output" --parallel "$(nproc)" >"$log" 2>&1; then
   grep -m 5 -E 'error|Error' "$log"
   fail "Cannot compile the fused kernels. The compiler's log: $log"
 fi
-touch "$output/$2"
+for library in "${@:2}"; do touch "$output/$library"; done

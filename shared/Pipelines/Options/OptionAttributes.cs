@@ -44,6 +44,12 @@ public sealed class OptionAttribute(string description) : Attribute
     /// <summary>Allowed words of a text option.</summary>
     public string[] Choices { get; init; } = [];
 
+    /// <summary>Regular expression that a text option must match from beginning to end, without anchors.</summary>
+    public string? Pattern { get; init; }
+
+    /// <summary>What <see cref="Pattern"/> demands, in words that go on from "must be".</summary>
+    public string? PatternMeaning { get; init; }
+
     /// <summary>
     /// Interface of methods: the allowed words are the <c>Name</c>s of the classes that implement it and have a constructor
     /// without parameters, see <see cref="MethodAssemblies"/>.

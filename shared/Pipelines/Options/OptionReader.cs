@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Espalier.Contracts;
 using Espalier.Pipelines.Text;
 
@@ -11,6 +12,7 @@ namespace Espalier.Pipelines.Options;
 /// </summary>
 public sealed class OptionReader
 {
+    private static readonly TimeSpan PatternLimit = TimeSpan.FromSeconds(1);
     private readonly ProblemList _problems;
     private readonly bool _inPipeline;
     private bool _isIncomplete;
@@ -73,7 +75,7 @@ public sealed class OptionReader
             ValueKind.Map => node.Kind == NodeKind.Map ? ReadMap(schema, node, path) : Wrong(node, name, "values by name (a map)"),
             ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
             _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
-            ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? node.Text : Wrong(node, name, "text (put it in quotes)"),
+            ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? ReadText(schema, node, name) : Wrong(node, name, "text (put it in quotes)"),
             ValueKind.Template => node.Text,
             ValueKind.Choice => ReadChoice(schema, node, name),
             ValueKind.Bool => node.Kind == NodeKind.Bool ? node.Text == "true" : Wrong(node, name, "true or false"),
@@ -168,6 +170,11 @@ public sealed class OptionReader
 
     private JsonArray ReadList(OptionSchema schema, PlacedNode node, string path, string name) =>
         [.. node.Items.Select((item, i) => ReadValue(schema.Items!, item, $"{path}[{i}]", node.Items.Count == 1 ? name : $"item {i + 1} of {name}"))];
+
+    private JsonNode? ReadText(OptionSchema schema, PlacedNode node, string name) =>
+        schema.Pattern is not { } pattern || Regex.IsMatch(node.Text, $@"\A(?:{pattern})\z", RegexOptions.CultureInvariant, PatternLimit)
+            ? node.Text
+            : Wrong(node, name, schema.PatternMeaning ?? $"text that matches {pattern}");
 
     private JsonNode? ReadChoice(OptionSchema schema, PlacedNode node, string name)
     {

@@ -73,6 +73,12 @@ public sealed record OptionSchema
     /// <summary>Words allowed.</summary>
     public IReadOnlyList<string>? Choices { get; init; }
 
+    /// <summary>Regular expression that a text must match from beginning to end; null for any text.</summary>
+    public string? Pattern { get; init; }
+
+    /// <summary>What <see cref="Pattern"/> demands, in words that go on from "must be".</summary>
+    public string? PatternMeaning { get; init; }
+
     /// <summary>Whether leaving it out is an error.</summary>
     public bool Required { get; init; }
 

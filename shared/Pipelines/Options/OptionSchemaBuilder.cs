@@ -80,7 +80,14 @@ internal static class OptionSchemaBuilder
         if (option.ChoicesOf is { } methods)
             return new OptionSchema { Kind = ValueKind.Choice, Choices = NamesOf(methods) };
         return KindOf(type, option.Kind) is { } kind
-            ? new OptionSchema { Kind = kind, Min = Limit(option.Min, SmallestOf(type)), Max = Limit(option.Max, LargestOf(type)) }
+            ? new OptionSchema
+            {
+                Kind = kind,
+                Min = Limit(option.Min, SmallestOf(type)),
+                Max = Limit(option.Max, LargestOf(type)),
+                Pattern = option.Pattern,
+                PatternMeaning = option.PatternMeaning,
+            }
             : type.IsClass && type.GetProperties().Any(p => p.IsDefined(typeof(OptionAttribute)))
                 ? BuildObject(type, depth + 1)
                 : throw new InvalidOperationException($"{property.DeclaringType?.Name}.{property.Name}: a {type.Name} cannot be an option.");

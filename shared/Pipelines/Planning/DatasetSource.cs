@@ -19,13 +19,18 @@ public static class DatasetSource
     /// <param name="text">As the option has it.</param>
     /// <param name="baseDirectory">Where relative paths start.</param>
     /// <param name="admit">As <see cref="PlanningContext.Admit"/>.</param>
-    /// <exception cref="UserInputException">There is no such file or folder, or it may not be read.</exception>
-    public static string Locate(string text, string baseDirectory, Action<string>? admit = null)
+    /// <param name="corpora">The corpora there are; null or empty where that is not known.</param>
+    /// <exception cref="UserInputException">There is no such corpus, file or folder, or it may not be read.</exception>
+    public static string Locate(string text, string baseDirectory, Action<string>? admit = null, IReadOnlyList<string>? corpora = null)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal) + 1;
         var (form, rest) = (text[..colon], text[colon..]);
         if (form == ArtifactForms.Corpus)
-            return text;
+        {
+            return corpora is not { Count: > 0 } || corpora.Contains(rest)
+                ? text
+                : throw new UserInputException($"there is no corpus '{rest}': {NearestWord.Hint(rest, corpora)}");
+        }
         if (rest.Any(char.IsControl))
             throw new UserInputException($"{form}PATH holds a control character, which no path here has");
         var path = Path.GetFullPath(rest, baseDirectory);

@@ -14,6 +14,8 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
 
     public IEnumerable<StepDraft> Steps => _steps.Values;
 
+    private StageDefinition? Maker { get; } = context.Stages.FirstOrDefault(s => s.MakesDatasets);
+
     /// <summary>The step that makes a source's dataset, or null when the source is wrong, which is reported.</summary>
     public string? StepFor(ArtifactOption option)
     {
@@ -32,7 +34,7 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
     {
         try
         {
-            return DatasetSource.Locate(option.Text, baseDirectory, context.Admit);
+            return DatasetSource.Locate(option.Text, baseDirectory, context.Admit, Maker?.Traits.Corpora);
         }
         catch (UserInputException exception)
         {
@@ -43,7 +45,7 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
 
     private StepDraft? Create(string source, ArtifactOption option)
     {
-        if (context.Stages.FirstOrDefault(s => s.MakesDatasets) is not { } stage)
+        if (Maker is not { } stage)
         {
             problems.Add(option.Line, option.Column, $"'{option.Path}': no stage that makes datasets is offered");
             return null;

@@ -15,13 +15,13 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
     {
         foreach (var (option, fingerprint) in step.Stage?.Traits.Fingerprints ?? new Dictionary<string, string>())
         {
-            if (step.Options.Values[option] is not JsonValue value || !value.TryGetValue<string>(out var text) || !IsOwn(text))
+            if (step.Options.Values[option] is not JsonValue value || !value.TryGetValue<string>(out var text) || !IsLocated(text))
                 continue;
             try
             {
-                var source = DatasetSource.Locate(text, baseDirectory, context.Admit);
+                var source = DatasetSource.Locate(text, baseDirectory, context.Admit, step.Stage!.Traits.Corpora);
                 step.Options.Values[option] = source;
-                if (step.Options.Values[fingerprint] is null && context.Fingerprint is { } digest)
+                if (IsOwn(text) && step.Options.Values[fingerprint] is null && context.Fingerprint is { } digest)
                     step.Options.Values[fingerprint] = digest(source);
             }
             catch (UserInputException e)
@@ -30,6 +30,8 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
             }
         }
     }
+
+    private static bool IsLocated(string text) => IsOwn(text) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);
 
     private static bool IsOwn(string text) =>
         text.StartsWith(ArtifactForms.File, StringComparison.Ordinal) || text.StartsWith(ArtifactForms.Directory, StringComparison.Ordinal);

@@ -23,6 +23,10 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
             foreach (var need in step.Body.Find("needs")?.Items ?? [])
                 LinkNeed(step, need);
             AddTrainerStates(step);
+        }
+        // Which metrics a step reports depends on its inputs, which are known only now.
+        foreach (var step in steps)
+        {
             if (step.Body.Find("when") is { Kind: NodeKind.Text } when)
                 LinkCondition(step, when);
         }
@@ -106,8 +110,12 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         {
             foreach (var metric in Condition.Parse(when.Text).Metrics)
             {
-                if (_byName.ContainsKey(metric.Step))
+                if (_byName.TryGetValue(metric.Step, out var source))
+                {
                     step.AddNeed(metric.Step);
+                    if (StepMetrics.ProblemOf(source, metric.Name) is { } problem)
+                        problems.Add(when.Line, when.TextColumn + metric.Column - 1, $"'when' reads '{metric.Path}': {problem}");
+                }
                 else
                 {
                     problems.Add(

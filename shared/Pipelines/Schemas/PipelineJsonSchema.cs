@@ -192,8 +192,16 @@ public static class PipelineJsonSchema
         ValueKind.Dataset => Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"),
         ValueKind.Model => Pattern($"^({ArtifactForms.RegisteredModel}|{Reference}).*$"),
         ValueKind.Template => new JsonObject { ["type"] = new JsonArray("string", "number", "boolean") },
-        _ => new JsonObject { ["type"] = new JsonArray("string", "number") },
+        _ => Text(schema),
     };
+
+    private static JsonObject Text(OptionSchema schema)
+    {
+        var text = new JsonObject { ["type"] = new JsonArray("string", "number") };
+        if (schema.Pattern is { } pattern)
+            text["pattern"] = $"^({pattern}|.*{Reference}.*)$";
+        return text;
+    }
 
     private static JsonObject Limited(OptionSchema schema, string type)
     {

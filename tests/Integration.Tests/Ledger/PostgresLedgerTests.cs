@@ -57,6 +57,20 @@ public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
         (await ledger.StepAsync(run, "b")).Wait!.Text.ShouldBe("The only slot on cpu is taken; 1 step is ahead of it.");
     }
 
+    [Fact]
+    public async Task Submit_ManyAtOnce_CountsEachName()
+    {
+        using var ledger = new LedgerFixture(postgres: await servers.Database.NewDatabaseAsync());
+        await NameChecks.ManyAtOnceAsync(ledger);
+    }
+
+    [Fact]
+    public async Task Archive_KeepsNames_AndGivesNoNumberTwice()
+    {
+        using var ledger = new LedgerFixture(new OrchestratorOptions { RunHistory = TimeSpan.Zero }, await servers.Database.NewDatabaseAsync());
+        await NameChecks.ArchivedAsync(ledger);
+    }
+
     public static TheoryData<int> OldVersions => OldLedger.Versions;
 
     [Theory]

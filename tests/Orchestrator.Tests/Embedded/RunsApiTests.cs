@@ -6,6 +6,7 @@ using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
 using Espalier.Hosting;
 using Espalier.Orchestrator.Api;
+using Espalier.Orchestrator.Ledger;
 using Espalier.Stages.Worker;
 using Espalier.Stages;
 using Espalier.TestKit.Services.Embedded;
@@ -108,6 +109,66 @@ public sealed class RunsApiTests : IAsyncLifetime
 
     private async Task<IReadOnlyList<string>> IdsAsync(string query) =>
         [.. (await _client.GetFromJsonAsync<JsonElement>($"/api/v1/runs?{query}")).EnumerateArray().Select(r => r.GetProperty("run-id").GetString()!)];
+
+    [Fact]
+    public async Task Run_ByNameOrFirstDigits_IsFoundAtEveryPath()
+    {
+        var ids = new[] { "0199c2f4-aaaa-7000-8000-000000000001", "0199c2f4-bbbb-7000-8000-000000000002" };
+        foreach (var id in ids)
+        {
+            using var answer = await _client.PostAsync($"/api/v1/runs?id={id}", new StringContent(Yaml));
+            (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.Label.ShouldBe($"http#{Array.IndexOf(ids, id) + 1}");
+        }
+        (await IdsAsync("pipeline=http&ordinal=2")).ShouldBe([ids[1]]);
+        (await IdsAsync($"limit=1&after={ids[1]}")).ShouldBe([ids[0]]);
+
+        (await LeadAsync("http%232")).ShouldBe((HttpStatusCode.TemporaryRedirect, $"/api/v1/runs/{ids[1]}"));
+        (await LeadAsync("http%231/log?level=error")).ShouldBe((HttpStatusCode.TemporaryRedirect, $"/api/v1/runs/{ids[0]}/log?level=error"));
+        (await LeadAsync("0199c2f4-b")).ShouldBe((HttpStatusCode.TemporaryRedirect, $"/api/v1/runs/{ids[1]}"));
+        (await LeadAsync("0199c2f4aa/steps/a%0Ab/report")).ShouldBe((HttpStatusCode.TemporaryRedirect, $"/api/v1/runs/{ids[0]}/steps/a%0Ab/report"));
+        (await LeadAsync("0199c2f4")).Status.ShouldBe(HttpStatusCode.BadRequest);
+        (await LeadAsync("http%233")).Status.ShouldBe(HttpStatusCode.NotFound);
+        (await LeadAsync("http%231", withKey: false)).Status.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    private async Task<(HttpStatusCode Status, string? Location)> LeadAsync(string path, bool withKey = true)
+    {
+        using var client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = _client.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = withKey ? _client.DefaultRequestHeaders.Authorization : null;
+        using var answer = await client.GetAsync($"/api/v1/runs/{path}");
+        return (answer.StatusCode, answer.Headers.Location?.OriginalString);
+    }
+
+    [Fact]
+    public async Task Log_ChosenByLevelTextAndStep_AsJsonAndAsAFile()
+    {
+        const string Failing = "name: noisy\nstages:\n  a: { uses: noop }\n  b: { uses: noop, needs: a, with: { behaviour: user-error } }\n";
+        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(Failing));
+        var run = (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
+        await _client.GetStringAsync($"/api/v1/runs/{run}/events"); // until it has ended
+
+        var errors = await LinesAsync("level=error");
+        errors.Select(l => (l.Step, l.Level)).ShouldBe([("b", LogLineLevel.Error), ("", LogLineLevel.Error)], ignoreOrder: true);
+        errors.Single(l => l.Step == "b").Text.ShouldContain("Set 'text' to something else.");
+        (await LinesAsync("search=SOMETHING")).ShouldAllBe(l => l.Text.Contains("something", StringComparison.Ordinal));
+        (await LinesAsync("search=something&step=a")).ShouldBeEmpty();
+        var all = await LinesAsync("");
+        (await LinesAsync($"after={all[2].Id}")).ShouldBe(all.Where(l => l.Id > all[2].Id));
+
+        using var file = await _client.GetAsync($"/api/v1/runs/{run}/log?format=text");
+        file.Content.Headers.ContentType!.MediaType.ShouldBe("text/plain");
+        file.Content.Headers.ContentDisposition!.FileName.ShouldBe("noisy-1.log");
+        (await file.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldBe(all.Select(l => l.ToString()));
+
+        foreach (var wrong in new[] { "level=loud", "format=xml" })
+        {
+            using var refused = await _client.GetAsync($"/api/v1/runs/{run}/log?{wrong}");
+            refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest, wrong);
+        }
+
+        async Task<IReadOnlyList<RunLogLine>> LinesAsync(string query) =>
+            (await _client.GetFromJsonAsync<List<RunLogLine>>($"/api/v1/runs/{run}/log?{query}", WireJson.Options))!;
+    }
 
     [Fact]
     public async Task Submit_WrongFile_ListsProblemsWithTheirPlaces()

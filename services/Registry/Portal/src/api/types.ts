@@ -21,6 +21,8 @@ export interface Page<T> {
 export interface Run {
   'run-id': string;
   name: string;
+  /** Which run of its name it is; 0 for one of old times. */
+  ordinal: number;
   'file-name': string;
   state: RunState;
   message: string;

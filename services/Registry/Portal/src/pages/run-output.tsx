@@ -40,7 +40,7 @@ export function RunOutput({ run, name }: { run: Run; name: string }) {
         }
         lead={
           <>
-            made by <Link href={`/runs/${run['run-id']}`}>{run.name}</Link>
+            made by <Link href={`/runs/${run['run-id']}`}>{run.ordinal > 0 ? `${run.name}#${run.ordinal}` : run.name}</Link>
           </>
         }
       />

@@ -169,10 +169,10 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
   return (
     <>
       <PageHead
-        named={`${run.name} ${run.state}`}
+        named={`${labelOf(run)} ${run.state}`}
         title={
           <>
-            {run.name} <State state={run.state} />
+            {labelOf(run)} <State state={run.state} />
           </>
         }
         lead={
@@ -203,7 +203,7 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
       </PageHead>
       {action.error && <ErrorBox error={action.error} />}
       {asks && (
-        <Dialog title={`Cancel ${run.name}?`} onClose={() => setAsks(false)}>
+        <Dialog title={`Cancel ${labelOf(run)}?`} onClose={() => setAsks(false)}>
           <p>Steps that have not started end now. Running steps save their position first, so a resumed run continues from there.</p>
           <div className="actions">
             <button onClick={() => setAsks(false)}>Keep running</button>
@@ -222,6 +222,9 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
     </>
   );
 }
+
+/** What people call a run: tiny#12. */
+export const labelOf = (run: Run) => (run.ordinal > 0 ? `${run.name}#${run.ordinal}` : run.name);
 
 const Summary = ({ steps }: { steps: Step[] }) => {
   const cached = steps.filter((s) => s.state === 'cached').length;

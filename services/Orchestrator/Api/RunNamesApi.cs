@@ -1,0 +1,36 @@
+using Espalier.Contracts;
+using Espalier.Hosting.Authentication;
+using Espalier.Orchestrator.Ledger;
+
+namespace Espalier.Orchestrator.Api;
+
+/// <summary>
+/// Paths with a run's name (<c>tiny%2312</c>) or the first digits of its id lead to those with the id: <c>/api/v1/runs/tiny%2312/log</c> answers 307
+/// with <c>/api/v1/runs/ID/log</c>, so that any method works by any of them.
+/// </summary>
+internal static class RunNamesApi
+{
+    private const int Few = 2;
+
+    /// <summary>Maps the paths; those with an id go before them.</summary>
+    public static void MapRunNames(this IEndpointRouteBuilder api) => api.MapGroupFor(ApiRole.Viewer).Map("/api/v1/runs/{run}/{**rest}", LeadAsync);
+
+    private static async Task<IResult> LeadAsync(
+        string run, HttpRequest request, IRunReader runs, CancellationToken cancellationToken, string? rest = null)
+    {
+        var query = RunQuery.ByLabel(run) ?? new RunQuery { IdPrefix = run, Limit = Few };
+        var found = await runs.ListAsync(query, cancellationToken).ConfigureAwait(false);
+        if (found.Count == 0)
+            found = await runs.ListAsync(query with { IsArchived = true }, cancellationToken).ConfigureAwait(false);
+        return found switch
+        {
+            [] => TypedResults.Problem($"There is no run '{run}'.", statusCode: StatusCodes.Status404NotFound),
+            [var one] => TypedResults.Redirect(
+                $"{request.PathBase}/api/v1/runs/{one.RunId}{PathOf(rest)}{request.QueryString}", permanent: false, preserveMethod: true),
+            _ => TypedResults.Problem($"'{run}' begins the ids of several runs: give more digits.", statusCode: StatusCodes.Status400BadRequest),
+        };
+    }
+
+    private static string PathOf(string? rest) => string.Concat((rest ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries)
+        .Select(part => $"/{Uri.EscapeDataString(part)}"));
+}
