@@ -6,6 +6,9 @@ import { bytes } from '../format';
 import { Link } from '../router';
 import { FileTable } from './file-table';
 
+/** What people call a run: tiny#12. */
+export const labelOf = (run: Run) => (run.ordinal > 0 ? `${run.name}#${run.ordinal}` : run.name);
+
 /** Where an output of a step is shown. */
 export const outputPath = (run: Run, step: string, output: string) => `/runs/${run['run-id']}?output=${encodeURIComponent(`${step}.${output}`)}`;
 
@@ -40,7 +43,7 @@ export function RunOutput({ run, name }: { run: Run; name: string }) {
         }
         lead={
           <>
-            made by <Link href={`/runs/${run['run-id']}`}>{run.ordinal > 0 ? `${run.name}#${run.ordinal}` : run.name}</Link>
+            made by <Link href={`/runs/${run['run-id']}`}>{labelOf(run)}</Link>
           </>
         }
       />

@@ -12,7 +12,7 @@ export function RunResultsCard({ run, results }: { run: Run; results: RunResults
   const [chosen, setChosen] = useState<string>();
   const reference = chosen ?? usual(references, differences);
   const best = models.reduce<ModelRow | undefined>((least, m) => (m.loss !== undefined && (least?.loss === undefined || m.loss < least.loss) ? m : least), undefined);
-  if (models.length === 0) return null;
+  if (!models.some((m) => m.loss !== undefined || m['total-parameters'] !== undefined)) return null;
   return (
     <Card
       className="results"

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { send, useAction } from '../api/client';
-import type { PlannedStep, Run, RunCosts, Step, StepProgress, StepWait } from '../api/types';
+import type { PlannedInput, PlannedStep, Run, RunCosts, Step, StepProgress, StepWait } from '../api/types';
 import { Bar, Card, Digest, Facts, State } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
@@ -16,12 +16,14 @@ interface StepPanelProps {
   progress?: StepProgress;
   first?: { at: number; done: number };
   planned?: PlannedStep;
+  /** All steps as planned, for the names of inputs. */
+  plan?: PlannedStep[];
   costs?: RunCosts;
   isEnded: boolean;
 }
 
 /** One step: where it is, what it was told, what it made, and starting again from it. */
-export function StepPanel({ run, step, progress, first, planned, costs, isEnded }: StepPanelProps) {
+export function StepPanel({ run, step, progress, first, planned, plan = [], costs, isEnded }: StepPanelProps) {
   const mayRun = useMay('submitter');
   const action = useAction();
   const [asks, setAsks] = useState(false);
@@ -63,7 +65,7 @@ export function StepPanel({ run, step, progress, first, planned, costs, isEnded 
           ['Peak memory', cost?.['peak-memory-bytes'] === undefined ? undefined : bytes(cost['peak-memory-bytes'])],
           ['New in the store', cost?.['new-bytes'] === undefined ? undefined : bytes(cost['new-bytes'])],
           ['Speed', rate ? `${short(rate)} tokens/s` : undefined],
-          ['Failure', step.failure],
+          ['Failure', step.failure && (failures[step.failure as keyof typeof failures] ?? step.failure)],
           ['Needs', step.needs.join(', ')],
           ['Step key', step.key && <Digest value={step.key} />],
         ]}
@@ -80,7 +82,7 @@ export function StepPanel({ run, step, progress, first, planned, costs, isEnded 
         </>
       )}
       <Metrics values={isRunning ? (live?.metrics ?? {}) : step.metrics} />
-      {planned && <Options planned={planned} />}
+      {planned && <Options planned={planned} plan={plan} />}
       {mayRun && isEnded && (
         <div className="actions">
           <button disabled={action.busy} onClick={() => setAsks(true)}>
@@ -127,7 +129,7 @@ function Outputs({ run, step, planned }: { run: Run; step: Step; planned?: Plann
             name,
             <>
               <Link href={outputPath(run, step.name, name)} aria-label={`${name} of ${step.name}`}>
-                {artifact.kind === 'report' ? 'open the report' : 'files'}
+                {name === 'report' ? 'open the report' : 'files'}
               </Link>{' '}
               <Digest value={artifact.root} length={8} /> <span className="minor">{bytes(artifact['size-bytes'])}</span>
             </>,
@@ -141,9 +143,9 @@ function Outputs({ run, step, planned }: { run: Run; step: Step; planned?: Plann
 const optionsFirst = 12;
 
 /** Every option as the stage got it, defaults among them. */
-function Options({ planned }: { planned: PlannedStep }) {
+function Options({ planned, plan }: { planned: PlannedStep; plan: PlannedStep[] }) {
   const [all, setAll] = useState(false);
-  const flat = flatten(planned.options, planned);
+  const flat = flatten(planned.options, planned, plan);
   if (flat.length === 0) return null;
   return (
     <>
@@ -159,14 +161,22 @@ function Options({ planned }: { planned: PlannedStep }) {
 }
 
 /** Names with dots and their values; an input by the name of what it reads. */
-function flatten(options: Record<string, unknown>, planned: PlannedStep, prefix = ''): [string, string][] {
+function flatten(options: Record<string, unknown>, planned: PlannedStep, plan: PlannedStep[], prefix = ''): [string, string][] {
   return Object.entries(options).flatMap(([name, value]): [string, string][] => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return flatten(value as Record<string, unknown>, planned, `${prefix}${name}.`);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return flatten(value as Record<string, unknown>, planned, plan, `${prefix}${name}.`);
     const input = typeof value === 'string' && value.startsWith('input:') ? planned.inputs.find((i) => i.as === value.slice('input:'.length)) : undefined;
-    const text = input ? (input.step.includes(':') ? input.step : `${input.step}.${input.output}`) : Array.isArray(value) ? value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ') : String(value);
+    const text = input ? sourceOf(input, plan) : Array.isArray(value) ? value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ') : String(value);
     return [[prefix + name, text]];
   });
 }
+
+/** What an input is, as a file would name it: a corpus, a registered model, an output of a step. */
+function sourceOf(input: PlannedInput, plan: PlannedStep[]): string {
+  const dataset = plan.find((step) => step.name === input.step && step.kind === 'dataset')?.options.source;
+  return typeof dataset === 'string' ? dataset : input.step.includes(':') ? input.step : `${input.step}.${input.output}`;
+}
+
+const failures = { user: 'wrong input', resource: 'out of memory or disk', poison: 'its process crashed', transient: 'something it needs did not answer' };
 
 /** Why the step does not run yet, and for how long. */
 function Waits({ wait }: { wait: StepWait }) {

@@ -17,7 +17,7 @@ import { RunFailure } from './run-failure';
 import { RunFile } from './run-file';
 import { type LogLine, RunLog, readLine } from './run-log';
 import { RunNotices } from './run-notices';
-import { RunOutput } from './run-output';
+import { labelOf, RunOutput } from './run-output';
 import { RunResultsCard } from './run-results';
 import { StepPanel } from './run-step';
 
@@ -68,6 +68,7 @@ function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => 
             progress={progress.get(step.name)}
             first={first.get(step.name)}
             planned={plan.data?.steps.find((s) => s.name === step.name)}
+            plan={plan.data?.steps}
             costs={costs}
             isEnded={ended}
           />
@@ -222,9 +223,6 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
     </>
   );
 }
-
-/** What people call a run: tiny#12. */
-export const labelOf = (run: Run) => (run.ordinal > 0 ? `${run.name}#${run.ordinal}` : run.name);
 
 const Summary = ({ steps }: { steps: Step[] }) => {
   const cached = steps.filter((s) => s.state === 'cached').length;
