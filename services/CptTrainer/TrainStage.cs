@@ -91,7 +91,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             record.Add(step, rate, outcome, plan);
             record.Operations += OperationsPerWeight * decoder.Config.ActiveParameters * plan.TokensPerStep;
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
-            context.Progress.Metric("loss", outcome.Loss);
+            Report(context.Progress, outcome, rate);
             context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
             var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery
@@ -103,6 +103,17 @@ public sealed class TrainStage(TimeProvider time) : IStage
             }
         }
         return record;
+    }
+
+    /// <summary>What the report's history has, for whoever watches: under the same names.</summary>
+    private static void Report(IStageProgress progress, StepOutcome outcome, double rate)
+    {
+        progress.Metric("loss", outcome.Loss);
+        progress.Metric("learning-rate", rate);
+        progress.Metric("grad-norm", outcome.GradientNorm);
+        progress.Metric("balance-loss", outcome.BalanceLoss);
+        progress.Metric("router-z-loss", outcome.RouterZLoss);
+        progress.Metric("max-violation", LoadMetrics.MaxViolationOf(outcome.Counts));
     }
 
     private static StepOutcome Step(StageContext context, DecoderTrainer trainer, IReadOnlyList<Tensor> batches, double rate, long step)

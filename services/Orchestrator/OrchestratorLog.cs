@@ -45,6 +45,9 @@ internal static partial class OrchestratorLog
     [LoggerMessage(30, LogLevel.Error, "Run {RunId} cannot be archived; it stays where it is, and the others go on")]
     public static partial void RunNotArchived(ILogger logger, string runId, Exception error);
 
+    [LoggerMessage(31, LogLevel.Warning, "Run {RunId} was not estimated: its page shows what it takes, and not what was expected")]
+    public static partial void RunNotEstimated(ILogger logger, Guid runId, Exception error);
+
     [LoggerMessage(6, LogLevel.Information, "The administrator's API key is in {Path}")]
     public static partial void KeyWritten(ILogger logger, string path);
 

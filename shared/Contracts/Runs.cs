@@ -64,6 +64,12 @@ public sealed record SubmitRun
 
     /// <summary>Values that replace the file's <c>params</c>.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Who submits it; empty when nobody says.</summary>
+    public string SubmittedBy { get; init; } = "";
+
+    /// <summary>What for, for people; empty when nobody says.</summary>
+    public string Reason { get; init; } = "";
 }
 
 /// <summary>The run exists.</summary>

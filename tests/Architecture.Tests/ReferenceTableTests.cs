@@ -44,6 +44,7 @@ public sealed class ReferenceTableTests
         ("Surgery", "Stages", "calibration runs on a stage's context"),
         ("Surgery", "Pipelines", "its options carry the attributes of the option schema"),
         ("Orchestrator", "Stages", "the types that stages advertise"),
+        ("Orchestrator", "Study", "the results of a run that is a study are told in its words"),
         ("Orchestrator", "Datasets", "a plan names the content of the user's own text by its fingerprint"),
         ("Registry", "Stages", "the register stage runs in the registry"),
         ("Platform", "Messaging", "the supervisor's broker gets the accounts and queues that Messaging defines"),

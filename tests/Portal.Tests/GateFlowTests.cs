@@ -49,7 +49,7 @@ public sealed class GateFlowTests(PortalSite site)
         // The model's page was open all the while.
         await admin.Page.GetByRole(AriaRole.List, new() { Name = "Aliases", Exact = true }).GetByText("gated → 2").WaitForAsync();
         var decisions = admin.Page.GetByRole(AriaRole.List, new() { Name = "Decisions of gates" });
-        await decisions.GetByText("let through").WaitForAsync();
+        await decisions.GetByText("allowed").WaitForAsync();
         (await decisions.GetByText("refused").CountAsync()).ShouldBe(2);
         await admin.PictureAsync("gate-decisions");
         admin.ShouldHaveNoErrors();
@@ -75,7 +75,7 @@ public sealed class GateFlowTests(PortalSite site)
         (await GatesAsync(model)).GetProperty("changed").GetString().ShouldBe("loss < 2");
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Change the gate of changed" }).ClickAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Take it away" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove the gate" }).ClickAsync();
         await page.GetByRole(AriaRole.Dialog).WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         (await GatesAsync(model)).TryGetProperty("changed", out _).ShouldBeFalse();
         visit.ShouldHaveNoErrors();

@@ -27,11 +27,15 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         ("models", "/models"),
         ("model", "/models/orchard"),
         ("version", "/models/orchard/2"),
+        ("version-metrics", "/models/orchard/2?tab=metrics"),
+        ("version-files", "/models/orchard/2?tab=files"),
         ("lineage", "/models/orchard/2?tab=lineage"),
         ("experts", "/models/orchard/2?tab=genealogy"),
         ("signature", "/models/orchard/2?tab=signature"),
         ("compare", "/compare?left=orchard%401&right=orchard%402"),
         ("workers", "/workers"),
+        ("reference", "/reference"),
+        ("reference-page", "/reference/train"),
         ("storage", "/storage"),
         ("crash-matrix", "/crash-matrix"),
         ("missing", "/no/such/page"),
@@ -138,7 +142,7 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         (await client.PutAsJsonAsync($"/api/v1/models/orchard/aliases/{LongName}", new { version = 2, reason = Unbroken })).EnsureSuccessStatusCode();
         return
         [
-            .. Pages, ("run", $"/runs/{run}"), ("run-long", $"/runs/{longRun}"), ("pipeline-long", $"/pipelines/{LongName}"),
+            .. Pages, ("run", $"/runs/{run}"), ("run-output", $"/runs/{run}?output=scores.report"), ("run-long", $"/runs/{longRun}"), ("pipeline-long", $"/pipelines/{LongName}"),
             ("trigger-long", $"/triggers/{LongName}.run.succeeded"),
         ];
     }

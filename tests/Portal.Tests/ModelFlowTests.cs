@@ -21,7 +21,8 @@ public sealed class ModelFlowTests(PortalSite site)
         await page.GetByRole(AriaRole.Tab, new() { Name = "Card" }).FocusAsync();
         await page.Keyboard.PressAsync("ArrowRight");
         (await page.GetByRole(AriaRole.Tab, new() { Name = "Metrics", Selected = true }).CountAsync()).ShouldBe(1);
-        await page.GetByRole(AriaRole.Cell, new() { Name = "loss", Exact = true }).WaitForAsync();
+        var metrics = page.GetByRole(AriaRole.Table, new() { Name = "Metrics", Exact = true });
+        await metrics.GetByRole(AriaRole.Cell, new() { Name = "loss", Exact = true }).WaitForAsync();
         await visit.PictureAsync("version-metrics");
         await page.GetByRole(AriaRole.Tab, new() { Name = "Files" }).ClickAsync();
         var download = page.WaitForDownloadAsync();
@@ -87,9 +88,9 @@ public sealed class ModelFlowTests(PortalSite site)
             moved.EnsureSuccessStatusCode();
             await aliases.GetByText($"trial → {version}").WaitForAsync();
         }
-        await page.GetByRole(AriaRole.Button, new() { Name = "Put trial back" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Undo the last move of trial" }).ClickAsync();
         await page.GetByRole(AriaRole.Dialog).GetByLabel("Reason").FillAsync("it was worse");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Put it back" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Undo the move" }).ClickAsync();
         await aliases.GetByText("trial → 1").WaitForAsync();
         await visit.PictureAsync("model-alias-put-back");
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove trial" }).ClickAsync();

@@ -85,6 +85,14 @@ internal static class Pipelines
           a: { uses: noop, with: { text: {{name}}, units: 1 } }
         """.ReplaceLineEndings("\n");
 
+    /// <summary>A file that is well written and asks for what its stage refuses.</summary>
+    public static string NothingToTrain(string name) => $$"""
+        name: {{name}}
+        stages:
+          broken: { uses: train, with: { data: corpus:tiny, tokens: 4k, length: 128, batch: 4 } }
+          scores: { uses: evaluate, needs: broken, with: { tasks: [validation-loss], data: corpus:tiny, length: 128 } }
+        """.ReplaceLineEndings("\n");
+
     /// <summary>Says the name of each run of a pipeline that ends well.</summary>
     public static string Echo(string name, string of) => $$"""
         name: {{name}}

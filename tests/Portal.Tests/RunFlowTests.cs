@@ -207,7 +207,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         (await page.GetByLabel("After").InputValueAsync()).ShouldBe("more");
         (await page.GetByText(new System.Text.RegularExpressions.Regex(@"^[01]\.\d{3} alike$")).CountAsync()).ShouldBe(2);
         (await page.Locator(".bars").First.Locator(".bar-row").CountAsync()).ShouldBe(2);
-        (await page.TitleAsync()).ShouldBe("orchard succeeded · Espalier");
+        (await page.TitleAsync()).ShouldMatch(@"^orchard#\d+ succeeded · Espalier$");
         await visit.PictureAsync("run-charts");
         visit.ShouldHaveNoErrors();
     }

@@ -6,8 +6,10 @@ using System.Text.RegularExpressions;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.Triggers;
+using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Resolution;
 using Espalier.Registry.Api;
 using Espalier.TestKit.Servers;
@@ -31,6 +33,8 @@ public sealed partial class TypesTests(PortalSite site)
         { "VersionDetails", "VersionDetails" },
         { "VersionFile", "FileView" },
         { "Parent", "ParentView" },
+        { "VersionStanding", "VersionStanding" },
+        { "StandingRow", "StandingRow" },
         { "Lineage", "LineageGraph" },
         { "LineageNode", "LineageVertex" },
         { "AliasMove", "MoveView" },
@@ -62,6 +66,17 @@ public sealed partial class TypesTests(PortalSite site)
         { "Run", typeof(RunView) },
         { "Step", typeof(StepView) },
         { "Artifact", typeof(ManifestRef) },
+        { "PlannedStep", typeof(PlannedStep) },
+        { "PlannedInput", typeof(PlannedInput) },
+        { "RunPlan", typeof(RunPlanView) },
+        { "RunResults", typeof(RunResults) },
+        { "ModelRow", typeof(ModelRow) },
+        { "LossDifference", typeof(LossDifference) },
+        { "RunCosts", typeof(RunCosts) },
+        { "StepCost", typeof(StepCost) },
+        { "StepEstimate", typeof(StepEstimate) },
+        { "StepOutput", typeof(StepOutputView) },
+        { "OutputFile", typeof(OutputFileView) },
         { "StepProgress", typeof(StepProgress) },
         { "ProgressPoint", typeof(ProgressPoint) },
         { "RunSource", typeof(RunSource) },

@@ -4,7 +4,7 @@ using Espalier.Cli.Reports;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Stages.Worker;
+using Espalier.Orchestrator.Results;
 
 namespace Espalier.Cli.Commands;
 
@@ -20,7 +20,7 @@ internal static class RunEnding
             : await watcher.WatchAsync(new PlainBoard(terminal, TimeProvider.System), cancellationToken).ConfigureAwait(false);
 
         // An interrupted run gets a report of what was finished.
-        var summary = await SummarizeAsync(host, run).ConfigureAwait(false);
+        var summary = await RunSummary.OfAsync(host.Store, run, CancellationToken.None).ConfigureAwait(false);
         var report = await RunReport.CreateAsync(host.Store, summary, CancellationToken.None).ConfigureAwait(false);
         var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
         await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
@@ -64,28 +64,5 @@ internal static class RunEnding
         terminal.Output.WriteLine($"Report: {page}");
         if (study is not null)
             terminal.Output.WriteLine($"Table:  {study}");
-    }
-
-    private static async Task<RunSummary> SummarizeAsync(EmbeddedHost host, RunView run)
-    {
-        var steps = new List<StepSummary>();
-        foreach (var step in run.Steps)
-        {
-            var receipt = step.Key is { } key ? await StepReceipt.FindAsync(host.Store, key, CancellationToken.None).ConfigureAwait(false) : null;
-            steps.Add(new StepSummary
-            {
-                Name = step.Name,
-                Kind = step.Kind,
-                State = step.State,
-                Needs = step.Needs,
-                Key = step.Key ?? default,
-                Outputs = step.Outputs,
-                Metrics = step.Metrics,
-                Measured = receipt?.Metrics ?? new Dictionary<string, double>(),
-                Duration = receipt?.Duration ?? TimeSpan.Zero,
-                PeakMemoryBytes = receipt?.PeakMemoryBytes ?? 0,
-            });
-        }
-        return new RunSummary(run.RunId, run.Name, run.State, (run.Ended ?? run.Created) - run.Created, steps);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Espalier.Orchestrator.Results;
 using Espalier.Study;
 
 namespace Espalier.Cli.Reports;
@@ -76,8 +77,8 @@ internal static class HtmlReport
             table.Append(row == best ? "<tr class=\"best\">" : "<tr>");
             string[] cells =
             [
-                row.Model, RunTable.Count(row.TotalParameters), RunTable.Count(row.ActiveParameters), RunTable.Bytes(row.StoredBytes),
-                RunTable.Bytes(row.NewBytes), RunTable.Loss(row),
+                row.Model, ResultText.Count(row.TotalParameters), ResultText.Count(row.ActiveParameters), ResultText.Bytes(row.StoredBytes),
+                ResultText.Bytes(row.NewBytes), RunTable.Loss(row),
                 row.BitsPerByte?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-",
                 row.TokensPerSecond?.ToString("N0", CultureInfo.InvariantCulture) ?? "-",
             ];
@@ -99,7 +100,7 @@ internal static class HtmlReport
             string[] cells =
             [
                 step.Name, step.Kind, step.State.ToString().ToLowerInvariant(), step.Duration.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture),
-                step.PeakMemoryBytes > 0 ? RunTable.Bytes(step.PeakMemoryBytes) : "-", step.Key.IsEmpty ? "-" : step.Key.Short,
+                step.PeakMemoryBytes > 0 ? ResultText.Bytes(step.PeakMemoryBytes) : "-", step.Key.IsEmpty ? "-" : step.Key.Short,
             ];
             table.Append("<tr>").AppendJoin("", cells.Select(cell => $"<td>{Encode(cell)}</td>")).Append("</tr>");
         }

@@ -1,11 +1,33 @@
 using System.Globalization;
+using System.Text.Json;
+using Espalier.Orchestrator.Results;
 
 namespace Espalier.Cli.Reports;
 
 /// <summary>The share of the routed tokens that each expert got, on held-out text.</summary>
 /// <param name="Model">Step that made the model.</param>
 /// <param name="Load">[layer][expert] shares; each row sums to 1.</param>
-internal sealed record ExpertLoad(string Model, IReadOnlyList<IReadOnlyList<double>> Load);
+internal sealed record ExpertLoad(string Model, IReadOnlyList<IReadOnlyList<double>> Load)
+{
+    /// <summary>Expert load of each model in an evaluation report: <c>models: [{step, routing: {load: [[...]]}}]</c>.</summary>
+    public static IEnumerable<ExpertLoad> Of(JsonElement report)
+    {
+        foreach (var model in ReportReader.Items(report, "models"))
+        {
+            if (!model.TryGetProperty("routing", out var routing) || routing.ValueKind != JsonValueKind.Object)
+                continue;
+            var rows = ReportReader.Items(routing, "load").Select(row => Shares([.. row.EnumerateArray().Select(v => v.GetDouble())])).ToList();
+            if (rows.Exists(r => r.Count > 0)) // a dense layer has none
+                yield return new ExpertLoad(model.GetProperty("step").GetString()!, rows);
+        }
+    }
+
+    private static IReadOnlyList<double> Shares(List<double> counts)
+    {
+        var sum = counts.Sum();
+        return sum > 0 ? [.. counts.Select(c => c / sum)] : counts;
+    }
+}
 
 /// <summary>Draws expert load as one cell per (layer, expert): pale is idle, dark is crowded, mid tone is the fair share.</summary>
 internal static class LoadHeatMap

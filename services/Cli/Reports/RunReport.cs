@@ -1,5 +1,6 @@
 using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Results;
 using Espalier.Study;
 
 namespace Espalier.Cli.Reports;
@@ -23,45 +24,36 @@ public sealed class RunReport
     /// <summary>Reads manifests and reports of a run.</summary>
     public static async Task<RunReport> CreateAsync(ArtifactStore store, RunSummary run, CancellationToken cancellationToken)
     {
-        var scores = Scores(run);
-        var rows = new List<ModelRow>();
         var curves = new List<LossCurve>();
         var loads = new List<ExpertLoad>();
-        var differences = new List<LossDifference>();
+        var histories = new Dictionary<string, IReadOnlyList<(double Tokens, double Loss)>>();
+        var results = await RunResults.ReadAsync(store, run, cancellationToken, (step, report) =>
+        {
+            if (step.Kind == StageKinds.Train && ReportReader.History(report) is { Count: > 0 } history)
+                histories[step.Name] = history;
+            if (step.Kind == StageKinds.Evaluate)
+                loads.AddRange(ExpertLoad.Of(report));
+        }).ConfigureAwait(false);
         var seen = new Dictionary<string, double>();
-        var active = new Dictionary<string, double>();
         foreach (var step in run.Steps)
         {
-            using var report = await ReportReader.OpenAsync(store, step, cancellationToken).ConfigureAwait(false);
             var before = step.Needs.Select(n => seen.GetValueOrDefault(n)).DefaultIfEmpty(0).Max();
             seen[step.Name] = before;
-            if (step.Kind == StageKinds.Train && report is not null && ReportReader.History(report.RootElement) is { Count: > 0 } history)
-            {
-                curves.Add(new LossCurve(step.Name, history, before));
-                seen[step.Name] = before + history[^1].Tokens;
-            }
-            if (step.Kind == StageKinds.Train && report is not null && StudyModels.Active(report.RootElement) is { } weights)
-                active[step.Name] = weights;
-            if (step.Kind == StageKinds.Evaluate && report is not null)
-            {
-                loads.AddRange(ReportReader.Loads(report.RootElement));
-                differences.AddRange(ReportReader.Differences(report.RootElement));
-            }
-            if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
-                rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
+            if (!histories.TryGetValue(step.Name, out var history))
+                continue;
+            curves.Add(new LossCurve(step.Name, history, before));
+            seen[step.Name] = before + history[^1].Tokens;
         }
-        var models = StudyModels.Of(run, rows, active);
-        var study = GrowthStudy.Find(models);
         return new RunReport(new ReportContent
         {
-            Study = study,
+            Study = results.Study,
             Run = run,
-            Rows = rows,
+            Rows = results.Models,
             Curves = curves,
             Loads = loads,
-            Lineage = [.. run.Steps.Select(s => Box(s, rows))],
-            Verdict = study is null ? GrowthVerdict.Write(run, rows, differences, models) : StudyTable.Sentences(study),
-            XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
+            Lineage = [.. run.Steps.Select(s => Box(s, results.Models))],
+            Verdict = results.Verdict,
+            XzBitsPerByte = results.XzBitsPerByte,
         });
     }
 
@@ -93,49 +85,10 @@ public sealed class RunReport
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static Dictionary<string, double> Scores(RunSummary run)
-    {
-        var scores = new Dictionary<string, double>();
-        foreach (var (name, value) in run.Steps.Where(s => s.Kind == StageKinds.Evaluate).SelectMany(s => s.Metrics.Concat(s.Measured)))
-            scores[name] = value;
-        return scores;
-    }
-
-    private static async Task<ModelRow> RowAsync(
-        ArtifactStore store, StepSummary step, ManifestRef model, Dictionary<string, double> scores, CancellationToken cancellationToken)
-    {
-        double? Score(string metric) => scores.TryGetValue($"{step.Name}.{metric}", out var value) ? value : null;
-        double? Own(string metric) => step.Metrics.TryGetValue(metric, out var value) ? value : null;
-        return new ModelRow
-        {
-            Model = step.Name,
-            Kind = step.Kind,
-            Root = model.Root,
-            TotalParameters = Score("total-parameters") ?? Own("total-parameters"),
-            ActiveParameters = Score("active-parameters") ?? Own("active-parameters"),
-            StoredBytes = model.SizeBytes,
-            NewBytes = await NewBytesAsync(store, model.Root, cancellationToken).ConfigureAwait(false),
-            Loss = Score("loss"),
-            LossLow = Score("loss-low"),
-            LossHigh = Score("loss-high"),
-            BitsPerByte = Score("bits-per-byte"),
-            TokensPerSecond = step.Measured.TryGetValue("tokens-per-second", out var rate) ? rate : Score("tokens-per-second"),
-            Seconds = step.Duration.TotalSeconds,
-            Cached = step.State == StepState.Cached,
-        };
-    }
-
-    // What this model adds to its parents in the store: blobs, each counted once, and the manifest.
-    private static async Task<long> NewBytesAsync(ArtifactStore store, Digest root, CancellationToken cancellationToken)
-    {
-        var manifest = await store.ReadAsync(root, cancellationToken).ConfigureAwait(false);
-        return await StoreUsage.NewBytesAsync(store, root, [.. manifest.Parents.Select(p => p.Manifest)], cancellationToken).ConfigureAwait(false);
-    }
-
-    private static LineageBox Box(StepSummary step, List<ModelRow> rows)
+    private static LineageBox Box(StepSummary step, IReadOnlyList<ModelRow> rows)
     {
         var row = rows.FirstOrDefault(r => r.Model == step.Name);
-        var detail = row?.TotalParameters is { } count ? RunTable.Count(count) : "";
+        var detail = row?.TotalParameters is { } count ? ResultText.Count(count) : "";
         return new LineageBox(step.Name, step.Kind, detail, step.Needs, step.State.ToString().ToLowerInvariant());
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Orchestrator.Results;
 using Spectre.Console;
 
 namespace Espalier.Cli.Reports;
@@ -17,10 +18,10 @@ public static class RunTable
         {
             table.AddRow(
                 Markup.Escape(row.Model + (row.Cached ? " (cached)" : "")),
-                Count(row.TotalParameters),
-                Count(row.ActiveParameters),
-                Bytes(row.StoredBytes),
-                Bytes(row.NewBytes),
+                ResultText.Count(row.TotalParameters),
+                ResultText.Count(row.ActiveParameters),
+                ResultText.Bytes(row.StoredBytes),
+                ResultText.Bytes(row.NewBytes),
                 row == best ? $"[bold]{Markup.Escape(Loss(row))}[/]" : Markup.Escape(Loss(row)),
                 row.BitsPerByte is { } bits ? bits.ToString("0.000", CultureInfo.InvariantCulture) : "-",
                 row.TokensPerSecond is { } rate ? rate.ToString("N0", CultureInfo.InvariantCulture) : "-",
@@ -36,22 +37,5 @@ public static class RunTable
         ({ } loss, { } low, { } high) => string.Create(CultureInfo.InvariantCulture, $"{loss:0.0000} [{low:0.000}, {high:0.000}]"),
         ({ } loss, _, _) => loss.ToString("0.0000", CultureInfo.InvariantCulture),
         _ => "-",
-    };
-
-    internal static string Count(double? value) => value switch
-    {
-        null => "-",
-        >= 1e9 => string.Create(CultureInfo.InvariantCulture, $"{value / 1e9:0.00}B"),
-        >= 1e6 => string.Create(CultureInfo.InvariantCulture, $"{value / 1e6:0.00}M"),
-        >= 1e3 => string.Create(CultureInfo.InvariantCulture, $"{value / 1e3:0.0}k"),
-        _ => value.Value.ToString("0", CultureInfo.InvariantCulture),
-    };
-
-    internal static string Bytes(long value) => value switch
-    {
-        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{value / (double)(1L << 30):0.00} GiB"),
-        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{value / (double)(1L << 20):0.00} MiB"),
-        >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{value / (double)(1L << 10):0.0} KiB"),
-        _ => $"{value} B",
     };
 }

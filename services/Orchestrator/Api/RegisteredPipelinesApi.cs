@@ -78,6 +78,7 @@ internal static class RegisteredPipelinesApi
                 Pipeline = pipeline.Yaml,
                 FileName = pipeline.FileName,
                 Parameters = PipelineBody.Parameters(request),
+                SubmittedBy = request.HttpContext.Caller()!.Name,
             }, cancellationToken, new RunOrigin
             {
                 Pipeline = pipeline.Name,

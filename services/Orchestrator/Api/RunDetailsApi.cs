@@ -1,9 +1,12 @@
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
+using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
 using Espalier.Orchestrator.Scheduling;
 using Espalier.Orchestrator.StateMachine;
+using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Api;
 
@@ -16,6 +19,24 @@ internal static class RunDetailsApi
     /// <summary>The pipeline file of a run.</summary>
     public static async Task<IResult> SourceAsync(Guid id, RunSources sources, CancellationToken cancellationToken) =>
         await sources.FindAsync(id, cancellationToken).ConfigureAwait(false) is { } source ? TypedResults.Ok(source) : MissingRun(id);
+
+    /// <summary>The steps of a run with every option as its stage got it, and the same as a pipeline file.</summary>
+    public static async Task<IResult> PlanAsync(Guid id, RunSources sources, IRunReader runs, CancellationToken cancellationToken)
+    {
+        if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)
+            return MissingRun(id);
+        return await sources.FindPlanAsync(id, cancellationToken).ConfigureAwait(false) is { } steps
+            ? TypedResults.Ok(new RunPlanView(run.Name, steps, ResolvedPipelineText.Write(run.Name, steps)))
+            : TypedResults.Problem($"Run {id} was archived by a version that did not keep its plan.", statusCode: StatusCodes.Status404NotFound);
+    }
+
+    /// <summary>The models that a run made with their numbers, and what these say in words.</summary>
+    public static async Task<IResult> ResultsAsync(Guid id, RunFindings findings, CancellationToken cancellationToken) =>
+        await findings.ResultsAsync(id, cancellationToken).ConfigureAwait(false) is { } results ? TypedResults.Ok(results) : MissingRun(id);
+
+    /// <summary>What the steps of a run took, and what they were expected to take.</summary>
+    public static async Task<IResult> CostsAsync(Guid id, RunFindings findings, CancellationToken cancellationToken) =>
+        await findings.CostsAsync(id, cancellationToken).ConfigureAwait(false) is { } costs ? TypedResults.Ok(costs) : MissingRun(id);
 
     /// <summary>What a step has measured so far, for charts; empty when this orchestrator has heard nothing of it.</summary>
     public static async Task<IResult> ProgressAsync(Guid id, string step, IRunReader runs, LiveProgress progress, CancellationToken cancellationToken) =>
@@ -42,7 +63,7 @@ internal static class RunDetailsApi
     /// are forgotten and computed anew, the others come from the cache.
     /// </summary>
     public static async Task<IResult> RerunAsync(
-        Guid id, string step, IRunReader runs, RunSources sources, RunSubmission submission, ArtifactStore artifacts,
+        Guid id, string step, HttpContext http, IRunReader runs, RunSources sources, RunSubmission submission, ArtifactStore artifacts,
         CancellationToken cancellationToken)
     {
         var (run, view, problem) = await FindStepAsync(id, step, runs, cancellationToken).ConfigureAwait(false);
@@ -55,7 +76,11 @@ internal static class RunDetailsApi
         {
             foreach (var key in FromHereOn(run.Steps, step).Select(s => s.Key).OfType<Digest>())
                 await artifacts.ForgetStepAsync(key, cancellationToken).ConfigureAwait(false);
-            var again = new SubmitRun { RunId = Guid.NewGuid(), Pipeline = source.Pipeline, FileName = source.FileName, Parameters = source.Parameters };
+            var again = new SubmitRun
+            {
+                RunId = Guid.NewGuid(), Pipeline = source.Pipeline, FileName = source.FileName, Parameters = source.Parameters,
+                SubmittedBy = http.Caller()!.Name, Reason = $"run {id} again from step {step}",
+            };
             var accepted = await submission.SubmitAsync(again, cancellationToken).ConfigureAwait(false);
             return TypedResults.Accepted($"/api/v1/runs/{accepted.RunId}", accepted);
         }
@@ -76,7 +101,8 @@ internal static class RunDetailsApi
     public static IResult MissingStep(RunView run, string step) => TypedResults.Problem(
         $"Run {run.RunId} has no step '{step}'; it has {string.Join(", ", run.Steps.Select(s => s.Name))}.", statusCode: StatusCodes.Status404NotFound);
 
-    private static async Task<(RunView? Run, StepView? Step, IResult? Problem)> FindStepAsync(
+    /// <summary>A step of a run; else the refusal.</summary>
+    public static async Task<(RunView? Run, StepView? Step, IResult? Problem)> FindStepAsync(
         Guid id, string step, IRunReader runs, CancellationToken cancellationToken)
     {
         if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } run)

@@ -3,6 +3,7 @@ using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
 using Espalier.Orchestrator.Scheduling;
 
 namespace Espalier.Orchestrator.Api;
@@ -10,7 +11,7 @@ namespace Espalier.Orchestrator.Api;
 /// <summary>The orchestrator over HTTP: runs under <c>/api/v1/runs</c>, and what is beside them. Every endpoint needs a key.</summary>
 public static class RunsApi
 {
-    private const int MostRuns = 1000;
+    private const int MostRuns = 1000, LongestReason = 1000;
 
     /// <summary>Adds what the endpoints need.</summary>
     public static IServiceCollection AddRunsApi(this IServiceCollection services)
@@ -23,6 +24,7 @@ public static class RunsApi
                 http.SerializerOptions.Converters.Add(converter);
         });
         return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>())
+            .AddSingleton<RunFindings>().AddSingleton<RunEstimates>().AddHostedService(provider => provider.GetRequiredService<RunEstimates>())
             .AddSingleton<StatusReader>().AddSingleton<BrokerWaits>().AddHostedService<FirstApiKey>();
     }
 
@@ -39,6 +41,11 @@ public static class RunsApi
         read.MapGet("events", PlatformEventStream.Open);
         read.MapGet("{id:guid}/notices", NoticesApi.ListAsync);
         read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
+        read.MapGet("{id:guid}/plan", RunDetailsApi.PlanAsync);
+        read.MapGet("{id:guid}/results", RunDetailsApi.ResultsAsync);
+        read.MapGet("{id:guid}/costs", RunDetailsApi.CostsAsync);
+        read.MapGet("{id:guid}/steps/{step}/outputs/{output}", RunFilesApi.ListAsync);
+        read.MapMethods("{id:guid}/steps/{step}/outputs/{output}/files/{**path}", [HttpMethods.Get, HttpMethods.Head], RunFilesApi.DownloadAsync);
         read.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync);
         read.MapGet("{id:guid}/steps/{step}/report", RunDetailsApi.ReportAsync);
         var write = runs.MapGroupFor(ApiRole.Submitter);
@@ -102,10 +109,16 @@ public static class RunsApi
             ? TypedResults.Ok(await broker.ExplainAsync(run, cancellationToken).ConfigureAwait(false))
             : Missing(id);
 
-    /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
+    /// <summary>
+    /// The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>, and what the run is
+    /// for as <c>?reason=</c>.
+    /// </summary>
     private static async Task<IResult> SubmitAsync(
-        HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml")
+        HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml",
+        string reason = "")
     {
+        if (reason.Length > LongestReason)
+            return Refused($"The reason has {reason.Length} characters; at most {LongestReason} are taken.");
         if (await PipelineBody.ReadAsync(request, cancellationToken).ConfigureAwait(false) is not { } text)
             return PipelineBody.TooLong();
         try
@@ -116,6 +129,8 @@ public static class RunsApi
                 Pipeline = text,
                 FileName = file,
                 Parameters = PipelineBody.Parameters(request),
+                SubmittedBy = request.HttpContext.Caller()!.Name,
+                Reason = reason,
             }, cancellationToken).ConfigureAwait(false);
             return TypedResults.Accepted($"/api/v1/runs/{accepted.RunId}", accepted);
         }
@@ -125,8 +140,8 @@ public static class RunsApi
         }
     }
 
-    private static async Task<IResult> CancelAsync(Guid id, RunLedger runs, CancellationToken cancellationToken) =>
-        await runs.CancelAsync(new CancelRun(id, "asked over HTTP"), cancellationToken).ConfigureAwait(false) is { } state
+    private static async Task<IResult> CancelAsync(Guid id, HttpContext http, RunLedger runs, CancellationToken cancellationToken) =>
+        await runs.CancelAsync(new CancelRun(id, $"by {http.Caller()!.Name}"), cancellationToken).ConfigureAwait(false) is { } state
             ? TypedResults.Ok(state)
             : Missing(id);
 

@@ -6,6 +6,8 @@ using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
+using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Archive;
 
@@ -16,6 +18,12 @@ namespace Espalier.Orchestrator.Archive;
 /// </summary>
 internal sealed record ArchivedRun(RunView Run, RunSource Source, IReadOnlyList<RunEventView> Log, IReadOnlyList<NoticeView> Notices)
 {
+    /// <summary>Its steps as planned; null in archives of old versions.</summary>
+    public IReadOnlyList<PlannedStep>? Plan { get; init; }
+
+    /// <summary>What its steps were expected to cost; null when nobody had estimated it.</summary>
+    public IReadOnlyList<StepEstimate>? Estimates { get; init; }
+
     internal const string Select = "select archived_at, ordinal, body from run_archive where id = @runId";
 
     /// <summary>As the archive keeps it: gzip of JSON.</summary>

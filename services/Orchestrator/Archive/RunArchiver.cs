@@ -28,7 +28,8 @@ internal sealed class RunArchiver(
 
     /// <summary>What belongs to a run, in the order in which it is deleted; the run itself comes last.</summary>
     private static readonly (string Table, string Key)[] Tables =
-        [("event", "id"), ("step_need", "run_id, name, needs"), ("step", "id"), ("run_notice", "run_id, run_state, target"), ("notice", "id")];
+        [("event", "id"), ("step_need", "run_id, name, needs"), ("step", "id"), ("run_notice", "run_id, run_state, target"), ("notice", "id"),
+            ("run_estimate", "run_id")];
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => new DatabaseLoop("The archive of runs", time, logger).RunAsync(
         async token =>
@@ -106,7 +107,11 @@ internal sealed class RunArchiver(
         if (run is not { Archived: null, Ended: { } ended } || source is null)
             return;
         var notices = await NoticesApi.ReadAsync(database, runId, cancellationToken).ConfigureAwait(false);
-        var body = new ArchivedRun(run, source, log, notices).Pack();
+        var body = new ArchivedRun(run, source, log, notices)
+        {
+            Plan = await sources.FindPlanAsync(runId, cancellationToken).ConfigureAwait(false),
+            Estimates = await sources.FindEstimatesAsync(runId, cancellationToken).ConfigureAwait(false),
+        }.Pack();
         var counts = run.Steps.GroupBy(s => s.State).ToDictionary(s => EnumText.Of(s.Key), s => s.Count());
         await database.WriteAsync(async transaction =>
         {

@@ -7,7 +7,8 @@ namespace Espalier.Orchestrator.Ledger;
 internal sealed class RunRow
 {
     /// <summary>Every column but the file, which may be large, and which only <see cref="RunSources"/> reads.</summary>
-    public const string Columns = "id, number, ordinal, name, file_name, state, message, open_steps, created_at, started_at, ended_at, cancel_until";
+    public const string Columns =
+        "id, number, ordinal, name, file_name, state, message, open_steps, created_at, started_at, ended_at, cancel_until, submitted_by, reason";
 
     public string Id { get; init; } = "";
     public long Number { get; init; }
@@ -21,6 +22,8 @@ internal sealed class RunRow
     public long? StartedAt { get; init; }
     public long? EndedAt { get; init; }
     public long? CancelUntil { get; set; }
+    public string SubmittedBy { get; init; } = "";
+    public string Reason { get; init; } = "";
 
     /// <summary>Why a step of it waits that could otherwise go on; only where the query asks for it.</summary>
     public string? Held { get; init; }

@@ -46,12 +46,12 @@ internal sealed class RunLedger(LedgerDatabase database, Wakeups wakeups, Orches
         }
         var inserted = await transaction.ExecuteAsync(
             $"""
-            insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at)
-            values (@Id, {NextNumber}, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt)
+            insert into run (id, number, name, file_name, pipeline, parameters, state, open_steps, created_at, submitted_by, reason)
+            values (@Id, {NextNumber}, @Name, @FileName, @Pipeline, @parameters, @State, @OpenSteps, @CreatedAt, @SubmittedBy, @Reason)
             on conflict (id) do nothing
             """,
             new { run.Id, run.Name, submit.FileName, submit.Pipeline, parameters = JsonColumn.Write(plan.Parameters), run.State, run.OpenSteps,
-                run.CreatedAt }).ConfigureAwait(false);
+                run.CreatedAt, submit.SubmittedBy, submit.Reason }).ConfigureAwait(false);
         if (inserted == 0)
         {
             await RequireSameAsync(transaction, run, submit, JsonColumn.Write(plan.Parameters)).ConfigureAwait(false);

@@ -131,7 +131,12 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
 
     private static RunView View(RunRow run, IReadOnlyList<StepView> steps) => new(
         run.RunId, run.Name, run.FileName, run.Current, run.Message.Length > 0 ? run.Message : run.Held ?? "", run.IsCancelling,
-        Time(run.CreatedAt), Time(run.StartedAt), Time(run.EndedAt), steps) { Ordinal = run.Ordinal };
+        Time(run.CreatedAt), Time(run.StartedAt), Time(run.EndedAt), steps)
+    {
+        Ordinal = run.Ordinal,
+        Owner = run.SubmittedBy.Length > 0 ? run.SubmittedBy : null,
+        Reason = run.Reason.Length > 0 ? run.Reason : null,
+    };
 
     private static StepView View(StepRow step)
     {

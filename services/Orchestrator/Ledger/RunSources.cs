@@ -2,6 +2,8 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
+using Espalier.Orchestrator.Results;
+using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Ledger;
 
@@ -24,6 +26,27 @@ internal sealed class RunSources(LedgerDatabase database)
                 return (await ArchivedRun.FindAsync(connection, runId.ToString()).ConfigureAwait(false))?.Source;
             return new RunSource(row.FileName, row.Pipeline, JsonColumn.Read<Dictionary<string, string>>(row.Parameters) ?? []);
         }, cancellationToken);
+
+    /// <summary>The steps of a run as planned, in order; null for an unknown run, or one whose archive does not tell.</summary>
+    public Task<IReadOnlyList<PlannedStep>?> FindPlanAsync(Guid runId, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<PlannedStep>?>(async connection =>
+        {
+            var plans = (await connection.QueryAsync<string>(
+                $"select plan from step where run_id = @id and {RunReader.NotArchived} order by position", new { id = runId.ToString() })
+                .ConfigureAwait(false)).AsList();
+            return plans.Count > 0
+                ? [.. plans.Select(p => JsonColumn.Read<PlannedStep>(p)!)]
+                : (await ArchivedRun.FindAsync(connection, runId.ToString()).ConfigureAwait(false))?.Plan;
+        }, cancellationToken);
+
+    /// <summary>What the steps of a run were expected to cost; null when nobody had estimated it.</summary>
+    public Task<IReadOnlyList<StepEstimate>?> FindEstimatesAsync(Guid runId, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<StepEstimate>?>(async connection =>
+            await connection.QueryFirstOrDefaultAsync<string>(
+                $"select body from run_estimate where run_id = @id and {RunReader.NotArchived}",
+                new { id = runId.ToString() }).ConfigureAwait(false) is { } body
+                ? JsonColumn.Read<List<StepEstimate>>(body)
+                : (await ArchivedRun.FindAsync(connection, runId.ToString()).ConfigureAwait(false))?.Estimates, cancellationToken);
 
     /// <summary>Changes of runs and steps in all runs after a position, oldest first; without what steps logged.</summary>
     public Task<IReadOnlyList<RunEventView>> ReadChangesAsync(long after, int limit, CancellationToken cancellationToken) =>

@@ -25,8 +25,11 @@ public sealed record RunView(
     /// <summary>Version of the registered pipeline.</summary>
     public int? PipelineVersion { get; init; }
 
-    /// <summary>In whose name a registered pipeline runs.</summary>
+    /// <summary>In whose name it runs; null when nobody said.</summary>
     public string? Owner { get; init; }
+
+    /// <summary>What for, in the words of whoever submitted it; null when nobody said.</summary>
+    public string? Reason { get; init; }
 
     /// <summary>What started it; null when somebody did.</summary>
     public RunCause? Cause { get; init; }

@@ -17,9 +17,12 @@ internal sealed class PlanResolution(StageCatalog stages, ArtifactStore artifact
     public PlanResolver Decisions => new(stages, _stored);
 
     /// <summary>Everything about a plan, with costs and reasons.</summary>
-    public async Task<ResolvedPlan> ResolveAsync(PipelinePlan plan, CancellationToken cancellationToken)
+    /// <param name="plan">The plan.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="before">Work that began later is left out; null takes all.</param>
+    public async Task<ResolvedPlan> ResolveAsync(PipelinePlan plan, CancellationToken cancellationToken, DateTimeOffset? before = null)
     {
-        var past = await _stored.ReadPastAsync(ReceiptLimit, cancellationToken).ConfigureAwait(false);
+        var past = await _stored.ReadPastAsync(ReceiptLimit, cancellationToken, before).ConfigureAwait(false);
         return await new PlanResolver(stages, _stored, new BusEstimates(bus, time), past).ResolveAsync(plan, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -3,13 +3,15 @@ using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.FaultInjection;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
 using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Takes a pipeline file: plans it against the stages that workers offer and writes the run.</summary>
 internal sealed class RunSubmission(
-    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, RunTraces traces, TimeProvider time, ILogger<RunSubmission> logger)
+    RunLedger ledger, StageCatalog stages, IRunPlanner planner, ArtifactStore artifacts, RunTraces traces, TimeProvider time, ILogger<RunSubmission> logger,
+    RunEstimates? estimates = null)
 {
     private const long LongestPipeline = 8L << 20;
 
@@ -29,6 +31,7 @@ internal sealed class RunSubmission(
         if (await ledger.SubmitAsync(submit, plan, cancellationToken, origin).ConfigureAwait(false))
         {
             OrchestratorLog.RunAccepted(logger, submit.RunId, plan.Name, plan.Steps.Count);
+            estimates?.Add(submit.RunId, plan);
             await traces.SaveAsync(submit.RunId, root, cancellationToken).ConfigureAwait(false);
         }
         Faults.Reach(FaultPoints.SubmitAnswer);

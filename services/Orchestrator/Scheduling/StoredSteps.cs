@@ -26,7 +26,8 @@ public sealed class StoredSteps(ArtifactStore? store) : IStepResults
     /// <summary>Work that receipts tell of. Those that were read before are not read again.</summary>
     /// <param name="limit">Time for reading, or <see cref="Timeout.InfiniteTimeSpan"/>; what did not fit is read the next time.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public async Task<PastSteps> ReadPastAsync(TimeSpan limit, CancellationToken cancellationToken)
+    /// <param name="before">Work that began later is left out; null takes all.</param>
+    public async Task<PastSteps> ReadPastAsync(TimeSpan limit, CancellationToken cancellationToken, DateTimeOffset? before = null)
     {
         if (store is null)
             return PastSteps.None;
@@ -38,7 +39,7 @@ public sealed class StoredSteps(ArtifactStore? store) : IStepResults
             if (!_receipts.ContainsKey(record) && await store.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } bytes)
                 _receipts[record] = Read(bytes);
         }
-        return new PastSteps(_receipts.Values.OfType<PastStep>());
+        return new PastSteps(_receipts.Values.OfType<PastStep>().Where(p => before is null || p.Started < before));
     }
 
     /// <summary>Receipts only explain: a damaged one is passed over.</summary>

@@ -3,6 +3,7 @@ using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
 
 namespace Espalier.Orchestrator.Triggers;
 
@@ -11,7 +12,8 @@ namespace Espalier.Orchestrator.Triggers;
 /// twice, an event starts one run of a trigger. Firings that are due together are planned and written together; each one's trouble is
 /// its own: the others go on.
 /// </summary>
-internal sealed class FiringStarter(LedgerDatabase database, FiringPlans plans, FiringLedger firings, Wakeups wakeups, ILogger<FiringStarter> logger)
+internal sealed class FiringStarter(
+    LedgerDatabase database, FiringPlans plans, FiringLedger firings, Wakeups wakeups, ILogger<FiringStarter> logger, RunEstimates? estimates = null)
 {
     // Of a round, and of one transaction, for whose lock others wait.
     private const int Batch = 64, Together = 16;
@@ -103,6 +105,7 @@ internal sealed class FiringStarter(LedgerDatabase database, FiringPlans plans, 
         wakeups.AfterChange();
         foreach (var (firing, happened, plan) in started)
         {
+            estimates?.Add(plan.Submit.RunId, plan.Plan);
             OrchestratorLog.RunTriggered(logger, plan.Submit.RunId, plan.Plan.Name, firing.TriggerName, happened.Id);
             OrchestratorTelemetry.Triggered(happened.Kind, TimeSpan.FromMilliseconds(Math.Max(0, database.Now - happened.At)));
         }

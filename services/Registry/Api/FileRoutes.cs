@@ -18,6 +18,8 @@ internal static class FileRoutes
         viewer.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], DownloadAsync)
             .WithSummary("One file of the version's Hugging Face directory.")
             .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
+        viewer.MapGet("/models/{name}/versions/{version:int}/digests/{**path}", DigestAsync)
+            .WithSummary("The digest of a file, computed from its bytes where no manifest tells it.");
         viewer.MapGet("/models/{name}/versions/{version:int}/stored/{digest}", StoredAsync)
             .WithSummary("One file as it is stored, where the directory shows it otherwise: the names in config.json, the card in place of README.md.")
             .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
@@ -32,9 +34,20 @@ internal static class FileRoutes
             return TypedResults.Problem($"{name}@{version} has no file of this path.", statusCode: StatusCodes.Status404NotFound);
         Guard(http);
         http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileNameStar = Path.GetFileName(file.Path) }.ToString();
-        http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+        // The card holds what people write, which changes; nothing else of a version does.
+        http.Response.Headers.CacheControl = file.Path == VersionFiles.Card ? "private, no-cache" : "private, max-age=31536000, immutable";
         return TypedResults.Stream(
             files.Open(file), MediaTypeNames.Application.Octet, entityTag: new EntityTagHeaderValue($"\"{file.Tag.Hex}\""), enableRangeProcessing: true);
+    }
+
+    private static async Task<IResult> DigestAsync(
+        string name, int version, string path, ModelRegistry registry, VersionFiles files, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        var directory = await files.FindAsync(found, cancellationToken).ConfigureAwait(false);
+        return directory?.Find(path) is { } file
+            ? TypedResults.Ok(new FileDigest(file.Path, (await files.DigestAsync(file, cancellationToken).ConfigureAwait(false)).Hex))
+            : TypedResults.Problem($"{name}@{version} has no file of this path.", statusCode: StatusCodes.Status404NotFound);
     }
 
     private static async Task<IResult> StoredAsync(
@@ -57,3 +70,8 @@ internal static class FileRoutes
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
     }
 }
+
+/// <summary>The digest of a file.</summary>
+/// <param name="Path">Path within the directory.</param>
+/// <param name="Sha256">SHA-256 of its bytes.</param>
+public sealed record FileDigest(string Path, string Sha256);

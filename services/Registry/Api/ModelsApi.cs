@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Hosting.Authentication;
 using Espalier.Registry.Api.Mlflow;
+using Espalier.Registry.Comparisons;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
 using Microsoft.AspNetCore.Mvc;
@@ -26,7 +27,7 @@ public static class ModelsApi
                 json.SerializerOptions.Converters.Add(converter);
         });
         return services.AddProblemDetails().AddOpenApi("v1", RegistryDocument.Describe)
-            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>()
+            .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionStandings>()
             .AddSingleton<MlflowQueries>().AddSingleton<MlflowApi>();
     }
 

@@ -10,8 +10,13 @@ namespace Espalier.Registry.Api;
 /// </summary>
 internal sealed class OrchestratorForwarder : IDisposable
 {
-    private static readonly string[] RequestHeaders = ["Authorization", "Accept", "Content-Type", "Content-Length", "Last-Event-ID", "traceparent"];
-    private static readonly string[] ResponseHeaders = ["Content-Type", "Content-Length", "Cache-Control", "Location", "Retry-After", "ETag"];
+    private static readonly string[] RequestHeaders =
+        ["Authorization", "Accept", "Content-Type", "Content-Length", "Last-Event-ID", "traceparent", "Range", "If-Range"];
+    private static readonly string[] ResponseHeaders =
+    [
+        "Content-Type", "Content-Length", "Cache-Control", "Location", "Retry-After", "ETag",
+        "Content-Range", "Accept-Ranges", "Content-Disposition",
+    ];
 
     // The events of a run are silent for as long as the run waits for a worker.
     private static readonly ForwarderRequestConfig Request = new() { ActivityTimeout = Timeout.InfiniteTimeSpan, AllowResponseBuffering = false };

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Espalier.Artifacts;
@@ -12,14 +13,19 @@ namespace Espalier.Registry.Api;
 /// <summary>The files of versions. What a manifest lists never changes, so the newest listings stay in memory.</summary>
 internal sealed class VersionFiles(ArtifactStore artifacts)
 {
-    private const int MostKept = 32;
+    /// <summary>Path of the card.</summary>
+    public const string Card = "README.md";
+
+    private const int MostKept = 32, MostDigests = 10_000;
     private readonly ConcurrentDictionary<Digest, VirtualDirectory> _kept = new();
+    private readonly ConcurrentDictionary<Digest, Digest> _digests = new();
+    private readonly SemaphoreSlim _reading = new(1);
 
     /// <summary>The directory of a version with its card as README.md; null when the store does not have the manifest.</summary>
     public async Task<VirtualDirectory?> FindAsync(ModelVersion version, CancellationToken cancellationToken)
     {
         var directory = await FindAsync(version.Root, cancellationToken).ConfigureAwait(false);
-        return directory?.With("README.md", Encoding.UTF8.GetBytes(ModelCard.WithDescription(version.Card, version.Description)));
+        return directory?.With(Card, Encoding.UTF8.GetBytes(ModelCard.WithDescription(version.Card, version.Description)));
     }
 
     /// <summary>The directory of a manifest.</summary>
@@ -51,6 +57,32 @@ internal sealed class VersionFiles(ArtifactStore artifacts)
         {
             using var document = await JsonDocument.ParseAsync(stream, cancellationToken: cancellationToken).ConfigureAwait(false);
             return document.RootElement.Clone();
+        }
+    }
+
+    /// <summary>The digest of a file's bytes: read where it is not known, one file at a time, once.</summary>
+    public async Task<Digest> DigestAsync(VirtualFile file, CancellationToken cancellationToken)
+    {
+        if (file.Sha256 is { } known)
+            return known;
+        if (_digests.TryGetValue(file.Tag, out var kept))
+            return kept;
+        await _reading.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_digests.TryGetValue(file.Tag, out var meanwhile))
+                return meanwhile;
+            var stream = Open(file);
+            await using (stream.ConfigureAwait(false))
+            {
+                if (_digests.Count >= MostDigests)
+                    _digests.Clear();
+                return _digests[file.Tag] = Digest.FromHash(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false));
+            }
+        }
+        finally
+        {
+            _reading.Release();
         }
     }
 

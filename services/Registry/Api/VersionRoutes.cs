@@ -1,4 +1,5 @@
 using Espalier.Registry.Cards;
+using Espalier.Registry.Comparisons;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
 using Espalier.Registry.Search;
@@ -16,6 +17,7 @@ internal static class VersionRoutes
         viewer.MapGet("/models/{name}/versions", ListAsync)
             .WithSummary("Versions of a model, newest first, or those that meet ?q= in its order: loss < 3.1 and tag.team = core order by bytes.");
         viewer.MapGet(Route, FindAsync).WithSummary("One version with card, configuration, parents, files and receipts.");
+        viewer.MapGet(Route + "/standing", StandingAsync).WithSummary("The version's own numbers beside those of what it was made from and of the control.");
         viewer.MapGet(Route + "/lineage", LineageAsync).WithSummary("Everything the version was made from, and what that cost.");
         viewer.MapGet(Route + "/genealogy", GenealogyAsync).WithSummary("Where one expert came from, generation by generation.");
         submitter.MapPatch(Route, ChangeAsync).WithSummary("Changes tags and free text; nothing else of a version ever changes.");
@@ -49,6 +51,13 @@ internal static class VersionRoutes
             Receipts = receipts,
             Notes = notes,
         });
+    }
+
+    private static async Task<Ok<VersionStanding>> StandingAsync(
+        string name, int version, ModelRegistry registry, VersionStandings standings, CancellationToken cancellationToken)
+    {
+        var found = await registry.RequireAsync(name, version, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(await standings.OfAsync(found, cancellationToken).ConfigureAwait(false));
     }
 
     private static async Task<Ok<LineageGraph>> LineageAsync(

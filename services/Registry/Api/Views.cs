@@ -140,7 +140,7 @@ public sealed record ParentView(Digest Root, string Relation, string? Model, int
 /// <summary>A file of a version.</summary>
 /// <param name="Path">Path within the directory.</param>
 /// <param name="Size">Bytes.</param>
-/// <param name="Sha256">Digest of its bytes; absent for weight files, which are put together from tensors while they are sent.</param>
+/// <param name="Sha256">Digest of its bytes; absent for weight files, which are assembled from tensors while they are sent.</param>
 /// <param name="Etag">Changes when the bytes change.</param>
 public sealed record FileView(string Path, long Size, string? Sha256, string Etag);
 

@@ -12,6 +12,9 @@ namespace Espalier.Registry.Cards;
 /// </summary>
 internal static class ModelCard
 {
+    /// <summary>What names of the other models' metrics are told by: every evaluated model has it.</summary>
+    private const string OfModel = ".total-parameters";
+
     private const string Finetune = "finetune", Quantized = "quantized", Merge = "merge";
 
     /// <summary>Writes the generated part.</summary>
@@ -22,6 +25,7 @@ internal static class ModelCard
         card.Append(CultureInfo.InvariantCulture, $"# {facts.Model}\n\n");
         WriteShape(card, facts, registered);
         WriteMetrics(card, facts.Measures);
+        WriteLoading(card, facts);
         WriteSteps(card, facts);
         WriteLineage(card, facts);
         return card.ToString();
@@ -87,12 +91,36 @@ internal static class ModelCard
     {
         if (measures.Count == 0)
             return;
+        var others = measures.Keys.Where(m => m.EndsWith(OfModel, StringComparison.Ordinal)).Select(m => m[..^OfModel.Length]).ToList();
         card.Append("\n## Metrics\n\n| metric | value | 95 % interval |\n|---|---|---|\n");
-        foreach (var (name, measure) in measures)
+        foreach (var (name, measure) in measures.Where(m => !others.Exists(o => m.Key.StartsWith(o + ".", StringComparison.Ordinal))))
+            card.Append(CultureInfo.InvariantCulture, $"| {Text(name)} | {measure.Value:G6} | {Interval(measure)} |\n");
+        if (others.Count == 0)
+            return;
+        string[] names = ["loss", "bits-per-byte", "accuracy", "total-parameters", "active-parameters", "bytes"];
+        var shown = names.Where(n => others.Exists(o => measures.ContainsKey($"{o}.{n}"))).ToList();
+        card.Append("\nOther models that the same evaluation measured:\n\n| model | ").AppendJoin(" | ", shown)
+            .Append(" |\n|---|").AppendJoin("|", shown.Select(_ => "---")).Append("|\n");
+        foreach (var other in others)
         {
-            var interval = measure is { Low: { } low, High: { } high } ? string.Create(CultureInfo.InvariantCulture, $"{low:G6} to {high:G6}") : "";
-            card.Append(CultureInfo.InvariantCulture, $"| {Text(name)} | {measure.Value:G6} | {interval} |\n");
+            card.Append(CultureInfo.InvariantCulture, $"| {Text(other)} | ")
+                .AppendJoin(" | ", shown.Select(n => measures.TryGetValue($"{other}.{n}", out var m) ? Cell(m) : "")).Append(" |\n");
         }
+
+        static string Cell(Measure measure) => string.Create(
+            CultureInfo.InvariantCulture, $"{measure.Value:G6}{(measure.Low is null ? "" : $" ({Interval(measure)})")}");
+    }
+
+    private static string Interval(Measure measure) =>
+        measure is { Low: { } low, High: { } high } ? string.Create(CultureInfo.InvariantCulture, $"{low:G6} to {high:G6}") : "";
+
+    private static void WriteLoading(StringBuilder card, CardFacts facts)
+    {
+        if (facts.Shape.Family.Length == 0)
+            return;
+        card.Append("\n## How to load it\n\nWith `DIR` as the folder of this file, where it lies beside the weights:\n\n```python\n")
+            .Append("from transformers import AutoModelForCausalLM\n\n")
+            .Append("model = AutoModelForCausalLM.from_pretrained(\"DIR\", dtype=\"auto\")\n```\n\n```\nvllm serve DIR\n```\n");
     }
 
     private static void WriteSteps(StringBuilder card, CardFacts facts)

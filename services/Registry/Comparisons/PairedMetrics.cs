@@ -47,7 +47,8 @@ internal static class PairedMetrics
         return found;
     }
 
-    private static async Task<JsonDocument?> ReadAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
+    /// <summary>A report of an evaluation; null when it is no longer stored.</summary>
+    internal static async Task<JsonDocument?> ReadAsync(ArtifactStore artifacts, Digest root, CancellationToken cancellationToken)
     {
         try
         {
@@ -64,7 +65,7 @@ internal static class PairedMetrics
     /// Differences right minus left of a report: <c>comparisons: [{first, second, loss: {difference: {value, low, high}}}]</c>, first
     /// minus second.
     /// </summary>
-    private static IEnumerable<(string Name, Measure Measure)> Find(JsonElement report, Digest left, Digest right)
+    internal static IEnumerable<(string Name, Measure Measure)> Find(JsonElement report, Digest left, Digest right)
     {
         var steps = Items(report, "models")
             .Where(m => m.TryGetProperty("root", out _) && m.TryGetProperty("step", out _))
@@ -88,7 +89,7 @@ internal static class PairedMetrics
         }
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement value, string name) =>
+    internal static IEnumerable<JsonElement> Items(JsonElement value, string name) =>
         value.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
 
     private static double? Number(JsonElement value, string name) =>

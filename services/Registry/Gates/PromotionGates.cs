@@ -23,7 +23,7 @@ public sealed record GateDecision(
 /// <summary>Gates, approvals, and the record of decisions.</summary>
 public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
 {
-    private const int MostApprovals = 20, MostGates = 100, LongestReason = 2000;
+    private const int MostApprovals = 20, MostGates = 100, LongestReason = 2000, RecentVersions = 100;
 
     /// <summary>The gates of a model.</summary>
     public async Task<IReadOnlyList<Gate>> ListAsync(string model, CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
 
     /// <summary>Replaces the gates of a model.</summary>
     /// <exception cref="Search.SearchException">A rule cannot be read.</exception>
-    /// <exception cref="UserInputException">An alias or a number is wrong.</exception>
+    /// <exception cref="UserInputException">An alias or a number is wrong, or a rule asks for a metric that no version has.</exception>
     public async Task ReplaceAsync(string model, IReadOnlyList<Gate> gates, string actor, CancellationToken cancellationToken)
     {
         if (gates.Count > MostGates)
@@ -53,6 +53,7 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
         if (gates.GroupBy(g => g.Alias).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new UserInputException($"There are two gates for '{twice.Key}'; join their rules with 'and'.");
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await CheckMetricsAsync(connection, model, gates).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await connection.ExecuteAsync("delete from registry_gate where name = @model", new { model }, transaction).ConfigureAwait(false);
         foreach (var gate in gates)
@@ -63,6 +64,37 @@ public sealed class PromotionGates(RegistryDatabase database, TimeProvider time)
                 transaction).ConfigureAwait(false);
         }
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A rule over a metric that no version of the model has would refuse every version. Gates that stay as they are pass: what they ask for
+    /// may have been deleted since. A model without any metric yet takes every name.
+    /// </summary>
+    private static async Task CheckMetricsAsync(DbConnection connection, string model, IReadOnlyList<Gate> gates)
+    {
+        var kept = (await connection.QueryAsync<(string Alias, string Rule)>(
+            "select alias, rule from registry_gate where name = @model", new { model }).ConfigureAwait(false)).ToHashSet();
+        var asked = gates.Where(g => !kept.Contains((g.Alias, g.Rule ?? "")))
+            .SelectMany(g => PromotionRule.Parse(g.Rule ?? "").Metrics, (gate, metric) => (gate.Alias, Metric: metric)).ToList();
+        if (asked.Count == 0)
+            return;
+        var measured = (await connection.QueryAsync<string>(
+            """
+            select distinct metric from registry_fact
+            where version_id in (select id from registry_version where name = @model order by version desc limit @RecentVersions)
+            """,
+            new { model, RecentVersions }).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
+        foreach (var (alias, metric) in asked.Where(a => measured.Count > 0 && !measured.Contains(a.Metric)))
+        {
+            var isOlder = await connection.QueryFirstOrDefaultAsync<long?>(
+                "select v.id from registry_version v join registry_fact f on f.version_id = v.id where v.name = @model and f.metric = @metric limit 1",
+                new { model, metric }).ConfigureAwait(false);
+            if (isOlder is null)
+            {
+                throw new UserInputException(
+                    $"The gate of '{alias}' asks for '{metric}', which no version of '{model}' has: {NearestWord.Hint(metric, measured)}");
+            }
+        }
     }
 
     /// <summary>Records a verdict; a later one of the same person replaces it.</summary>

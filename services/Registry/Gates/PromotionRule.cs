@@ -17,6 +17,9 @@ internal sealed class PromotionRule
     /// <exception cref="SearchException">It cannot be read.</exception>
     public static PromotionRule Parse(string text) => new(string.IsNullOrWhiteSpace(text) ? null : SearchParser.ParseRule(text));
 
+    /// <summary>The metrics that the rule asks for, of the version or of the current one, each once.</summary>
+    public IReadOnlyList<string> Metrics => _root is null ? [] : [.. MetricsOf(_root).Distinct(StringComparer.Ordinal)];
+
     /// <summary>What fails, in words; empty when the rule holds.</summary>
     public IReadOnlyList<string> Failures(ModelVersion version, ModelVersion? current) => _root is null ? [] : [.. Failures(_root, version, current)];
 
@@ -26,6 +29,15 @@ internal sealed class PromotionRule
             return all.Operands.SelectMany(o => Failures(o, version, current));
         return IsMet(node, version, current) ? [] : [Describe(node, version, current)];
     }
+
+    private static IEnumerable<string> MetricsOf(SearchNode node) => node switch
+    {
+        Junction junction => junction.Operands.SelectMany(MetricsOf),
+        Negation negation => MetricsOf(negation.Operand),
+        Comparison comparison => new[] { comparison.Field, comparison.Value.Current }.OfType<SearchField>()
+            .Where(f => f.Kind == FieldKind.Metric).Select(f => f.Name),
+        _ => [],
+    };
 
     private static bool IsMet(SearchNode node, ModelVersion version, ModelVersion? current) => node switch
     {

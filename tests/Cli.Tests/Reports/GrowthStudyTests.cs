@@ -1,5 +1,5 @@
-using Espalier.Cli.Reports;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Results;
 using Espalier.Study;
 
 namespace Espalier.Cli.Tests.Reports;

@@ -24,6 +24,19 @@ public sealed class RunLedgerTests : IDisposable
     }
 
     [Fact]
+    public async Task Submit_WithOwnerAndReason_BothAreRead()
+    {
+        var submit = new SubmitRun { RunId = Guid.NewGuid(), Pipeline = "", SubmittedBy = "nora", Reason = "a smaller rate" };
+        await _ledger.Runs.SubmitAsync(submit, LedgerFixture.Plan("a"), default);
+        var silent = await _ledger.SubmitAsync("a");
+
+        var run = await _ledger.RunAsync(submit.RunId);
+        (run.Owner, run.Reason).ShouldBe(("nora", "a smaller rate"));
+        (await _ledger.Reader.ListAsync(10, default)).Single(r => r.RunId == submit.RunId).Owner.ShouldBe("nora");
+        ((await _ledger.RunAsync(silent)).Owner, (await _ledger.RunAsync(silent)).Reason).ShouldBe((null, null));
+    }
+
+    [Fact]
     public async Task Cancel_WorkerStops_RunIsCancelledAndResumeGoesOn()
     {
         await _ledger.AdvertiseAsync();

@@ -153,6 +153,23 @@ public sealed class ModelsApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Card_OfAMeasuredVersion_KeepsOtherModelsApartAndSaysHowToLoadIt()
+    {
+        await RegisterAsync("demo", metrics: new()
+        {
+            ["loss"] = 2.5, ["base.loss"] = 3, ["base.loss-low"] = 2.9, ["base.loss-high"] = 3.1, ["base.total-parameters"] = 1000, ["base.load-cv"] = 1,
+        });
+
+        var card = (await _http.GetJsonAsync("/api/v1/models/demo/versions/1")).GetProperty("card").GetString()!;
+
+        card.ShouldContain("| loss | 2.5 |  |");
+        card.ShouldContain("| model | loss | total-parameters |\n|---|---|---|\n| base | 3 (2.9 to 3.1) | 1000 |");
+        card.ShouldNotContain("base.l", Case.Sensitive, "not a row each");
+        card.IndexOf("## How to load it", StringComparison.Ordinal).ShouldBeInRange(card.IndexOf("## Metrics", StringComparison.Ordinal), card.Length);
+        card.ShouldContain("from_pretrained(\"DIR\", dtype=\"auto\")");
+    }
+
+    [Fact]
     public async Task Compare_GrownModel_SeesCopiesAsUnchanged()
     {
         var parent = await RegisterAsync("base");

@@ -120,6 +120,54 @@ public sealed class PromotionGateTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("los < 3", "did you mean 'loss'?")]
+    [InlineData("loss < 3 and not (bits-per-byte > 1)", "valid are loss")]
+    [InlineData("loss <= current.accuracy", "'accuracy', which no version of 'demo' has")]
+    public async Task Set_MetricThatNoVersionHas_IsRefusedWithTheNearest(string rule, string expected)
+    {
+        using var admin = _server.Client(RegistryServer.Admin);
+        var gates = new { items = new[] { new { alias = "champion", rule, approvals = 0 } } };
+
+        var (status, body) = await admin.SendJsonAsync(HttpMethod.Put, "/api/v1/models/demo/gates", gates);
+
+        status.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        body.GetProperty("detail").GetString()!.ShouldContain(expected);
+        (await _server.Get<PromotionGates>().ListAsync("demo", default)).Single().Rule.ShouldStartWith("loss < 3.2");
+    }
+
+    /// <summary>The version that had the metric may be gone: its gate stays, and others are still set.</summary>
+    [Fact]
+    public async Task Set_GateThatStaysAsItIs_IsNotCheckedAgain()
+    {
+        var gates = _server.Get<PromotionGates>();
+        await _server.Registry.RegisterAsync(new NewVersion
+        {
+            Model = "demo",
+            Checkpoint = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of([2]), 1),
+            StepKey = Digest.Of([2]),
+            Metrics = new Dictionary<string, double> { ["accuracy"] = 0.5 },
+        }, default);
+        Gate kept = new("accurate", "accuracy > 0.4", 0);
+        await gates.ReplaceAsync("demo", [kept], "tester", default);
+        await _server.Registry.DeleteVersionAsync("demo", 5, default);
+
+        await gates.ReplaceAsync("demo", [kept, new Gate("champion", "loss < 1", 0)], "tester", default);
+
+        (await gates.ListAsync("demo", default)).Count.ShouldBe(2);
+        await Should.ThrowAsync<UserInputException>(() => gates.ReplaceAsync("demo", [kept with { Alias = "other" }], "tester", default));
+    }
+
+    [Fact]
+    public async Task Set_ModelThatNothingWasMeasuredOf_TakesEveryMetric()
+    {
+        await _server.Registry.CreateModelAsync("fresh", "", new Dictionary<string, string>(), default);
+
+        await _server.Get<PromotionGates>().ReplaceAsync("fresh", [new Gate("champion", "loss < 1", 0)], "tester", default);
+
+        (await _server.Get<PromotionGates>().ListAsync("fresh", default)).Single().Rule.ShouldBe("loss < 1");
+    }
+
+    [Theory]
     [InlineData("accuracy > 0.5", "accuracy > 0.5 (it is not measured)")]
     [InlineData("tag.checked = yes", "tag.checked")]
     [InlineData("loss < 1 or bytes < 10", "loss < 1 (it is 3) or bytes < 10 (it is 1000)")]

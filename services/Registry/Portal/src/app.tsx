@@ -20,6 +20,7 @@ const ModelPage = lazy(() => import('./pages/model').then((m) => ({ default: m.M
 const ModelsPage = lazy(() => import('./pages/models').then((m) => ({ default: m.ModelsPage })));
 const PipelinePage = lazy(() => import('./pages/pipeline').then((m) => ({ default: m.PipelinePage })));
 const PipelinesPage = lazy(() => import('./pages/pipelines').then((m) => ({ default: m.PipelinesPage })));
+const ReferencePage = lazy(() => import('./pages/reference').then((m) => ({ default: m.ReferencePage })));
 const StoragePage = lazy(() => import('./pages/storage').then((m) => ({ default: m.StoragePage })));
 const SubmitPage = lazy(() => import('./pages/submit').then((m) => ({ default: m.SubmitPage })));
 const TriggerPage = lazy(() => import('./pages/trigger').then((m) => ({ default: m.TriggerPage })));
@@ -36,6 +37,7 @@ const places: { href: string; name: string; icon: IconName; forRole?: Role }[] =
   { href: '/compare', name: 'Compare', icon: 'compare' },
   { href: '/workers', name: 'Workers', icon: 'workers' },
   { href: '/storage', name: 'Storage', icon: 'storage' },
+  { href: '/reference', name: 'Reference', icon: 'reference' },
   { href: '/crash-matrix', name: 'Crash matrix', icon: 'crash', forRole: 'admin' },
 ];
 
@@ -108,6 +110,8 @@ function CurrentPage() {
       return <ComparePage versions={[...query.getAll('version'), ...['left', 'right'].flatMap((side) => query.get(side) ?? [])]} runs={query.getAll('run')} />;
     case 'workers':
       return <WorkersPage />;
+    case 'reference':
+      return <ReferencePage topic={first ?? null} />;
     case 'storage':
       return <StoragePage />;
     case 'crash-matrix':

@@ -3,6 +3,8 @@ using Espalier.Orchestrator;
 using Espalier.Orchestrator.Api;
 using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.Results;
+using Espalier.Pipelines.Resolution;
 
 namespace Espalier.TestKit.Services.Ledger;
 
@@ -23,6 +25,9 @@ internal static class ArchiveChecks
         await ledger.AdvertiseAsync();
         var young = await ledger.SubmitAsync("young");
         await DrainAsync(ledger);
+        StepEstimate[] estimates = [new("a", StepDecision.Runs, 1.5, 100, null)];
+        await ledger.Database.WriteAsync(t => t.ExecuteAsync(
+            "insert into run_estimate (run_id, body) values (@id, @body)", new { id = old[0].ToString(), body = JsonColumn.Write(estimates) }), default);
         var open = await ledger.SubmitAsync([.. Enumerable.Range(0, 40).Select(i => $"s{i}")]);
         await ledger.PrepareAsync();
         var before = new Dictionary<Guid, string>();
@@ -42,7 +47,7 @@ internal static class ArchiveChecks
         }
 
         batches.ShouldBeGreaterThan(5);
-        foreach (var (table, key) in new[] { ("run", "id"), ("step", "run_id"), ("step_need", "run_id"), ("event", "run_id") })
+        foreach (var (table, key) in new[] { ("run", "id"), ("step", "run_id"), ("step_need", "run_id"), ("event", "run_id"), ("run_estimate", "run_id") })
             (await ledger.CountAsync($"select count(*) from {table} where {key} not in ('{young}', '{open}')")).ShouldBe(0, table);
         (await ledger.Reader.ListAsync(100, default)).Select(r => r.RunId).ShouldBe([open, young]);
         var archived = await ledger.Reader.ListAsync(new RunQuery { IsArchived = true }, default);
@@ -113,5 +118,7 @@ internal static class ArchiveChecks
         Log = await ledger.Reader.ReadLogAsync(run, 0, 1000, default),
         More = await ledger.Reader.ReadLogAsync(run, 5, 3, default),
         Notices = await NoticesApi.ReadAsync(ledger.Database, run, default),
+        Plan = (await ledger.Sources.FindPlanAsync(run, default)).ShouldNotBeNull().Select(s => s.Name),
+        Estimates = await ledger.Sources.FindEstimatesAsync(run, default),
     });
 }

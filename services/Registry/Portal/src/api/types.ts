@@ -21,6 +21,8 @@ export interface Page<T> {
 export interface Run {
   'run-id': string;
   name: string;
+  /** Which run of its name it is; 0 for one of old times. */
+  ordinal: number;
   'file-name': string;
   state: RunState;
   message: string;
@@ -33,6 +35,8 @@ export interface Run {
   pipeline?: string;
   'pipeline-version'?: number;
   owner?: string;
+  /** What for, in the words of whoever submitted it. */
+  reason?: string;
   cause?: RunCause;
   /** Since when it is archived. */
   archived?: string;
@@ -108,6 +112,104 @@ export interface RunSource {
   'file-name': string;
   pipeline: string;
   parameters: Record<string, string>;
+}
+
+export interface PlannedInput {
+  step: string;
+  output: string;
+  as: string;
+}
+
+export interface PlannedStep {
+  name: string;
+  description: string;
+  kind: string;
+  options: Record<string, unknown>;
+  inputs: PlannedInput[];
+  needs: string[];
+  when?: string;
+  device: string;
+  line: number;
+}
+
+export interface RunPlan {
+  name: string;
+  steps: PlannedStep[];
+  /** The text of a pipeline file with every option written out. */
+  resolved: string;
+}
+
+/** A model that a run made, and its numbers. */
+export interface ModelRow {
+  model: string;
+  kind: string;
+  root: string;
+  'total-parameters'?: number;
+  'active-parameters'?: number;
+  'stored-bytes': number;
+  'new-bytes': number;
+  loss?: number;
+  'loss-low'?: number;
+  'loss-high'?: number;
+  'bits-per-byte'?: number;
+  'tokens-per-second'?: number;
+  seconds: number;
+  cached: boolean;
+}
+
+/** Held-out loss of the first less that of the second. */
+export interface LossDifference {
+  first: string;
+  second: string;
+  value: number;
+  low: number;
+  high: number;
+}
+
+export interface RunResults {
+  models: ModelRow[];
+  differences: LossDifference[];
+  verdict: string[];
+  'xz-bits-per-byte'?: number;
+}
+
+export interface StepEstimate {
+  name: string;
+  decision: ResolvedStep['outlook'];
+  seconds?: number;
+  'new-bytes'?: number;
+  'memory-bytes'?: number;
+}
+
+/** What a step took, and what it was expected to take. */
+export interface StepCost {
+  name: string;
+  seconds?: number;
+  'saved-seconds'?: number;
+  'stored-bytes'?: number;
+  'new-bytes'?: number;
+  'peak-memory-bytes'?: number;
+  estimate?: StepEstimate;
+}
+
+export interface RunCosts {
+  steps: StepCost[];
+  seconds: number;
+  'saved-seconds': number;
+  'new-bytes': number;
+  'peak-memory-bytes': number;
+  'is-partial': boolean;
+}
+
+export interface StepOutput {
+  artifact: Artifact;
+  files: OutputFile[];
+}
+
+export interface OutputFile {
+  path: string;
+  size: number;
+  sha256?: string;
 }
 
 export interface Problem {
@@ -315,7 +417,8 @@ export interface ReplayedEvent {
 export interface TrainReport {
   'total-parameters': number;
   'active-parameters': number;
-  history: { step: number; tokens: number; loss: number; 'learning-rate': number; 'grad-norm': number; 'max-violation': number }[];
+  /** Step, tokens, and whatever was measured there. */
+  history: Record<string, number>[];
   load: { step: number; layers: number[][] }[];
 }
 
@@ -390,6 +493,27 @@ export interface VersionDetails extends Version {
   files: VersionFile[];
   receipts: Record<string, unknown>[];
   notes: string[];
+}
+
+/** A version's own numbers beside those of what it was made from and of the control. */
+export interface VersionStanding {
+  rows: StandingRow[];
+  documents?: number;
+}
+
+export interface StandingRow {
+  role: 'own' | 'parent' | 'control';
+  step?: string;
+  model?: string;
+  version?: number;
+  'total-parameters'?: number;
+  'active-parameters'?: number;
+  bytes?: number;
+  loss?: Interval;
+  'bits-per-byte'?: Interval;
+  accuracy?: Interval;
+  /** The version's loss less this one's. */
+  difference?: Interval;
 }
 
 export interface Lineage {

@@ -7,7 +7,7 @@ export interface Series {
   points: [number, number][];
 }
 
-const margin = { left: 52, right: 14, top: 12, bottom: 30 };
+const margin = { left: 60, right: 14, top: 12, bottom: 30 };
 
 /**
  * Curves over one axis. Drag to look closer, double-click to see all again; with the keyboard: arrows move the reading line,

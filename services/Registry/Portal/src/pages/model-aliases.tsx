@@ -26,8 +26,8 @@ export function AliasesCard({ path, model, moves, onChanged }: { path: string; m
               </span>
               {mayPromote && (
                 <span>
-                  <button className="quiet" aria-label={`Put ${alias} back`} onClick={() => setChange({ alias, what: 'revert' })}>
-                    Put back
+                  <button className="quiet" aria-label={`Undo the last move of ${alias}`} onClick={() => setChange({ alias, what: 'revert' })}>
+                    Undo
                   </button>
                   <button className="quiet" aria-label={`Remove ${alias}`} onClick={() => setChange({ alias, what: 'remove' })}>
                     Remove
@@ -60,7 +60,7 @@ function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>>
                     <li key={i}>
                       <Tag tone="accent">{move.alias}</Tag> {move.previous ? `${move.previous} → ` : ''}
                       {move.kind === 'removed' ? 'removed' : move.version}
-                      {move.kind === 'reverted' && ' (put back)'}
+                      {move.kind === 'reverted' && ' (undone)'}
                       <span className="minor">
                         {' '}
                         {move.actor}, <Ago time={move['moved-at']} />
@@ -92,9 +92,9 @@ function ChangeDialog({ path, change, onClose, onChanged }: { path: string; chan
     });
   };
   return (
-    <Dialog title={what === 'revert' ? `Put ${alias} back?` : `Remove ${alias}?`} onClose={onClose}>
+    <Dialog title={what === 'revert' ? `Undo the last move of ${alias}?` : `Remove ${alias}?`} onClose={onClose}>
       <form className="stack" onSubmit={act}>
-        <p>{what === 'revert' ? `${alias} points again to where it pointed before its last move.` : `${alias} will no longer lead to a version. The version itself stays.`}</p>
+        <p>{what === 'revert' ? `${alias} will point to the version that it pointed to before its last move.` : `${alias} will no longer lead to a version. The version itself stays.`}</p>
         <label>
           Reason
           <input value={reason} onChange={(event) => setReason(event.target.value)} placeholder="kept with the move" autoFocus />
@@ -102,10 +102,10 @@ function ChangeDialog({ path, change, onClose, onChanged }: { path: string; chan
         {action.error && <ErrorBox error={action.error} />}
         <div className="actions">
           <button type="button" onClick={onClose}>
-            Leave it
+            Keep it
           </button>
           <button className={what === 'remove' ? 'danger' : 'primary'} disabled={action.busy}>
-            {what === 'revert' ? 'Put it back' : 'Remove it'}
+            {what === 'revert' ? 'Undo the move' : 'Remove it'}
           </button>
         </div>
       </form>

@@ -48,7 +48,7 @@ export function GatesCard({ path, gates }: { path: string; gates: Resource<Gates
                     <li key={i}>
                       <span className={`state ${decision.allowed ? 'succeeded' : 'failed'}`}>
                         <i />
-                        {decision.allowed ? 'let through' : 'refused'}
+                        {decision.allowed ? 'allowed' : 'refused'}
                       </span>{' '}
                       {decision.version} as {decision.alias}
                       <span className="minor">
@@ -98,7 +98,7 @@ function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate
     void replace([{ alias, rule: rule.trim(), approvals: Number(approvals) || 0 }]);
   };
   return (
-    <Dialog title={isNew ? 'A gate before an alias' : `The gate of ${gate.alias}`} onClose={onClose}>
+    <Dialog title={isNew ? 'Add a gate' : `The gate of ${gate.alias}`} onClose={onClose}>
       <form className="stack" onSubmit={save}>
         <label>
           Alias
@@ -110,7 +110,7 @@ function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate
         </label>
         {action.error && <RuleMark rule={rule} error={action.error} />}
         <p className="minor">
-          A condition on the version; <code>current</code> is the version that the alias points to. Empty asks for nothing.
+          A condition that the version must meet; <code>current</code> is the version that the alias points to. Leave it empty for no condition.
         </p>
         <label>
           Approvals
@@ -120,11 +120,11 @@ function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate
         <div className="actions">
           {!isNew && (
             <button type="button" className="danger" disabled={action.busy} onClick={() => void replace([])}>
-              Take it away
+              Remove the gate
             </button>
           )}
           <button type="button" onClick={onClose}>
-            Leave it
+            Cancel
           </button>
           <button className="primary" disabled={action.busy || alias === ''}>
             Save the gate

@@ -10,6 +10,7 @@ import { comparePath, mostCompared } from '../parts/compared';
 import { navigate } from '../router';
 import { AliasesCard } from './model-aliases';
 import { GatesCard } from './model-gates';
+import { TextCard } from './version-notes';
 
 /** One model, live: its versions, how they trade loss for bytes, where its aliases are and were, what guards them. */
 export function ModelPage({ name }: { name: string }) {
@@ -26,7 +27,7 @@ export function ModelPage({ name }: { name: string }) {
     <Loaded resource={model}>
       {(data) => (
         <>
-          <PageHead title={name} lead={data.description}>
+          <PageHead title={name} lead={summary(data.description)}>
             <AliasTags aliases={data.aliases} />
             <Tags tags={data.tags} />
           </PageHead>
@@ -44,12 +45,16 @@ export function ModelPage({ name }: { name: string }) {
               </button>
             }
           />
+          <TextCard path={path} text={data.description} title="README" empty="Nobody has written a README for this model yet." onSaved={model.reload} />
           {versions.data && <ParetoCard versions={versions.data.items} />}
         </>
       )}
     </Loaded>
   );
 }
+
+/** The first line of the README as plain text. */
+const summary = (text: string) => (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^#+\s*/, '').slice(0, 200);
 
 function ParetoCard({ versions }: { versions: Version[] }) {
   const points = versions.flatMap((v) =>

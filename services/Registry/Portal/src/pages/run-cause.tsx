@@ -4,8 +4,14 @@ import { Link } from '../router';
 
 /** Why the run exists: the pipeline that it is a run of, and the event and the triggers that led to it. */
 export function RunCause({ run }: { run: Run }) {
-  if (!run.pipeline) return null;
   const { cause } = run;
+  if (!run.pipeline)
+    return run.owner || run.reason ? (
+      <p className="cause" aria-label="Cause">
+        {run.owner && <span>submitted by {run.owner}</span>}
+        {run.reason && <Reason text={run.reason} />}
+      </p>
+    ) : null;
   return (
     <p className="cause" aria-label="Cause">
       <span>
@@ -31,6 +37,22 @@ export function RunCause({ run }: { run: Run }) {
       ) : (
         <span>started by {run.owner}</span>
       )}
+      {run.reason && <Reason text={run.reason} />}
     </p>
+  );
+}
+
+const runId = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+
+/** What the run is for; a run that it names is a link. */
+function Reason({ text }: { text: string }) {
+  const found = runId.exec(text);
+  if (!found) return <span>{text}</span>;
+  return (
+    <span>
+      {text.slice(0, found.index)}
+      <Link href={`/runs/${found[0]}`}>{found[0].slice(0, 8)}</Link>
+      {text.slice(found.index + found[0].length)}
+    </span>
   );
 }

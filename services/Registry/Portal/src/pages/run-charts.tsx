@@ -1,31 +1,23 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { get } from '../api/client';
-import type { EvaluationReport, ProgressPoint, Run, Step, StepProgress, TrainReport } from '../api/types';
+import type { EvaluationReport, Run, RunCosts, Step, StepProgress } from '../api/types';
 import { LineChart, type Series } from '../charts/line-chart';
-import { Card } from '../parts/bits';
+import { Card, Segments } from '../parts/bits';
+import { Empty } from '../parts/states';
+import { LoadOverTime } from './expert-load';
+import { along, axes, type Axis, beginnings, type Curves, useCurves } from './run-curves';
 import { EvaluationCharts } from './run-evaluation';
-import { type LoadFrame, LoadOverTime } from './expert-load';
 
-interface Curves {
-  loss: [number, number][];
-  load: LoadFrame[];
-}
-
-/** Loss curves and expert load of the steps that train, and what evaluations found; of finished steps from their reports, of running ones live. */
-export function RunCharts({ run, progress, selected }: { run: Run; progress: ReadonlyMap<string, StepProgress>; selected?: Step }) {
-  const curves = useCurves(run, progress);
+/** What steps measure while they train, expert load, and what evaluations found; of finished steps from their reports, of running ones live. */
+export function RunCharts({ run, progress, selected, costs }: { run: Run; progress: ReadonlyMap<string, StepProgress>; selected?: Step; costs?: RunCosts }) {
+  const curves = useCurves(run, progress, costs);
   const reports = useEvaluations(run);
-  const series: Series[] = useMemo(() => [...curves].filter(([, c]) => c.loss.length > 0).map(([name, c]) => ({ name, points: c.loss })), [curves]);
   const loads = [...curves].filter(([, c]) => c.load.length > 0);
   const load = loads.find(([name]) => name === selected?.name) ?? loads[loads.length - 1];
   const evaluation = reports.get(selected?.name ?? '') ?? [...reports.values()].pop();
   return (
     <>
-      {series.length > 0 && (
-        <Card title="Training loss" aside={<span className="minor">nats per token; drag to zoom</span>}>
-          <LineChart series={series} xName="tokens" yName="loss" />
-        </Card>
-      )}
+      {[...curves.values()].some((c) => c.points.length > 0) && <TrainingCharts run={run} curves={curves} costs={costs} />}
       {load && (
         <Card title={`Expert load of ${load[0]}`} aside={<span className="minor">share of the tokens, 1 is fair</span>}>
           <LoadOverTime frames={load[1].load} />
@@ -36,55 +28,67 @@ export function RunCharts({ run, progress, selected }: { run: Run; progress: Rea
   );
 }
 
-/** Curves by step: history of a finished step from its report, of a running one from the orchestrator, then what the stream brings. */
-function useCurves(run: Run, progress: ReadonlyMap<string, StepProgress>): ReadonlyMap<string, Curves> {
-  const [past, setPast] = useState<ReadonlyMap<string, Curves & { final: boolean }>>(new Map());
-  const [live, setLive] = useState<ReadonlyMap<string, Curves>>(new Map());
-  const asked = useRef(new Set<string>());
-  const base = `/api/v1/runs/${run['run-id']}/steps`;
-  useEffect(() => {
-    for (const step of run.steps.filter((s) => s.kind === 'train')) {
-      const isDone = step.outputs.report !== undefined;
-      const what = `${step.name} ${isDone ? step.outputs.report.root : `${step.state} ${step.attempts}`}`;
-      if ((!isDone && step.state !== 'running') || asked.current.has(what)) continue;
-      asked.current.add(what);
-      const path = `${base}/${encodeURIComponent(step.name)}`;
-      const reading = isDone ? get<TrainReport>(`${path}/report`).then(fromReport) : get<ProgressPoint[]>(`${path}/progress`).then(fromProgress);
-      void reading.then((curves) => setPast((old) => new Map(old).set(step.name, { ...curves, final: isDone })), () => asked.current.delete(what));
-    }
-  }, [run]);
-  useEffect(() => {
-    setLive((old) => {
-      const next = new Map(old);
-      for (const [name, newest] of progress) {
-        if (newest.metrics.loss === undefined) continue;
-        const curves = next.get(name) ?? { loss: [], load: [] };
-        const last = curves.loss[curves.loss.length - 1];
-        if (last && newest.done === last[0]) continue;
-        // A step that was tried again goes back to where its position was saved.
-        const loss = curves.loss.filter((point) => point[0] < newest.done);
-        const load = newest['expert-load'] ? [...curves.load.filter((frame) => frame.at < newest.done), { at: newest.done, layers: newest['expert-load'].map(fairShares) }] : curves.load;
-        next.set(name, { loss: [...loss, [newest.done, newest.metrics.loss]], load: load.slice(-400) });
-      }
-      return next;
-    });
-  }, [progress]);
-  return useMemo(() => {
-    const result = new Map<string, Curves>();
-    for (const step of run.steps.filter((s) => s.kind === 'train')) {
-      const [before, now] = [past.get(step.name), live.get(step.name)];
-      if (before?.final || !now) {
-        if (before) result.set(step.name, before);
-        continue;
-      }
-      const [firstLoss, firstLoad] = [now.loss[0]?.[0] ?? Infinity, now.load[0]?.at ?? Infinity];
-      result.set(step.name, {
-        loss: [...(before?.loss.filter((p) => p[0] < firstLoss) ?? []), ...now.loss],
-        load: [...(before?.load.filter((f) => f.at < firstLoad) ?? []), ...now.load],
+const notes: Record<string, string> = {
+  loss: 'nats per token',
+  'balance-loss': 'load-balancing loss',
+  'grad-norm': 'norm of the gradient before clipping',
+  'max-violation': 'how far the busiest expert of any layer is above its fair share',
+  'router-z-loss': 'router z-loss',
+};
+
+/** Any metric of the training steps, over tokens, optimizer steps or seconds. */
+function TrainingCharts({ run, curves, costs }: { run: Run; curves: ReadonlyMap<string, Curves>; costs?: RunCosts }) {
+  const [metric, setMetric] = useState('loss');
+  const [axis, setAxis] = useState<Axis>('tokens');
+  const [isContinued, setIsContinued] = useState(true);
+  const names = useMemo(() => metricNames(curves), [curves]);
+  const shown = names.includes(metric) ? metric : (names[0] ?? 'loss');
+  const series: Series[] = useMemo(() => {
+    const starts = isContinued ? beginnings(run, curves, axis, costs) : new Map<string, number>();
+    return [...curves].flatMap(([name, { points }]) => {
+      const start = starts.get(name) ?? 0;
+      const drawn = points.flatMap((p): [number, number][] => {
+        const [x, y] = [along(p, axis), p.metrics[shown]];
+        return x === undefined || y === undefined ? [] : [[start + x, y]];
       });
-    }
-    return result;
-  }, [run, past, live]);
+      return drawn.length > 0 ? [{ name, points: drawn }] : [];
+    });
+  }, [run, curves, costs, shown, axis, isContinued]);
+  const hasAncestors = [...beginnings(run, curves, 'tokens').entries()].some(([name, start]) => start > 0 && curves.has(name));
+  return (
+    <Card title={shown === 'loss' ? 'Training loss' : 'Training'} aside={<span className="minor">{[notes[shown], 'drag to zoom'].filter(Boolean).join('; ')}</span>}>
+      <div className="chart-controls">
+        <label>
+          Metric
+          <select value={shown} onChange={(event) => setMetric(event.target.value)}>
+            {names.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <Segments className="small" options={axes} value={axis} onChange={setAxis} label="Horizontal axis" />
+        {hasAncestors && (
+          <label title="A step that trains on begins where the step it continues ends">
+            <input type="checkbox" checked={isContinued} onChange={(event) => setIsContinued(event.target.checked)} />
+            continue the parent’s curve
+          </label>
+        )}
+      </div>
+      {series.length > 0 ? (
+        <LineChart key={`${axis} ${isContinued}`} series={series} xName={axis} yName={shown} />
+      ) : (
+        <Empty title={`No step has told ${shown} over ${axis} yet`}>{axis === 'steps' && 'A running step counts tokens; its optimizer steps are in its report once it is done.'}</Empty>
+      )}
+      {axis === 'seconds' && <p className="minor">Of a finished step the time is spread evenly over its tokens.</p>}
+    </Card>
+  );
+}
+
+/** Loss first, then the others by name. */
+function metricNames(curves: ReadonlyMap<string, Curves>): string[] {
+  const names = new Set<string>();
+  for (const { points } of curves.values()) for (const point of [points[0], points[points.length - 1]]) Object.keys(point?.metrics ?? {}).forEach((name) => names.add(name));
+  return [...names].sort((a, b) => Number(b === 'loss') - Number(a === 'loss') || a.localeCompare(b));
 }
 
 function useEvaluations(run: Run): ReadonlyMap<string, EvaluationReport> {
@@ -102,25 +106,3 @@ function useEvaluations(run: Run): ReadonlyMap<string, EvaluationReport> {
   }, [run]);
   return reports;
 }
-
-/** Counts of one layer as multiples of a fair share. */
-export function fairShares(counts: number[]): number[] {
-  const sum = counts.reduce((a, b) => a + b, 0);
-  return counts.map((count) => (sum > 0 ? (count * counts.length) / sum : 0));
-}
-
-const fromReport = (report: TrainReport): Curves => {
-  const tokensPerStep = report.history[0] ? report.history[0].tokens / report.history[0].step : 1;
-  return {
-    loss: report.history.map((point) => [point.tokens, point.loss]),
-    load: report.load.map((snapshot) => ({ at: snapshot.step * tokensPerStep, layers: snapshot.layers.map(fairShares) })),
-  };
-};
-
-const fromProgress = (points: ProgressPoint[]): Curves => {
-  const newest = points.filter((point) => point.attempt === points[points.length - 1].attempt);
-  return {
-    loss: newest.filter((p) => p.metrics.loss !== undefined).map((p) => [p.done, p.metrics.loss]),
-    load: newest.filter((p) => p['expert-load']).map((p) => ({ at: p.done, layers: p['expert-load']!.map(fairShares) })),
-  };
-};

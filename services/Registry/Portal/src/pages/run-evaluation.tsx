@@ -4,7 +4,7 @@ import { Bars } from '../charts/bars';
 import { HeatMap } from '../charts/heat-map';
 import { Card } from '../parts/bits';
 import { bytes, measure, short } from '../format';
-import { fairShares } from './run-charts';
+import { fairShares } from './run-curves';
 
 type Evaluated = EvaluationReport['models'][number];
 

@@ -1,58 +1,116 @@
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { send, useAction, useResource, get } from '../api/client';
 import { useEvents, useSoon } from '../api/events';
-import type { Run, RunState, Step, StepProgress } from '../api/types';
+import type { Run, RunCosts, RunPlan, RunResults, RunState, Step, StepProgress } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Ago, Card, Digest, Live, PageHead, State } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
 import { ErrorBox, Loaded } from '../parts/states';
 import { duration, useNow } from '../format';
-import { Link } from '../router';
+import { Link, useAddress } from '../router';
 import { RunCause } from './run-cause';
 import { RunCharts } from './run-charts';
+import { RunCostsCard } from './run-costs';
+import { remainingOfRun, useFirstSeen } from './run-eta';
+import { RunFailure } from './run-failure';
+import { RunFile } from './run-file';
 import { type LogLine, RunLog, readLine } from './run-log';
 import { RunNotices } from './run-notices';
+import { labelOf, RunOutput } from './run-output';
+import { RunResultsCard } from './run-results';
 import { StepPanel } from './run-step';
 
 const eventNames = ['run-state-changed', 'step-state-changed', 'step-logged', 'step-progress'];
 const isEnded = (state: RunState) => state === 'succeeded' || state === 'failed' || state === 'cancelled';
 
-/** One run, live: its steps, what they measure, what they say. */
+/** One run, live: why it failed or what it found, its steps, what they measure and cost, what they say. */
 export function RunPage({ id }: { id: string }) {
   const path = `/api/v1/runs/${encodeURIComponent(id)}`;
   const run = useResource<Run>(path);
-  const { progress, lines, connection } = useRunEvents(path, run.data, run.reload);
-  const [selected, setSelected] = useState<string>();
+  const output = useAddress().query.get('output');
   return (
     <Loaded resource={run} lines={8}>
-      {(data) => {
-        const step = data.steps.find((s) => s.name === selected) ?? data.steps.find((s) => s.state === 'running') ?? data.steps.find((s) => s.state === 'failed') ?? data.steps[data.steps.length - 1];
-        return (
-          <>
-            <RunHead run={data} connection={isEnded(data.state) ? undefined : connection} reload={run.reload} />
-            <RunCause run={data} />
-            <RunNotices run={data} isEnded={isEnded(data.state)} />
-            {data.message && data.state !== 'succeeded' && <p className="notice">{data.message}</p>}
-            <Card title="Steps" aside={<Summary steps={data.steps} />}>
-              <RunDag run={data} progress={progress} selected={step?.name} onSelect={setSelected} />
-            </Card>
-            <div className="columns">
-              <div>
-                <RunCharts run={data} progress={progress} selected={step} />
-                <RunLog lines={lines} step={selected} onAll={() => setSelected(undefined)} />
-              </div>
-              {step && <StepPanel key={step.name} run={data} step={step} progress={progress.get(step.name)} isEnded={isEnded(data.state)} />}
-            </div>
-          </>
-        );
-      }}
+      {(data) => (output ? <RunOutput run={data} name={output} /> : <LiveRun run={data} path={path} reload={run.reload} />)}
     </Loaded>
   );
 }
 
+function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => void }) {
+  const { progress, lines, connection } = useRunEvents(path, run, reload);
+  const [selected, setSelected] = useState<string>();
+  const plan = useResource<RunPlan>(`${path}/plan`);
+  const { results, costs } = useFindings(path, run);
+  const first = useFirstSeen(progress);
+  const ended = isEnded(run.state);
+  const step = run.steps.find((s) => s.name === selected) ?? run.steps.find((s) => s.state === 'running') ?? run.steps.find((s) => s.state === 'failed') ?? run.steps[run.steps.length - 1];
+  return (
+    <>
+      <RunHead run={run} connection={ended ? undefined : connection} reload={reload} left={<TimeLeft run={run} progress={progress} first={first} costs={costs} />} />
+      <RunFailure run={run} onSelect={setSelected} />
+      <RunCause run={run} />
+      <RunNotices run={run} isEnded={ended} />
+      {run.message && run.state !== 'succeeded' && run.state !== 'failed' && <p className="notice">{run.message}</p>}
+      <Card title="Steps" aside={<Summary steps={run.steps} />}>
+        <RunDag run={run} progress={progress} selected={step?.name} onSelect={setSelected} />
+      </Card>
+      {results && <RunResultsCard run={run} results={results} />}
+      <div className="columns">
+        <div>
+          <RunCharts run={run} progress={progress} selected={step} costs={costs} />
+          <RunLog lines={lines} step={selected} onAll={() => setSelected(undefined)} />
+        </div>
+        {step && (
+          <StepPanel
+            key={step.name}
+            run={run}
+            step={step}
+            progress={progress.get(step.name)}
+            first={first.get(step.name)}
+            planned={plan.data?.steps.find((s) => s.name === step.name)}
+            plan={plan.data?.steps}
+            costs={costs}
+            isEnded={ended}
+          />
+        )}
+      </div>
+      {costs && costs.steps.length > 0 && <RunCostsCard run={run} costs={costs} />}
+      <RunFile run={run} path={path} plan={plan} />
+    </>
+  );
+}
+
+/** Results and costs, read again when a step ends. The last ones stay while new ones are read. */
+function useFindings(path: string, run: Run): { results?: RunResults; costs?: RunCosts } {
+  const results = useResource<RunResults>(`${path}/results`);
+  const costs = useResource<RunCosts>(`${path}/costs`);
+  const position = `${run.state} ${run.steps.filter((s) => s.ended).length} ${run.steps.reduce((sum, s) => sum + s.attempts, 0)}`;
+  const seen = useRef(position);
+  useEffect(() => {
+    if (seen.current === position) return;
+    seen.current = position;
+    results.reload();
+    costs.reload();
+  }, [position]);
+  return { results: results.data, costs: costs.data };
+}
+
+/** How long the run still takes, as far as that can be told. */
+function TimeLeft({ run, progress, first, costs }: { run: Run; progress: ReadonlyMap<string, StepProgress>; first: ReadonlyMap<string, { at: number; done: number }>; costs?: RunCosts }) {
+  const now = useNow(isEnded(run.state) ? null : 1000);
+  const left = isEnded(run.state) ? undefined : remainingOfRun(run, now, progress, first, costs);
+  if (!left || left.seconds < 1) return null;
+  return (
+    <>
+      {' '}
+      · {left.unknown > 0 ? 'at least' : 'about'} <span className="figures">{duration(left.seconds)}</span> left
+      {left.unknown > 0 && ` (${left.unknown === 1 ? 'one step has' : `${left.unknown} steps have`} no estimate)`}
+    </>
+  );
+}
+
 /** The run's stream: state changes make the page read the ledger again, progress and log lines are shown as they are. */
-function useRunEvents(path: string, run: Run | undefined, reload: () => void) {
+function useRunEvents(path: string, run: Run, reload: () => void) {
   const [progress, setProgress] = useState<ReadonlyMap<string, StepProgress>>(new Map());
   const [lines, setLines] = useState<readonly LogLine[]>([]);
   const waiting = useRef<{ lines: LogLine[]; progress: Map<string, StepProgress> }>({ lines: [], progress: new Map() });
@@ -65,10 +123,10 @@ function useRunEvents(path: string, run: Run | undefined, reload: () => void) {
   });
   // A resumed run has a stream again.
   const [generation, setGeneration] = useState(0);
-  const ended = run !== undefined && isEnded(run.state);
+  const ended = isEnded(run.state);
   const wasEnded = useRef(ended);
   useEffect(() => {
-    if (wasEnded.current && !ended && run) setGeneration((g) => g + 1);
+    if (wasEnded.current && !ended) setGeneration((g) => g + 1);
     wasEnded.current = ended;
   }, [ended]);
   const connection = useEvents(
@@ -99,7 +157,7 @@ function useRunEvents(path: string, run: Run | undefined, reload: () => void) {
   return { progress, lines, connection };
 }
 
-function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecting' | 'live' | 'broken'; reload: () => void }) {
+function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'connecting' | 'live' | 'broken'; reload: () => void; left: ReactNode }) {
   const maySubmit = useMay('submitter');
   const action = useAction();
   const [asks, setAsks] = useState(false);
@@ -112,10 +170,10 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
   return (
     <>
       <PageHead
-        named={`${run.name} ${run.state}`}
+        named={`${labelOf(run)} ${run.state}`}
         title={
           <>
-            {run.name} <State state={run.state} />
+            {labelOf(run)} <State state={run.state} />
           </>
         }
         lead={
@@ -123,6 +181,7 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
             <Digest value={run['run-id']} length={8} /> {run['file-name']} · submitted <Ago time={run.created} />
             {run.archived && <> · archived <Ago time={run.archived} /></>}
             {took !== undefined && <> · {isEnded(run.state) ? 'took' : 'running for'} <span className="figures">{duration(took)}</span></>}
+            {left}
           </>
         }
       >
@@ -145,8 +204,8 @@ function RunHead({ run, connection, reload }: { run: Run; connection?: 'connecti
       </PageHead>
       {action.error && <ErrorBox error={action.error} />}
       {asks && (
-        <Dialog title={`Cancel ${run.name}?`} onClose={() => setAsks(false)}>
-          <p>What has not started ends now. What runs saves its position first, so resuming goes on from there.</p>
+        <Dialog title={`Cancel ${labelOf(run)}?`} onClose={() => setAsks(false)}>
+          <p>Steps that have not started end now. Running steps save their position first, so a resumed run continues from there.</p>
           <div className="actions">
             <button onClick={() => setAsks(false)}>Keep running</button>
             <button
@@ -188,7 +247,7 @@ function RunDag({ run, progress, selected, onSelect }: { run: Run; progress: Rea
           needs: step.needs,
           state: step.state,
           isMinor: step['is-implicit'],
-          lines: [step.kind + (step.attempts > 1 ? ` · try ${step.attempts}` : ''), note(step, now, done, total)] as [string, string],
+          lines: [step.kind + (step.attempts > 1 ? ` · attempt ${step.attempts}` : ''), note(step, now, done, total)] as [string, string],
           share: step.state === 'running' ? (total > 0 ? done / total : 0) : undefined,
         };
       }),

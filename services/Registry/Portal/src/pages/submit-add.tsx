@@ -46,7 +46,7 @@ export function AddDialog({ name, text, onAdded, onClose }: { name: string; text
         ))}
         <div className="actions">
           <button className="primary" onClick={open}>
-            To the pipeline
+            Open the pipeline
           </button>
         </div>
       </Dialog>
@@ -58,15 +58,15 @@ export function AddDialog({ name, text, onAdded, onClose }: { name: string; text
       {known !== undefined && (
         <p>
           {isNew
-            ? `It is kept under this name and can be run by it.`
-            : `This text takes the place of version ${known.version} of ${known.owner}; older versions stay to be looked at. A trigger that is off stays off.`}{' '}
-          {hasTriggers(text) ? 'What stands under “on” acts from now on, in your name.' : 'It has no “on”, so it starts only when somebody says so.'}
+            ? `It will be kept under this name, by which it can be run.`
+            : `This text replaces version ${known.version} by ${known.owner}; older versions can still be read. A trigger that is off stays off.`}{' '}
+          {hasTriggers(text) ? 'Its triggers, under “on”, act from now on, in your name.' : 'It has no triggers under “on”, so it runs only when somebody starts it.'}
         </p>
       )}
       {look.error && <ErrorBox error={look.error} />}
       {action.error && <ErrorBox error={action.error} />}
       <div className="actions">
-        <button onClick={onClose}>Not now</button>
+        <button onClick={onClose}>Cancel</button>
         <button className="primary" disabled={known === undefined || action.busy} onClick={() => void add()}>
           {isNew || known === undefined ? 'Add it' : 'Replace it'}
         </button>

@@ -13,7 +13,7 @@ export function Costs({ plan, isStale }: { plan: NonNullable<PipelineCheck['plan
   ].filter(Boolean);
   return (
     <Card title="Costs" className={isStale ? 'stale' : ''} aside={<span className="minor figures">{totals.join(', ')}</span>}>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0} role="region" aria-label="Costs of the steps">
         <table aria-label="Costs">
           <thead>
             <tr>

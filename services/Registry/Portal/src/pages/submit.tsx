@@ -20,6 +20,7 @@ export function SubmitPage({ from, pipeline, sample }: { from: string | null; pi
   const [text, setText] = useState(() => (from || pipeline ? '' : sample === 'trigger' ? triggerExample : (sessionStorage.getItem(draftKey) ?? example)));
   const [isAdding, setIsAdding] = useState(false);
   const [parameters, setParameters] = useState<Record<string, string>>({});
+  const [reason, setReason] = useState('');
   useEffect(() => {
     if (!source.data) return;
     setText(source.data.pipeline);
@@ -36,13 +37,13 @@ export function SubmitPage({ from, pipeline, sample }: { from: string | null; pi
   const action = useAction();
   const submit = () =>
     action.run(async () => {
-      const accepted = await send<RunAccepted>('POST', `/api/v1/runs${query(parameters)}`, text);
+      const accepted = await send<RunAccepted>('POST', `/api/v1/runs${query(parameters, reason)}`, text);
       sessionStorage.removeItem(draftKey);
       navigate(`/runs/${accepted['run-id']}`);
     });
   const problems = check.result?.problems ?? [];
   const name = nameIn(text);
-  const isReady = check.result?.plan !== undefined && !check.isStale;
+  const isReady = check.result?.plan !== undefined && problems.length === 0 && !check.isStale;
   return (
     <>
       <PageHead title="Submit" lead="A pipeline is one YAML file. It is checked as you write; nothing starts until you say so.">
@@ -69,6 +70,11 @@ export function SubmitPage({ from, pipeline, sample }: { from: string | null; pi
           <Problems problems={problems} />
         </Card>
         <div>
+          {maySubmit && (
+            <Card title="What the run is for">
+              <input className="wide" value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="optional; shown on the run’s page" aria-label="What the run is for" />
+            </Card>
+          )}
           <Plan check={check.result} error={check.error} parameters={parameters} onParameters={setParameters} />
         </div>
       </div>
@@ -106,8 +112,9 @@ function useCheck(text: string, parameters: Record<string, string>): Check {
   return { result: state.result, error: state.error, isStale: state.of !== of };
 }
 
-const query = (parameters: Record<string, string>) => {
+const query = (parameters: Record<string, string>, reason = '') => {
   const pairs = Object.entries(parameters).map(([name, value]) => [`param.${name}`, value]);
+  if (reason.trim()) pairs.push(['reason', reason.trim()]);
   return pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : '';
 };
 
@@ -151,9 +158,9 @@ function Plan({ check, error, parameters, onParameters }: { check?: PipelineChec
           nodes={last.steps.map((step) => ({
             name: step.name,
             needs: step.needs,
-            state: step['is-cached'] ? 'cached' : 'waiting',
+            state: step.outlook === 'refused' ? 'failed' : step['is-cached'] ? 'cached' : 'waiting',
             isMinor: step['is-implicit'],
-            lines: [step.kind, step['is-cached'] ? 'cached' : step.when ? 'if …' : step.key ? 'new' : 'depends'],
+            lines: [step.kind, step.outlook === 'refused' ? 'refused' : step['is-cached'] ? 'cached' : step.outlook === 'skipped' ? 'skipped' : step.when ? 'if …' : step.key ? 'new' : 'later'],
           }))}
         />
         {missing.length > 0 && <p className="notice">No worker offers {missing.join(', ')} now: these steps will wait for one.</p>}

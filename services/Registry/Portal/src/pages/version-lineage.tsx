@@ -39,7 +39,7 @@ export function LineageCard({ path, root }: { path: string; root: string }) {
               />
               <Facts
                 facts={[
-                  ['Ancestry bill', `${duration(data.bill.seconds)} of computing in all`],
+                  ['Computing behind it', `${duration(data.bill.seconds)} in all, its ancestors included`],
                   ['Saved by the cache', data.bill['saved-seconds'] > 0 ? duration(data.bill['saved-seconds']) : undefined],
                 ]}
               />

@@ -4,6 +4,8 @@ import type { Signatures, Verification, VersionDetails } from '../api/types';
 import { Ago, Card, Digest, Facts, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
 import { bytes, whole } from '../format';
+import { Command } from './copy';
+import { exportCommand } from './version-load';
 
 /** Who signed the manifest root, and checking every byte against it now. */
 export function SignatureCard({ path, version, onVerified }: { path: string; version: VersionDetails; onVerified: () => void }) {
@@ -36,12 +38,7 @@ export function SignatureCard({ path, version, onVerified }: { path: string; ver
         <Loaded resource={signatures}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty title="Nobody has signed this version">
-                <code>
-                  espalier sign {version.model}@{version.version}
-                </code>{' '}
-                signs its root with a key that stays with you.
-              </Empty>
+              <Empty title="Nobody has signed this version" />
             ) : (
               <ul className="history" aria-label="Signatures">
                 {items.map((signature) => (
@@ -64,6 +61,18 @@ export function SignatureCard({ path, version, onVerified }: { path: string; ver
             )
           }
         </Loaded>
+      </Card>
+      <Card title="How to sign it">
+        <p className="minor">Make a key once. The private part stays on your machine; only the signature is handed in.</p>
+        <Command text={'espalier signing-key create ~/keys/me.pem'} />
+        <p className="minor">Sign the manifest root. Your API key needs the role promoter.</p>
+        <Command text={`espalier sign ${version.model}@${version.version} --key ~/keys/me.pem`} />
+        <p className="minor">An administrator counts your signatures as trusted, and anybody may ask for them on export:</p>
+        <Command text={`espalier signing-key trust ~/keys/me.pem.pub --name me\n${exportCommand(version)} --signed-by ~/keys/me.pem.pub`} />
+        <p className="minor">
+          These commands work in the selected context; <code>espalier context list</code> shows it. This platform becomes one by
+        </p>
+        <Command text={`espalier context add portal --orchestrator ${location.origin} --registry ${location.origin} --key $ESPALIER_KEY\nespalier context use portal`} />
       </Card>
     </>
   );

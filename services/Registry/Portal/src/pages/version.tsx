@@ -4,11 +4,16 @@ import type { VersionDetails } from '../api/types';
 import { Bars } from '../charts/bars';
 import { Ago, Card, Digest, Facts, PageHead, Tabs, Tag } from '../parts/bits';
 import { Markdown } from '../parts/markdown';
-import { useMetricNames } from '../parts/metrics';
 import { Empty, Loaded } from '../parts/states';
 import { bytes, measure, short } from '../format';
 import { Link, navigate } from '../router';
+import { Command } from './copy';
+import { FileTable } from './file-table';
 import { GenealogyCard, LineageCard } from './version-lineage';
+import { exportCommand, LoadCard } from './version-load';
+import { MetricsCard } from './version-metrics';
+import { TextCard } from './version-notes';
+import { StandingCard } from './version-standing';
 import { Promote } from './version-promote';
 import { SignatureCard } from './version-signature';
 import { Tags } from '../parts/version-list';
@@ -87,14 +92,18 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
     case 'card':
       return (
         <>
+          <StandingCard path={path} />
+          <LoadCard data={data} />
           <Notes notes={data.notes} />
+          <LineageCard path={path} root={data.root} />
+          <TextCard path={path} text={data.description} title="Notes" empty="Nobody has written anything about this version yet." onSaved={reload} />
           <Card>
-            <Markdown text={data.card} />
+            <Markdown text={restOfCard(data)} />
           </Card>
         </>
       );
     case 'metrics':
-      return <Metrics data={data} />;
+      return <MetricsCard data={data} />;
     case 'files':
       return <Files data={data} path={path} />;
     case 'lineage':
@@ -167,67 +176,29 @@ function Sizes({ data }: { data: VersionDetails }) {
   );
 }
 
-function Metrics({ data }: { data: VersionDetails }) {
-  const { names, control } = useMetricNames(Object.keys(data.metrics));
-  if (Object.keys(data.metrics).length === 0) return <Card><Empty title="No metric was recorded">An <code>evaluate</code> step among the needs of the <code>register</code> step brings them.</Empty></Card>;
-  return (
-    <Card aside={control} title="Metrics">
-      <div className="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th>Metric</th>
-              <th className="number">Value</th>
-              <th className="number">95 % interval</th>
-            </tr>
-          </thead>
-          <tbody>
-            {names.map((name) => {
-              const metric = data.metrics[name];
-              return (
-                <tr key={name}>
-                  <td>{name}</td>
-                  <td className="number">{measure(metric.value)}</td>
-                  <td className="number minor">{metric.low !== undefined && metric.low !== null ? `${measure(metric.low)} to ${measure(metric.high!)}` : '–'}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-    </Card>
-  );
-}
+/** The generated card without what stands above it: how to load the version, and what people wrote. */
+const restOfCard = ({ card, description }: VersionDetails) => {
+  const at = description ? card.lastIndexOf('\n## Notes\n\n') : -1;
+  return (at < 0 ? card : card.slice(0, at + 1)).replace(/\n## How to load it\n[^]*?(?=\n## |$)/, '');
+};
 
 function Files({ data, path }: { data: VersionDetails; path: string }) {
   if (data.files.length === 0) return <Card><Empty title="This version lists no files" /></Card>;
+  const first = data.files[0].path.split('/').map(encodeURIComponent).join('/');
   return (
-    <Card title="Files" aside={<span className="minor"><code>espalier export {data.model}@{data.version} DIR</code> writes them all</span>}>
-      <div className="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th>Path</th>
-              <th className="number">Bytes</th>
-              <th>SHA-256</th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.files.map((file) => (
-              <tr key={file.path}>
-                <td>
-                  <a href={`${path}/files/${file.path.split('/').map(encodeURIComponent).join('/')}`} download>
-                    {file.path}
-                  </a>
-                </td>
-                <td className="number">{bytes(file.size)}</td>
-                <td>{file.sha256 ? <Digest value={file.sha256} /> : <span className="minor">put together on the way</span>}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </Card>
+    <>
+      <Card title="Files">
+        <FileTable files={data.files} base={`${path}/files`} digests={`${path}/digests`} />
+      </Card>
+      <Card title="Fetch them">
+        <p className="minor">
+          All of them, checked against their digests; a broken download goes on where it stopped. On a machine where this platform is not a context, set <code>ESPALIER_KEY</code> to your API key first.
+        </p>
+        <Command text={exportCommand(data)} />
+        <p className="minor">One of them, without Espalier:</p>
+        <Command text={`curl -fOJ -H "Authorization: Bearer $ESPALIER_KEY" ${location.origin}${path}/files/${first}`} />
+      </Card>
+    </>
   );
 }
 

@@ -1,6 +1,9 @@
+using Espalier.Artifacts;
 using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.Stages.Worker;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>What a finished run did, read from the ledger and the receipts.</summary>
 /// <param name="RunId">The run.</param>
@@ -8,7 +11,36 @@ namespace Espalier.Cli.Reports;
 /// <param name="State">How it ended.</param>
 /// <param name="Duration">Wall time.</param>
 /// <param name="Steps">Steps in pipeline order.</param>
-public sealed record RunSummary(Guid RunId, string Name, RunState State, TimeSpan Duration, IReadOnlyList<StepSummary> Steps);
+public sealed record RunSummary(Guid RunId, string Name, RunState State, TimeSpan Duration, IReadOnlyList<StepSummary> Steps)
+{
+    private const int ReadAtOnce = 8;
+
+    /// <summary>Adds what receipts say to what the ledger says.</summary>
+    public static async Task<RunSummary> OfAsync(ArtifactStore store, RunView run, CancellationToken cancellationToken)
+    {
+        var steps = new StepSummary[run.Steps.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, steps.Length, options, async (i, token) =>
+        {
+            var step = run.Steps[i];
+            var receipt = step.Key is { } key ? await StepReceipt.FindAsync(store, key, token).ConfigureAwait(false) : null;
+            steps[i] = new StepSummary
+            {
+                Name = step.Name,
+                Kind = step.Kind,
+                State = step.State,
+                Needs = step.Needs,
+                Key = step.Key ?? default,
+                Outputs = step.Outputs,
+                Metrics = step.Metrics,
+                Measured = receipt?.Metrics ?? new Dictionary<string, double>(),
+                Duration = receipt?.Duration ?? TimeSpan.Zero,
+                PeakMemoryBytes = receipt?.PeakMemoryBytes ?? 0,
+            };
+        }).ConfigureAwait(false);
+        return new RunSummary(run.RunId, run.Name, run.State, (run.Ended ?? run.Created) - run.Created, steps);
+    }
+}
 
 /// <summary>What one step did.</summary>
 public sealed record StepSummary

@@ -2,10 +2,10 @@ using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Study;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>The scored models of a run as a study sees them, each followed back to its first training step.</summary>
-internal static class StudyModels
+public static class StudyModels
 {
     private const double OperationsPerWeight = 6;
 

@@ -2,13 +2,13 @@ using System.Globalization;
 using Espalier.Contracts;
 using Espalier.Study;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>
 /// Whether growing paid, in sentences: each grown and trained model against the control, the same base trained further
 /// without growing. Gap closure as in the expert-upcycling paper: (control - grown) / (control - from scratch).
 /// </summary>
-internal static class GrowthVerdict
+public static class GrowthVerdict
 {
     /// <summary>The sentences: what was gained, what it cost, what is left after compression, and what decides it.</summary>
     /// <param name="run">The run.</param>
@@ -65,8 +65,8 @@ internal static class GrowthVerdict
         var interval = paired is null ? "" : string.Create(CultureInfo.InvariantCulture, $" [{paired.Low:+0.0000;-0.0000}, {paired.High:+0.0000;-0.0000}]");
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{row.Model} ({(row.Kind == StageKinds.Prune ? "pruned" : "quantized")}) takes {RunTable.Bytes(row.StoredBytes)} instead of the "
-                + $"{RunTable.Bytes(origin.StoredBytes)} of {origin.Model}, for {row.Loss!.Value - origin.Loss!.Value:+0.0000;-0.0000} nats per token"
+            $"{row.Model} ({(row.Kind == StageKinds.Prune ? "pruned" : "quantized")}) takes {ResultText.Bytes(row.StoredBytes)} instead of the "
+                + $"{ResultText.Bytes(origin.StoredBytes)} of {origin.Model}, for {row.Loss!.Value - origin.Loss!.Value:+0.0000;-0.0000} nats per token"
                 + $"{interval}.");
     }
 
@@ -75,7 +75,7 @@ internal static class GrowthVerdict
         var text = string.Create(
             CultureInfo.InvariantCulture,
             $"Cost: {grown.Step} took {grown.Operations / control.Operations:P0} of the arithmetic of {control.Step}, and "
-                + $"{RunTable.Count(grown.Parameters)} parameters instead of {RunTable.Count(control.Parameters)}");
+                + $"{ResultText.Count(grown.Parameters)} parameters instead of {ResultText.Count(control.Parameters)}");
         return scratch is null ? text + "." : text + string.Create(
             CultureInfo.InvariantCulture, $"; {grown.Operations / scratch.Operations:P0} of that of {scratch.Step}.");
     }
@@ -83,7 +83,7 @@ internal static class GrowthVerdict
     private static string WhatDecides(StudyModel grown, StudyModel control, LossDifference? paired)
     {
         var (before, after) = (grown.GrownAt ?? 0, grown.Tokens - (grown.GrownAt ?? 0));
-        var here = $"here {RunTable.Count(after)} tokens after growing, and {RunTable.Count(before)} before";
+        var here = $"here {ResultText.Count(after)} tokens after growing, and {ResultText.Count(before)} before";
         return paired is { High: < 0 }
             ? $"What decides it: copies need training to become different ({here}); with less of it, {control.Step} would catch up."
             : $"What would change it: copies need training to become different ({here}); grow earlier, or train longer afterwards.";

@@ -1,6 +1,6 @@
 using Espalier.Contracts;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>One line of the closing table: a model that the run made, and its numbers.</summary>
 public sealed record ModelRow

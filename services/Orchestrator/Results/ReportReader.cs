@@ -1,19 +1,28 @@
 using System.Text.Json;
 using Espalier.Artifacts;
+using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 
-namespace Espalier.Cli.Reports;
+namespace Espalier.Orchestrator.Results;
 
 /// <summary>Reads what stages wrote into their report artifacts. A missing part is left out, never guessed.</summary>
-internal static class ReportReader
+public static class ReportReader
 {
+    /// <summary>The report of a step, or null when it made none.</summary>
     public static async Task<JsonDocument?> OpenAsync(ArtifactStore store, StepSummary step, CancellationToken cancellationToken)
     {
         if (!step.Outputs.TryGetValue(OutputNames.Report, out var artifact))
             return null;
-        var reader = await CheckpointReader.OpenAsync(store, artifact, cancellationToken).ConfigureAwait(false);
-        return reader.HasFile("report.json") ? JsonDocument.Parse(reader.ReadFile("report.json")) : null;
+        try
+        {
+            var reader = await CheckpointReader.OpenAsync(store, artifact, cancellationToken).ConfigureAwait(false);
+            return reader.HasFile("report.json") ? JsonDocument.Parse(reader.ReadFile("report.json")) : null;
+        }
+        catch (Exception e) when (e is MissingBlobException or JsonException)
+        {
+            return null; // swept or foreign
+        }
     }
 
     /// <summary>Points of a training report: <c>history: [{tokens, loss}]</c>.</summary>
@@ -23,19 +32,6 @@ internal static class ReportReader
             let loss = Number(point, "loss")
             where tokens is not null && loss is not null
             select (tokens.Value, loss.Value)];
-
-    /// <summary>Expert load of each model in an evaluation report: <c>models: [{step, routing: {load: [[...]]}}]</c>.</summary>
-    public static IEnumerable<ExpertLoad> Loads(JsonElement report)
-    {
-        foreach (var model in Items(report, "models"))
-        {
-            if (!model.TryGetProperty("routing", out var routing) || routing.ValueKind != JsonValueKind.Object)
-                continue;
-            var rows = Items(routing, "load").Select(row => Shares([.. row.EnumerateArray().Select(v => v.GetDouble())])).ToList();
-            if (rows.Exists(r => r.Count > 0)) // a dense layer has none
-                yield return new ExpertLoad(model.GetProperty("step").GetString()!, rows);
-        }
-    }
 
     /// <summary>Paired differences of held-out loss: <c>comparisons: [{first, second, loss: {difference: {value, low, high}}}]</c>.</summary>
     public static IEnumerable<LossDifference> Differences(JsonElement report)
@@ -53,18 +49,18 @@ internal static class ReportReader
         }
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement value, string name) =>
+    /// <summary>The items of a list; none where there is no list.</summary>
+    public static IEnumerable<JsonElement> Items(JsonElement value, string name) =>
         value.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
-
-    private static IReadOnlyList<double> Shares(List<double> counts)
-    {
-        var sum = counts.Sum();
-        return sum > 0 ? [.. counts.Select(c => c / sum)] : counts;
-    }
 
     private static double? Number(JsonElement value, string name) =>
         value.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number ? number.GetDouble() : null;
 }
 
 /// <summary>Held-out loss of one model minus another's on the same documents, nats per token, with its 95 % interval.</summary>
-internal sealed record LossDifference(string First, string Second, double Value, double Low, double High);
+/// <param name="First">Step that made the one.</param>
+/// <param name="Second">Step that made the other.</param>
+/// <param name="Value">The difference.</param>
+/// <param name="Low">Lower end of the interval.</param>
+/// <param name="High">Upper end of the interval.</param>
+public sealed record LossDifference(string First, string Second, double Value, double Low, double High);
