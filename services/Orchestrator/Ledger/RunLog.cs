@@ -49,6 +49,9 @@ public sealed record RunLogQuery
     /// <summary>Only lines in which this text occurs, in capitals or not.</summary>
     public string? Search { get; init; }
 
+    /// <summary>Only so many lines, the last ones; null for all from the first on.</summary>
+    public int? Last { get; init; }
+
     internal bool Takes(RunLogLine line) =>
         (Step is null || line.Step == Step) && line.Level >= Level && (Search is null || line.Text.Contains(Search, StringComparison.OrdinalIgnoreCase));
 }
@@ -69,13 +72,15 @@ public static class RunLog
     public static async Task<IReadOnlyList<RunLogLine>> ReadAsync(IRunReader runs, Guid run, RunLogQuery query, CancellationToken cancellationToken)
     {
         var (lines, after) = (new List<RunLogLine>(), query.After);
-        while (lines.Count < Batch)
+        while (lines.Count < Batch || query.Last is not null)
         {
             var events = await runs.ReadLogAsync(run, after, Batch, cancellationToken).ConfigureAwait(false);
             if (events.Count == 0)
                 break;
             after = events[^1].Id;
             lines.AddRange(events.SelectMany(Lines).Where(query.Takes));
+            if (query.Last is { } last && lines.Count > last)
+                lines.RemoveRange(0, lines.Count - last);
         }
         return lines;
     }

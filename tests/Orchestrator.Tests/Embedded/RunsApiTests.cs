@@ -156,12 +156,14 @@ public sealed class RunsApiTests : IAsyncLifetime
         var all = await LinesAsync("");
         (await LinesAsync($"after={all[2].Id}")).ShouldBe(all.Where(l => l.Id > all[2].Id));
 
+        (await LinesAsync("last=3")).ShouldBe(all.TakeLast(3));
+
         using var file = await _client.GetAsync($"/api/v1/runs/{run}/log?format=text");
         file.Content.Headers.ContentType!.MediaType.ShouldBe("text/plain");
         file.Content.Headers.ContentDisposition!.FileName.ShouldBe("noisy-1.log");
         (await file.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldBe(all.Select(l => l.ToString()));
 
-        foreach (var wrong in new[] { "level=loud", "format=xml" })
+        foreach (var wrong in new[] { "level=loud", "format=xml", "last=0" })
         {
             using var refused = await _client.GetAsync($"/api/v1/runs/{run}/log?{wrong}");
             refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest, wrong);

@@ -23,6 +23,8 @@ export interface Run {
   name: string;
   /** Which run of its name it is; 0 for one of old times. */
   ordinal: number;
+  /** What people call it: its name and that number. */
+  label: string;
   'file-name': string;
   state: RunState;
   message: string;

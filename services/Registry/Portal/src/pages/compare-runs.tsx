@@ -25,7 +25,7 @@ export function CompareRuns({ runs }: { runs: string[] }) {
       </PageHead>
       <Loaded resource={compared} lines={8}>
         {(data) => {
-          const columns = data.map((each) => ({ ...each, key: each.run['run-id'], label: labelOf(each.run, data) }));
+          const columns = data.map((each) => ({ ...each, key: each.run['run-id'], label: labelOf(each.run) }));
           const heads = columns.map(({ key, label, run }) => ({ key, run, name: <Link href={`/runs/${key}`}>{label}</Link> }));
           const table = (values: (each: ComparedRun) => Record<string, number | string>) => ({
             columns: heads.map((head, i) => ({ ...head, values: values(data[i]) })),
@@ -77,4 +77,4 @@ export function CompareRuns({ runs }: { runs: string[] }) {
 }
 
 /** A name that tells runs of one pipeline apart. */
-const labelOf = (run: Run, all: ComparedRun[]) => (all.filter((each) => each.run.name === run.name).length > 1 ? `${run.name} ${run['run-id'].slice(0, 8)}` : run.name);
+const labelOf = (run: Run) => run.label;

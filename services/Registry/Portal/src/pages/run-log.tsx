@@ -1,28 +1,37 @@
 import { useEffect, useRef, useState } from 'react';
+import { get } from '../api/client';
+import { useSoon } from '../api/events';
 import { Card } from '../parts/bits';
+import { clock, moment } from '../format';
 
-export interface LogLine {
+interface LogLine {
+  id: number;
+  at: string;
   step: string;
+  attempt: number;
   text: string;
-  tone: string;
+  level: Level;
 }
 
-/** A line of the run's stream as text; nothing for events that are not log lines. */
-export function readLine(name: string, data: string): LogLine[] {
-  const body = JSON.parse(data) as { step?: string; state?: string; message?: string; lines?: string[]; attempt?: number };
-  if (name === 'step-logged') return (body.lines ?? []).map((text) => ({ step: body.step ?? '', text, tone: 'said' }));
-  const attempt = (body.attempt ?? 0) > 1 ? ` (try ${body.attempt})` : '';
-  return [{ step: body.step ?? '', text: `${body.state}${attempt}${body.message ? `: ${body.message}` : ''}`, tone: body.state ?? '' }];
-}
+type Level = 'info' | 'warning' | 'error';
 
-/** The end of the log; it follows what is added unless somebody scrolled up to read. */
-export function RunLog({ lines, step, onAll }: { lines: readonly LogLine[]; step?: string; onAll: () => void }) {
+const mostLines = 2000;
+const levels: Record<Level, string> = { info: 'everything', warning: 'warnings and errors', error: 'errors' };
+
+/**
+ * The end of the log, with time, step and level; it follows what is added unless somebody scrolled up to read.
+ * `beat` changes when there may be more.
+ */
+export function RunLog({ path, beat, step, onAll }: { path: string; beat: number; step?: string; onAll: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
-  const shown = (step ? lines.filter((line) => line.step === step) : lines).slice(-1000);
+  const [level, setLevel] = useState<Level>('info');
+  const [search, setSearch] = useState('');
+  const query = new URLSearchParams({ level, ...(search && { search }), ...(step && { step }) }).toString();
+  const { lines, failed } = useLog(path, query, beat);
   useEffect(() => {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [shown.length, follows]);
+  }, [lines, follows]);
   return (
     <Card
       title={step ? `Log of ${step}` : 'Log'}
@@ -38,12 +47,26 @@ export function RunLog({ lines, step, onAll }: { lines: readonly LogLine[]; step
               follow
             </button>
           )}
+          <a className="button quiet" href={`${path}/log?${query}&format=text`} download>
+            Download
+          </a>
         </>
       }
     >
+      <div className="log-choice">
+        <input type="search" aria-label="Search in the log" placeholder="Search" value={search} onChange={(event) => setSearch(event.target.value)} spellCheck={false} />
+        <select aria-label="Lines that matter at least so much" value={level} onChange={(event) => setLevel(event.target.value as Level)}>
+          {Object.entries(levels).map(([each, name]) => (
+            <option key={each} value={each}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </div>
       <div
         className="log"
         role="log"
+        aria-label={step ? `Log of ${step}` : 'Log'}
         tabIndex={0}
         ref={box}
         onScroll={(event) => {
@@ -51,14 +74,58 @@ export function RunLog({ lines, step, onAll }: { lines: readonly LogLine[]; step
           setFollows(scrollHeight - scrollTop - clientHeight < 30);
         }}
       >
-        {shown.length === 0 && <span className="minor">Nothing has been written yet.</span>}
-        {shown.map((line, i) => (
-          <div key={i} className={line.tone}>
-            <b>{line.step || 'run'}</b>
+        {failed && <span className="minor">The log cannot be read: {failed}</span>}
+        {!failed && lines?.length === 0 && <span className="minor">{search || level !== 'info' ? 'No line matches.' : 'Nothing has been written yet.'}</span>}
+        {lines?.map((line, i) => (
+          <div key={i} className={line.level}>
+            <time dateTime={line.at} title={moment(line.at)}>
+              {clock(line.at)}
+            </time>
+            <b title={line.attempt > 1 ? `attempt ${line.attempt}` : undefined}>
+              {line.step || 'run'}
+              {line.attempt > 1 && `#${line.attempt}`}
+            </b>
             <span>{line.text}</span>
           </div>
         ))}
       </div>
     </Card>
   );
+}
+
+/** The last lines that match, and those that come. */
+function useLog(path: string, query: string, beat: number): { lines?: LogLine[]; failed?: string } {
+  const [state, setState] = useState<{ key: string; lines?: LogLine[]; failed?: string }>({ key: '' });
+  const key = `${path} ${query}`;
+  const reading = useRef({ key: '', after: 0, isBusy: false, isAgain: false });
+  const read = async () => {
+    const now = reading.current;
+    if (now.isBusy) {
+      now.isAgain = true;
+      return;
+    }
+    now.isBusy = true;
+    const isFirst = now.after === 0;
+    try {
+      const more = await get<LogLine[]>(`${path}/log?${query}&${isFirst ? `last=${mostLines}` : `after=${now.after}`}`);
+      if (reading.current !== now) return;
+      now.after = more.at(-1)?.id ?? now.after;
+      if (isFirst || more.length > 0) setState((old) => ({ key: now.key, lines: [...(isFirst ? [] : (old.lines ?? [])), ...more].slice(-mostLines) }));
+    } catch (error) {
+      if (reading.current === now) setState((old) => ({ ...old, key: now.key, failed: (error as Error).message }));
+    } finally {
+      now.isBusy = false;
+      if (now.isAgain && reading.current === now) {
+        now.isAgain = false;
+        void read();
+      }
+    }
+  };
+  const soon = useSoon(() => void read(), 150);
+  useEffect(() => {
+    reading.current = { key, after: 0, isBusy: false, isAgain: false };
+    soon();
+  }, [key]);
+  useEffect(soon, [beat]);
+  return state.key === key ? state : {};
 }

@@ -15,7 +15,7 @@ import { RunCostsCard } from './run-costs';
 import { remainingOfRun, useFirstSeen } from './run-eta';
 import { RunFailure } from './run-failure';
 import { RunFile } from './run-file';
-import { type LogLine, RunLog, readLine } from './run-log';
+import { RunLog } from './run-log';
 import { RunNotices } from './run-notices';
 import { labelOf, RunOutput } from './run-output';
 import { RunResultsCard } from './run-results';
@@ -37,7 +37,7 @@ export function RunPage({ id }: { id: string }) {
 }
 
 function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => void }) {
-  const { progress, lines, connection } = useRunEvents(path, run, reload);
+  const { progress, beat, connection } = useRunEvents(path, run, reload);
   const [selected, setSelected] = useState<string>();
   const plan = useResource<RunPlan>(`${path}/plan`);
   const { results, costs } = useFindings(path, run);
@@ -58,7 +58,7 @@ function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => 
       <div className="columns">
         <div>
           <RunCharts run={run} progress={progress} selected={step} costs={costs} />
-          <RunLog lines={lines} step={selected} onAll={() => setSelected(undefined)} />
+          <RunLog path={path} beat={beat} step={selected} onAll={() => setSelected(undefined)} />
         </div>
         {step && (
           <StepPanel
@@ -109,16 +109,16 @@ function TimeLeft({ run, progress, first, costs }: { run: Run; progress: Readonl
   );
 }
 
-/** The run's stream: state changes make the page read the ledger again, progress and log lines are shown as they are. */
+/** The run's stream: state changes make the page read the ledger again, progress is shown as it is, and anything else may be a line of the log. */
 function useRunEvents(path: string, run: Run, reload: () => void) {
   const [progress, setProgress] = useState<ReadonlyMap<string, StepProgress>>(new Map());
-  const [lines, setLines] = useState<readonly LogLine[]>([]);
-  const waiting = useRef<{ lines: LogLine[]; progress: Map<string, StepProgress> }>({ lines: [], progress: new Map() });
+  const [beat, setBeat] = useState(0);
+  const waiting = useRef<{ lines: number; progress: Map<string, StepProgress> }>({ lines: 0, progress: new Map() });
   const readAgain = useSoon(reload);
   const show = useSoon(() => {
     const { lines: more, progress: newer } = waiting.current;
-    waiting.current = { lines: [], progress: new Map() };
-    if (more.length > 0) setLines((old) => [...old, ...more].slice(-5000));
+    waiting.current = { lines: 0, progress: new Map() };
+    if (more > 0) setBeat((old) => old + more);
     if (newer.size > 0) setProgress((old) => new Map([...old, ...newer]));
   });
   // A resumed run has a stream again.
@@ -134,15 +134,14 @@ function useRunEvents(path: string, run: Run, reload: () => void) {
     eventNames,
     {
       begin: () => {
-        waiting.current.lines = [];
-        setLines([]);
+        waiting.current.lines = 0;
       },
       take: (name, data) => {
         if (name === 'step-progress') {
           const newest = JSON.parse(data) as StepProgress;
           waiting.current.progress.set(newest.step.name, newest);
         } else {
-          waiting.current.lines.push(...readLine(name, data));
+          waiting.current.lines++;
           if (name !== 'step-logged') readAgain();
         }
         show();
@@ -154,7 +153,7 @@ function useRunEvents(path: string, run: Run, reload: () => void) {
       },
     },
   );
-  return { progress, lines, connection };
+  return { progress, beat, connection };
 }
 
 function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'connecting' | 'live' | 'broken'; reload: () => void; left: ReactNode }) {

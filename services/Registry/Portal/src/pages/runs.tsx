@@ -132,13 +132,12 @@ function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]
           {runs.map((run) => (
             <tr key={run['run-id']} onClick={() => navigate(`/runs/${run['run-id']}`)}>
               <td className="pick" onClick={(event) => event.stopPropagation()}>
-                <input type="checkbox" aria-label={`Compare ${run.name} ${run['run-id'].slice(0, 8)}`} checked={picked.includes(run['run-id'])} onChange={() => onPick(run['run-id'])} />
+                <input type="checkbox" aria-label={`Compare ${run.label}`} checked={picked.includes(run['run-id'])} onChange={() => onPick(run['run-id'])} />
               </td>
               <td>
                 <Link href={`/runs/${run['run-id']}`} onClick={(event) => event.stopPropagation()}>
-                  {run.name}
+                  {run.label}
                 </Link>
-                <span className="minor mono"> {run['run-id'].slice(0, 8)}</span>
                 {run.cause && <div className="minor clip">started by {run.cause.trigger}</div>}
                 {run.message && <div className="minor clip">{run.message}</div>}
               </td>

@@ -3,8 +3,8 @@ import { type ReactNode, useState } from 'react';
 // Markdown as elements, never as HTML: what is not known here is shown as the text that it is. No raw HTML, no images from
 // elsewhere, and links only to http, https and places of this portal.
 
-/** A model card: its front matter as a table, the rest as text. */
-export function Markdown({ text }: { text: string }) {
+/** A model card or a page of the reference: front matter apart, the rest as text. */
+export function Markdown({ text, longestTable = 16 }: { text: string; longestTable?: number }) {
   const [front, body] = splitFront(text);
   return (
     <div className="markdown">
@@ -14,7 +14,7 @@ export function Markdown({ text }: { text: string }) {
           <pre>{front}</pre>
         </details>
       )}
-      {blocks(body)}
+      {blocks(body, longestTable)}
     </div>
   );
 }
@@ -24,7 +24,7 @@ function splitFront(text: string): [string, string] {
   return match ? [match[1], text.slice(match[0].length)] : ['', text];
 }
 
-function blocks(text: string): ReactNode[] {
+function blocks(text: string, longestTable: number): ReactNode[] {
   const lines = text.split(/\r?\n/);
   const result: ReactNode[] = [];
   for (let at = 0; at < lines.length; ) {
@@ -46,7 +46,7 @@ function blocks(text: string): ReactNode[] {
       at++;
     } else if (line.startsWith('|') && /^\|?[\s:|-]+\|?\s*$/.test(lines[at + 1] ?? '')) {
       const end = findEnd(lines, at, (l) => !l.startsWith('|'));
-      result.push(<Table key={key} lines={lines.slice(at, end)} />);
+      result.push(<Table key={key} lines={lines.slice(at, end)} longest={longestTable} />);
       at = end;
     } else if (/^\s*([-*+]|\d+\.)\s+/.test(line)) {
       const isOrdered = /^\s*\d/.test(line);
@@ -79,10 +79,10 @@ function findEnd(lines: string[], from: number, isEnd: (line: string) => boolean
   return Math.max(at, from);
 }
 
-function Table({ lines }: { lines: string[] }) {
+function Table({ lines, longest }: { lines: string[]; longest: number }) {
   const cells = (line: string) => line.replace(/^\||\|\s*$/g, '').split('|').map((cell) => cell.trim());
   const [head, , ...rows] = lines;
-  const [isWhole, setIsWhole] = useState(rows.length <= longestTable);
+  const [isWhole, setIsWhole] = useState(rows.length <= longest);
   return (
     <div className="scroll">
       <table>
@@ -90,7 +90,7 @@ function Table({ lines }: { lines: string[] }) {
           <tr>{cells(head).map((cell, i) => <th key={i}>{inline(cell)}</th>)}</tr>
         </thead>
         <tbody>
-          {(isWhole ? rows : rows.slice(0, longestTable)).map((row, i) => (
+          {(isWhole ? rows : rows.slice(0, longest)).map((row, i) => (
             <tr key={i}>{cells(row).map((cell, j) => <td key={j} className={/^[-+\d]/.test(cell) ? 'number' : ''}>{inline(cell)}</td>)}</tr>
           ))}
         </tbody>
@@ -103,8 +103,6 @@ function Table({ lines }: { lines: string[] }) {
     </div>
   );
 }
-
-const longestTable = 16;
 
 const marks = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]*\]\([^)\s]*\))/;
 
