@@ -21,7 +21,8 @@ internal static class RunEnding
 
         // An interrupted run gets a report of what was finished.
         var summary = await RunSummary.OfAsync(host.Store, run, CancellationToken.None).ConfigureAwait(false);
-        var report = await RunReport.CreateAsync(host.Store, summary, CancellationToken.None).ConfigureAwait(false);
+        var origin = new ReportOrigin(run, await host.Runs.FindSourceAsync(runId, CancellationToken.None).ConfigureAwait(false));
+        var report = await RunReport.CreateAsync(host.Store, summary, origin, CancellationToken.None).ConfigureAwait(false);
         var page = Path.Combine(home.ReportsFolder, $"{run.Name}-{runId.ToString("N")[^8..]}.html");
         await report.WriteHtmlAsync(page, CancellationToken.None).ConfigureAwait(false);
         var study = await report.WriteStudyAsync(page, CancellationToken.None).ConfigureAwait(false);

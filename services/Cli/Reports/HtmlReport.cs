@@ -10,6 +10,7 @@ namespace Espalier.Cli.Reports;
 internal sealed record ReportContent
 {
     public required RunSummary Run { get; init; }
+    public required ReportOrigin Origin { get; init; }
     public required IReadOnlyList<ModelRow> Rows { get; init; }
     public required IReadOnlyList<LossCurve> Curves { get; init; }
     public required IReadOnlyList<ExpertLoad> Loads { get; init; }
@@ -32,6 +33,8 @@ internal static class HtmlReport
         th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
         th:first-child,td:first-child{text-align:left}tr.best td{font-weight:600}
         svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--ink)}svg .axis{fill:var(--soft)}
+        pre{overflow-x:auto;font-size:.82rem;line-height:1.45;padding:.8rem 1rem;border:1px solid var(--line);border-radius:6px}
+        dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.6rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
         svg .strong{font-weight:600;font-size:12px}svg .grid{stroke:var(--line);stroke-width:1}
         svg .edge{fill:none;stroke:var(--soft);stroke-width:1.2}svg .box{fill:var(--paper);stroke:var(--green);stroke-width:1.4}
         svg .box.cached{stroke-dasharray:5 3}svg .box.failed{stroke:#b23a3a}svg .box.skipped,svg .box.cancelled{stroke:var(--line)}
@@ -44,9 +47,9 @@ internal static class HtmlReport
         page.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
             .Append("<link rel=\"icon\" href=\"data:,\">")
             .Append(CultureInfo.InvariantCulture, $"<title>{Encode(content.Run.Name)}</title><style>{Style}</style></head><body>")
-            .Append(CultureInfo.InvariantCulture, $"<h1>{Encode(content.Run.Name)}</h1>")
-            .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">run {content.Run.RunId:N}, {Encode(content.Run.State.ToString().ToLowerInvariant())} ")
-            .Append(CultureInfo.InvariantCulture, $"after {content.Run.Duration.TotalSeconds:0.0} s</p>");
+            .Append(CultureInfo.InvariantCulture, $"<h1>{Encode(content.Origin.Run.Label)}</h1>")
+            .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">{Encode(content.Run.State.ToString().ToLowerInvariant())} after ")
+            .Append(CultureInfo.InvariantCulture, $"{content.Run.Duration.TotalSeconds:0.0} s on {content.Origin.Run.Created.UtcDateTime:yyyy-MM-dd HH:mm} UTC</p>");
         if (content.Verdict.Count > 0)
             page.Append("<ul>").AppendJoin("", content.Verdict.Select(line => $"<li>{Encode(line)}</li>")).Append("</ul>");
         if (content.Study is { } study)
@@ -62,7 +65,8 @@ internal static class HtmlReport
                 page.Append(CultureInfo.InvariantCulture, $"<figure>{LoadHeatMap.Draw(load)}<figcaption>{Encode(load.Model)}</figcaption></figure>");
         }
         page.Append("<h2>Lineage</h2><div class=\"wide\">").Append(LineageDrawing.Draw(content.Lineage)).Append("</div>");
-        page.Append("<h2>Steps</h2><div class=\"wide\">").Append(Steps(content.Run)).Append("</div></body></html>");
+        page.Append("<h2>Steps</h2><div class=\"wide\">").Append(Steps(content.Run)).Append("</div>")
+            .Append(How(content)).Append("</body></html>");
         return page.ToString();
     }
 
@@ -105,6 +109,23 @@ internal static class HtmlReport
             table.Append("<tr>").AppendJoin("", cells.Select(cell => $"<td>{Encode(cell)}</td>")).Append("</tr>");
         }
         return table.Append("</tbody></table>").ToString();
+    }
+
+    /// <summary>What is needed to do it again: where it ran, parameters (the seed among them), and the file.</summary>
+    private static StringBuilder How(ReportContent content)
+    {
+        var facts = new List<(string Name, string Value)>
+        {
+            ("run", $"{content.Run.RunId}"),
+            ("machine", ReportOrigin.Machine),
+        };
+        var parameters = content.Origin.Source?.Parameters ?? new Dictionary<string, string>();
+        facts.AddRange(parameters.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => (p.Key, p.Value)));
+        var text = new StringBuilder("<h2>How it was made</h2><dl>")
+            .AppendJoin("", facts.Select(f => $"<dt>{Encode(f.Name)}</dt><dd>{Encode(f.Value)}</dd>")).Append("</dl>");
+        if (content.Origin.Source is { } source)
+            text.Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">{Encode(source.FileName)}</p><pre>{Encode(source.Pipeline)}</pre>");
+        return text;
     }
 
     private static string Encode(string text) => WebUtility.HtmlEncode(text);

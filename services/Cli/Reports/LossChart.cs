@@ -11,7 +11,8 @@ internal sealed record LossCurve(string Name, IReadOnlyList<(double Tokens, doub
 /// <summary>Draws training loss against total tokens, one line a step.</summary>
 internal static class LossChart
 {
-    private const double Width = 860, Height = 360, Left = 56, Right = 170, Top = 16, Bottom = 40;
+    private const double Width = 860, Height = 360, Left = 56, Right = 170, Top = 16, Bottom = 40, LegendStep = 16;
+    private const int LongestName = 24;
 
     private static readonly string[] Colors = ["#1b7f5c", "#b4552d", "#3465a4", "#8b5aa8", "#a08a1e", "#c23b6b", "#4f8f8f", "#6b6b6b"];
 
@@ -39,10 +40,13 @@ internal static class LossChart
         for (var i = 0; i < drawn.Count; i++)
             svg.Polyline(drawn[i].Points.Select(p => (X(drawn[i].TokensBefore + p.Tokens), Y(p.Loss))), Colors[i % Colors.Length]);
         var below = double.NegativeInfinity;
-        foreach (var (name, color, wanted) in legend)
+        var rows = legend.Select(l => below = Math.Max(l.Y, below + LegendStep)).ToArray();
+        for (var i = rows.Length - 1; i >= 0; i--) // what would stand below the chart moves up
+            rows[i] = Math.Min(rows[i], Height - LegendStep / 2 - (rows.Length - 1 - i) * LegendStep);
+        foreach (var ((name, color, _), y) in legend.Zip(rows))
         {
-            below = Math.Max(wanted, below + 16);
-            svg.Rectangle(Width - Right + 8, below - 5, 10, 10, $"fill=\"{color}\"").Text(Width - Right + 23, below + 4, name, "label");
+            svg.Rectangle(Width - Right + 8, y - 5, 10, 10, $"fill=\"{color}\"", name)
+                .Text(Width - Right + 23, y + 4, name.Length <= LongestName ? name : name[..(LongestName - 1)] + "…", "label");
         }
         return svg.ToString();
     }

@@ -22,7 +22,7 @@ public sealed class RunReport
     public double? XzBitsPerByte => _content.XzBitsPerByte;
 
     /// <summary>Reads manifests and reports of a run.</summary>
-    public static async Task<RunReport> CreateAsync(ArtifactStore store, RunSummary run, CancellationToken cancellationToken)
+    public static async Task<RunReport> CreateAsync(ArtifactStore store, RunSummary run, ReportOrigin origin, CancellationToken cancellationToken)
     {
         var curves = new List<LossCurve>();
         var loads = new List<ExpertLoad>();
@@ -48,6 +48,7 @@ public sealed class RunReport
         {
             Study = results.Study,
             Run = run,
+            Origin = origin,
             Rows = results.Models,
             Curves = curves,
             Loads = loads,

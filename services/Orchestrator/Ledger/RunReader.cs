@@ -37,6 +37,9 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
             return WithOrigin(View(run, [.. steps.Select(s => View(s) with { Wait = reasons.GetValueOrDefault(s.Name) })]), origins);
         }, cancellationToken);
 
+    public Task<RunSource?> FindSourceAsync(Guid runId, CancellationToken cancellationToken) =>
+        new RunSources(database).FindAsync(runId, cancellationToken);
+
     public Task<RunState?> FindStateAsync(Guid runId, CancellationToken cancellationToken) =>
         database.ReadAsync<RunState?>(async connection =>
             await connection.QueryFirstOrDefaultAsync<string>(

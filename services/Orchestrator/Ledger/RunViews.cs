@@ -63,6 +63,9 @@ public interface IRunReader
     /// <summary>A run with its steps in planned order, or null.</summary>
     Task<RunView?> FindAsync(Guid runId, CancellationToken cancellationToken);
 
+    /// <summary>The file and the parameters of a run, or null.</summary>
+    Task<RunSource?> FindSourceAsync(Guid runId, CancellationToken cancellationToken);
+
     /// <summary>A run's state, for whoever asks again and again; null for an unknown run.</summary>
     Task<RunState?> FindStateAsync(Guid runId, CancellationToken cancellationToken);
 

@@ -1,3 +1,4 @@
+using Espalier.Cli.Reports;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Results;
 using Espalier.Study;
