@@ -16,14 +16,19 @@ internal static class HelpCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var json = SharedOptions.Json();
-        var command = new Command("help", "Explain a topic of the reference.\n\n  espalier help\n  espalier help train\n  espalier help matrix") { topic, json };
+        var command = new Command("help", "Explain a topic of the reference.\n\n  espalier help\n  espalier help train\n  espalier help matrix")
+        {
+            topic,
+            json,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var pages = ReferenceBook.Pages(Hosting.Stages.Definitions(Hosting.Stages.All(EspalierHome.OfThisProcess())));
+            var root = parsed.RootCommandResult.Command;
             if (parsed.GetValue(topic) is not { } wanted)
                 List(terminal, pages, parsed.GetValue(json));
-            else if (!pages.Any(p => p.Topics.Contains(wanted)) && parsed.RootCommandResult.Command.Subcommands.Any(c => c.Name == wanted))
-                return await parsed.RootCommandResult.Command.Parse([wanted, "--help"]).InvokeAsync(parsed.InvocationConfiguration, cancellationToken).ConfigureAwait(false);
+            else if (!pages.Any(p => p.Topics.Contains(wanted)) && root.Subcommands.Any(c => c.Name == wanted))
+                return await root.Parse([wanted, "--help"]).InvokeAsync(parsed.InvocationConfiguration, cancellationToken).ConfigureAwait(false);
             else if (ReferenceBook.Find(pages, wanted) is var page && parsed.GetValue(json))
                 terminal.WriteJson(page);
             else
