@@ -38,7 +38,7 @@ internal static class HtmlReport
         svg .strong{font-weight:600;font-size:12px}svg .grid{stroke:var(--line);stroke-width:1}
         svg .edge{fill:none;stroke:var(--soft);stroke-width:1.2}svg .box{fill:var(--paper);stroke:var(--green);stroke-width:1.4}
         svg .box.cached{stroke-dasharray:5 3}svg .box.failed{stroke:#b23a3a}svg .box.skipped,svg .box.cancelled{stroke:var(--line)}
-        figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.85rem}code{font-size:.85em}
+        .wide svg{min-width:72rem}figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.85rem}code{font-size:.85em}
         """;
 
     public static string Write(ReportContent content)
