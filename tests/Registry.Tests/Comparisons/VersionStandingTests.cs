@@ -11,7 +11,7 @@ public sealed class VersionStandingTests : IAsyncLifetime
 {
     private RegistryServer _server = null!;
     private HttpClient _http = null!;
-    private ManifestRef _base, _control, _grown, _trained;
+    private ManifestRef _base = null!, _control = null!, _grown = null!, _trained = null!;
 
     public async Task InitializeAsync()
     {

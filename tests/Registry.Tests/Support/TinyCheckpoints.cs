@@ -69,7 +69,7 @@ internal static class TinyCheckpoints
     private static float Weight(Plan plan, string name, int element)
     {
         // A copied expert has its source's weights, so the name that counts is the source's.
-        var place = Comparisons.WeightDifferences.Place.Of(name);
+        var place = Registry.Comparisons.WeightDifferences.Place.Of(name);
         if (place.Expert >= 0 && plan.Origin?.Invoke(place.Layer, place.Expert) is { } origin)
             name = place.NameFor(origin.ParentLayer, origin.ParentExpert);
         var hash = Digest.Of(System.Text.Encoding.UTF8.GetBytes($"{plan.Seed}/{name}/{element}"));
