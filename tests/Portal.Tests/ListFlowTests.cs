@@ -67,7 +67,7 @@ public sealed class ListFlowTests(PortalSite site)
         await options.WaitForAsync();
         (await options.InnerTextAsync()).ShouldMatch(@"a\.units\s+2\s+1");
         (await options.InnerTextAsync()).ShouldNotContain("a.text"); // it is the same in both
-        await page.Locator("section").Filter(new() { Has = options }).GetByLabel("also what is equal").CheckAsync();
+        await page.Locator("section").Filter(new() { Has = options }).GetByLabel("show equal values").CheckAsync();
         await options.GetByText("a.text").WaitForAsync();
         await page.GetByLabel("Filter options").FillAsync("units");
         await Assertions.Expect(options.Locator("tbody tr")).ToHaveCountAsync(1, Patient);
@@ -84,7 +84,7 @@ public sealed class ListFlowTests(PortalSite site)
         var page = visit.Page;
 
         await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^loss over tokens: orchard · base ends at .*, orchard · more ends at") }).WaitForAsync();
-        await page.GetByLabel("Metric").SelectOptionAsync("grad-norm");
+        await page.GetByRole(AriaRole.Combobox, new() { Name = "Metric" }).SelectOptionAsync("grad-norm");
         await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^grad-norm over tokens") }).WaitForAsync();
         var metrics = page.GetByRole(AriaRole.Table, new() { Name = "Metrics" });
         await metrics.GetByText("scores.loss", new() { Exact = true }).First.WaitForAsync();

@@ -117,7 +117,7 @@ function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]
     );
   return (
     <div className="scroll">
-      <table className="rows">
+      <table className="rows stacked">
         <thead>
           <tr>
             <th aria-label="Compare" />

@@ -75,7 +75,7 @@ const Versions = ({ versions }: { versions: StoredVersion[] }) => (
     <tbody>
       {versions.map((each) => (
         <tr key={`${each.name}@${each.version}`}>
-          <td>
+          <td className="name">
             <Link href={`/models/${encodeURIComponent(each.name)}/${each.version}`}>
               {each.name}@{each.version}
             </Link>

@@ -89,7 +89,7 @@ const Workers = ({ status }: { status: PlatformStatus }) => {
                   <td>
                     <Tag>{lease.device}</Tag>
                   </td>
-                  <td colSpan={3}>not heard of; its step goes to another worker when its time is up</td>
+                  <td colSpan={3}>not responding; its step will go to another worker</td>
                 </tr>
               ))}
             </tbody>
@@ -160,7 +160,7 @@ function Doing({ lease }: { lease: Lease }) {
 
 /** What could run and does not: why, and for how long already. */
 const Waiting = ({ waiting }: { waiting: WaitingSteps[] }) => (
-  <Card title="Waiting steps" className="flush" aside={<span className="minor">steps that need no other step any more</span>}>
+  <Card title="Waiting steps" className="flush" aside={<span className="minor">steps whose inputs are ready</span>}>
     {waiting.length === 0 ? (
       <Empty title="No step is waiting" />
     ) : (
@@ -171,8 +171,8 @@ const Waiting = ({ waiting }: { waiting: WaitingSteps[] }) => (
               <th>Kind</th>
               <th>Why</th>
               <th className="number">Steps</th>
-              <th>The longest</th>
-              <th className="number">Waits for</th>
+              <th>Longest wait</th>
+              <th className="number">Waiting for</th>
             </tr>
           </thead>
           <tbody>
@@ -200,7 +200,7 @@ function WaitingRow({ waiting }: { waiting: WaitingSteps }) {
           {waiting.run} · {waiting.step}
         </Link>
       </td>
-      <td className="number" data-name="waits for">{duration((now - Date.parse(waiting.since)) / 1000)}</td>
+      <td className="number" data-name="waiting for">{duration((now - Date.parse(waiting.since)) / 1000)}</td>
     </tr>
   );
 }

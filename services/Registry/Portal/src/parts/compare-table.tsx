@@ -36,7 +36,7 @@ export function CompareTable({ title, columns, names, onlyDifferent, empty, best
         <>
           {onlyDifferent && (
             <label className="inline">
-              <input type="checkbox" checked={isWhole} onChange={() => setIsWhole(!isWhole)} /> also what is equal
+              <input type="checkbox" checked={isWhole} onChange={() => setIsWhole(!isWhole)} /> show equal values
             </label>
           )}
           <input type="search" aria-label={`Filter ${title.toLowerCase()}`} placeholder="Filter" value={filter} onChange={(event) => setFilter(event.target.value)} />
