@@ -55,14 +55,18 @@ public sealed record StageMetric(string Name)
     public const string Model = "{model}";
 
     /// <summary>
-    /// Options on which it depends: each must have one of the values, or hold one in a list; with no values named, it must be set at all.
+    /// Options on which it depends: each must have one of the words, which a bar separates, or hold one in a list; without words, it must be
+    /// set at all.
     /// </summary>
     /// <value>none: it is always reported</value>
-    public IReadOnlyDictionary<string, IReadOnlyList<string>> When { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+    public IReadOnlyDictionary<string, string> When { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Several metrics that depend on the same options.</summary>
     public static IEnumerable<StageMetric> Named(IEnumerable<string> names, params (string Option, string[] Values)[] when) =>
-        names.Select(name => new StageMetric(name) { When = when.ToDictionary(w => w.Option, w => (IReadOnlyList<string>)w.Values) });
+        names.Select(name => new StageMetric(name) { When = when.ToDictionary(w => w.Option, w => string.Join('|', w.Values)) });
+
+    /// <summary>The words that an option of <see cref="When"/> may have; empty for any.</summary>
+    public static IReadOnlyList<string> WordsOf(string when) => when.Split('|', StringSplitOptions.RemoveEmptyEntries);
 }
 
 /// <summary>Names of numerics classes.</summary>

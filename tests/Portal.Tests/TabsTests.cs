@@ -18,7 +18,8 @@ public sealed class TabsTests(PortalSite site)
         var tabs = new List<IPage> { visit.Page };
         foreach (var path in new[]
         {
-            "/runs?state=running", $"/runs/{one}", $"/runs/{one}", $"/runs/{other}", "/workers", "/triggers", "/models", $"/models/{model}", $"/models/{model}/1",
+            "/runs?state=running", $"/runs/{one}", $"/runs/{one}", $"/runs/{other}", "/workers", "/triggers", "/models", $"/models/{model}",
+            $"/models/{model}/1",
         })
             tabs.Add(await visit.NewTabAsync(path));
         foreach (var tab in tabs.Take(7))

@@ -49,7 +49,8 @@ internal static class HtmlReport
             .Append(CultureInfo.InvariantCulture, $"<title>{Encode(content.Run.Name)}</title><style>{Style}</style></head><body>")
             .Append(CultureInfo.InvariantCulture, $"<h1>{Encode(content.Origin.Run.Label)}</h1>")
             .Append(CultureInfo.InvariantCulture, $"<p class=\"sub\">{Encode(content.Run.State.ToString().ToLowerInvariant())} after ")
-            .Append(CultureInfo.InvariantCulture, $"{content.Run.Duration.TotalSeconds:0.0} s on {content.Origin.Run.Created.UtcDateTime:yyyy-MM-dd HH:mm} UTC</p>");
+            .Append(CultureInfo.InvariantCulture, $"{content.Run.Duration.TotalSeconds:0.0} s on ")
+            .Append(CultureInfo.InvariantCulture, $"{content.Origin.Run.Created.UtcDateTime:yyyy-MM-dd HH:mm} UTC</p>");
         if (content.Verdict.Count > 0)
             page.Append("<ul>").AppendJoin("", content.Verdict.Select(line => $"<li>{Encode(line)}</li>")).Append("</ul>");
         if (content.Study is { } study)

@@ -27,11 +27,12 @@ internal static class StepMetrics
 
     private static (string Option, IReadOnlyList<string> Values)? MissingOption(StepDraft step, StageMetric metric)
     {
-        foreach (var (option, values) in metric.When)
+        foreach (var (option, words) in metric.When)
         {
+            var values = StageMetric.WordsOf(words);
             var value = step.Options.Values[option];
-            var words = value is JsonArray list ? list.Select(WordOf) : [WordOf(value)];
-            if (value is null || values.Count > 0 && !words.Any(word => word is not null && values.Contains(word)))
+            var found = value is JsonArray list ? list.Select(WordOf) : [WordOf(value)];
+            if (value is null || values.Count > 0 && !found.Any(word => word is not null && values.Contains(word)))
                 return (option, values);
         }
         return null;

@@ -80,7 +80,8 @@ internal static class StagePage
 
     private static string Conditions(StageMetric metric) => metric.When.Count == 0
         ? "always, where it applies"
-        : "with " + string.Join(" and ", metric.When.Select(w => w.Value.Count == 0 ? $"`{w.Key}`" : $"`{w.Key}`: {string.Join(", ", w.Value)}"));
+        : "with " + string.Join(" and ", metric.When.Select(
+            w => w.Value.Length == 0 ? $"`{w.Key}`" : $"`{w.Key}`: {string.Join(", ", StageMetric.WordsOf(w.Value))}"));
 
     private static string Takes(OptionSchema option) => option.Kind switch
     {

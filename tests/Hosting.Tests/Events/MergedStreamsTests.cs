@@ -53,7 +53,8 @@ public sealed class MergedStreamsTests
         await Task.WhenAll(first.Task, second.Task).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
-    private static async IAsyncEnumerable<int> EndlessAsync(TaskCompletionSource hasEnded, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    private static async IAsyncEnumerable<int> EndlessAsync(
+        TaskCompletionSource hasEnded, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         try
         {

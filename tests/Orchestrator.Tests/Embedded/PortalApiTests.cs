@@ -171,7 +171,8 @@ public sealed class PortalApiTests : IAsyncLifetime
             heard.Add(JsonSerializer.Deserialize<LiveEvent>(item.Data, JsonSerializerOptions.Web)!);
             if (later is null && heard.Count(e => e.Name == LiveEvent.End) == 2)
                 later = await SubmitAsync();
-            if (later is { } run && heard.Any(e => e.Topic == "runs" && e.Data.Contains($"{run}") && e.Data.Contains("succeeded") && e.Name == "run-state-changed"))
+            if (later is { } run && heard.Any(
+                e => e.Topic == "runs" && e.Data.Contains($"{run}") && e.Data.Contains("succeeded") && e.Name == "run-state-changed"))
                 break;
         }
 

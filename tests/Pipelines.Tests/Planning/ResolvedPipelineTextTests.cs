@@ -37,7 +37,11 @@ public sealed class ResolvedPipelineTextTests
         again.Name.ShouldBe("everything");
         again.Steps.Select(s => s.Name).ShouldBe(plan.Steps.Select(s => s.Name));
         foreach (var (first, second) in plan.Steps.Zip(again.Steps))
-            JsonSerializer.Serialize(second with { Line = first.Line }, WireJson.Options).ShouldBe(JsonSerializer.Serialize(first, WireJson.Options), text);
+            Written(second with { Line = first.Line }).ShouldBe(Written(first), text);
+
+        // A dataset that a step took over stands in the text, and comes before the steps that are needed.
+        static string Written(PlannedStep step) => JsonSerializer.Serialize(
+            step with { Inputs = [.. step.Inputs.OrderBy(i => i.As).ThenBy(i => i.Step)], Needs = [.. step.Needs.Order()] }, WireJson.Options);
     }
 
     [Fact]
