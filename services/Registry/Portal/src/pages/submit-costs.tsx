@@ -31,7 +31,7 @@ export function Costs({ plan, isStale }: { plan: NonNullable<PipelineCheck['plan
             {plan.steps.map((step) => (
               <tr key={step.name}>
                 <td>{step.name}</td>
-                <td>
+                <td className="prose">
                   {words[step.outlook]}
                   {step.outlook !== 'cached' && <div className="minor">{step.reason}</div>}
                 </td>
