@@ -39,7 +39,7 @@ internal static class LanguagePages
     private static string Summary(string text)
     {
         var paragraph = text.Split("\n\n").Select(p => p.Trim())
-            .FirstOrDefault(p => p.Length > 0 && !p.StartsWith('`') && !p.StartsWith('|') && !p.StartsWith('#')) ?? "";
+            .FirstOrDefault(p => p.Length > 0 && !p.StartsWith("```", StringComparison.Ordinal) && !p.StartsWith('|') && !p.StartsWith('#')) ?? "";
         var line = paragraph.Replace('\n', ' ');
         var end = line.IndexOf(". ", StringComparison.Ordinal);
         return end < 0 ? line : line[..(end + 1)];
