@@ -16,7 +16,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await page.GetByText("ready to run").WaitForAsync();
         await page.GetByText("acts once this is added").WaitForAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
-        await page.GetByRole(AriaRole.Dialog).GetByText("acts from now on, in your name").WaitForAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("act from now on, in your name").WaitForAsync();
         await visit.PictureAsync("pipeline-add-asks");
         await page.GetByRole(AriaRole.Button, new() { Name = "Add it" }).ClickAsync();
         await visit.MovesToAsync("/pipelines/echo$");
@@ -93,7 +93,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await page.GetByText("ready to run").WaitForAsync();
         await page.GetByLabel("Pipeline").FillAsync(Pipelines.Echo("kept", "nothing-else"));
         await page.GetByRole(AriaRole.Button, new() { Name = "Add as pipeline" }).ClickAsync();
-        await page.GetByRole(AriaRole.Dialog).GetByText("takes the place of version 1 of portal-submitter").WaitForAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("This text replaces version 1 by portal-submitter").WaitForAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Replace it" }).ClickAsync();
         await visit.MovesToAsync("/pipelines/kept$");
         await page.Locator("pre.yaml").GetByText("pipeline: nothing-else").WaitForAsync();
@@ -103,7 +103,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await visit.PictureAsync("pipeline-older");
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove" }).ClickAsync();
-        await page.GetByRole(AriaRole.Dialog).GetByText("Its trigger stops working").WaitForAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByText("trigger stops working").WaitForAsync();
         await visit.PictureAsync("pipeline-remove-asks");
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove pipeline" }).ClickAsync();
         await visit.MovesToAsync("/pipelines$");
@@ -140,7 +140,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await dialog.GetByText("the secret 'nursery' is not set").WaitForAsync();
         await dialog.GetByText("Nobody is called 'a-stranger'").WaitForAsync();
         await visit.PictureAsync("pipeline-added-with-warnings");
-        await page.GetByRole(AriaRole.Button, new() { Name = "To the pipeline" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Open the pipeline" }).ClickAsync();
         await page.GetByRole(AriaRole.Switch, new() { Name = "unset.webhook" }).WaitForAsync();
         visit.ShouldHaveNoErrors();
     }
@@ -181,7 +181,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         }
         await visit.PictureAsync("triggers-error");
         await page.GetByRole(AriaRole.Link, new() { Name = "watching.watch.texts", Exact = true }).ClickAsync();
-        await page.Locator(".notice").GetByText("It is so since").WaitForAsync();
+        await page.Locator(".notice").GetByText("cannot be read: it does not exist").WaitForAsync();
         await visit.PictureAsync("trigger-error");
         Directory.CreateDirectory(folder);
         try

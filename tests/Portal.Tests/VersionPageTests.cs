@@ -124,7 +124,7 @@ public sealed class VersionPageTests(PortalSite site)
         await page.GetByRole(AriaRole.Button, new() { Name = "Show model.safetensors" }).ClickAsync();
         var tensors = page.GetByRole(AriaRole.Table, new() { Name = "Tensors" });
         await tensors.GetByRole(AriaRole.Cell, new() { Name = "model.embed_tokens.weight" }).WaitForAsync();
-        await page.GetByLabel("Filter tensors").FillAsync("layers.1.mlp.gate");
+        await page.GetByLabel("Filter tensors").FillAsync("layers.1.mlp.gate.weight");
         (await tensors.GetByRole(AriaRole.Row).Nth(1).InnerTextAsync()).ShouldMatch(@"model\.layers\.1\.mlp\.gate\.weight\s+F32\s+4 × 64\s+1\.00 KiB");
         (await tensors.GetByRole(AriaRole.Row).CountAsync()).ShouldBe(2);
         await visit.PictureAsync("version-safetensors");

@@ -39,6 +39,8 @@ public static class RunsApi
         read.MapGet("{id:guid}/events", RunEventStream.Open);
         read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
         read.MapGet("events", PlatformEventStream.Open);
+        read.MapGet("live", LiveStream.Open);
+        read.MapGet("compare", RunComparisonApi.CompareAsync);
         read.MapGet("{id:guid}/notices", NoticesApi.ListAsync);
         read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
         read.MapGet("{id:guid}/plan", RunDetailsApi.PlanAsync);

@@ -59,7 +59,7 @@ internal static class OldLedger
         var reader = new RunReader(database, new StepWaits(database, new StageCatalog(database, new Wakeups(), new()), new()));
         var kept = (await reader.FindAsync(run, default))!;
         (kept.Name, kept.State, kept.Steps.ShouldHaveSingleItem().Message, kept.Steps[0].Attempts).ShouldBe(("old", RunState.Running, "kept", 2));
-        kept.Label.ShouldBe("old#1");
+        kept.Label.ShouldBe(version < 13 ? "old#1" : run.ToString("N"), "what is written under the newest schema has its number from the writer");
         (await reader.ReadLogAsync(run, 0, 10, default)).ShouldHaveSingleItem().Type.ShouldBe("RunStateChanged");
         (await new ApiKeys(database).FindRoleAsync("key", default)).ShouldBe(Espalier.Hosting.Authentication.ApiRole.Submitter);
         foreach (var table in new[] { "step_need", "outbox", "stage" })
