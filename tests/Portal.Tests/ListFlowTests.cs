@@ -87,7 +87,7 @@ public sealed class ListFlowTests(PortalSite site)
         await page.GetByRole(AriaRole.Combobox, new() { Name = "Metric" }).SelectOptionAsync("grad-norm");
         await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^grad-norm over tokens") }).WaitForAsync();
         var metrics = page.GetByRole(AriaRole.Table, new() { Name = "Metrics" });
-        await metrics.GetByText("scores.loss", new() { Exact = true }).First.WaitForAsync();
+        await metrics.GetByText("scores.base.loss", new() { Exact = true }).First.WaitForAsync();
         await visit.PictureAsync("compare-curves");
         visit.ShouldHaveNoErrors();
     }

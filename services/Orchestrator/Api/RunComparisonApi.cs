@@ -1,15 +1,12 @@
 using System.Text.Json;
-using Dapper;
-using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
-using Espalier.Pipelines.Planning;
 
 namespace Espalier.Orchestrator.Api;
 
 /// <summary>A run beside others.</summary>
 /// <param name="Run">The run with its steps and what they measured.</param>
 /// <param name="Parameters">Values of its parameters.</param>
-/// <param name="Options">Options of its steps as <c>STEP.OPTION</c>, with defaults filled in; empty for an archived run.</param>
+/// <param name="Options">Options of its steps as <c>STEP.OPTION</c>, with defaults filled in; empty where an archive does not tell.</param>
 public sealed record ComparedRun(RunView Run, IReadOnlyDictionary<string, string> Parameters, IReadOnlyDictionary<string, string> Options);
 
 /// <summary>Runs beside each other: <c>/api/v1/runs/compare?run=ID&amp;run=ID</c>.</summary>
@@ -17,8 +14,7 @@ internal static class RunComparisonApi
 {
     private const int Most = 12;
 
-    public static async Task<IResult> CompareAsync(
-        Guid[] run, IRunReader runs, RunSources sources, LedgerDatabase database, CancellationToken cancellationToken)
+    public static async Task<IResult> CompareAsync(Guid[] run, IRunReader runs, RunSources sources, CancellationToken cancellationToken)
     {
         if (run.Length is 0 or > Most)
             return Refused($"1 to {Most} runs are compared, and this asks for {run.Length}: ?run=ID&run=ID.", StatusCodes.Status400BadRequest);
@@ -28,21 +24,14 @@ internal static class RunComparisonApi
             if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } found)
                 return Refused($"There is no run {id}.", StatusCodes.Status404NotFound);
             var source = await sources.FindAsync(id, cancellationToken).ConfigureAwait(false);
-            compared.Add(new ComparedRun(found, source?.Parameters ?? new Dictionary<string, string>(), await OptionsAsync(database, id, cancellationToken)
-                .ConfigureAwait(false)));
+            var plan = await sources.FindPlanAsync(id, cancellationToken).ConfigureAwait(false) ?? [];
+            compared.Add(new ComparedRun(
+                found, source?.Parameters ?? new Dictionary<string, string>(), plan.SelectMany(step => Flat(step.Name, step.Options)).ToDictionary()));
         }
         return TypedResults.Ok(compared);
     }
 
     private static IResult Refused(string reason, int status) => TypedResults.Problem(reason, statusCode: status);
-
-    private static Task<IReadOnlyDictionary<string, string>> OptionsAsync(LedgerDatabase database, Guid id, CancellationToken cancellationToken) =>
-        database.ReadAsync<IReadOnlyDictionary<string, string>>(async connection =>
-        {
-            var plans = await connection.QueryAsync<string>("select plan from step where run_id = @id order by position", new { id = id.ToString() })
-                .ConfigureAwait(false);
-            return plans.Select(plan => JsonColumn.Read<PlannedStep>(plan)!).SelectMany(step => Flat(step.Name, step.Options)).ToDictionary();
-        }, cancellationToken);
 
     private static IEnumerable<KeyValuePair<string, string>> Flat(string path, JsonElement value) => value.ValueKind switch
     {

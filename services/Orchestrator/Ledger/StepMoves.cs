@@ -57,7 +57,8 @@ internal static class StepMoves
         if (RunTransitions.Next(run.Current, happened) is not { } next)
             return false;
         run.State = EnumText.Of(next);
-        run.Message = message;
+        if (happened != RunEvent.Started) // a cancel may come between a claim and this, and its reason stays
+            run.Message = message;
         if (next.IsEnded())
             run.CancelUntil = null;
         await transaction.ExecuteAsync(

@@ -36,7 +36,7 @@ public static class GrowthVerdict
             if (costs.TryGetValue(grown.Name, out var cost) && costs.TryGetValue(control.Name, out var controlCost))
             {
                 lines.Add(Cost(cost, controlCost, scratch is null ? null : costs.GetValueOrDefault(scratch)));
-                lines.Add(WhatDecides(cost, controlCost, Paired(differences, grown.Name, control.Name)));
+                lines.Add(WhatDecides(cost, Paired(differences, grown.Name, control.Name)));
             }
             var compressed = rows.Where(r => r.Loss is not null && ComesFrom(steps, r.Model, grown.Name));
             lines.AddRange(compressed.Select(r => Compressed(r, byName[grown.Name], differences)));
@@ -80,13 +80,13 @@ public static class GrowthVerdict
             CultureInfo.InvariantCulture, $"; {grown.Operations / scratch.Operations:P0} of that of {scratch.Step}.");
     }
 
-    private static string WhatDecides(StudyModel grown, StudyModel control, LossDifference? paired)
+    private static string WhatDecides(StudyModel grown, LossDifference? paired)
     {
         var (before, after) = (grown.GrownAt ?? 0, grown.Tokens - (grown.GrownAt ?? 0));
         var here = $"here {ResultText.Count(after)} tokens after growing, and {ResultText.Count(before)} before";
         return paired is { High: < 0 }
-            ? $"What decides it: copies need training to become different ({here}); with less of it, {control.Step} would catch up."
-            : $"What would change it: copies need training to become different ({here}); grow earlier, or train longer afterwards.";
+            ? $"What decides it: how long the copies train to become different ({here})."
+            : $"What may change it: how long the copies train to become different ({here}); try to grow earlier, or to train longer afterwards.";
     }
 
     private static IEnumerable<(StepSummary Trained, string Upcycled)> GrownAndTrained(RunSummary run, Dictionary<string, StepSummary> steps) =>

@@ -1,6 +1,7 @@
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.Orchestrator.Ledger;
+using Espalier.Orchestrator.StateMachine;
 using Espalier.TestKit.Services.Ledger;
 
 namespace Espalier.Orchestrator.Tests.Ledger;
@@ -57,6 +58,23 @@ public sealed class RunLedgerTests : IDisposable
         (await _ledger.Runs.ResumeAsync(run, default))!.State.ShouldBe(RunState.Queued);
         await _ledger.PrepareAsync();
         (await _ledger.ClaimAsync())!.Attempt.ShouldBe(2, "fences never repeat, so an old attempt stays fenced");
+    }
+
+    [Fact]
+    public async Task Cancel_BetweenTheClaimAndTheStartOfTheRun_KeepsItsReason()
+    {
+        await _ledger.AdvertiseAsync();
+        var id = await _ledger.SubmitAsync("a");
+        await _ledger.PrepareAsync();
+        var step = (await _ledger.ClaimAsync())!;
+        await _ledger.Database.WriteAsync(t => t.ExecuteAsync("update run set state = 'queued'", new { }), default);
+
+        await _ledger.Runs.CancelAsync(new CancelRun(id, "by nora"), default);
+        (await _ledger.Database.WriteAsync(async t => await t.MoveAsync((await t.LockRunAsync(id))!, RunEvent.Started), default)).ShouldBeTrue();
+        await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, null), null, default);
+
+        var run = await _ledger.RunAsync(id);
+        (run.State, run.Message).ShouldBe((RunState.Cancelled, "Cancel requested: by nora"));
     }
 
     [Fact]

@@ -123,8 +123,8 @@ function Runs({ name, runs }: { name: string; runs?: Run[] }) {
               {own.map((run) => (
                 <tr key={run['run-id']} onClick={() => navigate(`/runs/${run['run-id']}`)}>
                   <td>
-                    <Link className="mono" href={`/runs/${run['run-id']}`} onClick={(event) => event.stopPropagation()}>
-                      {run['run-id'].slice(0, 8)}
+                    <Link href={`/runs/${run['run-id']}`} onClick={(event) => event.stopPropagation()}>
+                      {run.label}
                     </Link>
                     <span className="minor"> version {run['pipeline-version']}</span>
                   </td>
