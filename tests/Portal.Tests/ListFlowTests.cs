@@ -83,7 +83,8 @@ public sealed class ListFlowTests(PortalSite site)
         await using var visit = await site.VisitAsAsync("viewer", $"/compare?run={run}");
         var page = visit.Page;
 
-        await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^loss over tokens: orchard#\\d+ · base ends at .*, orchard#\\d+ · more ends at") }).WaitForAsync();
+        await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^loss over tokens: orchard#\\d+ · base ends at .*, orchard#\\d+ · more ends at") })
+            .WaitForAsync();
         await page.GetByRole(AriaRole.Combobox, new() { Name = "Metric" }).SelectOptionAsync("grad-norm");
         await page.GetByRole(AriaRole.Img, new() { NameRegex = new("^grad-norm over tokens") }).WaitForAsync();
         var metrics = page.GetByRole(AriaRole.Table, new() { Name = "Metrics" });

@@ -28,7 +28,7 @@ internal sealed class ModelDownload(RegistryConnection registry)
         if (File.Exists(directory) || Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserInputException($"{directory}: the output exists and is not empty; choose another one, or remove it first.");
         var version = await FindAsync(reference, cancellationToken).ConfigureAwait(false);
-        var signatures = await registry.GetAsync<SignatureList>($"{PathOf(version)}/signatures", cancellationToken).ConfigureAwait(false);
+        var signatures = await registry.Api.ListSignaturesAsync(version.Model, version.Version, cancellationToken).ConfigureAwait(false);
         Signatures.Require($"{version.Model}@{version.Version}", version.Root, signatures.Items, signer);
         var manifest = await ReadManifestAsync(version, cancellationToken).ConfigureAwait(false);
         CheckFiles(version, manifest);
@@ -59,13 +59,13 @@ internal sealed class ModelDownload(RegistryConnection registry)
             throw new UserInputException($"'{reference}' names no model: expected NAME, NAME@VERSION or NAME@ALIAS.");
         if (!int.TryParse(label, out var number))
         {
-            var model = await registry.GetAsync<ModelView>($"/api/v1/models/{Uri.EscapeDataString(name)}", cancellationToken).ConfigureAwait(false);
+            var model = await registry.Api.FindModelAsync(name, cancellationToken).ConfigureAwait(false);
             if (label == "latest")
                 number = model.Latest;
             else if (!model.Aliases.TryGetValue(label, out number))
                 throw new UserInputException($"'{name}' has no alias '{label}': there are {string.Join(", ", model.Aliases.Keys)}.");
         }
-        return await registry.GetAsync<VersionDetails>(PathOf(name, number), cancellationToken).ConfigureAwait(false);
+        return await registry.Api.FindVersionAsync(name, number, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<Manifest> ReadManifestAsync(VersionDetails version, CancellationToken cancellationToken)

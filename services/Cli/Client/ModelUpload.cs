@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry.Api;
@@ -21,9 +20,8 @@ internal sealed class ModelUpload(RegistryConnection registry, ArtifactStore sto
         var sent = await SendBlobsAsync(missing, progress, cancellationToken).ConfigureAwait(false);
         // Ancestors stay here: the registry could not check what it does not have.
         var body = new { Manifest = manifest with { Parents = [], Experts = [] }, Origin = origin };
-        var version = await registry.SendAsync<VersionView>(
-            HttpMethod.Post, $"/api/v1/models/{Uri.EscapeDataString(name)}/versions", JsonContent.Create(body, options: WireJson.Options),
-            cancellationToken).ConfigureAwait(false);
+        var request = new ApiRequest(HttpMethod.Post, "/api/v1/models/{name}/versions").Path("name", name).Body(body);
+        var version = await registry.SendAsync<VersionView>(request, cancellationToken).ConfigureAwait(false);
         return (version, sent);
     }
 
@@ -32,9 +30,7 @@ internal sealed class ModelUpload(RegistryConnection registry, ArtifactStore sto
         var missing = new List<Digest>();
         foreach (var part in blobs.Chunk(AskedAtOnce))
         {
-            var answer = await registry.SendAsync<MissingBlobs>(
-                HttpMethod.Post, "/api/v1/blobs/missing", JsonContent.Create(new BlobDigests(part), options: WireJson.Options),
-                cancellationToken).ConfigureAwait(false);
+            var answer = await registry.Api.FindMissingBlobsAsync(new BlobDigests(part), cancellationToken).ConfigureAwait(false);
             missing.AddRange(answer.Missing);
         }
         return missing;
@@ -55,7 +51,8 @@ internal sealed class ModelUpload(RegistryConnection registry, ArtifactStore sto
                 var content = new StreamContent(stream);
                 content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
                 content.Headers.ContentLength = lengths[blob];
-                await registry.SendAsync<StoredBlob>(HttpMethod.Put, $"/api/v1/blobs/{blob.Hex}", content, token).ConfigureAwait(false);
+                var request = new ApiRequest(HttpMethod.Put, "/api/v1/blobs/{digest}").Path("digest", blob.Hex).Body(content);
+                await registry.SendAsync<StoredBlob>(request, token).ConfigureAwait(false);
             }
             progress.Report((Interlocked.Add(ref sent, lengths[blob]), total));
         }).ConfigureAwait(false);

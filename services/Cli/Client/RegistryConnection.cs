@@ -1,13 +1,14 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Espalier.Cli.Client.Generated;
 using Espalier.Cli.Contexts;
 using Espalier.Contracts;
 
 namespace Espalier.Cli.Client;
 
 /// <summary>Requests to a registry, whose refusals become errors with its own reason.</summary>
-internal sealed class RegistryConnection : IDisposable
+internal sealed class RegistryConnection : IApiTransport, IDisposable
 {
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(8);
     private readonly HttpClient _http;
@@ -21,21 +22,27 @@ internal sealed class RegistryConnection : IDisposable
         // Models are large, so only the connection has a limit, not the answer.
         _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectLimit }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = ApiKeyHeader.Of(context.Key ?? "");
+        Api = new RegistryApi(this);
     }
 
-    /// <summary>Makes sure that the registry answers and takes the key.</summary>
-    public Task CheckAsync(CancellationToken cancellationToken) => GetBytesAsync("/api/v1/models?limit=1", cancellationToken);
+    /// <summary>Its operations.</summary>
+    public RegistryApi Api { get; }
 
-    /// <summary>Sends a request and reads the answer as JSON.</summary>
-    public async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    /// <summary>Makes sure that the registry answers and takes the key.</summary>
+    public Task CheckAsync(CancellationToken cancellationToken) => Api.ListModelsAsync(limit: 1, cancellationToken: cancellationToken);
+
+    public async Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = content };
-        using var answer = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
+        using var message = request.ToMessage();
+        using var answer = await SendAsync(message, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
         return (await answer.Content.ReadFromJsonAsync<T>(WireJson.Options, cancellationToken).ConfigureAwait(false))!;
     }
 
-    /// <summary>Reads a resource.</summary>
-    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+    public async Task SendAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        using var message = request.ToMessage();
+        using var answer = await SendAsync(message, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Reads a resource's bytes.</summary>
     public async Task<byte[]> GetBytesAsync(string path, CancellationToken cancellationToken)

@@ -31,7 +31,7 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
                     silence.Restart();
                     await take(item, cancellationToken).ConfigureAwait(false);
                 }
-                var run = await client.FindAsync(runId, cancellationToken).ConfigureAwait(false);
+                var run = await client.Api.FindRunAsync(runId, cancellationToken).ConfigureAwait(false);
                 if (run.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled)
                     return run;
             }
@@ -62,7 +62,7 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
                 board.Advance(JsonSerializer.Deserialize<StepProgress>(item.Data, WireJson.Options)!);
             else if (item.EventType == StateChange)
             {
-                var run = await client.FindAsync(runId, token).ConfigureAwait(false);
+                var run = await client.Api.FindRunAsync(runId, token).ConfigureAwait(false);
                 var change = JsonSerializer.Deserialize<StepStateChanged>(item.Data, WireJson.Options)!;
                 changes.Show(board, change, run.Steps.FirstOrDefault(s => s.Name == change.Step)?.Kind);
                 changes.Show(board, run);

@@ -18,7 +18,7 @@ internal static class CancelCommand
         {
             using var client = server.Open(parsed);
             var id = await client.FindIdAsync(parsed.GetRequiredValue(run), cancellationToken).ConfigureAwait(false);
-            var state = await client.CancelAsync(id, cancellationToken).ConfigureAwait(false);
+            var state = await client.Api.CancelRunAsync(id, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Run = id, state.State, state.Message });
             else

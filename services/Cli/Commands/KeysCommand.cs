@@ -32,9 +32,7 @@ internal static class KeysCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var made = await client.SendAsync<NewKey>(
-                HttpMethod.Post, $"/api/v1/keys?name={Uri.EscapeDataString(parsed.GetRequiredValue(name))}&role={parsed.GetRequiredValue(role)}",
-                cancellationToken).ConfigureAwait(false);
+            var made = await client.Api.CreateKeyAsync(parsed.GetRequiredValue(name), parsed.GetRequiredValue(role), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(made);
             else
@@ -52,7 +50,7 @@ internal static class KeysCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var keys = await client.GetAsync<IReadOnlyList<ApiKeyView>>("/api/v1/keys", cancellationToken).ConfigureAwait(false);
+            var keys = await client.Api.ListKeysAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Keys = keys });
             foreach (var key in parsed.GetValue(json) ? [] : keys)
@@ -72,18 +70,13 @@ internal static class KeysCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var revoked = await client.SendAsync<Revoked>(
-                HttpMethod.Delete, $"/api/v1/keys/{Uri.EscapeDataString(parsed.GetRequiredValue(key))}", cancellationToken).ConfigureAwait(false);
+            var revoked = await client.Api.RevokeKeyAsync(parsed.GetRequiredValue(key), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(revoked);
             else
-                terminal.Output.WriteLine($"{revoked.Count} key(s) revoked");
+                terminal.Output.WriteLine($"{revoked.Revoked} key(s) revoked");
             return ExitCodes.Done;
         });
         return command;
     }
-
-    private sealed record NewKey(string Name, ApiRole Role, string Key);
-
-    private sealed record Revoked([property: System.Text.Json.Serialization.JsonPropertyName("revoked")] int Count);
 }

@@ -100,7 +100,7 @@ internal static class LogsCommand
         }
         await ShowAsync(terminal, new LogSource(
             text => client.FindIdAsync(text, cancellationToken),
-            id => client.FindAsync(id, cancellationToken),
+            id => client.Api.FindRunAsync(id, cancellationToken),
             (id, lines) => client.LogAsync(id, lines, cancellationToken)), name, query, follow, isJson, cancellationToken).ConfigureAwait(false);
     }
 

@@ -31,9 +31,7 @@ internal static class PipelinesCommand
             var text = SharedOptions.ReadFile(path);
             var name = NameOf(text, path);
             using var client = server.Open(parsed);
-            var added = await client.SendAsync<PipelineView>(
-                HttpMethod.Put, $"/api/v1/pipelines/{Uri.EscapeDataString(name)}?file={Uri.EscapeDataString(Path.GetFullPath(path))}", cancellationToken,
-                text).ConfigureAwait(false);
+            var added = await client.Api.AddPipelineAsync(name, text, Path.GetFullPath(path), cancellationToken).ConfigureAwait(false);
             foreach (var warning in added.Warnings ?? [])
                 terminal.Say(warning);
             if (parsed.GetValue(json))
@@ -53,7 +51,7 @@ internal static class PipelinesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var pipelines = await client.GetAsync<IReadOnlyList<PipelineView>>("/api/v1/pipelines", cancellationToken).ConfigureAwait(false);
+            var pipelines = await client.Api.ListPipelinesAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Pipelines = pipelines });
             foreach (var pipeline in parsed.GetValue(json) ? [] : pipelines)
@@ -72,7 +70,7 @@ internal static class PipelinesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var pipeline = await client.GetAsync<PipelineView>(PathOf(parsed.GetRequiredValue(name)), cancellationToken).ConfigureAwait(false);
+            var pipeline = await client.Api.FindPipelineAsync(parsed.GetRequiredValue(name), cancellationToken: cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(pipeline);
             else
@@ -92,7 +90,7 @@ internal static class PipelinesCommand
         {
             using var client = server.Open(parsed);
             var removed = parsed.GetRequiredValue(name);
-            await client.SendAsync<object>(HttpMethod.Delete, PathOf(removed), cancellationToken).ConfigureAwait(false);
+            await client.Api.RemovePipelineAsync(removed, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Removed = removed });
             else
@@ -103,8 +101,6 @@ internal static class PipelinesCommand
     }
 
     private static Argument<string> Name() => new("NAME") { Description = "Name of the pipeline." };
-
-    private static string PathOf(string name) => $"/api/v1/pipelines/{Uri.EscapeDataString(name)}";
 
     private static string TriggersOf(PipelineView pipeline) =>
         pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", pipeline.Triggers.Select(t => t.Name[(pipeline.Name.Length + 1)..]))}";

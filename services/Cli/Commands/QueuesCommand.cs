@@ -28,7 +28,7 @@ internal static class QueuesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var queues = await client.GetAsync<IReadOnlyList<QueueState>>("/api/v1/queues", cancellationToken).ConfigureAwait(false);
+            var queues = await client.Api.ListQueuesAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Queues = queues });
             foreach (var queue in parsed.GetValue(json) ? [] : queues)
@@ -48,9 +48,8 @@ internal static class QueuesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var messages = await client.GetAsync<IReadOnlyList<StrandedMessage>>(
-                $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/messages?limit={parsed.GetValue(limit)}",
-                cancellationToken).ConfigureAwait(false);
+            var messages = await client.Api.ListMessagesAsync(parsed.GetRequiredValue(queue), parsed.GetValue(limit), cancellationToken)
+                .ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Messages = messages });
             foreach (var message in parsed.GetValue(json) ? [] : messages)
@@ -70,9 +69,7 @@ internal static class QueuesCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var replayed = await client.SendAsync<Replayed>(
-                HttpMethod.Post, $"/api/v1/queues/{Uri.EscapeDataString(parsed.GetRequiredValue(queue))}/replay",
-                cancellationToken).ConfigureAwait(false);
+            var replayed = await client.Api.ReplayQueueAsync(parsed.GetRequiredValue(queue), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(replayed);
             else
@@ -83,6 +80,4 @@ internal static class QueuesCommand
     }
 
     private static Argument<string> Queue() => new("QUEUE") { Description = "Such as orchestrator_error, work-train-cpu_skipped or dead-letters." };
-
-    private sealed record Replayed(string Queue, int Messages);
 }

@@ -54,7 +54,7 @@ internal static class ResumeCommand
         Terminal terminal, PlatformClient client, string text, bool isJson, bool detach, CancellationToken cancellationToken)
     {
         var run = await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false);
-        var state = await client.ResumeAsync(run, cancellationToken).ConfigureAwait(false);
+        var state = await client.Api.ResumeRunAsync(run, cancellationToken).ConfigureAwait(false);
         if (!detach)
             return await WatchCommand.FollowAsync(terminal, client, run, isJson, cancellationToken).ConfigureAwait(false);
         if (isJson)

@@ -78,7 +78,7 @@ internal static class RunsCommand
     private static async Task<RunView> FindAsync(PlatformClient? client, string text, CancellationToken cancellationToken)
     {
         if (client is not null)
-            return await client.FindAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            return await client.Api.FindRunAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         return await HomeRuns.ReadAsync(async runs =>
         {
             var id = await RunIds.ChooseAsync(text, query => runs.ListAsync(query, cancellationToken)).ConfigureAwait(false);

@@ -64,7 +64,7 @@ internal static class StatusCommand
             if (context.IsLocal)
                 return (null, "The context is 'local': no platform is selected. espalier up starts one here.");
             using var client = new PlatformClient(context);
-            return (await client.GetAsync<PlatformStatus>("/api/v1/status", cancellationToken).ConfigureAwait(false), null);
+            return (await client.Api.FindStatusAsync(cancellationToken).ConfigureAwait(false), null);
         }
         catch (PlatformUnreachableException e)
         {

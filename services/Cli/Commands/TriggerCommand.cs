@@ -7,7 +7,6 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>espalier trigger</c>: what starts pipelines by itself, and what became of every event.</summary>
 internal static class TriggerCommand
 {
-    private const string Triggers = "/api/v1/triggers";
 
     public static Command Create(Terminal terminal) =>
         new(
@@ -17,8 +16,8 @@ internal static class TriggerCommand
                 + "  espalier trigger list\n  espalier trigger test nightly --last 200\n  espalier trigger disable nightly.schedule\n"
                 + "  espalier trigger events --json")
         {
-            List(terminal), Show(terminal), Switch(terminal, "enable", "Switch a trigger on; a trigger that has paused itself goes on."),
-            Switch(terminal, "disable", "Switch a trigger off; what happens meanwhile starts nothing, later either."), Test(terminal), Events(terminal),
+            List(terminal), Show(terminal), Switch(terminal, isOn: true, "Switch a trigger on; a trigger that has paused itself goes on."),
+            Switch(terminal, isOn: false, "Switch a trigger off; what happens meanwhile starts nothing, later either."), Test(terminal), Events(terminal),
         };
 
     private static Command List(Terminal terminal)
@@ -33,7 +32,7 @@ internal static class TriggerCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var triggers = await client.GetAsync<IReadOnlyList<TriggerView>>(Triggers, cancellationToken).ConfigureAwait(false);
+            var triggers = await client.Api.ListTriggersAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Triggers = triggers });
             foreach (var trigger in parsed.GetValue(json) ? [] : triggers)
@@ -51,8 +50,7 @@ internal static class TriggerCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var trigger = await client.GetAsync<TriggerView>(
-                $"{PathOf(parsed.GetRequiredValue(name))}?last={parsed.GetValue(last)}", cancellationToken).ConfigureAwait(false);
+            var trigger = await client.Api.FindTriggerAsync(parsed.GetRequiredValue(name), parsed.GetValue(last), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 terminal.WriteJsonLine(trigger);
@@ -67,16 +65,17 @@ internal static class TriggerCommand
         return command;
     }
 
-    private static Command Switch(Terminal terminal, string verb, string description)
+    private static Command Switch(Terminal terminal, bool isOn, string description)
     {
         var server = new ServerOptions(terminal);
         var (name, json) = (Name(), SharedOptions.Json());
-        var command = server.AddTo(new Command(verb, description) { name, json });
+        var command = server.AddTo(new Command(isOn ? "enable" : "disable", description) { name, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var trigger = await client.SendAsync<TriggerView>(
-                HttpMethod.Post, $"{PathOf(parsed.GetRequiredValue(name))}/{verb}", cancellationToken).ConfigureAwait(false);
+            var wanted = parsed.GetRequiredValue(name);
+            var trigger = await (isOn ? client.Api.EnableTriggerAsync(wanted, cancellationToken) : client.Api.DisableTriggerAsync(wanted, cancellationToken))
+                .ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(trigger);
             else
@@ -98,8 +97,7 @@ internal static class TriggerCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var replay = await client.GetAsync<TriggerReplay>(
-                $"{PathOf(parsed.GetRequiredValue(name))}/test?last={parsed.GetValue(last)}", cancellationToken).ConfigureAwait(false);
+            var replay = await client.Api.ReplayTriggerAsync(parsed.GetRequiredValue(name), parsed.GetValue(last), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 terminal.WriteJsonLine(replay);
@@ -122,9 +120,7 @@ internal static class TriggerCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
-            var filter = parsed.GetValue(kind) is { } wanted ? $"&kind={Uri.EscapeDataString(wanted)}" : "";
-            var events = await client.GetAsync<IReadOnlyList<TriggerEventView>>(
-                $"{Triggers}/events?limit={parsed.GetValue(last)}{filter}", cancellationToken).ConfigureAwait(false);
+            var events = await client.Api.ListEventsAsync(parsed.GetValue(kind), parsed.GetValue(last), cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Events = events });
             foreach (var item in parsed.GetValue(json) ? [] : events)
@@ -141,8 +137,6 @@ internal static class TriggerCommand
     private static Argument<string> Name() => new("NAME") { Description = "Name of the trigger, or of a pipeline that has one trigger." };
 
     private static Option<int> Last(int usual) => new("--last") { Description = "How many events.", DefaultValueFactory = _ => usual };
-
-    private static string PathOf(string name) => $"{Triggers}/{Uri.EscapeDataString(name)}";
 
     private static string LineOf(TriggerView trigger)
     {

@@ -8,7 +8,8 @@ internal static class HooksApi
 {
     private const int LongestBody = 64 << 10;
 
-    public static void MapHooksApi(this IEndpointRouteBuilder app) => app.MapPost("/api/v1/hooks/{name}", ReceiveAsync);
+    public static void MapHooksApi(this IEndpointRouteBuilder app) => app.MapPost("/api/v1/hooks/{name}", ReceiveAsync)
+        .WithName("receiveHook").WithSummary("Starts what a webhook trigger starts; the trigger's secret proves who asks.");
 
     private static async Task<IResult> ReceiveAsync(
         string name, HttpContext http, HookReceiver hooks, CancellationToken cancellationToken)

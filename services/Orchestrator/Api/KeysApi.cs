@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 
 namespace Espalier.Orchestrator.Api;
@@ -12,9 +13,10 @@ internal static class KeysApi
     {
         var keys = app.MapGroup("/api/v1/keys").MapGroupFor(ApiRole.Admin);
         keys.MapGet("", async (ApiKeys store, CancellationToken cancellationToken) =>
-            TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)));
-        keys.MapPost("", CreateAsync);
-        keys.MapDelete("{idOrName}", RevokeAsync);
+            TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)))
+            .Describe<IReadOnlyList<ApiKeyView>>("listKeys", "API keys, without the keys themselves.");
+        keys.MapPost("", CreateAsync).Describe<NewApiKey>("createKey", "Makes a key, which is shown only now.");
+        keys.MapDelete("{idOrName}", RevokeAsync).Describe<RevokedKeys>("revokeKey", "Revokes a key, at once.");
     }
 
     private static async Task<IResult> CreateAsync(string name, string role, ApiKeys keys, CancellationToken cancellationToken)
@@ -49,9 +51,10 @@ internal static class KeysApi
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status409Conflict);
         }
     }
-
-    /// <summary>The only time that a key is shown.</summary>
-    internal sealed record NewApiKey(string Name, ApiRole Role, string Key);
-
-    internal sealed record RevokedKeys(int Revoked);
 }
+
+/// <summary>The only time that a key is shown.</summary>
+public sealed record NewApiKey(string Name, ApiRole Role, string Key);
+
+/// <summary>How many keys were revoked.</summary>
+public sealed record RevokedKeys(int Revoked);

@@ -1,3 +1,5 @@
+using Espalier.Hosting;
+
 namespace Espalier.Orchestrator.Api;
 
 /// <summary>A pipeline file as the body of a request.</summary>
@@ -20,6 +22,13 @@ internal static class PipelineBody
     /// <summary>The refusal of a file that is too long.</summary>
     public static IResult TooLong() =>
         TypedResults.Problem($"A pipeline file may have {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+
+    /// <summary>Describes the body of a route that reads one, and its parameters.</summary>
+    public static RouteHandlerBuilder WithPipelineBody(this RouteHandlerBuilder route) =>
+        route.WithTextBody("application/yaml", "The pipeline file.").WithParameters();
+
+    /// <summary>Describes the parameters of a route that takes them.</summary>
+    public static RouteHandlerBuilder WithParameters(this RouteHandlerBuilder route) => route.WithDescription("Parameters come as ?param.NAME=VALUE.");
 
     /// <summary>Values of <c>?param.NAME=VALUE</c>.</summary>
     public static Dictionary<string, string> Parameters(HttpRequest request) =>

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
@@ -15,7 +16,8 @@ public sealed record PipelineCheck(IReadOnlyList<Problem> Problems, ResolvedPlan
 internal static class PipelinesApi
 {
     public static void MapPipelinesApi(this IEndpointRouteBuilder app) =>
-        app.MapGroup("/api/v1/pipelines").MapGroupFor(ApiRole.Submitter).MapPost("check", CheckAsync); // it reads files of this machine
+        app.MapGroup("/api/v1/pipelines").MapGroupFor(ApiRole.Submitter).MapPost("check", CheckAsync) // it reads files of this machine
+            .Describe<PipelineCheck>("checkPipeline", "What a pipeline file would do, or what is wrong with it; nothing is started.").WithPipelineBody();
 
     /// <summary>The body is the pipeline file; parameters come as <c>?param.NAME=VALUE</c>.</summary>
     private static async Task<IResult> CheckAsync(

@@ -1,3 +1,4 @@
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Messaging.Broker;
 using Espalier.Orchestrator.Ledger;
@@ -14,10 +15,12 @@ internal static class QueuesApi
     public static void MapQueuesApi(this IEndpointRouteBuilder app)
     {
         var queues = app.MapGroup("/api/v1/queues");
-        queues.MapGroupFor(ApiRole.Viewer).MapGet("", ListAsync);
+        queues.MapGroupFor(ApiRole.Viewer).MapGet("", ListAsync)
+            .Describe<IReadOnlyList<QueueState>>("listQueues", "The broker's queues with depth and consumers.");
         var inside = queues.MapGroupFor(ApiRole.Admin);
-        inside.MapGet("{queue}/messages", PeekAsync);
-        inside.MapPost("{queue}/replay", ReplayAsync);
+        inside.MapGet("{queue}/messages", PeekAsync)
+            .Describe<IReadOnlyList<StrandedMessage>>("listMessages", "Messages that nobody could handle; they stay where they are.");
+        inside.MapPost("{queue}/replay", ReplayAsync).Describe<Replayed>("replayQueue", "Sends messages that nobody could handle once more.");
     }
 
     /// <summary>Queues of every kind that workers have offered.</summary>
@@ -63,6 +66,7 @@ internal static class QueuesApi
             return TypedResults.Problem("The broker does not answer.", statusCode: StatusCodes.Status503ServiceUnavailable);
         }
     }
-
-    internal sealed record Replayed(string Queue, int Messages);
 }
+
+/// <summary>How many messages of a queue were sent once more.</summary>
+public sealed record Replayed(string Queue, int Messages);

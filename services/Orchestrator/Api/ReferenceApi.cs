@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Pipelines.Planning;
@@ -14,8 +15,10 @@ internal static class ReferenceApi
     {
         var read = api.MapGroup("/api/v1/reference").MapGroupFor(ApiRole.Viewer);
         read.MapGet("", async (StageCatalog stages, CancellationToken cancellationToken) =>
-            TypedResults.Ok((await PagesAsync(stages, cancellationToken).ConfigureAwait(false)).Select(p => new { p.Topic, p.Topics, p.Title, p.Summary })));
-        read.MapGet("{topic}", FindAsync);
+            TypedResults.Ok((await PagesAsync(stages, cancellationToken).ConfigureAwait(false))
+                .Select(p => new ReferenceTopic(p.Topic, p.Topics, p.Title, p.Summary))))
+            .Describe<IReadOnlyList<ReferenceTopic>>("listTopics", "The pages of the reference.");
+        read.MapGet("{topic}", FindAsync).Describe<ReferencePage>("findTopic", "One page of the reference.");
     }
 
     private static async Task<IResult> FindAsync(string topic, StageCatalog stages, CancellationToken cancellationToken)
@@ -36,3 +39,10 @@ internal static class ReferenceApi
         return ReferenceBook.Pages(offered.DistinctBy(s => s.Kind).Select(StageDefinition.From));
     }
 }
+
+/// <summary>A page of the reference without its text.</summary>
+/// <param name="Topic">Its name.</param>
+/// <param name="Topics">Names that lead to it.</param>
+/// <param name="Title">Its title.</param>
+/// <param name="Summary">What it is about.</param>
+public sealed record ReferenceTopic(string Topic, IReadOnlyList<string> Topics, string Title, string Summary);

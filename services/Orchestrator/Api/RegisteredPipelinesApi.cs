@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Ledger;
 using Espalier.Orchestrator.Scheduling;
@@ -14,12 +15,14 @@ internal static class RegisteredPipelinesApi
         var pipelines = app.MapGroup("/api/v1/pipelines");
         var read = pipelines.MapGroupFor(ApiRole.Viewer);
         read.MapGet("", async (RegisteredPipelines store, CancellationToken cancellationToken) =>
-            TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)));
-        read.MapGet("{name}", ShowAsync);
+            TypedResults.Ok(await store.ListAsync(cancellationToken).ConfigureAwait(false)))
+            .Describe<IReadOnlyList<PipelineView>>("listPipelines", "Pipelines that have a name.");
+        read.MapGet("{name}", ShowAsync).Describe<PipelineView>("findPipeline", "One pipeline with its text, its versions and its triggers.");
         var write = pipelines.MapGroupFor(ApiRole.Submitter);
-        write.MapPut("{name}", AddAsync);
-        write.MapDelete("{name}", RemoveAsync);
-        write.MapPost("{name}/runs", SubmitAsync);
+        write.MapPut("{name}", AddAsync).Describe<PipelineView>("addPipeline", "Keeps a pipeline file under a name, as its next version.").WithPipelineBody();
+        write.MapDelete("{name}", RemoveAsync).Describe<RemovedPipeline>("removePipeline", "Removes a pipeline; its runs stay.");
+        write.MapPost("{name}/runs", SubmitAsync)
+            .Describe<RunAccepted>("submitPipeline", "Starts a run of the newest version.", StatusCodes.Status202Accepted).WithParameters();
     }
 
     /// <summary><c>?version=</c> names an older version; its triggers are those of the newest, which are the ones that act.</summary>
@@ -95,6 +98,7 @@ internal static class RegisteredPipelinesApi
 
     private static IResult Missing(string name) => TypedResults.Problem(
         $"There is no pipeline '{name}': see espalier pipelines list.", statusCode: StatusCodes.Status404NotFound);
-
-    internal sealed record RemovedPipeline(string Removed);
 }
+
+/// <summary>The pipeline that was removed.</summary>
+public sealed record RemovedPipeline(string Removed);

@@ -14,7 +14,8 @@ internal static class RunNamesApi
 
     /// <summary>Maps the paths; those with an id go before them.</summary>
     public static void MapRunNames(this IEndpointRouteBuilder api) =>
-        api.MapGroupFor(ApiRole.Viewer).MapMethods("/api/v1/runs/{run}/{**rest}", [HttpMethods.Get, HttpMethods.Post], LeadAsync);
+        api.MapGroupFor(ApiRole.Viewer).MapMethods("/api/v1/runs/{run}/{**rest}", [HttpMethods.Get, HttpMethods.Post], LeadAsync)
+            .ExcludeFromDescription();
 
     private static async Task<IResult> LeadAsync(
         string run, HttpRequest request, IRunReader runs, CancellationToken cancellationToken, string? rest = null)

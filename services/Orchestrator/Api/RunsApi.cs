@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Archive;
 using Espalier.Orchestrator.Database;
@@ -16,13 +18,8 @@ public static class RunsApi
     /// <summary>Adds what the endpoints need.</summary>
     public static IServiceCollection AddRunsApi(this IServiceCollection services)
     {
-        services.ConfigureHttpJsonOptions(http =>
-        {
-            http.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy;
-            http.SerializerOptions.DefaultIgnoreCondition = WireJson.Options.DefaultIgnoreCondition;
-            foreach (var converter in WireJson.Options.Converters)
-                http.SerializerOptions.Converters.Add(converter);
-        });
+        services.AddWireJson();
+        services.AddApiDocument("Espalier orchestrator", "Runs, pipelines, triggers, queues and keys. Keys go into the header: Authorization: Bearer KEY.");
         return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>())
             .AddSingleton<RunFindings>().AddSingleton<RunEstimates>().AddHostedService(provider => provider.GetRequiredService<RunEstimates>())
             .AddSingleton<StatusReader>().AddSingleton<BrokerWaits>().AddHostedService<FirstApiKey>();
@@ -34,27 +31,8 @@ public static class RunsApi
         var api = app.MapGroup("").AddEndpointFilter(new RefusalFilter(app.ServiceProvider.GetRequiredService<LedgerDatabase>()));
         var runs = api.MapGroup("/api/v1/runs");
         var read = runs.MapGroupFor(ApiRole.Viewer);
-        read.MapGet("", ListAsync);
-        read.MapGet("{id:guid}", FindAsync);
-        read.MapGet("{id:guid}/events", RunEventStream.Open);
-        read.MapGet("{id:guid}/log", RunLogApi.ReadAsync);
-        read.MapGet("events", PlatformEventStream.Open);
-        read.MapGet("live", LiveStream.Open);
-        read.MapGet("compare", RunComparisonApi.CompareAsync);
-        read.MapGet("{id:guid}/notices", NoticesApi.ListAsync);
-        read.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync);
-        read.MapGet("{id:guid}/plan", RunDetailsApi.PlanAsync);
-        read.MapGet("{id:guid}/results", RunDetailsApi.ResultsAsync);
-        read.MapGet("{id:guid}/costs", RunDetailsApi.CostsAsync);
-        read.MapGet("{id:guid}/steps/{step}/outputs/{output}", RunFilesApi.ListAsync);
-        read.MapMethods("{id:guid}/steps/{step}/outputs/{output}/files/{**path}", [HttpMethods.Get, HttpMethods.Head], RunFilesApi.DownloadAsync);
-        read.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync);
-        read.MapGet("{id:guid}/steps/{step}/report", RunDetailsApi.ReportAsync);
-        var write = runs.MapGroupFor(ApiRole.Submitter);
-        write.MapPost("", SubmitAsync);
-        write.MapPost("{id:guid}/cancel", CancelAsync);
-        write.MapPost("{id:guid}/resume", ResumeAsync);
-        write.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync);
+        MapReading(runs.MapGroupFor(ApiRole.Viewer));
+        MapWriting(runs.MapGroupFor(ApiRole.Submitter));
         api.MapRunNames();
         api.MapPipelinesApi();
         api.MapRegisteredPipelinesApi();
@@ -64,7 +42,41 @@ public static class RunsApi
         api.MapQueuesApi();
         api.MapStatusApi();
         api.MapReferenceApi();
-        app.MapGet("/", Front);
+        app.MapGet("/", Front).ExcludeFromDescription();
+        app.MapApiDocument();
+    }
+
+    private static void MapReading(RouteGroupBuilder runs)
+    {
+        runs.MapGet("", ListAsync).Describe<IReadOnlyList<RunView>>("listRuns", "Runs, newest first.");
+        runs.MapGet("{id:guid}", FindAsync).Describe<RunView>("findRun", "One run with its steps.");
+        runs.MapGet("{id:guid}/events", RunEventStream.Open).WithName("followRun").WithSummary("The changes of a run until it ends, as server-sent events.");
+        runs.MapGet("{id:guid}/log", RunLogApi.ReadAsync).Describe<IReadOnlyList<RunLogLine>>("readRunLog", "Lines of a run's log, or all as a text file.");
+        runs.MapGet("events", PlatformEventStream.Open).ExcludeFromDescription();
+        runs.MapGet("live", LiveStream.Open).ExcludeFromDescription();
+        runs.MapGet("compare", RunComparisonApi.CompareAsync).Describe<IReadOnlyList<ComparedRun>>("compareRuns", "Runs with parameters and options.");
+        runs.MapGet("{id:guid}/notices", NoticesApi.ListAsync).Describe<IReadOnlyList<NoticeView>>("listNotices", "Who was told of the end of a run.");
+        runs.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync).Describe<RunSource>("findRunSource", "The pipeline file of a run, as submitted.");
+        runs.MapGet("{id:guid}/plan", RunDetailsApi.PlanAsync).Describe<RunPlanView>("findRunPlan", "The steps of a run with every option.");
+        runs.MapGet("{id:guid}/results", RunDetailsApi.ResultsAsync)
+            .Describe<RunResults>("findRunResults", "The models that a run made, with numbers and verdict.");
+        runs.MapGet("{id:guid}/costs", RunDetailsApi.CostsAsync).Describe<RunCosts>("findRunCosts", "What the steps took, and were expected to take.");
+        runs.MapGet("{id:guid}/steps/{step}/outputs/{output}", RunFilesApi.ListAsync).Describe<StepOutputView>("findOutput", "The files of an output.");
+        runs.MapMethods("{id:guid}/steps/{step}/outputs/{output}/files/{**path}", [HttpMethods.Get, HttpMethods.Head], RunFilesApi.DownloadAsync)
+            .ExcludeFromDescription();
+        runs.MapGet("{id:guid}/steps/{step}/progress", RunDetailsApi.ProgressAsync)
+            .Describe<IReadOnlyList<ProgressPoint>>("readProgress", "What a step has measured so far.");
+        runs.MapGet("{id:guid}/steps/{step}/report", RunDetailsApi.ReportAsync).Describe<JsonElement>("findReport", "The report that a step made.");
+    }
+
+    private static void MapWriting(RouteGroupBuilder runs)
+    {
+        runs.MapPost("", SubmitAsync).Describe<RunAccepted>("submitRun", "Starts a run of a pipeline file.", StatusCodes.Status202Accepted)
+            .WithPipelineBody();
+        runs.MapPost("{id:guid}/cancel", CancelAsync).Describe<RunStateChanged>("cancelRun", "Asks a run to stop.");
+        runs.MapPost("{id:guid}/resume", ResumeAsync).Describe<RunStateChanged>("resumeRun", "Goes on with a failed or cancelled run.");
+        runs.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync)
+            .Describe<RunAccepted>("rerunStep", "Starts an ended run again from a step on, as a new run.", StatusCodes.Status202Accepted);
     }
 
     /// <summary>What a browser that comes here is looking for is the portal.</summary>

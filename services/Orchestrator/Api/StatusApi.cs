@@ -1,4 +1,5 @@
 using Espalier.Artifacts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Messaging.Broker;
 using Espalier.Orchestrator.Ledger;
@@ -9,7 +10,9 @@ namespace Espalier.Orchestrator.Api;
 /// <summary>What the platform is doing, in one answer: <c>/api/v1/status</c>.</summary>
 internal static class StatusApi
 {
-    public static void MapStatusApi(this IEndpointRouteBuilder app) => app.MapGroup("/api/v1/status").MapGroupFor(ApiRole.Viewer).MapGet("", ReadAsync);
+    public static void MapStatusApi(this IEndpointRouteBuilder app) => app
+        .MapGroup("/api/v1/status").MapGroupFor(ApiRole.Viewer).MapGet("", ReadAsync)
+        .Describe<PlatformStatus>("findStatus", "What the platform is doing.");
 
     private static async Task<IResult> ReadAsync(
         StatusReader status, IWorkerReader workers, StepWaits waits, BrokerQueues queues, BrokerProbe broker, StageCatalog stages, StoreProbe store,

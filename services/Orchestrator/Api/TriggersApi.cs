@@ -1,3 +1,4 @@
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Orchestrator.Triggers;
 
@@ -13,15 +14,16 @@ internal static class TriggersApi
         var triggers = app.MapGroup("/api/v1/triggers");
         var read = triggers.MapGroupFor(ApiRole.Viewer);
         read.MapGet("", async (TriggerLedger ledger, CancellationToken cancellationToken) =>
-            TypedResults.Ok(await ledger.ListAsync(cancellationToken).ConfigureAwait(false)));
-        read.MapGet("events", EventsAsync);
-        read.MapGet("{name}", ShowAsync);
-        read.MapGet("{name}/test", ReplayAsync);
+            TypedResults.Ok(await ledger.ListAsync(cancellationToken).ConfigureAwait(false)))
+            .Describe<IReadOnlyList<TriggerView>>("listTriggers", "What starts pipelines.");
+        read.MapGet("events", EventsAsync).Describe<IReadOnlyList<TriggerEventView>>("listEvents", "The events that triggers see, newest first.");
+        read.MapGet("{name}", ShowAsync).Describe<TriggerView>("findTrigger", "One trigger with what it did last.");
+        read.MapGet("{name}/test", ReplayAsync).Describe<TriggerReplay>("replayTrigger", "What a trigger would have done with the stored events.");
         var write = triggers.MapGroupFor(ApiRole.Submitter);
         write.MapPost("{name}/enable", (string name, HttpContext http, TriggerLedger ledger, CancellationToken cancellationToken) =>
-            SwitchAsync(name, isOn: true, http, ledger, cancellationToken));
+            SwitchAsync(name, isOn: true, http, ledger, cancellationToken)).Describe<TriggerView>("enableTrigger", "Switches a trigger on.");
         write.MapPost("{name}/disable", (string name, HttpContext http, TriggerLedger ledger, CancellationToken cancellationToken) =>
-            SwitchAsync(name, isOn: false, http, ledger, cancellationToken));
+            SwitchAsync(name, isOn: false, http, ledger, cancellationToken)).Describe<TriggerView>("disableTrigger", "Switches a trigger off.");
     }
 
     /// <summary>The newest events first; <c>?kind=</c> names one kind.</summary>

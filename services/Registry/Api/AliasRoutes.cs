@@ -12,10 +12,12 @@ internal static class AliasRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder promoter)
     {
-        viewer.MapGet("/models/{name}/aliases/moves", MovesAsync).WithSummary("Every move of the model's aliases, newest first.");
-        promoter.MapPut(Route, MoveAsync).WithSummary("Points an alias to a version.");
-        promoter.MapDelete(Route, RemoveAsync).WithSummary("Takes an alias away.");
-        promoter.MapPost(Route + "/revert", RevertAsync).WithSummary("Points an alias to where it pointed before its last move.");
+        viewer.MapGet("/models/{name}/aliases/moves", MovesAsync)
+            .WithName("listMoves").WithSummary("Every move of the model's aliases, newest first.");
+        promoter.MapPut(Route, MoveAsync).WithName("moveAlias").WithSummary("Points an alias to a version.");
+        promoter.MapDelete(Route, RemoveAsync).WithName("removeAlias").WithSummary("Takes an alias away.");
+        promoter.MapPost(Route + "/revert", RevertAsync)
+            .WithName("revertAlias").WithSummary("Points an alias to where it pointed before its last move.");
     }
 
     private static async Task<Ok<Page<MoveView>>> MovesAsync(

@@ -12,8 +12,10 @@ internal static class CompareRoutes
 
     public static void Map(RouteGroupBuilder viewer)
     {
-        viewer.MapGet("/compare", CompareAsync).WithSummary("Two versions beside each other: configuration, metrics, weights, bytes.");
-        viewer.MapGet("/compare/versions", ListAsync).WithSummary("Several versions with metrics and configuration, in the order asked for.");
+        viewer.MapGet("/compare", CompareAsync)
+            .WithName("compareVersions").WithSummary("Two versions beside each other: configuration, metrics, weights, bytes.");
+        viewer.MapGet("/compare/versions", ListAsync)
+            .WithName("listVersionsBeside").WithSummary("Several versions with metrics and configuration, in the order asked for.");
     }
 
     private static async Task<Ok<VersionComparison>> CompareAsync(

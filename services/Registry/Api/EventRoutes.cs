@@ -14,12 +14,13 @@ internal static class EventRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder admin)
     {
-        viewer.MapGet("/events", Stream).WithSummary("model.registered, alias.moved and gate.decided as server-sent events; Last-Event-ID misses nothing.");
-        admin.MapGet("/webhooks", ListAsync);
-        admin.MapPost("/webhooks", CreateAsync).WithSummary("Makes a webhook; its secret is shown only now.");
-        admin.MapDelete("/webhooks/{id}", DeleteAsync);
-        admin.MapGet("/webhooks/{id}/deliveries", DeliveriesAsync);
-        admin.MapPost("/webhooks/{id}/replay", ReplayAsync).WithSummary("Delivers events again, from a number on.");
+        viewer.MapGet("/events", Stream)
+            .WithName("followEvents").WithSummary("model.registered, alias.moved and gate.decided as server-sent events; Last-Event-ID misses nothing.");
+        admin.MapGet("/webhooks", ListAsync).WithName("listWebhooks").WithSummary("Webhooks, without their secrets.");
+        admin.MapPost("/webhooks", CreateAsync).WithName("createWebhook").WithSummary("Makes a webhook; its secret is shown only now.");
+        admin.MapDelete("/webhooks/{id}", DeleteAsync).WithName("deleteWebhook").WithSummary("Removes a webhook.");
+        admin.MapGet("/webhooks/{id}/deliveries", DeliveriesAsync).WithName("listDeliveries").WithSummary("What was delivered to a webhook, newest first.");
+        admin.MapPost("/webhooks/{id}/replay", ReplayAsync).WithName("replayDeliveries").WithSummary("Delivers events again, from a number on.");
     }
 
     private static IResult Stream(HttpRequest request, EventFeed feed, TimeProvider time, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Net.Mime;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
+using Espalier.Hosting;
 using Microsoft.Net.Http.Headers;
 
 namespace Espalier.Registry.Api;
@@ -19,8 +20,8 @@ internal static class FileRoutes
             .WithSummary("One file of the version's Hugging Face directory.")
             .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
         viewer.MapGet("/models/{name}/versions/{version:int}/digests/{**path}", DigestAsync)
-            .WithSummary("The digest of a file, computed from its bytes where no manifest tells it.");
-        viewer.MapGet("/models/{name}/versions/{version:int}/stored/{digest}", StoredAsync)
+            .Describe<FileDigest>("findDigest", "The digest of a file, computed from its bytes where no manifest tells it.");
+        viewer.MapGet("/models/{name}/versions/{version:int}/stored/{digest}", StoredAsync).WithName("readStored")
             .WithSummary("One file as it is stored, where the directory shows it otherwise: the names in config.json, the card in place of README.md.")
             .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet);
     }

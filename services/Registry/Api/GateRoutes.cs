@@ -13,10 +13,11 @@ internal static class GateRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder promoter, RouteGroupBuilder admin)
     {
-        viewer.MapGet("/models/{name}/gates", ListAsync).WithSummary("The gates of a model's aliases, and what they said lately.");
-        admin.MapPut("/models/{name}/gates", ReplaceAsync).WithSummary("Replaces the gates of a model.");
-        viewer.MapGet(Approvals, ApprovalsAsync).WithSummary("Who approved or rejected the version for which alias.");
-        promoter.MapPost(Approvals, ApproveAsync).WithSummary("Approves or rejects the version for an alias.");
+        viewer.MapGet("/models/{name}/gates", ListAsync)
+            .WithName("listGates").WithSummary("The gates of a model's aliases, and what they said lately.");
+        admin.MapPut("/models/{name}/gates", ReplaceAsync).WithName("replaceGates").WithSummary("Replaces the gates of a model.");
+        viewer.MapGet(Approvals, ApprovalsAsync).WithName("listApprovals").WithSummary("Who approved or rejected the version for which alias.");
+        promoter.MapPost(Approvals, ApproveAsync).WithName("approve").WithSummary("Approves or rejects the version for an alias.");
     }
 
     private static async Task<Ok<GatesView>> ListAsync(string name, PromotionGates gates, ModelQueries queries, CancellationToken cancellationToken)

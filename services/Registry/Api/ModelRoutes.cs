@@ -9,9 +9,9 @@ internal static class ModelRoutes
 {
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
     {
-        viewer.MapGet("/models", ListAsync).WithSummary("Models, newest changes first.");
-        viewer.MapGet("/models/{name}", FindAsync).WithSummary("One model.");
-        submitter.MapPatch("/models/{name}", ChangeAsync).WithSummary("Changes description and tags of a model.");
+        viewer.MapGet("/models", ListAsync).WithName("listModels").WithSummary("Models, newest changes first.");
+        viewer.MapGet("/models/{name}", FindAsync).WithName("findModel").WithSummary("One model.");
+        submitter.MapPatch("/models/{name}", ChangeAsync).WithName("changeModel").WithSummary("Changes description and tags of a model.");
     }
 
     private static async Task<Ok<Page<ModelView>>> ListAsync(

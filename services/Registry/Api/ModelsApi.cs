@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Registry.Api.Mlflow;
 using Espalier.Registry.Comparisons;
@@ -16,17 +17,9 @@ public static class ModelsApi
     /// <summary>Adds what the routes need beside the registry itself: the keys, which the orchestrator keeps, and the document that describes them.</summary>
     public static IServiceCollection AddModelsApi(this IServiceCollection services)
     {
-        services.ConfigureHttpJsonOptions(json =>
-        {
-            json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy;
-            json.SerializerOptions.DefaultIgnoreCondition = WireJson.Options.DefaultIgnoreCondition;
-            json.SerializerOptions.NumberHandling = WireJson.Options.NumberHandling;
-            json.SerializerOptions.Encoder = WireJson.Options.Encoder;
-            json.SerializerOptions.MaxDepth = WireJson.Options.MaxDepth;
-            foreach (var converter in WireJson.Options.Converters)
-                json.SerializerOptions.Converters.Add(converter);
-        });
-        return services.AddProblemDetails().AddOpenApi("v1", RegistryDocument.Describe)
+        services.AddWireJson();
+        return services.AddProblemDetails()
+            .AddApiDocument("Espalier registry", "Models, versions, aliases, lineage. Keys go into the header: Authorization: Bearer KEY.")
             .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionStandings>()
             .AddSingleton<MlflowQueries>().AddSingleton<MlflowApi>();
     }
@@ -36,7 +29,7 @@ public static class ModelsApi
     {
         if (routes is IApplicationBuilder app)
             app.Use(next => http => UnreadableRequests.ExplainAsync(http, next));
-        routes.MapOpenApi("/openapi/{documentName}.json");
+        routes.MapApiDocument();
         var api = routes.MapGroup("/api/v1").AddEndpointFilter<RefusalFilter>().WithTags("registry").WithMetadata(new RequestSizeLimitAttribute(LongestBody));
         var (viewer, submitter) = (api.MapGroupFor(ApiRole.Viewer), api.MapGroupFor(ApiRole.Submitter));
         var (promoter, admin) = (api.MapGroupFor(ApiRole.Promoter), api.MapGroupFor(ApiRole.Admin));

@@ -11,12 +11,12 @@ internal static class SignatureRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder promoter, RouteGroupBuilder admin)
     {
-        viewer.MapGet(Version + "/signatures", ListAsync).WithSummary("Signatures over the version's manifest root.");
-        promoter.MapPut(Version + "/signatures", AddAsync).WithSummary("Adds a signature that was made elsewhere.");
-        viewer.MapPost(Version + "/verify", VerifyAsync).WithSummary("Reads every byte again and checks signatures.");
-        viewer.MapGet("/signing-keys", TrustedAsync);
-        admin.MapPost("/signing-keys", TrustAsync).WithSummary("Trusts a public key.");
-        admin.MapDelete("/signing-keys/{id}", DistrustAsync).WithSummary("Stops trusting a public key.");
+        viewer.MapGet(Version + "/signatures", ListAsync).WithName("listSignatures").WithSummary("Signatures over the version's manifest root.");
+        promoter.MapPut(Version + "/signatures", AddAsync).WithName("addSignature").WithSummary("Adds a signature that was made elsewhere.");
+        viewer.MapPost(Version + "/verify", VerifyAsync).WithName("verifyVersion").WithSummary("Reads every byte again and checks signatures.");
+        viewer.MapGet("/signing-keys", TrustedAsync).WithName("listSigningKeys").WithSummary("Public keys that are trusted.");
+        admin.MapPost("/signing-keys", TrustAsync).WithName("trustKey").WithSummary("Trusts a public key.");
+        admin.MapDelete("/signing-keys/{id}", DistrustAsync).WithName("distrustKey").WithSummary("Stops trusting a public key.");
     }
 
     private static async Task<Ok<SignatureList>> ListAsync(

@@ -12,9 +12,10 @@ internal static class StorageRoutes
 {
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder admin)
     {
-        viewer.MapGet("/storage", ReadAsync).WithSummary("What versions hold, and what deleting each would free.");
-        admin.MapPost("/storage/gc", CollectAsync).WithSummary("Deletes what nothing needs, in two phases; a dry run unless it says otherwise.");
-        admin.MapDelete("/models/{name}/versions/{version:int}", DeleteAsync)
+        viewer.MapGet("/storage", ReadAsync).WithName("findStorage").WithSummary("What versions hold, and what deleting each would free.");
+        admin.MapPost("/storage/gc", CollectAsync)
+            .WithName("collectGarbage").WithSummary("Deletes what nothing needs, in two phases; a dry run unless it says otherwise.");
+        admin.MapDelete("/models/{name}/versions/{version:int}", DeleteAsync).WithName("deleteVersion")
             .WithSummary("Forgets a version that no alias points to; gc frees its bytes later.");
     }
 

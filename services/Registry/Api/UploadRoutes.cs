@@ -19,10 +19,13 @@ internal static class UploadRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
     {
-        submitter.MapPost("/blobs/missing", MissingAsync).WithSummary("Which of these blobs the store does not have.");
-        submitter.MapPut("/blobs/{digest}", PutAsync).WithSummary("Stores one blob, as application/octet-stream.").Accepts<Stream>("application/octet-stream");
-        submitter.MapPost("/models/{name}/versions", RegisterAsync).WithSummary("Registers a checkpoint whose blobs are stored, by its manifest.");
-        viewer.MapGet("/models/{name}/versions/{version:int}/manifest", ManifestAsync).WithSummary("The version's manifest; its SHA-256 is the root.");
+        submitter.MapPost("/blobs/missing", MissingAsync).WithName("findMissingBlobs").WithSummary("Which of these blobs the store does not have.");
+        submitter.MapPut("/blobs/{digest}", PutAsync)
+            .WithName("storeBlob").WithSummary("Stores one blob, as application/octet-stream.").Accepts<Stream>("application/octet-stream");
+        submitter.MapPost("/models/{name}/versions", RegisterAsync)
+            .WithName("registerVersion").WithSummary("Registers a checkpoint whose blobs are stored, by its manifest.");
+        viewer.MapGet("/models/{name}/versions/{version:int}/manifest", ManifestAsync)
+            .WithName("findManifest").WithSummary("The version's manifest; its SHA-256 is the root.");
     }
 
     private static async Task<Ok<MissingBlobs>> MissingAsync(BlobDigests body, ArtifactStore artifacts, HttpContext http, CancellationToken cancellationToken)

@@ -14,13 +14,17 @@ internal static class VersionRoutes
 
     public static void Map(RouteGroupBuilder viewer, RouteGroupBuilder submitter)
     {
-        viewer.MapGet("/models/{name}/versions", ListAsync)
+        viewer.MapGet("/models/{name}/versions", ListAsync).WithName("listVersions")
             .WithSummary("Versions of a model, newest first, or those that meet ?q= in its order: loss < 3.1 and tag.team = core order by bytes.");
-        viewer.MapGet(Route, FindAsync).WithSummary("One version with card, configuration, parents, files and receipts.");
-        viewer.MapGet(Route + "/standing", StandingAsync).WithSummary("The version's own numbers beside those of what it was made from and of the control.");
-        viewer.MapGet(Route + "/lineage", LineageAsync).WithSummary("Everything the version was made from, and what that cost.");
-        viewer.MapGet(Route + "/genealogy", GenealogyAsync).WithSummary("Where one expert came from, generation by generation.");
-        submitter.MapPatch(Route, ChangeAsync).WithSummary("Changes tags and free text; nothing else of a version ever changes.");
+        viewer.MapGet(Route, FindAsync).WithName("findVersion").WithSummary("One version with card, configuration, parents, files and receipts.");
+        viewer.MapGet(Route + "/standing", StandingAsync)
+            .WithName("findStanding").WithSummary("The version's own numbers beside those of what it was made from and of the control.");
+        viewer.MapGet(Route + "/lineage", LineageAsync)
+            .WithName("findLineage").WithSummary("Everything the version was made from, and what that cost.");
+        viewer.MapGet(Route + "/genealogy", GenealogyAsync)
+            .WithName("findGenealogy").WithSummary("Where one expert came from, generation by generation.");
+        submitter.MapPatch(Route, ChangeAsync)
+            .WithName("changeVersion").WithSummary("Changes tags and free text; nothing else of a version ever changes.");
     }
 
     private static async Task<Ok<Page<VersionView>>> ListAsync(
