@@ -29,8 +29,11 @@ public static class ApiDocument
             })
             .AddSchemaTransformer((schema, context, _) =>
             {
-                if (context.JsonTypeInfo.Type == typeof(Digest))
+                if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(Digest))
                     (schema.Type, schema.Pattern) = (JsonSchemaType.String, "^[0-9a-f]{64}$");
+                // The generator looks at setters, and takes what has none for something that may be null.
+                if (context.JsonPropertyInfo is { Set: null, IsGetNullable: false } && schema.Type is { } type)
+                    schema.Type = type & ~JsonSchemaType.Null;
                 return Task.CompletedTask;
             })
             .AddOperationTransformer((operation, _, _) =>

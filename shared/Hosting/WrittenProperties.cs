@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 
 namespace Espalier.Hosting;
@@ -11,13 +12,16 @@ internal static class WrittenProperties
     public static void Describe(OpenApiDocument document)
     {
         var sent = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var body in document.Paths.Values.SelectMany(p => p.Operations?.Values.ToList() ?? []).Select(o => o.RequestBody).OfType<IOpenApiRequestBody>())
+        var operations = document.Paths.Values.SelectMany(path => path.Operations?.Values.ToList() ?? []);
+        foreach (var body in operations.Select(o => o.RequestBody).OfType<IOpenApiRequestBody>())
         {
             foreach (var schema in body.Content?.Values.Select(c => c.Schema).ToList() ?? [])
                 Collect(schema, sent);
         }
         foreach (var (name, schema) in document.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>())
         {
+            if (schema is OpenApiSchema { Enum: { } words } choice)
+                choice.Enum = [.. words.OfType<JsonNode>()];
             if (schema is OpenApiSchema { Properties: { } properties } described)
                 Describe(described, properties, isSent: sent.Contains(name));
         }

@@ -42,22 +42,30 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
     ];
 
     [Fact]
-    public async Task Pages_WideAndNarrowInBothThemes_FitAndMakeNoErrors()
+    public async Task Pages_WideAndNarrowInBothThemes_FitAndMakeNoErrorsAndAreForEverybody()
     {
         var pages = await PrepareAsync(site);
+        File.Delete(site.Gate);
+        var waiting = await site.SubmitAsync(Pipelines.Waiting("looked-at", site.Gate));
         await using var wide = await site.VisitAsAsync("admin", isDark: true);
         await using var narrow = await site.VisitAsAsync("admin", width: 390, height: 800);
         await using var light = await site.VisitAsAsync("admin");
         await using var narrowDark = await site.VisitAsAsync("admin", isDark: true, width: 390, height: 800);
-        foreach (var (name, path) in pages)
+        var findings = new List<string>();
+        foreach (var (name, path) in pages.Append(("run-live", $"/runs/{waiting}")))
         {
-            await LookAsync(wide, $"dark-{name}", path);
-            await LookAsync(light, $"light-{name}", path);
-            await LookAsync(narrow, $"narrow-{name}", path);
-            await LookAsync(narrowDark, $"narrow-dark-{name}", path);
+            foreach (var (visit, look) in new[] { (wide, "dark"), (light, "light"), (narrow, "narrow"), (narrowDark, "narrow-dark") })
+            {
+                await LookAsync(visit, $"{look}-{name}", path);
+                if (visit == wide || visit == narrow) // each theme and each width once
+                    findings.AddRange(await AxeRules.FindAsync(visit.Page, $"{look}-{name}"));
+            }
         }
         foreach (var visit in new[] { wide, light, narrow, narrowDark })
             visit.ShouldHaveNoErrors();
+        await File.WriteAllTextAsync(site.Gate, "open");
+        await site.EndAsync(waiting);
+        findings.ShouldBeEmpty(string.Join('\n', findings));
     }
 
     [Fact]
@@ -89,6 +97,7 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
             await using var visit = await site.VisitAsync();
             await visit.Page.GotoAsync("/");
             await visit.Page.GetByLabel("API key").WaitForAsync();
+            (await AxeRules.FindAsync(visit.Page, "sign-in")).ShouldBeEmpty();
             paints.Add(await visit.Page.EvaluateAsync<double>("performance.getEntriesByName('first-contentful-paint')[0].startTime"));
             await visit.TypeKeyAsync(site.KeyOf("viewer"));
             await visit.Page.Locator(".live.live").WaitForAsync();
@@ -142,7 +151,7 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         (await client.PutAsJsonAsync($"/api/v1/models/orchard/aliases/{LongName}", new { version = 2, reason = Unbroken })).EnsureSuccessStatusCode();
         return
         [
-            .. Pages, ("run", $"/runs/{run}"), ("run-output", $"/runs/{run}?output=scores.report"), ("run-long", $"/runs/{longRun}"),
+            .. Pages, ("run", $"/runs/{run}"), ("compare-runs", $"/compare?run={run}&run={longRun}"), ("run-output", $"/runs/{run}?output=scores.report"), ("run-long", $"/runs/{longRun}"),
             ("pipeline-long", $"/pipelines/{LongName}"),
             ("trigger-long", $"/triggers/{LongName}.run.succeeded"),
         ];

@@ -46,7 +46,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await page.GetByText("2 runs would have started").WaitForAsync();
         var replayed = await page.GetByRole(AriaRole.Table, new() { Name = "Dry run" }).InnerTextAsync();
         replayed.ShouldMatch(@"would start\s+text spark\s+refused\s+The trigger is off");
-        replayed.ShouldMatch(@"would start\s+text spark\s+started\s+→ run [0-9a-f]{8}");
+        replayed.ShouldMatch(@"would start\s+text spark\s+started\s+→ echo#\d+");
         await visit.PictureAsync("trigger-dry-run");
         await page.SetViewportSizeAsync(390, 800);
         await visit.PictureAsync("narrow-trigger-dry-run");
@@ -62,7 +62,7 @@ public sealed class TriggerFlowTests(PortalSite site)
         await using var visit = await site.VisitAsAsync("viewer", "/pipelines/third");
         var page = visit.Page;
 
-        await page.GetByRole(AriaRole.Table, new() { Name = "Recent runs" }).GetByRole(AriaRole.Link, new() { NameRegex = Short() }).First.ClickAsync();
+        await page.GetByRole(AriaRole.Table, new() { Name = "Recent runs" }).GetByRole(AriaRole.Link, new() { NameRegex = Third() }).First.ClickAsync();
 
         await page.Locator(".cause").WaitForAsync();
         (await page.Locator(".cause").InnerTextAsync()).ShouldMatch(@"2 triggers deep: second.run.succeeded → third.run.succeeded");
@@ -217,9 +217,9 @@ public sealed class TriggerFlowTests(PortalSite site)
             visit.ShouldHaveNoErrors();
     }
 
-    private static Regex Run() => new("^run [0-9a-f]{8}$");
+    private static Regex Run() => new("^echo#\\d+$");
 
-    private static Regex Short() => new("^[0-9a-f]{8}$");
+    private static Regex Third() => new("^third#\\d+$");
 
     private static Regex Event() => new("^#");
 }

@@ -37,18 +37,13 @@ internal sealed class PlatformClient : IApiTransport, IDisposable
 
     /// <summary>Starts a run.</summary>
     public Task<RunAccepted> SubmitAsync(
-        string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken) =>
-        // The id is chosen here, so that a retry after a lost answer does not start a second run.
-        SendAsync<RunAccepted>(
-            WithParameters(new ApiRequest(HttpMethod.Post, "/api/v1/runs").Query("id", Guid.CreateVersion7()).Query("file", file), parameters).Body(pipeline),
-            cancellationToken);
+        string pipeline, string file, IReadOnlyDictionary<string, string> parameters, string? reason, CancellationToken cancellationToken) =>
+        SubmitAsync(new ApiRequest(HttpMethod.Post, "/api/v1/runs").Query("file", file).Body(pipeline), parameters, reason, cancellationToken);
 
     /// <summary>Starts a run of a registered pipeline.</summary>
-    public Task<RunAccepted> SubmitAsync(string name, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
-    {
-        var request = new ApiRequest(HttpMethod.Post, "/api/v1/pipelines/{name}/runs").Path("name", name).Query("id", Guid.CreateVersion7());
-        return SendAsync<RunAccepted>(WithParameters(request, parameters), cancellationToken);
-    }
+    public Task<RunAccepted> SubmitAsync(
+        string name, IReadOnlyDictionary<string, string> parameters, string? reason, CancellationToken cancellationToken) =>
+        SubmitAsync(new ApiRequest(HttpMethod.Post, "/api/v1/pipelines/{name}/runs").Path("name", name), parameters, reason, cancellationToken);
 
     /// <summary>What a pipeline file would do, or what is wrong with it; nothing is started.</summary>
     public Task<PipelineCheck> CheckAsync(string pipeline, string file, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
@@ -122,6 +117,11 @@ internal sealed class PlatformClient : IApiTransport, IDisposable
         using (answer)
             throw await RefusalAsync(answer, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>The id is chosen here, so that a retry after a lost answer does not start a second run.</summary>
+    private Task<RunAccepted> SubmitAsync(
+        ApiRequest request, IReadOnlyDictionary<string, string> parameters, string? reason, CancellationToken cancellationToken) =>
+        SendAsync<RunAccepted>(WithParameters(request.Query("id", Guid.CreateVersion7()).Query("reason", reason), parameters), cancellationToken);
 
     private static ApiRequest WithParameters(ApiRequest request, IReadOnlyDictionary<string, string> parameters) =>
         parameters.Aggregate(request, (all, parameter) => all.Query($"param.{parameter.Key}", parameter.Value));

@@ -53,8 +53,12 @@ internal static class KeysCommand
             var keys = await client.Api.ListKeysAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Keys = keys });
-            foreach (var key in parsed.GetValue(json) ? [] : keys)
-                terminal.Output.WriteLine($"{key.Id}  {Terminal.Word(key.Role),-9}  {key.Created:yyyy-MM-dd HH:mm}  {key.Name}");
+            else
+            {
+                terminal.WriteTable(
+                    ["id", "role", "created", "name"],
+                    keys.Select(k => new[] { $"{k.Id}", Terminal.Word(k.Role), $"{k.Created:yyyy-MM-dd HH:mm}", k.Name }), "No keys.");
+            }
             return ExitCodes.Done;
         });
         return command;

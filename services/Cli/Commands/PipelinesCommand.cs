@@ -54,8 +54,13 @@ internal static class PipelinesCommand
             var pipelines = await client.Api.ListPipelinesAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Pipelines = pipelines });
-            foreach (var pipeline in parsed.GetValue(json) ? [] : pipelines)
-                terminal.Output.WriteLine($"{pipeline.Name,-24} v{pipeline.Version,-4} {pipeline.Owner,-16}{TriggersOf(pipeline)}");
+            else
+            {
+                terminal.WriteTable(
+                    ["pipeline", "version", "owner", "triggers"],
+                    pipelines.Select(p => new[] { p.Name, $"{p.Version}", p.Owner, string.Join(", ", NamesOf(p.Triggers, p)) }),
+                    "No pipelines yet: espalier pipelines add FILE");
+            }
             return ExitCodes.Done;
         });
         return command;
@@ -103,7 +108,10 @@ internal static class PipelinesCommand
     private static Argument<string> Name() => new("NAME") { Description = "Name of the pipeline." };
 
     private static string TriggersOf(PipelineView pipeline) =>
-        pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", pipeline.Triggers.Select(t => t.Name[(pipeline.Name.Length + 1)..]))}";
+        pipeline.Triggers.Count == 0 ? "" : $"  on {string.Join(", ", NamesOf(pipeline.Triggers, pipeline))}";
+
+    private static IEnumerable<string> NamesOf(IEnumerable<TriggerView> triggers, PipelineView pipeline) =>
+        triggers.Select(t => t.Name[(pipeline.Name.Length + 1)..]);
 
     private static string NameOf(string text, string path) => YamlSource.Parse(text, path).Find("name") is { Text.Length: > 0 } name
         ? name.Text

@@ -31,8 +31,11 @@ internal static class QueuesCommand
             var queues = await client.Api.ListQueuesAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Queues = queues });
-            foreach (var queue in parsed.GetValue(json) ? [] : queues)
-                terminal.Output.WriteLine($"{queue.Ready,8} waiting {queue.Consumers,3} consumers  {queue.Name}");
+            else
+            {
+                terminal.WriteTable(
+                    ["queue", "waiting", "consumers"], queues.Select(q => new[] { q.Name, $"{q.Ready}", $"{q.Consumers}" }), "The broker has no queues.");
+            }
             return ExitCodes.Done;
         });
         return command;

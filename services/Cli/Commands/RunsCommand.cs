@@ -78,7 +78,10 @@ internal static class RunsCommand
     private static async Task<RunView> FindAsync(PlatformClient? client, string text, CancellationToken cancellationToken)
     {
         if (client is not null)
-            return await client.Api.FindRunAsync(await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        {
+            var id = await client.FindIdAsync(text, cancellationToken).ConfigureAwait(false);
+            return await client.Api.FindRunAsync(id, cancellationToken).ConfigureAwait(false);
+        }
         return await HomeRuns.ReadAsync(async runs =>
         {
             var id = await RunIds.ChooseAsync(text, query => runs.ListAsync(query, cancellationToken)).ConfigureAwait(false);
@@ -93,7 +96,7 @@ internal static class RunsCommand
             terminal.WriteJson(new
             {
                 Run = run.RunId, run.Label, run.Name, run.FileName, run.State, run.Message, run.Created, run.Started, run.Ended,
-                run.Pipeline, run.PipelineVersion, run.Owner, run.Cause, run.Archived,
+                run.Pipeline, run.PipelineVersion, run.Owner, run.Reason, run.Cause, run.Archived,
                 Steps = run.Steps.ToDictionary(s => s.Name, RunOutcome.Describe),
             });
             return;
@@ -103,6 +106,8 @@ internal static class RunsCommand
             terminal.Output.WriteLine($"archived on {since:yyyy-MM-dd}: it can be looked at, and not resumed");
         if (run.Cause is { } cause)
             terminal.Output.WriteLine($"started by {string.Join(" → ", cause.Chain)} on event #{cause.Event} ({cause.Kind}), as {run.Owner}");
+        if (run.Reason is { Length: > 0 } reason)
+            terminal.Output.WriteLine($"for: {reason}");
         var table = new Table().RoundedBorder().AddColumn("step").AddColumn("kind").AddColumn("state").AddColumn("took").AddColumn("why");
         foreach (var step in run.Steps)
         {

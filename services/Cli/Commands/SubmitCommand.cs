@@ -11,15 +11,17 @@ internal static class SubmitCommand
         var server = new ServerOptions(terminal);
         var file = new Argument<string>("FILE") { Description = "Pipeline file (YAML); where there is no such file, the name of a pipeline that was added." };
         var parameters = SharedOptions.Parameters();
+        var reason = new Option<string?>("--reason") { Description = "What the run is for; its page says it." };
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(
                 "submit",
                 "Start a run on the platform and return at once.\n\n  espalier submit pipelines/tiny.yaml --param seed=3\n"
-                    + "  espalier submit nightly --param seed=3\n  espalier watch $(espalier submit pipelines/tiny.yaml)")
+                    + "  espalier submit nightly --param seed=3 --reason 'a third seed'\n  espalier watch $(espalier submit pipelines/tiny.yaml)")
             {
                 file,
                 parameters,
+                reason,
                 json,
             });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -30,8 +32,8 @@ internal static class SubmitCommand
             var text = isName ? "" : SharedOptions.ReadFile(path);
             using var client = server.Open(parsed);
             var run = isName
-                ? await client.SubmitAsync(path, values, cancellationToken).ConfigureAwait(false)
-                : await client.SubmitAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
+                ? await client.SubmitAsync(path, values, parsed.GetValue(reason), cancellationToken).ConfigureAwait(false)
+                : await client.SubmitAsync(text, Path.GetFullPath(path), values, parsed.GetValue(reason), cancellationToken).ConfigureAwait(false);
             if (run.Note is { } note)
                 terminal.Say(note);
             var page = client.Context.RunPage(run.RunId);

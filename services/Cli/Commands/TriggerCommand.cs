@@ -35,8 +35,14 @@ internal static class TriggerCommand
             var triggers = await client.Api.ListTriggersAsync(cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJsonLine(new { Triggers = triggers });
-            foreach (var trigger in parsed.GetValue(json) ? [] : triggers)
-                terminal.Output.WriteLine(LineOf(trigger));
+            else
+            {
+                terminal.WriteTable(["trigger", "state", "next", "why"], triggers.Select(t =>
+                {
+                    var (state, next, why) = StateOf(t);
+                    return new[] { t.Name, state, next, why };
+                }), "No triggers yet: espalier pipelines add FILE, with a file that has 'on:'.");
+            }
             return ExitCodes.Done;
         });
         return command;
@@ -140,6 +146,12 @@ internal static class TriggerCommand
 
     private static string LineOf(TriggerView trigger)
     {
+        var (state, next, why) = StateOf(trigger);
+        return $"{trigger.Name}  {state}{(next.Length > 0 ? $"  next {next}" : "")}{(why.Length > 0 ? $"  {why}" : "")}";
+    }
+
+    private static (string State, string Next, string Why) StateOf(TriggerView trigger)
+    {
         var (state, why) = trigger switch
         {
             { Enabled: false } => ("off", trigger.Paused.Length > 0 ? trigger.Paused : trigger.Stopped),
@@ -148,14 +160,13 @@ internal static class TriggerCommand
             { Trouble.Length: > 0 } => ("error", $"since {trigger.TroubleSince:yyyy-MM-dd HH:mm} UTC: {trigger.Trouble}"),
             _ => ("on", ""),
         };
-        var next = trigger.Next is { } time ? $"  next {time:yyyy-MM-dd HH:mm} UTC" : "";
-        return $"{trigger.Name,-40} {state,-7}{next}{(why.Length > 0 ? $"  {why}" : "")}";
+        return (state, trigger.Next is { } time ? $"{time:yyyy-MM-dd HH:mm} UTC" : "", why);
     }
 
     private static string TextOf(FiringView firing)
     {
         var reason = firing.Wait?.Text ?? firing.Reason;
-        return $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {run}" : "")}{(reason.Length > 0 ? $": {reason}" : "")}";
+        return $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {firing.Label ?? $"{run}"}" : "")}{(reason.Length > 0 ? $": {reason}" : "")}";
     }
 
     private static string OutcomeOf(ReplayedEvent item) => item.State == FiringState.Started

@@ -10,7 +10,8 @@ namespace Espalier.Cli.Terminals;
 /// <param name="isInteractive">Whether a person watches standard error, so that progress may be drawn.</param>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool isInteractive)
 {
-    private const int WidthOfFiles = 140;
+    // What is read by other programs, or searched later, is not broken into lines.
+    private const int WidthOfFiles = 1000;
     private static readonly JsonSerializerOptions OneLine = new(WireJson.Options)
     {
         DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.Never,
@@ -32,6 +33,18 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool isInter
 
     /// <summary>Writes a table or another drawing to standard output.</summary>
     public void Write(Spectre.Console.Rendering.IRenderable drawing) => On(Output, !Console.IsOutputRedirected && IsInteractive).Write(drawing);
+
+    /// <summary>Writes rows under their headings, as wide as the terminal; a line instead where there are none.</summary>
+    public void WriteTable(string[] headings, IEnumerable<string[]> rows, string none)
+    {
+        var table = new Table().RoundedBorder().AddColumns(headings);
+        foreach (var row in rows)
+            table.AddRow([.. row.Select(Markup.Escape)]);
+        if (table.Rows.Count > 0)
+            Write(table);
+        else
+            Output.WriteLine(none);
+    }
 
     /// <summary>Writes the one JSON object of a command.</summary>
     public void WriteJson<T>(T value) => Output.WriteLine(JsonSerializer.Serialize(value, WireJson.Indented));

@@ -5,7 +5,7 @@ namespace Espalier.Orchestrator.Api;
 /// <summary>A pipeline file as the body of a request.</summary>
 internal static class PipelineBody
 {
-    private const int Longest = 1 << 20;
+    private const int Longest = 1 << 20, LongestReason = 1000;
     private const string Prefix = "param.";
 
     /// <summary>The text, or null when it is too long.</summary>
@@ -29,6 +29,11 @@ internal static class PipelineBody
 
     /// <summary>Describes the parameters of a route that takes them.</summary>
     public static RouteHandlerBuilder WithParameters(this RouteHandlerBuilder route) => route.WithDescription("Parameters come as ?param.NAME=VALUE.");
+
+    /// <summary>The refusal of what a run is for in too many words; null when it is short enough.</summary>
+    public static IResult? RefuseReason(string reason) => reason.Length <= LongestReason
+        ? null
+        : TypedResults.Problem($"The reason has {reason.Length} characters; at most {LongestReason} are taken.", statusCode: StatusCodes.Status400BadRequest);
 
     /// <summary>Values of <c>?param.NAME=VALUE</c>.</summary>
     public static Dictionary<string, string> Parameters(HttpRequest request) =>

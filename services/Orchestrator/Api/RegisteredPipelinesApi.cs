@@ -67,10 +67,16 @@ internal static class RegisteredPipelinesApi
         }
     }
 
-    /// <summary>Starts a run of the newest version; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>.</summary>
+    /// <summary>
+    /// Starts a run of the newest version; parameters come as <c>?param.NAME=VALUE</c>, a client-chosen id as <c>?id=</c>, and what the run is
+    /// for as <c>?reason=</c>.
+    /// </summary>
     private static async Task<IResult> SubmitAsync(
-        string name, HttpRequest request, RegisteredPipelines pipelines, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null)
+        string name, HttpRequest request, RegisteredPipelines pipelines, RunSubmission submission, CancellationToken cancellationToken,
+        Guid? id = null, string reason = "")
     {
+        if (PipelineBody.RefuseReason(reason) is { } tooLong)
+            return tooLong;
         if (await pipelines.FindAsync(name, cancellationToken).ConfigureAwait(false) is not { } pipeline)
             return Missing(name);
         try
@@ -82,6 +88,7 @@ internal static class RegisteredPipelinesApi
                 FileName = pipeline.FileName,
                 Parameters = PipelineBody.Parameters(request),
                 SubmittedBy = request.HttpContext.Caller()!.Name,
+                Reason = reason,
             }, cancellationToken, new RunOrigin
             {
                 Pipeline = pipeline.Name,

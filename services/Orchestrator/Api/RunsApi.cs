@@ -13,7 +13,7 @@ namespace Espalier.Orchestrator.Api;
 /// <summary>The orchestrator over HTTP: runs under <c>/api/v1/runs</c>, and what is beside them. Every endpoint needs a key.</summary>
 public static class RunsApi
 {
-    private const int MostRuns = 1000, LongestReason = 1000;
+    private const int MostRuns = 1000;
 
     /// <summary>Adds what the endpoints need.</summary>
     public static IServiceCollection AddRunsApi(this IServiceCollection services)
@@ -131,8 +131,8 @@ public static class RunsApi
         HttpRequest request, RunSubmission submission, CancellationToken cancellationToken, Guid? id = null, string file = "pipeline.yaml",
         string reason = "")
     {
-        if (reason.Length > LongestReason)
-            return Refused($"The reason has {reason.Length} characters; at most {LongestReason} are taken.");
+        if (PipelineBody.RefuseReason(reason) is { } tooLong)
+            return tooLong;
         if (await PipelineBody.ReadAsync(request, cancellationToken).ConfigureAwait(false) is not { } text)
             return PipelineBody.TooLong();
         try

@@ -15,9 +15,9 @@ internal static class GroupWaits
         if (groups.Count == 0)
             return [.. firings.Select(TriggerLedger.ViewOf)];
         var arguments = new { groups = database.Dialect.List(groups) };
-        var underWay = (await connection.QueryAsync<(string Group, string Id, string State)>(
+        var underWay = (await connection.QueryAsync<(string Group, string Id, string State, string Name, long Ordinal)>(
             $"""
-            select o.concurrency_group, r.id, r.state {FiringStarter.UnderWay} and {database.Dialect.In("o.concurrency_group", "groups")}
+            select o.concurrency_group, r.id, r.state, r.name, r.ordinal {FiringStarter.UnderWay} and {database.Dialect.In("o.concurrency_group", "groups")}
              order by r.number, r.id
             """, arguments).ConfigureAwait(false)).ToLookup(r => r.Group);
         var queue = (await connection.QueryAsync<(string Group, long Id)>(
@@ -30,7 +30,7 @@ internal static class GroupWaits
             .. firings.Select(f => TriggerLedger.ViewOf(f) with
             {
                 Wait = IsQueued(f) && underWay[f.ConcurrencyGroup!].FirstOrDefault() is { Id: not null } run
-                    ? Of(f, run.Id, run.State, queue[f.ConcurrencyGroup!].Count(id => id < f.Id))
+                    ? Of(f, RunView.LabelOf(run.Name, run.Ordinal, Guid.Parse(run.Id)), run.State, queue[f.ConcurrencyGroup!].Count(id => id < f.Id))
                     : null,
             }),
         ];
@@ -42,6 +42,6 @@ internal static class GroupWaits
     {
         var others = ahead == 0 ? "it is next" : $"{ahead} {(ahead == 1 ? "run is" : "runs are")} ahead of it";
         return new StepWait(
-            WaitReason.ConcurrencyGroup, $"Waits for run {run} ({state}) of group '{firing.ConcurrencyGroup}' to end; {others}.", Times.Of(firing.At));
+            WaitReason.ConcurrencyGroup, $"Waits for {run} ({state}) of group '{firing.ConcurrencyGroup}' to end; {others}.", Times.Of(firing.At));
     }
 }

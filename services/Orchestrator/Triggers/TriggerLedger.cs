@@ -16,6 +16,13 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
           join pipeline p on p.name = t.pipeline join pipeline_version v on v.name = p.name and v.version = p.version
         """;
 
+    /// <summary>Firings with the names of their runs, archived or not.</summary>
+    private const string Firings =
+        """
+        select f.*, coalesce(r.name, a.name) as run_name, coalesce(r.ordinal, a.ordinal, 0) as run_ordinal from trigger_firing f
+          left join run r on r.id = f.run_id left join run_archive a on a.id = f.run_id
+        """;
+
     private static TriggerView View(TriggerRow row) => new(
         row.Name, row.Pipeline, row.Kind, row.IsEnabled != 0, row.Paused, row.Failures, row.NextAt is { } next ? Times.Of(next) : null,
         SettingsOf(row));
@@ -44,7 +51,7 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
             if (await FindRowAsync(connection, name).ConfigureAwait(false) is not { } row)
                 return null;
             var firings = (await connection.QueryAsync<FiringRow>(
-                "select * from trigger_firing where trigger_name = @Name order by id desc limit @last", new { row.Name, last }).ConfigureAwait(false)).AsList();
+                $"{Firings} where f.trigger_name = @Name order by f.id desc limit @last", new { row.Name, last }).ConfigureAwait(false)).AsList();
             return row.View() with { Firings = await GroupWaits.ViewAsync(connection, database, firings).ConfigureAwait(false) };
         }, cancellationToken);
 
@@ -80,7 +87,7 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
                 new { kind, limit }).ConfigureAwait(false)).AsList();
             var ids = database.Dialect.List([.. events.Select(e => e.Id)]);
             var rows = (await connection.QueryAsync<FiringRow>(
-                $"select * from trigger_firing where {database.Dialect.In("event_id", "ids")} order by id", new { ids }).ConfigureAwait(false)).AsList();
+                $"{Firings} where {database.Dialect.In("f.event_id", "ids")} order by f.id", new { ids }).ConfigureAwait(false)).AsList();
             var firings = (await GroupWaits.ViewAsync(connection, database, rows).ConfigureAwait(false)).ToLookup(f => f.Event);
             return
             [
@@ -98,7 +105,7 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
                 new { trigger.Kind, trigger.Name, last }).ConfigureAwait(false)).AsList();
             var ids = database.Dialect.List([.. events.Select(e => e.Id)]);
             var firings = (await connection.QueryAsync<FiringRow>(
-                $"select * from trigger_firing where trigger_name = @Name and {database.Dialect.In("event_id", "ids")}",
+                $"{Firings} where f.trigger_name = @Name and {database.Dialect.In("f.event_id", "ids")}",
                 new { trigger.Name, ids }).ConfigureAwait(false)).ToDictionary(f => f.EventId);
             events.Reverse();
             return [.. events.Select(e => (e, firings.GetValueOrDefault(e.Id)))];
@@ -118,7 +125,10 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
     }
 
     internal static FiringView ViewOf(FiringRow row) => new(
-        row.TriggerName, row.EventId, row.Current, row.Reason, row.ReadParameters(), row.RunId is null ? null : Guid.Parse(row.RunId), Times.Of(row.At));
+        row.TriggerName, row.EventId, row.Current, row.Reason, row.ReadParameters(), row.RunId is null ? null : Guid.Parse(row.RunId), Times.Of(row.At))
+    {
+        Label = row.RunName is null ? null : RunView.LabelOf(row.RunName, row.RunOrdinal, Guid.Parse(row.RunId!)),
+    };
 
     private static async Task<OwnedTriggerRow?> FindRowAsync(DbConnection connection, string name)
     {

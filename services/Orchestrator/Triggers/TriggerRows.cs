@@ -120,6 +120,8 @@ internal sealed class FiringRow
     public int Attempts { get; init; }
     public long At { get; init; }
     public string? RunId { get; init; }
+    public string? RunName { get; init; }
+    public long RunOrdinal { get; init; }
 
     public FiringState Current => EnumText.Parse<FiringState>(State);
 

@@ -66,6 +66,9 @@ public sealed record TriggerView(
 public sealed record FiringView(
     string Trigger, long Event, FiringState State, string Reason, IReadOnlyDictionary<string, string> Parameters, Guid? Run, DateTimeOffset At)
 {
+    /// <summary>What people call the run (<see cref="RunView.Label"/>); null when there is none.</summary>
+    public string? Label { get; init; }
+
     /// <summary>Which run of its concurrency group its own waits for; null when it waits for none.</summary>
     public StepWait? Wait { get; init; }
 }

@@ -1,3 +1,4 @@
+using Espalier.Hosting;
 using Espalier.Hosting.Authentication;
 using Espalier.Registry.Api.Oidc;
 using Microsoft.AspNetCore.Authentication;
@@ -22,9 +23,9 @@ internal static class PortalSessionApi
 
     public static void MapPortalSession(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet(Path, ReadAsync);
-        routes.MapPost(Path, SignInAsync);
-        routes.MapDelete(Path, (Delegate)SignOutAsync);
+        routes.MapGet(Path, ReadAsync).Describe<SessionView>("findSession", "Who the portal's cookie is of.");
+        routes.MapPost(Path, SignInAsync).Describe<SessionView>("signIn", "Opens a session of the portal with a key.");
+        routes.MapDelete(Path, (Delegate)SignOutAsync).WithName("signOut").WithSummary("Ends the session.").Produces(StatusCodes.Status204NoContent);
     }
 
     /// <summary>Whether a request opens a session.</summary>

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
@@ -14,20 +14,23 @@ const installed = join(here, 'node_modules/.lock-digest');
 
 const files = (folder) =>
   readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.name !== 'node_modules')
+    .filter((entry) => entry.name !== 'node_modules' && entry.name !== 'generated')
     .flatMap((entry) => (entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]))
     .sort();
 
 const digest = (paths) => {
   const hash = createHash('sha256');
-  for (const path of paths) hash.update(path.slice(here.length)).update('\0').update(readFileSync(path)).update('\0');
+  for (const path of paths) hash.update(relative(here, path)).update('\0').update(readFileSync(path)).update('\0');
   return hash.digest('hex');
 };
 
 const run = (command, ...args) => execFileSync(command, args, { cwd: here, stdio: 'inherit' });
 const reads = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
-const wanted = digest(files(here));
+// What the services say of their APIs; ApiDocumentTests keeps them current.
+const documents = { orchestrator: join(here, '../../Orchestrator/openapi.json'), registry: join(here, '../openapi.json') };
+
+const wanted = digest([...files(here), ...Object.values(documents)]);
 if (reads(stamp) === wanted) process.exit(0);
 
 const lock = digest([join(here, 'package-lock.json')]);
@@ -35,6 +38,8 @@ if (reads(installed) !== lock) {
   run('npm', 'ci', '--no-audit', '--no-fund', '--ignore-scripts');
   writeFileSync(installed, lock);
 }
+for (const [name, document] of Object.entries(documents))
+  execFileSync(process.execPath, ['node_modules/openapi-typescript/bin/cli.js', document, '-o', `src/api/generated/${name}.ts`], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] });
 run(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit');
 run(process.execPath, 'node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn');
 

@@ -71,7 +71,9 @@ public sealed class UpTests : IAsyncLifetime
             ],
             ignoreOrder: true);
 
-        var run = (await _cli.AskAsync("submit", Path.Combine(_folder.FullName, "small.yaml"), "--json")).GetProperty("run").GetGuid();
+        var run = (await _cli.AskAsync("submit", Path.Combine(_folder.FullName, "small.yaml"), "--reason", "a first try", "--json"))
+            .GetProperty("run").GetGuid();
+        (await _cli.AskAsync("runs", $"{run}", "--json")).GetProperty("reason").GetString().ShouldBe("a first try");
         var lines = (await _cli.CallAsync(0, "watch", $"{run}", "--json"))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(l => JsonSerializer.Deserialize<JsonElement>(l))

@@ -50,15 +50,15 @@ public sealed class TriggerTests : IAsyncLifetime
         var firings = await _triggers.FiringsAsync("nightly");
         firings[0].Wait.ShouldBeNull();
         (firings[1].Wait!.Reason, firings[1].Wait!.Text).ShouldBe(
-            (WaitReason.ConcurrencyGroup, $"Waits for run {run.RunId} (queued) of group 'one' to end; it is next."));
-        firings[2].Wait!.Text.ShouldBe($"Waits for run {run.RunId} (queued) of group 'one' to end; 1 run is ahead of it.");
+            (WaitReason.ConcurrencyGroup, $"Waits for {run.Label} (queued) of group 'one' to end; it is next."));
+        firings[2].Wait!.Text.ShouldBe($"Waits for {run.Label} (queued) of group 'one' to end; 1 run is ahead of it.");
 
         await _triggers.EndRunsAsync();
         await _triggers.RoundAsync();
 
         // Of the next run now, not of the one that it began to wait for.
         var next = (await _triggers.RunsAsync())[1];
-        (await _triggers.FiringsAsync("nightly"))[2].Wait!.Text.ShouldStartWith($"Waits for run {next.RunId} (queued)");
+        (await _triggers.FiringsAsync("nightly"))[2].Wait!.Text.ShouldStartWith($"Waits for {next.Label} (queued)");
         var shown = (await _triggers.Triggers.EventsAsync(null, 10, default)).SelectMany(e => e.Firings).Where(f => f.Wait is not null);
         shown.ShouldHaveSingleItem().Event.ShouldBe(3);
     }

@@ -258,11 +258,13 @@ internal sealed class OrchestratorApi(IApiTransport transport)
     public Task<RunAccepted> SubmitPipelineAsync(
         string name,
         System.Guid? id = null,
+        string? reason = null,
         CancellationToken cancellationToken = default) =>
         transport.SendAsync<RunAccepted>(
             new ApiRequest(HttpMethod.Post, "/api/v1/pipelines/{name}/runs")
                 .Path("name", name)
                 .Query("id", id)
+                .Query("reason", reason)
             , cancellationToken);
 
     /// <summary>What starts pipelines.</summary>

@@ -1,8 +1,10 @@
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { ApiError, get, send, whenSignedOut } from './api/client';
+import { at } from './api/place';
 import { live } from './api/live';
 import type { Role, Session } from './api/types';
 import { Boundary } from './parts/boundary';
+import { PageHead } from './parts/bits';
 import { ErrorBox, Loading } from './parts/states';
 import { Icon, type IconName } from './parts/icon';
 import { keepReachable } from './parts/reachable';
@@ -45,7 +47,7 @@ const places: { href: string; name: string; icon: IconName; forRole?: Role }[] =
 export function App() {
   useAddress(); // a new page gets a new boundary
   const [session, setSession] = useState<Session | ApiError | null>(null);
-  const read = () => void get<Session>('/api/v1/session').then(setSession, (error) => setSession(error as ApiError));
+  const read = () => void get(at('/api/v1/session', {})).then(setSession, (error) => setSession(error as ApiError));
   useEffect(() => {
     whenSignedOut(() => setSession((old) => ({ 'signed-in': false, oidc: old !== null && !(old instanceof ApiError) && old.oidc })));
     read();
@@ -63,7 +65,7 @@ export function App() {
     );
   if (!session['signed-in']) return <SignInPage offersOidc={session.oidc} onSignedIn={signIn} />;
   const signOut = async () => {
-    await send('DELETE', '/api/v1/session').catch(() => {});
+    await send('delete', at('/api/v1/session', {})).catch(() => {});
     live.restart();
     setSession({ 'signed-in': false, oidc: session.oidc });
     navigate('/');
@@ -115,9 +117,9 @@ function CurrentPage() {
     case 'storage':
       return <StoragePage />;
     case 'crash-matrix':
-      return isAdmin ? <CrashMatrixPage /> : <ErrorBox error={new ApiError(403, 'The crash matrix is for administrators: sign in with the key of one.')} />;
+      return isAdmin ? <CrashMatrixPage /> : <NoPage error={new ApiError(403, 'The crash matrix is for administrators: sign in with the key of one.')} />;
     default:
-      return <ErrorBox error={new ApiError(404, `There is no page at ${location.pathname}.`)} />;
+      return <NoPage error={new ApiError(404, `There is no page at ${location.pathname}.`)} />;
   }
 }
 
@@ -169,3 +171,10 @@ function Frame({ session, onSignOut, children }: { session: Session; onSignOut: 
     </>
   );
 }
+
+const NoPage = ({ error }: { error: ApiError }) => (
+  <>
+    <PageHead title={error.status === 403 ? 'For administrators' : 'No such page'} />
+    <ErrorBox error={error} />
+  </>
+);

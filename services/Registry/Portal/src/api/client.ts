@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
+import type { Answer, Method, Path, Place, Sent } from './place';
 
 /** An answer that is not what was asked for, with the server's own words. */
 export class ApiError extends Error {
@@ -18,7 +19,16 @@ export const whenSignedOut = (then: () => void) => {
   onSignedOut = then;
 };
 
-export async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** Sends a request, and reads what it answers. */
+export const send = <M extends Exclude<Method, 'get'>, P extends Path>(method: M, place: Place<P>, body?: Sent<M, P>, signal?: AbortSignal) =>
+  ask<Answer<M, P>>(method.toUpperCase(), place.url, body, signal);
+
+export const get = <P extends Path>(place: Place<P>, signal?: AbortSignal) => ask<Answer<'get', P>>('GET', place.url, undefined, signal);
+
+/** Reads JSON that no document describes, because a stage or a test wrote it. */
+export const getFile = <T>(path: string, signal?: AbortSignal) => ask<T>('GET', path, undefined, signal);
+
+async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const isText = typeof body === 'string';
   let answer: Response;
   try {
@@ -38,16 +48,17 @@ export async function send<T>(method: string, path: string, body?: unknown, sign
   throw new ApiError(answer.status, String(problem.detail ?? problem.title ?? `The server answered ${answer.status} ${answer.statusText}.`), problem);
 }
 
-export const get = <T>(path: string, signal?: AbortSignal) => send<T>('GET', path, undefined, signal);
-
 export interface Resource<T> {
   data?: T;
   error?: ApiError;
   reload: () => void;
 }
 
-/** Reads a path and keeps the last answer while it reads again. Null reads nothing. */
-export function useResource<T>(path: string | null): Resource<T> {
+/** Reads a place and keeps the last answer while it reads again. Null reads nothing. */
+export const useResource = <P extends Path>(place: Place<P> | null): Resource<Answer<'get', P>> => useFile<Answer<'get', P>>(place?.url ?? null);
+
+/** The same for JSON that no document describes. */
+export function useFile<T>(path: string | null): Resource<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError }>({ path });
   const [round, setRound] = useState(0);
   const wanted = useRef(path);
@@ -55,7 +66,7 @@ export function useResource<T>(path: string | null): Resource<T> {
   useEffect(() => {
     if (path === null) return;
     const abort = new AbortController();
-    get<T>(path, abort.signal).then(
+    getFile<T>(path, abort.signal).then(
       (data) => setState({ path, data }),
       (error) => {
         if (!abort.signal.aborted) setState((old) => ({ path, data: old.path === path ? old.data : undefined, error: error as ApiError }));
@@ -81,5 +92,3 @@ export function useAction(): { run: (work: () => Promise<void>) => Promise<void>
   }, []);
   return { run, busy: state.busy, error: state.error, clear: useCallback(() => setState({ busy: false }), []) };
 }
-
-export const versionPath = (model: string, version: number | string) => `/api/v1/models/${encodeURIComponent(model)}/versions/${version}`;

@@ -1,4 +1,5 @@
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
 import type { ComparedRun, Run } from '../api/types';
 import { Card, Live, PageHead, State } from '../parts/bits';
@@ -14,7 +15,7 @@ const isEnded = (run: Run) => run.state === 'succeeded' || run.state === 'failed
 
 /** Runs side by side: their curves, what they measured, and what they were told to do. */
 export function CompareRuns({ runs }: { runs: string[] }) {
-  const compared = useResource<ComparedRun[]>(`/api/v1/runs/compare?${new URLSearchParams(runs.map((run) => ['run', run]))}`);
+  const compared = useResource(at('/api/v1/runs/compare', { run: runs }));
   const soon = useSoon(compared.reload, 1000);
   const isLive = compared.data?.some(({ run }) => !isEnded(run)) ?? false;
   const connection = useEvents(isLive ? '/api/v1/runs/events' : null, ['run-state-changed', 'step-state-changed'], { take: soon });
@@ -26,7 +27,7 @@ export function CompareRuns({ runs }: { runs: string[] }) {
       <Loaded resource={compared} lines={8}>
         {(data) => {
           const columns = data.map((each) => ({ ...each, key: each.run['run-id'], label: labelOf(each.run) }));
-          const heads = columns.map(({ key, label, run }) => ({ key, run, name: <Link href={`/runs/${key}`}>{label}</Link> }));
+          const heads = columns.map(({ key, label, run }) => ({ key, run, name: label, href: `/runs/${key}` }));
           const table = (values: (each: ComparedRun) => Record<string, number | string>) => ({
             columns: heads.map((head, i) => ({ ...head, values: values(data[i]) })),
             names: [...new Set(data.flatMap((each) => Object.keys(values(each))))],

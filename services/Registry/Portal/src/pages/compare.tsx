@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { useResource } from '../api/client';
-import type { ComparedVersions, Comparison } from '../api/types';
+import { at } from '../api/place';
+import type { Comparison } from '../api/types';
 import { Bars } from '../charts/bars';
 import { HeatMap } from '../charts/heat-map';
 import { Card, PageHead, Tag } from '../parts/bits';
@@ -67,7 +68,7 @@ function Choice({ versions }: { versions: string[] }) {
 
 /** What can be told of two only: the bytes they share, paired differences, and the change of every expert. */
 function Two({ left, right }: { left: string; right: string }) {
-  const comparison = useResource<Comparison>(`/api/v1/compare?left=${encodeURIComponent(left)}&right=${encodeURIComponent(right)}`);
+  const comparison = useResource(at('/api/v1/compare', { left, right }));
   return (
     <Loaded resource={comparison} lines={8}>
       {(data) => (
@@ -84,7 +85,7 @@ function Two({ left, right }: { left: string; right: string }) {
 
 /** Any number of versions: training curves, and for more than two their metrics and configuration. */
 function Several({ versions }: { versions: string[] }) {
-  const compared = useResource<ComparedVersions>(`/api/v1/compare/versions?${new URLSearchParams(versions.map((version) => ['version', version]))}`);
+  const compared = useResource(at('/api/v1/compare/versions', { version: versions }));
   return (
     <Loaded resource={compared}>
       {({ items }) => {
@@ -92,7 +93,7 @@ function Several({ versions }: { versions: string[] }) {
           const name = `${version.model}@${version.version}`;
           const metrics = Object.fromEntries(Object.entries(version.metrics).map(([metric, { value }]) => [metric, value]));
           const facts = { 'size in bytes': version.bytes.logical, parameters: version.params.total, 'active parameters': version.params.active };
-          return { key: name, name: <Link href={`/models/${encodeURIComponent(version.model)}/${version.version}`}>{name}</Link>, metrics: { ...metrics, ...facts }, config: Object.fromEntries(flat(config)) };
+          return { key: name, name, href: `/models/${encodeURIComponent(version.model)}/${version.version}`, metrics: { ...metrics, ...facts }, config: Object.fromEntries(flat(config)) };
         });
         const names = (of: 'metrics' | 'config') => [...new Set(columns.flatMap((column) => Object.keys(column[of])))];
         return (

@@ -1,5 +1,5 @@
 import { type ChangeEvent, useState } from 'react';
-import { useResource, ApiError } from '../api/client';
+import { useFile, ApiError } from '../api/client';
 import { Card, PageHead } from '../parts/bits';
 import { Empty, ErrorBox, Loading } from '../parts/states';
 import { duration } from '../format';
@@ -23,7 +23,7 @@ interface Point {
 
 /** What was crashed where, and whether every promise was kept: the newest matrix of the server, or a file. */
 export function CrashMatrixPage() {
-  const stored = useResource<Matrix>('/api/v1/crash-matrix');
+  const stored = useFile<Matrix>('/api/v1/crash-matrix');
   const [opened, setOpened] = useState<{ name: string; matrix: Matrix }>();
   const [problem, setProblem] = useState<ApiError>();
   const open = async (event: ChangeEvent<HTMLInputElement>) => {

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { get, useAction } from '../api/client';
+import { getFile, useAction } from '../api/client';
 import type { OutputFile } from '../api/types';
 import { Digest } from '../parts/bits';
 import { bytes } from '../format';
@@ -40,7 +40,7 @@ export function FileTable({ files, base, open, digests }: { files: OutputFile[];
                 </td>
                 <td className="number">
                   {kind && (
-                    <button className="quiet" aria-expanded={isShown} aria-label={`${isShown ? 'Hide' : 'Show'} ${file.path}`} onClick={() => setShown(isShown ? undefined : file.path)}>
+                    <button className="quiet" aria-expanded={isShown} aria-label={isShown ? `Hide ${file.path}` : `Show ${file.path}${kind === 'safetensors' ? ' header' : ''}`} onClick={() => setShown(isShown ? undefined : file.path)}>
                       {isShown ? 'hide' : kind === 'safetensors' ? 'header' : 'show'}
                     </button>
                   )}
@@ -77,7 +77,7 @@ function Sha256({ file, at }: { file: OutputFile; at?: string }) {
   const digest = file.sha256 ?? computed;
   if (digest) return <Digest value={digest} />;
   if (!at) return <span className="minor">–</span>;
-  const compute = () => action.run(async () => setComputed((await get<{ sha256: string }>(at)).sha256));
+  const compute = () => action.run(async () => setComputed((await getFile<{ sha256: string }>(at)).sha256));
   return (
     <button className="quiet" disabled={action.busy} onClick={() => void compute()} aria-label={`Compute the SHA-256 of ${file.path}`} title="Reads the whole file">
       {action.busy ? 'reading…' : action.error ? `failed: ${action.error.message}` : 'compute'}

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
-import { type Resource, send, useAction } from '../api/client';
+import { get, type Resource, send, useAction } from '../api/client';
+import { type Place } from '../api/place';
 import type { AliasMove, Model, Page } from '../api/types';
 import { Ago, Card, Tag } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
@@ -11,7 +12,7 @@ import { Link } from '../router';
 type Change = { alias: string; what: 'revert' | 'remove' };
 
 /** Where the aliases point, and every move they made. */
-export function AliasesCard({ path, model, moves, onChanged }: { path: string; model: Model; moves: Resource<Page<AliasMove>>; onChanged: () => void }) {
+export function AliasesCard({ place, model, moves, onChanged }: { place: Place<'/api/v1/models/{name}'>; model: Model; moves: Resource<Page<AliasMove>>; onChanged: () => void }) {
   const mayPromote = useMay('promoter');
   const [change, setChange] = useState<Change>();
   const aliases = Object.entries(model.aliases);
@@ -38,13 +39,13 @@ export function AliasesCard({ path, model, moves, onChanged }: { path: string; m
           ))}
         </ul>
       )}
-      <Moves path={`${path}/aliases/moves`} moves={moves} />
-      {change && <ChangeDialog path={path} change={change} onClose={() => setChange(undefined)} onChanged={onChanged} />}
+      <Moves place={place.under('/aliases/moves')} moves={moves} />
+      {change && <ChangeDialog place={place} change={change} onClose={() => setChange(undefined)} onChanged={onChanged} />}
     </Card>
   );
 }
 
-function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>> }) {
+function Moves({ place, moves }: { place: Place<'/api/v1/models/{name}/aliases/moves'>; moves: Resource<Page<AliasMove>> }) {
   return (
     <Loaded resource={moves}>
       {(first) =>
@@ -53,7 +54,7 @@ function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>>
         ) : (
           <>
             <h3>Moves</h3>
-            <Paged first={first} path={path}>
+            <Paged first={first} read={(cursor) => get(place.with({ cursor }))}>
               {(items: AliasMove[]) => (
                 <ol className="history" aria-label="Moves of aliases">
                   {items.map((move, i) => (
@@ -78,15 +79,15 @@ function Moves({ path, moves }: { path: string; moves: Resource<Page<AliasMove>>
   );
 }
 
-function ChangeDialog({ path, change, onClose, onChanged }: { path: string; change: Change; onClose: () => void; onChanged: () => void }) {
+function ChangeDialog({ place, change, onClose, onChanged }: { place: Place<'/api/v1/models/{name}'>; change: Change; onClose: () => void; onChanged: () => void }) {
   const [reason, setReason] = useState('');
   const action = useAction();
   const { alias, what } = change;
-  const at = `${path}/aliases/${encodeURIComponent(alias)}`;
+  const moved = place.under('/aliases/{alias}', { alias });
   const act = (event: FormEvent) => {
     event.preventDefault();
     void action.run(async () => {
-      await (what === 'revert' ? send('POST', `${at}/revert`, { reason }) : send('DELETE', `${at}?reason=${encodeURIComponent(reason)}`));
+      await (what === 'revert' ? send('post', moved.under('/revert'), { reason }) : send('delete', moved.with({ reason })));
       onChanged();
       onClose();
     });

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { type ApiError, get, send, useAction, type Resource } from '../api/client';
+import { type Place } from '../api/place';
 import type { Gate, Gates } from '../api/types';
 import { Ago, Card, Tag } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
@@ -9,7 +10,7 @@ import { Empty, ErrorBox, Loaded } from '../parts/states';
 const empty: Gate = { alias: '', rule: '', approvals: 0 };
 
 /** What guards the aliases of a model, what it said lately, and changing it. */
-export function GatesCard({ path, gates }: { path: string; gates: Resource<Gates> }) {
+export function GatesCard({ place, gates }: { place: Place<'/api/v1/models/{name}'>; gates: Resource<Gates> }) {
   const mayChange = useMay('admin');
   const [edited, setEdited] = useState<Gate>();
   return (
@@ -64,7 +65,7 @@ export function GatesCard({ path, gates }: { path: string; gates: Resource<Gates
           </>
         )}
       </Loaded>
-      {edited && <GateDialog path={path} gate={edited} onClose={() => setEdited(undefined)} onSaved={gates.reload} />}
+      {edited && <GateDialog place={place} gate={edited} onClose={() => setEdited(undefined)} onSaved={gates.reload} />}
     </Card>
   );
 }
@@ -79,7 +80,7 @@ export const GateWords = ({ gate }: { gate: Gate }) => (
   </>
 );
 
-function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate; onClose: () => void; onSaved: () => void }) {
+function GateDialog({ place, gate, onClose, onSaved }: { place: Place<'/api/v1/models/{name}'>; gate: Gate; onClose: () => void; onSaved: () => void }) {
   const [alias, setAlias] = useState(gate.alias);
   const [rule, setRule] = useState(gate.rule);
   const [approvals, setApprovals] = useState(String(gate.approvals));
@@ -88,8 +89,8 @@ function GateDialog({ path, gate, onClose, onSaved }: { path: string; gate: Gate
   // The other gates as they are now: somebody else may have changed one since this page was read.
   const replace = (next: Gate[]) =>
     action.run(async () => {
-      const now = await get<Gates>(`${path}/gates`);
-      await send('PUT', `${path}/gates`, { items: [...now.items.filter((other) => other.alias !== gate.alias && next.every((mine) => mine.alias !== other.alias)), ...next] });
+      const now = await get(place.under('/gates'));
+      await send('put', place.under('/gates'), { items: [...now.items.filter((other) => other.alias !== gate.alias && next.every((mine) => mine.alias !== other.alias)), ...next] });
       onSaved();
       onClose();
     });

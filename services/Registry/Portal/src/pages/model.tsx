@@ -1,7 +1,8 @@
 import { useState } from 'react';
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import { useRegistryNews } from '../api/events';
-import type { AliasMove, Gates, Model, Page, Version } from '../api/types';
+import type { Version } from '../api/types';
 import { Pareto } from '../charts/pareto';
 import { Card, PageHead } from '../parts/bits';
 import { Loaded } from '../parts/states';
@@ -14,11 +15,11 @@ import { TextCard } from './version-notes';
 
 /** One model, live: its versions, how they trade loss for bytes, where its aliases are and were, what guards them. */
 export function ModelPage({ name }: { name: string }) {
-  const path = `/api/v1/models/${encodeURIComponent(name)}`;
-  const model = useResource<Model>(path);
-  const versions = useResource<Page<Version>>(`${path}/versions?limit=100`);
-  const gates = useResource<Gates>(`${path}/gates`);
-  const moves = useResource<Page<AliasMove>>(`${path}/aliases/moves`);
+  const place = at('/api/v1/models/{name}', { name });
+  const model = useResource(place);
+  const versions = useResource(place.under('/versions', { limit: 100 }));
+  const gates = useResource(place.under('/gates'));
+  const moves = useResource(place.under('/aliases/moves'));
   const reload = () => [model, versions, gates, moves].forEach((resource) => resource.reload());
   useRegistryNews(reload, name);
   const [picked, setPicked] = useState<string[]>([]);
@@ -32,8 +33,8 @@ export function ModelPage({ name }: { name: string }) {
             <Tags tags={data.tags} />
           </PageHead>
           <div className="columns even">
-            <AliasesCard path={path} model={data} moves={moves} onChanged={reload} />
-            <GatesCard path={path} gates={gates} />
+            <AliasesCard place={place} model={data} moves={moves} onChanged={reload} />
+            <GatesCard place={place} gates={gates} />
           </div>
           <VersionList
             model={name}
@@ -45,7 +46,7 @@ export function ModelPage({ name }: { name: string }) {
               </button>
             }
           />
-          <TextCard path={path} text={data.description} title="README" empty="Nobody has written a README for this model yet." onSaved={model.reload} />
+          <TextCard place={place} text={data.description} title="README" empty="Nobody has written a README for this model yet." onSaved={model.reload} />
           {versions.data && <ParetoCard versions={versions.data.items} />}
         </>
       )}

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'react';
-import { useResource } from '../api/client';
+import { get, useResource } from '../api/client';
+import { at } from '../api/place';
 import { useRegistryNews } from '../api/events';
-import type { Model, Page, Version } from '../api/types';
+import type { Model, Version } from '../api/types';
 import { Ago, Card, PageHead } from '../parts/bits';
 import { Paged } from '../parts/paged';
 import { Empty, Loaded } from '../parts/states';
@@ -30,7 +31,8 @@ export function ModelsPage() {
 }
 
 function All({ name }: { name: string }) {
-  const first = useResource<Page<Model>>(`/api/v1/models?limit=100${name ? `&q=${encodeURIComponent(name)}` : ''}`);
+  const place = at('/api/v1/models', { limit: 100, q: name || undefined });
+  const first = useResource(place);
   useRegistryNews(first.reload);
   return (
     <Card className="flush">
@@ -39,7 +41,7 @@ function All({ name }: { name: string }) {
           page.items.length === 0 ? (
             name ? <Empty title={`No model has “${name}” in its name`}>To search versions, write a query, such as <code>loss &lt; 3.1</code>.</Empty> : <Empty title="No model is registered yet">A pipeline’s <code>register</code> stage adds one; <code>espalier import DIR --name NAME</code> adds one from a folder.</Empty>
           ) : (
-            <Paged key={name} first={page} path={`/api/v1/models?limit=100${name ? `&q=${encodeURIComponent(name)}` : ''}`}>
+            <Paged key={name} first={page} read={(cursor) => get(place.with({ cursor }))}>
               {(models: Model[]) => (
                 <table className="rows">
                   <thead>
@@ -85,15 +87,15 @@ function All({ name }: { name: string }) {
 
 /** Versions that a query finds; a click on a column orders them anew. */
 function Found({ question }: { question: string }) {
-  const path = `/api/v1/search?limit=100&q=${encodeURIComponent(question)}`;
-  const found = useResource<Page<Version>>(path);
+  const place = at('/api/v1/search', { limit: 100, q: question });
+  const found = useResource(place);
   const [where, order] = splitOrder(question);
   const onOrder = (next: string) => navigate(`/models?q=${encodeURIComponent(`${where} order by ${next}`.trim())}`, true);
   return (
     <Card className="flush">
       <Loaded resource={found}>
         {(page) =>
-          page.items.length === 0 ? <Empty title="No version meets this query" /> : <Paged key={question} first={page} path={path}>{(versions: Version[]) => <VersionTable versions={versions} withModel order={order} onOrder={onOrder} />}</Paged>
+          page.items.length === 0 ? <Empty title="No version meets this query" /> : <Paged key={question} first={page} read={(cursor) => get(place.with({ cursor }))}>{(versions: Version[]) => <VersionTable versions={versions} withModel order={order} onOrder={onOrder} />}</Paged>
         }
       </Loaded>
     </Card>

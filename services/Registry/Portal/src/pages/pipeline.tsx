@@ -1,6 +1,7 @@
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { send, useAction, useResource } from '../api/client';
-import type { Pipeline, PipelineCheck, Run, RunAccepted } from '../api/types';
+import { type Place, at } from '../api/place';
+import type { Pipeline, Run } from '../api/types';
 import { Ago, Card, PageHead, State, Tag } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
@@ -12,9 +13,9 @@ import { TriggerTable } from './triggers';
 
 /** One pipeline: what starts it, its versions with their text, and its runs. */
 export function PipelinePage({ name }: { name: string }) {
-  const path = `/api/v1/pipelines/${encodeURIComponent(name)}`;
-  const pipeline = useResource<Pipeline>(path);
-  const runs = useResource<Run[]>(`/api/v1/runs?limit=50&pipeline=${encodeURIComponent(name)}`);
+  const place = at('/api/v1/pipelines/{name}', { name });
+  const pipeline = useResource(place);
+  const runs = useResource(at('/api/v1/runs', { limit: 50, pipeline: name }));
   const reload = useCallback(() => {
     pipeline.reload();
     runs.reload();
@@ -62,13 +63,13 @@ export function PipelinePage({ name }: { name: string }) {
           </Card>
           <div className="columns">
             <div>
-              <VersionText path={path} newest={data} version={version} />
+              <VersionText place={place} newest={data} version={version} />
               <Runs name={name} runs={runs.data} />
             </div>
             <Versions pipeline={data} shown={version ?? data.version} onShow={setVersion} />
           </div>
-          {asks === 'run' && <RunDialog path={path} pipeline={data} onClose={() => setAsks(undefined)} />}
-          {asks === 'remove' && <RemoveDialog path={path} pipeline={data} onClose={() => setAsks(undefined)} />}
+          {asks === 'run' && <RunDialog place={place} pipeline={data} onClose={() => setAsks(undefined)} />}
+          {asks === 'remove' && <RemoveDialog place={place} pipeline={data} onClose={() => setAsks(undefined)} />}
         </>
       )}
     </Loaded>
@@ -98,9 +99,9 @@ function Versions({ pipeline, shown, onShow }: { pipeline: Pipeline; shown: numb
   );
 }
 
-function VersionText({ path, newest, version }: { path: string; newest: Pipeline; version?: number }) {
+function VersionText({ place, newest, version }: { place: Place<'/api/v1/pipelines/{name}'>; newest: Pipeline; version?: number }) {
   const isOlder = version !== undefined && version !== newest.version;
-  const older = useResource<Pipeline>(isOlder ? `${path}?version=${version}` : null);
+  const older = useResource(isOlder ? place.with({ version }) : null);
   return (
     <Card title={isOlder ? `Version ${version}` : newest['file-name']} aside={isOlder && <span className="minor">not the current version</span>}>
       {isOlder ? <Loaded resource={older}>{(data) => <YamlText text={data.pipeline ?? ''} />}</Loaded> : <YamlText text={newest.pipeline ?? ''} />}
@@ -146,14 +147,14 @@ function Runs({ name, runs }: { name: string; runs?: Run[] }) {
 }
 
 /** Starts a run of the newest version; the parameters are those that the file has. */
-function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeline; onClose: () => void }) {
+function RunDialog({ place, pipeline, onClose }: { place: Place<'/api/v1/pipelines/{name}'>; pipeline: Pipeline; onClose: () => void }) {
   const [usual, setUsual] = useState<Record<string, string>>();
   const [given, setGiven] = useState<Record<string, string>>({});
   const check = useAction();
   const action = useAction();
   useEffect(() => {
     void check.run(async () => {
-      const result = await send<PipelineCheck>('POST', '/api/v1/pipelines/check', pipeline.pipeline ?? '');
+      const result = await send('post', at('/api/v1/pipelines/check', {}), pipeline.pipeline ?? '');
       setUsual(result.plan?.parameters ?? {});
     });
   }, [pipeline.pipeline]);
@@ -161,7 +162,7 @@ function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeli
     event.preventDefault();
     void action.run(async () => {
       const changed = Object.entries(given).filter(([name, value]) => value !== usual?.[name]);
-      const accepted = await send<RunAccepted>('POST', `${path}/runs?${new URLSearchParams(changed.map(([name, value]) => [`param.${name}`, value]))}`);
+      const accepted = await send('post', place.under('/runs', Object.fromEntries(changed.map(([name, value]) => [`param.${name}`, value]))));
       navigate(`/runs/${accepted['run-id']}`);
     });
   };
@@ -195,11 +196,11 @@ function RunDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeli
   );
 }
 
-function RemoveDialog({ path, pipeline, onClose }: { path: string; pipeline: Pipeline; onClose: () => void }) {
+function RemoveDialog({ place, pipeline, onClose }: { place: Place<'/api/v1/pipelines/{name}'>; pipeline: Pipeline; onClose: () => void }) {
   const action = useAction();
   const remove = () =>
     action.run(async () => {
-      await send('DELETE', path);
+      await send('delete', place);
       navigate('/pipelines');
     });
   return (

@@ -1,4 +1,5 @@
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import type { Pipeline } from '../api/types';
 import { Ago, Card, PageHead } from '../parts/bits';
 import { useMay } from '../parts/role';
@@ -8,7 +9,7 @@ import { Link, navigate } from '../router';
 
 /** Pipelines that were added: they have a name, versions, and triggers that act. */
 export function PipelinesPage() {
-  const pipelines = useResource<Pipeline[]>('/api/v1/pipelines');
+  const pipelines = useResource(at('/api/v1/pipelines', {}));
   useTriggerNews(pipelines.reload);
   const maySubmit = useMay('submitter');
   return (

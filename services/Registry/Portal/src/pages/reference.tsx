@@ -1,15 +1,9 @@
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import { Card, PageHead } from '../parts/bits';
 import { Markdown } from '../parts/markdown';
 import { Loaded } from '../parts/states';
 import { Link } from '../router';
-
-interface Topic {
-  topic: string;
-  topics: string[];
-  title: string;
-  summary: string;
-}
 
 /** What pipeline files may say: the language, and the options of every stage kind that workers offer. */
 export function ReferencePage({ topic }: { topic: string | null }) {
@@ -17,7 +11,7 @@ export function ReferencePage({ topic }: { topic: string | null }) {
 }
 
 function Topics() {
-  const topics = useResource<Topic[]>('/api/v1/reference');
+  const topics = useResource(at('/api/v1/reference', {}));
   return (
     <>
       <PageHead title="Reference" lead={<>What a pipeline file may say, and the options of every stage. In a terminal: <code>espalier help TOPIC</code>.</>} />
@@ -52,7 +46,7 @@ function Topics() {
 }
 
 function Explained({ topic }: { topic: string }) {
-  const page = useResource<Topic & { markdown: string }>(`/api/v1/reference/${encodeURIComponent(topic)}`);
+  const page = useResource(at('/api/v1/reference/{topic}', { topic }));
   return (
     <Loaded resource={page} lines={12}>
       {(found) => (
@@ -61,7 +55,7 @@ function Explained({ topic }: { topic: string }) {
             <Link href="/reference">All topics</Link>
           </PageHead>
           <Card className="reference">
-            <Markdown text={found.markdown.slice(found.markdown.indexOf('\n') + 1)} longestTable={1000} />
+            <Markdown text={found.markdown.slice(found.markdown.indexOf('\n') + 1)} longestTable={1000} isPage />
           </Card>
         </>
       )}

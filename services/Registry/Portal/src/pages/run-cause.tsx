@@ -1,4 +1,5 @@
 import type { Run } from '../api/types';
+import { RunLink } from '../parts/run-link';
 import { pipelinePath, TriggerLink, triggerPath } from '../parts/trigger-bits';
 import { Link } from '../router';
 
@@ -51,7 +52,7 @@ function Reason({ text }: { text: string }) {
   return (
     <span>
       {text.slice(0, found.index)}
-      <Link href={`/runs/${found[0]}`}>{found[0].slice(0, 8)}</Link>
+      <RunLink id={found[0]} />
       {text.slice(found.index + found[0].length)}
     </span>
   );

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { get } from '../api/client';
+import { at } from '../api/place';
 import type { EvaluationReport, Run, RunCosts, Step, StepProgress } from '../api/types';
 import { LineChart, type Series } from '../charts/line-chart';
 import { Card, Segments } from '../parts/bits';
@@ -98,8 +99,8 @@ function useEvaluations(run: Run): ReadonlyMap<string, EvaluationReport> {
     for (const step of run.steps.filter((s) => s.kind === 'evaluate' && s.outputs.report !== undefined)) {
       if (asked.current.has(step.outputs.report.root)) continue;
       asked.current.add(step.outputs.report.root);
-      void get<EvaluationReport>(`/api/v1/runs/${run['run-id']}/steps/${encodeURIComponent(step.name)}/report`).then(
-        (report) => setReports((old) => new Map(old).set(step.name, report)),
+      void get(at('/api/v1/runs/{id}/steps/{step}/report', { id: run['run-id'], step: step.name })).then(
+        (report) => setReports((old) => new Map(old).set(step.name, report as EvaluationReport)),
         () => asked.current.delete(step.outputs.report.root),
       );
     }

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { get } from '../api/client';
+import { at } from '../api/place';
 import type { ProgressPoint, Run, RunCosts, Step, StepProgress, TrainReport } from '../api/types';
 import type { LoadFrame } from './expert-load';
 
@@ -29,7 +30,6 @@ export function useCurves(run: Run, progress: ReadonlyMap<string, StepProgress>,
   const [past, setPast] = useState<ReadonlyMap<string, Curves & { final: boolean }>>(new Map());
   const [live, setLive] = useState<ReadonlyMap<string, Curves>>(new Map());
   const asked = useRef(new Set<string>());
-  const base = `/api/v1/runs/${run['run-id']}/steps`;
   const training = run.steps.filter((s) => s.kind === 'train');
   const begun = useRef(new Map<string, string | undefined>());
   for (const step of training) begun.current.set(step.name, step.started);
@@ -39,8 +39,8 @@ export function useCurves(run: Run, progress: ReadonlyMap<string, StepProgress>,
       const what = `${step.name} ${isDone ? step.outputs.report.root : `${step.state} ${step.attempts}`}`;
       if ((!isDone && step.state !== 'running') || asked.current.has(what)) continue;
       asked.current.add(what);
-      const path = `${base}/${encodeURIComponent(step.name)}`;
-      const reading = isDone ? get<TrainReport>(`${path}/report`).then(fromReport) : get<ProgressPoint[]>(`${path}/progress`).then((points) => fromProgress(points, step));
+      const place = { id: run['run-id'], step: step.name };
+      const reading = isDone ? get(at('/api/v1/runs/{id}/steps/{step}/report', place)).then((report) => fromReport(report as TrainReport)) : get(at('/api/v1/runs/{id}/steps/{step}/progress', place)).then((points) => fromProgress(points, step));
       void reading.then((curves) => setPast((old) => new Map(old).set(step.name, { ...curves, final: isDone })), () => asked.current.delete(what));
     }
   }, [run]);

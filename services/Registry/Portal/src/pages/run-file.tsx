@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { type Resource, useResource } from '../api/client';
-import type { Run, RunPlan, RunSource } from '../api/types';
+import type { Place } from '../api/place';
+import type { Run, RunPlan } from '../api/types';
 import { Card, Facts, Segments } from '../parts/bits';
 import { CopyButton } from './copy';
 import { Loaded } from '../parts/states';
@@ -9,8 +10,8 @@ import { YamlText } from '../parts/yaml-editor';
 const forms = ['as submitted', 'as resolved'] as const;
 
 /** The run's parameters, and its file: as it was submitted, and with every option that was filled in. */
-export function RunFile({ run, path, plan }: { run: Run; path: string; plan: Resource<RunPlan> }) {
-  const source = useResource<RunSource>(`${path}/source`);
+export function RunFile({ run, place, plan }: { run: Run; place: Place<'/api/v1/runs/{id}'>; plan: Resource<RunPlan> }) {
+  const source = useResource(place.under('/source'));
   const [form, setForm] = useState<(typeof forms)[number]>('as submitted');
   const text = form === 'as submitted' ? source.data?.pipeline : plan.data?.resolved;
   const parameters = Object.entries(source.data?.parameters ?? {});

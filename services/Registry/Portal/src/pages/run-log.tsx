@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { get } from '../api/client';
+import { type Place } from '../api/place';
 import { useSoon } from '../api/events';
 import { Card } from '../parts/bits';
 import { clock, moment } from '../format';
@@ -22,13 +23,13 @@ const levels: Record<Level, string> = { info: 'everything', warning: 'warnings a
  * The end of the log, with time, step and level; it follows what is added unless somebody scrolled up to read.
  * `beat` changes when there may be more.
  */
-export function RunLog({ path, beat, step, onAll }: { path: string; beat: number; step?: string; onAll: () => void }) {
+export function RunLog({ place, beat, step, onAll }: { place: Place<'/api/v1/runs/{id}'>; beat: number; step?: string; onAll: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
   const [level, setLevel] = useState<Level>('info');
   const [search, setSearch] = useState('');
-  const query = new URLSearchParams({ level, ...(search && { search }), ...(step && { step }) }).toString();
-  const { lines, failed } = useLog(path, query, beat);
+  const query = new URLSearchParams({ level, ...(search && { search }), ...(step && { step }) });
+  const { lines, failed } = useLog(place, query, beat);
   useEffect(() => {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follows]);
@@ -47,7 +48,7 @@ export function RunLog({ path, beat, step, onAll }: { path: string; beat: number
               follow
             </button>
           )}
-          <a className="button quiet" href={`${path}/log?${query}&format=text`} download>
+          <a className="button quiet" href={`${place.url}/log?${query}&format=text`} download>
             Download
           </a>
         </>
@@ -94,9 +95,9 @@ export function RunLog({ path, beat, step, onAll }: { path: string; beat: number
 }
 
 /** The last lines that match, and those that come. */
-function useLog(path: string, query: string, beat: number): { lines?: LogLine[]; failed?: string } {
+function useLog(place: Place<'/api/v1/runs/{id}'>, query: URLSearchParams, beat: number): { lines?: LogLine[]; failed?: string } {
   const [state, setState] = useState<{ key: string; lines?: LogLine[]; failed?: string }>({ key: '' });
-  const key = `${path} ${query}`;
+  const key = `${place.url} ${query}`;
   const reading = useRef({ key: '', after: 0, isBusy: false, isAgain: false });
   const read = async () => {
     const now = reading.current;
@@ -107,7 +108,7 @@ function useLog(path: string, query: string, beat: number): { lines?: LogLine[];
     now.isBusy = true;
     const isFirst = now.after === 0;
     try {
-      const more = await get<LogLine[]>(`${path}/log?${query}&${isFirst ? `last=${mostLines}` : `after=${now.after}`}`);
+      const more = await get(place.under('/log', { ...Object.fromEntries(query), ...(isFirst ? { last: mostLines } : { after: now.after }) }));
       if (reading.current !== now) return;
       now.after = more.at(-1)?.id ?? now.after;
       if (isFirst || more.length > 0) setState((old) => ({ key: now.key, lines: [...(isFirst ? [] : (old.lines ?? [])), ...more].slice(-mostLines) }));

@@ -1,10 +1,11 @@
 import { useEffect } from 'react';
 import { useResource } from '../api/client';
-import type { Notice, Run } from '../api/types';
+import { at } from '../api/place';
+import type { Run } from '../api/types';
 
 /** Who was told of the end of the run, and who could not be. */
 export function RunNotices({ run, isEnded }: { run: Run; isEnded: boolean }) {
-  const notices = useResource<Notice[]>(isEnded ? `/api/v1/runs/${run['run-id']}/notices` : null);
+  const notices = useResource(isEnded ? at('/api/v1/runs/{id}/notices', { id: run['run-id'] }) : null);
   const isWaiting = notices.data?.some((notice) => notice.state === 'waiting');
   useEffect(() => {
     if (!isWaiting) return;

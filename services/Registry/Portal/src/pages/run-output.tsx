@@ -1,5 +1,6 @@
 import { useResource } from '../api/client';
-import type { Page, Run, StepOutput, Version } from '../api/types';
+import { at } from '../api/place';
+import type { Run, Version } from '../api/types';
 import { Card, Digest, Facts, PageHead } from '../parts/bits';
 import { Loaded } from '../parts/states';
 import { bytes } from '../format';
@@ -14,7 +15,7 @@ export const outputPath = (run: Run, step: string, output: string) => `/runs/${r
 
 /** Versions that are this artifact; none where it is not registered. */
 export function useVersionsOf(root: string | undefined): Version[] {
-  return useResource<Page<Version>>(root ? `/api/v1/search?q=${encodeURIComponent(`root = ${root}`)}&limit=5` : null).data?.items ?? [];
+  return useResource(root ? at('/api/v1/search', { q: `root = ${root}`, limit: 5 }) : null).data?.items ?? [];
 }
 
 export const VersionLink = ({ version }: { version: { model: string; version: number } }) => (
@@ -27,8 +28,8 @@ export const VersionLink = ({ version }: { version: { model: string; version: nu
 export function RunOutput({ run, name }: { run: Run; name: string }) {
   const dot = name.lastIndexOf('.');
   const [step, output] = [name.slice(0, dot), name.slice(dot + 1)];
-  const path = `/api/v1/runs/${run['run-id']}/steps/${encodeURIComponent(step)}/outputs/${encodeURIComponent(output)}`;
-  const found = useResource<StepOutput>(path);
+  const place = at('/api/v1/runs/{id}/steps/{step}/outputs/{output}', { id: run['run-id'], step, output });
+  const found = useResource(place);
   const versions = useVersionsOf(found.data?.artifact.kind === 'checkpoint' ? found.data.artifact.root : undefined);
   return (
     <>
@@ -61,7 +62,7 @@ export function RunOutput({ run, name }: { run: Run; name: string }) {
               />
             </Card>
             <Card title="Files">
-              <FileTable files={files} base={`${path}/files`} open={files.find((file) => file.path === 'report.json')?.path} />
+              <FileTable files={files} base={`${place.url}/files`} open={files.find((file) => file.path === 'report.json')?.path} />
             </Card>
           </>
         )}

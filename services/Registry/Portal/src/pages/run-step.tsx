@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { send, useAction } from '../api/client';
-import type { PlannedInput, PlannedStep, Run, RunCosts, Step, StepProgress, StepWait } from '../api/types';
+import { at } from '../api/place';
+import { fieldsOf, type PlannedInput, type PlannedStep, type Run, type RunCosts, type Step, type StepProgress, type StepWait } from '../api/types';
 import { Bar, Card, Digest, Facts, State } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
@@ -38,7 +39,7 @@ export function StepPanel({ run, step, progress, first, planned, plan = [], cost
   const expected = cost?.estimate?.seconds;
   const rerun = () =>
     action.run(async () => {
-      const accepted = await send<{ 'run-id': string }>('POST', `/api/v1/runs/${run['run-id']}/steps/${encodeURIComponent(step.name)}/rerun`);
+      const accepted = await send('post', at('/api/v1/runs/{id}/steps/{step}/rerun', { id: run['run-id'], step: step.name }));
       navigate(`/runs/${accepted['run-id']}`);
     });
   return (
@@ -118,7 +119,7 @@ function Outputs({ run, step, planned }: { run: Run; step: Step; planned?: Plann
   const versions = useVersionsOf(isRegistration ? step.outputs.model?.root : undefined);
   const entries = Object.entries(step.outputs);
   if (entries.length === 0) return null;
-  const registered = versions.filter((version) => planned === undefined || version.model === planned.options.name);
+  const registered = versions.filter((version) => planned === undefined || version.model === fieldsOf(planned.options).name);
   return (
     <>
       <h3>Outputs</h3>
@@ -128,8 +129,8 @@ function Outputs({ run, step, planned }: { run: Run; step: Step; planned?: Plann
           ...entries.map(([name, artifact]): [string, React.ReactNode] => [
             name,
             <>
-              <Link href={outputPath(run, step.name, name)} aria-label={`${name} of ${step.name}`}>
-                {name === 'report' ? 'open the report' : 'files'}
+              <Link href={outputPath(run, step.name, name)} aria-label={`${opens(name)}: ${name} of ${step.name}`}>
+                {opens(name)}
               </Link>{' '}
               <Digest value={artifact.root} length={8} /> <span className="minor">{bytes(artifact['size-bytes'])}</span>
             </>,
@@ -140,12 +141,14 @@ function Outputs({ run, step, planned }: { run: Run; step: Step; planned?: Plann
   );
 }
 
+const opens = (output: string) => (output === 'report' ? 'open the report' : 'files');
+
 const optionsFirst = 12;
 
 /** Every option as the stage got it, defaults among them. */
 function Options({ planned, plan }: { planned: PlannedStep; plan: PlannedStep[] }) {
   const [all, setAll] = useState(false);
-  const flat = flatten(planned.options, planned, plan);
+  const flat = flatten(fieldsOf(planned.options), planned, plan);
   if (flat.length === 0) return null;
   return (
     <>
@@ -172,7 +175,7 @@ function flatten(options: Record<string, unknown>, planned: PlannedStep, plan: P
 
 /** What an input is, as a file would name it: a corpus, a registered model, an output of a step. */
 function sourceOf(input: PlannedInput, plan: PlannedStep[]): string {
-  const dataset = plan.find((step) => step.name === input.step && step.kind === 'dataset')?.options.source;
+  const dataset = fieldsOf(plan.find((step) => step.name === input.step && step.kind === 'dataset')?.options).source;
   return typeof dataset === 'string' ? dataset : input.step.includes(':') ? input.step : `${input.step}.${input.output}`;
 }
 

@@ -1,7 +1,8 @@
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { send, useAction, useResource, get } from '../api/client';
+import { type Place, at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
-import type { Run, RunCosts, RunPlan, RunResults, RunState, Step, StepProgress } from '../api/types';
+import type { Run, RunCosts, RunResults, RunState, Step, StepProgress } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Ago, Card, Digest, Live, PageHead, State } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
@@ -26,21 +27,21 @@ const isEnded = (state: RunState) => state === 'succeeded' || state === 'failed'
 
 /** One run, live: why it failed or what it found, its steps, what they measure and cost, what they say. */
 export function RunPage({ id }: { id: string }) {
-  const path = `/api/v1/runs/${encodeURIComponent(id)}`;
-  const run = useResource<Run>(path);
+  const place = at('/api/v1/runs/{id}', { id });
+  const run = useResource(place);
   const output = useAddress().query.get('output');
   return (
     <Loaded resource={run} lines={8}>
-      {(data) => (output ? <RunOutput run={data} name={output} /> : <LiveRun run={data} path={path} reload={run.reload} />)}
+      {(data) => (output ? <RunOutput run={data} name={output} /> : <LiveRun run={data} place={place} reload={run.reload} />)}
     </Loaded>
   );
 }
 
-function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => void }) {
-  const { progress, beat, connection } = useRunEvents(path, run, reload);
+function LiveRun({ run, place, reload }: { run: Run; place: Place<'/api/v1/runs/{id}'>; reload: () => void }) {
+  const { progress, beat, connection } = useRunEvents(place, run, reload);
   const [selected, setSelected] = useState<string>();
-  const plan = useResource<RunPlan>(`${path}/plan`);
-  const { results, costs } = useFindings(path, run);
+  const plan = useResource(place.under('/plan'));
+  const { results, costs } = useFindings(place, run);
   const first = useFirstSeen(progress);
   const ended = isEnded(run.state);
   const step = run.steps.find((s) => s.name === selected) ?? run.steps.find((s) => s.state === 'running') ?? run.steps.find((s) => s.state === 'failed') ?? run.steps[run.steps.length - 1];
@@ -58,7 +59,7 @@ function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => 
       <div className="columns">
         <div>
           <RunCharts run={run} progress={progress} selected={step} costs={costs} />
-          <RunLog path={path} beat={beat} step={selected} onAll={() => setSelected(undefined)} />
+          <RunLog place={place} beat={beat} step={selected} onAll={() => setSelected(undefined)} />
         </div>
         {step && (
           <StepPanel
@@ -75,15 +76,15 @@ function LiveRun({ run, path, reload }: { run: Run; path: string; reload: () => 
         )}
       </div>
       {costs && costs.steps.length > 0 && <RunCostsCard run={run} costs={costs} />}
-      <RunFile run={run} path={path} plan={plan} />
+      <RunFile run={run} place={place} plan={plan} />
     </>
   );
 }
 
 /** Results and costs, read again when a step ends. The last ones stay while new ones are read. */
-function useFindings(path: string, run: Run): { results?: RunResults; costs?: RunCosts } {
-  const results = useResource<RunResults>(`${path}/results`);
-  const costs = useResource<RunCosts>(`${path}/costs`);
+function useFindings(place: Place<'/api/v1/runs/{id}'>, run: Run): { results?: RunResults; costs?: RunCosts } {
+  const results = useResource(place.under('/results'));
+  const costs = useResource(place.under('/costs'));
   const position = `${run.state} ${run.steps.filter((s) => s.ended).length} ${run.steps.reduce((sum, s) => sum + s.attempts, 0)}`;
   const seen = useRef(position);
   useEffect(() => {
@@ -110,7 +111,7 @@ function TimeLeft({ run, progress, first, costs }: { run: Run; progress: Readonl
 }
 
 /** The run's stream: state changes make the page read the ledger again, progress is shown as it is, and anything else may be a line of the log. */
-function useRunEvents(path: string, run: Run, reload: () => void) {
+function useRunEvents(place: Place<'/api/v1/runs/{id}'>, run: Run, reload: () => void) {
   const [progress, setProgress] = useState<ReadonlyMap<string, StepProgress>>(new Map());
   const [beat, setBeat] = useState(0);
   const waiting = useRef<{ lines: number; progress: Map<string, StepProgress> }>({ lines: 0, progress: new Map() });
@@ -130,7 +131,7 @@ function useRunEvents(path: string, run: Run, reload: () => void) {
     wasEnded.current = ended;
   }, [ended]);
   const connection = useEvents(
-    `${path}/events${generation > 0 ? `?again=${generation}` : ''}`,
+    `${place.url}/events${generation > 0 ? `?again=${generation}` : ''}`,
     eventNames,
     {
       begin: () => {
@@ -147,7 +148,7 @@ function useRunEvents(path: string, run: Run, reload: () => void) {
         show();
       },
       hasEnded: async () => {
-        const now = await get<Run>(path).catch(() => undefined);
+        const now = await get(place).catch(() => undefined);
         readAgain();
         return now !== undefined && isEnded(now.state);
       },
@@ -162,8 +163,8 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
   const [asks, setAsks] = useState(false);
   const now = useNow(isEnded(run.state) ? null : 1000);
   const took = run.started ? ((run.ended ? Date.parse(run.ended) : now) - Date.parse(run.started)) / 1000 : undefined;
-  const post = (what: string) => action.run(async () => {
-    await send('POST', `/api/v1/runs/${run['run-id']}/${what}`);
+  const post = (what: '/cancel' | '/resume') => action.run(async () => {
+    await send('post', at('/api/v1/runs/{id}', { id: run['run-id'] }).under(what));
     reload();
   });
   return (
@@ -191,7 +192,7 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
           </button>
         )}
         {maySubmit && !run.archived && (run.state === 'failed' || run.state === 'cancelled') && (
-          <button className="primary" disabled={action.busy} onClick={() => void post('resume')}>
+          <button className="primary" disabled={action.busy} onClick={() => void post('/resume')}>
             Resume
           </button>
         )}
@@ -211,7 +212,7 @@ function RunHead({ run, connection, reload, left }: { run: Run; connection?: 'co
               className="danger"
               onClick={() => {
                 setAsks(false);
-                void post('cancel');
+                void post('/cancel');
               }}
             >
               Cancel the run

@@ -1,5 +1,6 @@
 import { type FormEvent, useEffect, useState } from 'react';
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
 import type { Run, StepState } from '../api/types';
 import { Ago, Card, Live, PageHead, Segments, State } from '../parts/bits';
@@ -18,7 +19,7 @@ export function RunsPage() {
   const filter = filters.find((f) => f === query.get('state')) ?? 'all';
   const [pipeline, after] = [query.get('pipeline'), query.get('after') ?? query.get('before')];
   const wanted = { ...(filter === 'all' ? {} : { state: filter }), ...(pipeline ? { pipeline } : {}) };
-  const runs = useResource<Run[]>(`/api/v1/runs?${new URLSearchParams({ limit: String(pageSize), ...wanted, ...(after ? { after } : {}) })}`);
+  const runs = useResource(at('/api/v1/runs', { limit: pageSize, ...wanted, after: after ?? undefined }));
   const soon = useSoon(runs.reload);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed'], { take: soon });
   // What happened between the first list and the first event is in the second list.

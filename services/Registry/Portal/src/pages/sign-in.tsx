@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { send, useAction } from '../api/client';
+import { at } from '../api/place';
 import type { Session } from '../api/types';
 import { Icon } from '../parts/icon';
 import { ErrorBox } from '../parts/states';
@@ -12,15 +13,15 @@ export function SignInPage({ offersOidc, onSignedIn }: { offersOidc: boolean; on
   const action = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void action.run(async () => onSignedIn(await send<Session>('POST', '/api/v1/session', { key })));
+    void action.run(async () => onSignedIn(await send('post', at('/api/v1/session', {}), { key })));
   };
   return (
     <main className="sign-in">
       <form onSubmit={submit}>
-        <div className="brand">
+        <h1 className="brand">
           <Icon name="brand" />
           Espalier
-        </div>
+        </h1>
         <p className="lead">Grow, train and prune models, and see every step, version and expert.</p>
         {offersOidc && (
           <>

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { send, useAction } from '../api/client';
+import { at } from '../api/place';
 import type { Collection } from '../api/types';
 import { Bars } from '../charts/bars';
 import { Card } from '../parts/bits';
@@ -22,7 +23,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
   const collect = (isDry: boolean) => {
     setAsks(false);
     return action.run(async () => {
-      setReport(await send<Collection>('POST', '/api/v1/storage/gc', { 'dry-run': isDry, grace }));
+      setReport(await send('post', at('/api/v1/storage/gc', {}), { 'dry-run': isDry, grace }));
       if (!isDry) onDone();
     });
   };

@@ -1,4 +1,5 @@
 import { get, useResource } from '../api/client';
+import { at } from '../api/place';
 import { useRegistryNews } from '../api/events';
 import type { Page, Storage, StoredVersion } from '../api/types';
 import { Bars } from '../charts/bars';
@@ -10,12 +11,12 @@ import { bytes } from '../format';
 import { Link } from '../router';
 import { Collector } from './storage-gc';
 
-const path = '/api/v1/storage?limit=100';
+const place = at('/api/v1/storage', { limit: 100 });
 const pageOf = (storage: Storage): Page<StoredVersion> => ({ items: storage.models, next: storage.next });
 
 /** What the store holds, what sharing saves, and what deleting would free. */
 export function StoragePage() {
-  const storage = useResource<Storage>(path);
+  const storage = useResource(place);
   const mayCollect = useMay('admin');
   useRegistryNews(storage.reload);
   return (
@@ -49,7 +50,7 @@ export function StoragePage() {
               {data.models.length === 0 ? (
                 <Empty title="No versions yet" />
               ) : (
-                <Paged first={pageOf(data)} path={path} read={(next) => get<Storage>(next).then(pageOf)}>
+                <Paged first={pageOf(data)} read={(cursor) => get(place.with({ cursor })).then(pageOf)}>
                   {(versions: StoredVersion[]) => <Versions versions={versions} />}
                 </Paged>
               )}

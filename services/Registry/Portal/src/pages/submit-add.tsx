@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import { ApiError, get, send, useAction } from '../api/client';
+import { at } from '../api/place';
 import type { Pipeline } from '../api/types';
 import { Dialog } from '../parts/dialog';
 import { ErrorBox, Loading } from '../parts/states';
@@ -13,7 +14,7 @@ export const hasTriggers = (text: string) => /^on:/m.test(text);
 
 /** Adds the text under its name, or as a further version of what has that name. */
 export function AddDialog({ name, text, onAdded, onClose }: { name: string; text: string; onAdded: () => void; onClose: () => void }) {
-  const path = `/api/v1/pipelines/${encodeURIComponent(name)}`;
+  const place = at('/api/v1/pipelines/{name}', { name });
   const [known, setKnown] = useState<Pipeline | 'none'>();
   const [added, setAdded] = useState<Pipeline>();
   const look = useAction();
@@ -21,17 +22,17 @@ export function AddDialog({ name, text, onAdded, onClose }: { name: string; text
   useEffect(() => {
     void look.run(async () => {
       setKnown(
-        await get<Pipeline>(path).catch((error: ApiError) => {
+        await get(place).catch((error: ApiError) => {
           if (error.status === 404) return 'none' as const;
           throw error;
         }),
       );
     });
-  }, [path]);
+  }, [name]);
   const open = () => navigate(pipelinePath(name));
   const add = () =>
     action.run(async () => {
-      const answer = await send<Pipeline>('PUT', `${path}?file=${encodeURIComponent(name)}.yaml`, text);
+      const answer = await send('put', place.with({ file: `${name}.yaml` }), text);
       onAdded();
       if (answer.warnings?.length) setAdded(answer);
       else open();

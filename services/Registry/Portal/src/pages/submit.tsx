@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { send, useAction, useResource, ApiError } from '../api/client';
-import type { Pipeline, PipelineCheck, Problem, RunAccepted, RunSource } from '../api/types';
+import { at } from '../api/place';
+import type { PipelineCheck, Problem } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Card, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
@@ -15,8 +16,8 @@ const draftKey = 'espalier-draft';
 
 /** Write a pipeline, see what is wrong with it and what it would do, start it, or add it under its name. */
 export function SubmitPage({ from, pipeline, sample }: { from: string | null; pipeline: string | null; sample: string | null }) {
-  const source = useResource<RunSource>(from ? `/api/v1/runs/${encodeURIComponent(from)}/source` : null);
-  const added = useResource<Pipeline>(pipeline ? `/api/v1/pipelines/${encodeURIComponent(pipeline)}` : null);
+  const source = useResource(from ? at('/api/v1/runs/{id}/source', { id: from }) : null);
+  const added = useResource(pipeline ? at('/api/v1/pipelines/{name}', { name: pipeline }) : null);
   const [text, setText] = useState(() => (from || pipeline ? '' : sample === 'trigger' ? triggerExample : (sessionStorage.getItem(draftKey) ?? example)));
   const [isAdding, setIsAdding] = useState(false);
   const [parameters, setParameters] = useState<Record<string, string>>({});
@@ -37,7 +38,7 @@ export function SubmitPage({ from, pipeline, sample }: { from: string | null; pi
   const action = useAction();
   const submit = () =>
     action.run(async () => {
-      const accepted = await send<RunAccepted>('POST', `/api/v1/runs${query(parameters, reason)}`, text);
+      const accepted = await send('post', at('/api/v1/runs', { ...named(parameters), reason: reason.trim() || undefined }), text);
       sessionStorage.removeItem(draftKey);
       navigate(`/runs/${accepted['run-id']}`);
     });
@@ -91,14 +92,14 @@ interface Check {
 /** The server's opinion of the text, asked for shortly after the last key. */
 function useCheck(text: string, parameters: Record<string, string>): Check {
   const [state, setState] = useState<{ of: string; result?: PipelineCheck; error?: ApiError }>({ of: '' });
-  const path = `/api/v1/pipelines/check${query(parameters)}`;
-  const of = path + '\n' + text;
+  const place = at('/api/v1/pipelines/check', named(parameters));
+  const of = place.url + '\n' + text;
   useEffect(() => {
     if (text.trim() === '') return;
     const abort = new AbortController();
     const timer = setTimeout(
       () =>
-        void send<PipelineCheck>('POST', path, text, abort.signal).then(
+        void send('post', place, text, abort.signal).then(
           (result) => setState({ of, result }),
           (error) => abort.signal.aborted || setState((old) => ({ ...old, of, error: error as ApiError })),
         ),
@@ -112,11 +113,8 @@ function useCheck(text: string, parameters: Record<string, string>): Check {
   return { result: state.result, error: state.error, isStale: state.of !== of };
 }
 
-const query = (parameters: Record<string, string>, reason = '') => {
-  const pairs = Object.entries(parameters).map(([name, value]) => [`param.${name}`, value]);
-  if (reason.trim()) pairs.push(['reason', reason.trim()]);
-  return pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : '';
-};
+/** Parameters of a pipeline, as its routes take them. */
+const named = (parameters: Record<string, string>) => Object.fromEntries(Object.entries(parameters).map(([name, value]) => [`param.${name}` as const, value]));
 
 function Verdict({ check }: { check: Check }) {
   const count = check.result?.problems.length ?? 0;

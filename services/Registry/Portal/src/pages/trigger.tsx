@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { get, useAction, useResource } from '../api/client';
-import type { Firing, Trigger, TriggerEvent, TriggerReplay } from '../api/types';
+import { type Place, at } from '../api/place';
+import { fieldsOf, type Firing, type Trigger, type TriggerEvent, type TriggerReplay } from '../api/types';
 import { Ago, Card, Facts, Live, PageHead, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
 import { Made, Outcome, pipelinePath, Soon, text, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
@@ -10,8 +11,8 @@ import { brief } from './triggers';
 
 /** One trigger: what it waits for, what it made of the last events, and what it would make of those that are kept. */
 export function TriggerPage({ name, event }: { name: string; event: string | null }) {
-  const path = `/api/v1/triggers/${encodeURIComponent(name)}`;
-  const trigger = useResource<Trigger>(`${path}?last=100`);
+  const place = at('/api/v1/triggers/{name}', { name });
+  const trigger = useResource(place.with({ last: 100 }));
   const connection = useTriggerNews(trigger.reload);
   const action = useAction();
   return (
@@ -41,7 +42,7 @@ export function TriggerPage({ name, event }: { name: string; event: string | nul
           <div className="columns">
             <div>
               <History trigger={data} event={event} />
-              <DryRun trigger={data} path={path} />
+              <DryRun trigger={data} place={place} />
             </div>
             <Card title="Settings">
               <Facts facts={facts(data)} />
@@ -57,7 +58,7 @@ const usual: Record<string, unknown> = { priority: 0, 'max-depth': 8, 'pause-aft
 
 /** The settings that say something: what is as usual is left out. */
 function facts(trigger: Trigger): [string, ReactNode][] {
-  const { when, params, ...rest } = trigger.settings;
+  const { when, params, ...rest } = fieldsOf(trigger.settings);
   const isPlain = (value: unknown) => value === null || value === undefined || value === '*';
   return [
     ['event', <Tag>{trigger.kind}</Tag>],
@@ -67,14 +68,14 @@ function facts(trigger: Trigger): [string, ReactNode][] {
       .filter(([name, value]) => !isPlain(value) && usual[name] !== value)
       .map(([name, value]): [string, ReactNode] => [name, typeof value === 'object' ? <Values values={value as Record<string, unknown>} /> : text(value)]),
     ...Object.entries((params ?? {}) as Record<string, string>).map(([name, value]): [string, ReactNode] => [`parameter ${name}`, <code>{value}</code>]),
-    ['failed runs in a row', trigger.failures > 0 ? `${trigger.failures} of ${text(trigger.settings['pause-after'] ?? usual['pause-after'])}` : undefined],
+    ['failed runs in a row', trigger.failures > 0 ? `${trigger.failures} of ${text(fieldsOf(trigger.settings)['pause-after'] ?? usual['pause-after'])}` : undefined],
   ];
 }
 
 /** What it made of the last events, with what they said. */
 function History({ trigger, event }: { trigger: Trigger; event: string | null }) {
   const newest = trigger.firings?.[0]?.event;
-  const events = useResource<TriggerEvent[]>(newest === undefined ? null : `/api/v1/triggers/events?kind=${encodeURIComponent(trigger.kind)}&limit=200`);
+  const events = useResource(newest === undefined ? null : at('/api/v1/triggers/events', { kind: trigger.kind, limit: 200 }));
   useEffect(() => events.reload(), [newest]);
   const byId = new Map(events.data?.map((each) => [each.id, each]));
   const firings = trigger.firings ?? [];
@@ -117,7 +118,7 @@ const HistoryRow = ({ firing, happened, isMeant }: { firing: Firing; happened?: 
         </div>
       )}
     </td>
-    <td className="prose">{happened && <Values values={brief(happened.fields)} />}</td>
+    <td className="prose">{happened && <Values values={brief(fieldsOf(happened.fields))} />}</td>
     <td className="number">
       <Ago time={firing.at} />
     </td>
@@ -125,13 +126,13 @@ const HistoryRow = ({ firing, happened, isMeant }: { firing: Firing; happened?: 
 );
 
 /** Replays stored events against the trigger as it is now. Nothing is started. */
-function DryRun({ trigger, path }: { trigger: Trigger; path: string }) {
+function DryRun({ trigger, place }: { trigger: Trigger; place: Place<'/api/v1/triggers/{name}'> }) {
   const [last, setLast] = useState('200');
   const [replay, setReplay] = useState<TriggerReplay>();
   const action = useAction();
   const test = (event: FormEvent) => {
     event.preventDefault();
-    void action.run(async () => setReplay(await get<TriggerReplay>(`${path}/test?last=${encodeURIComponent(last)}`)));
+    void action.run(async () => setReplay(await get(place.under('/test', { last: Number(last) }))));
   };
   const would = replay?.items.filter((item) => item.state === 'started').length ?? 0;
   const mattered = replay?.items.filter((item) => item.state !== 'no-match').reverse() ?? [];

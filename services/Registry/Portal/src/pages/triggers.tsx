@@ -1,6 +1,7 @@
 import { useCallback } from 'react';
 import { useAction, useResource } from '../api/client';
-import type { Firing, Trigger, TriggerEvent } from '../api/types';
+import { at } from '../api/place';
+import { fieldsOf, type Firing, type Trigger, type TriggerEvent } from '../api/types';
 import { Ago, Card, Live, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
@@ -9,8 +10,8 @@ import { Link } from '../router';
 
 /** What starts pipelines by itself, and what each event became. */
 export function TriggersPage() {
-  const triggers = useResource<Trigger[]>('/api/v1/triggers');
-  const events = useResource<TriggerEvent[]>('/api/v1/triggers/events?limit=50');
+  const triggers = useResource(at('/api/v1/triggers', {}));
+  const events = useResource(at('/api/v1/triggers/events', { limit: 50 }));
   const reload = useCallback(() => {
     triggers.reload();
     events.reload();
@@ -102,9 +103,10 @@ const isComing = (trigger: Trigger) => trigger.next !== undefined && trigger.ena
 
 /** Which events are meant: the filter, and the kind's own names. */
 export function Filter({ trigger }: { trigger: Trigger }) {
-  const { when } = trigger.settings;
+  const settings = fieldsOf(trigger.settings);
+  const { when } = settings;
   const own = ['model', 'alias', 'dataset', 'pipeline', 'cron', 'schedule', 'path', 'blobs', 'pattern'].flatMap((name) => {
-    const value = trigger.settings[name];
+    const value = settings[name];
     return typeof value === 'string' && value !== '*' ? [`${name} ${value}`] : [];
   });
   return (
@@ -137,7 +139,7 @@ function EventTable({ events }: { events: TriggerEvent[] }) {
               <td className="prose">
                 <b>{event.kind}</b>
                 <div>
-                  <Values values={brief(event.fields)} />
+                  <Values values={brief(fieldsOf(event.fields))} />
                 </div>
               </td>
               <td className="prose">

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { useResource } from '../api/client';
-import type { Genealogy, Lineage, Version } from '../api/types';
+import { type Place } from '../api/place';
+import type { Version } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Card, Digest, Facts } from '../parts/bits';
 import { Empty, Loaded } from '../parts/states';
@@ -8,8 +9,8 @@ import { duration, short } from '../format';
 import { navigate } from '../router';
 
 /** Where a version comes from, back to the data, and what that cost. */
-export function LineageCard({ path, root }: { path: string; root: string }) {
-  const lineage = useResource<Lineage>(`${path}/lineage`);
+export function LineageCard({ place, root }: { place: Place<'/api/v1/models/{name}/versions/{version}'>; root: string }) {
+  const lineage = useResource(place.under('/lineage'));
   return (
     <Card title="Lineage" aside={lineage.data && <span className="minor figures">{lineage.data.nodes.length} artifacts</span>}>
       <Loaded resource={lineage}>
@@ -63,12 +64,12 @@ function uniqueNames(named: [string, string][]): Map<string, string> {
 }
 
 /** The ancestors of one expert through copying, training, merging and pruning. */
-export function GenealogyCard({ path, shape }: { path: string; shape: Version['shape'] }) {
+export function GenealogyCard({ place, shape }: { place: Place<'/api/v1/models/{name}/versions/{version}'>; shape: Version['shape'] }) {
   const { layers, experts } = shape;
   const [layer, setLayer] = useState('0');
   const [expert, setExpert] = useState('0');
   const [asked, setAsked] = useState({ layer: 0, expert: 0 });
-  const genealogy = useResource<Genealogy>(`${path}/genealogy?layer=${asked.layer}&expert=${asked.expert}`);
+  const genealogy = useResource(place.under('/genealogy', asked));
   const ask = (event: FormEvent) => {
     event.preventDefault();
     setAsked({ layer: Number(layer) || 0, expert: Number(expert) || 0 });

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { VersionDetails } from '../api/types';
+import { fieldsOf, type VersionDetails } from '../api/types';
 import { Card, Segments } from '../parts/bits';
 import { Command } from './copy';
 
@@ -65,4 +65,4 @@ function Caveats({ data, tool }: { data: VersionDetails; tool: Tool }) {
 }
 
 const hasTokenizer = (data: VersionDetails) => data.files.some((file) => /^(tokenizer\.json|tokenizer\.model|vocab\.json|vocab\.txt|tekken\.json|.*\.tiktoken)$/.test(file.path));
-const isPacked = (data: VersionDetails) => data.config?.quantization_config != null;
+const isPacked = (data: VersionDetails) => fieldsOf(data.config).quantization_config != null;

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { ApiError, get, send, useAction } from '../api/client';
+import { type Place } from '../api/place';
 import { Card } from '../parts/bits';
 import { Markdown } from '../parts/markdown';
 import { useMay } from '../parts/role';
@@ -7,7 +8,7 @@ import { ErrorBox } from '../parts/states';
 
 interface TextProps {
   /** Where the text is kept: a model, or a version. */
-  path: string;
+  place: Place<'/api/v1/models/{name}'> | Place<'/api/v1/models/{name}/versions/{version}'>;
   text: string;
   title: string;
   /** Shown instead of the text where there is none yet. */
@@ -16,27 +17,27 @@ interface TextProps {
 }
 
 /** Text that people write about a model or a version, in Markdown: to be read by all, and edited by whoever may. */
-export function TextCard({ path, text, title, empty, onSaved }: TextProps) {
+export function TextCard({ place, text, title, empty, onSaved }: TextProps) {
   const mayWrite = useMay('submitter');
   const [isEdited, setIsEdited] = useState(false);
   if (!mayWrite && !text) return null;
   return (
     <Card title={title} aside={mayWrite && !isEdited && <button onClick={() => setIsEdited(true)}>{text ? 'Edit' : 'Write'}</button>}>
-      {isEdited ? <Editor path={path} text={text} title={title} onSaved={onSaved} onClose={() => setIsEdited(false)} /> : text ? <Markdown text={text} /> : <p className="minor">{empty}</p>}
+      {isEdited ? <Editor place={place} text={text} title={title} onSaved={onSaved} onClose={() => setIsEdited(false)} /> : text ? <Markdown text={text} /> : <p className="minor">{empty}</p>}
     </Card>
   );
 }
 
-function Editor({ path, text, title, onSaved, onClose }: { path: string; text: string; title: string; onSaved: () => void; onClose: () => void }) {
+function Editor({ place, text, title, onSaved, onClose }: { place: TextProps['place']; text: string; title: string; onSaved: () => void; onClose: () => void }) {
   const [draft, setDraft] = useState(text);
   const [isPreview, setIsPreview] = useState(false);
   const action = useAction();
   const save = (event: FormEvent) => {
     event.preventDefault();
     void action.run(async () => {
-      const now = await get<{ description: string }>(path);
+      const now = await get(place);
       if (now.description !== text) throw new ApiError(409, 'Somebody else has changed this text since you opened it. Copy your text, close the editor, and edit the new one.');
-      await send('PATCH', path, { description: draft });
+      await send('patch', place, { description: draft });
       onSaved();
       onClose();
     });

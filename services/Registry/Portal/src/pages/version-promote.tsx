@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
-import { type Resource, send, useAction, useResource, versionPath } from '../api/client';
+import { type Resource, send, useAction, useResource } from '../api/client';
+import { type Place, at, versionAt } from '../api/place';
 import type { Approval, Approvals, Gates, VersionDetails } from '../api/types';
 import { Ago, Card } from '../parts/bits';
 import { useMay } from '../parts/role';
@@ -9,16 +10,16 @@ import { GateWords } from './model-gates';
 /** Points an alias to this version, through its gate; and says yes or no, where an alias has a gate. */
 export function Promote({ version, onMoved }: { version: VersionDetails; onMoved: () => void }) {
   const mayPromote = useMay('promoter');
-  const model = `/api/v1/models/${encodeURIComponent(version.model)}`;
-  const gates = useResource<Gates>(`${model}/gates`);
-  const approvals = useResource<Approvals>(`${versionPath(version.model, version.version)}/approvals`);
+  const model = at('/api/v1/models/{name}', { name: version.model });
+  const gates = useResource(model.under('/gates'));
+  const approvals = useResource(versionAt(version.model, version.version).under('/approvals'));
   if (!mayPromote) return approvals.data && approvals.data.items.length > 0 ? <Card title="Verdicts"><Verdicts items={approvals.data.items} /></Card> : null;
   return <PromoteForm version={version} model={model} gates={gates} approvals={approvals} onMoved={onMoved} />;
 }
 
 interface FormProps {
   version: VersionDetails;
-  model: string;
+  model: Place<'/api/v1/models/{name}'>;
   gates: Resource<Gates>;
   approvals: Resource<Approvals>;
   onMoved: () => void;
@@ -37,7 +38,7 @@ function PromoteForm({ version, model, gates, approvals, onMoved }: FormProps) {
     event.preventDefault();
     setSaid('');
     void action.run(async () => {
-      await send('PUT', `${model}/aliases/${encodeURIComponent(alias)}`, { version: version.version, reason });
+      await send('put', model.under('/aliases/{alias}', { alias }), { version: version.version, reason });
       setSaid(`${alias} points here now.`);
       onMoved();
     });
@@ -45,7 +46,7 @@ function PromoteForm({ version, model, gates, approvals, onMoved }: FormProps) {
   const judge = (verdict: 'approve' | 'reject') => {
     setSaid('');
     return action.run(async () => {
-      await send('POST', `${versionPath(version.model, version.version)}/approvals`, { alias, verdict, reason });
+      await send('post', versionAt(version.model, version.version).under('/approvals'), { alias, verdict, reason });
       setSaid(verdict === 'approve' ? `Your approval for ${alias} is recorded.` : `Your objection to ${alias} is recorded.`);
       setReason('');
       approvals.reload();

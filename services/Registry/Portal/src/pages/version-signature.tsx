@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { send, useAction, useResource } from '../api/client';
-import type { Signatures, Verification, VersionDetails } from '../api/types';
+import { type Place } from '../api/place';
+import type { Verification, VersionDetails } from '../api/types';
 import { Ago, Card, Digest, Facts, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
 import { bytes, whole } from '../format';
@@ -8,14 +9,14 @@ import { Command } from './copy';
 import { exportCommand } from './version-load';
 
 /** Who signed the manifest root, and checking every byte against it now. */
-export function SignatureCard({ path, version, onVerified }: { path: string; version: VersionDetails; onVerified: () => void }) {
-  const signatures = useResource<Signatures>(`${path}/signatures`);
+export function SignatureCard({ place, version, onVerified }: { place: Place<'/api/v1/models/{name}/versions/{version}'>; version: VersionDetails; onVerified: () => void }) {
+  const signatures = useResource(place.under('/signatures'));
   const [outcome, setOutcome] = useState<Verification>();
   const action = useAction();
   const verify = () => {
     setOutcome(undefined);
     return action.run(async () => {
-      setOutcome(await send<Verification>('POST', `${path}/verify`));
+      setOutcome(await send('post', place.under('/verify')));
       signatures.reload();
       onVerified();
     });

@@ -1,5 +1,6 @@
 import { useResource } from '../api/client';
-import type { Interval, StandingRow, VersionStanding } from '../api/types';
+import { type Place } from '../api/place';
+import type { Interval, StandingRow } from '../api/types';
 import { Card } from '../parts/bits';
 import { Loaded } from '../parts/states';
 import { bytes, percent, short } from '../format';
@@ -8,8 +9,8 @@ import { VersionLink } from './run-output';
 const roles = { own: 'this version', parent: 'made from', control: 'control' };
 
 /** How the version stands: its own numbers first, beside those of what it was made from and of the control. */
-export function StandingCard({ path }: { path: string }) {
-  const standing = useResource<VersionStanding>(`${path}/standing`);
+export function StandingCard({ place }: { place: Place<'/api/v1/models/{name}/versions/{version}'> }) {
+  const standing = useResource(place.under('/standing'));
   return (
     <Loaded resource={standing} lines={3}>
       {({ rows, documents }) => {

@@ -1,4 +1,5 @@
-import { useResource, versionPath } from '../api/client';
+import { useResource } from '../api/client';
+import { versionAt } from '../api/place';
 import { useRegistryNews } from '../api/events';
 import type { VersionDetails } from '../api/types';
 import { Bars } from '../charts/bars';
@@ -6,6 +7,7 @@ import { Ago, Card, Digest, Facts, PageHead, Tabs, Tag } from '../parts/bits';
 import { Markdown } from '../parts/markdown';
 import { Empty, Loaded } from '../parts/states';
 import { bytes, measure, short } from '../format';
+import { RunLink } from '../parts/run-link';
 import { Link, navigate } from '../router';
 import { Command } from './copy';
 import { FileTable } from './file-table';
@@ -32,8 +34,7 @@ type TabName = (typeof tabs)[number][0];
 
 /** One version: what it is, where it comes from, and giving it an alias. */
 export function VersionPage({ model, version, tab }: { model: string; version: string; tab: string }) {
-  const path = versionPath(model, version);
-  const details = useResource<VersionDetails>(path);
+  const details = useResource(versionAt(model, version));
   useRegistryNews(details.reload, model);
   const current = tabs.find(([name]) => name === tab)?.[0] ?? 'card';
   const show = (next: TabName) => navigate(`/models/${encodeURIComponent(model)}/${version}${next === 'card' ? '' : `?tab=${next}`}`, true);
@@ -56,7 +57,7 @@ export function VersionPage({ model, version, tab }: { model: string; version: s
                 {data.run && !/^0{8}-/.test(data.run) && (
                   <>
                     {' '}
-                    by <Link href={`/runs/${data.run}`}>run {data.run.slice(0, 8)}</Link>
+                    by <RunLink id={data.run} />
                   </>
                 )}
               </>
@@ -87,16 +88,16 @@ export function VersionPage({ model, version, tab }: { model: string; version: s
 }
 
 function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload: () => void }) {
-  const path = versionPath(data.model, data.version);
+  const place = versionAt(data.model, data.version);
   switch (tab) {
     case 'card':
       return (
         <>
-          <StandingCard path={path} />
+          <StandingCard place={place} />
           <LoadCard data={data} />
           <Notes notes={data.notes} />
-          <LineageCard path={path} root={data.root} />
-          <TextCard path={path} text={data.description} title="Notes" empty="Nobody has written anything about this version yet." onSaved={reload} />
+          <LineageCard place={place} root={data.root} />
+          <TextCard place={place} text={data.description} title="Notes" empty="Nobody has written anything about this version yet." onSaved={reload} />
           <Card>
             <Markdown text={restOfCard(data)} />
           </Card>
@@ -105,13 +106,13 @@ function Tab({ data, tab, reload }: { data: VersionDetails; tab: TabName; reload
     case 'metrics':
       return <MetricsCard data={data} />;
     case 'files':
-      return <Files data={data} path={path} />;
+      return <Files data={data} path={place.url} />;
     case 'lineage':
-      return <LineageCard path={path} root={data.root} />;
+      return <LineageCard place={place} root={data.root} />;
     case 'genealogy':
-      return <GenealogyCard path={path} shape={data.shape} />;
+      return <GenealogyCard place={place} shape={data.shape} />;
     case 'signature':
-      return <SignatureCard path={path} version={data} onVerified={reload} />;
+      return <SignatureCard place={place} version={data} onVerified={reload} />;
     case 'receipts':
       return <Receipts data={data} />;
   }

@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { useResource } from '../api/client';
+import { at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
 import type { Lease, PlatformStatus, WaitingSteps, Worker } from '../api/types';
 import { Ago, Bar, Card, Live, PageHead, Tag } from '../parts/bits';
@@ -9,7 +10,7 @@ import { Link } from '../router';
 
 /** Who works, on what, and what waits. */
 export function WorkersPage() {
-  const status = useResource<PlatformStatus>('/api/v1/status');
+  const status = useResource(at('/api/v1/status', {}));
   const soon = useSoon(status.reload, 200);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed', 'tick'], { take: soon });
   useEffect(() => {

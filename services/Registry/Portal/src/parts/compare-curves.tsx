@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import { get } from '../api/client';
-import type { ProgressPoint, TrainReport } from '../api/types';
+import { at } from '../api/place';
+import type { TrainReport } from '../api/types';
 import { LineChart, type Series } from '../charts/line-chart';
 import { Card } from './bits';
 import { Loading } from './states';
@@ -62,10 +63,9 @@ export function CompareCurves({ sources }: { sources: CurveSource[] }) {
 
 /** What a step measured while it trained: from its report, or as far as it has come. A step that did not train measured nothing. */
 async function read({ run, step, isRunning }: CurveSource, signal: AbortSignal): Promise<Point[]> {
-  const path = `/api/v1/runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}`;
   try {
-    if (isRunning) return (await get<ProgressPoint[]>(`${path}/progress`, signal)).map((point, i) => ({ step: i, tokens: point.metrics.tokens ?? point.done, ...point.metrics }));
-    return ((await get<TrainReport>(`${path}/report`, signal)).history ?? []) as unknown as Point[];
+    if (isRunning) return (await get(at('/api/v1/runs/{id}/steps/{step}/progress', { id: run, step }), signal)).map((point, i) => ({ step: i, tokens: point.metrics.tokens ?? point.done, ...point.metrics }));
+    return (((await get(at('/api/v1/runs/{id}/steps/{step}/report', { id: run, step }), signal)) as TrainReport).history ?? []) as unknown as Point[];
   } catch {
     return [];
   }

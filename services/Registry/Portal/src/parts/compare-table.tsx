@@ -1,12 +1,14 @@
 import { type ReactNode, useState } from 'react';
 import { measure } from '../format';
+import { Link } from '../router';
 import { Card } from './bits';
 import { Empty } from './states';
 
 /** What stands in a column. */
 export interface Compared {
   key: string;
-  name: ReactNode;
+  name: string;
+  href: string;
   values: Record<string, number | string | undefined>;
 }
 
@@ -21,13 +23,8 @@ export function CompareTable({ title, columns, names, onlyDifferent, empty, best
   const shown = names.filter((name) => name.toLowerCase().includes(filter.toLowerCase()) && (isWhole || isDifferent(name)));
   const by = columns.find((column) => column.key === order.by);
   const sorted = [...shown].sort((a, b) => (by ? compare(by.values[a], by.values[b]) : compare(a, b)) * (order.isDescending ? -1 : 1));
-  const head = (key: string, name: ReactNode, isNumber: boolean) => (
-    <th key={key} className={isNumber ? 'number' : undefined} aria-sort={order.by === key ? (order.isDescending ? 'descending' : 'ascending') : undefined}>
-      <button className="column" onClick={() => setOrder({ by: key, isDescending: order.by === key && !order.isDescending })}>
-        {name}
-      </button>
-    </th>
-  );
+  const sortOf = (key: string) => (order.by === key ? (order.isDescending ? 'descending' : 'ascending') : undefined);
+  const sortBy = (key: string) => setOrder({ by: key, isDescending: order.by === key && !order.isDescending });
   return (
     <Card
       title={title}
@@ -50,8 +47,19 @@ export function CompareTable({ title, columns, names, onlyDifferent, empty, best
           <table className="compared" aria-label={title}>
             <thead>
               <tr>
-                {head('', 'Name', false)}
-                {columns.map((column) => head(column.key, column.name, true))}
+                <th aria-sort={sortOf('')}>
+                  <button className="column" onClick={() => sortBy('')}>
+                    Name
+                  </button>
+                </th>
+                {columns.map(({ key, name, href }) => (
+                  <th key={key} className="number" aria-sort={sortOf(key)}>
+                    <Link href={href}>{name}</Link>
+                    <button className="column order" onClick={() => sortBy(key)} aria-label={`Order by ${name}`}>
+                      {order.by === key ? '' : '↕'}
+                    </button>
+                  </th>
+                ))}
               </tr>
             </thead>
             <tbody>

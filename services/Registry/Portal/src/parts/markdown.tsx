@@ -4,7 +4,8 @@ import { type ReactNode, useState } from 'react';
 // elsewhere, and links only to http, https and places of this portal.
 
 /** A model card or a page of the reference: front matter apart, the rest as text. */
-export function Markdown({ text, longestTable = 16 }: { text: string; longestTable?: number }) {
+/** Headings stand below the title of the card, or, as the text of a whole page, below that of the page. */
+export function Markdown({ text, longestTable = 16, isPage = false }: { text: string; longestTable?: number; isPage?: boolean }) {
   const [front, body] = splitFront(text);
   return (
     <div className="markdown">
@@ -14,7 +15,7 @@ export function Markdown({ text, longestTable = 16 }: { text: string; longestTab
           <pre>{front}</pre>
         </details>
       )}
-      {blocks(body, longestTable)}
+      {blocks(body, longestTable, isPage)}
     </div>
   );
 }
@@ -24,7 +25,7 @@ function splitFront(text: string): [string, string] {
   return match ? [match[1], text.slice(match[0].length)] : ['', text];
 }
 
-function blocks(text: string, longestTable: number): ReactNode[] {
+function blocks(text: string, longestTable: number, isPage: boolean): ReactNode[] {
   const lines = text.split(/\r?\n/);
   const result: ReactNode[] = [];
   for (let at = 0; at < lines.length; ) {
@@ -37,8 +38,7 @@ function blocks(text: string, longestTable: number): ReactNode[] {
       result.push(<pre key={key}>{lines.slice(at + 1, end).join('\n')}</pre>);
       at = end + 1;
     } else if (heading) {
-      // The page has a title of its own: the card's headings stand below it.
-      const Level = `h${Math.min(6, heading[1].length + 1)}` as 'h2';
+      const Level = `h${Math.min(6, heading[1].length + (isPage ? 0 : 1))}` as 'h2';
       result.push(<Level key={key}>{inline(heading[2])}</Level>);
       at++;
     } else if (/^\s*(---+|\*\*\*+)\s*$/.test(line)) {

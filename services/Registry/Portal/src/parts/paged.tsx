@@ -1,10 +1,10 @@
 import { type ReactNode, useEffect, useState } from 'react';
-import { get, useAction } from '../api/client';
+import { useAction } from '../api/client';
 import type { Page } from '../api/types';
 import { ErrorBox } from './states';
 
 /** A list that has more behind a cursor. */
-export function Paged<T>({ first, path, read = get, children }: { first: Page<T>; path: string; read?: (path: string) => Promise<Page<T>>; children: (items: T[]) => ReactNode }) {
+export function Paged<T>({ first, read, children }: { first: Page<T>; read: (cursor: string) => Promise<Page<T>>; children: (items: T[]) => ReactNode }) {
   const [more, setMore] = useState<Page<T>>();
   const action = useAction();
   // What follows a list that has changed does not follow it any more.
@@ -14,7 +14,7 @@ export function Paged<T>({ first, path, read = get, children }: { first: Page<T>
   const next = more ? more.next : first.next;
   const readMore = () =>
     action.run(async () => {
-      const page = await read(`${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next!)}`);
+      const page = await read(next!);
       setMore((old) => ({ items: [...(old?.items ?? []), ...page.items], next: page.next }));
     });
   return (

@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { send, useAction } from '../api/client';
+import { at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
 import type { Connection } from '../api/events';
 import type { Firing, FiringState, Trigger } from '../api/types';
@@ -47,7 +48,7 @@ export function TriggerSwitch({ trigger, action, reload }: { trigger: Trigger; a
   if (!maySwitch) return <TriggerState trigger={trigger} />;
   const turn = () =>
     action.run(async () => {
-      await send('POST', `/api/v1/triggers/${encodeURIComponent(trigger.name)}/${isOn ? 'disable' : 'enable'}`);
+      await send('post', at('/api/v1/triggers/{name}', { name: trigger.name }).under(isOn ? '/disable' : '/enable'));
       reload();
     });
   return (
@@ -74,7 +75,7 @@ export function Made({ firing }: { firing: Firing }) {
   if (firing.run)
     return (
       <>
-        → <Link href={`/runs/${firing.run}`}>run <span className="mono">{firing.run.slice(0, 8)}</span></Link>
+        → <Link href={`/runs/${firing.run}`}>{firing.label ?? firing.run}</Link>
       </>
     );
   return <span className="minor">{firing.wait?.text || firing.reason || 'its run will start soon'}</span>;

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
-import { useResource } from '../api/client';
+import { get, useResource } from '../api/client';
+import { at } from '../api/place';
 import { useRegistryNews } from '../api/events';
 import type { Page, Version } from '../api/types';
 import { bytes, measure, short } from '../format';
@@ -19,12 +20,12 @@ export function VersionList({ model, picked, onPick, aside }: { model: string; p
   const { path: address, query } = useAddress();
   const [filter, order] = [query.get('filter') ?? '', query.get('order') ?? undefined];
   const q = `${filter}${order ? ` order by ${order}` : ''}`.trim();
-  const path = `/api/v1/models/${encodeURIComponent(model)}/versions?limit=100${q ? `&q=${encodeURIComponent(q)}` : ''}`;
-  const versions = useResource<Page<Version>>(path);
+  const place = at('/api/v1/models/{name}/versions', { name: model, limit: 100, q: q || undefined });
+  const versions = useResource(place);
   useRegistryNews(versions.reload, model);
   // While another order is read, the list stays as it was.
-  const [shown, setShown] = useState<{ path: string; page: Page<Version> }>();
-  useEffect(() => versions.data && setShown({ path, page: versions.data }), [versions.data]);
+  const [shown, setShown] = useState<{ place: typeof place; page: Page<Version> }>();
+  useEffect(() => versions.data && setShown({ place, page: versions.data }), [versions.data]);
   const go = (next: { filter?: string; order?: string }) => {
     const wanted = new URLSearchParams(Object.entries({ filter, order, ...next }).filter((each): each is [string, string] => !!each[1]));
     navigate(wanted.size > 0 ? `${address}?${wanted}` : address, true);
@@ -39,7 +40,7 @@ export function VersionList({ model, picked, onPick, aside }: { model: string; p
       ) : shown === undefined ? null : shown.page.items.length === 0 ? (
         filter ? <Empty title="No version meets this filter" /> : <Empty title="No version yet" />
       ) : (
-        <Paged key={shown.path} first={shown.page} path={shown.path}>
+        <Paged key={shown.place.url} first={shown.page} read={(cursor) => get(shown.place.with({ cursor }))}>
           {(items: Version[]) => <VersionTable versions={items} picked={picked} onPick={onPick} order={order} onOrder={(next) => go({ order: next })} />}
         </Paged>
       )}
