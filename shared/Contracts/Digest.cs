@@ -9,6 +9,9 @@ namespace Espalier.Contracts;
 [JsonConverter(typeof(DigestJsonConverter))]
 public readonly record struct Digest : IComparable<Digest>
 {
+    /// <summary>What its text looks like, as a regular expression.</summary>
+    public const string Pattern = "^[0-9a-f]{64}$";
+
     /// <summary>Length of the written form.</summary>
     public const int HexLength = 64;
 

@@ -1,4 +1,3 @@
-using Espalier.Contracts;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OpenApi;
@@ -14,7 +13,12 @@ public static class ApiDocument
     private const string Scheme = "key", Problem = "application/problem+json";
 
     /// <summary>Adds the document.</summary>
-    public static IServiceCollection AddApiDocument(this IServiceCollection services, string title, string description) =>
+    /// <param name="services">Where to.</param>
+    /// <param name="title">What the API is called.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="texts">Types whose values are written as text, and the pattern of it: their converters cannot tell.</param>
+    public static IServiceCollection AddApiDocument(
+        this IServiceCollection services, string title, string description, IReadOnlyDictionary<Type, string> texts) =>
         services.AddOpenApi("v1", options => options
             .AddDocumentTransformer((document, _, _) =>
             {
@@ -29,8 +33,9 @@ public static class ApiDocument
             })
             .AddSchemaTransformer((schema, context, _) =>
             {
-                if ((Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type) == typeof(Digest))
-                    (schema.Type, schema.Pattern) = (JsonSchemaType.String, "^[0-9a-f]{64}$");
+                var own = context.JsonTypeInfo.Type;
+                if (texts.TryGetValue(Nullable.GetUnderlyingType(own) ?? own, out var pattern))
+                    (schema.Type, schema.Pattern) = (JsonSchemaType.String, pattern);
                 // The generator looks at setters, and takes what has none for something that may be null.
                 if (context.JsonPropertyInfo is { Set: null, IsGetNullable: false } && schema.Type is { } type)
                     schema.Type = type & ~JsonSchemaType.Null;

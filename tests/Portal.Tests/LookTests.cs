@@ -151,7 +151,8 @@ public sealed class LookTests(PortalSite site, ITestOutputHelper output)
         (await client.PutAsJsonAsync($"/api/v1/models/orchard/aliases/{LongName}", new { version = 2, reason = Unbroken })).EnsureSuccessStatusCode();
         return
         [
-            .. Pages, ("run", $"/runs/{run}"), ("compare-runs", $"/compare?run={run}&run={longRun}"), ("run-output", $"/runs/{run}?output=scores.report"), ("run-long", $"/runs/{longRun}"),
+            .. Pages, ("run", $"/runs/{run}"), ("compare-runs", $"/compare?run={run}&run={longRun}"),
+            ("run-output", $"/runs/{run}?output=scores.report"), ("run-long", $"/runs/{longRun}"),
             ("pipeline-long", $"/pipelines/{LongName}"),
             ("trigger-long", $"/triggers/{LongName}.run.succeeded"),
         ];

@@ -166,7 +166,8 @@ internal static class TriggerCommand
     private static string TextOf(FiringView firing)
     {
         var reason = firing.Wait?.Text ?? firing.Reason;
-        return $"#{firing.Event} {Terminal.Word(firing.State)}{(firing.Run is { } run ? $" {firing.Label ?? $"{run}"}" : "")}{(reason.Length > 0 ? $": {reason}" : "")}";
+        var run = firing.Label ?? firing.Run?.ToString() ?? "";
+        return $"#{firing.Event} {Terminal.Word(firing.State)} {run}".TrimEnd() + (reason.Length > 0 ? $": {reason}" : "");
     }
 
     private static string OutcomeOf(ReplayedEvent item) => item.State == FiringState.Started

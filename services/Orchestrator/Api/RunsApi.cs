@@ -18,8 +18,10 @@ public static class RunsApi
     /// <summary>Adds what the endpoints need.</summary>
     public static IServiceCollection AddRunsApi(this IServiceCollection services)
     {
-        services.AddWireJson();
-        services.AddApiDocument("Espalier orchestrator", "Runs, pipelines, triggers, queues and keys. Keys go into the header: Authorization: Bearer KEY.");
+        services.AddHttpJson(WireJson.Options);
+        services.AddApiDocument(
+            "Espalier orchestrator", "Runs, pipelines, triggers, queues and keys. Keys go into the header: Authorization: Bearer KEY.",
+            new Dictionary<Type, string> { [typeof(Digest)] = Digest.Pattern });
         return services.AddSingleton<ApiKeys>().AddSingleton<IApiKeys>(p => p.GetRequiredService<ApiKeys>())
             .AddSingleton<RunFindings>().AddSingleton<RunEstimates>().AddHostedService(provider => provider.GetRequiredService<RunEstimates>())
             .AddSingleton<StatusReader>().AddSingleton<BrokerWaits>().AddHostedService<FirstApiKey>();

@@ -17,9 +17,11 @@ public static class ModelsApi
     /// <summary>Adds what the routes need beside the registry itself: the keys, which the orchestrator keeps, and the document that describes them.</summary>
     public static IServiceCollection AddModelsApi(this IServiceCollection services)
     {
-        services.AddWireJson();
+        services.AddHttpJson(WireJson.Options);
         return services.AddProblemDetails()
-            .AddApiDocument("Espalier registry", "Models, versions, aliases, lineage. Keys go into the header: Authorization: Bearer KEY.")
+            .AddApiDocument(
+                "Espalier registry", "Models, versions, aliases, lineage. Keys go into the header: Authorization: Bearer KEY.",
+                new Dictionary<Type, string> { [typeof(Digest)] = Digest.Pattern })
             .AddSingleton<IApiKeys, RemoteApiKeys>().AddSingleton<VersionFiles>().AddSingleton<VersionLineage>().AddSingleton<VersionStandings>()
             .AddSingleton<MlflowQueries>().AddSingleton<MlflowApi>();
     }

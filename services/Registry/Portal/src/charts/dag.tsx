@@ -134,18 +134,15 @@ function Node({ node, isSelected, isToggle, choose, press }: { node: Placed; isS
       <title>{node.name}</title>
       <rect className="plate" width={size.width} height={size.height} rx={7} />
       <rect className="stripe" x={5} y={10} width={3} height={size.height - 20} rx={1.5} />
-      {/* The name of the whole says the same, and uncut. */}
-      <g aria-hidden="true">
-        <text className="title" x={17} y={22}>
-          {cut(node.name, 17)}
-        </text>
-        <text className="sub" x={17} y={40}>
-          {cut(node.lines[0], 17 - node.lines[1].length)}
-        </text>
-        <text className="sub end" x={size.width - 12} y={40} textAnchor="end">
-          {node.lines[1]}
-        </text>
-      </g>
+      <text className="title" x={17} y={22}>
+        {cut(node.name, 17)}
+      </text>{' '}
+      <text className="sub" x={17} y={40}>
+        {cut(node.lines[0], 17 - node.lines[1].length)}
+      </text>{' '}
+      <text className="sub end" x={size.width - 12} y={40} textAnchor="end">
+        {node.lines[1]}
+      </text>
       {node.share !== undefined && (
         <>
           <rect className="track" x={17} y={size.height - 7} width={size.width - 29} height={3} rx={1.5} />

@@ -1,15 +1,15 @@
-using Espalier.Contracts;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Hosting;
 
-/// <summary>JSON over HTTP as it is everywhere on the wire.</summary>
-public static class WireJsonExtensions
+/// <summary>JSON over HTTP.</summary>
+public static class HttpJsonExtensions
 {
-    /// <summary>Makes routes read and write as <see cref="WireJson"/> does.</summary>
-    public static IServiceCollection AddWireJson(this IServiceCollection services) => services.ConfigureHttpJsonOptions(http =>
+    /// <summary>Makes routes read and write by these options.</summary>
+    public static IServiceCollection AddHttpJson(this IServiceCollection services, JsonSerializerOptions wire) => services.ConfigureHttpJsonOptions(http =>
     {
-        var (json, wire) = (http.SerializerOptions, WireJson.Options);
+        var json = http.SerializerOptions;
         json.PropertyNamingPolicy = wire.PropertyNamingPolicy;
         json.DefaultIgnoreCondition = wire.DefaultIgnoreCondition;
         json.NumberHandling = wire.NumberHandling;
