@@ -71,7 +71,7 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
         <tbody>
           {triggers.map((trigger) => (
             <tr key={trigger.name}>
-              <td>
+              <td className="name">
                 <TriggerLink name={trigger.name} />
                 {trigger.owner && <div className="minor">owner: {trigger.owner}</div>}
               </td>
