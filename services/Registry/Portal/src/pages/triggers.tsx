@@ -76,7 +76,7 @@ export function TriggerTable({ triggers, isOfOne, action, reload }: { triggers: 
                 {trigger.owner && <div className="minor">owner: {trigger.owner}</div>}
               </td>
               {!isOfOne && (
-                <td>
+                <td className="name">
                   <Link href={pipelinePath(trigger.pipeline)}>{trigger.pipeline}</Link>
                 </td>
               )}
