@@ -3,7 +3,7 @@ namespace Espalier.Architecture.Tests;
 /// <summary>What was built for the services that work without tensors: their folders, as an image would take them.</summary>
 public sealed class ServiceOutputTests
 {
-    private const long MostBytes = 65_000_000;
+    private const long MostBytes = 60_000_000;
 
     [Theory]
     [InlineData("Orchestrator")]

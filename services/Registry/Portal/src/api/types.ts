@@ -13,7 +13,6 @@ export interface Page<T> {
 
 // Orchestrator
 
-export type Artifact = Orchestrator['ManifestRef'];
 export type ComparedRun = Orchestrator['ComparedRun'];
 export type Firing = Orchestrator['FiringView'];
 export type FiringState = Orchestrator['FiringState'];
@@ -21,36 +20,28 @@ export type Lease = Orchestrator['LeaseView'];
 export type LossDifference = Orchestrator['LossDifference'];
 export type ModelRow = Orchestrator['ModelRow'];
 export type ModelShape = Orchestrator['ModelShape'];
-export type Notice = Orchestrator['NoticeView'];
 export type OutputFile = Orchestrator['OutputFileView'];
 export type Pipeline = Orchestrator['PipelineView'];
 export type PipelineCheck = Orchestrator['PipelineCheck'];
-export type PipelineVersion = Orchestrator['PipelineVersionView'];
 export type PlannedInput = Orchestrator['PlannedInput'];
 export type PlannedStep = Orchestrator['PlannedStep'];
 export type PlatformStatus = Orchestrator['PlatformStatus'];
 export type Problem = Orchestrator['Problem'];
 export type ProgressPoint = Orchestrator['ProgressPoint'];
 export type Queue = Orchestrator['QueueState'];
-export type ReplayedEvent = Orchestrator['ReplayedEvent'];
 export type ResolvedStep = Orchestrator['ResolvedStep'];
 export type Role = Orchestrator['ApiRole'];
 export type Run = Orchestrator['RunView'];
-export type RunAccepted = Orchestrator['RunAccepted'];
 export type RunCause = Orchestrator['RunCause'];
 export type RunCosts = Orchestrator['RunCosts'];
 export type RunPlan = Orchestrator['RunPlanView'];
 export type RunResults = Orchestrator['RunResults'];
-export type RunSource = Orchestrator['RunSource'];
 export type RunState = Orchestrator['RunState'];
 export type Step = Orchestrator['StepView'];
 export type StepCost = Orchestrator['StepCost'];
-export type StepEstimate = Orchestrator['StepEstimate'];
-export type StepOutput = Orchestrator['StepOutputView'];
 export type StepState = Orchestrator['StepState'];
 export type StepWait = Orchestrator['StepWait'];
 export type Topic = Orchestrator['ReferenceTopic'];
-export type TopicPage = Orchestrator['ReferencePage'];
 export type Trigger = Orchestrator['TriggerView'];
 export type TriggerEvent = Orchestrator['TriggerEventView'];
 export type TriggerReplay = Orchestrator['TriggerReplay'];
@@ -60,27 +51,16 @@ export type Worker = Orchestrator['WorkerView'];
 // Registry
 
 export type AliasMove = Registry['MoveView'];
-export type Ancestor = Registry['ExpertAncestor'];
 export type Approval = Registry['Approval'];
 export type Approvals = Registry['ApprovalList'];
-export type ByteOverlap = Registry['ByteOverlap'];
 export type Collection = Registry['CollectionReport'];
-export type ComparedVersion = Registry['ComparedVersion'];
-export type ComparedVersions = Registry['ComparedVersions'];
 export type Comparison = Registry['VersionComparison'];
-export type ConfigDifference = Registry['ConfigDifference'];
 export type Gate = Registry['Gate'];
-export type GateDecision = Registry['GateDecision'];
 export type Gates = Registry['GatesView'];
 export type Genealogy = Registry['ExpertLine'];
 export type Interval = Registry['Measure'];
-export type LayerDifference = Registry['LayerDifference'];
 export type Lineage = Registry['LineageGraph'];
-export type LineageNode = Registry['LineageVertex'];
-export type MetricDifference = Registry['MetricDifference'];
 export type Model = Registry['ModelView'];
-export type Parent = Registry['ParentView'];
-export type RowCosines = Registry['RowCosines'];
 export type Session = Registry['SessionView'];
 export type Signature = Registry['Signature'];
 export type Signatures = Registry['SignatureList'];
@@ -90,8 +70,6 @@ export type StoredVersion = Registry['StoredVersion'];
 export type Verification = Registry['Verification'];
 export type Version = Registry['VersionView'];
 export type VersionDetails = Registry['VersionDetails'];
-export type VersionFile = Registry['FileView'];
-export type VersionStanding = Registry['VersionStanding'];
 
 /** The fields of an object whose shape its kind decides; none of anything else. */
 export const fieldsOf = (value: unknown): Record<string, unknown> => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {});
