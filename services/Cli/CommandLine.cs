@@ -14,7 +14,7 @@ internal static class CommandLine
 
           espalier run pipelines/quickstart.yaml        the main job, on this machine
           espalier run pipelines/tiny.yaml --param seed=3
-          espalier plan pipelines/quickstart.yaml       steps and options, nothing is run
+          espalier plan pipelines/quickstart.yaml       what would happen; runs nothing
           espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
           espalier import DIR --name base  ·  espalier export base@candidate DIR
           espalier up  ·  submit FILE  ·  watch RUN  ·  status  ·  down      the platform on servers

@@ -61,7 +61,7 @@ internal static class Refusals
     {
         var home = EspalierHome.OfThisProcess();
         return new Problem(
-            "input", 0, 0, $"{home.DatabaseFile} {what} ({exception.Message}). Mend it, or set ESPALIER_HOME to a folder that can be written.");
+            "input", 0, 0, $"{home.DatabaseFile} {what} ({exception.Message}). Repair it, or set ESPALIER_HOME to a folder that can be written.");
     }
 
     private static string NameOf(SymbolResult symbol) => symbol switch

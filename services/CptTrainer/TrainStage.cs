@@ -20,6 +20,7 @@ namespace Espalier.CptTrainer;
 public sealed class TrainStage(TimeProvider time) : IStage
 {
     private const double OperationsPerWeight = 6; // forward and backward, per token
+    private const int LeastWorkPerSave = 33; // saving takes 3 % of the time at most, where steps do not ask for more
 
     /// <inheritdoc/>
     public string Kind => StageKinds.Train;
@@ -73,7 +74,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             GradientClip = options.GradientClip,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer);
+        var cursor = new TrainerCursor(context, decoder, optimizer, time);
+        await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         var speed = new SpeedMeter(time, context.Progress);
         var (savedAt, savedStep) = (time.GetTimestamp(), first);
@@ -81,7 +83,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         {
             if (cancellationToken.IsCancellationRequested)
             {
-                await cursor.SaveAsync(step, record, CancellationToken.None).ConfigureAwait(false);
+                await cursor.BeginSaveAsync(step, record, CancellationToken.None).ConfigureAwait(false);
+                await cursor.EndSaveAsync().ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
             }
             ramp.Apply(decoder, step);
@@ -94,14 +97,17 @@ public sealed class TrainStage(TimeProvider time) : IStage
             Report(context.Progress, outcome, rate);
             context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
-            var isDue = time.GetElapsedTime(savedAt) >= options.CheckpointEvery
+            var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
+            var isDue = (time.GetElapsedTime(savedAt) >= pause && !cursor.IsSaving)
                 || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
             if (isDue && step + 1 < plan.Steps)
             {
-                await cursor.SaveAsync(step + 1, record, cancellationToken).ConfigureAwait(false);
+                // A save that has begun is finished, also when the run is cancelled meanwhile.
+                await cursor.BeginSaveAsync(step + 1, record, CancellationToken.None).ConfigureAwait(false);
                 (savedAt, savedStep) = (time.GetTimestamp(), step + 1);
             }
         }
+        await cursor.EndSaveAsync().ConfigureAwait(false);
         return record;
     }
 

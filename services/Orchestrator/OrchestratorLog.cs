@@ -39,7 +39,7 @@ internal static partial class OrchestratorLog
     [LoggerMessage(14, LogLevel.Error, "The schedule of trigger {Trigger} cannot be followed, and the others go on: {Reason}")]
     public static partial void ScheduleNotRead(ILogger logger, string trigger, string reason);
 
-    [LoggerMessage(15, LogLevel.Warning, "{Target} was not told of run {RunId} at attempt {Attempt}: {Reason}")]
+    [LoggerMessage(15, LogLevel.Warning, "{Target} was not notified of run {RunId} at attempt {Attempt}: {Reason}")]
     public static partial void NoticeNotSent(ILogger logger, string target, string runId, int attempt, string reason);
 
     [LoggerMessage(30, LogLevel.Error, "Run {RunId} cannot be archived; it stays where it is, and the others go on")]

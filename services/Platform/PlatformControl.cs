@@ -27,7 +27,7 @@ public sealed class PlatformControl(EspalierHome home, Action<string> say)
     {
         if (Read() is { Failure: null, Supervisor.IsAlive: true } running)
         {
-            say("the platform runs already; espalier down first to change it");
+            say("the platform is already running; espalier down first to change it");
             return await WaitAsync(running.Supervisor, limit, cancellationToken).ConfigureAwait(false);
         }
         await DownAsync(cancellationToken).ConfigureAwait(false);

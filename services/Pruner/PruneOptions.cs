@@ -40,8 +40,8 @@ public sealed record PruneOptions
     [Option("How units are ranked.", ChoicesOf = typeof(Methods.IPruningMethod))]
     public string Method { get; init; } = "heapr";
 
-    /// <summary>Share of the routed experts' weights to take away.</summary>
-    [Option("Share of the routed experts' weights to take away.", Min = 0, Max = 0.99, Required = true)]
+    /// <summary>Share of the routed experts' weights to remove.</summary>
+    [Option("Share of the routed experts' weights to remove.", Min = 0, Max = 0.99, Required = true)]
     public double Ratio { get; init; }
 
     /// <summary>What is taken away.</summary>

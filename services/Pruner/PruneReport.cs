@@ -28,7 +28,7 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
             : Array.Empty<string>(),
         .. RoutedStored > RoutedKept
             ? [$"{Percent(Ratio)} of the routed experts' weights are gone, and {Percent(StoredRatio)} of their bytes: experts have one width, "
-                + $"{After.ExpertSize}, and narrower ones are filled up with zeros. Scope uniform saves what it takes away."]
+                + $"{After.ExpertSize}, and narrower ones are padded with zeros. With scope uniform, the bytes saved are those removed."]
             : Array.Empty<string>(),
     ];
 

@@ -13,7 +13,7 @@ public static class PruneRules
     public static Granularity Check(PruneOptions options, IPruningMethod method, ModelConfig config)
     {
         if (!config.IsMixture)
-            throw new UserInputException([new Problem("prune", 0, 0, $"the model is dense ({config.Family}) and has no experts to take away. "
+            throw new UserInputException([new Problem("prune", 0, 0, $"the model is dense ({config.Family}) and has no experts to remove. "
                 + "Make experts of its feed-forward layers first: upcycle with method sparse.")]);
         var granularity = options.Granularity ?? method.Granularities[0];
         var problems = new List<string>();

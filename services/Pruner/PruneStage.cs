@@ -25,7 +25,7 @@ public sealed class PruneStage : IStage
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
-        Summary = "Takes experts, or neurons within experts, away: those that matter least by a measure of the chosen method.",
+        Summary = "Removes experts, or neurons within experts: those that matter least by the measure of the chosen method.",
         Outputs = [OutputNames.Model, OutputNames.Report],
         Metrics = [.. StageMetric.Named(PruneReport.MetricNames)],
     };

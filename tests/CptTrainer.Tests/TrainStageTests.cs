@@ -1,9 +1,11 @@
 using System.Runtime.Intrinsics.X86;
+using System.Text.Json;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
-using Espalier.Surgery.Checkpoints;
+using Espalier.Stages.Worker;
 using Espalier.Stages;
+using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.Tokenizers;
 using TorchSharp;
@@ -72,6 +74,41 @@ public sealed class TrainStageTests : IDisposable
                 throw new IOException("killed");
             stop.Cancel();
         }
+    }
+
+    [Fact]
+    public async Task Run_ThatSavesOften_KeepsTwoPositionsAtMostAndNoneAtTheEnd()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var most = 0;
+        var progress = new TrainingProgress { AfterStep = _ => most = Math.Max(most, _bench.PositionsAsync().GetAwaiter().GetResult()) };
+        var context = _bench.Context(data, TrainingBench.Options("""{"checkpoint-steps":2}"""), null, progress); // 16 steps
+        var cursor = new BlobCursor(_bench.Store.Blobs, context.Step.Key);
+
+        await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"checkpoint-steps":2}"""), cursor, progress));
+
+        most.ShouldBeInRange(1, 2);
+        (await _bench.PositionsAsync()).ShouldBe(1);
+        await cursor.ClearAsync(default);
+        (await _bench.PositionsAsync()).ShouldBe(0);
+        (await cursor.LoadAsync(default)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Run_PartsThatAreNotTrained_AreInNoPosition()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+        var options = TrainingBench.Options("""{"checkpoint-steps":2,"only":"routers"}""");
+        var cursor = new MemoryCursor { StopAfter = 2 };
+        await Should.ThrowAsync<KilledException>(() => TrainingBench.RunAsync(_bench.Context(data, options, cursor)));
+        var position = JsonDocument.Parse(cursor.Position!).RootElement.GetProperty("state").GetProperty("root").GetString()!;
+        var names = (await CheckpointReader.OpenAsync(_bench.Store, Digest.Parse(position), default)).Names;
+
+        var resumed = await TrainingBench.RunAsync(_bench.Context(data, options, cursor));
+
+        names.ShouldContain("weights.model.layers.0.mlp.gate.weight");
+        names.ShouldNotContain("weights.model.embed_tokens.weight");
+        resumed.Outputs.ShouldBe((await TrainingBench.RunAsync(_bench.Context(data, options))).Outputs);
     }
 
     [Theory]

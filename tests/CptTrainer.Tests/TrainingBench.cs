@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Artifacts;
@@ -96,6 +97,30 @@ public sealed class TrainingBench : IDisposable
     {
         var reader = await CheckpointReader.OpenAsync(Store, result.Outputs[OutputNames.Report], default);
         return JsonNode.Parse(reader.ReadFile("report.json"))!.AsObject();
+    }
+
+    /// <summary>How many saved positions the store has anything of: the blobs of each end in bytes of its own.</summary>
+    public async Task<int> PositionsAsync()
+    {
+        var endings = new HashSet<string>();
+        var expected = Encoding.ASCII.GetBytes("espalier:");
+        await foreach (var blob in Store.Blobs.ListAsync(default))
+        {
+            var ending = new byte[expected.Length + 2 * 32 + 1 + sizeof(long)];
+            if (blob.SizeBytes < ending.Length)
+                continue;
+            try
+            {
+                Store.Blobs.ReadExactly(blob.Digest, blob.SizeBytes - ending.Length, ending);
+            }
+            catch (MissingBlobException)
+            {
+                continue; // deleted since it was listed
+            }
+            if (ending.AsSpan().StartsWith(expected))
+                endings.Add(Convert.ToHexString(ending));
+        }
+        return endings.Count;
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

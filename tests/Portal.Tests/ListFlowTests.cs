@@ -59,6 +59,14 @@ public sealed class ListFlowTests(PortalSite site)
         await Assertions.Expect(rows).ToHaveCountAsync(2, Patient);
         (await page.GetByRole(AriaRole.Button, new() { Name = "Select two or more to compare" }).IsDisabledAsync()).ShouldBeTrue();
 
+        var submitted = page.GetByRole(AriaRole.Button, new() { Name = "Submitted", Exact = true });
+        await submitted.ClickAsync(); // newest first before
+        await visit.MovesToAsync("order=created");
+        await Assertions.Expect(rows.First).ToContainTextAsync("alike#1", new() { Timeout = PortalVisit.Patience });
+        await Assertions.Expect(page.Locator("th[aria-sort=ascending]")).ToHaveTextAsync("Submitted", new() { Timeout = PortalVisit.Patience });
+        await submitted.ClickAsync();
+        await Assertions.Expect(rows.First).ToContainTextAsync("alike#2", new() { Timeout = PortalVisit.Patience });
+
         foreach (var row in await rows.AllAsync())
             await row.GetByRole(AriaRole.Checkbox).CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Compare 2 runs" }).ClickAsync();

@@ -39,10 +39,10 @@ public sealed class ReferenceAndLogTests(PortalSite site)
         (await log.Locator("div").CountAsync()).ShouldBeLessThan(all);
 
         await page.GetByLabel("Search in the log").FillAsync("");
-        await page.GetByLabel("Lines that matter at least so much").SelectOptionAsync("error");
+        await page.GetByLabel("Lowest level shown").SelectOptionAsync("error");
         await log.GetByText("No line matches.").WaitForAsync();
 
-        await page.GetByLabel("Lines that matter at least so much").SelectOptionAsync("info");
+        await page.GetByLabel("Lowest level shown").SelectOptionAsync("info");
         await log.GetByText("succeeded", new() { Exact = true }).First.WaitForAsync();
         var download = await page.RunAndWaitForDownloadAsync(() => page.GetByRole(AriaRole.Link, new() { Name = "Download" }).ClickAsync());
         download.SuggestedFilename.ShouldEndWith(".log");

@@ -88,7 +88,7 @@ public sealed class StoreFlowTests(PortalSite site)
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Verify" }).ClickAsync();
 
-        await page.GetByText("Both signatures fit the root; 1 by a trusted key.").WaitForAsync();
+        await page.GetByText("Both signatures match the root; 1 by a trusted key.").WaitForAsync();
         await page.Locator(".page-head .tag").GetByText("signed", new() { Exact = true }).WaitForAsync();
         await visit.PictureAsync("version-verified");
         visit.ShouldHaveNoErrors();

@@ -61,10 +61,10 @@ internal sealed class PlatformClient : IApiTransport, IDisposable
         return await RunIds.ChooseAsync(text, query => ListAsync(query, cancellationToken)).ConfigureAwait(false);
     }
 
-    /// <summary>Runs, newest first.</summary>
+    /// <summary>Runs, in the order of the query.</summary>
     public Task<IReadOnlyList<RunView>> ListAsync(RunQuery query, CancellationToken cancellationToken) => Api.ListRunsAsync(
         query.Limit, query.Before, query.State is { } state ? Terminal.Word(state) : null, query.Name, query.IdPrefix, query.IsArchived ? true : null,
-        query.Ordinal, cancellationToken: cancellationToken);
+        query.Ordinal, order: query.Order == RunOrder.Newest ? null : query.Order.ToString(), cancellationToken: cancellationToken);
 
     /// <summary>Lines of a run's log.</summary>
     public Task<IReadOnlyList<RunLogLine>> LogAsync(Guid run, RunLogQuery query, CancellationToken cancellationToken) =>

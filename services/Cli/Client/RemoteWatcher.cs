@@ -38,7 +38,7 @@ internal sealed class RemoteWatcher(PlatformClient client, Guid runId, Action<st
             catch (Exception e) when (e is HttpRequestException or IOException or PlatformUnreachableException && silence.Elapsed < Patience)
             {
                 if (silence.Elapsed < Pause)
-                    say("The connection broke; trying again.");
+                    say("The connection was lost; reconnecting.");
             }
             await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
         }

@@ -15,7 +15,7 @@ internal static class AliasesCommand
     public static Command Create(Terminal terminal)
     {
         var model = new Argument<string>("NAME") { Description = "Name of the model." };
-        var remove = new Option<string?>("--remove") { Description = "Take this alias away.", HelpName = "ALIAS" };
+        var remove = new Option<string?>("--remove") { Description = "Remove this alias.", HelpName = "ALIAS" };
         var reason = new Option<string>("--reason") { Description = "Why, for the record.", DefaultValueFactory = _ => "" };
         var json = SharedOptions.Json();
         var command = new Command(

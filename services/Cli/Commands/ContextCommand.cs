@@ -113,7 +113,7 @@ internal static class ContextCommand
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { context.Name, context.Orchestrator, context.Registry, Current = saved.Current == context.Name });
             else
-                terminal.Output.WriteLine($"{context.Name} is kept. espalier context use {context.Name} selects it.");
+                terminal.Output.WriteLine($"{context.Name} was added. espalier context use {context.Name} selects it.");
             return ExitCodes.Done;
         });
         return command;
@@ -123,7 +123,7 @@ internal static class ContextCommand
     {
         var name = new Argument<string>("NAME") { Description = "Name of a context that was added." };
         var json = SharedOptions.Json();
-        var command = new Command("remove", "Forget a context and its key. Where it was selected, 'local' is selected then.") { name, json };
+        var command = new Command("remove", "Remove a context and its key. If it was selected, 'local' is selected instead.") { name, json };
         command.SetAction(parsed =>
         {
             var home = EspalierHome.OfThisProcess();
@@ -132,13 +132,13 @@ internal static class ContextCommand
             var removed = parsed.GetRequiredValue(name);
             if (!contexts.Remove(removed))
                 throw new UserInputException(
-                    $"There is no context '{removed}' that was added: there are {string.Join(", ", saved.Contexts.Keys.DefaultIfEmpty("none"))}.");
+                    $"There is no context '{removed}' that was added; there are {string.Join(", ", saved.Contexts.Keys.DefaultIfEmpty("none"))}.");
             var current = saved.Current == removed ? CommandContext.LocalName : saved.Current;
             (saved with { Contexts = contexts, Current = current }).Write(home);
             if (parsed.GetValue(json))
                 terminal.WriteJson(new { Removed = removed, Current = current });
             else
-                terminal.Output.WriteLine($"{removed} is forgotten; commands work in '{current}'.");
+                terminal.Output.WriteLine($"{removed} was removed; commands now work in '{current}'.");
             return ExitCodes.Done;
         });
         return command;

@@ -12,7 +12,7 @@ internal static class DownCommand
         var json = SharedOptions.Json();
         var command = new Command(
             "down",
-            "Stop the platform of this home: workers give their steps back, then servers stop. Data stays. Also cleans up after a crash. "
+            "Stop the platform of this home: workers hand back their steps, then the servers stop. Data stays. Also cleans up after a crash. "
                 + "Commands work on the files of the home again.")
         {
             json,

@@ -18,7 +18,7 @@ internal static class ExportCommand
     public static Command Create(Terminal terminal)
     {
         var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
-        var directory = new Argument<string>("DIR") { Description = "Folder to make; it must not exist." };
+        var directory = new Argument<string>("DIR") { Description = "Folder to create; it must not exist." };
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
         var server = new Option<string?>("--server")
         {

@@ -17,10 +17,10 @@ internal static class FsckCommand
         var command = new Command(
             "fsck",
             """
-            Read every blob, manifest and step record of the store and compare it with its digest. What is damaged is set aside in
-            the folder damaged of the store; it counts as missing then, so that the next run computes it again. Nothing is deleted.
+            Read every blob, manifest and step record of the store and compare it with its digest. Damaged data is moved to
+            the store's folder 'damaged' and counts as missing, so that the next run computes it again. Nothing is deleted.
             The store is the one of ESPALIER__STORE__LOCATION (files or Azure Blob Storage), else that of the context: the platform
-            which runs in this home, or the home's own. ESPALIER__REGISTRY__DATABASE names the registry alike.
+            which runs in this home, or the home's own. ESPALIER__REGISTRY__DATABASE likewise names the registry.
             Exit codes: 0 clean, 1 damage found, 2 there is no such store.
 
               espalier fsck
@@ -32,7 +32,7 @@ internal static class FsckCommand
             var place = StoreInUse.Of(home, ContextChoice.Choose(parsed, terminal));
             if (place.IsOfHome && !home.Exists && !Directory.Exists(home.StoreFolder))
                 throw new UserInputException(Directory.Exists(new PlatformHome(home).Path)
-                    ? $"The platform of {home.Path} does not run, and its store is examined while it does: espalier up first."
+                    ? $"The platform of {home.Path} is not running, and its store can only be examined while it is: espalier up first."
                     : $"{home.Path} holds nothing yet.");
             home.Create();
             var store = place.Open();

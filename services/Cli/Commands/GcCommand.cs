@@ -13,21 +13,21 @@ internal static class GcCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would happen." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only show what would happen." };
         var grace = new Option<string>("--grace")
         {
-            Description = "Age under which nothing is touched, and how long a blob stays condemned.",
+            Description = "Nothing younger than this is touched, and a blob stays marked for this long before it is deleted.",
             DefaultValueFactory = _ => "24h",
         };
         var cacheAge = new Option<string?>("--cache-age")
         {
-            Description = "Also give up results of steps that are older and that no version needs, such as 30d.",
+            Description = "Also drop results of steps that are older than this, such as 30d, and that no version needs.",
         };
         var json = SharedOptions.Json();
         var command = new Command(
             "gc",
-            "Delete blobs that no version, no kept result and no saved position needs. The first call condemns them, a later one, after the "
-                + "grace, deletes what is still unneeded.\n\n  espalier gc --dry-run\n  espalier gc --grace 24h --cache-age 30d")
+            "Delete blobs that no version, kept result or saved position needs. The first call marks them; a later one, once the "
+                + "grace period is over, deletes those that are still not needed.\n\n  espalier gc --dry-run\n  espalier gc --grace 24h --cache-age 30d")
         { dryRun, grace, cacheAge, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -59,15 +59,18 @@ internal static class GcCommand
 
     private static void Write(Terminal terminal, CollectionReport report)
     {
-        terminal.Output.WriteLine($"needed by versions and their ancestry   {report.RegisteredBytes,18:N0} bytes");
-        terminal.Output.WriteLine($"kept results of steps                   {report.CacheBytes,18:N0} bytes");
-        terminal.Output.WriteLine($"positions of unfinished steps           {report.PositionBytes,18:N0} bytes");
-        terminal.Output.WriteLine($"unneeded, but put lately                {report.YoungBytes,18:N0} bytes, {report.YoungBlobs} blobs");
-        terminal.Output.WriteLine($"condemned: a later call deletes them    {report.CondemnedBytes,18:N0} bytes, {report.CondemnedBlobs} blobs");
-        terminal.Output.WriteLine($"{(report.DryRun ? "would be deleted now" : "deleted"),-39} {report.DeletedBytes,18:N0} bytes, {report.DeletedBlobs} blobs");
+        Line("needed by versions and their ancestors", report.RegisteredBytes);
+        Line("kept results of steps", report.CacheBytes);
+        Line("saved positions of unfinished steps", report.PositionBytes);
+        Line("not needed, but stored recently", report.YoungBytes, report.YoungBlobs);
+        Line("marked: a later call deletes them", report.CondemnedBytes, report.CondemnedBlobs);
+        Line(report.DryRun ? "would be deleted now" : "deleted", report.DeletedBytes, report.DeletedBlobs);
         foreach (var root in report.Unreadable)
-            terminal.Output.WriteLine($"nothing is deleted: the manifest {root.Hex} of a version is damaged; espalier fsck says how to mend it");
+            terminal.Output.WriteLine($"nothing is deleted: the manifest {root.Hex} of a version is damaged; espalier fsck says how to repair it");
         if (report.DroppedResults > 0)
-            terminal.Output.WriteLine($"{report.DroppedResults} kept results {(report.DryRun ? "would be" : "were")} given up");
+            terminal.Output.WriteLine($"{report.DroppedResults} kept results {(report.DryRun ? "would be" : "were")} dropped");
+
+        void Line(string what, long bytes, long? blobs = null) =>
+            terminal.Output.WriteLine($"{what,-39} {bytes,18:N0} bytes{(blobs is null ? "" : $", {blobs} blobs")}");
     }
 }

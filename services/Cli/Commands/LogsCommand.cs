@@ -31,11 +31,11 @@ internal static class LogsCommand
             Description = "Nothing: the supervisor. A process: its log. RUN, or RUN STEP: the log of a run or of one step.",
             Arity = new ArgumentArity(0, 2),
         };
-        var follow = new Option<bool>("--follow", "-f") { Description = "Go on until Ctrl-C, or until the run ends." };
-        var lines = new Option<int>("--lines", "-n") { Description = "Lines of a process's log to begin with.", DefaultValueFactory = _ => 50 };
-        var level = new Option<LogLineLevel>("--level") { Description = "Of a run: only lines that matter at least so much." };
+        var follow = new Option<bool>("--follow", "-f") { Description = "Keep printing until Ctrl-C, or until the run ends." };
+        var lines = new Option<int>("--lines", "-n") { Description = "Of a process: how many of its last lines to print first.", DefaultValueFactory = _ => 50 };
+        var level = new Option<LogLineLevel>("--level") { Description = "Of a run: only lines of this level or above." };
         level.AcceptOnlyFromAmong([.. Enum.GetValues<LogLineLevel>().Select(Terminal.Word)]);
-        var search = new Option<string?>("--search") { Description = "Of a run: only lines in which this text occurs, in capitals or not." };
+        var search = new Option<string?>("--search") { Description = "Of a run: only lines that contain this text, ignoring case." };
         var json = SharedOptions.Json();
         var command = server.AddTo(new Command("logs", Help) { names, follow, lines, level, search, json });
         command.SetAction(async (parsed, cancellationToken) =>

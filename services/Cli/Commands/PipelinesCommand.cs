@@ -12,7 +12,7 @@ internal static class PipelinesCommand
     public static Command Create(Terminal terminal) =>
         new(
             "pipelines",
-            "Add, list, show and remove pipelines that the platform keeps by name. What a file says under 'on' starts its pipeline from then on.\n\n"
+            "Add, list, show and remove pipelines that the platform keeps by name. From then on, the events under 'on' in its file start it.\n\n"
                 + "  espalier pipelines add pipelines/on-events.yaml\n  espalier submit on-events --param seed=3\n  espalier pipelines remove on-events")
         {
             Add(terminal), List(terminal), Show(terminal), Remove(terminal),
@@ -24,7 +24,7 @@ internal static class PipelinesCommand
         var file = SharedOptions.PipelineFile();
         var json = SharedOptions.Json();
         var command = server.AddTo(
-            new Command("add", "Keep a pipeline under the name that the file gives it; a changed file is a further version.") { file, json });
+            new Command("add", "Keep a pipeline under the name that the file gives it; a changed file becomes a new version.") { file, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = parsed.GetRequiredValue(file);
@@ -90,7 +90,7 @@ internal static class PipelinesCommand
         var server = new ServerOptions(terminal);
         var name = Name();
         var json = SharedOptions.Json();
-        var command = server.AddTo(new Command("remove", "Remove a pipeline and its triggers. Runs that are under way go on.") { name, json });
+        var command = server.AddTo(new Command("remove", "Remove a pipeline and its triggers. Runs in progress continue.") { name, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);

@@ -21,7 +21,7 @@ internal static class PlanCommand
         var command = server.AddTo(new Command(
             "plan",
             """
-            Say what a pipeline would do, and run nothing: which steps are in the cache and why the others are not, model
+            Show what a pipeline would do, without running it: which steps are cached and why the others are not, model
             shapes before and after, bytes to be written, memory, time as far as earlier runs tell it, and refusals, in the
             selected context. Exit code 2 when a step would be refused.
 

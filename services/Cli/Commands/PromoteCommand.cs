@@ -18,7 +18,7 @@ internal static class PromoteCommand
         var json = SharedOptions.Json();
         var command = new Command(
             "promote",
-            "Move an alias, past its gate, or put it back.\n\n  espalier promote quickstart@3 champion --reason 'lower loss'\n"
+            "Move an alias, if its gate lets it, or undo its last move.\n\n  espalier promote quickstart@3 champion --reason 'lower loss'\n"
                 + "  espalier promote quickstart@champion --revert")
         {
             model,

@@ -15,7 +15,7 @@ internal static class RepairCommand
 
     public static Command Create(Terminal terminal)
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what is missing and what would be done." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only show what is missing and what would be done." };
         var json = SharedOptions.Json();
         var command = new Command(
             "repair",
@@ -39,7 +39,7 @@ internal static class RepairCommand
             var place = StoreInUse.WithLedgerOf(home, ContextChoice.Choose(parsed, terminal));
             if (place.IsOfHome && !home.Exists)
                 throw new UserInputException(Directory.Exists(new PlatformHome(home).Path)
-                    ? $"The platform of {home.Path} does not run, and it is repaired while it does: espalier up first."
+                    ? $"The platform of {home.Path} is not running, and can only be repaired while it is: espalier up first."
                     : $"{home.Path} holds nothing yet.");
             using var claim = place.IsOfHome && !isDryRun ? home.Claim() : null;
             var store = place.Open();

@@ -23,6 +23,7 @@ internal static class RunsCommand
 
           espalier runs
           espalier runs --state failed --limit 20
+          espalier runs --pipeline tiny --order "duration desc"
           espalier runs tiny#12
         """;
 
@@ -37,11 +38,23 @@ internal static class RunsCommand
         };
         var state = new Option<RunState?>("--state") { Description = "Only runs in this state." };
         state.AcceptOnlyFromAmong([.. Enum.GetValues<RunState>().Select(Terminal.Word)]);
-        var name = new Option<string?>("--name") { Description = "Only runs of the pipeline of this name." };
+        var name = new Option<string?>("--pipeline", "--name") { Description = "Only runs of the pipeline of this name." };
         var limit = new Option<int>("--limit") { Description = $"Number of runs, 1 to {Most}.", DefaultValueFactory = _ => Most };
-        var before = new Option<Guid?>("--before") { Description = "Only runs that are older than this one: the last of the list before." };
+        var after = new Option<Guid?>("--after", "--before") { Description = "Only runs behind this one, the last of the list before." };
+        var order = new Option<RunOrder>("--order")
+        {
+            Description = $"What they are ordered by: {RunOrder.Expected}.",
+            DefaultValueFactory = _ => RunOrder.Newest,
+            CustomParser = result =>
+            {
+                var text = string.Join(' ', result.Tokens.Select(t => t.Value));
+                if (!RunOrder.TryParse(text, out var parsed))
+                    result.AddError($"--order '{text}': expected {RunOrder.Expected}.");
+                return parsed;
+            },
+        };
         var archived = new Option<bool>("--archived") { Description = "Runs that were archived some time after their end, instead of the others." };
-        var command = server.AddTo(new Command("runs", Help) { run, state, name, limit, before, archived, json });
+        var command = server.AddTo(new Command("runs", Help) { run, state, name, order, limit, after, archived, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (parsed.GetValue(limit) is < 1 or > Most)
@@ -54,8 +67,8 @@ internal static class RunsCommand
             }
             var query = new RunQuery
             {
-                Limit = parsed.GetValue(limit), Before = parsed.GetValue(before), State = parsed.GetValue(state),
-                Name = parsed.GetValue(name), IsArchived = parsed.GetValue(archived),
+                Limit = parsed.GetValue(limit), Before = parsed.GetValue(after), State = parsed.GetValue(state),
+                Name = parsed.GetValue(name), IsArchived = parsed.GetValue(archived), Order = parsed.GetValue(order),
             };
             var runs = client is not null
                 ? await client.ListAsync(query, cancellationToken).ConfigureAwait(false)
@@ -103,7 +116,7 @@ internal static class RunsCommand
         }
         terminal.Output.WriteLine($"{run.Label} ({run.RunId}) {Terminal.Word(run.State)}{(run.Message.Length > 0 ? ": " + run.Message : "")}");
         if (run.Archived is { } since)
-            terminal.Output.WriteLine($"archived on {since:yyyy-MM-dd}: it can be looked at, and not resumed");
+            terminal.Output.WriteLine($"archived on {since:yyyy-MM-dd}: it can be viewed, but not resumed");
         if (run.Cause is { } cause)
             terminal.Output.WriteLine($"started by {string.Join(" → ", cause.Chain)} on event #{cause.Event} ({cause.Kind}), as {run.Owner}");
         if (run.Reason is { Length: > 0 } reason)

@@ -17,7 +17,7 @@ internal static class StageCommand
             Description = "Model folder. evaluate takes several; train without one starts from scratch.",
             AllowMultipleArgumentsPerToken = true,
         };
-        var output = new Option<string>("--output", "-o") { Description = "Folder to make; it must not exist.", Required = true };
+        var output = new Option<string>("--output", "-o") { Description = "Folder to create; it must not exist.", Required = true };
         var with = new Option<string>("--with", "-w") { Description = "Options: JSON, or a JSON or YAML file.", DefaultValueFactory = _ => "{}" };
         var json = SharedOptions.Json();
         var command = new Command(

@@ -77,7 +77,7 @@ internal static class StatusCommand
         if (problem is not null)
             terminal.Output.WriteLine(problem);
         if (state is { Supervisor.IsAlive: false })
-            terminal.Output.WriteLine("The supervisor is gone, so nothing is started again: espalier down, then espalier up.");
+            terminal.Output.WriteLine("The supervisor is gone, so nothing is restarted: espalier down, then espalier up.");
         if (processes.Count > 0)
             terminal.Write(
                 Fill(
@@ -88,7 +88,7 @@ internal static class StatusCommand
         if (!platform.BrokerAnswers)
             terminal.Output.WriteLine("The broker does not answer.");
         if (platform.BrokerAlarm.Length > 0)
-            terminal.Output.WriteLine($"The broker takes no messages: {platform.BrokerAlarm}. Make room on its machine; it goes on by itself then.");
+            terminal.Output.WriteLine($"The broker takes no messages: {platform.BrokerAlarm}. Make room on its machine; it then continues by itself.");
         if (platform.Store is { Answers: false } store)
             terminal.Output.WriteLine(store.Problem);
         if (platform.Queues.Count > 0)

@@ -11,7 +11,7 @@ internal static class SubmitCommand
         var server = new ServerOptions(terminal);
         var file = new Argument<string>("FILE") { Description = "Pipeline file (YAML); where there is no such file, the name of a pipeline that was added." };
         var parameters = SharedOptions.Parameters();
-        var reason = new Option<string?>("--reason") { Description = "What the run is for; its page says it." };
+        var reason = new Option<string?>("--reason") { Description = "What the run is for; shown on its page." };
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(

@@ -12,7 +12,7 @@ internal static class TagsCommand
     {
         var model = new Argument<string>("MODEL") { Description = "NAME for the model itself; NAME@VERSION or NAME@ALIAS for a version." };
         var tags = new Argument<string[]>("KEY=VALUE") { Description = "Tags to set.", Arity = ArgumentArity.ZeroOrMore };
-        var remove = new Option<string[]>("--remove") { Description = "Take this tag away; may be repeated.", HelpName = "KEY" };
+        var remove = new Option<string[]>("--remove") { Description = "Remove this tag; may be repeated.", HelpName = "KEY" };
         var json = SharedOptions.Json();
         var command = new Command(
             "tags",

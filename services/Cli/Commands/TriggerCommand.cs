@@ -16,8 +16,8 @@ internal static class TriggerCommand
                 + "  espalier trigger list\n  espalier trigger test nightly --last 200\n  espalier trigger disable nightly.schedule\n"
                 + "  espalier trigger events --json")
         {
-            List(terminal), Show(terminal), Switch(terminal, isOn: true, "Switch a trigger on; a trigger that has paused itself goes on."),
-            Switch(terminal, isOn: false, "Switch a trigger off; what happens meanwhile starts nothing, later either."), Test(terminal), Events(terminal),
+            List(terminal), Show(terminal), Switch(terminal, isOn: true, "Switch a trigger on; a trigger that paused itself resumes."),
+            Switch(terminal, isOn: false, "Switch a trigger off; events in the meantime start nothing, not even later."), Test(terminal), Events(terminal),
         };
 
     private static Command List(Terminal terminal)
@@ -52,7 +52,7 @@ internal static class TriggerCommand
     {
         var server = new ServerOptions(terminal);
         var (name, last, json) = (Name(), Last(20), SharedOptions.Json());
-        var command = server.AddTo(new Command("show", "A trigger, and what it made of the last events.") { name, last, json });
+        var command = server.AddTo(new Command("show", "A trigger, and what the last events led to.") { name, last, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);
@@ -122,7 +122,7 @@ internal static class TriggerCommand
         var server = new ServerOptions(terminal);
         var (last, json) = (Last(50), SharedOptions.Json());
         var kind = new Option<string?>("--kind") { Description = "Only events of this kind, such as model.registered." };
-        var command = server.AddTo(new Command("events", "The last events, newest first, and what triggers made of them.") { last, kind, json });
+        var command = server.AddTo(new Command("events", "The last events, newest first, and what they led to.") { last, kind, json });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = server.Open(parsed);

@@ -25,8 +25,8 @@ internal static class UpCommand
         {
             Description = "Return when everything is ready and leave it running in the background. This is the default.",
         };
-        var foreground = new Option<bool>("--foreground") { Description = "Stay, and stop everything at Ctrl-C." };
-        var seconds = new Option<int>("--timeout") { Description = "Seconds that the start may take.", DefaultValueFactory = _ => 300 };
+        var foreground = new Option<bool>("--foreground") { Description = "Stay in the foreground; Ctrl-C stops everything." };
+        var seconds = new Option<int>("--timeout") { Description = "Longest time that the start may take, in seconds.", DefaultValueFactory = _ => 300 };
         var json = SharedOptions.Json();
         var command = new Command(
             "up",

@@ -19,12 +19,12 @@ internal static class VerifyCommand
         var model = new Argument<string>("MODEL") { Description = "NAME@VERSION or NAME@ALIAS." };
         var rerun = new Option<bool>("--rerun")
         {
-            Description = "Also do the surgical step that made it again from its parents, and compare tensor by tensor.",
+            Description = "Also redo the surgical step that made it, from its parents, and compare tensor by tensor.",
         };
         var json = SharedOptions.Json();
         var command = new Command(
             "verify",
-            "Read every byte of a version and of everything that it was made from again, check its signatures, and with --rerun derive it "
+            "Read every byte of a version and of its ancestors again, check its signatures, and with --rerun derive it "
                 + "again.\n\n"
                 + "  espalier verify quickstart@candidate\n  espalier verify quickstart@3 --rerun --json")
         {

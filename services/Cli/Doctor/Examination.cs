@@ -68,7 +68,7 @@ internal static class Examination
         var text = $"{Amounts.Bytes(free)} free of {Amounts.Bytes(total)}";
         return free >= LittleMemory
             ? new Finding("memory", text)
-            : new Finding("memory", text, Severity.Optional, "The quickstart wants about 4 GiB; close other programs.");
+            : new Finding("memory", text, Severity.Optional, "The quickstart needs about 4 GiB; close other programs.");
     }
 
     private static Finding Disk(EspalierHome home)

@@ -31,7 +31,7 @@ internal interface IModels : IAsyncDisposable
     /// <summary>Points an alias to where it pointed before its last move.</summary>
     Task<MoveView> RevertAliasAsync(string model, string alias, string reason, CancellationToken cancellationToken);
 
-    /// <summary>Takes an alias away.</summary>
+    /// <summary>Removes an alias.</summary>
     Task<MoveView> RemoveAliasAsync(string model, string alias, string reason, CancellationToken cancellationToken);
 
     /// <summary>The latest moves of a model's aliases, newest first.</summary>

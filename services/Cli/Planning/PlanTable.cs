@@ -35,7 +35,7 @@ internal static class PlanTable
                 $"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
         var timed = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional && s.Seconds is not null);
         var running = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional);
-        var duration = timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps whose like ran before" : "";
+        var duration = timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps that can be timed by earlier runs" : "";
         terminal.Output.WriteLine(
             $"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{duration}.");
     }

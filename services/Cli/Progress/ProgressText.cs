@@ -26,7 +26,7 @@ internal static class ProgressText
     public static string Describe(StepNews step)
     {
         if (step.IsRetry)
-            return $"{step.Name} ({step.Kind}): attempt {step.Attempt} failed and is made again: {step.Message}";
+            return $"{step.Name} ({step.Kind}): attempt {step.Attempt} failed and is retried: {step.Message}";
         var word = step.State.ToString().ToLowerInvariant();
         var took = step.Took is { } time && step.State == StepState.Succeeded ? $" in {Amounts.Time(time)}" : "";
         var attempt = step is { Attempt: > 1, State: StepState.Running } ? $" (attempt {step.Attempt})" : "";

@@ -204,9 +204,9 @@ public sealed record TrainOptions
     [Option("Share of the tokens after which sibling-exclusive routing becomes free; 1 keeps it.", Min = 0, Max = 1)]
     public double ReleaseSiblings { get; init; } = 0.5;
 
-    /// <summary>Longest time between saved positions.</summary>
+    /// <summary>Time between saved positions; longer where saving would take more than 3 % of the time.</summary>
     /// <value>30s</value>
-    [Option("Longest time between saved positions.", Kind = OptionKind.Duration)]
+    [Option("Time between saved positions; longer where saving would take more than 3 % of the time.", Kind = OptionKind.Duration)]
     public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Most steps between saved positions; 0 for time alone.</summary>

@@ -4,6 +4,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Modeling.Runtime;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
@@ -13,48 +14,145 @@ using static TorchSharp.torch;
 namespace Espalier.CptTrainer.Training;
 
 /// <summary>
-/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments as they lie
-/// in memory, selection biases, the step number and the record so far. Data and schedule are functions of the step
-/// number, so any worker goes on from here to the same bits.
+/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, selection
+/// biases, the step number and the record so far. Data and schedule are functions of the step number, so any worker goes on from
+/// here to the same bits. A save copies what it can in memory, and is written while training goes on; what it replaces is deleted as
+/// soon as it is whole, so the store has two positions of a step at most.
 /// </summary>
-public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, AdamW optimizer)
+public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, AdamW optimizer, TimeProvider time) : IAsyncDisposable
 {
     private const string RecordFile = "record.json";
-    private const string Weights = "weights";
-    private const string FirstMoment = "exp_avg";
-    private const string SecondMoment = "exp_avg_sq";
+    private const string Weights = "weights.";
 
-    /// <summary>Saves the position after <paramref name="step"/> finished steps.</summary>
-    public async Task SaveAsync(long step, TrainingRecord record, CancellationToken cancellationToken)
+    /// <summary>Of the memory that is free, how much a copy may take: 1 / this.</summary>
+    private const long ShareOfFreeMemory = 2;
+
+    private Task _saving = Task.CompletedTask;
+    private Digest? _whole;
+
+    /// <summary>What the last save cost the training: the time for which it stood still, and the processors' time of the writing.</summary>
+    public TimeSpan LastCost { get; private set; }
+
+    /// <summary>Whether a save is still being written.</summary>
+    public bool IsSaving => !_saving.IsCompleted;
+
+    /// <summary>
+    /// Begins to save the position after <paramref name="step"/> finished steps, and returns as soon as training may go on. One save is
+    /// written at a time: this waits for the one before, and throws what went wrong with it.
+    /// </summary>
+    public async Task BeginSaveAsync(long step, TrainingRecord record, CancellationToken cancellationToken)
     {
-        using var writer = new CheckpointWriter(context.Artifacts, ArtifactKind.TrainerState);
-        await writer.AddFileAsync(RecordFile, CanonicalJson.Serialize(record), cancellationToken).ConfigureAwait(false);
-        foreach (var (name, value) in State())
-            await CheckpointSaver.AddTensorAsync(writer, name, value, ScalarType.Float32, cancellationToken).ConfigureAwait(false);
-        var saved = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
-        await context.Cursor.SaveAsync(CanonicalJson.Serialize(new Position(step, optimizer.Steps, saved)), cancellationToken).ConfigureAwait(false);
+        await _saving.ConfigureAwait(false);
+        var began = time.GetTimestamp();
+        var position = new CheckpointWriter(
+            context.Artifacts, ArtifactKind.TrainerState, new OwnedBlobs(context.Artifacts.Blobs, context.Step.Key, step));
+        var copies = new List<(string Name, Tensor Value)>();
+        try
+        {
+            position.SetProperties(OwnedArtifact.PropertiesOf(context.Step.Key));
+            await position.AddFileAsync(RecordFile, CanonicalJson.Serialize(record), cancellationToken).ConfigureAwait(false);
+            var room = HostMemory.FreeBytes() / ShareOfFreeMemory;
+            foreach (var (name, value) in State())
+            {
+                if (value.numel() * value.element_size() is var bytes && bytes > room)
+                {
+                    // No room for a copy: training waits until it is written.
+                    await CheckpointSaver.AddTensorAsync(position, name, value, ScalarType.Float32, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
+                room -= bytes;
+                copies.Add((name, Copy(value)));
+            }
+        }
+        catch
+        {
+            Release(position, copies);
+            throw;
+        }
+        var stood = time.GetElapsedTime(began);
+        var steps = optimizer.Steps;
+        _saving = Task.Run(() => StoreAsync(position, copies, step, steps, stood, cancellationToken), CancellationToken.None);
     }
+
+    /// <summary>Waits until nothing is being saved.</summary>
+    public Task EndSaveAsync() => _saving;
 
     /// <summary>Restores the last position: finished steps and the record, or null when there is none to go on from.</summary>
     public async Task<(long Step, TrainingRecord Record)?> RestoreAsync(CancellationToken cancellationToken)
     {
-        if (await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false) is not { } bytes)
-            return null;
+        byte[]? seen = null;
+        // A worker that had the step before may have replaced the position while it was read: then there is a newer one.
+        while (await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false) is { } bytes && (seen is null || !bytes.AsSpan().SequenceEqual(seen)))
+        {
+            seen = bytes;
+            try
+            {
+                var position = JsonSerializer.Deserialize<Position>(bytes, WireJson.Options);
+                if (position?.State is null)
+                    throw new JsonException("It names no state.");
+                var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
+                var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
+                Check(reader);
+                Restore(reader);
+                optimizer.Steps = position.OptimizerSteps;
+                _whole = position.State.Root;
+                return (position.Step, record);
+            }
+            catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException or KeyNotFoundException)
+            {
+                context.Progress.Log($"The saved position cannot be read from the store; starting again. {e.Message}");
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Waits for what is being written; whatever went wrong with it no longer matters.</summary>
+    public async ValueTask DisposeAsync() => await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async Task StoreAsync(
+        CheckpointWriter position, List<(string Name, Tensor Value)> copies, long step, long optimizerSteps, TimeSpan stood, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        ManifestRef saved;
         try
         {
-            var position = JsonSerializer.Deserialize<Position>(bytes, WireJson.Options);
-            if (position?.State is null)
-                throw new JsonException("It names no state.");
-            var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
-            var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
-            Restore(reader);
-            optimizer.Steps = position.OptimizerSteps;
-            return (position.Step, record);
+            foreach (var (name, value) in copies)
+                await CheckpointSaver.AddTensorAsync(position, name, value, ScalarType.Float32, cancellationToken).ConfigureAwait(false);
+            saved = await position.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException)
+        finally
         {
-            context.Progress.Log($"The saved position cannot be read from the store; starting again. {e.Message}");
-            return null;
+            Release(position, copies);
+        }
+        await context.Cursor.SaveAsync(CanonicalJson.Serialize(new Position(step, optimizerSteps, saved)), cancellationToken).ConfigureAwait(false);
+        LastCost = stood + time.GetElapsedTime(began) / Environment.ProcessorCount;
+        var replaced = _whole;
+        _whole = saved.Root;
+        if (replaced is { } root)
+            await RemoveAsync(root, saved.Root, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task RemoveAsync(Digest root, Digest kept, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await OwnedArtifact.DeleteAsync(context.Artifacts, root, context.Step.Key, kept, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (StoreFailure.Is(e))
+        {
+            context.Progress.Log($"A position that was replaced stays in the store until its next collection (espalier gc). {StoreFailure.Describe(e)}");
+        }
+    }
+
+    // The first read of a blob compares it with its digest: after this nothing is overwritten by half of a position.
+    private void Check(CheckpointReader reader)
+    {
+        Span<byte> first = stackalloc byte[1];
+        foreach (var (name, value) in State())
+        {
+            if (reader.Describe(name).SizeBytes != value.numel() * value.element_size())
+                throw new InvalidDataException($"Its tensor '{name}' has another shape than that of the model.");
+            reader.ReadRange(name, 0, first);
         }
     }
 
@@ -63,21 +161,48 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var stored = new StoredWeights(reader);
-        var loaded = State().ToDictionary(entry => entry.Name, entry => stored.Read(entry.Name)); // all read before any is used
         foreach (var (name, value) in State())
-            value.copy_(loaded[name]);
+        {
+            if (value.device_type == DeviceType.CPU)
+                stored.ReadInto(name, value.detach());
+            else
+                value.copy_(stored.Read(name));
+        }
     }
 
+    /// <summary>What changes, by name, each until the next is asked for. Parts that are not trained are still what the step started with, and their moments zero.</summary>
     private IEnumerable<(string Name, Tensor Value)> State()
     {
-        yield return (Weights, decoder.Buffer.Values);
-        yield return (FirstMoment, optimizer.FirstMoment);
-        yield return (SecondMoment, optimizer.SecondMoment);
+        foreach (var parameter in decoder.Buffer.Parameters)
+        {
+            var (first, length) = (parameter.Value.storage_offset(), parameter.Value.numel());
+            if (optimizer.Frozen.Any(range => range.First <= first && first + length <= range.First + range.Length))
+                continue;
+            yield return (Weights + parameter.Name, parameter.Value);
+            using (var moments = optimizer.FirstMoment.narrow(0, first, length))
+                yield return (TrainerStateNames.FirstMoment + parameter.Name, moments);
+            using (var moments = optimizer.SecondMoment.narrow(0, first, length))
+                yield return (TrainerStateNames.SecondMoment + parameter.Name, moments);
+        }
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             if (decoder.SelectionBias(layer) is { } bias)
-                yield return ($"selection-bias.{layer}", bias);
+                yield return (Weights + TensorNames.SelectionBias(layer), bias);
         }
+    }
+
+    private static Tensor Copy(Tensor value)
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        return (value.device_type == DeviceType.CPU ? value.detach().clone() : value.detach().cpu()).DetachFromDisposeScope();
+    }
+
+    private static void Release(CheckpointWriter position, List<(string Name, Tensor Value)> copies)
+    {
+        position.Dispose();
+        foreach (var (_, value) in copies)
+            value.Dispose();
     }
 
     /// <summary>What the cursor itself holds.</summary>

@@ -19,7 +19,7 @@ internal static class HooksApi
         if (throttle?.MustWait(address, key) == true)
             return http.TooManyWrongKeys();
         if (await ReadAsync(http.Request, cancellationToken).ConfigureAwait(false) is not { } body)
-            return TypedResults.Problem($"A body may have {LongestBody} characters.", statusCode: StatusCodes.Status413PayloadTooLarge);
+            return TypedResults.Problem($"A body may have at most {LongestBody} characters.", statusCode: StatusCodes.Status413PayloadTooLarge);
         try
         {
             var accepted = await hooks.ReceiveAsync(name, http.Request.Headers, body, cancellationToken).ConfigureAwait(false);

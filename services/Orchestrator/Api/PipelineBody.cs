@@ -21,7 +21,7 @@ internal static class PipelineBody
 
     /// <summary>The refusal of a file that is too long.</summary>
     public static IResult TooLong() =>
-        TypedResults.Problem($"A pipeline file may have {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
+        TypedResults.Problem($"A pipeline file may have at most {Longest} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
 
     /// <summary>Describes the body of a route that reads one, and its parameters.</summary>
     public static RouteHandlerBuilder WithPipelineBody(this RouteHandlerBuilder route) =>

@@ -20,7 +20,7 @@ internal static class QueuesApi
         var inside = queues.MapGroupFor(ApiRole.Admin);
         inside.MapGet("{queue}/messages", PeekAsync)
             .Describe<IReadOnlyList<StrandedMessage>>("listMessages", "Messages that nobody could handle; they stay where they are.");
-        inside.MapPost("{queue}/replay", ReplayAsync).Describe<Replayed>("replayQueue", "Sends messages that nobody could handle once more.");
+        inside.MapPost("{queue}/replay", ReplayAsync).Describe<Replayed>("replayQueue", "Sends messages that nobody could handle again.");
     }
 
     /// <summary>Queues of every kind that workers have offered.</summary>

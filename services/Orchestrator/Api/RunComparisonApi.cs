@@ -9,18 +9,23 @@ namespace Espalier.Orchestrator.Api;
 /// <param name="Options">Options of its steps as <c>STEP.OPTION</c>, with defaults filled in; empty where an archive does not tell.</param>
 public sealed record ComparedRun(RunView Run, IReadOnlyDictionary<string, string> Parameters, IReadOnlyDictionary<string, string> Options);
 
-/// <summary>Runs beside each other: <c>/api/v1/runs/compare?run=ID&amp;run=ID</c>.</summary>
+/// <summary>Runs beside each other: <c>/api/v1/runs/compare?run=tiny%2312&amp;run=ID</c>.</summary>
 internal static class RunComparisonApi
 {
     private const int Most = 12;
 
-    public static async Task<IResult> CompareAsync(Guid[] run, IRunReader runs, RunSources sources, CancellationToken cancellationToken)
+    public static async Task<IResult> CompareAsync(string[] run, IRunReader runs, RunSources sources, CancellationToken cancellationToken)
     {
         if (run.Length is 0 or > Most)
             return Refused($"1 to {Most} runs are compared, and this asks for {run.Length}: ?run=ID&run=ID.", StatusCodes.Status400BadRequest);
         var compared = new List<ComparedRun>();
-        foreach (var id in run.Distinct())
+        foreach (var text in run.Distinct())
         {
+            var (id, refusal) = await RunNamesApi.FindAsync(text, runs, cancellationToken).ConfigureAwait(false);
+            if (refusal is not null)
+                return refusal;
+            if (compared.Exists(c => c.Run.RunId == id))
+                continue;
             if (await runs.FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } found)
                 return Refused($"There is no run {id}.", StatusCodes.Status404NotFound);
             var source = await sources.FindAsync(id, cancellationToken).ConfigureAwait(false);

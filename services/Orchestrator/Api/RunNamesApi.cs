@@ -20,16 +20,26 @@ internal static class RunNamesApi
     private static async Task<IResult> LeadAsync(
         string run, HttpRequest request, IRunReader runs, CancellationToken cancellationToken, string? rest = null)
     {
+        var (found, refusal) = await FindAsync(run, runs, cancellationToken).ConfigureAwait(false);
+        return refusal ?? TypedResults.Redirect(
+            $"{request.PathBase}/api/v1/runs/{found}{PathOf(rest)}{request.QueryString}", permanent: false, preserveMethod: true);
+    }
+
+    /// <summary>The run with this id, of this name, or with an id that begins so; or the answer that says why there is none.</summary>
+    internal static async Task<(Guid Run, IResult? Refusal)> FindAsync(string run, IRunReader runs, CancellationToken cancellationToken)
+    {
+        if (Guid.TryParse(run, out var id))
+            return (id, null);
         var query = RunQuery.ByLabel(run) ?? new RunQuery { IdPrefix = run, Limit = Few };
         var found = await runs.ListAsync(query, cancellationToken).ConfigureAwait(false);
         if (found.Count == 0)
             found = await runs.ListAsync(query with { IsArchived = true }, cancellationToken).ConfigureAwait(false);
         return found switch
         {
-            [] => TypedResults.Problem($"There is no run '{run}'.", statusCode: StatusCodes.Status404NotFound),
-            [var one] => TypedResults.Redirect(
-                $"{request.PathBase}/api/v1/runs/{one.RunId}{PathOf(rest)}{request.QueryString}", permanent: false, preserveMethod: true),
-            _ => TypedResults.Problem($"'{run}' begins the ids of several runs: give more digits.", statusCode: StatusCodes.Status400BadRequest),
+            [] => (default, TypedResults.Problem($"There is no run '{run}'.", statusCode: StatusCodes.Status404NotFound)),
+            [var one] => (one.RunId, null),
+            _ => (default, TypedResults.Problem(
+                $"'{run}' begins the ids of several runs: give more digits.", statusCode: StatusCodes.Status400BadRequest)),
         };
     }
 

@@ -50,14 +50,14 @@ public static class RunsApi
 
     private static void MapReading(RouteGroupBuilder runs)
     {
-        runs.MapGet("", ListAsync).Describe<IReadOnlyList<RunView>>("listRuns", "Runs, newest first.");
+        runs.MapGet("", ListAsync).Describe<IReadOnlyList<RunView>>("listRuns", "Runs, newest first or in another order.");
         runs.MapGet("{id:guid}", FindAsync).Describe<RunView>("findRun", "One run with its steps.");
         runs.MapGet("{id:guid}/events", RunEventStream.Open).WithName("followRun").WithSummary("The changes of a run until it ends, as server-sent events.");
         runs.MapGet("{id:guid}/log", RunLogApi.ReadAsync).Describe<IReadOnlyList<RunLogLine>>("readRunLog", "Lines of a run's log, or all as a text file.");
         runs.MapGet("events", PlatformEventStream.Open).ExcludeFromDescription();
         runs.MapGet("live", LiveStream.Open).ExcludeFromDescription();
         runs.MapGet("compare", RunComparisonApi.CompareAsync).Describe<IReadOnlyList<ComparedRun>>("compareRuns", "Runs with parameters and options.");
-        runs.MapGet("{id:guid}/notices", NoticesApi.ListAsync).Describe<IReadOnlyList<NoticeView>>("listNotices", "Who was told of the end of a run.");
+        runs.MapGet("{id:guid}/notices", NoticesApi.ListAsync).Describe<IReadOnlyList<NoticeView>>("listNotices", "Who was notified of the end of a run.");
         runs.MapGet("{id:guid}/source", RunDetailsApi.SourceAsync).Describe<RunSource>("findRunSource", "The pipeline file of a run, as submitted.");
         runs.MapGet("{id:guid}/plan", RunDetailsApi.PlanAsync).Describe<RunPlanView>("findRunPlan", "The steps of a run with every option.");
         runs.MapGet("{id:guid}/results", RunDetailsApi.ResultsAsync)
@@ -76,7 +76,7 @@ public static class RunsApi
         runs.MapPost("", SubmitAsync).Describe<RunAccepted>("submitRun", "Starts a run of a pipeline file.", StatusCodes.Status202Accepted)
             .WithPipelineBody();
         runs.MapPost("{id:guid}/cancel", CancelAsync).Describe<RunStateChanged>("cancelRun", "Asks a run to stop.");
-        runs.MapPost("{id:guid}/resume", ResumeAsync).Describe<RunStateChanged>("resumeRun", "Goes on with a failed or cancelled run.");
+        runs.MapPost("{id:guid}/resume", ResumeAsync).Describe<RunStateChanged>("resumeRun", "Resumes a failed or cancelled run.");
         runs.MapPost("{id:guid}/steps/{step}/rerun", RunDetailsApi.RerunAsync)
             .Describe<RunAccepted>("rerunStep", "Starts an ended run again from a step on, as a new run.", StatusCodes.Status202Accepted);
     }
@@ -91,12 +91,15 @@ public static class RunsApi
     /// <summary>
     /// Newest first: <c>?state=</c> and <c>?name=</c> (or <c>?pipeline=</c>) choose, <c>?ordinal=</c> the run of that number among those of the
     /// name, <c>?id=</c> takes the first digits of ids, <c>?before=</c> (or <c>?after=</c>, as the list goes on) the last run of the page before;
-    /// <c>?archived=true</c> lists the archived ones instead.
+    /// <c>?archived=true</c> lists the archived ones instead, and <c>?order=</c> (<see cref="RunOrder"/>) orders otherwise.
     /// </summary>
     private static async Task<IResult> ListAsync(
         IRunReader runs, CancellationToken cancellationToken, int limit = 100, Guid? before = null, string? state = null, string? name = null,
-        string? id = null, bool archived = false, long? ordinal = null, string? pipeline = null, Guid? after = null)
+        string? id = null, bool archived = false, long? ordinal = null, string? pipeline = null, Guid? after = null, string? order = null)
     {
+        var by = RunOrder.Newest;
+        if (order is not null && !RunOrder.TryParse(order, out by))
+            return Refused($"There is no order '{order}': expected {RunOrder.Expected}.");
         RunState? wanted = null;
         if (state is not null)
         {
@@ -109,7 +112,7 @@ public static class RunsApi
             return TypedResults.Ok(await runs.ListAsync(new RunQuery
             {
                 Limit = Math.Clamp(limit, 1, MostRuns), Before = before ?? after, State = wanted, Name = name ?? pipeline, Ordinal = ordinal, IdPrefix = id,
-                IsArchived = archived,
+                IsArchived = archived, Order = by,
             }, cancellationToken).ConfigureAwait(false));
         }
         catch (UserInputException e)

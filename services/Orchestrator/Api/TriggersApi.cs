@@ -18,7 +18,7 @@ internal static class TriggersApi
             .Describe<IReadOnlyList<TriggerView>>("listTriggers", "What starts pipelines.");
         read.MapGet("events", EventsAsync).Describe<IReadOnlyList<TriggerEventView>>("listEvents", "The events that triggers see, newest first.");
         read.MapGet("{name}", ShowAsync).Describe<TriggerView>("findTrigger", "One trigger with what it did last.");
-        read.MapGet("{name}/test", ReplayAsync).Describe<TriggerReplay>("replayTrigger", "What a trigger would have done with the stored events.");
+        read.MapGet("{name}/test", ReplayAsync).Describe<TriggerReplay>("replayTrigger", "What a trigger would have done on the stored events.");
         var write = triggers.MapGroupFor(ApiRole.Submitter);
         write.MapPost("{name}/enable", (string name, HttpContext http, TriggerLedger ledger, CancellationToken cancellationToken) =>
             SwitchAsync(name, isOn: true, http, ledger, cancellationToken)).Describe<TriggerView>("enableTrigger", "Switches a trigger on.");

@@ -69,5 +69,5 @@ internal static class ArchivedRuns
 /// <summary>An archived run was asked to go on.</summary>
 internal sealed class RunArchivedException(RunView run)
     : Exception(
-        $"Run {run.RunId} ended and was archived on {run.Archived:yyyy-MM-dd}: it can be looked at, but it does not go on. "
+        $"Run {run.RunId} ended and was archived on {run.Archived:yyyy-MM-dd}: it can be viewed, but not resumed. "
             + "Start it again as a new run.");

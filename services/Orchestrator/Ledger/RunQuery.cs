@@ -10,8 +10,12 @@ public sealed record RunQuery
     /// <value>100</value>
     public int Limit { get; init; } = 100;
 
-    /// <summary>Only older runs than this one; null begins with the newest.</summary>
+    /// <summary>Only runs that come behind this one in the order (older ones, in the usual order); null begins with the first.</summary>
     public Guid? Before { get; init; }
+
+    /// <summary>What the list goes by.</summary>
+    /// <value>created desc</value>
+    public RunOrder Order { get; init; } = RunOrder.Newest;
 
     /// <summary>Only runs in this state.</summary>
     public RunState? State { get; init; }

@@ -51,32 +51,31 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
     public Task<IReadOnlyList<RunView>> ListAsync(RunQuery query, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<RunView>>(async connection =>
         {
-            if (await ConditionsAsync(connection, query).ConfigureAwait(false) is not var (conditions, order, arguments))
+            if (query is { IsArchived: true, Order.Field: RunOrderField.Duration })
+                throw new UserInputException("Archived runs are not ordered by duration: order them by created or name.");
+            if (await ConditionsAsync(connection, query).ConfigureAwait(false) is not var (conditions, arguments))
                 return [];
             if (query.IsArchived)
-                return await ListArchivedAsync(connection, conditions, order, arguments).ConfigureAwait(false);
-            var runs = (await connection.QueryAsync<RunRow>(
-                $"{SelectRun} {conditions} order by {order} desc, r.id desc limit @Limit", arguments).ConfigureAwait(false)).AsList();
+                return await ListArchivedAsync(connection, conditions, arguments).ConfigureAwait(false);
+            var runs = (await connection.QueryAsync<RunRow>($"{SelectRun} {conditions} limit @Limit", arguments).ConfigureAwait(false)).AsList();
             var ids = runs.Select(r => r.Id).ToList();
             var counts = await CountsAsync(connection, ids).ConfigureAwait(false);
             var origins = await OriginsAsync(connection, ids).ConfigureAwait(false);
             return [.. runs.Select(r => WithOrigin(View(r, []), origins) with { Counts = counts[r.Id].ToDictionary(c => c.State, c => (int)c.Number) })];
         }, cancellationToken);
 
-    private static async Task<IReadOnlyList<RunView>> ListArchivedAsync(
-        DbConnection connection, string conditions, string order, DynamicParameters arguments)
+    private static async Task<IReadOnlyList<RunView>> ListArchivedAsync(DbConnection connection, string conditions, DynamicParameters arguments)
     {
         var rows = await connection.QueryAsync<(string Summary, long ArchivedAt, long Ordinal)>(
-            $"select summary, archived_at, ordinal from run_archive r where true {conditions} order by {order} desc, r.id desc limit @Limit", arguments)
-            .ConfigureAwait(false);
+            $"select summary, archived_at, ordinal from run_archive r where true {conditions} limit @Limit", arguments).ConfigureAwait(false);
         return [.. rows.Select(r => JsonColumn.Read<RunView>(r.Summary)! with { Archived = Time(r.ArchivedAt), Ordinal = r.Ordinal })];
     }
 
     /// <summary>What a list has in its where and its order; null when no run can be in it.</summary>
-    private static async Task<(string Conditions, string Order, DynamicParameters Arguments)?> ConditionsAsync(DbConnection connection, RunQuery query)
+    private async Task<(string Conditions, DynamicParameters Arguments)?> ConditionsAsync(DbConnection connection, RunQuery query)
     {
         var conditions = new List<string>();
-        var arguments = new DynamicParameters(new { query.Limit });
+        var arguments = new DynamicParameters(new { query.Limit, now = database.Now });
         void Add(string condition, object values)
         {
             conditions.Add($"and {condition}");
@@ -90,20 +89,15 @@ internal sealed class RunReader(LedgerDatabase database, StepWaits waits) : IRun
         if (query.Ordinal is { } ordinal)
             Add("r.ordinal = @ordinal", new { ordinal });
         if (query.Before is { } before)
+            Add(RunOrderSql.After(query.Order), await RunOrderSql.PlaceAsync(connection, query.Order, before, database.Now).ConfigureAwait(false));
+        if (query.IdPrefix is { } prefix)
         {
-            var number = await connection.QueryFirstOrDefaultAsync<long?>(
-                "select number from run where id = @before union all select number from run_archive where id = @before",
-                new { before = before.ToString() }).ConfigureAwait(false)
-                ?? throw new UserInputException($"There is no run {before} before which a list could begin.");
-            Add("(r.number, r.id) < (@number, @before)", new { number, before = before.ToString() });
+            if (RunQuery.IdsOf(prefix) is not var (low, high))
+                return null;
+            Add("r.id between @low and @high", new { low, high });
         }
-        // By the ids when some of their digits are given, else by the numbers.
-        if (query.IdPrefix is not { } prefix)
-            return (string.Join(' ', conditions), "r.number", arguments);
-        if (RunQuery.IdsOf(prefix) is not var (low, high))
-            return null;
-        Add("r.id between @low and @high", new { low, high });
-        return (string.Join(' ', conditions), "r.number + 0", arguments);
+        conditions.Add(RunOrderSql.Of(query.Order, isByIds: query.IdPrefix is not null));
+        return (string.Join(' ', conditions), arguments);
     }
 
     private async Task<ILookup<string, (string RunId, string State, long Number)>> CountsAsync(DbConnection connection, IReadOnlyList<string> runs) =>

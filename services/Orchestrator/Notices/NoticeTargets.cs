@@ -31,7 +31,7 @@ internal sealed class NoticeTargets(IConfiguration configuration)
 
     /// <summary>How to set one.</summary>
     public static string Remedy(string name) =>
-        $"Nobody is called '{name}': an administrator sets {Section}:{name}:to (a mail address) or {Section}:{name}:url of the orchestrator.";
+        $"There is no recipient '{name}': an administrator sets {Section}:{name}:to (a mail address) or {Section}:{name}:url of the orchestrator.";
 
     private IConfigurationSection? SettingsOf(string name) =>
         new[] { name, name.Replace('-', '_') }.Select(n => configuration.GetSection($"{Section}:{n}")).FirstOrDefault(s => s.Exists());

@@ -148,7 +148,7 @@ internal sealed class FiringStarter(
                 "update trigger_firing set attempts = attempts + 1, not_before = @next, reason = @reason where id = @Id and state = 'waiting'",
                 new
                 {
-                    firing.Id, reason = LedgerText.Clean($"Is tried again: {reason}"),
+                    firing.Id, reason = LedgerText.Clean($"Will be tried again: {reason}"),
                     next = transaction.Now + (long)(wait < LongestWait ? wait : LongestWait).TotalMilliseconds,
                 }), cancellationToken);
     }

@@ -99,7 +99,7 @@ internal static class TriggerEvents
         var row = await transaction.FindAsync<TriggerRow>("select * from pipeline_trigger where name = @trigger", new { trigger }).ConfigureAwait(false);
         if (row is null || row.Failures < row.PauseAfter || row.Paused.Length > 0)
             return;
-        var paused = $"Paused after {row.Failures} failures in a row; the last is {last}. "
+        var paused = $"Paused after {row.Failures} failures in a row; the last was {last}. "
             + $"Find out why, then switch it on again: espalier trigger enable {trigger}.";
         await transaction.ExecuteAsync("update pipeline_trigger set paused = @paused where name = @trigger", new { trigger, paused }).ConfigureAwait(false);
     }

@@ -89,12 +89,32 @@ internal sealed class TriggerLedger(LedgerDatabase database, Wakeups wakeups)
             var rows = (await connection.QueryAsync<FiringRow>(
                 $"{Firings} where {database.Dialect.In("f.event_id", "ids")} order by f.id", new { ids }).ConfigureAwait(false)).AsList();
             var firings = (await GroupWaits.ViewAsync(connection, database, rows).ConfigureAwait(false)).ToLookup(f => f.Event);
+            var labels = await LabelsAsync(connection, events).ConfigureAwait(false);
             return
             [
-                .. events.Select(e => new TriggerEventView(
-                    e.Id, e.Kind, Times.Of(e.At), e.ReadFields().Json, e.ReadChain(), [.. firings[e.Id]])),
+                .. events.Select(e => new TriggerEventView(e.Id, e.Kind, Times.Of(e.At), e.ReadFields().Json, e.ReadChain(), [.. firings[e.Id]])
+                {
+                    Label = RunOf(e) is { } run ? labels.GetValueOrDefault(run) : null,
+                }),
             ];
         }, cancellationToken);
+
+    /// <summary>What people call the runs that events tell of.</summary>
+    private async Task<Dictionary<Guid, string>> LabelsAsync(DbConnection connection, IReadOnlyList<EventRow> events)
+    {
+        var runs = events.Select(RunOf).OfType<Guid>().Distinct().Select(run => run.ToString()).ToList();
+        if (runs.Count == 0)
+            return [];
+        var isOne = database.Dialect.In("id", "runs");
+        var named = await connection.QueryAsync<(string Id, string Name, long Ordinal)>(
+            $"select id, name, ordinal from run where {isOne} union select id, name, ordinal from run_archive where {isOne}",
+            new { runs = database.Dialect.List(runs) }).ConfigureAwait(false);
+        return named.ToDictionary(r => Guid.Parse(r.Id), r => RunView.LabelOf(r.Name, r.Ordinal, Guid.Parse(r.Id)));
+    }
+
+    private static Guid? RunOf(EventRow happened) =>
+        happened.ReadFields().Json is { ValueKind: JsonValueKind.Object } fields && fields.TryGetProperty("run", out var run)
+            && run.ValueKind == JsonValueKind.String && run.TryGetGuid(out var id) ? id : null;
 
     /// <summary>The last events that a trigger of this name would have seen, oldest first, with what it made of them.</summary>
     public Task<IReadOnlyList<(EventRow Event, FiringRow? Firing)>> HistoryAsync(TriggerRow trigger, int last, CancellationToken cancellationToken) =>

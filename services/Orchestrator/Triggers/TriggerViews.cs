@@ -81,4 +81,8 @@ public sealed record FiringView(
 /// <param name="Chain">Triggers that led to it, oldest first.</param>
 /// <param name="Firings">What triggers made of it.</param>
 public sealed record TriggerEventView(
-    long Id, string Kind, DateTimeOffset At, JsonElement Fields, IReadOnlyList<string> Chain, IReadOnlyList<FiringView> Firings);
+    long Id, string Kind, DateTimeOffset At, JsonElement Fields, IReadOnlyList<string> Chain, IReadOnlyList<FiringView> Firings)
+{
+    /// <summary>What people call the run that it tells of (<see cref="RunView.Label"/>); null when it tells of none.</summary>
+    public string? Label { get; init; }
+}

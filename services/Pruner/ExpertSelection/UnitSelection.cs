@@ -31,7 +31,7 @@ public static class UnitSelection
         var kept = (long)multiples * multipleOf;
         if (kept >= config.ExpertSize)
             throw new UserInputException(
-                $"ratio: {ratio} of expert width {config.ExpertSize} takes nothing away in steps of {multipleOf}. Lower 'multiple-of' or raise 'ratio'.");
+                $"ratio: {ratio} of expert width {config.ExpertSize} removes nothing in steps of {multipleOf}. Lower 'multiple-of' or raise 'ratio'.");
         return (int)kept;
     }
 

@@ -18,7 +18,7 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
     /// <summary>Publishes the pruned checkpoint.</summary>
     /// <param name="store">Where.</param>
     /// <param name="layers">What stays, per MoE layer; every one has the same number of experts.</param>
-    /// <param name="width">Neurons per expert of the result; experts with fewer are filled up with zeros.</param>
+    /// <param name="width">Neurons per expert of the result; experts with fewer are padded with zeros.</param>
     /// <param name="stepKey">Key of the step, for the manifest's parent.</param>
     /// <param name="progress">Told the number of finished layers.</param>
     /// <param name="cancellationToken">Stops the work; nothing is published then.</param>

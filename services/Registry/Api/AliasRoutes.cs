@@ -15,7 +15,7 @@ internal static class AliasRoutes
         viewer.MapGet("/models/{name}/aliases/moves", MovesAsync)
             .WithName("listMoves").WithSummary("Every move of the model's aliases, newest first.");
         promoter.MapPut(Route, MoveAsync).WithName("moveAlias").WithSummary("Points an alias to a version.");
-        promoter.MapDelete(Route, RemoveAsync).WithName("removeAlias").WithSummary("Takes an alias away.");
+        promoter.MapDelete(Route, RemoveAsync).WithName("removeAlias").WithSummary("Removes an alias.");
         promoter.MapPost(Route + "/revert", RevertAsync)
             .WithName("revertAlias").WithSummary("Points an alias to where it pointed before its last move.");
     }

@@ -46,7 +46,7 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
         if (!IsValid(key, version.Root, signature))
         {
             throw new UserInputException(
-                $"The signature does not fit {version.Model}@{version.Version}: this key did not sign the root {version.Root.Short} with it.");
+                $"The signature does not match {version.Model}@{version.Version}: this key did not sign the root {version.Root.Short} with it.");
         }
         await using var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
@@ -109,7 +109,7 @@ public sealed class Signatures(RegistryDatabase database, TimeProvider time)
     public static void Require(string version, Digest root, IReadOnlyList<Signature> signatures, SigningKey? by)
     {
         if (signatures.FirstOrDefault(s => !IsValid(root, s)) is { } wrong)
-            throw new InvalidDataException($"The signature of key {wrong.KeyId} does not fit {version}; nothing was written.");
+            throw new InvalidDataException($"The signature of key {wrong.KeyId} does not match {version}; nothing was written.");
         if (by is not null && !signatures.Any(s => IsValid(by, root, s.Value)))
             throw new InvalidDataException($"{version} is not signed by key {by.Id}; nothing was written.");
     }

@@ -52,7 +52,7 @@ public sealed class VersionVerifier(Signatures signatures)
         var found = await store.VerifyWithAncestorsAsync(version.Root, progress, cancellationToken).ConfigureAwait(false);
         var (own, ancestors) = (found[0], found.Skip(1).ToList());
         var problem = kept.FirstOrDefault(s => !Signing.Signatures.IsValid(version.Root, s)) is { } wrong
-            ? $"The signature of key {wrong.KeyId} does not fit the root."
+            ? $"The signature of key {wrong.KeyId} does not match the root."
             : own.Problem ?? ancestors.Select(a => a.Problem).FirstOrDefault(p => p is not null);
         return new Verification
         {

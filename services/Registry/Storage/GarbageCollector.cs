@@ -91,7 +91,7 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
             throw new UserInputException("Grace, quarantine and cache age are lengths of time from zero on.");
         var store = artifacts.Blobs as ICollectableBlobStore ?? throw new UserInputException("This store cannot delete blobs.");
         if (!await _running.WaitAsync(0, cancellationToken).ConfigureAwait(false))
-            throw new UserInputException("A collection runs already; wait for its end.");
+            throw new UserInputException("A collection is already running; wait for it to end.");
         try
         {
             return await CollectAsync(store, options, cancellationToken).ConfigureAwait(false);

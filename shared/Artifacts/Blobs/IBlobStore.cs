@@ -6,19 +6,13 @@ namespace Espalier.Artifacts.Blobs;
 /// Bytes by digest, and a few small named records beside them. Two backends: files and Azure Blob.
 /// Half-written means invisible; every create is exclusive across processes and machines.
 /// </summary>
-public interface IBlobStore
+public interface IBlobStore : IBlobSink
 {
     /// <summary>Whether a blob exists, whole.</summary>
     Task<bool> ExistsAsync(Digest blob, CancellationToken cancellationToken);
 
     /// <summary>Length of a blob in bytes, or null when it does not exist.</summary>
     Task<long?> FindLengthAsync(Digest blob, CancellationToken cancellationToken);
-
-    /// <summary>Stores bytes under their own digest, hashing while writing. A blob that exists is not written again.</summary>
-    Task<BlobReceipt> PutAsync(Stream content, CancellationToken cancellationToken);
-
-    /// <summary>Stores bytes that are already in memory under their digest. A blob that exists is not written again.</summary>
-    Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
     /// <summary>
     /// Opens a range of a blob for reading; <paramref name="length"/> null reads to the end. The first time that a process reads a
@@ -66,6 +60,16 @@ public interface IBlobStore
 
     /// <summary>Ends when the store has answered; throws as every use of it would when it refuses or is away.</summary>
     Task ProbeAsync(CancellationToken cancellationToken) => ReadRecordAsync("health/probe", cancellationToken);
+}
+
+/// <summary>Where new blobs go.</summary>
+public interface IBlobSink
+{
+    /// <summary>Stores bytes under their own digest, hashing while writing. A blob that exists is not written again.</summary>
+    Task<BlobReceipt> PutAsync(Stream content, CancellationToken cancellationToken);
+
+    /// <summary>Stores bytes that are already in memory under their digest. A blob that exists is not written again.</summary>
+    Task<BlobReceipt> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 }
 
 /// <summary>What a write did.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts.Checkpoints.Families;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
@@ -12,10 +13,14 @@ namespace Espalier.Artifacts.Checkpoints;
 /// cref="AddTensorAsync(string, string, IReadOnlyList{long}, ReadOnlyMemory{byte}, CancellationToken)"/>
 /// or <see cref="AddExisting"/>) changes its root. Adding is safe from several threads at once.
 /// </summary>
-public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = ArtifactKind.Checkpoint) : IDisposable
+/// <param name="store">Where it is published.</param>
+/// <param name="kind">What it is.</param>
+/// <param name="content">Where the bytes of files and tensors go; null for the blobs of the store.</param>
+public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = ArtifactKind.Checkpoint, IBlobSink? content = null) : IDisposable
 {
     private const int ParallelPuts = 8;
     private const int BackgroundBytes = 16 << 20;
+    private readonly IBlobSink _content = content ?? store.Blobs;
     private readonly SemaphoreSlim _slots = new(ParallelPuts);
     private readonly List<Task> _puts = [];
     private readonly ConcurrentDictionary<string, TensorHeader> _headers = new(StringComparer.Ordinal);
@@ -69,7 +74,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
             return;
         }
         var header = Register(name, dtype, shape);
-        var receipt = await store.Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+        var receipt = await _content.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
         if (receipt.SizeBytes != header.SizeBytes)
             throw new ArgumentException($"'{name}' has {header.SizeBytes} bytes; the stream had {receipt.SizeBytes}.");
         _stored[name] = Entry(header, receipt.Digest, 0);
@@ -91,7 +96,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     public async Task AddFileAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         EntryPath.Check(path);
-        var receipt = await store.Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+        var receipt = await _content.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
         AddExisting(new FileEntry(path, receipt.Digest, receipt.SizeBytes));
     }
 
@@ -161,7 +166,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
     {
         try
         {
-            var receipt = await store.Blobs.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
+            var receipt = await _content.PutAsync(bytes, cancellationToken).ConfigureAwait(false);
             _stored[header.Name] = Entry(header, receipt.Digest, 0);
         }
         finally
@@ -191,7 +196,7 @@ public sealed class CheckpointWriter(ArtifactStore store, ArtifactKind kind = Ar
                 _small.CopyTo(member.Name, part);
             offset += part.Length;
         }
-        var receipt = await store.Blobs.PutAsync(pack, cancellationToken).ConfigureAwait(false);
+        var receipt = await _content.PutAsync(pack, cancellationToken).ConfigureAwait(false);
         offset = 0;
         foreach (var member in members)
         {

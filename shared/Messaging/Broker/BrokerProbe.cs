@@ -10,7 +10,7 @@ public sealed record BrokerCondition(bool Answers, string Alarm)
     /// <summary>Why no message passes now, and what mends it; null when messages pass.</summary>
     public string? Problem =>
         !Answers ? "The broker does not answer."
-        : Alarm.Length > 0 ? $"The broker takes no messages: {Alarm}. Make room on its machine; it goes on by itself then."
+        : Alarm.Length > 0 ? $"The broker takes no messages: {Alarm}. Make room on its machine; it then continues by itself."
         : null;
 }
 

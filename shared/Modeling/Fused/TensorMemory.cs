@@ -20,4 +20,17 @@ public static unsafe class TensorMemory
         fixed (byte* first = tensor.bytes)
             return (T*)first; // native memory: nothing moves it
     }
+
+    /// <summary>The bytes of a contiguous tensor in main memory, of any length; to be read while the tensor lives.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not contiguous.</exception>
+    public static UnmanagedMemoryStream Open(Tensor tensor)
+    {
+        if (!tensor.is_contiguous())
+            throw new InvalidOperationException("bytes are read one after the other");
+        if (tensor.numel() == 0)
+            return new UnmanagedMemoryStream(null, 0);
+        using var flat = tensor.view(-1);
+        using var start = flat.narrow(0, 0, 1);
+        return new UnmanagedMemoryStream(Address<byte>(start), tensor.numel() * tensor.element_size());
+    }
 }

@@ -77,7 +77,7 @@ public static class PipelineJsonSchema
     private static JsonObject Notify() => new()
     {
         ["type"] = "object",
-        ["description"] = "Who is told when a run ends, by names that an administrator has set.",
+        ["description"] = "Who is notified when a run ends, by names that an administrator has set.",
         ["additionalProperties"] = false,
         ["properties"] = new JsonObject(NotifyReader.Ends.Keys.Select(end => KeyValuePair.Create(end, (JsonNode?)Either(
             new JsonObject { ["type"] = "string" },

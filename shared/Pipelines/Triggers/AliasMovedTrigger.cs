@@ -2,7 +2,7 @@ using Espalier.Pipelines.Options;
 
 namespace Espalier.Pipelines.Triggers;
 
-[Trigger("alias.moved", "An alias moves to another version; version 0 when it is taken away.",
+[Trigger("alias.moved", "An alias moves to another version; version 0 when it is removed.",
     Fields = ["model", "alias", "version", "previous-version", "actor", "reason", "run"])]
 internal sealed record AliasMovedTrigger : TriggerSettings
 {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.FaultInjection;
@@ -22,6 +24,40 @@ public sealed class BlobCursor(IBlobStore blobs, Digest stepKey, Func<bool>? may
         Faults.Reach(FaultPoints.CursorSaved);
     }
 
-    /// <summary>Forgets the position; the step is done.</summary>
-    public Task ClearAsync(CancellationToken cancellationToken) => blobs.DeleteRecordAsync(_record, cancellationToken);
+    /// <summary>Forgets the position, and deletes what only it needs; the step is done.</summary>
+    public async Task ClearAsync(CancellationToken cancellationToken)
+    {
+        var position = await blobs.ReadRecordAsync(_record, cancellationToken).ConfigureAwait(false);
+        await blobs.DeleteRecordAsync(_record, cancellationToken).ConfigureAwait(false);
+        foreach (var artifact in Named(position))
+            await OwnedArtifact.DeleteAsync(new ArtifactStore(blobs), artifact, stepKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+
+    // Artifacts by reference anywhere in the text of a position; one that is no JSON names none.
+    private static IEnumerable<Digest> Named(byte[]? position)
+    {
+        if (position is null)
+            return [];
+        try
+        {
+            return [.. References(JsonDocument.Parse(position).RootElement)];
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
+    }
+
+    private static IEnumerable<Digest> References(JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.Object)
+            yield break;
+        foreach (var property in value.EnumerateObject())
+        {
+            if (property.NameEquals("root") && property.Value.ValueKind == JsonValueKind.String && Digest.TryParse(property.Value.GetString()!, out var root))
+                yield return root;
+            foreach (var within in References(property.Value))
+                yield return within;
+        }
+    }
 }

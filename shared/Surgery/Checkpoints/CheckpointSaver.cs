@@ -1,5 +1,6 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Modeling;
+using Espalier.Modeling.Fused;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,6 +9,8 @@ namespace Espalier.Surgery.Checkpoints;
 /// <summary>Writes a decoder into a checkpoint.</summary>
 public static class CheckpointSaver
 {
+    private const long StreamedBytes = 16 << 20; // smaller ones are copied, and stored some at a time
+
     /// <summary>
     /// Adds <c>config.json</c> and every weight in the type that <see cref="ModelConfig.WeightType"/> names; router biases
     /// stay float32. Weights that were stored packed are written plain.
@@ -25,12 +28,24 @@ public static class CheckpointSaver
         }
     }
 
-    /// <summary>Adds one tensor in element type <paramref name="type"/>.</summary>
-    public static Task AddTensorAsync(CheckpointWriter writer, string name, Tensor value, ScalarType type, CancellationToken cancellationToken)
+    /// <summary>Adds one tensor in element type <paramref name="type"/>; a large one is read where it lies.</summary>
+    public static async Task AddTensorAsync(CheckpointWriter writer, string name, Tensor value, ScalarType type, CancellationToken cancellationToken)
+    {
+        using var stored = OnHost(value, type);
+        var dtype = ElementTypes.NameOf(type);
+        if (stored.numel() * stored.element_size() < StreamedBytes)
+        {
+            await writer.AddTensorAsync(name, dtype, stored.shape, stored.bytes.ToArray(), cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        using var bytes = TensorMemory.Open(stored);
+        await writer.AddTensorAsync(name, dtype, stored.shape, bytes, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static Tensor OnHost(Tensor value, ScalarType type)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var stored = value.detach().to(type).cpu().contiguous();
-        return writer.AddTensorAsync(name, ElementTypes.NameOf(type), stored.shape, stored.bytes.ToArray(), cancellationToken);
+        return value.detach().to(type).cpu().contiguous().DetachFromDisposeScope();
     }
 }

@@ -9,6 +9,8 @@ namespace Espalier.Surgery.Checkpoints;
 /// <summary>Weights from any source of raw tensor bytes: a safetensors directory or a stored checkpoint.</summary>
 public sealed class StoredWeights(ITensorBytes bytes) : IWeightSource
 {
+    private const long PartBytes = 1 << 30;
+
     /// <inheritdoc/>
     public IReadOnlyCollection<string> Names => bytes.Names;
 
@@ -27,8 +29,31 @@ public sealed class StoredWeights(ITensorBytes bytes) : IWeightSource
     {
         var header = bytes.Describe(name);
         var value = empty([.. header.Shape], dtype: ElementTypes.Parse(header.DType, name));
-        bytes.Read(name, value.bytes);
+        if (header.SizeBytes <= PartBytes)
+            bytes.Read(name, value.bytes);
+        else
+            ReadInParts(name, value);
         return value;
+    }
+
+    /// <summary>Reads a tensor of the same type and size into <paramref name="destination"/>, contiguous and on the CPU, where it lies.</summary>
+    public void ReadInto(string name, Tensor destination)
+    {
+        if (destination.numel() * destination.element_size() != bytes.Describe(name).SizeBytes)
+            throw new InvalidModelException($"tensor '{bytes.NameInFile(name)}' has another size than expected");
+        ReadInParts(name, destination);
+    }
+
+    // A span shows at most 2 GiB.
+    private void ReadInParts(string name, Tensor destination)
+    {
+        using var flat = destination.view(-1);
+        var (step, size) = (PartBytes / destination.element_size(), flat.numel());
+        for (long first = 0; first < size; first += step)
+        {
+            using var part = flat.narrow(0, first, Math.Min(step, size - first));
+            bytes.ReadRange(name, first * destination.element_size(), part.bytes);
+        }
     }
 }
 

@@ -46,6 +46,68 @@ public abstract class BlobStoreContract
         (await ReadAsync(receipt.Digest, 0, null)).SequenceEqual(bytes).ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(70_000)]
+    [InlineData(17_000_000)]
+    public async Task OwnedBlobs_OfEqualContent_AreApartAndGoWithTheirOwner(int length)
+    {
+        var bytes = Bytes(length, length);
+        var shared = await Store.PutAsync(bytes, default);
+        var artifacts = new ArtifactStore(Store);
+        var (owner, other) = (Digest.Of("owner"u8), Digest.Of("other"u8));
+
+        var first = await CommitAsync(owner, 1, bytes);
+        var second = await CommitAsync(owner, 2, bytes);
+        var others = await CommitAsync(other, 1, bytes);
+
+        foreach (var saved in new[] { first, second, others })
+            (await CheckpointReader.OpenAsync(artifacts, saved, default)).ReadFile("content").SequenceEqual(bytes).ShouldBeTrue();
+        await OwnedArtifact.DeleteAsync(artifacts, first.Root, other);
+        (await Store.ExistsAsync(first.Root, default)).ShouldBeTrue("it is another's");
+        var gone = await BlobOfAsync(first);
+        await OwnedArtifact.DeleteAsync(artifacts, first.Root, owner, second.Root);
+        (await Store.ExistsAsync(first.Root, default), await Store.ExistsAsync(gone, default)).ShouldBe((false, false));
+        (await CheckpointReader.OpenAsync(artifacts, second, default)).ReadFile("content").SequenceEqual(bytes).ShouldBeTrue();
+        (await CheckpointReader.OpenAsync(artifacts, others, default)).ReadFile("content").SequenceEqual(bytes).ShouldBeTrue();
+        (await Store.ExistsAsync(shared.Digest, default)).ShouldBeTrue();
+        await OwnedArtifact.DeleteAsync(artifacts, first.Root, owner); // again: nothing is there
+
+        async Task<ManifestRef> CommitAsync(Digest whose, long number, byte[] content)
+        {
+            using var writer = new CheckpointWriter(artifacts, ArtifactKind.TrainerState, new OwnedBlobs(Store, whose, number));
+            writer.SetProperties(OwnedArtifact.PropertiesOf(whose));
+            await writer.AddFileAsync("content", content, default);
+            await writer.AddTensorAsync("t", "U8", [content.Length], new MemoryStream(content), default);
+            return await writer.CommitAsync(default);
+        }
+
+        async Task<Digest> BlobOfAsync(ManifestRef saved) => (await artifacts.ReadAsync(saved.Root, default)).Files.Single().Blob;
+    }
+
+    [Fact]
+    public async Task OwnedBlobs_WrittenAgain_KeepWhatTheNewerNeeds()
+    {
+        var artifacts = new ArtifactStore(Store);
+        var owner = Digest.Of("owner again"u8);
+        var (first, second) = (await CommitAsync("a", "one"), await CommitAsync("a", "two"));
+
+        await OwnedArtifact.DeleteAsync(artifacts, first.Root, owner, second.Root);
+        await OwnedArtifact.DeleteAsync(artifacts, second.Root, owner, second.Root); // a position that was saved twice
+
+        var left = await CheckpointReader.OpenAsync(artifacts, second, default);
+        (System.Text.Encoding.UTF8.GetString(left.ReadFile("same")), System.Text.Encoding.UTF8.GetString(left.ReadFile("own"))).ShouldBe(("a", "two"));
+
+        async Task<ManifestRef> CommitAsync(string same, string own)
+        {
+            using var writer = new CheckpointWriter(artifacts, ArtifactKind.TrainerState, new OwnedBlobs(Store, owner, 1));
+            writer.SetProperties(OwnedArtifact.PropertiesOf(owner));
+            await writer.AddFileAsync("same", System.Text.Encoding.UTF8.GetBytes(same), default);
+            await writer.AddFileAsync("own", System.Text.Encoding.UTF8.GetBytes(own), default);
+            return await writer.CommitAsync(default);
+        }
+    }
+
     [Fact]
     public async Task PutAsync_StreamStartsInTheMiddle_StoresTheRest()
     {

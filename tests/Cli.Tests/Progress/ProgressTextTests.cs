@@ -25,7 +25,7 @@ public sealed class ProgressTextTests
         ProgressText.Describe(new StepNews("slim", "prune", StepState.Running, 2, "", null)).ShouldBe("slim (prune): running (attempt 2)");
         ProgressText.Describe(new StepNews("slim", "prune", StepState.Failed, 1, "no text", null)).ShouldBe("slim (prune): failed: no text");
         ProgressText.Describe(new StepNews("slim", "prune", StepState.Ready, 2, "The disk is full.", null))
-            .ShouldBe("slim (prune): attempt 2 failed and is made again: The disk is full.");
+            .ShouldBe("slim (prune): attempt 2 failed and is retried: The disk is full.");
     }
 
     [Fact]

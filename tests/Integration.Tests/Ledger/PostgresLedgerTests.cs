@@ -71,6 +71,13 @@ public sealed class PostgresLedgerTests(BrokerAndDatabase servers)
         await NameChecks.ArchivedAsync(ledger);
     }
 
+    [Fact]
+    public async Task List_InEveryOrder_PagesWithoutGapsOrRepeats()
+    {
+        using var ledger = new LedgerFixture(postgres: await servers.Database.NewDatabaseAsync());
+        await OrderChecks.PagesAsync(ledger);
+    }
+
     public static TheoryData<int> OldVersions => OldLedger.Versions;
 
     [Theory]

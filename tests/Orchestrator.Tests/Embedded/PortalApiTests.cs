@@ -208,6 +208,10 @@ public sealed class PortalApiTests : IAsyncLifetime
         compared.Select(c => c.Options["b.text"]).ShouldBe(["b", "z"]);
         compared.Select(c => c.Options["a.text"]).ShouldBe(["a", "a"]);
         compared[1].Run.Steps.Select(s => s.Name).ShouldBe(["a", "b"]);
+        var names = string.Join('&', compared.Select(c => $"run={Uri.EscapeDataString(c.Run.Label)}"));
+        var named = (await _client.GetFromJsonAsync<List<ComparedRun>>($"/api/v1/runs/compare?{names}&run={first}", WireJson.Options))!;
+        named.Select(c => c.Run.RunId).ShouldBe([first, second], "by their names, each once");
+        (await _client.GetAsync("/api/v1/runs/compare?run=chain%2399")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await _client.GetAsync($"/api/v1/runs/compare?run={Guid.NewGuid()}")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await _client.GetAsync("/api/v1/runs/compare")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
     }

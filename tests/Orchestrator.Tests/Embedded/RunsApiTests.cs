@@ -95,11 +95,17 @@ public sealed class RunsApiTests : IAsyncLifetime
         (await IdsAsync("name=other")).ShouldBeEmpty();
         (await IdsAsync($"id={runs[2][..20]}")).ShouldBe([runs[2]]);
         (await IdsAsync("id=tiny")).ShouldBeEmpty();
+        (await IdsAsync("order=created&limit=3")).ShouldBe(runs[..3]);
+        (await IdsAsync($"order=created&after={runs[2]}")).ShouldBe(runs[3..]);
     }
 
     [Theory]
     [InlineData("state=done", "There is no state 'done': expected one of queued, running, succeeded, failed, cancelled.")]
-    [InlineData("before=0199c2f4-0000-7000-8000-000000000001", "There is no run 0199c2f4-0000-7000-8000-000000000001 before which a list could begin.")]
+    [InlineData("before=0199c2f4-0000-7000-8000-000000000001", "There is no run 0199c2f4-0000-7000-8000-000000000001 behind which a list could go on.")]
+    [InlineData(
+        "order=size",
+        "There is no order 'size': expected created, name, duration; 'desc' behind it turns it round (duration desc: the longest first).")]
+    [InlineData("order=duration&archived=true", "Archived runs are not ordered by duration: order them by created or name.")]
     public async Task List_OfWhatThereIsNot_SaysWhatThereIs(string query, string reason)
     {
         using var answer = await _client.GetAsync($"/api/v1/runs?{query}");

@@ -102,6 +102,8 @@ public sealed class TriggersApiTests : IAsyncLifetime
 
         (run.GetProperty("depth").GetInt32(), run.GetProperty("kind").GetString()).ShouldBe((1, "webhook"));
         run.GetProperty("chain").EnumerateArray().Select(c => c.GetString()).ShouldBe(["nightly.webhook"]);
+        await WaitAsync(async () => (await EventsAsync()).Any(e => e.Kind == "run.succeeded"));
+        (await EventsAsync()).Select(e => (e.Kind, e.Label)).ShouldBe([("run.succeeded", "nightly#1"), ("webhook", null)]);
         (await HookAsync("wrong")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         (await _ada.GetStringAsync("/api/v1/triggers/events")).ShouldNotContain(Secret);
     }

@@ -15,7 +15,7 @@ using Espalier.Pipelines.Reference;
 /// <summary>Every operation of the API, by its name.</summary>
 internal sealed class OrchestratorApi(IApiTransport transport)
 {
-    /// <summary>Runs, newest first.</summary>
+    /// <summary>Runs, newest first or in another order.</summary>
     public Task<IReadOnlyList<RunView>> ListRunsAsync(
         int? limit = null,
         System.Guid? before = null,
@@ -26,6 +26,7 @@ internal sealed class OrchestratorApi(IApiTransport transport)
         long? ordinal = null,
         string? pipeline = null,
         System.Guid? after = null,
+        string? order = null,
         CancellationToken cancellationToken = default) =>
         transport.SendAsync<IReadOnlyList<RunView>>(
             new ApiRequest(HttpMethod.Get, "/api/v1/runs")
@@ -38,6 +39,7 @@ internal sealed class OrchestratorApi(IApiTransport transport)
                 .Query("ordinal", ordinal)
                 .Query("pipeline", pipeline)
                 .Query("after", after)
+                .Query("order", order)
             , cancellationToken);
 
     /// <summary>Starts a run of a pipeline file.</summary>
@@ -87,14 +89,14 @@ internal sealed class OrchestratorApi(IApiTransport transport)
 
     /// <summary>Runs with parameters and options.</summary>
     public Task<IReadOnlyList<ComparedRun>> CompareRunsAsync(
-        IEnumerable<System.Guid> run,
+        IEnumerable<string> run,
         CancellationToken cancellationToken = default) =>
         transport.SendAsync<IReadOnlyList<ComparedRun>>(
             new ApiRequest(HttpMethod.Get, "/api/v1/runs/compare")
                 .Query("run", run)
             , cancellationToken);
 
-    /// <summary>Who was told of the end of a run.</summary>
+    /// <summary>Who was notified of the end of a run.</summary>
     public Task<IReadOnlyList<NoticeView>> ListNoticesAsync(
         System.Guid id,
         CancellationToken cancellationToken = default) =>
@@ -183,7 +185,7 @@ internal sealed class OrchestratorApi(IApiTransport transport)
                 .Path("id", id)
             , cancellationToken);
 
-    /// <summary>Goes on with a failed or cancelled run.</summary>
+    /// <summary>Resumes a failed or cancelled run.</summary>
     public Task<RunStateChanged> ResumeRunAsync(
         System.Guid id,
         CancellationToken cancellationToken = default) =>
@@ -296,7 +298,7 @@ internal sealed class OrchestratorApi(IApiTransport transport)
                 .Query("last", last)
             , cancellationToken);
 
-    /// <summary>What a trigger would have done with the stored events.</summary>
+    /// <summary>What a trigger would have done on the stored events.</summary>
     public Task<TriggerReplay> ReplayTriggerAsync(
         string name,
         int? last = null,
@@ -370,7 +372,7 @@ internal sealed class OrchestratorApi(IApiTransport transport)
                 .Query("limit", limit)
             , cancellationToken);
 
-    /// <summary>Sends messages that nobody could handle once more.</summary>
+    /// <summary>Sends messages that nobody could handle again.</summary>
     public Task<Replayed> ReplayQueueAsync(
         string queue,
         CancellationToken cancellationToken = default) =>

@@ -338,7 +338,7 @@ internal sealed class RegistryApi(IApiTransport transport)
                 .Body(body)
             , cancellationToken);
 
-    /// <summary>Takes an alias away.</summary>
+    /// <summary>Removes an alias.</summary>
     public Task<MoveView> RemoveAliasAsync(
         string name,
         string alias,

@@ -52,7 +52,7 @@ internal sealed class FileWatch(LedgerDatabase database, WatchedPlaces places, W
         }
         catch (TimeoutException)
         {
-            var silence = $"The place has not answered for {Patience.TotalSeconds:0} s; it is waited for.";
+            var silence = $"The place has not answered for {Patience.TotalSeconds:0} s; still waiting for it.";
             foreach (var (trigger, _) in looks.Where(l => !l.Look.IsCompleted))
                 await SayAsync(trigger, silence, cancellationToken).ConfigureAwait(false);
         }

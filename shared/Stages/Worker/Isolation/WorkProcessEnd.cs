@@ -23,7 +23,7 @@ internal static class WorkProcessEnd
         if (code == SignalBase + Kill && wasMemoryKill)
             return new StageFailedException(FailureClass.Resource, "The system ended the work process because memory ran out.");
         if (code is SignalBase + Kill or SignalBase + Terminate)
-            return new StageFailedException(FailureClass.Transient, $"Somebody ended the work process ({NameOf(code)}).");
+            return new StageFailedException(FailureClass.Transient, $"The work process was killed from outside ({NameOf(code)}).");
         var last = string.Concat(lines.TakeLast(LinesShown).Select(l => Environment.NewLine + l));
         return new StageCrashedException($"The work process crashed: {NameOf(code)}.{(last.Length > 0 ? " Its last lines:" + last : "")}");
     }

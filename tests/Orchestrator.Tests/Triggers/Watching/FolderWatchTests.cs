@@ -149,7 +149,7 @@ public sealed class FolderWatchTests : IAsyncLifetime
         triggers.Ledger.Clock.Advance(TimeSpan.FromSeconds(2));
         await triggers.RoundAsync();
 
-        (await triggers.Triggers.ShowAsync("away", 0, default))!.Trouble.ShouldBe("The place has not answered for 1 s; it is waited for.");
+        (await triggers.Triggers.ShowAsync("away", 0, default))!.Trouble.ShouldBe("The place has not answered for 1 s; still waiting for it.");
         (await triggers.RunsAsync()).ShouldHaveSingleItem().Pipeline.ShouldBe("nightly");
     }
 

@@ -26,7 +26,7 @@ export function CompareRuns({ runs }: { runs: string[] }) {
       </PageHead>
       <Loaded resource={compared} lines={8}>
         {(data) => {
-          const columns = data.map((each) => ({ ...each, key: each.run['run-id'], label: labelOf(each.run) }));
+          const columns = data.map((each) => ({ ...each, key: each.run['run-id'], label: each.run.label }));
           const heads = columns.map(({ key, label, run }) => ({ key, run, name: label, href: `/runs/${key}` }));
           const table = (values: (each: ComparedRun) => Record<string, number | string>) => ({
             columns: heads.map((head, i) => ({ ...head, values: values(data[i]) })),
@@ -51,7 +51,7 @@ export function CompareRuns({ runs }: { runs: string[] }) {
                             <Ago time={run.created} />
                           </td>
                           <td className="number">
-                            <button className="quiet" aria-label={`Remove ${label}`} onClick={() => navigate(compareRunsPath(runs.filter((each) => each !== key)))}>
+                            <button className="quiet" aria-label={`Remove ${label}`} onClick={() => navigate(compareRunsPath(columns.map((each) => each.key).filter((each) => each !== key)))}>
                               Remove
                             </button>
                           </td>
@@ -76,6 +76,3 @@ export function CompareRuns({ runs }: { runs: string[] }) {
     </>
   );
 }
-
-/** A name that tells runs of one pipeline apart. */
-const labelOf = (run: Run) => run.label;

@@ -135,7 +135,7 @@ function Metrics({ data, left, right }: { data: Comparison; left: string; right:
   return (
     <Card title="Metrics" aside={control}>
       {data.metrics.length === 0 ? (
-        <Empty title="Neither has metrics">
+        <Empty title="Neither has any metrics">
           They come from an <code>evaluate</code> step that the <code>register</code> step needs.
         </Empty>
       ) : (

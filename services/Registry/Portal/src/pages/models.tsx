@@ -95,7 +95,7 @@ function Found({ question }: { question: string }) {
     <Card className="flush">
       <Loaded resource={found}>
         {(page) =>
-          page.items.length === 0 ? <Empty title="No version meets this query" /> : <Paged key={question} first={page} read={(cursor) => get(place.with({ cursor }))}>{(versions: Version[]) => <VersionTable versions={versions} withModel order={order} onOrder={onOrder} />}</Paged>
+          page.items.length === 0 ? <Empty title="No version matches this query" /> : <Paged key={question} first={page} read={(cursor) => get(place.with({ cursor }))}>{(versions: Version[]) => <VersionTable versions={versions} withModel order={order} onOrder={onOrder} />}</Paged>
         }
       </Loaded>
     </Card>

@@ -20,7 +20,7 @@ export function RunCharts({ run, progress, selected, costs }: { run: Run; progre
     <>
       {[...curves.values()].some((c) => c.points.length > 0) && <TrainingCharts run={run} curves={curves} costs={costs} />}
       {load && (
-        <Card title={`Expert load of ${load[0]}`} aside={<span className="minor">share of the tokens, 1 is fair</span>}>
+        <Card title={`Expert load of ${load[0]}`} aside={<span className="minor">share of the tokens; 1 is a fair share</span>}>
           <LoadOverTime frames={load[1].load} />
         </Card>
       )}
@@ -69,7 +69,7 @@ function TrainingCharts({ run, curves, costs }: { run: Run; curves: ReadonlyMap<
         </label>
         <Segments className="small" options={axes} value={axis} onChange={setAxis} label="Horizontal axis" />
         {hasAncestors && (
-          <label title="A step that trains on begins where the step it continues ends">
+          <label title="A step that continues another starts where that one ended">
             <input type="checkbox" checked={isContinued} onChange={(event) => setIsContinued(event.target.checked)} />
             continue the parent’s curve
           </label>
@@ -78,9 +78,9 @@ function TrainingCharts({ run, curves, costs }: { run: Run; curves: ReadonlyMap<
       {series.length > 0 ? (
         <LineChart key={`${axis} ${isContinued}`} series={series} xName={axis} yName={shown} />
       ) : (
-        <Empty title={`No step has told ${shown} over ${axis} yet`}>{axis === 'steps' && 'A running step counts tokens; its optimizer steps are in its report once it is done.'}</Empty>
+        <Empty title={`No step has reported ${shown} over ${axis} yet`}>{axis === 'steps' && 'A running step counts tokens; its optimizer steps are in its report once it is done.'}</Empty>
       )}
-      {axis === 'seconds' && <p className="minor">Of a finished step the time is spread evenly over its tokens.</p>}
+      {axis === 'seconds' && <p className="minor">For a finished step, its time is spread evenly over its tokens.</p>}
     </Card>
   );
 }

@@ -56,7 +56,7 @@ export function RunLog({ place, beat, step, onAll }: { place: Place<'/api/v1/run
     >
       <div className="log-choice">
         <input type="search" aria-label="Search in the log" placeholder="Search" value={search} onChange={(event) => setSearch(event.target.value)} spellCheck={false} />
-        <select aria-label="Lines that matter at least so much" value={level} onChange={(event) => setLevel(event.target.value as Level)}>
+        <select aria-label="Lowest level shown" value={level} onChange={(event) => setLevel(event.target.value as Level)}>
           {Object.entries(levels).map(([each, name]) => (
             <option key={each} value={each}>
               {name}

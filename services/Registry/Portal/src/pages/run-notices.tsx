@@ -21,7 +21,7 @@ export function RunNotices({ run, isEnded }: { run: Run; isEnded: boolean }) {
         .filter((notice) => notice.error)
         .map((notice) => (
           <p key={notice.target + notice['run-state']} className={`notice ${notice.state === 'failed' ? 'failed' : ''}`}>
-            {notice.target} {notice.state === 'failed' ? 'was not told' : `is told later, attempt ${notice.attempts} failed`}: {notice.error}
+            {notice.target} {notice.state === 'failed' ? 'was not notified' : `will be notified later; attempt ${notice.attempts} failed`}: {notice.error}
           </p>
         ))}
     </>

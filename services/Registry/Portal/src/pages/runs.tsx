@@ -5,20 +5,24 @@ import { useEvents, useSoon } from '../api/events';
 import type { Run, StepState } from '../api/types';
 import { Ago, Card, Live, PageHead, Segments, State } from '../parts/bits';
 import { compareRunsPath, mostCompared } from '../parts/compared';
+import { OrderedColumn } from '../parts/ordered-column';
 import { useMay } from '../parts/role';
 import { Empty, Loaded } from '../parts/states';
 import { duration, useNow } from '../format';
 import { Link, navigate, useAddress } from '../router';
 
 const pageSize = 200;
+// What the heads of the table offer, for windows that are too narrow for them.
+const orders = { 'created desc': 'Newest first', created: 'Oldest first', 'duration desc': 'Longest first', duration: 'Shortest first', name: 'By name', 'name desc': 'By name, reversed' };
 const filters = ['all', 'running', 'queued', 'succeeded', 'failed', 'cancelled'] as const;
 
-/** Every run, newest first; changes appear as they happen. The server filters and pages; the address says how. */
+/** Every run, newest first or as a column orders them; changes appear as they happen. The server filters and pages; the address says how. */
 export function RunsPage() {
   const { query } = useAddress();
   const filter = filters.find((f) => f === query.get('state')) ?? 'all';
-  const [pipeline, after] = [query.get('pipeline'), query.get('after') ?? query.get('before')];
-  const wanted = { ...(filter === 'all' ? {} : { state: filter }), ...(pipeline ? { pipeline } : {}) };
+  const [pipeline, order, after] = [query.get('pipeline'), query.get('order'), query.get('after') ?? query.get('before')];
+  const chosen = { ...(filter === 'all' ? {} : { state: filter }), ...(pipeline ? { pipeline } : {}) };
+  const wanted = { ...chosen, ...(order ? { order } : {}) };
   const runs = useResource(at('/api/v1/runs', { limit: pageSize, ...wanted, after: after ?? undefined }));
   const soon = useSoon(runs.reload);
   const connection = useEvents('/api/v1/runs/events', ['run-state-changed', 'step-state-changed'], { take: soon });
@@ -42,6 +46,13 @@ export function RunsPage() {
       <div className="list-controls">
         <Segments label="Which runs" options={filters} value={filter} onChange={(each) => navigate(address({ ...wanted, state: each === 'all' ? undefined : each }), true)} />
         <PipelineFilter pipeline={pipeline ?? ''} runs={runs.data ?? []} onFilter={(name) => navigate(address({ ...wanted, pipeline: name || undefined }), true)} />
+        <select className="if-narrow" aria-label="Order" value={order ?? 'created desc'} onChange={(event) => navigate(address({ ...chosen, order: event.target.value === 'created desc' ? undefined : event.target.value }), true)}>
+          {Object.entries(orders).map(([value, name]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
+        </select>
         <button disabled={picked.length < 2} onClick={() => navigate(compareRunsPath(picked))}>
           {picked.length < 2 ? 'Select two or more to compare' : `Compare ${picked.length} runs`}
         </button>
@@ -50,7 +61,7 @@ export function RunsPage() {
         <Loaded resource={runs} lines={8}>
           {(page) => (
             <>
-              <RunTable runs={page} isFiltered={Object.keys(wanted).length > 0 || after !== null} maySubmit={maySubmit} picked={picked} onPick={pick} />
+              <RunTable runs={page} isFiltered={Object.keys(chosen).length > 0 || after !== null} maySubmit={maySubmit} picked={picked} onPick={pick} order={order ?? undefined} onOrder={(next) => navigate(address({ ...chosen, order: next === 'created desc' ? undefined : next }), true)} />
               <Pages first={after === null} last={page.length === pageSize ? page[page.length - 1] : undefined} wanted={wanted} />
             </>
           )}
@@ -89,24 +100,35 @@ function PipelineFilter({ pipeline, runs, onFilter }: { pipeline: string; runs: 
 
 /** The way to older runs and back; nothing where one page has them all. */
 function Pages({ first, last, wanted }: { first: boolean; last?: Run; wanted: Record<string, string> }) {
+  const isNewestFirst = wanted.order === undefined;
   if (first && !last) return null;
   return (
     <nav className="actions" aria-label="Pages">
       {!first && (
         <Link className="button" href={address(wanted)}>
-          Newest runs
+          {isNewestFirst ? 'Newest runs' : 'First page'}
         </Link>
       )}
       {last && (
         <Link className="button" href={address({ ...wanted, after: last['run-id'] })}>
-          Older runs
+          {isNewestFirst ? 'Older runs' : 'Next page'}
         </Link>
       )}
     </nav>
   );
 }
 
-function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]; isFiltered: boolean; maySubmit: boolean; picked: string[]; onPick: (run: string) => void }) {
+interface RunTableProps {
+  runs: Run[];
+  isFiltered: boolean;
+  maySubmit: boolean;
+  picked: string[];
+  onPick: (run: string) => void;
+  order?: string;
+  onOrder: (order: string) => void;
+}
+
+function RunTable({ runs, isFiltered, maySubmit, picked, onPick, order, onOrder }: RunTableProps) {
   const now = useNow(runs.some((run) => run.state === 'running') ? 1000 : null);
   if (runs.length === 0)
     return isFiltered ? (
@@ -122,11 +144,11 @@ function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]
         <thead>
           <tr>
             <th aria-label="Compare" />
-            <th>Run</th>
+            <OrderedColumn field="name" name="Run" order={order} onOrder={onOrder} />
             <th>State</th>
             <th className="steps-column">Steps</th>
-            <th className="number">Duration</th>
-            <th className="number">Submitted</th>
+            <OrderedColumn field="duration" name="Duration" className="number" order={order} onOrder={onOrder} />
+            <OrderedColumn field="created" name="Submitted" className="number" order={order} onOrder={onOrder} />
           </tr>
         </thead>
         <tbody>
@@ -160,15 +182,15 @@ function RunTable({ runs, isFiltered, maySubmit, picked, onPick }: { runs: Run[]
   );
 }
 
-const order: StepState[] = ['succeeded', 'cached', 'running', 'failed', 'cancelled', 'skipped', 'ready', 'waiting'];
+const stepOrder: StepState[] = ['succeeded', 'cached', 'running', 'failed', 'cancelled', 'skipped', 'ready', 'waiting'];
 
 function StepCounts({ counts }: { counts: Partial<Record<StepState, number>> }) {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const done = (counts.succeeded ?? 0) + (counts.cached ?? 0) + (counts.skipped ?? 0);
   return (
-    <span className="step-counts" title={order.filter((s) => counts[s]).map((s) => `${counts[s]} ${s}`).join(', ')}>
+    <span className="step-counts" title={stepOrder.filter((s) => counts[s]).map((s) => `${counts[s]} ${s}`).join(', ')}>
       <span className="strip">
-        {order.map((state) => counts[state] && <i key={state} className={state} style={{ flexGrow: counts[state] }} />)}
+        {stepOrder.map((state) => counts[state] && <i key={state} className={state} style={{ flexGrow: counts[state] }} />)}
       </span>
       {done}/{total}
     </span>

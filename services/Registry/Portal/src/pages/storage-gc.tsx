@@ -68,7 +68,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
           <p>
             This deletes {blobs(report['deleted-blobs'], report['deleted-bytes'])} for good and marks {blobs(report['condemned-blobs'], report['condemned-bytes'])} for a later pass.
           </p>
-          {grace === '0s' && <p className="notice">Without a grace period everything is deleted at once, including data of uploads and steps that have not finished. Make sure that nothing is running.</p>}
+          {grace === '0s' && <p className="notice">Without a grace period everything is deleted immediately, including data of uploads and steps that have not finished. Make sure that nothing is running.</p>}
           <div className="actions">
             <button onClick={() => setAsks(false)}>Cancel</button>
             <button className="danger" onClick={() => void collect(false)}>

@@ -4,10 +4,9 @@ import { type Place, at } from '../api/place';
 import { fieldsOf, type Firing, type Trigger, type TriggerEvent, type TriggerReplay } from '../api/types';
 import { Ago, Card, Facts, Live, PageHead, Tag } from '../parts/bits';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
-import { Made, Outcome, pipelinePath, Soon, text, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
+import { EventFields, Made, Outcome, pipelinePath, Soon, text, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
 import { moment } from '../format';
 import { Link } from '../router';
-import { brief } from './triggers';
 
 /** One trigger: what it waits for, what it made of the last events, and what it would make of those that are kept. */
 export function TriggerPage({ name, event }: { name: string; event: string | null }) {
@@ -118,7 +117,7 @@ const HistoryRow = ({ firing, happened, isMeant }: { firing: Firing; happened?: 
         </div>
       )}
     </td>
-    <td className="prose">{happened && <Values values={brief(fieldsOf(happened.fields))} />}</td>
+    <td className="prose">{happened && <EventFields event={happened} />}</td>
     <td className="number">
       <Ago time={firing.at} />
     </td>

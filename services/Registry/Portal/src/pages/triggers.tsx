@@ -5,7 +5,7 @@ import { fieldsOf, type Firing, type Trigger, type TriggerEvent } from '../api/t
 import { Ago, Card, Live, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
-import { Made, Outcome, pipelinePath, Soon, TriggerLink, TriggerSwitch, TriggerWhy, useTriggerNews, Values } from '../parts/trigger-bits';
+import { EventFields, Made, Outcome, pipelinePath, Soon, TriggerLink, TriggerSwitch, TriggerWhy, useTriggerNews } from '../parts/trigger-bits';
 import { Link } from '../router';
 
 /** What starts pipelines by itself, and what each event became. */
@@ -139,7 +139,7 @@ function EventTable({ events }: { events: TriggerEvent[] }) {
               <td className="prose">
                 <b>{event.kind}</b>
                 <div>
-                  <Values values={brief(fieldsOf(event.fields))} />
+                  <EventFields event={event} />
                 </div>
               </td>
               <td className="prose">
@@ -178,7 +178,3 @@ function Became({ firings }: { firings: Firing[] }) {
     </>
   );
 }
-
-/** What an event says that people can read: no digests, no empty texts. */
-export const brief = (fields: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(fields).filter(([name, value]) => value !== '' && value !== null && value !== 0 && name !== 'root' && name !== 'rule').map(([name, value]) => [name, name === 'run' ? String(value).slice(0, 8) : value]));

@@ -40,7 +40,7 @@ export function LineageCard({ place, root }: { place: Place<'/api/v1/models/{nam
               />
               <Facts
                 facts={[
-                  ['Computing behind it', `${duration(data.bill.seconds)} in all, its ancestors included`],
+                  ['Computing behind it', `${duration(data.bill.seconds)} in all, including its ancestors`],
                   ['Saved by the cache', data.bill['saved-seconds'] > 0 ? duration(data.bill['saved-seconds']) : undefined],
                 ]}
               />

@@ -27,7 +27,7 @@ export function MetricsCard({ data }: { data: VersionDetails }) {
     return (
       <Card>
         <Empty title="No metric was recorded">
-          An <code>evaluate</code> step among the needs of the <code>register</code> step brings them.
+          An <code>evaluate</code> step that the <code>register</code> step needs would measure some.
         </Empty>
       </Card>
     );

@@ -92,4 +92,4 @@ const Outcome = ({ outcome }: { outcome: Verification }) =>
     </p>
   );
 
-const fitting = (count: number) => (count === 1 ? 'Its signature fits' : count === 2 ? 'Both signatures fit' : `All ${count} signatures fit`);
+const fitting = (count: number) => (count === 1 ? 'Its signature matches' : count === 2 ? 'Both signatures match' : `All ${count} signatures match`);

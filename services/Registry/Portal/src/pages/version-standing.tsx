@@ -20,7 +20,7 @@ export function StandingCard({ place }: { place: Place<'/api/v1/models/{name}/ve
           return (
             <Card title="Numbers">
               <p className="minor">
-                Nothing was measured. An <code>evaluate</code> step among the needs of the <code>register</code> step brings the numbers.
+                Nothing was measured. An <code>evaluate</code> step that the <code>register</code> step needs would measure it.
               </p>
             </Card>
           );

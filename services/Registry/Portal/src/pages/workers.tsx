@@ -130,7 +130,7 @@ const WorkerRow = ({ worker, leases }: { worker: Worker; leases: Lease[] }) => (
       {worker['memory-bytes'] === undefined ? (
         <span className="minor">not known</span>
       ) : (
-        <span title="what its steps need, as estimated, of what it may use">
+        <span title="estimated need of its steps, out of the memory it may use">
           {bytes(worker['held-bytes'])} / {bytes(worker['memory-bytes'])}
         </span>
       )}

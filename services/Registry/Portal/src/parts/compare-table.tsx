@@ -41,7 +41,7 @@ export function CompareTable({ title, columns, names, onlyDifferent, empty, best
       }
     >
       {sorted.length === 0 ? (
-        <Empty title={filter ? 'Nothing has this in its name' : names.length === 0 ? 'There is nothing to compare' : 'All are equal'}>{filter || names.length > 0 ? undefined : empty}</Empty>
+        <Empty title={filter ? 'No name contains this' : names.length === 0 ? 'There is nothing to compare' : 'All are equal'}>{filter || names.length > 0 ? undefined : empty}</Empty>
       ) : (
         <div className="scroll">
           <table className="compared" aria-label={title}>

@@ -3,7 +3,7 @@ import { send, useAction } from '../api/client';
 import { at } from '../api/place';
 import { useEvents, useSoon } from '../api/events';
 import type { Connection } from '../api/events';
-import type { Firing, FiringState, Trigger } from '../api/types';
+import { fieldsOf, type Firing, type FiringState, type Trigger, type TriggerEvent } from '../api/types';
 import { moment, useNow } from '../format';
 import { Link } from '../router';
 import { Tag } from './bits';
@@ -91,6 +91,21 @@ export const Values = ({ values }: { values: Record<string, unknown> }) => (
     ))}
   </>
 );
+
+/** What an event says that people can read: no digests, no empty texts; a run by its name. */
+export function EventFields({ event }: { event: TriggerEvent }) {
+  const { run, root, rule, ...fields } = fieldsOf(event.fields);
+  return (
+    <>
+      {event.label && (
+        <Tag>
+          <span className="minor">run</span> <Link href={`/runs/${text(run)}`}>{event.label}</Link>
+        </Tag>
+      )}
+      <Values values={Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '' && value !== null && value !== 0))} />
+    </>
+  );
+}
 
 export const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
 

@@ -6,6 +6,7 @@ import type { Page, Version } from '../api/types';
 import { bytes, measure, short } from '../format';
 import { Link, navigate, useAddress } from '../router';
 import { Ago, Card, Tag } from './bits';
+import { OrderedColumn } from './ordered-column';
 import { Paged } from './paged';
 import { Empty, ErrorBox } from './states';
 
@@ -38,7 +39,7 @@ export function VersionList({ model, picked, onPick, aside }: { model: string; p
           <ErrorBox error={versions.error} retry={versions.error.status === 400 ? undefined : versions.reload} />
         </div>
       ) : shown === undefined ? null : shown.page.items.length === 0 ? (
-        filter ? <Empty title="No version meets this filter" /> : <Empty title="No version yet" />
+        filter ? <Empty title="No version matches this filter" /> : <Empty title="No version yet" />
       ) : (
         <Paged key={shown.place.url} first={shown.page} read={(cursor) => get(shown.place.with({ cursor }))}>
           {(items: Version[]) => <VersionTable versions={items} picked={picked} onPick={onPick} order={order} onOrder={(next) => go({ order: next })} />}
@@ -65,7 +66,7 @@ function Filter({ filter, onFilter }: { filter: string; onFilter: (filter: strin
 
 export function VersionTable({ versions, withModel, picked, onPick, order, onOrder }: { versions: Version[]; withModel?: boolean; picked?: string[]; onPick?: (name: string) => void; order?: string; onOrder?: (order: string) => void }) {
   const names = commonMetrics(versions, order);
-  const column = (field: string, name: string, isNumber = true) => <OrderedColumn key={field} field={field} name={name} isNumber={isNumber} order={order} onOrder={onOrder} />;
+  const column = (field: string, name: string, isNumber = true) => <OrderedColumn key={field} field={field} name={name} className={isNumber ? 'number' : undefined} order={order} onOrder={field === 'signed' ? undefined : onOrder} />;
   return (
     <table className="rows">
       <thead>
@@ -131,22 +132,6 @@ function commonMetrics(versions: Version[], order?: string): string[] {
   const known = new Set(versions.flatMap((v) => Object.keys(v.metrics)));
   const by = order?.split(/\s/)[0] ?? '';
   return [...new Set(['loss', 'bits-per-byte', 'accuracy', by])].filter((name) => known.has(name));
-}
-
-/** The head of a column; where the server can order by it, a click does, and another turns the order round. */
-function OrderedColumn({ field, name, isNumber, order, onOrder }: { field: string; name: string; isNumber: boolean; order?: string; onOrder?: (order: string) => void }) {
-  const className = isNumber ? 'number' : undefined;
-  if (!onOrder || field === 'signed') return <th className={className}>{name}</th>;
-  const [by, direction] = (order ?? 'created desc').split(/\s+/);
-  const isBy = by === field;
-  const isDescending = isBy && direction?.toLowerCase() === 'desc';
-  return (
-    <th className={className} aria-sort={isBy ? (isDescending ? 'descending' : 'ascending') : undefined}>
-      <button className="column" onClick={() => onOrder(isBy && !isDescending ? `${field} desc` : isBy ? field : field === 'created' ? 'created desc' : field)}>
-        {name}
-      </button>
-    </th>
-  );
 }
 
 export const AliasTags = ({ aliases }: { aliases: Record<string, number> }) => (
