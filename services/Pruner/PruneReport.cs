@@ -39,7 +39,7 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
 
     private long RoutedStored => (long)After.SparseLayers.Count * After.Experts * After.ExpertParameters;
 
-    // Narrower experts, and shared ones of an odd width, are filled up with zeros, which are stored and do nothing.
+    // Narrower experts, and shared ones of an odd width, are padded with zeros, which are stored and do nothing.
     private long RoutedKept => 3L * Before.HiddenSize * Kept.Sum(layer => layer.Neurons.Sum(neurons => (long)neurons.Count));
 
     private long ZeroParameters => RoutedStored - RoutedKept + 3L * After.SparseLayers.Count * After.HiddenSize * (After.SharedSize - Before.SharedSize);

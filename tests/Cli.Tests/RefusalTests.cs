@@ -21,7 +21,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("cannot be an alias", "import", "MODEL", "--name", "good", "--alias", "no good")]
     [InlineData("no such directory", "import", "NOTHING", "--name", "x")]
     [InlineData("is not the address of a server", "import", "MODEL", "--name", "x", "--server", "nowhere", "--key", "k")]
-    [InlineData("The key is not one", "import", "MODEL", "--name", "x", "--server", "http://127.0.0.1:1", "--key", "k e y")]
+    [InlineData("This is not an API key", "import", "MODEL", "--name", "x", "--server", "http://127.0.0.1:1", "--key", "k e y")]
     [InlineData("There is no model", "export", "none@1", "OUT")]
     [InlineData("holds none yet", "export", "ROOT", "OUT")]
     [InlineData("--shard-size must be", "export", "none", "OUT", "--shard-size", "much")]

@@ -85,7 +85,7 @@ public sealed class RemoteModelTests : IAsyncLifetime
 
         (await _cli.CallAsync(["export", "tiny@1", _cli.PathOf("out"), .. _remote])).ShouldBe(ExitCodes.Failed);
 
-        _cli.Error.ShouldContain("does not fit tiny@1");
+        _cli.Error.ShouldContain("does not match tiny@1");
         Directory.Exists(_cli.PathOf("out")).ShouldBeFalse();
     }
 

@@ -247,7 +247,7 @@ public sealed class RunFlowTests(PortalSite site, ITestOutputHelper output)
         await site.EndAsync(run);
         await using var visit = await site.VisitAsAsync("viewer", $"/runs/{run}");
 
-        await visit.Page.GetByText("a-stranger was not notified: Nobody is called 'a-stranger'").WaitForAsync();
+        await visit.Page.GetByText("a-stranger was not notified: There is no recipient 'a-stranger'").WaitForAsync();
         await visit.PictureAsync("run-not-told");
         visit.ShouldHaveNoErrors();
     }

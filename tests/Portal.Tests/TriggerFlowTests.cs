@@ -138,7 +138,7 @@ public sealed class TriggerFlowTests(PortalSite site)
 
         var dialog = page.GetByRole(AriaRole.Dialog, new() { Name = "unset is version 1" });
         await dialog.GetByText("the secret 'nursery' is not set").WaitForAsync();
-        await dialog.GetByText("Nobody is called 'a-stranger'").WaitForAsync();
+        await dialog.GetByText("There is no recipient 'a-stranger'").WaitForAsync();
         await visit.PictureAsync("pipeline-added-with-warnings");
         await page.GetByRole(AriaRole.Button, new() { Name = "Open the pipeline" }).ClickAsync();
         await page.GetByRole(AriaRole.Switch, new() { Name = "unset.webhook" }).WaitForAsync();

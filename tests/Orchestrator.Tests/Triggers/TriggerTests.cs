@@ -266,7 +266,7 @@ public sealed class TriggerTests : IAsyncLifetime
         var paused = (await _triggers.Triggers.ShowAsync("nightly", 10, default))!;
         (runs.Count, paused.Failures).ShouldBe((5, 5));
         paused.Paused.ShouldBe(
-            $"Paused after 5 failures in a row; the last is {runs[^1].RunId}. Find out why, then switch it on again: espalier trigger enable {Registered}.");
+            $"Paused after 5 failures in a row; the last was {runs[^1].RunId}. Find out why, then switch it on again: espalier trigger enable {Registered}.");
         (await _triggers.Triggers.SwitchAsync("nightly", true, default))!.ShouldSatisfyAllConditions(
             t => t.Paused.ShouldBe(""), t => t.Failures.ShouldBe(0));
     }
@@ -322,7 +322,7 @@ public sealed class TriggerTests : IAsyncLifetime
 
         await _triggers.RegisterAsync();
         await _triggers.RoundAsync();
-        (await _triggers.FiringsAsync("nightly")).ShouldHaveSingleItem().Reason.ShouldBe("Is tried again: The registry does not answer.");
+        (await _triggers.FiringsAsync("nightly")).ShouldHaveSingleItem().Reason.ShouldBe("Will be tried again: The registry does not answer.");
         _triggers.Planner = planner;
         await _triggers.RoundAsync();
         (await _triggers.RunsAsync()).ShouldBeEmpty("it is not tried without end");
