@@ -7,6 +7,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Platform;
+using Espalier.Stages.Worker;
 using Espalier.Tokenizers;
 using Microsoft.Data.Sqlite;
 
@@ -49,6 +50,7 @@ internal static class Refusals
         SqliteException { SqliteErrorCode: DiskError } => $"{EspalierHome.OfThisProcess().DatabaseFile} cannot be written: {exception.Message}",
         Azure.RequestFailedException or AggregateException { InnerException: Azure.RequestFailedException } => StoreFailure.Describe(exception),
         DbException => $"The database refuses: {exception.Message}",
+        _ when FailureClassifier.IsOutOfMemory(exception) => FailureClassifier.Describe(exception),
         // LibTorch appends its stack. Kinds that are derived from this one are the system's.
         ExternalException when exception.GetType() == typeof(ExternalException) =>
             $"The tensor engine failed: {exception.Message.Split('\n')[0].TrimEnd()}",

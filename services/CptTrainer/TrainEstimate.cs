@@ -42,7 +42,7 @@ internal sealed class TrainEstimate : IStageEstimate
             Model = trained,
             NewBytes = trained.SizeBytes + trained.ManifestBytes + StateBytes * config.TotalParameters,
             MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
-                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length),
+                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
     }

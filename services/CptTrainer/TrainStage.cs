@@ -57,6 +57,9 @@ public sealed class TrainStage(TimeProvider time) : IStage
             context.Progress.Log("This processor has no bfloat16 arithmetic: 'precision: bf16' is emulated here, and many times slower than fp32. "
                 + "Use 'precision: fp32', or a device that has it.");
 
+        foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
+            context.Progress.Log($"Warning: {warning}");
+
         var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
         return await PublishAsync(context, options, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
     }
@@ -72,6 +75,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             BalanceRate = options.BalanceRate,
             RouterZCoefficient = options.ZLoss,
             GradientClip = options.GradientClip,
+            Recompute = options.Recompute,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
         var cursor = new TrainerCursor(context, decoder, optimizer, time);
@@ -90,7 +94,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ramp.Apply(decoder, step);
             folding.Apply(decoder, trainer, step);
             var rate = plan.Schedule.At(step);
-            var outcome = Step(context, trainer, start.Data.Step(step), rate, step);
+            var outcome = Step(context, trainer, start.Data, rate, step);
             record.Add(step, rate, outcome, plan);
             record.Operations += OperationsPerWeight * decoder.Config.ActiveParameters * plan.TokensPerStep;
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
@@ -122,17 +126,17 @@ public sealed class TrainStage(TimeProvider time) : IStage
         progress.Metric("max-violation", LoadMetrics.MaxViolationOf(outcome.Counts));
     }
 
-    private static StepOutcome Step(StageContext context, DecoderTrainer trainer, IReadOnlyList<Tensor> batches, double rate, long step)
+    private static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
     {
         try
         {
-            return trainer.Step(batches, rate);
+            return trainer.Step(data.Step(step), rate);
         }
         catch (TrainingDivergedException e)
         {
             throw new UserInputException(
-                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}). "
-                + "Lower learning-rate, lengthen warmup or set gradient-clip.", e);
+                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}, text of {string.Join(", ", data.DomainsOf(step))}). "
+                + "Lower learning-rate, lengthen warmup or set gradient-clip. The last saved position is kept.", e);
         }
     }
 

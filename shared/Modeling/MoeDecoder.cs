@@ -65,6 +65,10 @@ public sealed partial class MoeDecoder : IDisposable
         return RunLayer(_layers[layer], hidden, observer).Hidden.MoveToOuterDisposeScope();
     }
 
+    /// <summary>As <see cref="RunLayer(int, Tensor, IMoeObserver?)"/>, and how the layer routed; null for a dense one.</summary>
+    internal (Tensor Hidden, RoutingTrace? Trace) RunLayerTraced(int layer, Tensor hidden, IMoeObserver? observer) =>
+        RunLayer(_layers[layer], hidden, observer);
+
     /// <summary>Logits (B, S, V) for the last residual stream (B, S, H).</summary>
     public Tensor Head(Tensor hidden)
     {

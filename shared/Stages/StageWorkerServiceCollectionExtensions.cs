@@ -22,7 +22,8 @@ public static class StageWorkerServiceCollectionExtensions
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
         if (options.Isolation == WorkIsolation.ChildProcess)
             services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(
-                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>()), provider.GetRequiredService<OfferedStages>()));
+                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>(), WorkDevices.Of(options)),
+                provider.GetRequiredService<OfferedStages>()));
         else
             services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddHostedService<EstimateListener>();

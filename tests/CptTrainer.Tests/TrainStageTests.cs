@@ -418,6 +418,7 @@ public sealed class TrainStageTests : IDisposable
             _bench.Context(data, TrainingBench.Options("""{"learning-rate":10,"gradient-clip":0,"warmup":0,"weight-decay":10,"tokens":12800}"""))));
 
         error.Message.ShouldContain("at optimizer step");
+        error.Message.ShouldContain("text of words");
         error.Message.ShouldContain("learning-rate");
     }
 

@@ -220,7 +220,7 @@ public sealed class RunPageTests(PortalSite site)
         (await ReadAtEndAsync(page)).ShouldStartWith("16 steps");
         await page.GetByRole(AriaRole.Radio, new() { Name = "seconds" }).ClickAsync();
         await Chart(page, "grad-norm over seconds: base ends at .*, more ends at").WaitForAsync();
-        await page.GetByText("the time is spread evenly").WaitForAsync();
+        await page.GetByText("its time is spread evenly").WaitForAsync();
         await visit.PictureAsync("run-metrics");
         visit.ShouldHaveNoErrors();
     }

@@ -29,6 +29,25 @@ public sealed class FailureClassifierTests
     public void Classify_Exception_DecidesWhatHappensNext(Exception error, FailureClass expected) =>
         FailureClassifier.Classify(error).ShouldBe(expected);
 
+    [Theory]
+    [InlineData(
+        "[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 27676647424 bytes. Error code 12",
+        "Memory ran out when 25.8 GiB more were asked for.")]
+    [InlineData(
+        "CUDA out of memory. Tried to allocate 2.50 GiB (GPU 0; 23.69 GiB total capacity; 21.05 GiB already allocated)",
+        "The memory of the GPU ran out when 2.50 GiB more were asked for.")]
+    [InlineData("Insufficient memory: not enough memory to continue", "Memory ran out.")]
+    public void Describe_AllocatorsOwnWords_AreNotShown(string message, string expected)
+    {
+        var error = new AggregateException(new System.Runtime.InteropServices.ExternalException(message + "\nException raised from alloc_cpu at ../c10/core"));
+
+        var text = FailureClassifier.Describe(error);
+
+        text.ShouldStartWith(expected + " Use a smaller 'batch'");
+        text.ShouldNotContain("alloc", Case.Insensitive);
+        FailureClassifier.Classify(error).ShouldBe(FailureClass.Resource);
+    }
+
     [Fact]
     public void IsOutage_FullDisk_IsOneHoweverItIsWrapped()
     {

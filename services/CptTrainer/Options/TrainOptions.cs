@@ -157,6 +157,11 @@ public sealed record TrainOptions
     [Option("fp32, or bf16 with fp32 master weights.")]
     public Precision Precision { get; init; } = Precision.Fp32;
 
+    /// <summary>Whether activations are computed again on the way back.</summary>
+    /// <value>false</value>
+    [Option("Keep only the stream between layers, and compute each layer again on the way back: less memory, a third more arithmetic, the same result.")]
+    public bool Recompute { get; init; }
+
     /// <summary>Weight decay of matrices; norms and biases have none.</summary>
     /// <value>0.1</value>
     [Option("Weight decay of matrices; norms and biases have none.", Min = 0, Max = 10)]

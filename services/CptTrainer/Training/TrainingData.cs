@@ -61,6 +61,13 @@ public sealed class TrainingData : IDisposable
         ];
     }
 
+    /// <summary>Domains of the sequences of optimizer step <paramref name="step"/>, the most frequent first.</summary>
+    public IReadOnlyList<string> DomainsOf(long step) =>
+    [
+        .. Enumerable.Range(0, _microBatches).SelectMany(i => _sampler.DomainsOf((_skipped + step) * _microBatches + i))
+            .GroupBy(d => d.Key, d => d.Value).OrderByDescending(g => g.Sum()).ThenBy(g => g.Key, StringComparer.Ordinal).Select(g => g.Key),
+    ];
+
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * _microBatches);
 

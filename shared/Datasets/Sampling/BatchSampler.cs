@@ -65,6 +65,10 @@ public sealed class BatchSampler
         return ids;
     }
 
+    /// <summary>Domains of the sequences of batch number <paramref name="batch"/>, with how many there are of each.</summary>
+    public IReadOnlyDictionary<string, int> DomainsOf(long batch) =>
+        Enumerable.Range(0, BatchSize).Select(i => _domains[_schedule.At(batch * BatchSize + i).Domain].Name).CountBy(name => name).ToDictionary();
+
     /// <summary>How often each domain has been read through after the first <paramref name="batches"/> batches.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long batches) =>
         _schedule.Counts(batches * BatchSize)

@@ -10,6 +10,8 @@ namespace Espalier.Modeling.Fused;
 /// Forward and backward pass of one micro-batch with fused kernels, gradients added to the parameter buffer. Kept from
 /// forward to backward: the streams, projections, attention's context and log-sums, routing, and gate and up of the
 /// experts; norms, rotations, attention scores and activations are computed again. Logits exist for a few rows at a time.
+/// With recomputation only the stream between layers is kept, and each layer runs once more before its backward pass: the same
+/// kernels on the same numbers, so the same bits.
 /// </summary>
 internal sealed unsafe class FusedTraining(
     MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
@@ -19,7 +21,7 @@ internal sealed unsafe class FusedTraining(
     private readonly int[] _mixtures = [.. Enumerable.Range(0, layers.Count).Where(i => layers[i].Dense is null)];
     private EndArguments _ends;
     private float* _balance;
-    private (long Tokens, long Length, int PerToken) _shape;
+    private (long Tokens, long Length, int PerToken, bool Recomputes) _shape;
 
     /// <summary>Bytes of activations and scratch.</summary>
     public long SizeBytes => _arena.SizeBytes;
@@ -33,7 +35,7 @@ internal sealed unsafe class FusedTraining(
         var (sequences, length) = (batch.shape[0], batch.shape[1] - 1);
         var tokens = sequences * length;
         var source = batch.contiguous();
-        Prepare(tokens, length);
+        Prepare(tokens, length, settings.Recompute);
         Split(new ReadOnlySpan<long>(TensorMemory.Address<long>(source), (int)source.numel()), (int)length);
         if (!ReferenceEquals(source, batch))
             source.Dispose();
@@ -44,15 +46,7 @@ internal sealed unsafe class FusedTraining(
             Run("embedding", ends, &FusedKernels.Embed);
             for (var i = 0; i < layers.Count; i++)
             {
-                Run("attention forward", &layer[i], &FusedKernels.AttentionForward);
-                if (layer[i].Experts > 0)
-                {
-                    Run("router forward", &layer[i], &FusedKernels.RouterForward);
-                    Run("experts forward", &layer[i], &FusedKernels.ExpertsForward);
-                    Run("experts combine", &layer[i], &FusedKernels.ExpertsCombine);
-                }
-                if (layer[i].MlpInner > 0)
-                    Run("shared expert or dense layer, forward", &layer[i], &FusedKernels.MlpForward);
+                Forward(&layer[i]);
                 for (var expert = 0; expert < layer[i].Experts; expert++)
                     counts[i][expert] += layer[i].Counts[expert];
             }
@@ -65,6 +59,8 @@ internal sealed unsafe class FusedTraining(
             var routerZ = RouterZ(settings, share);
             for (var i = layers.Count - 1; i >= 0; i--)
             {
+                if (settings.Recompute && i < layers.Count - 1) // what the last layer left is still there
+                    Forward(&layer[i]);
                 if (layer[i].Experts > 0)
                     Run("experts and router backward", &layer[i], &FusedKernels.ExpertsBackward);
                 else
@@ -78,6 +74,19 @@ internal sealed unsafe class FusedTraining(
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
+
+    private void Forward(LayerArguments* layer)
+    {
+        Run("attention forward", layer, &FusedKernels.AttentionForward);
+        if (layer->Experts > 0)
+        {
+            Run("router forward", layer, &FusedKernels.RouterForward);
+            Run("experts forward", layer, &FusedKernels.ExpertsForward);
+            Run("experts combine", layer, &FusedKernels.ExpertsCombine);
+        }
+        if (layer->MlpInner > 0)
+            Run("shared expert or dense layer, forward", layer, &FusedKernels.MlpForward);
+    }
 
     private void Run<T>(string part, T* arguments, delegate*<T*, void> kernel) where T : unmanaged
     {
@@ -150,13 +159,13 @@ internal sealed unsafe class FusedTraining(
         }
     }
 
-    private void Prepare(long tokens, long length)
+    private void Prepare(long tokens, long length, bool recomputes)
     {
-        var shape = (tokens, length, decoder.Config.ExpertsPerToken);
+        var shape = (tokens, length, decoder.Config.ExpertsPerToken, recomputes);
         if (_shape != shape)
         {
             _shape = default;
-            _arena.Fill(() => Layout(tokens, length));
+            _arena.Fill(() => Layout(tokens, length, recomputes));
             _shape = shape;
         }
         for (var i = 0; i < layers.Count; i++)
@@ -173,7 +182,7 @@ internal sealed unsafe class FusedTraining(
         (_ends.Threads, _ends.Bf16) = (_layers[0].Threads, _layers[0].Bf16);
     }
 
-    private void Layout(long tokens, long length)
+    private void Layout(long tokens, long length, bool recomputes)
     {
         for (var i = 0; i < layers.Count; i++)
             _layers[i] = Gradients(fused.Describe(layers[i], tokens, length), layers[i]);
@@ -200,28 +209,18 @@ internal sealed unsafe class FusedTraining(
             MlpScoresGradient = _arena.Take<float>(tokens),
             Partial = _arena.Take<float>(_layers.Max(layer => FusedDecoder.PartialLength(layer))),
         };
+        var kept = recomputes ? TakeKept(tokens, _layers) : default;
         foreach (ref var layer in _layers.AsSpan())
         {
             Share(ref layer, shared);
+            Keep(ref layer, recomputes ? kept : TakeKept(tokens, [layer]));
             layer.Input = stream;
-            layer.Projected = _arena.Take<float>(tokens * (query + 2 * key));
-            layer.Context = _arena.Take<float>(tokens * query);
-            layer.LogSumExp = _arena.Take<float>(tokens * layer.Heads);
-            layer.Middle = _arena.Take<float>(tokens * hidden);
             if (layer.Experts > 0)
             {
-                layer.Logits = _arena.Take<float>(tokens * layer.Experts);
-                layer.Gates = _arena.Take<float>(pairs);
-                layer.Selected = _arena.Take<long>(pairs);
-                layer.Order = _arena.Take<int>(pairs);
-                layer.SortedTokens = _arena.Take<int>(pairs);
                 layer.Counts = _arena.Take<long>(layer.Experts);
-                layer.Halves = _arena.Take<float>(pairs * (2 * layer.Inner + 16)); // rows a little apart, see experts.cpp
                 layer.ProbabilitySums = _arena.Take<float>(layer.Experts);
                 layer.SquaredLogSumExp = _arena.Take<double>(1);
             }
-            if (layer.MlpInner > 0)
-                layer.MlpHalves = _arena.Take<float>(tokens * (2 * layer.MlpInner + 16));
             layer.Result = stream = _arena.Take<float>(tokens * hidden);
         }
         _balance = _arena.Take<float>(decoder.Config.Experts);
@@ -249,6 +248,48 @@ internal sealed unsafe class FusedTraining(
             Partial = shared.Partial,
             Losses = _arena.Take<float>(tokens),
         };
+    }
+
+    /// <summary>What one layer leaves for its backward pass; of several, room for any of them.</summary>
+    private LayerArguments TakeKept(long tokens, LayerArguments[] of)
+    {
+        var first = of[0];
+        var (query, key) = (first.Heads * first.HeadSize, first.KeyValueHeads * first.HeadSize);
+        var kept = new LayerArguments
+        {
+            Projected = _arena.Take<float>(tokens * (query + 2 * key)),
+            Context = _arena.Take<float>(tokens * query),
+            LogSumExp = _arena.Take<float>(tokens * first.Heads),
+            Middle = _arena.Take<float>(tokens * first.Hidden),
+        };
+        if (of.Max(layer => layer.Experts) is > 0 and var experts)
+        {
+            var pairs = tokens * of.Max(layer => layer.PerToken);
+            kept.Logits = _arena.Take<float>(tokens * experts);
+            kept.Gates = _arena.Take<float>(pairs);
+            kept.Selected = _arena.Take<long>(pairs);
+            kept.Order = _arena.Take<int>(pairs);
+            kept.SortedTokens = _arena.Take<int>(pairs);
+            kept.Halves = _arena.Take<float>(pairs * (2 * of.Max(layer => layer.Inner) + 16)); // rows a little apart, see experts.cpp
+        }
+        if (of.Max(layer => layer.MlpInner) is > 0 and var inner)
+            kept.MlpHalves = _arena.Take<float>(tokens * (2 * inner + 16));
+        return kept;
+    }
+
+    private static void Keep(ref LayerArguments layer, in LayerArguments kept)
+    {
+        layer.Projected = kept.Projected;
+        layer.Context = kept.Context;
+        layer.LogSumExp = kept.LogSumExp;
+        layer.Middle = kept.Middle;
+        layer.Logits = kept.Logits;
+        layer.Gates = kept.Gates;
+        layer.Selected = kept.Selected;
+        layer.Order = kept.Order;
+        layer.SortedTokens = kept.SortedTokens;
+        layer.Halves = kept.Halves;
+        layer.MlpHalves = kept.MlpHalves;
     }
 
     private static void Share(ref LayerArguments layer, in LayerArguments shared)

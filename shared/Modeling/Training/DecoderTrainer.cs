@@ -38,6 +38,13 @@ public sealed record TrainerSettings
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
     public double GradientClip { get; init; } = 1;
+
+    /// <summary>
+    /// Whether only the stream between layers is kept, and each layer runs again before its backward pass: less memory, a third more
+    /// arithmetic, the same gradients (arXiv 1604.06174).
+    /// </summary>
+    /// <value>false</value>
+    public bool Recompute { get; init; }
 }
 
 /// <summary>What one optimizer step saw.</summary>
@@ -122,6 +129,8 @@ public sealed class DecoderTrainer
     {
         if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings) is { } parts)
             return parts;
+        if (_settings.Recompute)
+            return new LayerwiseTraining(_decoder, _settings).Accumulate(batch, counts, share, observer);
         using var scope = NewDisposeScope();
         var length = batch.shape[1] - 1;
         var output = _decoder.Forward(batch.narrow(1, 0, length).contiguous(), observer);

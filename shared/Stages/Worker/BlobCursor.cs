@@ -29,8 +29,15 @@ public sealed class BlobCursor(IBlobStore blobs, Digest stepKey, Func<bool>? may
     {
         var position = await blobs.ReadRecordAsync(_record, cancellationToken).ConfigureAwait(false);
         await blobs.DeleteRecordAsync(_record, cancellationToken).ConfigureAwait(false);
-        foreach (var artifact in Named(position))
-            await OwnedArtifact.DeleteAsync(new ArtifactStore(blobs), artifact, stepKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+        try
+        {
+            foreach (var artifact in Named(position))
+                await OwnedArtifact.DeleteAsync(new ArtifactStore(blobs), artifact, stepKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (StoreFailure.Is(e))
+        {
+            // The step is done, and nothing names them any more: the next collection deletes them.
+        }
     }
 
     // Artifacts by reference anywhere in the text of a position; one that is no JSON names none.

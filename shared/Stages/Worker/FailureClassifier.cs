@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
@@ -23,7 +25,7 @@ public sealed class StageFailedException(FailureClass failure, string message, D
 }
 
 /// <summary>Decides what kind of failure an exception is. A cancellation that is not ours is a failure like any other.</summary>
-public static class FailureClassifier
+public static partial class FailureClassifier
 {
     private const int NoSpaceLeft = 28;
     private const int QuotaExceeded = 122;
@@ -35,8 +37,7 @@ public static class FailureClassifier
         StageFailedException failed => failed.Failure,
         // Trying again reads the same bytes; the message says what has to be done again.
         UserInputException or DamagedBlobException or InvalidDataException { InnerException: DamagedBlobException } => FailureClass.User,
-        OutOfMemoryException => FailureClass.Resource,
-        _ when IsNativeOutOfMemory(error) => FailureClass.Resource,
+        _ when IsOutOfMemory(error) => FailureClass.Resource,
         // A store that cannot be written now may be later: somebody mounted it read-only, or mends its permissions.
         AggregateException { InnerException: { } inner } => Classify(inner),
         IOException or RequestException or OperationCanceledException or System.Data.Common.DbException => FailureClass.Transient,
@@ -65,6 +66,8 @@ public static class FailureClassifier
         UserInputException or StageCrashedException or StageFailedException => error.Message,
         Azure.RequestFailedException or Azure.Identity.AuthenticationFailedException => StoreFailure.Describe(error),
         _ when IsDiskFull(error) => $"A disk is full: {error.Message}",
+        _ when IsOutOfMemory(error) => OutOfMemory(error),
+        AggregateException { InnerException: { } inner } => Describe(inner),
         _ => $"{error.GetType().Name}: {error.Message}",
     };
 
@@ -75,9 +78,27 @@ public static class FailureClassifier
         _ => IsDiskFull(error.InnerException),
     };
 
-    /// <summary>The tensor library reports it as text.</summary>
-    private static bool IsNativeOutOfMemory(Exception error) =>
-        error.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
+    /// <summary>Whether memory ran out; the tensor library reports it as text.</summary>
+    public static bool IsOutOfMemory(Exception error) =>
+        error is OutOfMemoryException
+        || error.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
         || error.Message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase)
         || error.Message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What an allocator means: how much was missing at once, and what to do.</summary>
+    private static string OutOfMemory(Exception error)
+    {
+        var where = error.Message.Contains("cuda", StringComparison.OrdinalIgnoreCase) ? "The memory of the GPU" : "Memory";
+        var asked = AskedFor().Match(error.Message) is { Success: true } match
+            ? $" when {SizeOf(match)} more were asked for" : "";
+        return $"{where} ran out{asked}. Use a smaller 'batch' or 'length', a smaller model, or a machine with more memory; espalier plan says how much a step needs.";
+    }
+
+    private static string SizeOf(Match match) => match.Groups["unit"].Value is "" or "bytes"
+        ? string.Create(CultureInfo.InvariantCulture, $"{double.Parse(match.Groups["size"].Value, CultureInfo.InvariantCulture) / (1L << 30):0.0} GiB")
+        : $"{match.Groups["size"].Value} {match.Groups["unit"].Value}";
+
+    // "you tried to allocate 27676647424 bytes" on the CPU, "Tried to allocate 2.00 GiB" on a GPU.
+    [GeneratedRegex(@"tried to allocate (?<size>\d+(?:\.\d+)?)\s*(?<unit>bytes|[KMGT]iB)?", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex AskedFor();
 }

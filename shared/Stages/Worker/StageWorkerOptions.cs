@@ -22,7 +22,9 @@ public sealed class StageWorkerOptions
     /// <value>host, process id and a random part</value>
     public string Name { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}".ToLowerInvariant();
 
-    /// <summary>Steps at once.</summary>
+    /// <summary>
+    /// Steps at once. On <c>cuda</c>, each has a GPU of its own as long as there are enough (<c>CUDA_VISIBLE_DEVICES</c> says which).
+    /// </summary>
     /// <value>1; 1 to 64</value>
     public int Slots { get; set; } = 1;
 

@@ -12,9 +12,13 @@ public static class MemoryEstimate
     public static long Forward(ModelConfig config, long tokens, long length) =>
         4 * (LayerActivations(config, tokens, length) + 2 * tokens * config.VocabularySize);
 
-    /// <summary>Activations of a training step: every layer's, and logits with their gradient.</summary>
-    public static long Training(ModelConfig config, long tokens, long length) =>
-        4 * (config.Layers * LayerActivations(config, tokens, length) + 4 * tokens * config.VocabularySize);
+    /// <summary>
+    /// Activations of a training step: every layer's, and logits with their gradient; where layers are computed again, those of one
+    /// and the stream between all.
+    /// </summary>
+    public static long Training(ModelConfig config, long tokens, long length, bool recomputes = false) =>
+        4 * ((recomputes ? LayerActivations(config, tokens, length) + config.Layers * tokens * config.HiddenSize
+            : config.Layers * LayerActivations(config, tokens, length)) + 4 * tokens * config.VocabularySize);
 
     /// <summary>Weights of the largest layer in float32.</summary>
     public static long Layer(ModelConfig config) =>

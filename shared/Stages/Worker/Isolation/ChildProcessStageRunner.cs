@@ -24,19 +24,24 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes, OfferedSt
             await using var onStop = stop.Register(() => _ = process.SendAsync(new WorkOrder { Stop = true })).ConfigureAwait(false);
             outcome = await DoAsync(process, work, stop).ConfigureAwait(false);
         }
+        catch
+        {
+            await processes.EndAsync(process).ConfigureAwait(false);
+            throw;
+        }
         finally
         {
             if (outcome is { Failure: null } && !isSpecial)
                 await processes.GiveBackAsync(process).ConfigureAwait(false);
             else if (outcome is not null)
-                await process.DisposeAsync().ConfigureAwait(false);
+                await processes.EndAsync(process).ConfigureAwait(false);
         }
         return outcome switch
         {
             { Result: { } result } => (result, outcome.PeakMemoryBytes),
             { Failure: { } failure } => throw new StageFailedException(failure, outcome.Message, outcome.LostBlob, outcome.IsOutage),
             not null => throw new OperationCanceledException("The stage stopped on request.", stop),
-            null => throw await DescribeEndAsync(process, work, killsBefore, kill).ConfigureAwait(false),
+            null => throw await DescribeEndAsync(processes, process, work, killsBefore, kill).ConfigureAwait(false),
         };
     }
 
@@ -83,11 +88,12 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes, OfferedSt
         }
     }
 
-    private static async Task<Exception> DescribeEndAsync(WorkProcess process, StageWork work, long killsBefore, CancellationToken kill)
+    private static async Task<Exception> DescribeEndAsync(
+        WorkProcesses processes, WorkProcess process, StageWork work, long killsBefore, CancellationToken kill)
     {
         var code = await process.EndAsync().ConfigureAwait(false);
         var lines = process.LastLines;
-        await process.DisposeAsync().ConfigureAwait(false);
+        await processes.EndAsync(process).ConfigureAwait(false);
         if (kill.IsCancellationRequested)
             return new OperationCanceledException("The work process was ended because it did not stop.", kill);
         foreach (var line in lines)

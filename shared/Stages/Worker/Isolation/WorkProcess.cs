@@ -16,14 +16,17 @@ internal sealed class WorkProcess : IAsyncDisposable
     private readonly Task _errors;
     private readonly SemaphoreSlim _sending = new(1, 1);
 
-    private WorkProcess(Process process)
+    private WorkProcess(Process process, int? device)
     {
-        _process = process;
+        (_process, Device) = (process, device);
         _errors = Task.Run(KeepErrorsAsync);
     }
 
     /// <summary>Attempts that it has done.</summary>
     public int Attempts { get; set; }
+
+    /// <summary>Which device of the worker's it sees; null when it chooses none.</summary>
+    public int? Device { get; }
 
     /// <summary>Whether it can take another attempt.</summary>
     public bool IsAlive => !_process.HasExited;
@@ -49,8 +52,8 @@ internal sealed class WorkProcess : IAsyncDisposable
         return [.. entry, StageWorkProcess.Verb, .. Environment.GetCommandLineArgs().Skip(1)];
     }
 
-    /// <summary>Starts one.</summary>
-    public static WorkProcess Start(IReadOnlyList<string> command)
+    /// <summary>Starts one, with these variables besides those of this process.</summary>
+    public static WorkProcess Start(IReadOnlyList<string> command, IEnumerable<KeyValuePair<string, string>> environment, int? device)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -58,7 +61,9 @@ internal sealed class WorkProcess : IAsyncDisposable
         };
         if (Environment.GetEnvironmentVariable(Faults.RoleVariable) is { Length: > 0 } role)
             start.Environment[Faults.RoleVariable] = $"{role}-work";
-        return new WorkProcess(Process.Start(start) ?? throw new IOException($"'{command[0]}' did not start."));
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return new WorkProcess(Process.Start(start) ?? throw new IOException($"'{command[0]}' did not start."), device);
     }
 
     /// <summary>Sends an order; false when the process is gone.</summary>
