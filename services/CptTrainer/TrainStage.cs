@@ -135,7 +135,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         catch (TrainingDivergedException e)
         {
             throw new UserInputException(
-                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}, text of {string.Join(", ", data.DomainsOf(step))}). "
+                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}, "
+                + $"text of {string.Join(", ", data.DomainsOf(step))}). "
                 + "Lower learning-rate, lengthen warmup or set gradient-clip. The last saved position is kept.", e);
         }
     }

@@ -38,7 +38,8 @@ public sealed class LargeTrainingTests(ITestOutputHelper output) : IDisposable
             await first.Cursor.BeginSaveAsync(Steps - 1, new TrainingRecord { Operations = 7 }, default);
             first.Step(Steps - 1); // while the position is being written
             await first.Cursor.EndSaveAsync();
-            output.WriteLine($"a position of {first.Decoder.Buffer.Values.numel() * 12L / 1e9:0.0} GB cost the training {first.Cursor.LastCost.TotalSeconds:0.0} s");
+            var bytes = first.Decoder.Buffer.Values.numel() * 12L;
+            output.WriteLine($"a position of {bytes / 1e9:0.0} GB cost the training {first.Cursor.LastCost.TotalSeconds:0.0} s");
             expected = first.Digests();
             using var stop = new CancellationTokenSource();
             await stop.CancelAsync();

@@ -30,6 +30,6 @@ public sealed class RepetitionTests : IDisposable
 
         await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options($$"""{"tokens":{{tokens}},"length":128,"batch":8}"""), null, progress));
 
-        progress.Lines.Where(line => line.StartsWith("Warning: The text of 'words' is read 8.")).Count().ShouldBe(warns ? 1 : 0, string.Join('\n', progress.Lines));
+        progress.Lines.Count(line => line.StartsWith("Warning: The text of 'words' is read 8.")).ShouldBe(warns ? 1 : 0, string.Join('\n', progress.Lines));
     }
 }

@@ -95,6 +95,17 @@ public sealed class TrainStageTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_WithRecomputation_EndsInTheSameBits()
+    {
+        var data = await _bench.AddRepetitiveDatasetAsync();
+
+        var kept = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options()));
+        var again = await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"recompute":true}""")));
+
+        again.Outputs.ShouldBe(kept.Outputs);
+    }
+
+    [Fact]
     public async Task Run_PartsThatAreNotTrained_AreInNoPosition()
     {
         var data = await _bench.AddRepetitiveDatasetAsync();

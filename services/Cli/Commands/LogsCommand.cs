@@ -32,7 +32,11 @@ internal static class LogsCommand
             Arity = new ArgumentArity(0, 2),
         };
         var follow = new Option<bool>("--follow", "-f") { Description = "Keep printing until Ctrl-C, or until the run ends." };
-        var lines = new Option<int>("--lines", "-n") { Description = "Of a process: how many of its last lines to print first.", DefaultValueFactory = _ => 50 };
+        var lines = new Option<int>("--lines", "-n")
+        {
+            Description = "Of a process: how many of its last lines to print first.",
+            DefaultValueFactory = _ => 50,
+        };
         var level = new Option<LogLineLevel>("--level") { Description = "Of a run: only lines of this level or above." };
         level.AcceptOnlyFromAmong([.. Enum.GetValues<LogLineLevel>().Select(Terminal.Word)]);
         var search = new Option<string?>("--search") { Description = "Of a run: only lines that contain this text, ignoring case." };

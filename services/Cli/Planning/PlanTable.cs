@@ -23,7 +23,7 @@ internal static class PlanTable
                 Bytes(step.NewBytes), Bytes(step.SharedBytes), Bytes(step.MemoryBytes),
                 step.Seconds is { } seconds ? Amounts.Time(TimeSpan.FromSeconds(seconds)) : "");
         }
-        terminal.Output.WriteLine($"{plan.Name}: {plan.Steps.Count} steps, {plan.Steps.Count(s => s.Decision == StepDecision.Cached)} cached");
+        terminal.Output.WriteLine($"{plan.Name}: {Amounts.Of(plan.Steps.Count, "step")}, {plan.Steps.Count(s => s.Decision == StepDecision.Cached)} cached");
         terminal.Write(table);
         foreach (var step in plan.Steps.Where(s => s.Decision != StepDecision.Cached))
         {
@@ -35,9 +35,10 @@ internal static class PlanTable
                 $"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
         var timed = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional && s.Seconds is not null);
         var running = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional);
-        var duration = timed > 0 ? $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {timed} steps that can be timed by earlier runs" : "";
-        terminal.Output.WriteLine(
-            $"To run: {running} steps, {Amounts.Bytes(plan.NewBytes)} new in the store, memory up to {Amounts.Bytes(plan.MemoryBytes)}{duration}.");
+        var duration = timed == 0 ? ""
+            : $", about {Amounts.Time(TimeSpan.FromSeconds(plan.Seconds))} for the {Amounts.Of(timed, "step")} that can be timed by earlier runs";
+        var (bytes, memory) = (Amounts.Bytes(plan.NewBytes), Amounts.Bytes(plan.MemoryBytes));
+        terminal.Output.WriteLine($"To run: {Amounts.Of(running, "step")}, {bytes} new in the store, memory up to {memory}{duration}.");
     }
 
     private static string Decision(ResolvedStep step) => step.Decision switch

@@ -5,6 +5,9 @@ namespace Espalier.Cli.Terminals;
 /// <summary>Sizes, counts and times as short text.</summary>
 internal static class Amounts
 {
+    /// <summary><c>1 step</c>, <c>2 steps</c>.</summary>
+    public static string Of(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+
     public static string Bytes(long bytes) => bytes switch
     {
         >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.00} GiB"),

@@ -110,7 +110,8 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
     public async ValueTask DisposeAsync() => await _saving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private async Task StoreAsync(
-        CheckpointWriter position, List<(string Name, Tensor Value)> copies, long step, long optimizerSteps, TimeSpan stood, CancellationToken cancellationToken)
+        CheckpointWriter position, List<(string Name, Tensor Value)> copies, long step, long optimizerSteps, TimeSpan stood,
+        CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         ManifestRef saved;
@@ -170,7 +171,10 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
         }
     }
 
-    /// <summary>What changes, by name, each until the next is asked for. Parts that are not trained are still what the step started with, and their moments zero.</summary>
+    /// <summary>
+    /// What changes, by name, each until the next is asked for. Parts that are not trained are still what the step started with, and
+    /// their moments zero.
+    /// </summary>
     private IEnumerable<(string Name, Tensor Value)> State()
     {
         foreach (var parameter in decoder.Buffer.Parameters)

@@ -91,7 +91,8 @@ public static partial class FailureClassifier
         var where = error.Message.Contains("cuda", StringComparison.OrdinalIgnoreCase) ? "The memory of the GPU" : "Memory";
         var asked = AskedFor().Match(error.Message) is { Success: true } match
             ? $" when {SizeOf(match)} more were asked for" : "";
-        return $"{where} ran out{asked}. Use a smaller 'batch' or 'length', a smaller model, or a machine with more memory; espalier plan says how much a step needs.";
+        return $"{where} ran out{asked}. Use a smaller 'batch' or 'length', a smaller model, or a machine with more memory; "
+            + "espalier plan says how much a step needs.";
     }
 
     private static string SizeOf(Match match) => match.Groups["unit"].Value is "" or "bytes"

@@ -6,6 +6,9 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 /** 1,234,567 */
 export const whole = (value: number) => plain.format(value);
 
+/** `1 step`, `1,200 steps`. */
+export const counted = (count: number, noun: string) => `${plain.format(count)} ${noun}${count === 1 ? '' : 's'}`;
+
 /** 3 significant digits and a unit: 12.4 MiB */
 export function bytes(value: number): string {
   let unit = 0;

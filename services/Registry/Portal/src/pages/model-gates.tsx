@@ -6,6 +6,7 @@ import { Ago, Card, Tag } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loaded } from '../parts/states';
+import { counted } from '../format';
 
 const empty: Gate = { alias: '', rule: '', approvals: 0 };
 
@@ -75,7 +76,7 @@ export const GateWords = ({ gate }: { gate: Gate }) => (
   <>
     {gate.rule && <code>{gate.rule}</code>}
     {gate.rule && gate.approvals > 0 && ' and '}
-    {gate.approvals > 0 && `${gate.approvals} approval${gate.approvals > 1 ? 's' : ''}`}
+    {gate.approvals > 0 && counted(gate.approvals, 'approval')}
     {!gate.rule && gate.approvals === 0 && <span className="minor">moves unless someone objects</span>}
   </>
 );

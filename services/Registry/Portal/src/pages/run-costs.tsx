@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { Run, RunCosts, StepCost } from '../api/types';
 import { Card } from '../parts/bits';
-import { bytes, duration } from '../format';
+import { bytes, counted, duration } from '../format';
 
 const shownFirst = 30;
 
@@ -54,7 +54,7 @@ export function RunCostsCard({ run, costs }: { run: Run; costs: RunCosts }) {
           {isWhole ? 'fewer' : `all ${costs.steps.length} steps`}
         </button>
       )}
-      {costs['is-partial'] && <p className="minor">Only the first {costs.steps.length} steps are counted.</p>}
+      {costs['is-partial'] && <p className="minor">Only the first {counted(costs.steps.length, 'step')} are counted.</p>}
       {isEstimated && <p className="minor">Expected when the run was submitted, from the most similar work done before; – where there was none.</p>}
     </Card>
   );

@@ -6,7 +6,7 @@ import { Bars } from '../charts/bars';
 import { Card } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { ErrorBox } from '../parts/states';
-import { bytes, whole } from '../format';
+import { bytes, counted } from '../format';
 
 const graces = [
   ['24h', 'a day'],
@@ -81,7 +81,7 @@ export function Collector({ onDone }: { onDone: () => void }) {
   );
 }
 
-const blobs = (count: number, size: number) => `${whole(count)} file${count === 1 ? '' : 's'} (${bytes(size)})`;
+const blobs = (count: number, size: number) => `${counted(count, 'file')} (${bytes(size)})`;
 
 function Report({ report }: { report: Collection }) {
   const would = report['dry-run'];

@@ -7,6 +7,7 @@ import { Card, PageHead, Tag } from '../parts/bits';
 import { useMay } from '../parts/role';
 import { Empty, ErrorBox, Loading } from '../parts/states';
 import { YamlEditor } from '../parts/yaml-editor';
+import { counted } from '../format';
 import { navigate } from '../router';
 import { AddDialog, hasTriggers, nameIn } from './submit-add';
 import { Costs } from './submit-costs';
@@ -118,7 +119,7 @@ const named = (parameters: Record<string, string>) => Object.fromEntries(Object.
 
 function Verdict({ check }: { check: Check }) {
   const count = check.result?.problems.length ?? 0;
-  const text = check.isStale || !check.result ? 'checking…' : count === 0 ? 'ready to run' : count === 1 ? '1 problem' : `${count} problems`;
+  const text = check.isStale || !check.result ? 'checking…' : count === 0 ? 'ready to run' : counted(count, 'problem');
   return (
     <span className={`verdict ${check.isStale || !check.result ? '' : count === 0 ? 'good' : 'bad'}`} role="status">
       {text}
@@ -150,7 +151,7 @@ function Plan({ check, error, parameters, onParameters }: { check?: PipelineChec
   const missing = [...new Set(last.steps.filter((step) => !step['is-offered']).map((step) => `${step.kind} on ${step.device}`))];
   return (
     <>
-      <Card title={`Plan of ${last.name}`} className={check.plan ? '' : 'stale'} aside={<span className="minor figures">{last.steps.length} steps{cached > 0 && `, ${cached} already done`}</span>}>
+      <Card title={`Plan of ${last.name}`} className={check.plan ? '' : 'stale'} aside={<span className="minor figures">{counted(last.steps.length, 'step')}{cached > 0 && `, ${cached} already done`}</span>}>
         <Dag
           isDown
           nodes={last.steps.map((step) => ({

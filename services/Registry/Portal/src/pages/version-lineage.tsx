@@ -5,14 +5,14 @@ import type { Version } from '../api/types';
 import { Dag } from '../charts/dag';
 import { Card, Digest, Facts } from '../parts/bits';
 import { Empty, Loaded } from '../parts/states';
-import { duration, short } from '../format';
+import { counted, duration, short } from '../format';
 import { navigate } from '../router';
 
 /** Where a version comes from, back to the data, and what that cost. */
 export function LineageCard({ place, root }: { place: Place<'/api/v1/models/{name}/versions/{version}'>; root: string }) {
   const lineage = useResource(place.under('/lineage'));
   return (
-    <Card title="Lineage" aside={lineage.data && <span className="minor figures">{lineage.data.nodes.length} artifacts</span>}>
+    <Card title="Lineage" aside={lineage.data && <span className="minor figures">{counted(lineage.data.nodes.length, 'artifact')}</span>}>
       <Loaded resource={lineage}>
         {(data) => {
           if (data.nodes.length === 0) return <Empty title="No ancestor is known" />;

@@ -3,7 +3,7 @@ import { type Place } from '../api/place';
 import type { Interval, StandingRow } from '../api/types';
 import { Card } from '../parts/bits';
 import { Loaded } from '../parts/states';
-import { bytes, percent, short } from '../format';
+import { bytes, counted, percent, short } from '../format';
 import { VersionLink } from './run-output';
 
 const roles = { own: 'this version', parent: 'made from', control: 'control' };
@@ -25,7 +25,7 @@ export function StandingCard({ place }: { place: Place<'/api/v1/models/{name}/ve
             </Card>
           );
         return (
-          <Card title="Numbers" className="standing" aside={documents !== undefined && <span className="minor">on the same held-out text, {documents} documents</span>}>
+          <Card title="Numbers" className="standing" aside={documents !== undefined && <span className="minor">on the same held-out text, {counted(documents, 'document')}</span>}>
             {rows.slice(1).map((row) => (
               <p key={row.role} className="sentence">
                 {sentence(row)}
