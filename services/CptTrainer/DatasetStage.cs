@@ -11,11 +11,11 @@ namespace Espalier.CptTrainer;
 public sealed record DatasetOptions
 {
     /// <summary>Where the text comes from.</summary>
-    [Option("Where the text comes from: corpus:NAME, file:PATH or dir:PATH.", Required = true)]
+    [Option("Where the text comes from: corpus:NAME, file:PATH, dir:PATH or jsonl:PATH.", Required = true)]
     public required string Source { get; init; }
 
     /// <summary>Digest of the user's files.</summary>
-    [Option("Digest of the content behind file:PATH or dir:PATH, so that changed text is new work; the planner fills it in.")]
+    [Option("Digest of the content behind a path, so that changed text is new work; the planner fills it in.")]
     public string? Fingerprint { get; init; }
 
     /// <summary>Size limit.</summary>

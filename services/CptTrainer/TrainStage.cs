@@ -111,8 +111,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 (savedAt, savedStep) = (time.GetTimestamp(), step + 1);
             }
         }
-        await cursor.EndSaveAsync().ConfigureAwait(false);
-        return record;
+        return record; // what is still being saved is waited for, and no longer needed
     }
 
     /// <summary>What the report's history has, for whoever watches: under the same names.</summary>

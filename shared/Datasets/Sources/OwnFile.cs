@@ -53,7 +53,9 @@ internal static partial class OwnFile
         return bytes;
     });
 
-    private static T Read<T>(string path, Func<FileStream, T> read)
+    /// <summary>What something reads out of a file.</summary>
+    /// <inheritdoc cref="Digest"/>
+    public static T Read<T>(string path, Func<FileStream, T> read)
     {
         if (!IsRegular(path))
             throw new UserInputException(

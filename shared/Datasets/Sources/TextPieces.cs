@@ -54,5 +54,6 @@ internal static class TextPieces
         return end < text.Length && char.IsLowSurrogate(text[end]) ? end - 1 : end;
     }
 
-    private static string NameOf(string piece) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(piece)))[..16];
+    /// <summary>The name of a piece: the hash of its text, so that equal text is on the same side of a split wherever it stands.</summary>
+    public static string NameOf(string piece) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(piece)))[..16];
 }

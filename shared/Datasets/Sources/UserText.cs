@@ -58,7 +58,9 @@ internal static class UserText
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static SourceText ToSource(string source, string path, IEnumerable<Document> documents)
+    /// <summary>Documents as the only domain of a source.</summary>
+    /// <exception cref="UserInputException">There is no text in them.</exception>
+    internal static SourceText ToSource(string source, string path, IEnumerable<Document> documents)
     {
         var domain = DomainText.Create(Domain, "the user's own text", [], documents);
         return domain.Documents.Count > 0

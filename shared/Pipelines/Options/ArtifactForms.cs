@@ -12,6 +12,9 @@ public static class ArtifactForms
     /// <summary>A folder of text files.</summary>
     public const string Directory = "dir:";
 
+    /// <summary>A file of JSON objects, one a line, with the text of a document in each; <c>.gz</c> as well.</summary>
+    public const string JsonLines = "jsonl:";
+
     /// <summary>A registered model: <c>model:NAME@ALIAS</c> or <c>model:NAME@VERSION</c>.</summary>
     public const string RegisteredModel = "model:";
 
@@ -22,7 +25,7 @@ public static class ArtifactForms
     public const string Input = "input:";
 
     /// <summary>Forms of a dataset.</summary>
-    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory];
+    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory, JsonLines];
 
     /// <summary>Forms of a model.</summary>
     public static IReadOnlyList<string> Model { get; } = [RegisteredModel];

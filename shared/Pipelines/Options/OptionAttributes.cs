@@ -15,7 +15,10 @@ public enum OptionKind
     /// <summary>Bytes with a unit: <c>24GiB</c>, <c>500MB</c>.</summary>
     Size,
 
-    /// <summary>A dataset: <c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, or <c>${step.data}</c>. The planner turns it into an input.</summary>
+    /// <summary>
+    /// A dataset: <c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, <c>jsonl:PATH</c>, or <c>${step.data}</c>. The planner turns it
+    /// into an input.
+    /// </summary>
     Dataset,
 
     /// <summary>A model of another step: <c>${step.model}</c>, or a registered one: <c>model:NAME@ALIAS</c>. The planner turns it into an input.</summary>

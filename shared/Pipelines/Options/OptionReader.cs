@@ -210,7 +210,7 @@ public sealed class OptionReader
     private static string Expected(OptionSchema schema) => schema.Kind switch
     {
         ValueKind.Choice => $"one of {string.Join(", ", schema.Choices!)}",
-        ValueKind.Dataset => "a dataset: corpus:NAME, file:PATH, dir:PATH or, in a pipeline, ${step.data}",
+        ValueKind.Dataset => "a dataset: corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or, in a pipeline, ${step.data}",
         ValueKind.Model => "a model: model:NAME@ALIAS or, in a pipeline, ${step.model}",
         ValueKind.Text => "text",
         ValueKind.Bool => "true or false",

@@ -30,7 +30,7 @@ public enum ValueKind
     /// <summary>Bytes with a unit: <c>24GiB</c>. Normalised to a number.</summary>
     Size,
 
-    /// <summary>A dataset: <c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, <c>${step.data}</c>.</summary>
+    /// <summary>A dataset: <c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, <c>jsonl:PATH</c>, <c>${step.data}</c>.</summary>
     Dataset,
 
     /// <summary>A model: <c>${step.model}</c>, <c>model:NAME@ALIAS</c>.</summary>

@@ -35,9 +35,9 @@ public static class DatasetSource
             throw new UserInputException($"{form}PATH holds a control character, which no path here has");
         var path = Path.GetFullPath(rest, baseDirectory);
         admit?.Invoke(path);
-        if (form == ArtifactForms.File ? File.Exists(path) : Directory.Exists(path))
+        if (form == ArtifactForms.Directory ? Directory.Exists(path) : File.Exists(path))
             return form + path;
-        throw new UserInputException($"there is no {(form == ArtifactForms.File ? "file" : "folder")} {path}; relative paths start from {baseDirectory}");
+        throw new UserInputException($"there is no {(form == ArtifactForms.Directory ? "folder" : "file")} {path}; relative paths start from {baseDirectory}");
     }
 
     /// <summary>Options for the dataset stage.</summary>

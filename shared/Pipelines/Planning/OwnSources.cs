@@ -33,6 +33,6 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
 
     private static bool IsLocated(string text) => IsOwn(text) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);
 
-    private static bool IsOwn(string text) =>
-        text.StartsWith(ArtifactForms.File, StringComparison.Ordinal) || text.StartsWith(ArtifactForms.Directory, StringComparison.Ordinal);
+    private static bool IsOwn(string text) => ArtifactForms.Dataset.Any(
+        form => form != ArtifactForms.Corpus && text.StartsWith(form, StringComparison.Ordinal));
 }

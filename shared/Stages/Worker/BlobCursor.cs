@@ -47,7 +47,8 @@ public sealed class BlobCursor(IBlobStore blobs, Digest stepKey, Func<bool>? may
             return [];
         try
         {
-            return [.. References(JsonDocument.Parse(position).RootElement)];
+            using var document = JsonDocument.Parse(position);
+            return [.. References(document.RootElement)];
         }
         catch (JsonException)
         {

@@ -57,7 +57,7 @@ public sealed class OptionReaderTests
     [InlineData("seed: 3000000000", "'seed' must be between -2147483648 and 2147483647; found 3000000000")]
     [InlineData("seed:", "'seed' has no value")]
     [InlineData("seed: [1]", "'seed' must be a whole number; found a list")]
-    [InlineData("data: general", "'data' must be a dataset: corpus:NAME, file:PATH, dir:PATH")]
+    [InlineData("data: general", "'data' must be a dataset: corpus:NAME, file:PATH, dir:PATH, jsonl:PATH")]
     [InlineData("data: ${base.data}", "'data' must be a dataset")]
     [InlineData("from: base", "'from' must be a model: model:NAME@ALIAS")]
     [InlineData("mix: { a: -1 }", "1:11: 'mix.a' must be at least 0; found -1")]
