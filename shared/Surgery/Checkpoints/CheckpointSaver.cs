@@ -31,16 +31,25 @@ public static class CheckpointSaver
     /// <summary>Adds one tensor in element type <paramref name="type"/>; a large one is read where it lies.</summary>
     public static async Task AddTensorAsync(CheckpointWriter writer, string name, Tensor value, ScalarType type, CancellationToken cancellationToken)
     {
-        using var stored = OnHost(value, type);
         var dtype = ElementTypes.NameOf(type);
-        if (stored.numel() * stored.element_size() < StreamedBytes)
+        if (value.numel() * SizeOf(type) < StreamedBytes)
         {
-            await writer.AddTensorAsync(name, dtype, stored.shape, stored.bytes.ToArray(), cancellationToken).ConfigureAwait(false);
+            var (shape, copy) = Copy(value, type); // the tensor is freed before anything is waited for
+            await writer.AddTensorAsync(name, dtype, shape, copy, cancellationToken).ConfigureAwait(false);
             return;
         }
+        using var stored = OnHost(value, type);
         using var bytes = TensorMemory.Open(stored);
         await writer.AddTensorAsync(name, dtype, stored.shape, bytes, cancellationToken).ConfigureAwait(false);
     }
+
+    private static (long[] Shape, byte[] Bytes) Copy(Tensor value, ScalarType type)
+    {
+        using var stored = OnHost(value, type);
+        return (stored.shape, stored.bytes.ToArray());
+    }
+
+    private static long SizeOf(ScalarType type) => TensorTypes.CountBytes(ElementTypes.NameOf(type), [1]);
 
     private static Tensor OnHost(Tensor value, ScalarType type)
     {
