@@ -46,6 +46,7 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
             using var quantized = LayerDecoder.LoadLayer(work.QuantizedConfig, new StoredWeights(part), layer, _device);
             await pass.PassAsync(batch => quantized.RunLayer(0, batch), cancellationToken).ConfigureAwait(false);
         }
+        GC.Collect(); // the layer's bytes: left to itself, the collector waits for about as many again
         TorchRuntime.ReleaseFreeMemory();
         return part;
     }
