@@ -96,7 +96,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         var colon = source.IndexOf(':', StringComparison.Ordinal);
         var form = colon < 0 ? source : source[..colon];
         if (colon < 0 || !Forms.Contains(form))
-            throw new UserInputException($"'{source}' is not a data source: expected corpus:NAME, file:PATH, dir:PATH or jsonl:PATH; {NearestWord.Hint(form, Forms)}");
+            throw new UserInputException(
+                $"'{source}' is not a data source: expected corpus:NAME, file:PATH, dir:PATH or jsonl:PATH; {NearestWord.Hint(form, Forms)}");
         return source.Length > colon + 1 ? (form, source[(colon + 1)..]) : throw new UserInputException($"'{source}' names nothing after the colon.");
     }
 
