@@ -129,28 +129,29 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
 
         private async Task AnswerAsync()
         {
-            while (true)
+            try
             {
-                HttpListenerContext context;
-                try
-                {
-                    context = await _listener.GetContextAsync();
-                }
-                catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-                {
-                    return;
-                }
-                Asked++;
-                var isRight = context.Request.Headers["X-IDENTITY-HEADER"] == Secret && context.Request.QueryString["resource"] == "https://storage.azure.com";
-                context.Response.StatusCode = isRight ? 200 : 400;
-                context.Response.ContentType = "application/json";
-                var expires = DateTimeOffset.UtcNow.AddHours(2);
-                await context.Response.OutputStream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new
-                {
-                    access_token = Token(expires), expires_on = $"{expires.ToUnixTimeSeconds()}", resource = "https://storage.azure.com", token_type = "Bearer",
-                }));
-                context.Response.Close();
+                while (true)
+                    await AnswerAsync(await _listener.GetContextAsync());
             }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            {
+                // The listener was stopped: while it waited, or between an answer's last byte and the end of its closing.
+            }
+        }
+
+        private async Task AnswerAsync(HttpListenerContext context)
+        {
+            Asked++;
+            var isRight = context.Request.Headers["X-IDENTITY-HEADER"] == Secret && context.Request.QueryString["resource"] == "https://storage.azure.com";
+            context.Response.StatusCode = isRight ? 200 : 400;
+            context.Response.ContentType = "application/json";
+            var expires = DateTimeOffset.UtcNow.AddHours(2);
+            await context.Response.OutputStream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new
+            {
+                access_token = Token(expires), expires_on = $"{expires.ToUnixTimeSeconds()}", resource = "https://storage.azure.com", token_type = "Bearer",
+            }));
+            context.Response.Close();
         }
 
         /// <summary>A token as the emulator wants it: it checks issuer, audience and times, and cannot check a signature.</summary>
