@@ -1,3 +1,4 @@
+using Espalier.CptTrainer.Commands;
 using Espalier.Stages;
 using Espalier.Surgery;
 using Espalier.Surgery.Estimates;
@@ -8,13 +9,14 @@ namespace Espalier.CptTrainer;
 /// <summary>Wiring of the trainer service.</summary>
 public static class ServiceCollectionExtensions
 {
-    /// <summary>Adds the stages <c>dataset</c> and <c>train</c>.</summary>
+    /// <summary>Adds the stages <c>dataset</c>, <c>train</c> and <c>command</c>.</summary>
     public static IServiceCollection AddCptTrainer(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddTorchEngine();
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
+        services.AddSingleton<IStage, CommandStage>(_ => new CommandStage());
         services.AddStageEstimate<TrainEstimate>();
         return services;
     }

@@ -55,6 +55,9 @@ public static class StageKinds
     /// <summary>Measures models.</summary>
     public const string Evaluate = "evaluate";
 
+    /// <summary>Runs a program of the user's own that makes a model.</summary>
+    public const string Command = "command";
+
     /// <summary>Gives a model a name, a version and an alias.</summary>
     public const string Register = "register";
 }

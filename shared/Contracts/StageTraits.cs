@@ -42,6 +42,10 @@ public sealed record StageTraits
     /// <value>false</value>
     public bool IsEffect { get; init; }
 
+    /// <summary>Whether it runs programs that the pipeline names: only workers whose settings allow that offer it.</summary>
+    /// <value>false</value>
+    public bool RunsPrograms { get; init; }
+
     /// <summary>Whether the workers that offer it answer <see cref="EstimateStep"/>; the worker sets it.</summary>
     /// <value>false</value>
     public bool IsEstimated { get; init; }

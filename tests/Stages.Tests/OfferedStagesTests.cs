@@ -43,6 +43,18 @@ public sealed class OfferedStagesTests
         stages["arithmetic"].NumericsClass.ShouldBe("torch");
     }
 
+    [Fact]
+    public void Kinds_StageThatRunsPrograms_IsOfferedOnlyWhereSettingsAllowIt()
+    {
+        IStage[] stages = [new Text(), new Programs()];
+        var options = new StageWorkerOptions();
+        options.Kinds.Add("programs");
+
+        new OfferedStages(stages, new StageWorkerOptions()).Kinds.ShouldBe([StageKinds.Dataset]);
+        new OfferedStages(stages, new StageWorkerOptions { Commands = true }).Kinds.ShouldBe([StageKinds.Dataset, "programs"]);
+        Should.Throw<UserInputException>(() => new OfferedStages(stages, options)).Message.ShouldContain("worker:commands");
+    }
+
     private static OfferedStages Offered(string numerics) => new([new Text(), new Arithmetic()], new StageWorkerOptions(), new Numerics(numerics));
 
     private static StepAssignment Assignment(string kind) => new()
@@ -80,6 +92,17 @@ public sealed class OfferedStagesTests
         public Type OptionsType => typeof(Options);
 
         public StageTraits Traits { get; } = new() { Outputs = [OutputNames.Data], DependsOnNumerics = false };
+
+        public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    private sealed class Programs : IStage
+    {
+        public string Kind => "programs";
+
+        public Type OptionsType => typeof(Options);
+
+        public StageTraits Traits { get; } = new() { RunsPrograms = true, DependsOnNumerics = false };
 
         public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
     }

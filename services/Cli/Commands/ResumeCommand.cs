@@ -13,6 +13,7 @@ internal static class ResumeCommand
         var run = new Argument<string>("RUN") { Description = RunIds.Help };
         var server = new ServerOptions(terminal);
         var detach = new Option<bool>("--detach") { Description = "On a platform: return at once instead of watching." };
+        var commands = CommandConsent.Create();
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(
@@ -22,6 +23,7 @@ internal static class ResumeCommand
             {
                 run,
                 detach,
+                commands,
                 json,
             });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -36,10 +38,13 @@ internal static class ResumeCommand
             var home = EspalierHome.OfThisProcess();
             var models = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
             home.Create().WarnOfShortage(terminal);
-            var host = await EmbeddedHost.StartAsync(home, models, recompute: false, cancellationToken).ConfigureAwait(false);
+            var mode = new EmbeddedMode { Commands = parsed.GetValue(commands) };
+            var host = await EmbeddedHost.StartAsync(home, models, mode, cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {
                 var runId = await FindAsync(host, parsed.GetRequiredValue(run), cancellationToken).ConfigureAwait(false);
+                var steps = (await host.Runs.FindAsync(runId, cancellationToken).ConfigureAwait(false))!.Steps;
+                CommandConsent.Require(mode.Commands, home, steps.Select(s => (s.Name, s.Kind)));
                 await host.ResumeAsync(runId, cancellationToken).ConfigureAwait(false);
                 return await RunEnding.FollowAsync(terminal, home, host, runId, parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
             }

@@ -13,6 +13,7 @@ internal static class RunCommand
         var file = SharedOptions.PipelineFile();
         var parameters = SharedOptions.Parameters();
         var fresh = new Option<bool>("--fresh") { Description = "Compute every step again, whatever earlier runs left in the store." };
+        var commands = CommandConsent.Create();
         var json = SharedOptions.Json();
         var command = new Command(
             "run",
@@ -23,15 +24,17 @@ internal static class RunCommand
               espalier run pipelines/tiny.yaml
               espalier run pipelines/quickstart.yaml --param tokens=1M --param seed=3
               espalier run my.yaml --json > result.json
-            """) { file, parameters, fresh, json };
+            """) { file, parameters, fresh, commands, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             ContextChoice.SayLocal(parsed, terminal, "espalier submit runs it there.");
             var home = EspalierHome.OfThisProcess();
             var pipeline = await PipelineText.ReadAsync(
                 parsed.GetRequiredValue(file), parsed.GetValue(parameters) ?? [], home, cancellationToken).ConfigureAwait(false);
+            CommandConsent.Require(parsed.GetValue(commands), home, pipeline.Plan.Steps.Select(s => (s.Name, s.Kind)));
             home.Create().WarnOfShortage(terminal);
-            var host = await EmbeddedHost.StartAsync(home, pipeline.Models, parsed.GetValue(fresh), cancellationToken).ConfigureAwait(false);
+            var mode = new EmbeddedMode { Recompute = parsed.GetValue(fresh), Commands = parsed.GetValue(commands) };
+            var host = await EmbeddedHost.StartAsync(home, pipeline.Models, mode, cancellationToken).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {
                 await host.CancelOrphansAsync(cancellationToken).ConfigureAwait(false);

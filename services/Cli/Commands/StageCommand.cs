@@ -11,7 +11,7 @@ internal static class StageCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var kind = new Argument<string>("KIND") { Description = "train, upcycle, prune, quantize or evaluate." };
+        var kind = new Argument<string>("KIND") { Description = "train, upcycle, prune, quantize, evaluate or command." };
         var input = new Option<string[]>("--input", "-i")
         {
             Description = "Model folder. evaluate takes several; train without one starts from scratch.",
@@ -19,6 +19,7 @@ internal static class StageCommand
         };
         var output = new Option<string>("--output", "-o") { Description = "Folder to create; it must not exist.", Required = true };
         var with = new Option<string>("--with", "-w") { Description = "Options: JSON, or a JSON or YAML file.", DefaultValueFactory = _ => "{}" };
+        var commands = CommandConsent.Create();
         var json = SharedOptions.Json();
         var command = new Command(
             "stage",
@@ -30,12 +31,13 @@ internal static class StageCommand
               espalier stage prune    --input IN --output OUT --with '{"method":"heapr","ratio":0.25,"calibration":{"data":"file:text.txt"}}'
               espalier stage quantize --input IN --output OUT --with quantize.yaml
               espalier stage evaluate --input A B --output REPORT --with '{"tasks":["validation-loss"],"data":"file:text.txt","length":128}' --json
-            """) { kind, input, output, with, json };
+            """) { kind, input, output, with, commands, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var home = EspalierHome.OfThisProcess();
             var request = StageRequest.Read(
                 home, parsed.GetRequiredValue(kind), parsed.GetValue(input) ?? [], parsed.GetRequiredValue(output), parsed.GetRequiredValue(with));
+            CommandConsent.Require(parsed.GetValue(commands), home, [(request.Stage.Kind, request.Stage.Kind)]);
             var runner = new StageRunner(home, request);
             var outcome = terminal.IsInteractive
                 ? await LiveBoard.DrawAsync(terminal.Progress(), TimeProvider.System, board => runner.RunAsync(board, cancellationToken)).ConfigureAwait(false)

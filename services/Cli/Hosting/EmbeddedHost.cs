@@ -12,6 +12,16 @@ using MassTransit;
 
 namespace Espalier.Cli.Hosting;
 
+/// <summary>How the platform in this process runs.</summary>
+internal sealed record EmbeddedMode
+{
+    /// <summary>Whether results of earlier runs are ignored.</summary>
+    public bool Recompute { get; init; }
+
+    /// <summary>Whether steps may run programs of this machine.</summary>
+    public bool Commands { get; init; }
+}
+
 /// <summary>The whole platform in this process: in-memory bus, SQLite ledger, file store, orchestrator, and a worker with every stage.</summary>
 internal sealed class EmbeddedHost : IAsyncDisposable
 {
@@ -36,18 +46,18 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     /// <summary>Starts the platform.</summary>
     /// <param name="home">Where everything is kept.</param>
     /// <param name="models">Registered models that pipelines may reference.</param>
-    /// <param name="recompute">Whether results of earlier runs are ignored.</param>
+    /// <param name="mode">How it runs.</param>
     /// <param name="cancellationToken">Stops the start.</param>
-    public static async Task<EmbeddedHost> StartAsync(EspalierHome home, RegisteredModels models, bool recompute, CancellationToken cancellationToken)
+    public static async Task<EmbeddedHost> StartAsync(EspalierHome home, RegisteredModels models, EmbeddedMode mode, CancellationToken cancellationToken)
     {
         var claim = home.Create().Claim();
         try
         {
             RequireSpace(home);
             await Task.Run(LoadEngine, cancellationToken).ConfigureAwait(false);
-            var host = Build(home, models, recompute);
+            var host = Build(home, models, mode);
             var events = host.Services.GetRequiredService<RunEvents>();
-            events.Await(host.Services.GetServices<IStage>().Select(s => s.Kind));
+            events.Await(host.Services.GetServices<IStage>().Where(s => mode.Commands || !s.Traits.RunsPrograms).Select(s => s.Kind));
             await host.StartAsync(cancellationToken).ConfigureAwait(false);
             await events.WaitForStagesAsync(cancellationToken).ConfigureAwait(false);
             return new EmbeddedHost(host, claim, home.Path);
@@ -84,19 +94,22 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         }
     }
 
-    private static IHost Build(EspalierHome home, RegisteredModels models, bool recompute)
+    private static IHost Build(EspalierHome home, RegisteredModels models, EmbeddedMode mode)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "espalier" });
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Warning).AddProvider(new FileLog(home.LogFile));
         var files = home.OpenStore();
         builder.Services
             .AddSingleton<IHostLifetime, CallerDecides>()
-            .AddSingleton(recompute ? new ArtifactStore(new RecomputingBlobStore(files.Blobs)) : files)
+            .AddSingleton(mode.Recompute ? new ArtifactStore(new RecomputingBlobStore(files.Blobs)) : files)
             .AddSingleton<RunEvents>()
             .AddSingleton<IRegisteredModels>(models)
             .AddAllStages(home)
             .AddOrchestrator(new OrchestratorOptions { Connection = home.Connection, WaitsOutOutages = false })
-            .AddStageWorker(new StageWorkerOptions { CacheFolder = home.CacheFolder, HeartbeatInterval = TimeSpan.FromSeconds(1) })
+            .AddStageWorker(new StageWorkerOptions
+            {
+                CacheFolder = home.CacheFolder, HeartbeatInterval = TimeSpan.FromSeconds(1), Commands = mode.Commands,
+            })
             .AddEspalierBus(new MessagingOptions(), bus =>
             {
                 bus.AddOrchestratorConsumers();

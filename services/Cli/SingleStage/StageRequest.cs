@@ -56,7 +56,7 @@ internal sealed record StageRequest(
 
     private static void CheckInputs(string kind, string[] inputs)
     {
-        if (inputs.Length == 0 && kind is not (StageKinds.Train or StageKinds.Dataset))
+        if (inputs.Length == 0 && kind is not (StageKinds.Train or StageKinds.Dataset or StageKinds.Command))
             throw new UserInputException($"{kind} works on a model: name its folder with --input.");
         if (inputs.Length > 1 && kind != StageKinds.Evaluate)
             throw new UserInputException($"{kind} takes one --input; only evaluate takes several.");

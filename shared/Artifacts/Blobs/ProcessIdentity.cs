@@ -20,7 +20,7 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
         {
             return _credential.GetToken(requestContext, timed.Token);
         }
-        catch (Exception e) when (Translate(e, cancellationToken) is { } problem)
+        catch (Exception e) when (Translate(e, timed.Token, cancellationToken) is { } problem)
         {
             throw problem;
         }
@@ -33,7 +33,7 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
         {
             return await _credential.GetTokenAsync(requestContext, timed.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (Translate(e, cancellationToken) is { } problem)
+        catch (Exception e) when (Translate(e, timed.Token, cancellationToken) is { } problem)
         {
             throw problem;
         }
@@ -47,10 +47,11 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
     }
 
     /// <summary>A missing identity is for the user to fix; a refused one, or a silent endpoint, may recover and is worth a retry.</summary>
-    private Exception? Translate(Exception error, CancellationToken cancellationToken) => error switch
+    private Exception? Translate(Exception error, CancellationToken timed, CancellationToken cancellationToken) => error switch
     {
-        OperationCanceledException when cancellationToken.IsCancellationRequested => null,
-        OperationCanceledException => new IOException(
+        _ when cancellationToken.IsCancellationRequested => null,
+        // The library may say that it was refused when it was in the middle of something that the limit cut off.
+        _ when timed.IsCancellationRequested => new IOException(
             $"The store at {account} was not opened: the identity endpoint of this host did not answer within {limit.TotalSeconds:0} s.", error),
         CredentialUnavailableException => new UserInputException(
             $"The store at {account} cannot be opened: this process has no identity. Give its host a managed identity; or set AZURE_TENANT_ID, "

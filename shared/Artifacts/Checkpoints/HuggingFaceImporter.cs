@@ -21,6 +21,10 @@ public sealed class ImportOptions
     /// </summary>
     public Action<ITensorBytes, ReadOnlyMemory<byte>>? Check { get; init; }
 
+    /// <summary>What the directory was made from.</summary>
+    /// <value>none</value>
+    public IReadOnlyList<Parent> Parents { get; init; } = [];
+
     /// <summary>Gets bytes done and bytes in all.</summary>
     public IProgress<(long Done, long Total)>? Progress { get; init; }
 
@@ -79,6 +83,8 @@ public static class HuggingFaceImporter
         using var writer = new CheckpointWriter(store);
         if (tensors.HasStackedExperts)
             writer.SetProperties(new JsonObject { [LayoutProperty] = StackedLayout });
+        foreach (var parent in options.Parents)
+            writer.AddParent(parent);
         foreach (var file in source.IgnoredFiles)
             options.Note?.Invoke(
                 Path.Combine(source.DirectoryPath, file)

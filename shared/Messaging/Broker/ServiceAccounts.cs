@@ -18,7 +18,7 @@ public static class ServiceAccounts
     [
         new(Orchestrator, []),
         new("registry", [StageKinds.Register]),
-        new("cpt-trainer", [StageKinds.Train, StageKinds.Dataset]),
+        new("cpt-trainer", [StageKinds.Train, StageKinds.Dataset, StageKinds.Command]),
         new("upcycler", [StageKinds.Upcycle]),
         new("pruner", [StageKinds.Prune]),
         new("quantizer", [StageKinds.Quantize]),

@@ -18,8 +18,14 @@ internal sealed class OfferedStages
         _estimates = estimates;
         _options = options;
         _numerics = numerics;
-        _stages = stages.Where(s => options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)).ToDictionary(s => s.Kind);
+        _stages = stages.Where(s => (options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)) && (options.Commands || !s.Traits.RunsPrograms))
+            .ToDictionary(s => s.Kind);
         var unknown = options.Kinds.Except(_stages.Keys).ToList();
+        if (unknown.FirstOrDefault(k => stages.Any(s => s.Kind == k)) is { } refused)
+        {
+            throw new UserInputException(
+                $"{StageWorkerOptions.Section}:kinds names '{refused}', which runs programs of pipelines: set {StageWorkerOptions.Section}:commands to true too.");
+        }
         if (unknown.Count > 0)
         {
             throw new UserInputException(

@@ -34,6 +34,10 @@ public sealed class StageWorkerOptions
     /// <summary>Stage kinds to offer; empty offers every registered one.</summary>
     public IList<string> Kinds { get; } = [];
 
+    /// <summary>Whether it runs programs that pipelines name (stage <c>command</c>): whoever may submit a pipeline then runs them as this worker.</summary>
+    /// <value>false</value>
+    public bool Commands { get; set; }
+
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; set; }
 

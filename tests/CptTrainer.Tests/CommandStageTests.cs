@@ -1,0 +1,252 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Espalier.Artifacts.Checkpoints;
+using Espalier.Contracts;
+using Espalier.CptTrainer.Commands;
+using Espalier.CptTrainer.Options;
+using Espalier.Modeling;
+using Espalier.Stages;
+using Espalier.Stages.Worker;
+using Espalier.TestKit.Models;
+using Espalier.TestKit.Servers;
+using Espalier.Tokenizers;
+using TorchSharp;
+
+namespace Espalier.CptTrainer.Tests;
+
+/// <summary>Programs of other people as a step.</summary>
+public sealed class CommandStageTests : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private readonly TrainingBench _bench = new();
+    private readonly DirectoryInfo _cache = Directory.CreateTempSubdirectory("espalier-command-");
+
+    public void Dispose()
+    {
+        _bench.Dispose();
+        _cache.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Run_ProgramThatCopiesItsModel_TakesItInWithLineageAndMetrics()
+    {
+        var model = await AddModelAsync();
+        var data = await _bench.AddDatasetAsync("one", "two");
+        var progress = new Recorded();
+
+        var result = await RunAsync(
+            """
+            set -e
+            test "$(wc -l < data/train/words.jsonl)" = 2
+            echo '{"phase":"copying","done":1,"total":2,"unit":"files","loss":2.5,"grad_norm":0.5}'
+            echo '{"loss": 1.25}'
+            echo "hello from $WHO" >&2
+            cp -r model out
+            """, [new StepInput("base", "model", model), new StepInput("text", "data", data)], progress,
+            new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = "out" }, Environment = new Dictionary<string, string> { ["WHO"] = "a test" } });
+
+        var manifest = await _bench.Store.ReadAsync(result.Outputs[OutputNames.Model].Root, default);
+        var before = await _bench.Store.ReadAsync(model.Root, default);
+        manifest.Tensors.Select(t => (t.Name, t.Blob, t.Offset)).ShouldBe(before.Tensors.Select(t => (t.Name, t.Blob, t.Offset)), "the bits are those that were copied");
+        manifest.Parents.Select(p => (p.Manifest, p.Relation)).ShouldBe([(model.Root, "trained"), (data.Root, "data")], ignoreOrder: true);
+        result.Metrics.ShouldBe(new Dictionary<string, double> { ["loss"] = 1.25, ["grad-norm"] = 0.5 }, ignoreOrder: true);
+        progress.Lines.ShouldContain("hello from a test");
+        progress.Phases.ShouldContain(("copying", 1, 2, "files"));
+        Directory.GetDirectories(Path.Combine(_cache.FullName, "commands")).ShouldBeEmpty("what was taken in is not kept twice");
+    }
+
+    [Fact]
+    public async Task Run_ProgramThatFails_SaysHowItEndedAndWhatItSaid()
+    {
+        var failed = await Should.ThrowAsync<StageFailedException>(() => RunAsync("echo 'CUDA error: no kernel image'; exit 3"));
+
+        failed.Message.ShouldBe("The program 'sh' ended with exit code 3. It last said: CUDA error: no kernel image");
+        failed.Failure.ShouldBe(FailureClass.Transient, "another worker, or another moment, may do it");
+        (await Should.ThrowAsync<StageFailedException>(() => RunAsync("kill -KILL $$"))).Failure.ShouldBe(FailureClass.Resource);
+    }
+
+    [Theory]
+    [InlineData("true", "there is no folder 'out'")]
+    [InlineData("mkdir -p out; echo '{}' > out/config.json", "out")]
+    [InlineData("ln -s /etc out", "through a link")]
+    [InlineData("cp -r model out; head -c 2000 model/model.safetensors > out/model.safetensors", "model.safetensors")]
+    public async Task Run_OutputThatIsNoModel_IsRefused(string script, string message)
+    {
+        var model = await AddModelAsync();
+
+        var problem = await Should.ThrowAsync<UserInputException>(() => RunAsync(script, [new StepInput("base", "model", model)]));
+
+        problem.Message.ShouldContain(message);
+    }
+
+    [Theory]
+    [InlineData("../out")]
+    [InlineData("/out")]
+    [InlineData("model")]
+    [InlineData("data/out")]
+    [InlineData("")]
+    public async Task Run_OutputElsewhere_IsRefusedBeforeTheProgramRuns(string folder)
+    {
+        var problem = await Should.ThrowAsync<UserInputException>(
+            () => RunAsync("touch ran", options: new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = folder } }));
+
+        problem.Message.ShouldStartWith($"outputs.model is '{folder}'");
+        Directory.GetFiles(_cache.FullName, "ran", SearchOption.AllDirectories).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Run_UnknownProgram_SaysSo()
+    {
+        var context = Context(new CommandOptions { Command = ["no-such-program"], Outputs = new CommandOutputs { Model = "out" } }, []);
+
+        (await Should.ThrowAsync<UserInputException>(() => new CommandStage().RunAsync(context, default))).Message.ShouldContain("no program 'no-such-program'");
+    }
+
+    // A program that ignores the polite signal, with a grandchild, in its own session: all of it must be gone.
+    [Fact]
+    public async Task Run_Cancelled_EndsTheWholeGroupAndKeepsState()
+    {
+        using var stop = new CancellationTokenSource();
+        var progress = new Recorded { OnLine = line => { if (line.StartsWith("started", StringComparison.Ordinal)) stop.Cancel(); } };
+
+        await Should.ThrowAsync<OperationCanceledException>(
+            () => RunAsync("trap '' TERM; echo kept > state/at; sleep 1000 & echo started $$ $!; wait; wait", [], progress, null, stop.Token).WaitAsync(Limit));
+
+        var processes = progress.Lines.Single(l => l.StartsWith("started", StringComparison.Ordinal)).Split(' ')[1..];
+        foreach (var id in processes)
+            await WaitForEndAsync(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture));
+        var resumed = new Recorded();
+        await Should.ThrowAsync<StageFailedException>(() => RunAsync("cat state/at; exit 1", progress: resumed));
+        resumed.Lines.ShouldContain("kept", "what a program keeps in 'state' is there for the next attempt");
+    }
+
+    // What a worker's death does: nobody is left to send a signal, and the pipe closes.
+    [Fact]
+    public async Task Supervisor_ItsParentDies_KillsTheGroup()
+    {
+        using var parent = Process.Start(new ProcessStartInfo(
+            "sh", ["-c", "sleep 1000 | sh -c \"$0\" espalier sh -c 'echo $$; exec sleep 1000'", ProgramGroup.Supervisor]) { RedirectStandardOutput = true })!;
+        var program = int.Parse((await parent.StandardOutput.ReadLineAsync())!, System.Globalization.CultureInfo.InvariantCulture);
+        File.Exists($"/proc/{program}/stat").ShouldBeTrue();
+
+        using (var killer = Process.Start("pkill", ["-KILL", "-P", $"{parent.Id}", "-x", "sleep"]))
+            await killer.WaitForExitAsync().WaitAsync(Limit);
+
+        await WaitForEndAsync(program);
+    }
+
+    // Debian's PyTorch, two processes over gloo, each with half of every batch: the same weights as one process with all of it.
+    [Fact]
+    public async Task Run_TorchTrainerOfTwoProcesses_MakesTheModelOfOne()
+    {
+        var inputs = new[]
+        {
+            new StepInput("base", "model", await AddModelAsync()), new StepInput("text", "data", await _bench.AddRepetitiveDatasetAsync()),
+        };
+
+        var (two, one) = (await TrainAsync(2), await TrainAsync(1));
+
+        (two.Metrics["processes"], one.Metrics["processes"]).ShouldBe((2, 1));
+        two.Metrics["loss"].ShouldBe(one.Metrics["loss"], 1e-3);
+        two.Metrics["loss"].ShouldBeLessThan(5.5, "it began at ln 257 = 5.55");
+        var (mine, theirs, before) = (await EmbeddingAsync(two.Outputs["model"]), await EmbeddingAsync(one.Outputs["model"]), await EmbeddingAsync(inputs[0].Artifact));
+        mine.Zip(theirs).Max(p => Math.Abs(p.First - p.Second)).ShouldBeLessThan(1e-4f);
+        mine.Zip(before).Max(p => Math.Abs(p.First - p.Second)).ShouldBeGreaterThan(1e-3f, "it learnt");
+
+        async Task<StageResult> TrainAsync(int processes)
+        {
+            var options = new CommandOptions
+            {
+                Command = ["/usr/bin/python3", Repository.PathOf("pipelines/trainers/olmoe_gloo.py"), "--processes", $"{processes}", "--steps", "4",
+                    "--batch", "4", "--length", "16", "--rate", "0.01"],
+                Outputs = new CommandOutputs { Model = "out" },
+            };
+            return await new CommandStage().RunAsync(Context(options, inputs), default);
+        }
+
+        async Task<float[]> EmbeddingAsync(ManifestRef model)
+        {
+            var reader = await CheckpointReader.OpenAsync(_bench.Store, model, default);
+            return MemoryMarshal.Cast<byte, float>(reader.ReadAll("model.embed_tokens.weight").AsSpan()).ToArray();
+        }
+    }
+
+    [Fact]
+    public async Task Run_EndlessLine_KeepsItsBeginning()
+    {
+        var progress = new Recorded();
+
+        await Should.ThrowAsync<StageFailedException>(() => RunAsync("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end; exit 1", progress: progress));
+
+        progress.Lines.Count.ShouldBe(2);
+        progress.Lines[0].Length.ShouldBeLessThan(1000);
+        progress.Lines[1].ShouldBe("end");
+    }
+
+    private async Task<ManifestRef> AddModelAsync()
+    {
+        var shape = new ModelOptions { Layers = 1, Hidden = 16, Heads = 2, Experts = 2, TopK = 1, ExpertSize = 8 };
+        using var decoder = MoeDecoder.Create(shape.ToConfig(ByteLevelBpe.OfBytes()), 1, torch.CPU);
+        return await _bench.AddModelAsync(decoder);
+    }
+
+    private Task<StageResult> RunAsync(
+        string script, IReadOnlyList<StepInput>? inputs = null, IStageProgress? progress = null, CommandOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        options ??= new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = "out" } };
+        var stage = new CommandStage(TimeSpan.FromSeconds(1));
+        return stage.RunAsync(Context(options with { Command = ["sh", "-c", script] }, inputs ?? [], progress), cancellationToken);
+    }
+
+    private StageContext Context(CommandOptions options, IReadOnlyList<StepInput> inputs, IStageProgress? progress = null) => new()
+    {
+        Step = new StepAddress(Guid.Empty, "theirs", Digest.Of("step"u8)),
+        Options = JsonSerializer.SerializeToElement(options, WireJson.Options),
+        Inputs = inputs,
+        Artifacts = _bench.Store,
+        Cursor = new MemoryCursor(),
+        Progress = progress ?? new Recorded(),
+        Cache = _cache,
+    };
+
+    private static async Task WaitForEndAsync(int process)
+    {
+        for (var clock = Stopwatch.StartNew(); IsAlive(process); await Task.Delay(20))
+            clock.Elapsed.ShouldBeLessThan(Limit, $"process {process} is still there");
+    }
+
+    private static bool IsAlive(int process)
+    {
+        try
+        {
+            return !File.ReadAllText($"/proc/{process}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private sealed class Recorded : IStageProgress
+    {
+        public List<string> Lines { get; } = [];
+
+        public List<(string Phase, long Done, long Total, string Unit)> Phases { get; } = [];
+
+        public Action<string>? OnLine { get; init; }
+
+        public void Report(string phase, long done, long total, string unit) => Phases.Add((phase, done, total, unit));
+
+        public void Metric(string name, double value)
+        {
+        }
+
+        public void Log(string message)
+        {
+            Lines.Add(message);
+            OnLine?.Invoke(message);
+        }
+    }
+}
