@@ -23,7 +23,7 @@ public sealed class ParquetTests : IDisposable
     {
         var plain = _workspace.Write("notes.jsonl", Lines());
         var packed = PathOf("notes.jsonl.zst");
-        using (var file = new CompressionStream(File.Create(packed)))
+        using (var file = new CompressionStream(File.Create(packed), leaveOpen: false))
             file.Write(File.ReadAllBytes(plain));
         var columns = await WriteParquetAsync("notes.parquet");
 

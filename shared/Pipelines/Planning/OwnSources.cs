@@ -12,6 +12,8 @@ namespace Espalier.Pipelines.Planning;
 /// </summary>
 internal sealed class OwnSources(PlanningContext context, string baseDirectory, ProblemList problems)
 {
+    private const string NameOption = "name";
+
     public void Locate(StepDraft step)
     {
         if (step.Stage is null)
@@ -46,8 +48,8 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
             return;
         var sources = list.Deserialize<List<DataSource>>(WireJson.Options)!
             .Select(s => s with { Name = s.Name ?? (s.IsOwn ? DataSource.DefaultName(s.From) : null) }).ToList();
-        foreach (var (source, value) in sources.Zip(list))
-            value![nameof(DataSource.Name).ToLowerInvariant()] = source.Name;
+        foreach (var (source, value) in sources.Zip(list).Where(s => s.First.Name is not null))
+            value![NameOption] = source.Name;
         var places = sources.Select((_, i) => step.Options.PlaceOf($"{DatasetSource.SourcesOption}[{i}].from"));
         DatasetSource.Examine([.. sources.Zip(places, (source, place) => new PlacedSource(source, place.Line, place.Column))], context, problems);
     }
