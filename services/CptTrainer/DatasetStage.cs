@@ -52,7 +52,8 @@ public sealed class DatasetStage(PackageCache packages) : IStage
             if (DatasetBuilder.Fingerprint(source.From, cancellationToken) != source.Fingerprint)
                 throw new UserInputException($"The text behind {source.From} changed after the run was planned: start the run again.");
         }
-        var builder = new DatasetBuilder(context.Artifacts, packages, context.Cache.CreateSubdirectory("scratch"), context.Progress.Report, context.Progress.Log);
+        var scratch = context.Cache.CreateSubdirectory("scratch");
+        var builder = new DatasetBuilder(context.Artifacts, packages, scratch, context.Progress.Report, context.Progress.Log);
         var built = await builder.BuildAsync(
             new DatasetRequest
             {

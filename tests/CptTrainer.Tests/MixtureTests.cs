@@ -43,8 +43,9 @@ public sealed class MixtureTests : IDisposable
     public async Task RunAsync_DomainWithAWeightShorterThanOneSequence_IsRefused()
     {
         var data = await BuildAsync(Source("large", 300, 0.9), Source("tiny", 2, 0.1));
+        var options = TrainingBench.Options("""{"length":128}""");
 
-        var error = await Should.ThrowAsync<UserInputException>(() => TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"length":128}"""))));
+        var error = await Should.ThrowAsync<UserInputException>(() => TrainingBench.RunAsync(_bench.Context(data, options)));
 
         error.Message.ShouldStartWith("The training text of 'tiny' has ");
         error.Message.ShouldEndWith("fewer than one sequence of 'length' 128: give more text, a shorter 'length', or leave it out of the mixture.");

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Runtime.InteropServices;
 
 namespace Espalier.Datasets.Building;
@@ -30,7 +31,7 @@ internal sealed class NearDuplicates(string folder) : IDisposable
     public void Settle(DocumentSpool spool, CancellationToken cancellationToken)
     {
         _signatures.Flush();
-        var copies = new HashSet<int>();
+        var isCopy = new BitArray(spool.Count);
         var leaders = new List<ushort[]>();
         foreach (var group in _bands.Groups())
         {
@@ -40,13 +41,13 @@ internal sealed class NearDuplicates(string folder) : IDisposable
             {
                 var signature = Read(document);
                 if (leaders.Exists(leader => MinHash.Similarity(leader, signature) >= Threshold))
-                    copies.Add(document);
+                    isCopy[document] = true;
                 else if (leaders.Count < MostLeaders)
                     leaders.Add(signature);
             }
         }
         // Only now: whether a document leads must not depend on the order of the groups.
-        foreach (var copy in copies)
+        foreach (var copy in Enumerable.Range(0, spool.Count).Where(document => isCopy[document]))
             spool.Settle(copy, Fate.NearDuplicate);
     }
 

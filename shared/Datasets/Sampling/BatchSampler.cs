@@ -52,7 +52,8 @@ public sealed class BatchSampler
     }
 
     /// <summary>Share of the sequences that each domain gives; they sum to 1.</summary>
-    public IReadOnlyDictionary<string, double> Shares => _schedule.Shares.Select((share, i) => (_domains[i].Name, share)).ToDictionary(d => d.Name, d => d.share);
+    public IReadOnlyDictionary<string, double> Shares =>
+        _domains.Zip(_schedule.Shares).ToDictionary(d => d.First.Name, d => d.Second);
 
     /// <summary>Batch number <paramref name="batch"/>: (batch size, length + 1) ids, row by row.</summary>
     public long[] Batch(long batch)

@@ -30,7 +30,8 @@ public sealed record StageCode(string Kind, string Version, string NumericsClass
         var isChanged = false;
         foreach (var option in FingerprintedOption.Of(values, Traits))
         {
-            if (!option.Holder.ContainsKey(option.Fingerprint) || option.Text is not { } text || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
+            var text = option.Text ?? "";
+            if (!option.Holder.ContainsKey(option.Fingerprint) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
                 continue;
             option.Holder[option.Name] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
             isChanged = true;
