@@ -7,25 +7,11 @@ using Espalier.Stages;
 
 namespace Espalier.CptTrainer;
 
-/// <summary>Options of the stage <c>dataset</c>.</summary>
-public sealed record DatasetOptions
-{
-    /// <summary>Where the text comes from.</summary>
-    [Option("Where the text comes from: corpus:NAME, file:PATH, dir:PATH or jsonl:PATH.", Required = true)]
-    public required string Source { get; init; }
-
-    /// <summary>Digest of the user's files.</summary>
-    [Option("Digest of the content behind a path, so that changed text is new work; the planner fills it in.")]
-    public string? Fingerprint { get; init; }
-
-    /// <summary>Size limit.</summary>
-    [Option("At most so many bytes of text per domain, chosen by a hash of the document's name.", Kind = OptionKind.Size, Min = 1)]
-    public long? Limit { get; init; }
-}
-
-/// <summary>Makes a dataset artifact from a corpus or from the user's own text.</summary>
+/// <summary>Makes a dataset artifact from corpora and from the user's own text.</summary>
 public sealed class DatasetStage(PackageCache packages) : IStage
 {
+    private const string AgainstOption = "against";
+
     /// <summary>The stage with the user's package cache.</summary>
     public DatasetStage()
         : this(new PackageCache())
@@ -44,8 +30,12 @@ public sealed class DatasetStage(PackageCache packages) : IStage
         Summary = "Makes a dataset of a corpus or of files: cleaned, without duplicates, split by document. "
             + "Sources that options name get such a step by themselves.",
         Outputs = [OutputNames.Data],
-        Fingerprints = new Dictionary<string, string> { [DatasetSource.SourceOption] = DatasetSource.FingerprintOption },
-        Metrics = [new("train-bytes"), new("held-out-bytes")],
+        Fingerprints = new Dictionary<string, string>
+        {
+            [DatasetSource.SourceOption] = DatasetSource.FingerprintOption,
+            [$"{DatasetSource.SourcesOption}[].from"] = DatasetSource.FingerprintOption,
+        },
+        Metrics = [new("train-bytes"), new("held-out-bytes"), new("duplicates"), new("near-duplicates"), new("contaminated")],
         Corpora = [.. DatasetBuilder.Corpora.Select(c => c.Name)],
         DependsOnNumerics = false, // text is cleaned and split without a tensor
     };
@@ -54,18 +44,37 @@ public sealed class DatasetStage(PackageCache packages) : IStage
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<DatasetOptions>();
-        if (options.Fingerprint is { Length: > 0 } planned && DatasetBuilder.Fingerprint(options.Source, cancellationToken) != planned)
-            throw new UserInputException($"The text behind {options.Source} changed after the run was planned: start the run again.");
-        var builder = new DatasetBuilder(context.Artifacts, packages, context.Progress.Report, context.Progress.Log);
-        var dataset = await builder.BuildAsync(options.Source, options.Limit, cancellationToken).ConfigureAwait(false);
-        var text = await TextDataset.OpenAsync(context.Artifacts, dataset, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<DataSource> sources = options.Sources is { Count: > 0 } several
+            ? several
+            : [new DataSource { From = options.Source!, Fingerprint = options.Fingerprint }];
+        foreach (var source in sources.Where(s => s.Fingerprint is { Length: > 0 }))
+        {
+            if (DatasetBuilder.Fingerprint(source.From, cancellationToken) != source.Fingerprint)
+                throw new UserInputException($"The text behind {source.From} changed after the run was planned: start the run again.");
+        }
+        var scratch = context.Cache.CreateSubdirectory("scratch");
+        var builder = new DatasetBuilder(context.Artifacts, packages, scratch, context.Progress.Report, context.Progress.Log);
+        var built = await builder.BuildAsync(
+            new DatasetRequest
+            {
+                Sources = [.. sources.Select(s => new TextSource(s.From) { Field = s.Field, Name = s.Name, Weight = s.Weight })],
+                LimitBytes = options.Limit,
+                Deduplicate = options.Deduplicate,
+                Contamination = options.Contamination,
+                Against = context.Inputs.SingleOrDefault(i => i.Output == AgainstOption)?.Artifact,
+            },
+            cancellationToken).ConfigureAwait(false);
+        var text = await TextDataset.OpenAsync(context.Artifacts, built.Reference, cancellationToken).ConfigureAwait(false);
         return new StageResult
         {
-            Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Data] = dataset },
+            Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Data] = built.Reference },
             Metrics = new Dictionary<string, double>
             {
                 ["train-bytes"] = text.TextBytes(DatasetSplits.Train),
                 ["held-out-bytes"] = text.TextBytes(DatasetSplits.HeldOut),
+                ["duplicates"] = built.Duplicates,
+                ["near-duplicates"] = built.NearDuplicates,
+                ["contaminated"] = built.Contaminated,
             },
         };
     }

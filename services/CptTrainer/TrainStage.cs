@@ -181,7 +181,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
                     context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
                 [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), start.Data.Bos, metrics, notes, lineage, cancellationToken)
+                    context, decoder.Config, record, start.Data, plan.Steps, metrics, notes, lineage, cancellationToken)
                     .ConfigureAwait(false),
             },
             Metrics = metrics,

@@ -1,60 +1,70 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.Datasets.Building;
 using Espalier.Datasets.Corpora;
 using Espalier.Datasets.Packages;
-using Espalier.Datasets.Questions;
 using Espalier.Datasets.Sources;
 
 namespace Espalier.Datasets;
 
-/// <summary>Turns a source into a dataset artifact: fetch, clean, drop duplicates, split by document, add questions, publish.</summary>
-public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache packages, ReportProgress report, Action<string> log)
+/// <summary>
+/// Turns sources into a dataset artifact: fetch, clean, drop duplicates, split by document, add questions, publish. Text goes through a
+/// scratch file: what is in memory does not grow with it, but for some bytes a document.
+/// </summary>
+/// <param name="artifacts">Where the dataset goes.</param>
+/// <param name="packages">Packages that corpora come from.</param>
+/// <param name="scratch">Folder with room for the text once more.</param>
+/// <param name="report">Takes progress.</param>
+/// <param name="log">Takes lines for the log.</param>
+public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache packages, DirectoryInfo scratch, ReportProgress report, Action<string> log)
 {
-    private static readonly string[] Forms = ["corpus", "file", "dir", "jsonl"];
-
-    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly SourceReader _sources = new(packages, report, log);
 
     /// <summary>Names of the corpora, with a sentence each.</summary>
     public static IReadOnlyList<(string Name, string Description)> Corpora { get; } = [.. CorpusCatalog.All.Select(c => (c.Name, c.Description))];
 
-    /// <summary>Makes the dataset of a source.</summary>
-    /// <param name="source"><c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c> or <c>jsonl:PATH</c>.</param>
-    /// <param name="limitBytes">At most so many bytes of text per domain; null for all.</param>
-    /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="UserInputException">The source is wrong, empty, or cannot be fetched.</exception>
-    public async Task<ManifestRef> BuildAsync(string source, long? limitBytes, CancellationToken cancellationToken)
+    /// <summary>Makes a dataset.</summary>
+    /// <exception cref="UserInputException">A source is wrong, empty, or cannot be fetched; or its text is contaminated, where that is refused.</exception>
+    public async Task<DatasetBuild> BuildAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
-        var text = await LoadAsync(source, cancellationToken).ConfigureAwait(false);
+        using var spool = new DocumentSpool(scratch.FullName);
+        var (domains, sources) = await ReadAsync(request, spool, cancellationToken).ConfigureAwait(false);
+        foreach (var domain in domains)
+            Split(spool, domain, request.LimitBytes);
+        var questions = QuestionSets.Make(spool, domains, sources);
+        var check = new TrainingCheck(artifacts, spool, domains, log);
+        var contaminated = await check.RunAsync(request, questions, cancellationToken).ConfigureAwait(false);
+
         var files = new List<FileEntry>();
-        var domains = new SortedDictionary<string, DomainProperties>(StringComparer.Ordinal);
-        var heldOut = new Dictionary<string, IReadOnlyList<Document>>();
-        foreach (var domain in text.Domains)
+        foreach (var domain in domains)
         {
-            report("storing text", domains.Count, text.Domains.Count, "domains");
-            var documents = limitBytes is { } limit ? SizeLimit.Apply(domain.Documents, limit) : domain.Documents;
-            var splits = SplitRule.Split(domain.Name, documents);
-            foreach (var (split, members) in splits.Where(s => s.Value.Count > 0))
-                files.Add(await StoreAsync(TextDataset.PathOf(split, domain.Name), members, WriteDocument, cancellationToken).ConfigureAwait(false));
-            heldOut[domain.Name] = splits[DatasetSplits.HeldOut];
-            domains[domain.Name] = Describe(domain, splits);
-            log(Summary(domain.Name, domains[domain.Name]));
+            report("storing text", domains.IndexOf(domain), domains.Count, "domains");
+            foreach (var split in DatasetSplits.Stored.Where(s => domain.SizeOf(spool, s).Documents > 0))
+            {
+                var documents = spool.Read(domain.Documents, d => DomainDraft.IsIn(spool, d, split));
+                files.Add(await JsonLinesBlob.StoreAsync(
+                    artifacts.Blobs, TextDataset.PathOf(split, domain.Name), documents, JsonLinesBlob.WriteDocument, cancellationToken).ConfigureAwait(false));
+            }
+            log(domain.Summary(spool));
         }
-
-        var questions = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (name, items) in Questions(text, heldOut).Where(q => q.Items.Count > 0))
+        foreach (var (name, items) in questions)
         {
-            files.Add(await StoreAsync(TextDataset.MultipleChoicePath(name), items, WriteItem, cancellationToken).ConfigureAwait(false));
-            questions[name] = items.Count;
+            files.Add(await JsonLinesBlob.StoreAsync(
+                artifacts.Blobs, TextDataset.MultipleChoicePath(name), items, JsonLinesBlob.WriteItem, cancellationToken).ConfigureAwait(false));
         }
-        report("storing text", text.Domains.Count, text.Domains.Count, "domains");
-
-        var properties = new DatasetProperties { Source = text.Source, Domains = domains, MultipleChoice = questions };
-        return await artifacts.PublishAsync(
+        report("storing text", domains.Count, domains.Count, "domains");
+        var described = domains.ToDictionary(d => d.Name, d => d.Describe(spool, request));
+        var properties = new DatasetProperties
+        {
+            Source = string.Join(" + ", sources.Select(s => s.Text.Source)),
+            Domains = new SortedDictionary<string, DomainProperties>(described, StringComparer.Ordinal),
+            MultipleChoice = new SortedDictionary<string, int>(questions.ToDictionary(q => q.Key, q => q.Value.Count), StringComparer.Ordinal),
+            Mixture = SourceWeights.ByDomain(request.Sources, domains, d => d.SizeOf(spool, DatasetSplits.Train).SizeBytes),
+        };
+        var reference = await artifacts.PublishAsync(
             new Manifest
             {
                 Kind = ArtifactKind.Dataset,
@@ -62,102 +72,59 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
                 Properties = (JsonObject)JsonSerializer.SerializeToNode(properties, WireJson.Options)!,
             },
             cancellationToken).ConfigureAwait(false);
+        return new DatasetBuild(
+            reference, domains.Sum(d => d.DuplicatesOf(spool)), domains.Sum(d => d.Count(spool, Fate.NearDuplicate)), contaminated);
     }
 
     /// <summary>A text that changes whenever the content behind a source does, for step keys.</summary>
-    /// <param name="source">As for <see cref="BuildAsync"/>.</param>
+    /// <param name="source">As <see cref="TextSource.From"/>.</param>
     /// <param name="cancellationToken">Stops the reading of the user's files.</param>
     /// <exception cref="UserInputException">The source does not exist, or cannot be read.</exception>
-    public static string Fingerprint(string source, CancellationToken cancellationToken)
+    public static string Fingerprint(string source, CancellationToken cancellationToken) =>
+        SourceReader.Fingerprint(new TextSource(source), cancellationToken);
+
+    /// <summary>Looks at the beginning of a source before anything is made of it; returns the names of the domains that it gives.</summary>
+    /// <exception cref="UserInputException">The source does not exist, is empty, or its records have no such field.</exception>
+    public static IReadOnlyList<string> Examine(TextSource source, CancellationToken cancellationToken)
     {
-        var (form, rest) = Parse(source);
-        return form switch
+        var domains = SourceReader.Examine(source, cancellationToken);
+        return [.. domains.Select(domain => source.NameOf(domain, domains.Count))];
+    }
+
+    private async Task<(List<DomainDraft> Domains, IReadOnlyList<OpenSource> Sources)> ReadAsync(
+        DatasetRequest request, DocumentSpool spool, CancellationToken cancellationToken)
+    {
+        var domains = new List<DomainDraft>();
+        var sources = new List<OpenSource>();
+        using var intake = new TextIntake(spool, scratch.FullName, request.Deduplicate);
+        foreach (var source in request.Sources)
         {
-            "corpus" => string.Join('\n', CorpusCatalog.Find(rest).Domains.SelectMany(d => d.Parts).Select(p => p.Package?.ToString() ?? rest).Distinct()),
-            "file" or "jsonl" => OwnFile.Digest(rest, cancellationToken),
-            _ => UserText.FingerprintFolder(rest, cancellationToken),
-        };
-    }
-
-    private async Task<SourceText> LoadAsync(string source, CancellationToken cancellationToken)
-    {
-        var (form, rest) = Parse(source);
-        return form switch
-        {
-            "corpus" => await new CorpusText(packages, report, log).LoadAsync(CorpusCatalog.Find(rest), cancellationToken).ConfigureAwait(false),
-            "file" => UserText.FromFile(rest),
-            "jsonl" => JsonLinesText.FromFile(rest, cancellationToken),
-            _ => UserText.FromFolder(rest, log, cancellationToken),
-        };
-    }
-
-    private static (string Form, string Name) Parse(string source)
-    {
-        var colon = source.IndexOf(':', StringComparison.Ordinal);
-        var form = colon < 0 ? source : source[..colon];
-        if (colon < 0 || !Forms.Contains(form))
-            throw new UserInputException(
-                $"'{source}' is not a data source: expected corpus:NAME, file:PATH, dir:PATH or jsonl:PATH; {NearestWord.Hint(form, Forms)}");
-        return source.Length > colon + 1 ? (form, source[(colon + 1)..]) : throw new UserInputException($"'{source}' names nothing after the colon.");
-    }
-
-    private static IEnumerable<(string Name, IReadOnlyList<MultipleChoiceItem> Items)> Questions(
-        SourceText text, IReadOnlyDictionary<string, IReadOnlyList<Document>> heldOut)
-    {
-        yield return ("continuation", ContinuationQuestions.Build(heldOut));
-        var ids = heldOut.ToDictionary(d => d.Key, d => (IReadOnlySet<string>)d.Value.Select(x => x.Id).ToHashSet());
-        foreach (var questions in text.Questions)
-            yield return (questions.Name, ItemChoice.Pick(questions.Build(ids)));
-    }
-
-    private static DomainProperties Describe(DomainText domain, IReadOnlyDictionary<string, IReadOnlyList<Document>> splits) => new()
-    {
-        Licence = domain.Licence,
-        Packages = domain.Packages,
-        Duplicates = domain.Duplicates,
-        Splits = splits.ToDictionary(s => s.Key, s => new SplitSize(s.Value.Count, s.Value.Sum(d => (long)d.SizeBytes()))),
-    };
-
-    private static string Summary(string domain, DomainProperties properties) =>
-        $"{domain}: " + string.Join(", ", properties.Splits.Select(s =>
-            FormattableString.Invariant($"{s.Key} {s.Value.Documents:N0} documents, {s.Value.SizeBytes:N0} bytes")))
-            + FormattableString.Invariant($"; {properties.Duplicates:N0} duplicates left out");
-
-    private async Task<FileEntry> StoreAsync<T>(string path, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)
-    {
-        var buffer = new ArrayBufferWriter<byte>(1 << 20);
-        using (var writer = new Utf8JsonWriter(buffer, LineOptions))
-        {
-            foreach (var item in items)
+            var text = await _sources.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+            sources.Add(new OpenSource(source, text));
+            foreach (var domain in text.Domains)
             {
-                write(writer, item);
-                writer.Flush();
-                buffer.Write("\n"u8);
-                writer.Reset();
+                var name = source.NameOf(domain.Name, text.Domains.Count);
+                if (domains.Exists(d => d.Name == name))
+                    throw new UserInputException($"Two sources have a domain '{name}': give one of them another 'name'.");
+                var documents = await intake.AddAsync(
+                    domain, name, bytes => report($"reading {name}", bytes, 0, "bytes"), cancellationToken).ConfigureAwait(false);
+                domains.Add(new DomainDraft(name, source, domain, documents));
             }
         }
-        var receipt = await artifacts.Blobs.PutAsync(buffer.WrittenMemory, cancellationToken).ConfigureAwait(false);
-        return new FileEntry(path, receipt.Digest, receipt.SizeBytes);
+        report("looking for duplicates", 0, spool.Count, "documents");
+        intake.SettleDuplicates(cancellationToken);
+        return (domains, sources);
     }
 
-    private static void WriteDocument(Utf8JsonWriter writer, Document document)
+    // The rule has put every document into a split; only where it leaves one empty are the names of all looked at.
+    private void Split(DocumentSpool spool, DomainDraft domain, long? limitBytes)
     {
-        writer.WriteStartObject();
-        writer.WriteString("id", document.Id);
-        writer.WriteString("text", document.Text);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteItem(Utf8JsonWriter writer, MultipleChoiceItem item)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("id", item.Id);
-        writer.WriteString("context", item.Context);
-        writer.WriteStartArray("choices");
-        foreach (var choice in item.Choices)
-            writer.WriteStringValue(choice);
-        writer.WriteEndArray();
-        writer.WriteNumber("answer", item.Answer);
-        writer.WriteEndObject();
+        if (limitBytes is { } limit)
+            SizeLimit.Apply(spool, domain.Documents, limit, scratch.FullName);
+        if (DatasetSplits.Stored.All(split => domain.SizeOf(spool, split).Documents > 0))
+            return;
+        var kept = spool.Read(domain.Documents, d => spool.FateOf(d) == Fate.Kept).Select(d => (d.Number, Id: d.ToId())).ToList();
+        foreach (var ((number, _), split) in kept.Zip(SplitRule.Assign(domain.Name, [.. kept.Select(d => d.Id)])))
+            spool.Move(number, split);
     }
 }

@@ -3,11 +3,15 @@ namespace Espalier.Datasets;
 /// <summary>What a dataset's manifest says about it.</summary>
 public sealed record DatasetProperties
 {
-    /// <summary><c>corpus:NAME</c>, <c>file</c>, <c>dir</c> or <c>jsonl</c>; a user's path does not belong in an artifact.</summary>
+    /// <summary><c>corpus:NAME</c>, <c>file</c>, <c>dir</c>, <c>jsonl</c> or <c>parquet</c>, several with a plus between them; a user's path does not
+    /// belong in an artifact.</summary>
     public required string Source { get; init; }
 
     /// <summary>Facts by domain.</summary>
     public required IReadOnlyDictionary<string, DomainProperties> Domains { get; init; }
+
+    /// <summary>Share of each domain in training where the sources have weights; null for by size.</summary>
+    public IReadOnlyDictionary<string, double>? Mixture { get; init; }
 
     /// <summary>Number of questions by file name under <c>multiple-choice/</c>.</summary>
     public IReadOnlyDictionary<string, int> MultipleChoice { get; init; } = new Dictionary<string, int>();
@@ -24,6 +28,12 @@ public sealed record DomainProperties
 
     /// <summary>Documents left out because an earlier one has the same text.</summary>
     public int Duplicates { get; init; }
+
+    /// <summary>Documents left out because an earlier one has nearly the same text; null where nobody looked for them.</summary>
+    public int? NearDuplicates { get; init; }
+
+    /// <summary>Training documents left out because they hold evaluation items; null where they stay.</summary>
+    public int? Contaminated { get; init; }
 
     /// <summary>Size of each split.</summary>
     public required IReadOnlyDictionary<string, SplitSize> Splits { get; init; }

@@ -1,3 +1,4 @@
+using Espalier.Datasets.Building;
 using Espalier.Datasets.Sampling;
 
 namespace Espalier.Datasets;
@@ -10,7 +11,7 @@ internal static class SizeLimit
     {
         var chosen = new HashSet<string>();
         var left = limitBytes;
-        foreach (var document in documents.OrderBy(d => StatelessRandom.Mix(StatelessRandom.Fnv1a(d.Id))).ThenBy(d => d.Id, StringComparer.Ordinal))
+        foreach (var document in documents.OrderBy(d => PlaceOf(d.Id)).ThenBy(d => d.Id, StringComparer.Ordinal))
         {
             var size = document.SizeBytes();
             if (size > left)
@@ -20,4 +21,23 @@ internal static class SizeLimit
         }
         return [.. documents.Where(d => chosen.Contains(d.Id))];
     }
+
+    /// <summary>The same for the kept documents of a spool: the others get the fate <see cref="Fate.OverLimit"/>.</summary>
+    public static void Apply(DocumentSpool spool, Range range, long limitBytes, string folder)
+    {
+        using var order = new HashOrder(folder);
+        foreach (var document in spool.Read(range, d => spool.FateOf(d) == Fate.Kept))
+            order.Add(new HashRecord(PlaceOf(document.ToId()), 0, document.Number));
+        var left = limitBytes;
+        foreach (var document in order.InOrder().Select(record => record.Document))
+        {
+            var size = spool.SizeBytes(document);
+            if (size > left)
+                spool.Settle(document, Fate.OverLimit);
+            else
+                left -= size;
+        }
+    }
+
+    private static ulong PlaceOf(string id) => StatelessRandom.Mix(StatelessRandom.Fnv1a(id));
 }

@@ -18,30 +18,31 @@ internal static class SplitRule
     };
 
     /// <summary>
-    /// Splits the documents of a domain, in order. In a small domain the rule may leave a split empty; then the document
-    /// with the smallest hash is held out, the next one (from three documents on) validates.
+    /// The split of every document of a domain. In a small domain the rule may leave a split empty; then the document with the smallest
+    /// hash is held out, the next one (from three documents on) validates.
     /// </summary>
     /// <exception cref="UserInputException">Fewer than two documents.</exception>
-    public static IReadOnlyDictionary<string, IReadOnlyList<Document>> Split(string domain, IReadOnlyList<Document> documents)
+    public static IReadOnlyList<string> Assign(string domain, IReadOnlyList<string> ids)
     {
-        if (documents.Count < 2)
+        if (ids.Count < 2)
             throw new UserInputException(
-                $"The domain '{domain}' has {documents.Count} document(s) after cleaning; at least two are needed, one to train on and one to measure on.");
-        var splits = documents.ToDictionary(d => d.Id, d => Of(domain, d.Id));
-        var byHash = documents.Select(d => d.Id).OrderBy(id => StatelessRandom.Fnv1a($"{domain}/{id}")).ThenBy(id => id, StringComparer.Ordinal).ToList();
+                $"The domain '{domain}' has {ids.Count} document(s) after cleaning; at least two are needed, one to train on and one to measure on.");
+        var splits = ids.Select(id => Of(domain, id)).ToArray();
+        var byHash = Enumerable.Range(0, ids.Count).OrderBy(i => StatelessRandom.Fnv1a($"{domain}/{ids[i]}")).ThenBy(i => ids[i], StringComparer.Ordinal)
+            .ToList();
         Fill(DatasetSplits.HeldOut);
-        if (documents.Count >= 3)
+        if (ids.Count >= 3)
             Fill(DatasetSplits.Validation);
         Fill(DatasetSplits.Train);
-        return DatasetSplits.Stored.ToDictionary(split => split, split => (IReadOnlyList<Document>)[.. documents.Where(d => splits[d.Id] == split)]);
+        return splits;
 
         // Takes the first document from a split that keeps at least one.
         void Fill(string split)
         {
-            if (splits.ContainsValue(split))
+            if (splits.Contains(split))
                 return;
-            var counts = splits.Values.CountBy(s => s).ToDictionary();
-            splits[byHash.First(id => counts[splits[id]] > 1 || (splits[id] == DatasetSplits.Validation && documents.Count < 3))] = split;
+            var counts = splits.CountBy(s => s).ToDictionary();
+            splits[byHash.First(i => counts[splits[i]] > 1 || (splits[i] == DatasetSplits.Validation && ids.Count < 3))] = split;
         }
     }
 }

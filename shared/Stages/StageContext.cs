@@ -66,7 +66,8 @@ public sealed class StageContext
     /// <exception cref="UserInputException">There is none.</exception>
     public ManifestRef Dataset(string optionPath = "data") =>
         Inputs.SingleOrDefault(i => i.Output == optionPath)?.Artifact
-            ?? throw new UserInputException($"Step '{Step.Name}' needs a dataset in '{optionPath}': corpus:NAME, file:PATH, dir:PATH or jsonl:PATH.");
+            ?? throw new UserInputException(
+                $"Step '{Step.Name}' needs a dataset in '{optionPath}': corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH.");
 }
 
 /// <summary>Saved position of a step. Every save replaces the one before, atomically.</summary>

@@ -84,6 +84,21 @@ public sealed class SchemaTests : IDisposable
         Refusals(schema, JsonNode.Parse("""{ "method": "heaper" }""")!).ShouldNotBeEmpty();
     }
 
+    [Theory]
+    [InlineData("\"corpus:tiny\"", true)]
+    [InlineData("[\"corpus:tiny\",{\"from\":\"jsonl:a\",\"weight\":0.5}]", true)]
+    [InlineData("{\"from\":\"parquet:a\",\"field\":\"body\"}", true)]
+    [InlineData("[]", false)]
+    [InlineData("[{\"weight\":1}]", false)]
+    [InlineData("[{\"from\":\"jsonl:a\",\"wieght\":1}]", false)]
+    [InlineData("3", false)]
+    public async Task Schema_Dataset_IsATextOrSources(string data, bool isValid)
+    {
+        (await _cli.CallAsync("schema", "train", "--json")).ShouldBe(0, _cli.Error);
+
+        (Refusals(JsonSchema.FromText(_cli.Output), JsonNode.Parse($"{{\"data\":{data}}}")).Count == 0).ShouldBe(isValid);
+    }
+
     private async Task<JsonSchema> SchemaAsync()
     {
         (await _cli.CallAsync("schema")).ShouldBe(0, _cli.Error);

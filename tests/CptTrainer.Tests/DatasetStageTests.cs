@@ -4,6 +4,7 @@ using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Datasets;
 using Espalier.Datasets.Packages;
+using Espalier.Pipelines.Options;
 using Espalier.Stages;
 
 namespace Espalier.CptTrainer.Tests;
@@ -36,6 +37,38 @@ public sealed class DatasetStageTests : IDisposable
     }
 
     [Fact]
+    public async Task RunAsync_SeveralSources_CountsWhatIsLeftOut()
+    {
+        var text = string.Join('\f', Enumerable.Range(0, 100).Select(i => $"Page {i % 80} of the text, with a few words more than that."));
+        var source = Write(text);
+        var options = new DatasetOptions
+        {
+            Sources =
+            [
+                new DataSource { From = source, Name = "own", Weight = 0.5, Fingerprint = DatasetBuilder.Fingerprint(source, default) },
+                new DataSource { From = "corpus:synthetic", Weight = 0.5 },
+            ],
+            Deduplicate = Deduplication.Near,
+        };
+
+        var result = await RunAsync(options);
+
+        result.Metrics["duplicates"].ShouldBeGreaterThanOrEqualTo(20);
+        result.Metrics.Keys.Order().ShouldBe(new DatasetStage().Traits.Metrics.Select(m => m.Name).Order());
+        (await Should.ThrowAsync<UserInputException>(() => RunAsync(options with { Sources = [options.Sources[0] with { Fingerprint = "other" }] })))
+            .Message.ShouldContain("changed after the run was planned");
+    }
+
+    [Theory]
+    [InlineData("{}", "'source' is missing")]
+    [InlineData("""{"source":"corpus:tiny","sources":[{"from":"corpus:general"}]}""", "exclude each other")]
+    [InlineData("""{"sources":[{"from":"corpus:general","weight":0.5},{"from":"corpus:code","weight":0.1}]}""", "the weights sum to 0.6")]
+    [InlineData("""{"source":"corpus:tiny","deduplicate":"fuzzy"}""", "'deduplicate' cannot be 'fuzzy'")]
+    public void Options_ThatDoNotFit_AreRefused(string options, string expected) =>
+        Should.Throw<UserInputException>(() => OptionReader.Parse(OptionSchema.For(typeof(DatasetOptions)), options, "with", typeof(DatasetOptions)))
+            .Message.ShouldContain(expected);
+
+    [Fact]
     public void Traits_Text_DoesNotDependOnTheMachine()
     {
         var traits = new DatasetStage().Traits;
@@ -51,12 +84,14 @@ public sealed class DatasetStageTests : IDisposable
         return "file:" + path;
     }
 
-    private Task<StageResult> RunAsync(string source, string fingerprint) =>
+    private Task<StageResult> RunAsync(string source, string fingerprint) => RunAsync(new DatasetOptions { Source = source, Fingerprint = fingerprint });
+
+    private Task<StageResult> RunAsync(DatasetOptions options) =>
         new StageExecution
         {
             Stage = new DatasetStage(new PackageCache()),
             Step = new StepAddress(Guid.Empty, "data", Digest.Of("x"u8)),
-            Options = JsonSerializer.SerializeToElement(new DatasetOptions { Source = source, Fingerprint = fingerprint }, WireJson.Options),
+            Options = JsonSerializer.SerializeToElement(options, WireJson.Options),
             Inputs = [],
             Artifacts = new ArtifactStore(new FileBlobStore(Path.Combine(_folder.FullName, "store"))),
             Progress = _progress,

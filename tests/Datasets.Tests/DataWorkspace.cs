@@ -35,8 +35,12 @@ public sealed class DataWorkspace : IDisposable
         return path;
     }
 
-    public Task<ManifestRef> BuildAsync(string source, long? limit = null) =>
-        new DatasetBuilder(Artifacts, Packages, Progress.Report, Progress.Log).BuildAsync(source, limit, CancellationToken.None);
+    public async Task<ManifestRef> BuildAsync(string source, long? limit = null) =>
+        (await BuildAsync(new DatasetRequest { Sources = [new TextSource(source)], LimitBytes = limit })).Reference;
+
+    public Task<DatasetBuild> BuildAsync(DatasetRequest request) =>
+        new DatasetBuilder(Artifacts, Packages, Folder.CreateSubdirectory("scratch"), Progress.Report, Progress.Log)
+            .BuildAsync(request, CancellationToken.None);
 
     public async Task<TextDataset> OpenAsync(string source, long? limit = null) =>
         await TextDataset.OpenAsync(Artifacts, await BuildAsync(source, limit), CancellationToken.None);

@@ -18,7 +18,7 @@ public sealed class SplitRuleTests
     {
         var documents = Documents(4000);
 
-        var splits = SplitRule.Split("d", documents);
+        var splits = Split("d", documents);
 
         splits[DatasetSplits.HeldOut].Count.ShouldBeInRange(150, 250);
         splits[DatasetSplits.Validation].Count.ShouldBeInRange(150, 250);
@@ -33,7 +33,7 @@ public sealed class SplitRuleTests
     {
         for (var variant = 0; variant < 50; variant++)
         {
-            var splits = SplitRule.Split($"domain-{variant}", Documents(count));
+            var splits = Split($"domain-{variant}", Documents(count));
 
             splits[DatasetSplits.Train].ShouldNotBeEmpty();
             splits[DatasetSplits.HeldOut].ShouldNotBeEmpty();
@@ -44,16 +44,22 @@ public sealed class SplitRuleTests
     [Fact]
     public void Split_MoreDocumentsLater_MovesNone()
     {
-        var before = SplitRule.Split("d", Documents(500))[DatasetSplits.HeldOut].Select(d => d.Id);
+        var before = Split("d", Documents(500))[DatasetSplits.HeldOut].Select(d => d.Id);
 
-        var after = SplitRule.Split("d", Documents(1000))[DatasetSplits.HeldOut].Select(d => d.Id);
+        var after = Split("d", Documents(1000))[DatasetSplits.HeldOut].Select(d => d.Id);
 
         before.ShouldBeSubsetOf(after);
     }
 
     [Fact]
     public void Split_OneDocument_IsRefused() =>
-        Should.Throw<UserInputException>(() => SplitRule.Split("d", Documents(1))).Message.ShouldContain("at least two");
+        Should.Throw<UserInputException>(() => Split("d", Documents(1))).Message.ShouldContain("at least two");
+
+    private static Dictionary<string, List<Document>> Split(string domain, List<Document> documents)
+    {
+        var splits = SplitRule.Assign(domain, [.. documents.Select(d => d.Id)]);
+        return DatasetSplits.Stored.ToDictionary(split => split, split => documents.Where((_, i) => splits[i] == split).ToList());
+    }
 
     private static List<Document> Documents(int count) => [.. Enumerable.Range(0, count).Select(i => new Document($"doc-{i}", $"text {i}"))];
 }

@@ -11,7 +11,7 @@ internal static class SampleStages
     public static StageTraits Dataset { get; } = new()
     {
         Outputs = [OutputNames.Data],
-        Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint" },
+        Fingerprints = new Dictionary<string, string> { ["source"] = "fingerprint", ["sources[].from"] = "fingerprint" },
         DependsOnNumerics = false,
     };
 
@@ -33,8 +33,11 @@ internal static class SampleStages
 
 internal sealed record DatasetOptions
 {
-    [Option("Source of the text.", Required = true)]
-    public string Source { get; init; } = "";
+    [Option("Source of the text.")]
+    public string? Source { get; init; }
+
+    [Option("Sources of the text.")]
+    public IReadOnlyList<DataSource>? Sources { get; init; }
 
     [Option("Digest of the content.")]
     public string? Fingerprint { get; init; }

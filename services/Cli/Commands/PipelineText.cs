@@ -24,6 +24,8 @@ internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionar
         {
             Stages = Hosting.Stages.Definitions(Hosting.Stages.All(home)),
             Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
+            Examine = source => DatasetBuilder.Examine(
+                new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),
             ResolveModel = models.Find,
         });
         return new PipelineText(path, text, values, plan, models);

@@ -151,7 +151,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         foreach (var option in request.Options.Artifacts)
         {
             var artifact = option.Kind == ValueKind.Dataset
-                ? await DatasetAsync(option.Text, board, cancellationToken).ConfigureAwait(false)
+                ? await DatasetAsync(option, board, cancellationToken).ConfigureAwait(false)
                 : (await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false)).Find(option.Text)
                     ?? throw new UserInputException($"'{option.Path}': the registry has no {option.Text}; see espalier models.");
             inputs.Add(new StepInput(option.Text, option.Path, artifact));
@@ -160,11 +160,16 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         return inputs;
     }
 
-    private async Task<ManifestRef> DatasetAsync(string text, IStepBoard board, CancellationToken cancellationToken)
+    private async Task<ManifestRef> DatasetAsync(ArtifactOption option, IStepBoard board, CancellationToken cancellationToken)
     {
         var stage = Hosting.Stages.Find(request.All, StageKinds.Dataset);
-        var source = DatasetSource.Locate(text, request.BaseDirectory);
-        var options = DatasetSource.OptionsOf(source, stage.Definition(), s => DatasetBuilder.Fingerprint(s, cancellationToken));
+        var options = DatasetSource.OptionsOf(option, request.BaseDirectory, stage.Definition(), new PlanningContext
+        {
+            Stages = [],
+            Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
+            Examine = source => DatasetBuilder.Examine(
+                new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),
+        });
         var store = home.OpenStore();
         var key = stage.CodeOn(() => Engine.Value).KeyOf(options, []).ToDigest();
         var commit = await store.FindStepAsync(key, cancellationToken).ConfigureAwait(false);
@@ -177,7 +182,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
                 Options = options,
                 Inputs = [],
                 Artifacts = store,
-                Progress = new BoardProgress(board, source, TimeProvider.System),
+                Progress = new BoardProgress(board, option.Text, TimeProvider.System),
                 CacheFolder = home.CacheFolder,
                 Engine = Engine,
             }.RunAsync(cancellationToken).ConfigureAwait(false);

@@ -26,6 +26,9 @@ public sealed record TrainReport
     /// <summary>Per layer, evenness of the last snapshot.</summary>
     public required IReadOnlyList<LoadMetrics> Balance { get; init; }
 
+    /// <summary>Share of the sequences that each domain of the data gave.</summary>
+    public required IReadOnlyDictionary<string, double> Mixture { get; init; }
+
     /// <summary>How often each domain of the data was read through.</summary>
     public required IReadOnlyDictionary<string, double> Epochs { get; init; }
 
@@ -40,7 +43,7 @@ public sealed record TrainReport
 
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
+        StageContext context, ModelConfig config, TrainingRecord record, TrainingData data, long steps,
         IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
@@ -50,8 +53,9 @@ public sealed record TrainReport
             History = record.History,
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
-            Epochs = epochs,
-            Bos = bos,
+            Mixture = data.Mixture,
+            Epochs = data.Epochs(steps),
+            Bos = data.Bos,
             Metrics = metrics,
             Notes = notes,
         };

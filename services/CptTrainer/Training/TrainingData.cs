@@ -1,3 +1,4 @@
+using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Tokenizers;
 using Espalier.Stages;
@@ -22,6 +23,9 @@ public sealed class TrainingData : IDisposable
     private TrainingData(TokenizedSplit split, BatchSampler sampler, long skipped, int microBatches, int parts, Device device, BosReport bos) =>
         (_split, _sampler, _skipped, _microBatches, _parts, _device, Bos) = (split, sampler, skipped, microBatches, parts, device, bos);
 
+    /// <summary>Share of the sequences that each domain gives.</summary>
+    public required IReadOnlyDictionary<string, double> Mixture { get; init; }
+
     /// <summary>How documents begin.</summary>
     public BosReport Bos { get; }
 
@@ -33,11 +37,16 @@ public sealed class TrainingData : IDisposable
             dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         try
         {
-            var weights = MixingWeights.Resolve(split.Domains, options.Mixture);
+            var given = options.Mixture is { Count: > 0 } mixture ? mixture : dataset.Properties.Mixture;
+            var weights = MixingWeights.Resolve(split.Domains, given);
+            CheckLengths(split.Domains, weights, options.Length, areGiven: given is not null);
             var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
             var skipped = TrainPlan.StepsOf(options, options.Skip);
             var parts = EqualParts(options.Batch, context.MemoryDivisor);
-            return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer));
+            return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer))
+            {
+                Mixture = sampler.Shares,
+            };
         }
         catch
         {
@@ -70,6 +79,18 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * _microBatches);
+
+    /// <summary>Refuses text that gives no whole sequence: all of it, or that of a domain which has a weight.</summary>
+    /// <exception cref="UserInputException">It is too short.</exception>
+    private static void CheckLengths(IReadOnlyList<TokenizedDomain> domains, IReadOnlyDictionary<string, double> weights, int length, bool areGiven)
+    {
+        var drawn = domains.Where(d => weights.GetValueOrDefault(d.Name) > 0).ToList();
+        var tooShort = drawn.Where(d => d.Tokens < length).ToList();
+        if (tooShort.Count > 0 && (areGiven || tooShort.Count == drawn.Count))
+            throw new UserInputException(
+                $"The training text of '{tooShort[0].Name}' has {tooShort[0].Tokens} tokens, fewer than one sequence of 'length' {length}: give more text, "
+                    + (areGiven && drawn.Count > 1 ? "a shorter 'length', or leave it out of the mixture." : "or a shorter 'length'."));
+    }
 
     /// <summary>The smallest number of equal parts that is not below what is asked for.</summary>
     internal static int EqualParts(int rows, int wanted) => Enumerable.Range(1, rows).First(parts => parts == rows || (parts >= wanted && rows % parts == 0));

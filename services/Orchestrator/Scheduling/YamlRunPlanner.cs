@@ -25,6 +25,8 @@ internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolde
         {
             Stages = _definitions.GetValue(stages, offered => [.. offered.DistinctBy(s => s.Kind).Select(StageDefinition.From)]),
             Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
+            Examine = source => DatasetBuilder.Examine(
+                new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),
             Admit = folders is null ? null : folders.Check,
         });
         var found = new Dictionary<string, ManifestRef?>();

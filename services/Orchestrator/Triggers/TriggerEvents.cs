@@ -76,9 +76,7 @@ internal static class TriggerEvents
     public static Task RecordDatasetAsync(this DatabaseTransaction transaction, StepRow step, ManifestRef dataset)
     {
         var options = JsonColumn.Read<PlannedStep>(step.Plan)?.Options;
-        var source = options is { ValueKind: JsonValueKind.Object } o && o.TryGetProperty("source", out var text) && text.ValueKind == JsonValueKind.String
-            ? text.GetString()!
-            : "";
+        var source = options is { ValueKind: JsonValueKind.Object } o ? SourceOf(o) : "";
         return transaction.AddEventAsync(new HappenedEvent
         {
             Key = $"dataset/{dataset.Root.Hex}",
@@ -86,6 +84,15 @@ internal static class TriggerEvents
             Fields = new { dataset = source, root = dataset.Root.Hex, run = step.RunId, step = step.Name },
             Run = step.Run,
         });
+    }
+
+    private static string SourceOf(JsonElement options)
+    {
+        if (options.TryGetProperty("source", out var text) && text.ValueKind == JsonValueKind.String)
+            return text.GetString()!;
+        return options.TryGetProperty("sources", out var list) && list.ValueKind == JsonValueKind.Array
+            ? string.Join(" + ", list.EnumerateArray().Select(source => source.GetProperty("from").GetString()))
+            : "";
     }
 
     /// <summary>Counts runs, or attempts to start one, that failed in a row; too many pause the trigger.</summary>

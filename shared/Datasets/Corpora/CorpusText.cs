@@ -47,11 +47,12 @@ internal sealed class CorpusText(PackageCache packages, ReportProgress report, A
         foreach (var part in domain.Parts)
             documents.AddRange(await ExtractAsync(part, fetched, cancellationToken).ConfigureAwait(false));
         var names = domain.Parts.Select(p => p.Package).OfType<PackageId>().Select(p => (p with { Version = fetched[p].Version }).ToString()).ToList();
-        var text = DomainText.Create(domain.Name, domain.Licence, names, documents);
-        if (domain.Digest is { } expected && DigestOf(text) is var found && found != expected)
+        var clean = CleanDocuments.Of(documents);
+        if (domain.Digest is { } expected && DigestOf(clean.Documents) is var found && found != expected)
             log($"Warning: the text of '{domain.Name}' is not the one this version was tested with (digest {found[..12]}, expected "
                 + $"{expected[..12]}): a package has changed.");
-        return domain.Limit is { } limit ? text with { Documents = SizeLimit.Apply(text.Documents, limit) } : text;
+        var kept = domain.Limit is { } limit ? SizeLimit.Apply(clean.Documents, limit) : clean.Documents;
+        return new DomainText(domain.Name, domain.Licence, names, kept.ToAsyncEnumerable()) { Duplicates = clean.Duplicates };
     }
 
     private static async Task<IReadOnlyList<Document>> ExtractAsync(
@@ -72,10 +73,10 @@ internal sealed class CorpusText(PackageCache packages, ReportProgress report, A
         }
     }
 
-    internal static string DigestOf(DomainText text)
+    internal static string DigestOf(IEnumerable<Document> documents)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var document in text.Documents)
+        foreach (var document in documents)
             hash.AppendData(Encoding.UTF8.GetBytes($"{document.Id}\0{document.Text}\0"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

@@ -51,6 +51,10 @@ public sealed class BatchSampler
         return ordinal < _domains[domain].Tokens / Length;
     }
 
+    /// <summary>Share of the sequences that each domain gives; they sum to 1.</summary>
+    public IReadOnlyDictionary<string, double> Shares =>
+        _domains.Zip(_schedule.Shares).ToDictionary(d => d.First.Name, d => d.Second);
+
     /// <summary>Batch number <paramref name="batch"/>: (batch size, length + 1) ids, row by row.</summary>
     public long[] Batch(long batch)
     {

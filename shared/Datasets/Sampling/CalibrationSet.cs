@@ -9,8 +9,8 @@ namespace Espalier.Datasets.Sampling;
 public static class CalibrationSet
 {
     /// <summary>
-    /// Draws sequences of <paramref name="length"/> tokens, mixed by bytes, the same for the same seed. No token is drawn twice: from a text that is
-    /// too short come fewer sequences. Documents follow each other and are cut where a sequence ends.
+    /// Draws sequences of <paramref name="length"/> tokens, mixed by the weights of the dataset's sources or else by bytes, the same for the
+    /// same seed. No token is drawn twice: from a text that is too short come fewer sequences. Documents follow each other and are cut where a sequence ends.
     /// </summary>
     /// <exception cref="UserInputException">The dataset has no training text, or less than one sequence.</exception>
     public static async Task<CalibrationSample> LoadAsync(
@@ -26,15 +26,16 @@ public static class CalibrationSet
     {
         var text = await TextDataset.OpenAsync(artifacts, dataset, cancellationToken).ConfigureAwait(false);
         using var split = await TokenizedSplit.OpenAsync(text, DatasetSplits.Train, tokenizer, cache, report, cancellationToken).ConfigureAwait(false);
-        return Draw(split, samples, length, seed);
+        return Draw(split, samples, length, seed, text.Properties.Mixture);
     }
 
     /// <summary>As <see cref="LoadAsync"/>, from ids that are open already.</summary>
-    public static CalibrationSample Draw(TokenizedSplit split, int samples, int length, long seed)
+    public static CalibrationSample Draw(
+        TokenizedSplit split, int samples, int length, long seed, IReadOnlyDictionary<string, double>? weights = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
-        var sampler = new BatchSampler(split, length, batchSize: 1, (long)StatelessRandom.Key(seed, "calibration"));
+        var sampler = new BatchSampler(split, length, batchSize: 1, (long)StatelessRandom.Key(seed, "calibration"), weights);
         var count = (int)Math.Min(samples, sampler.SequencesPerReading);
         if (count == 0)
             throw TooShort(split, length);

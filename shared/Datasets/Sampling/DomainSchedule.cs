@@ -20,6 +20,9 @@ internal sealed class DomainSchedule
         _slots = [.. _quotas.SelectMany((quota, domain) => Enumerable.Repeat(domain, quota))];
     }
 
+    /// <summary>Share of the sequences of each domain.</summary>
+    public IEnumerable<double> Shares => _quotas.Select(quota => (double)quota / _slots.Length);
+
     /// <summary>The domain of a sequence, and how many earlier sequences came from it.</summary>
     public (int Domain, long Ordinal) At(long sequence)
     {

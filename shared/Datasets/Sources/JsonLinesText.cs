@@ -1,71 +1,72 @@
-using System.IO.Compression;
-using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Espalier.Contracts;
 
 namespace Espalier.Datasets.Sources;
 
 /// <summary>
-/// Documents as JSON objects, one a line, the way corpora are handed on: <c>{"text": "..."}</c>. A file that ends in <c>.gz</c> is
-/// unpacked while it is read. Documents are named by the hash of their text, so the same text is on the same side of the split
-/// wherever it stands.
+/// Documents as JSON objects, one a line, the way corpora are handed on: <c>{"text": "..."}</c>. A file that ends in <c>.gz</c> or
+/// <c>.zst</c> is unpacked while it is read. Documents are named by the hash of their text, so the same text is on the same side of the
+/// split wherever it stands.
 /// </summary>
 internal static class JsonLinesText
 {
-    private const string Field = "text", Packed = ".gz";
-    private const int ShownFields = 6;
+    /// <summary>The field that holds the text where none is named.</summary>
+    public const string DefaultField = "text";
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private const int LongestLine = 4 * TextPieces.LongestDocument;
 
     /// <summary>Text of a file.</summary>
     /// <exception cref="UserInputException">A line is no JSON object with a text, or the file cannot be read.</exception>
-    public static SourceText FromFile(string path, CancellationToken cancellationToken) =>
-        OwnFile.Read(path, file => UserText.ToSource("jsonl", path, Documents(file, path, cancellationToken)));
-
-    private static IEnumerable<Document> Documents(FileStream file, string path, CancellationToken cancellationToken)
+    public static IEnumerable<Document> Read(string path, string field, CancellationToken cancellationToken)
     {
-        using var bytes = path.EndsWith(Packed, StringComparison.OrdinalIgnoreCase)
-            ? new BoundedStream(new GZipStream(file, CompressionMode.Decompress), path)
-            : (Stream)file;
-        using var reader = new StreamReader(bytes, Strict, detectEncodingFromByteOrderMarks: false, bufferSize: 1 << 16);
-        for (var line = 1; ReadLine(reader, path, line) is { } json; line++)
+        using var stream = PackedFile.Open(path);
+        var lines = new ByteLines(stream, LongestLine);
+        for (var line = 1; NextLine(lines, path, line) is { } json; line++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (string.IsNullOrWhiteSpace(json))
+            if (line == 1 && json.Span.StartsWith("\uFEFF"u8))
+                json = json["\uFEFF"u8.Length..];
+            if (json.Span.IndexOfAnyExcept(" \t\r"u8) < 0)
                 continue;
-            var text = TextOf(line == 1 ? json.TrimStart('\uFEFF') : json, path, line);
+            var text = TextOf(json, path, line, field);
+            if (text.Length > TextPieces.LongestDocument)
+                throw Wrong(path, line, TextPieces.TooLong);
             if (text.Length > 0)
                 yield return new Document(TextPieces.NameOf(text), text);
         }
     }
 
-    private static string? ReadLine(StreamReader reader, string path, int line)
+    private static ReadOnlyMemory<byte>? NextLine(ByteLines lines, string path, int line)
     {
         try
         {
-            return reader.ReadLine();
+            var json = lines.Next();
+            return json is null || Utf8.IsValid(json.Value.Span)
+                ? json
+                : throw new UserInputException($"{path} is not UTF-8 text near line {line}: convert it.");
         }
-        catch (DecoderFallbackException e)
+        catch (LineTooLongException)
         {
-            throw new UserInputException($"{path} is not UTF-8 text near line {line}: convert it.", e);
+            throw Wrong(path, line, TextPieces.TooLong);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (PackedFile.IsDamage(e))
         {
-            throw new UserInputException($"{path} cannot be unpacked near line {line}: it is damaged, or no gzip file. {e.Message}", e);
+            throw PackedFile.Damaged(path, line, e);
         }
     }
 
-    private static string TextOf(string json, string path, int line)
+    private static string TextOf(ReadOnlyMemory<byte> json, string path, int line, string field)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
             var value = document.RootElement;
             if (value.ValueKind != JsonValueKind.Object)
-                throw Wrong(path, line, $"it is a JSON {Name(value)}, and an object such as {{\"{Field}\": \"...\"}} is expected");
-            if (!value.TryGetProperty(Field, out var text))
-                throw Wrong(path, line, $"it has no field '{Field}'; it has {FieldsOf(value)}");
-            return text.ValueKind == JsonValueKind.String ? text.GetString()! : throw Wrong(path, line, $"its field '{Field}' is a {Name(text)}, not a text");
+                throw Wrong(path, line, $"it is a JSON {Name(value)}, and an object such as {{\"{field}\": \"...\"}} is expected");
+            if (!value.TryGetProperty(field, out var text))
+                throw Wrong(path, line, FieldNames.Missing(field, [.. value.EnumerateObject().Select(p => p.Name)]));
+            return text.ValueKind == JsonValueKind.String ? text.GetString()! : throw Wrong(path, line, $"its field '{field}' is a {Name(text)}, not a text");
         }
         catch (JsonException e)
         {
@@ -73,15 +74,8 @@ internal static class JsonLinesText
         }
         catch (InvalidOperationException)
         {
-            throw Wrong(path, line, $"its field '{Field}' holds half of a character");
+            throw Wrong(path, line, $"its field '{field}' holds half of a character");
         }
-    }
-
-    private static string FieldsOf(JsonElement value)
-    {
-        var names = value.EnumerateObject().Select(p => $"'{p.Name}'").ToList();
-        var rest = names.Count > ShownFields ? $" and {names.Count - ShownFields} more" : "";
-        return names.Count == 0 ? "none" : string.Join(", ", names.Take(ShownFields)) + rest;
     }
 
     private static string Name(JsonElement value) => value.ValueKind switch
@@ -93,47 +87,4 @@ internal static class JsonLinesText
     };
 
     private static UserInputException Wrong(string path, int line, string reason) => new($"{path}, line {line}: {reason}.");
-
-    /// <summary>A packed file of little may unpack to more than there is memory for.</summary>
-    private sealed class BoundedStream(Stream inner, string path) : Stream
-    {
-        private long _read;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => _read; set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override int Read(Span<byte> buffer)
-        {
-            var read = inner.Read(buffer);
-            return (_read += read) > OwnFile.MostBytes
-                ? throw new UserInputException($"{path} unpacks to more than {OwnFile.MostBytes >> 30} GiB; cut it into files.")
-                : read;
-        }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-                inner.Dispose();
-            base.Dispose(disposing);
-        }
-    }
 }

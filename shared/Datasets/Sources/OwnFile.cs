@@ -9,7 +9,7 @@ namespace Espalier.Datasets.Sources;
 internal static partial class OwnFile
 {
     /// <summary>Bytes that a file may have.</summary>
-    public const long MostBytes = 1L << 30;
+    public const long MostBytes = 256L << 30;
 
     private const int Buffer = 1 << 20;
     private const int CurrentDirectory = -100, TypeMask = 0xF000, RegularFile = 0x8000, ModeOffset = 28, StatusBytes = 256, AccessDenied = 13;
@@ -33,29 +33,25 @@ internal static partial class OwnFile
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[Buffer];
-        long length = 0;
         for (int read; (read = stream.Read(buffer)) > 0;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if ((length += read) > MostBytes)
-                throw TooLarge(path);
             hash.AppendData(buffer, 0, read);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     });
 
-    /// <summary>A file's bytes.</summary>
-    /// <inheritdoc cref="Digest"/>
-    public static byte[] Bytes(string path) => Read(path, stream =>
-    {
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
-    });
-
     /// <summary>What something reads out of a file.</summary>
     /// <inheritdoc cref="Digest"/>
-    public static T Read<T>(string path, Func<FileStream, T> read)
+    public static T Read<T>(string path, Func<Stream, T> read)
+    {
+        using var stream = Open(path);
+        return read(stream);
+    }
+
+    /// <summary>Opens a file for reading from beginning to end; what goes wrong later names the file as well.</summary>
+    /// <inheritdoc cref="Digest"/>
+    public static Stream Open(string path)
     {
         if (!IsRegular(path))
             throw new UserInputException(
@@ -66,8 +62,11 @@ internal static partial class OwnFile
                         : $"There is no text file {path}.");
         try
         {
-            using var stream = File.OpenRead(path);
-            return stream.Length > MostBytes ? throw TooLarge(path) : read(stream);
+            var stream = File.OpenRead(path);
+            if (stream.Length <= MostBytes)
+                return new BoundedStream(stream, path, MostBytes);
+            stream.Dispose();
+            throw TooLarge(path);
         }
         catch (UnauthorizedAccessException e)
         {

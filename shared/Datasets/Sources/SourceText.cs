@@ -1,3 +1,5 @@
+using Espalier.Contracts;
+
 namespace Espalier.Datasets.Sources;
 
 /// <summary>What a source gives before it is split.</summary>
@@ -6,16 +8,27 @@ namespace Espalier.Datasets.Sources;
 /// <param name="Questions">Multiple-choice sets made from material beside the text.</param>
 internal sealed record SourceText(string Source, IReadOnlyList<DomainText> Domains, IReadOnlyList<QuestionSource> Questions);
 
-/// <summary>Clean text of one domain.</summary>
+/// <summary>Text of one domain.</summary>
 /// <param name="Name">The domain.</param>
 /// <param name="Licence">Licence of the text.</param>
 /// <param name="Packages">Where it came from.</param>
-/// <param name="Documents">Documents with distinct ids, in order.</param>
+/// <param name="Documents">Documents in order, as they are; read once, while they are asked for.</param>
+internal sealed record DomainText(string Name, string Licence, IReadOnlyList<string> Packages, IAsyncEnumerable<Document> Documents)
+{
+    /// <summary>Documents that were left out before, because an earlier one has the same text.</summary>
+    public int Duplicates { get; init; }
+
+    /// <summary>What is said when there is no text in it.</summary>
+    public string WhenEmpty { get; init; } = $"The domain '{Name}' holds no text.";
+}
+
+/// <summary>Clean documents in memory, for what is known to be small.</summary>
+/// <param name="Documents">Documents in order, without empty ones.</param>
 /// <param name="Duplicates">How many more there were with the text of an earlier one.</param>
-internal sealed record DomainText(string Name, string Licence, IReadOnlyList<string> Packages, IReadOnlyList<Document> Documents, int Duplicates)
+internal sealed record CleanDocuments(IReadOnlyList<Document> Documents, int Duplicates)
 {
     /// <summary>Cleans documents, drops empty ones, and drops those whose text came before.</summary>
-    public static DomainText Create(string name, string licence, IReadOnlyList<string> packages, IEnumerable<Document> documents)
+    public static CleanDocuments Of(IEnumerable<Document> documents)
     {
         var kept = new List<Document>();
         var texts = new HashSet<string>();
@@ -30,11 +43,11 @@ internal sealed record DomainText(string Name, string Licence, IReadOnlyList<str
             else
                 duplicates++;
         }
-        return new DomainText(name, licence, packages, kept, duplicates);
+        return new CleanDocuments(kept, duplicates);
     }
 }
 
 /// <summary>Makes one multiple-choice set once the split is known.</summary>
 /// <param name="Name">Name of the set.</param>
-/// <param name="Build">From the ids of the held-out documents by domain, to questions.</param>
+/// <param name="Build">From the ids of the held-out documents by domain of the source, to questions.</param>
 internal sealed record QuestionSource(string Name, Func<IReadOnlyDictionary<string, IReadOnlySet<string>>, IEnumerable<MultipleChoiceItem>> Build);

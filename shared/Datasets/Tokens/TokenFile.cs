@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Espalier.Datasets.Building;
 
 namespace Espalier.Datasets.Tokens;
 
@@ -17,6 +18,7 @@ internal sealed class TokenFile : IDisposable
 {
     private const int HeaderBytes = 120;
     private const int DocumentBytes = 8;
+    private const int PartBytes = 1 << 20;
     private static ReadOnlySpan<byte> Magic => "ESPTOK\0\u0001"u8;
 
     private readonly MemoryMappedFile _file;
@@ -49,15 +51,30 @@ internal sealed class TokenFile : IDisposable
         return new TokenFile(file, file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), header);
     }
 
-    /// <summary>Writes a file under a temporary name and moves it into place, so that nobody sees half of it.</summary>
+    /// <summary>
+    /// Writes a file under a temporary name and moves it into place, so that nobody sees half of it. Ids lie on disk meanwhile; in memory
+    /// are eight bytes a document.
+    /// </summary>
     /// <param name="path">Where it goes.</param>
     /// <param name="key">32 bytes that say what it is derived from.</param>
     /// <param name="vocabularySize">Decides between 2 and 4 bytes per id.</param>
-    /// <param name="documents">Ids (with the end token) and text bytes of each document, in order.</param>
+    /// <param name="documents">Ids (with the tokens around them) and text bytes of each document, in order.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
     public static async Task WriteAsync(
-        string path, byte[] key, int vocabularySize, IReadOnlyList<(int[] Ids, int SizeBytes)> documents, CancellationToken cancellationToken)
+        string path, byte[] key, int vocabularySize, IAsyncEnumerable<(int[] Ids, int SizeBytes)> documents, CancellationToken cancellationToken)
     {
         var width = vocabularySize <= ushort.MaxValue + 1 ? 2 : 4;
+        using var ids = new ScratchFile(Path.GetDirectoryName(path)!);
+        var index = new List<(int Tokens, int SizeBytes)>();
+        await foreach (var (document, sizeBytes) in documents.WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            index.Add((document.Length, sizeBytes));
+            if (width == 4)
+                ids.Append(MemoryMarshal.AsBytes(document.AsSpan()));
+            else
+                ids.Append(MemoryMarshal.AsBytes(Array.ConvertAll(document, id => checked((ushort)id)).AsSpan()));
+        }
+        ids.Flush();
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
@@ -67,13 +84,13 @@ internal sealed class TokenFile : IDisposable
                 await using (stream.ConfigureAwait(false))
                 {
                     stream.Position = HeaderBytes;
-                    foreach (var part in Parts(documents, width))
+                    foreach (var part in Parts(index, ids))
                     {
                         hash.AppendData(part.Span);
                         await stream.WriteAsync(part, cancellationToken).ConfigureAwait(false);
                     }
                     stream.Position = 0;
-                    var header = new Header(width, documents.Count, documents.Sum(d => (long)d.Ids.Length), key, hash.GetHashAndReset());
+                    var header = new Header(width, index.Count, ids.Length / width, key, hash.GetHashAndReset());
                     await stream.WriteAsync(header.ToBytes(), cancellationToken).ConfigureAwait(false);
                 }
             }
@@ -121,20 +138,23 @@ internal sealed class TokenFile : IDisposable
         return documents;
     }
 
-    private static IEnumerable<ReadOnlyMemory<byte>> Parts(IReadOnlyList<(int[] Ids, int SizeBytes)> documents, int width)
+    private static IEnumerable<ReadOnlyMemory<byte>> Parts(List<(int Tokens, int SizeBytes)> index, ScratchFile ids)
     {
-        var index = new byte[documents.Count * DocumentBytes];
-        for (var i = 0; i < documents.Count; i++)
+        var buffer = new byte[PartBytes];
+        foreach (var entries in index.Chunk(PartBytes / DocumentBytes))
         {
-            BinaryPrimitives.WriteInt32LittleEndian(index.AsSpan(i * DocumentBytes), documents[i].Ids.Length);
-            BinaryPrimitives.WriteInt32LittleEndian(index.AsSpan(i * DocumentBytes + 4), documents[i].SizeBytes);
+            for (var i = 0; i < entries.Length; i++)
+            {
+                BinaryPrimitives.WriteInt32LittleEndian(buffer.AsSpan(i * DocumentBytes), entries[i].Tokens);
+                BinaryPrimitives.WriteInt32LittleEndian(buffer.AsSpan(i * DocumentBytes + 4), entries[i].SizeBytes);
+            }
+            yield return buffer.AsMemory(0, entries.Length * DocumentBytes);
         }
-        yield return index;
-        foreach (var (ids, _) in documents)
+        for (var at = 0L; at < ids.Length; at += PartBytes)
         {
-            yield return width == 4
-                ? MemoryMarshal.AsBytes(ids.AsSpan()).ToArray()
-                : MemoryMarshal.AsBytes(Array.ConvertAll(ids, id => checked((ushort)id)).AsSpan()).ToArray();
+            var part = buffer.AsMemory(0, (int)Math.Min(PartBytes, ids.Length - at));
+            ids.ReadExactly(at, part.Span);
+            yield return part;
         }
     }
 

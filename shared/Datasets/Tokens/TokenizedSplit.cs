@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Espalier.Tokenizers;
@@ -11,7 +12,7 @@ namespace Espalier.Datasets.Tokens;
 public sealed class TokenizedSplit : IDisposable
 {
     // Documents are tokenised in groups of about this many characters: parallel within, in order between.
-    private const int GroupCharacters = 8 << 20;
+    private const int GroupCharacters = 4 << 20;
 
     private readonly List<TokenFile> _files = [];
 
@@ -59,7 +60,7 @@ public sealed class TokenizedSplit : IDisposable
                 var file = TokenFile.TryOpen(path, key);
                 if (file is null)
                 {
-                    var documents = await TokenizeAsync(dataset, split, domain, tokenizer, report, cancellationToken).ConfigureAwait(false);
+                    var documents = TokenizeAsync(dataset, split, domain, tokenizer, report, cancellationToken);
                     await TokenFile.WriteAsync(path, key, tokenizer.VocabularySize, documents, cancellationToken).ConfigureAwait(false);
                     file = TokenFile.TryOpen(path, key)
                         ?? throw new IOException($"The tokens of {domain} written to {path} cannot be read back: check the disk.");
@@ -87,33 +88,38 @@ public sealed class TokenizedSplit : IDisposable
             $"{dataset.Reference.Root.Hex}/{tokenizer.Digest}/{tokenizer.EndTokenId}/{split}{begin}")));
     }
 
-    private static async Task<List<(int[] Ids, int SizeBytes)>> TokenizeAsync(
-        TextDataset dataset, string split, string domain, ITokenizer tokenizer, ReportProgress? report, CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<(int[] Ids, int SizeBytes)> TokenizeAsync(
+        TextDataset dataset, string split, string domain, ITokenizer tokenizer, ReportProgress? report,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var total = dataset.TextBytes(split, domain);
-        var result = new List<(int[], int)>();
-        var group = new List<Document>();
-        var (groupCharacters, done) = (0L, 0L);
-        await foreach (var document in dataset.ReadAsync(split, domain, cancellationToken).ConfigureAwait(false))
-        {
-            group.Add(document);
-            groupCharacters += document.Text.Length;
-            if (groupCharacters >= GroupCharacters)
-                Flush();
-        }
-        Flush();
-        return result;
-
-        void Flush()
+        var done = 0L;
+        await foreach (var group in GroupsAsync(dataset.ReadAsync(split, domain, cancellationToken)).ConfigureAwait(false))
         {
             var ids = new (int[], int SizeBytes)[group.Count];
             Parallel.For(0, group.Count, new ParallelOptions { CancellationToken = cancellationToken }, i =>
                 ids[i] = (tokenizer.EncodeDocument(group[i].Text), group[i].SizeBytes()));
-            result.AddRange(ids);
+            foreach (var document in ids)
+                yield return document;
             done += ids.Sum(d => (long)d.SizeBytes);
             report?.Invoke($"tokenising {domain}", done, total, "bytes");
-            group.Clear();
-            groupCharacters = 0;
         }
+    }
+
+    private static async IAsyncEnumerable<IReadOnlyList<Document>> GroupsAsync(IAsyncEnumerable<Document> documents)
+    {
+        var group = new List<Document>();
+        var characters = 0L;
+        await foreach (var document in documents.ConfigureAwait(false))
+        {
+            group.Add(document);
+            characters += document.Text.Length;
+            if (characters < GroupCharacters)
+                continue;
+            yield return group;
+            group.Clear();
+            characters = 0;
+        }
+        yield return group;
     }
 }

@@ -26,17 +26,16 @@ public sealed record StageCode(string Kind, string Version, string NumericsClass
     {
         if (options.ValueKind != JsonValueKind.Object)
             return options;
-        JsonObject? values = null;
-        foreach (var (option, fingerprint) in Traits.Fingerprints)
+        var values = JsonObject.Create(options)!;
+        var isChanged = false;
+        foreach (var option in FingerprintedOption.Of(values, Traits))
         {
-            if (!options.TryGetProperty(fingerprint, out _) || !options.TryGetProperty(option, out var source))
+            var text = option.Text ?? "";
+            if (!option.Holder.ContainsKey(option.Fingerprint) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
                 continue;
-            var text = source.GetString() ?? "";
-            if (text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal))
-                continue;
-            values ??= JsonObject.Create(options)!;
-            values[option] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
+            option.Holder[option.Name] = text[..(text.IndexOf(':', StringComparison.Ordinal) + 1)] + Path.GetFileName(text.TrimEnd('/'));
+            isChanged = true;
         }
-        return values is null ? options : JsonSerializer.SerializeToElement(values);
+        return isChanged ? JsonSerializer.SerializeToElement(values) : options;
     }
 }

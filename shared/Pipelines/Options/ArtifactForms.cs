@@ -12,8 +12,14 @@ public static class ArtifactForms
     /// <summary>A folder of text files.</summary>
     public const string Directory = "dir:";
 
-    /// <summary>A file of JSON objects, one a line, with the text of a document in each; <c>.gz</c> as well.</summary>
+    /// <summary>A file of JSON objects, one a line, with the text of a document in each; <c>.gz</c> and <c>.zst</c> as well.</summary>
     public const string JsonLines = "jsonl:";
+
+    /// <summary>A Parquet file with a column of texts.</summary>
+    public const string Parquet = "parquet:";
+
+    /// <summary>Forms of a source of text, for messages.</summary>
+    public const string SourceForms = "corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH";
 
     /// <summary>A registered model: <c>model:NAME@ALIAS</c> or <c>model:NAME@VERSION</c>.</summary>
     public const string RegisteredModel = "model:";
@@ -25,7 +31,10 @@ public static class ArtifactForms
     public const string Input = "input:";
 
     /// <summary>Forms of a dataset.</summary>
-    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory, JsonLines];
+    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory, JsonLines, Parquet];
+
+    /// <summary>Forms whose text is a field of records.</summary>
+    public static IReadOnlyList<string> WithFields { get; } = [JsonLines, Parquet];
 
     /// <summary>Forms of a model.</summary>
     public static IReadOnlyList<string> Model { get; } = [RegisteredModel];

@@ -34,9 +34,19 @@ public sealed record OptionDocument
 /// <summary>An option that names an artifact.</summary>
 /// <param name="Path">Path of the option.</param>
 /// <param name="Kind"><see cref="ValueKind.Dataset"/> or <see cref="ValueKind.Model"/>.</param>
-/// <param name="Text">As given; empty when left out.</param>
+/// <param name="Text">As given, a list as JSON; empty when left out.</param>
 /// <param name="Line">Line of the value.</param>
 /// <param name="Column">Column of the value.</param>
 /// <param name="IsRequired">Whether leaving it out is an error.</param>
 /// <param name="Value">Its value within <see cref="OptionDocument.Values"/>, to be replaced by what the planner makes of it.</param>
-public sealed record ArtifactOption(string Path, ValueKind Kind, string Text, int Line, int Column, bool IsRequired, JsonNode Value);
+public sealed record ArtifactOption(string Path, ValueKind Kind, string Text, int Line, int Column, bool IsRequired, JsonNode Value)
+{
+    /// <summary>The sources of a dataset that is given by a list or by options; null where it is given by a text.</summary>
+    public IReadOnlyList<PlacedSource>? Sources { get; init; }
+}
+
+/// <summary>A source of a dataset, and where it stands.</summary>
+/// <param name="Source">The source.</param>
+/// <param name="Line">Its line.</param>
+/// <param name="Column">Its column.</param>
+public sealed record PlacedSource(DataSource Source, int Line, int Column);

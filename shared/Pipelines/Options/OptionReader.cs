@@ -12,6 +12,7 @@ namespace Espalier.Pipelines.Options;
 /// </summary>
 public sealed class OptionReader
 {
+    private static readonly OptionSchema SourcesSchema = new() { Kind = ValueKind.List, Items = OptionSchema.For(typeof(DataSource)) };
     private static readonly TimeSpan PatternLimit = TimeSpan.FromSeconds(1);
     private readonly ProblemList _problems;
     private readonly bool _inPipeline;
@@ -74,6 +75,7 @@ public sealed class OptionReader
             ValueKind.Object => node.Kind == NodeKind.Map ? ReadObject(schema, node, path) : Wrong(node, name, "options by name (a map)"),
             ValueKind.Map => node.Kind == NodeKind.Map ? ReadMap(schema, node, path) : Wrong(node, name, "values by name (a map)"),
             ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
+            ValueKind.Dataset when node.Kind is NodeKind.List or NodeKind.Map => ReadSources(schema, node, path, name),
             _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
             ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? ReadText(schema, node, name) : Wrong(node, name, "text (put it in quotes)"),
             ValueKind.Template => node.Text,
@@ -196,6 +198,35 @@ public sealed class OptionReader
         return value;
     }
 
+    /// <summary>A dataset given by one source with options, or by a list of sources.</summary>
+    private JsonNode? ReadSources(OptionSchema schema, PlacedNode node, string path, string name)
+    {
+        var items = node.Kind == NodeKind.Map ? [node] : node.Items;
+        if (items.Count == 0)
+            return Fail(node, $"{name} is an empty list: name at least one source, such as {{ from: \"dir:./texts\" }}");
+        if (items.FirstOrDefault(i => i.Kind == NodeKind.Text && i.Text.StartsWith("${", StringComparison.Ordinal)) is { } output)
+            return Fail(output, $"a list in {name} names sources of text, not outputs of steps: make one step 'uses: dataset' of all sources");
+        var before = _problems.Count;
+        var values = ReadList(SourcesSchema, node with { Kind = NodeKind.List, Items = [.. items.Select(ToOptions)] }, path, name);
+        if (_problems.Count > before)
+            return null;
+        var sources = values.Deserialize<List<DataSource>>(WireJson.Options)!;
+        foreach (var problem in DataSourceRules.Problems(sources))
+            _problems.Add(items[problem.Index].Find(problem.Option) ?? items[problem.Index], $"{name}: {problem.Message}");
+        if (_problems.Count > before)
+            return null;
+        var value = JsonValue.Create(values.ToJsonString(WireJson.Options));
+        _artifacts.Add(new ArtifactOption(path, schema.Kind, value.GetValue<string>(), node.Line, node.Column, schema.Required, value)
+        {
+            Sources = [.. sources.Select((source, i) => new PlacedSource(source, items[i].Line, items[i].Column))],
+        });
+        return value;
+    }
+
+    private static PlacedNode ToOptions(PlacedNode source) => source.Kind != NodeKind.Text
+        ? source
+        : source with { Kind = NodeKind.Map, Text = "", Entries = [new PlacedEntry("from", source.Line, source.Column, source)] };
+
     private JsonNode? ReadNumber(OptionSchema schema, PlacedNode node, string name)
     {
         var (value, reason) = NumberText.Read(schema.Kind, node);
@@ -210,7 +241,7 @@ public sealed class OptionReader
     private static string Expected(OptionSchema schema) => schema.Kind switch
     {
         ValueKind.Choice => $"one of {string.Join(", ", schema.Choices!)}",
-        ValueKind.Dataset => "a dataset: corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or, in a pipeline, ${step.data}",
+        ValueKind.Dataset => $"a dataset: {ArtifactForms.SourceForms}, a list of them or, in a pipeline, ${{step.data}}",
         ValueKind.Model => "a model: model:NAME@ALIAS or, in a pipeline, ${step.model}",
         ValueKind.Text => "text",
         ValueKind.Bool => "true or false",

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Text;
@@ -5,8 +7,8 @@ using Espalier.Pipelines.Text;
 namespace Espalier.Pipelines.Planning;
 
 /// <summary>
-/// Adds one step that makes a dataset for every distinct source that options name. Its options are <c>source</c> and, for the user's
-/// own files, <c>fingerprint</c>; the rest are the stage's defaults.
+/// Adds one step that makes a dataset for every distinct source, or list of sources, that options name. Its options are <c>source</c> and,
+/// for the user's own files, <c>fingerprint</c>, or else <c>sources</c>; the rest are the stage's defaults.
 /// </summary>
 internal sealed class DatasetSteps(PlanningContext context, string baseDirectory, ICollection<string> takenNames, ProblemList problems)
 {
@@ -19,18 +21,46 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
     /// <summary>The step that makes a source's dataset, or null when the source is wrong, which is reported.</summary>
     public string? StepFor(ArtifactOption option)
     {
-        var source = Locate(option);
-        if (source is null)
-            return null;
-        if (_steps.TryGetValue(source, out var known))
+        if (option.Sources is { } sources)
+        {
+            var located = sources.Select(source => Locate(source, option)).OfType<PlacedSource>().ToList();
+            return located.Count < sources.Count
+                ? null
+                : StepFor(
+                    JsonSerializer.Serialize(located.Select(s => s.Source), WireJson.Options), option, NameFor(located),
+                    () => DatasetSource.ValuesOf(located, context, problems));
+        }
+        return LocateText(option) is { } source
+            ? StepFor(source, option, NameFor(source), () => DatasetSource.ValuesOf(source, option, context, problems))
+            : null;
+    }
+
+    private string? StepFor(string key, ArtifactOption option, string name, Func<JsonObject> values)
+    {
+        if (_steps.TryGetValue(key, out var known))
             return known.Name;
-        if (Create(source, option) is not { } step)
+        if (Maker is not { } stage)
+        {
+            problems.Add(option.Line, option.Column, $"'{option.Path}': no stage that makes datasets is offered");
             return null;
-        _steps.Add(source, step);
+        }
+        var node = new PlacedNode { Kind = NodeKind.Map, Line = option.Line, Column = option.Column };
+        var step = new StepDraft
+        {
+            Name = FreeName(name),
+            Block = "",
+            Place = new PlacedEntry("", option.Line, option.Column, node),
+            Envelope = new StageEnvelope { Uses = stage.Kind },
+            Stage = stage,
+            Body = node,
+            Options = DatasetSource.Read(values(), stage, node, problems),
+            IsImplicit = true,
+        };
+        _steps.Add(key, step);
         return step.Name;
     }
 
-    private string? Locate(ArtifactOption option)
+    private string? LocateText(ArtifactOption option)
     {
         try
         {
@@ -43,35 +73,35 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
         }
     }
 
-    private StepDraft? Create(string source, ArtifactOption option)
+    private PlacedSource? Locate(PlacedSource source, ArtifactOption option)
     {
-        if (Maker is not { } stage)
+        try
         {
-            problems.Add(option.Line, option.Column, $"'{option.Path}': no stage that makes datasets is offered");
+            return source with { Source = DatasetSource.Locate(source.Source, baseDirectory, context.Admit, Maker?.Traits.Corpora) };
+        }
+        catch (UserInputException exception)
+        {
+            problems.Add(source.Line, source.Column, $"'{option.Path}': {exception.Message}");
             return null;
         }
-        var node = new PlacedNode { Kind = NodeKind.Map, Line = option.Line, Column = option.Column };
-        return new StepDraft
-        {
-            Name = NameFor(source),
-            Block = "",
-            Place = new PlacedEntry("", option.Line, option.Column, node),
-            Envelope = new StageEnvelope { Uses = stage.Kind },
-            Stage = stage,
-            Body = node,
-            Options = DatasetSource.ReadOptions(source, stage, context.Fingerprint, node, problems),
-            IsImplicit = true,
-        };
     }
 
     /// <summary><c>data-general</c> for <c>corpus:general</c>, <c>data-notes</c> for <c>file:texts/notes.txt</c>.</summary>
-    private string NameFor(string source)
+    private static string NameFor(string source)
     {
         var word = source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal)
             ? source[ArtifactForms.Corpus.Length..]
             : Path.GetFileNameWithoutExtension(source.TrimEnd('/'));
         var letters = new string([.. word.ToLowerInvariant().Take(60).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')]);
-        var name = string.Join('-', $"data-{letters}".Split('-', StringSplitOptions.RemoveEmptyEntries));
+        return string.Join('-', $"data-{letters}".Split('-', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    /// <summary><c>data-notes-and-2-more</c>.</summary>
+    private static string NameFor(IReadOnlyList<PlacedSource> sources) =>
+        NameFor(sources[0].Source.From) + (sources.Count > 1 ? $"-and-{sources.Count - 1}-more" : "");
+
+    private string FreeName(string name)
+    {
         var result = name;
         for (var i = 2; takenNames.Contains(result); i++)
             result = $"{name}-{i}";

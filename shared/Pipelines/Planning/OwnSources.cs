@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
@@ -11,24 +12,46 @@ namespace Espalier.Pipelines.Planning;
 /// </summary>
 internal sealed class OwnSources(PlanningContext context, string baseDirectory, ProblemList problems)
 {
+    private const string NameOption = "name";
+
     public void Locate(StepDraft step)
     {
-        foreach (var (option, fingerprint) in step.Stage?.Traits.Fingerprints ?? new Dictionary<string, string>())
+        if (step.Stage is null)
+            return;
+        foreach (var option in FingerprintedOption.Of(step.Options.Values, step.Stage.Traits).ToList())
         {
-            if (step.Options.Values[option] is not JsonValue value || !value.TryGetValue<string>(out var text) || !IsLocated(text))
-                continue;
-            try
-            {
-                var source = DatasetSource.Locate(text, baseDirectory, context.Admit, step.Stage!.Traits.Corpora);
-                step.Options.Values[option] = source;
-                if (IsOwn(text) && step.Options.Values[fingerprint] is null && context.Fingerprint is { } digest)
-                    step.Options.Values[fingerprint] = digest(source);
-            }
-            catch (UserInputException e)
-            {
-                problems.Add(step.Options.PlaceOf(option), $"'{option}': {e.Message}");
-            }
+            if (option.Text is { } text && IsLocated(text))
+                Locate(step, option, text);
         }
+        ExamineList(step);
+    }
+
+    private void Locate(StepDraft step, FingerprintedOption option, string text)
+    {
+        try
+        {
+            var source = DatasetSource.Locate(text, baseDirectory, context.Admit, step.Stage!.Traits.Corpora);
+            option.Holder[option.Name] = source;
+            if (IsOwn(text) && option.Holder[option.Fingerprint] is null && context.Fingerprint is { } digest)
+                option.Holder[option.Fingerprint] = digest(source);
+        }
+        catch (UserInputException e)
+        {
+            problems.Add(step.Options.PlaceOf(option.Path), $"'{option.Path}': {e.Message}");
+        }
+    }
+
+    /// <summary>Sources in a list get the names that those of a dataset option have.</summary>
+    private void ExamineList(StepDraft step)
+    {
+        if (problems.Count > 0 || !step.Stage!.MakesDatasets || step.Options.Values[DatasetSource.SourcesOption] is not JsonArray list)
+            return;
+        var sources = list.Deserialize<List<DataSource>>(WireJson.Options)!
+            .Select(s => s with { Name = s.Name ?? (s.IsOwn ? DataSource.DefaultName(s.From) : null) }).ToList();
+        foreach (var (source, value) in sources.Zip(list).Where(s => s.First.Name is not null))
+            value![NameOption] = source.Name;
+        var places = sources.Select((_, i) => step.Options.PlaceOf($"{DatasetSource.SourcesOption}[{i}].from"));
+        DatasetSource.Examine([.. sources.Zip(places, (source, place) => new PlacedSource(source, place.Line, place.Column))], context, problems);
     }
 
     private static bool IsLocated(string text) => IsOwn(text) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);

@@ -86,7 +86,7 @@ public sealed class PipelineDraft
             else if (option.IsRequired)
                 _problems.Add(
                     option.Line, option.Column,
-                    $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give corpus:NAME, file:PATH, dir:PATH or jsonl:PATH");
+                    $"'{option.Path}' is missing, and no step upstream of '{step.Name}' has a dataset: give {ArtifactForms.SourceForms}");
             else
                 option.Value.Parent!.AsObject().Remove(option.Path[(option.Path.LastIndexOf('.') + 1)..]);
         }

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Triggers;
 
 namespace Espalier.Pipelines.Planning;
@@ -22,6 +23,12 @@ public sealed record PlanningContext
     /// <see cref="UserInputException"/> when there is none. Null leaves the content unchecked.
     /// </summary>
     public Func<string, string>? Fingerprint { get; init; }
+
+    /// <summary>
+    /// Looks at the beginning of a source before anything is made of it, and returns the names of the domains that it gives; throws
+    /// <see cref="UserInputException"/> when it is empty, or its records have no such field. Null looks at nothing.
+    /// </summary>
+    public Func<DataSource, IReadOnlyList<string>>? Examine { get; init; }
 
     /// <summary>
     /// Refuses full paths of files and folders that may not be read here, by <see cref="UserInputException"/>, whether they exist or not.

@@ -53,16 +53,25 @@ public static class ResolvedPipelineText
         _ => null,
     };
 
+    private static Dictionary<string, object> SourceOf(JsonElement source) => source.EnumerateObject()
+        .Where(p => p.Name != DatasetSource.FingerprintOption && p.Value.ValueKind != JsonValueKind.Null)
+        .ToDictionary(p => p.Name, p => p.Value.ValueKind == JsonValueKind.Number ? p.Value.GetDouble() : (object)p.Value.GetString()!);
+
     /// <summary>An option that became an input as the file would name what it reads.</summary>
-    private static string TextOf(string text, PlannedStep step, Dictionary<string, PlannedStep> made)
+    private static object TextOf(string text, PlannedStep step, Dictionary<string, PlannedStep> made)
     {
         var input = step.Inputs.FirstOrDefault(i => text == ArtifactForms.Input + i.As);
         if (input is null)
             return text.Replace("${", "$${", StringComparison.Ordinal);
         if (input.Artifact is not null)
             return input.Step;
-        return made.TryGetValue(input.Step, out var dataset) && dataset.Options.TryGetProperty(DatasetSource.SourceOption, out var source)
-            ? source.GetString()!
-            : $"${{{input.Step}.{input.Output}}}";
+        if (made.TryGetValue(input.Step, out var dataset))
+        {
+            if (dataset.Options.TryGetProperty(DatasetSource.SourceOption, out var source))
+                return source.GetString()!;
+            if (dataset.Options.TryGetProperty(DatasetSource.SourcesOption, out var sources))
+                return sources.EnumerateArray().Select(SourceOf).ToList();
+        }
+        return $"${{{input.Step}.{input.Output}}}";
     }
 }

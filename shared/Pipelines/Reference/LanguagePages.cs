@@ -11,6 +11,7 @@ internal static class LanguagePages
         ["A whole file"] = ["file", "needs", "uses", "with", "description"],
         ["Saying things once: defaults, anchors, merge keys"] = ["defaults", "anchors", "merge"],
         ["params"] = ["params", "parameters"],
+        ["data"] = ["data", "sources", "jsonl", "parquet", "corpus", "mixture"],
         ["when"] = ["when", "expressions", "conditions"],
         ["on"] = ["on", "triggers", "schedule", "cron", "webhook", "watch"],
         ["units"] = ["units", "tokens", "amounts"],

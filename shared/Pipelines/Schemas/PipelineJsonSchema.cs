@@ -189,11 +189,19 @@ public static class PipelineJsonSchema
         ValueKind.Count => Either(Limited(schema, "integer"), Pattern($@"^(\d+(\.\d*)?\s*[kKMBGT]?|{Reference}.*)$")),
         ValueKind.Size => Either(Limited(schema, "integer"), Pattern($@"^(\d+(\.\d*)?\s*([kKMGT]i?)?B|{Reference}.*)$")),
         ValueKind.Duration => Pattern($@"^((\d+(\.\d+)?(ms|s|m|min|h|d))+|{Reference}.*)$"),
-        ValueKind.Dataset => Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"),
+        ValueKind.Dataset => Dataset(),
         ValueKind.Model => Pattern($"^({ArtifactForms.RegisteredModel}|{Reference}).*$"),
         ValueKind.Template => new JsonObject { ["type"] = new JsonArray("string", "number", "boolean") },
         _ => Text(schema),
     };
+
+    /// <summary>A text, one source with options, or a list of both.</summary>
+    private static JsonObject Dataset()
+    {
+        var (text, source) = (Pattern($"^({string.Join('|', ArtifactForms.Dataset)}|{Reference}).*$"), Object(OptionSchema.For(typeof(DataSource))));
+        var items = Either(text.DeepClone().AsObject(), source.DeepClone().AsObject());
+        return new JsonObject { ["anyOf"] = new JsonArray(text, source, new JsonObject { ["type"] = "array", ["minItems"] = 1, ["items"] = items }) };
+    }
 
     private static JsonObject Text(OptionSchema schema)
     {

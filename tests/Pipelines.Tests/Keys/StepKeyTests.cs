@@ -23,6 +23,12 @@ public sealed class StepKeyTests
     [InlineData("""{"source":"file:/a/x.txt","fingerprint":"1"}""", """{"source":"file:/a/x.txt","fingerprint":"2"}""", false)]
     [InlineData("""{"source":"file:/a/x.txt","fingerprint":"1"}""", """{"source":"file:/a/y.txt","fingerprint":"1"}""", false)]
     [InlineData("""{"source":"file:/a/x.txt"}""", """{"source":"file:/b/x.txt"}""", false)]
+    [InlineData(
+        """{"sources":[{"from":"corpus:a","weight":0.5},{"from":"dir:/a/x","weight":0.5,"fingerprint":"1"}]}""",
+        """{"sources":[{"from":"corpus:a","weight":0.5},{"from":"dir:/b/x","weight":0.5,"fingerprint":"1"}]}""", true)]
+    [InlineData(
+        """{"sources":[{"from":"corpus:a","weight":0.5},{"from":"dir:/a/x","weight":0.5,"fingerprint":"1"}]}""",
+        """{"sources":[{"from":"corpus:a","weight":0.4},{"from":"dir:/a/x","weight":0.6,"fingerprint":"1"}]}""", false)]
     public void KeyOf_OwnFileMoved_IsTheSameOnlyWhenItsContentIsKnown(string before, string now, bool same) =>
         (Key(before, StageKinds.Dataset).ToDigest() == Key(now, StageKinds.Dataset).ToDigest()).ShouldBe(same);
 

@@ -16,6 +16,7 @@ public sealed class ResolvedPipelineTextTests
         stages:
           base:    { uses: train, description: "the start: plain", with: { data: corpus:general, tokens: "${tokens}", seed: "${seed}", limit: "${limit}" } }
           cpt:     { uses: train, needs: base, {{Envelope}}, with: { from: "${base.model}", data: corpus:general, tokens: 5M, mix: { code: 0.5, "yes": 1 } } }
+          mixed:   { uses: train, with: { data: [{ from: "corpus:code", weight: 0.25 }, { from: "corpus:prose", weight: 0.75 }], tokens: 1M } }
           other:   { uses: train, with: { from: "model:demo@stable", data: corpus:code, tokens: 1M } }
           slim:
             uses: prune
