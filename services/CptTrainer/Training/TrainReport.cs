@@ -20,6 +20,18 @@ public sealed record TrainReport
     /// <summary>Loss curve.</summary>
     public required IReadOnlyList<HistoryPoint> History { get; init; }
 
+    /// <summary>Shape of the learning rate.</summary>
+    public required LearningRateSchedule Schedule { get; init; }
+
+    /// <summary>Losses on held-out text, the first before training; empty where none were measured.</summary>
+    public required IReadOnlyList<HeldOutPoint> HeldOut { get; init; }
+
+    /// <summary>What the end of the curve was expected to be, and from what law.</summary>
+    public required IReadOnlyList<ForecastPoint> Forecasts { get; init; }
+
+    /// <summary>The whole curve as it was expected half way, to be seen beside the history.</summary>
+    public required IReadOnlyList<ExpectedPoint> ExpectedCurve { get; init; }
+
     /// <summary>Expert load over the run.</summary>
     public required IReadOnlyList<LoadSnapshot> Load { get; init; }
 
@@ -40,7 +52,7 @@ public sealed record TrainReport
 
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
+        StageContext context, ModelConfig config, TrainPlan plan, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
         IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
@@ -48,6 +60,10 @@ public sealed record TrainReport
             TotalParameters = config.TotalParameters,
             ActiveParameters = config.ActiveParameters,
             History = record.History,
+            Schedule = plan.Schedule,
+            HeldOut = record.HeldOut,
+            Forecasts = record.Forecasts,
+            ExpectedCurve = Forecast.CurveOf(record, plan),
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
             Epochs = epochs,

@@ -40,7 +40,7 @@ public static class StudyModels
         report.TryGetProperty("active-parameters", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
 
     /// <summary>A step's name and the numbers at its end, which a matrix over seeds puts there.</summary>
-    internal static (string Arm, string Seed) Split(string step)
+    public static (string Arm, string Seed) Split(string step)
     {
         var dash = step.LastIndexOf('-');
         return dash > 0 && dash < step.Length - 1 && step[(dash + 1)..].All(char.IsAsciiDigit) ? (step[..dash], step[(dash + 1)..]) : (step, "");

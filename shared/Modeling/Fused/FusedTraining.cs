@@ -13,7 +13,7 @@ namespace Espalier.Modeling.Fused;
 /// With recomputation only the stream between layers is kept, and each layer runs once more before its backward pass: the same
 /// kernels on the same numbers, so the same bits.
 /// </summary>
-internal sealed unsafe class FusedTraining(
+internal sealed unsafe partial class FusedTraining(
     MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
 {
     private readonly Arena _arena = new();
@@ -80,23 +80,6 @@ internal sealed unsafe class FusedTraining(
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
-
-    private IReadOnlyList<Tensor> RunTeacher(Distillation distillation, Tensor batch)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var taught = distillation.Run(batch.narrow(1, 0, batch.shape[1] - 1).contiguous());
-        Note("teacher forward", start);
-        return taught;
-    }
-
-    // Adds the gradient of weight ||y_S - y_T||^2 / ||y_T||^2 by a layer's stream to that of the stream; returns the distance.
-    private double Pull(float* stream, Tensor goal, double weight)
-    {
-        var count = goal.numel();
-        var target = FusedDecoder.At(goal);
-        var size = FusedKernels.SumOfSquares(_ends.Threads, target, count);
-        return FusedKernels.Pull(_ends.Threads, stream, target, count, 2 * weight / size, _ends.Gradient) / size;
-    }
 
     private void Forward(LayerArguments* layer)
     {
@@ -275,18 +258,6 @@ internal sealed unsafe class FusedTraining(
         };
         if (settings.Distillation is { } distillation)
             AddTeacher(distillation, tokens, rows);
-    }
-
-    private void AddTeacher(Distillation distillation, long tokens, long rows)
-    {
-        var (config, (norm, matrix)) = (distillation.Teacher.Config, distillation.Teacher.HeadWeights);
-        (_ends.Weight, _ends.Temperature) = (distillation.Weight, distillation.Temperature);
-        (_ends.TeacherHidden, _ends.TeacherEpsilon) = (config.HiddenSize, config.NormEpsilon);
-        _ends.TeacherNorm = FusedDecoder.At(norm);
-        _ends.TeacherHead = FusedDecoder.At(matrix);
-        _ends.TeacherNormed = _arena.Take<float>(tokens * config.HiddenSize);
-        _ends.TeacherLogits = _arena.Take<float>(rows * config.VocabularySize);
-        _ends.Divergences = _arena.Take<float>(tokens);
     }
 
     /// <summary>What one layer leaves for its backward pass; of several, room for any of them.</summary>

@@ -48,7 +48,7 @@ public sealed class AnnealingFit
         var problems = usual.HasAnnealed ? Decays.Select(decay => new Problem(schedule, steps, losses, decay)) : [usual];
         var befores = isContinued ? Befores.Select(share => share * usual.Scale).Prepend(0) : [0];
         var best = problems.SelectMany(problem => befores.Select(problem.Search)).OfType<Candidate>().MinBy(found => found.Objective);
-        return best is null ? null : new AnnealingFit(best);
+        return best is not null && double.IsFinite(best.Objective) ? new AnnealingFit(best) : null;
     }
 
     /// <summary>The loss to expect at the end of a schedule that starts as the fitted one did.</summary>
@@ -57,7 +57,7 @@ public sealed class AnnealingFit
     private ExpectedLoss At(AnnealingAreas areas)
     {
         var value = Law.At(areas);
-        var margin = Confidence * Math.Sqrt(_best.VarianceAt(areas));
+        var margin = Confidence * Math.Sqrt(Math.Max(0, _best.VarianceAt(areas)));
         return new ExpectedLoss(value, value - margin, value + margin);
     }
 
