@@ -9,8 +9,8 @@ namespace Espalier.Cli.Reports;
 
 /// <summary>
 /// How well the law of annealing, fitted to the curve of one schedule, says that of another: for every pair of training steps of a seed
-/// that differ in their schedule alone. The end of a curve is its last twentieth, real and expected over the same points, since single
-/// points are noisy.
+/// that differ in their schedule alone. The curves are of the held-out loss where it was measured often enough, which has no noise of batches,
+/// else of the training loss, where the end is the last twentieth, real and expected over the same points.
 /// </summary>
 internal static class AnnealingTable
 {
@@ -41,7 +41,7 @@ internal static class AnnealingTable
     }
 
     private static bool IsPair(TrainingCurves a, TrainingCurves b) => a.Schedule is { } x && b.Schedule is { } y && SeedOf(a) == SeedOf(b)
-        && (x.Steps, x.Peak, x.WarmUp) == (y.Steps, y.Peak, y.WarmUp) && (a == b || x.Kind != y.Kind);
+        && (x.Steps, x.Peak, x.WarmUp) == (y.Steps, y.Peak, y.WarmUp) && (a == b || x.Kind != y.Kind) && IsHeldOut(a) == IsHeldOut(b);
 
     private static string SeedOf(TrainingCurves curve) => StudyModels.Split(curve.Step).Seed;
 
@@ -51,7 +51,7 @@ internal static class AnnealingTable
             return null;
         var points = PointsOf(held).Where(p => p.Step > held.Schedule!.WarmUp).ToList();
         var expected = fit.Law.Along(held.Schedule!, [.. points.Select(p => p.Step)]);
-        var last = Math.Max(1, (int)(points.Count * Ending));
+        var last = IsHeldOut(held) ? 1 : Math.Max(1, (int)(points.Count * Ending));
         var (real, said) = (points.TakeLast(last).Average(p => p.Loss), expected.TakeLast(last).Average());
         var errors = points.Zip(expected, (p, e) => (p.Step, p.Loss, Expected: e)).Where(p => p.Step > Beginning * held.Schedule!.Steps).Chunk(last)
             .Select(chunk => Math.Abs(chunk.Average(p => p.Expected) / chunk.Average(p => p.Loss) - 1));
@@ -60,8 +60,12 @@ internal static class AnnealingTable
         return (Math.Abs(said / real - 1), errors.Average(), end.Value + shift >= end.Low && end.Value + shift <= end.High);
     }
 
+    private static bool IsHeldOut(TrainingCurves curve) => curve.HeldOutMean.Count > 2 * AnnealingFit.FewestPoints;
+
     private static List<CurvePoint> PointsOf(TrainingCurves curve)
     {
+        if (IsHeldOut(curve))
+            return [.. curve.HeldOutMean.Where(p => p.Step > 0).Select(p => new CurvePoint(p.Step, p.Loss))];
         var every = curve.Points.Count > 1 ? curve.Points[1].Step - curve.Points[0].Step : 1;
         return [.. curve.Points.Select(p => new CurvePoint(p.Step - (every + 1) / 2, p.Loss))];
     }

@@ -11,9 +11,11 @@ namespace Espalier.Cli.Reports;
 /// <param name="Points">Optimizer steps, tokens and loss.</param>
 /// <param name="Expected">The curve as it was expected half way: tokens and loss.</param>
 /// <param name="HeldOut">Losses on held-out text by domain: tokens and loss.</param>
+/// <param name="HeldOutMean">Optimizer steps and loss on all held-out text.</param>
 internal sealed record TrainingCurves(
     string Step, LearningRateSchedule? Schedule, IReadOnlyList<(double Step, double Tokens, double Loss)> Points,
-    IReadOnlyList<(double Tokens, double Loss)> Expected, IReadOnlyDictionary<string, IReadOnlyList<(double Tokens, double Loss)>> HeldOut)
+    IReadOnlyList<(double Tokens, double Loss)> Expected, IReadOnlyDictionary<string, IReadOnlyList<(double Tokens, double Loss)>> HeldOut,
+    IReadOnlyList<(double Step, double Loss)> HeldOutMean)
 {
     /// <summary>Reads a report.</summary>
     public static TrainingCurves Read(string step, JsonElement report)
@@ -33,7 +35,8 @@ internal sealed record TrainingCurves(
             report.TryGetProperty("schedule", out var schedule) ? schedule.Deserialize<LearningRateSchedule>(WireJson.Options) : null,
             [.. ReportReader.Items(report, "history").Select(p => (Number(p, "step"), Number(p, "tokens"), Number(p, "loss")))],
             [.. ReportReader.Items(report, "expected-curve").Select(p => (Number(p, "tokens"), Number(p, "loss")))],
-            heldOut);
+            heldOut,
+            [.. ReportReader.Items(report, "held-out").Select(p => (Number(p, "step"), Number(p, "loss")))]);
 
         static double Number(JsonElement point, string name) => point.GetProperty(name).GetDouble();
     }

@@ -19,6 +19,7 @@ public sealed class AnnealingFit
     /// <summary>What a run's whole annealing is worth as a share of its loss, as long as nothing else is known.</summary>
     public const double UsualGain = 0.04;
 
+    private const double Beginning = 0.1; // of the curve so far, where the loss falls faster than any power
     private const int MostPoints = 128;
     private const double HuberWidth = 1e-3; // of the logarithm of a loss
     private const double Confidence = 1.96;
@@ -37,7 +38,8 @@ public sealed class AnnealingFit
     /// <param name="isContinued">Whether the model had been trained before, so that s is not 0.</param>
     public static AnnealingFit? Of(LearningRateSchedule schedule, IReadOnlyList<CurvePoint> points, bool isContinued)
     {
-        var curve = Thin([.. points.Where(p => p.Step > schedule.WarmUp && p.Loss > 0 && double.IsFinite(p.Loss))]);
+        var first = points.Count == 0 ? 0 : Math.Max(schedule.WarmUp, Beginning * points[^1].Step);
+        var curve = Thin([.. points.Where(p => p.Step > first && p.Loss > 0 && double.IsFinite(p.Loss))]);
         if (curve.Count < FewestPoints)
             return null;
         double[] steps = [.. curve.Select(p => p.Step)], losses = [.. curve.Select(p => p.Loss)];
