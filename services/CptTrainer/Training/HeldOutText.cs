@@ -42,7 +42,7 @@ internal sealed class HeldOutText
                 + "'validate' out.");
         }
         var corpus = domains.Count > 1 && domains.TrueForAll(d => d.Name != dataset.CorpusName) ? dataset.CorpusName : null;
-        return new HeldOutText(domains, corpus, options.Batch, new Device(context.Device));
+        return new HeldOutText(domains, corpus, Math.Max(1, options.Batch / context.MemoryDivisor), new Device(context.Device));
     }
 
     /// <summary>Mean loss in nats per token of each domain, and of all where they have a name together.</summary>

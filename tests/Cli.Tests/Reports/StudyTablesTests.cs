@@ -43,7 +43,8 @@ public sealed class StudyTablesTests
     }
 
     [Fact]
-    public void AnnealingTable_OneSchedule_IsNone() => AnnealingTable.Markdown([Curves("a-1", ScheduleKind.Wsd), Curves("b-1", ScheduleKind.Wsd)], "law").ShouldBeNull();
+    public void AnnealingTable_OneSchedule_IsNone() =>
+        AnnealingTable.Markdown([Curves("a-1", ScheduleKind.Wsd), Curves("b-1", ScheduleKind.Wsd)], "law").ShouldBeNull();
 
     private static StudyModel Model(string step, double tokens, double loss) =>
         new(step, step[..^2], step[^1..], null, null, 1000, tokens, 10, 6 * 1000 * tokens, loss);
