@@ -51,7 +51,7 @@ internal static class AnnealingTable
             return null;
         var points = PointsOf(held).Where(p => p.Step > held.Schedule!.WarmUp).ToList();
         var expected = fit.Law.Along(held.Schedule!, [.. points.Select(p => p.Step)]);
-        var last = IsHeldOut(held) ? 1 : Math.Max(1, (int)(points.Count * Ending));
+        var last = Math.Max(1, (int)(points.Count * Ending));
         var (real, said) = (points.TakeLast(last).Average(p => p.Loss), expected.TakeLast(last).Average());
         var errors = points.Zip(expected, (p, e) => (p.Step, p.Loss, Expected: e)).Where(p => p.Step > Beginning * held.Schedule!.Steps).Chunk(last)
             .Select(chunk => Math.Abs(chunk.Average(p => p.Expected) / chunk.Average(p => p.Loss) - 1));

@@ -7,9 +7,10 @@ public readonly record struct CurvePoint(double Step, double Loss);
 
 /// <summary>
 /// The law fitted to the curve of a run so far, by Huber's loss on the residuals of log L. For one alpha, lambda and s the law is linear in
-/// the rest, so those three are searched on a grid, alpha then more finely, and L0, A, C >= 0 follow from least squares with weights. What
-/// annealing gives is not in the data before the rate has fallen; until then a prior says that all of it will be worth
-/// <see cref="UsualGain"/> of the loss, give or take half of that, and the intervals are as wide.
+/// the rest, so those three are searched on a grid, alpha then more finely, and L0, A, C >= 0 follow from least squares with weights. The
+/// paper's lambda of 0.999 is for runs of tens of thousands of steps; the grid has memories of 1 to 40 % of a run as well. What annealing
+/// gives is not in the data before the rate has fallen; until then a prior says that all of it will be worth <see cref="UsualGain"/> of the
+/// loss, give or take as much, and the intervals are as wide.
 /// </summary>
 public sealed class AnnealingFit
 {
@@ -17,13 +18,14 @@ public sealed class AnnealingFit
     public const int FewestPoints = 12;
 
     /// <summary>What a run's whole annealing is worth as a share of its loss, as long as nothing else is known.</summary>
-    public const double UsualGain = 0.04;
+    public const double UsualGain = 0.02;
 
     private const double Beginning = 0.1; // of the curve so far, where the loss falls faster than any power
     private const int MostPoints = 128;
     private const double HuberWidth = 1e-3; // of the logarithm of a loss
     private const double Confidence = 1.96;
-    private static readonly double[] Decays = [0.99, 0.995, 0.998, AnnealingLaw.UsualDecay, 0.9995];
+    private const double UsualMemory = 0.05; // of a run: how long a fall of the rate goes on to count, 1 / (1 - lambda) steps
+    private static readonly double[] Memories = [0.01, 0.02, UsualMemory, 0.1, 0.2, 0.4];
     private static readonly double[] Befores = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]; // of the area so far
     private readonly Candidate _best;
 
@@ -43,11 +45,12 @@ public sealed class AnnealingFit
         if (curve.Count < FewestPoints)
             return null;
         double[] steps = [.. curve.Select(p => p.Step)], losses = [.. curve.Select(p => p.Loss)];
-        var usual = new Problem(schedule, steps, losses, AnnealingLaw.UsualDecay);
+        var usual = new Problem(schedule, steps, losses, DecayOf(UsualMemory * schedule.Steps));
         if (usual.Scale <= 0)
             return null;
         // Before the rate has fallen nothing tells one lambda from another.
-        var problems = usual.HasAnnealed ? Decays.Select(decay => new Problem(schedule, steps, losses, decay)) : [usual];
+        var decays = Memories.Select(share => DecayOf(share * schedule.Steps)).Append(AnnealingLaw.UsualDecay);
+        var problems = usual.HasAnnealed ? decays.Select(decay => new Problem(schedule, steps, losses, decay)) : [usual];
         var befores = isContinued ? Befores.Select(share => share * usual.Scale).Prepend(0) : [0];
         var best = problems.SelectMany(problem => befores.Select(problem.Search)).OfType<Candidate>().MinBy(found => found.Objective);
         return best is not null && double.IsFinite(best.Objective) ? new AnnealingFit(best) : null;
@@ -62,6 +65,8 @@ public sealed class AnnealingFit
         var margin = Confidence * Math.Sqrt(Math.Max(0, _best.VarianceAt(areas)));
         return new ExpectedLoss(value, value - margin, value + margin);
     }
+
+    private static double DecayOf(double steps) => 1 - 1 / Math.Max(steps, 2);
 
     // Neighbours averaged, so that a long run costs no more than a short one.
     private static List<CurvePoint> Thin(List<CurvePoint> points)
@@ -165,7 +170,7 @@ public sealed class AnnealingFit
             if (_finalAnnealing <= 0)
                 return (0, 0);
             var expected = UsualGain * _losses[^1] / _finalAnnealing;
-            var spread = expected / 2;
+            var spread = expected;
             return (expected, 1 / (spread * spread));
         }
 
