@@ -8,12 +8,16 @@ using Espalier.Surgery.Estimates;
 
 namespace Espalier.CptTrainer;
 
-/// <summary>What a training step comes to: all weights new, float32 weights, gradients and two moments in memory, 6 operations per weight and token.</summary>
+/// <summary>
+/// What a training step comes to: all weights new, float32 weights, gradients and two moments in memory, 6 operations per weight and token;
+/// a teacher's float32 weights and 2 operations per weight and token.
+/// </summary>
 internal sealed class TrainEstimate : IStageEstimate
 {
     private const int OptimizerBytes = 16;
     private const int StateBytes = 8;
     private const int OperationsPerWeight = 6;
+    private const double TeacherOperations = 2; // per weight and token, forward only
     private static readonly ByteLevelBpe Bytes = ByteLevelBpe.OfBytes();
 
     public string Kind => StageKinds.Train;
@@ -36,15 +40,27 @@ internal sealed class TrainEstimate : IStageEstimate
             TargetExpertsPerToken = null,
         };
         var trained = ModelHeader.Of(config, source?.HasRouterBias ?? false, HasSelectionBias(options, source, config));
+        var teacher = step.Find(InputNames.Teacher)?.Config;
+        if (teacher is not null)
+            Teacher.Check(options, teacher, start);
         var casts = options.Precision == Precision.Bf16 ? 2 : 0;
         return new StepEstimate
         {
             Model = trained,
             NewBytes = trained.SizeBytes + trained.ManifestBytes + StateBytes * config.TotalParameters,
             MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
-                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute),
-            Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
+                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute)
+                + (teacher is null ? 0 : TeacherMemory(options, teacher)),
+            Operations = ((double)OperationsPerWeight * config.ActiveParameters + TeacherOperations * (teacher?.ActiveParameters ?? 0)) * plan.Tokens,
         };
+    }
+
+    // Weights, a forward pass, and the streams between layers where they are compared.
+    private static long TeacherMemory(TrainOptions options, ModelConfig teacher)
+    {
+        var tokens = (long)options.Batch * options.Length;
+        return sizeof(float) * (teacher.TotalParameters + (options.Distill is { Features: > 0 } ? teacher.Layers * tokens * teacher.HiddenSize : 0))
+            + MemoryEstimate.Forward(teacher, tokens, options.Length);
     }
 
     private static bool HasSelectionBias(TrainOptions options, ModelHeader? source, ModelConfig config) => ModelFamily.Of(config.Family).HasSelectionBias

@@ -37,6 +37,9 @@ public sealed class TrainStage(TimeProvider time) : IStage
         [
             new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"),
             .. StageMetric.Named(SymmetryMetrics.Names),
+            .. StageMetric.Named(Forecast.Names),
+            .. StageMetric.Named(Validation.Names, ("validate", [])),
+            new("divergence") { When = new Dictionary<string, string> { [InputNames.Teacher] = "" } },
         ],
     };
 
@@ -46,6 +49,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
         var options = context.ReadOptions<TrainOptions>();
         var plan = TrainPlan.Of(options);
         using var start = await StartingPoint.OpenAsync(context, options, cancellationToken).ConfigureAwait(false);
+        using var teacher = await Teacher.OpenAsync(context, options, start, cancellationToken).ConfigureAwait(false);
+        var monitor = await RunMonitor.OpenAsync(context, options, plan, start, time, cancellationToken).ConfigureAwait(false);
         using var optimizer = new AdamW(start.Decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay };
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
@@ -60,12 +65,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
         foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
             context.Progress.Log($"Warning: {warning}");
 
-        var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
-        return await PublishAsync(context, options, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
+        var record = await TrainAsync(context, options, plan, start, teacher, optimizer, ramp, monitor, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(context, options, plan, start, teacher, optimizer, record, monitor, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<TrainingRecord> TrainAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, RoutingRamp ramp, CancellationToken cancellationToken)
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, Teacher? teacher, AdamW optimizer, RoutingRamp ramp,
+        RunMonitor monitor, CancellationToken cancellationToken)
     {
         var decoder = start.Decoder;
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
@@ -76,12 +82,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
             RouterZCoefficient = options.ZLoss,
             GradientClip = options.GradientClip,
             Recompute = options.Recompute,
+            Distillation = teacher?.Distillation,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
         var cursor = new TrainerCursor(context, decoder, optimizer, time);
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
-        var speed = new SpeedMeter(time, context.Progress);
+        monitor.Begin(first, record);
         var (savedAt, savedStep) = (time.GetTimestamp(), first);
         for (var step = first; step < plan.Steps; step++)
         {
@@ -96,15 +103,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data, rate, step);
             record.Add(step, rate, outcome, plan);
-            record.Operations += OperationsPerWeight * decoder.Config.ActiveParameters * plan.TokensPerStep;
-            context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
-            Report(context.Progress, outcome, rate);
-            context.Progress.ExpertLoad(outcome.Counts);
-            speed.Add(plan.TokensPerStep);
+            var operations = (OperationsPerWeight * decoder.Config.ActiveParameters + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
+            record.Operations += operations;
+            monitor.After(step, outcome, rate, operations, record);
             var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
             var isDue = (time.GetElapsedTime(savedAt) >= pause && !cursor.IsSaving)
                 || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
-            if (isDue && step + 1 < plan.Steps)
+            if (isDue && step + 1 < plan.Steps && !record.Watch.IsRising(options.MaxRise))
             {
                 // A save that has begun is finished, also when the run is cancelled meanwhile.
                 await cursor.BeginSaveAsync(step + 1, record, CancellationToken.None).ConfigureAwait(false);
@@ -112,17 +117,6 @@ public sealed class TrainStage(TimeProvider time) : IStage
             }
         }
         return record; // what is still being saved is waited for, and no longer needed
-    }
-
-    /// <summary>What the report's history has, for whoever watches: under the same names.</summary>
-    private static void Report(IStageProgress progress, StepOutcome outcome, double rate)
-    {
-        progress.Metric("loss", outcome.Loss);
-        progress.Metric("learning-rate", rate);
-        progress.Metric("grad-norm", outcome.GradientNorm);
-        progress.Metric("balance-loss", outcome.BalanceLoss);
-        progress.Metric("router-z-loss", outcome.RouterZLoss);
-        progress.Metric("max-violation", LoadMetrics.MaxViolationOf(outcome.Counts));
     }
 
     private static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
@@ -133,16 +127,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
         }
         catch (TrainingDivergedException e)
         {
-            throw new UserInputException(
-                $"Step '{context.Step.Name}': {e.Message} at optimizer step {step + 1} (learning rate {rate:g3}, "
-                + $"text of {string.Join(", ", data.DomainsOf(step))}). "
-                + "Lower learning-rate, lengthen warmup or set gradient-clip. The last saved position is kept.", e);
+            throw new UserInputException(DivergedRun.Describe(context, data, step, rate, e.Message), e);
         }
     }
 
     private static async Task<StageResult> PublishAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, TrainingRecord record,
-        CancellationToken cancellationToken)
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, Teacher? teacher, AdamW optimizer, TrainingRecord record,
+        RunMonitor monitor, CancellationToken cancellationToken)
     {
         var decoder = start.Decoder;
         var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
@@ -161,11 +152,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
             await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
         if (start.Source is { } source)
             writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
+        if (teacher is not null)
+            writer.AddParent(new Parent(teacher.Source.Root, InputNames.Teacher, context.Step.Key));
         writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
         var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
         var lineage = new Parent(model.Root, "trained", context.Step.Key);
 
-        var metrics = new Dictionary<string, double>(symmetry)
+        var metrics = new Dictionary<string, double>(symmetry.Concat(monitor.MetricsOf(record)))
         {
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
@@ -173,6 +166,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["max-violation"] = LoadMetrics.MaxViolationOf(record.Load[^1].Layers),
             ["mean-violation"] = LoadMetrics.MeanViolationOf(record.Load[^1].Layers),
         };
+        if (record.History[^1].Divergence is { } divergence)
+            metrics["divergence"] = divergence;
         return new StageResult
         {
             Outputs = new Dictionary<string, ManifestRef>
@@ -181,7 +176,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
                     context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
                 [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, record, start.Data, plan.Steps, metrics, notes, lineage, cancellationToken)
+                    context, decoder.Config, plan, record, start.Data, metrics, notes, lineage, cancellationToken)
                     .ConfigureAwait(false),
             },
             Metrics = metrics,

@@ -62,6 +62,16 @@ public static class StageKinds
     public const string Register = "register";
 }
 
+/// <summary>What a model is for the step that gets it, where an option names it.</summary>
+public static class InputNames
+{
+    /// <summary>The model that the step works on.</summary>
+    public const string From = "from";
+
+    /// <summary>The model that a training step learns from.</summary>
+    public const string Teacher = "teacher";
+}
+
 /// <summary>Names of step outputs.</summary>
 public static class OutputNames
 {

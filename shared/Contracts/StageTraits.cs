@@ -52,11 +52,17 @@ public sealed record StageTraits
 }
 
 /// <summary>A metric that steps of a stage report.</summary>
-/// <param name="Name">Its name; <see cref="Model"/> in it stands for the step of any model among the inputs.</param>
+/// <param name="Name">
+/// Its name; <see cref="Model"/> in it stands for the step of any model among the inputs, <see cref="Domain"/> at its end for a domain of the
+/// data, which is known only when that is read.
+/// </param>
 public sealed record StageMetric(string Name)
 {
     /// <summary>Stands for the name of a step that made a model.</summary>
     public const string Model = "{model}";
+
+    /// <summary>Stands for the name of a domain.</summary>
+    public const string Domain = "{domain}";
 
     /// <summary>
     /// Options on which it depends: each must have one of the words, which a bar separates, or hold one in a list; without words, it must be

@@ -34,6 +34,9 @@ public sealed class TextDataset
     /// <summary>Sizes, sources and licences.</summary>
     public DatasetProperties Properties { get; }
 
+    /// <summary>Name of the corpus that it is made of; null for other sources.</summary>
+    public string? CorpusName => Properties.Source.Split(':') is ["corpus", var name] ? name : null;
+
     /// <summary>Names of the multiple-choice sets, in ordinal order.</summary>
     public IReadOnlyList<string> MultipleChoiceNames => NamesIn(MultipleChoiceFolder);
 

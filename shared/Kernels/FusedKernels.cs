@@ -40,6 +40,8 @@ public static unsafe class FusedKernels
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_head_forward")] public static extern void HeadForward(EndArguments* ends);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_head_losses")] public static extern void HeadLosses(EndArguments* ends);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_sum_of_squares")] public static extern double SumOfSquares(long threads, float* values, long count);
+    [DllImport(KernelLibrary.Name, EntryPoint = "ek_pull")]
+    public static extern double Pull(long threads, float* x, float* goal, long count, double factor, float* gradient);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_adamw")] public static extern void AdamW(AdamWArguments* arguments);
     [DllImport(KernelLibrary.Name, EntryPoint = "ek_product")]
     public static extern void Product(long threads, float* x, long rows, long depth, float* weights, long columns, float* result, long bf16 = 0);

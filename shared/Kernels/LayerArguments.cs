@@ -59,6 +59,9 @@ public unsafe struct EndArguments
     public long Rows;
     public float* NormedGradient, Partial, Losses;
     public double Scale;
+    public long TeacherHidden;
+    public double TeacherEpsilon, Weight, Temperature;
+    public float* TeacherNorm, TeacherHead, TeacherStream, TeacherNormed, TeacherLogits, Divergences;
 }
 
 /// <summary>AdamW over flat arrays; mirrors <c>EkAdamW</c> in <c>native/entry.h</c>.</summary>

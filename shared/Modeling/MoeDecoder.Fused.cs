@@ -29,16 +29,19 @@ public sealed partial class MoeDecoder
     /// Forward and backward pass of one micro-batch (B, S + 1) with fused kernels, or null where none fit. See
     /// <see cref="FusedTraining.Accumulate"/>.
     /// </summary>
-    internal (double Loss, double Balance, double RouterZ)? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    internal BatchLosses? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
     {
         if (!UsesKernels || Buffer.Gradients is null || !FusedDecoder.SupportsTraining(Buffer, ComputeType))
             return null;
         var fused = _fused ??= new FusedDecoder(this, _rotary);
-        if (!fused.RunsLayers)
+        if (!fused.RunsLayers || settings.Distillation is { } distillation && !FusedDecoder.Reads(distillation.Teacher.Buffer))
             return null;
         _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
         return _training.Accumulate(batch, counts, share, settings);
     }
+
+    /// <summary>Norm (H) and matrix (V, H) of the head, for kernels.</summary>
+    internal (Tensor Norm, Tensor Matrix) HeadWeights => (_finalNorm, _head);
 
     private FusedDecoder? Fused => UsesKernels && FusedDecoder.Supports(Buffer, ComputeType) ? _fused ??= new FusedDecoder(this, _rotary) : null;
 

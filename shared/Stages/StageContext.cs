@@ -52,7 +52,7 @@ public sealed class StageContext
     public ManifestRef? FindModel()
     {
         var models = Inputs.Where(i => i.Output == OutputNames.Model).ToList();
-        var named = Inputs.SingleOrDefault(i => i.Output == "from");
+        var named = Inputs.SingleOrDefault(i => i.Output == InputNames.From);
         if (named is not null)
             return named.Artifact;
         return models.Count <= 1

@@ -84,6 +84,35 @@ public sealed class StageCommandTests : IDisposable
         File.Exists(_cli.PathOf("out/model.safetensors")).ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task Train_TeacherInAFolder_IsLearntFrom()
+    {
+        TinyModel.Write(_cli.PathOf("big"), hidden: 32, width: 24);
+
+        (await StageAsync(
+            "train",
+            $$$"""{"data":"file:{{{_text}}}","tokens":"1k","length":64,"batch":8,"teacher":"{{{_cli.PathOf("big")}}}","distill":{"weight":0.9}}"""))
+            .ShouldBe(0, _cli.Error);
+
+        _cli.Json.GetProperty("metrics").GetProperty("divergence").GetDouble().ShouldBeGreaterThan(0);
+    }
+
+    [Theory]
+    [InlineData("""{"teacher":"nowhere"}""", "'teacher': there is no folder nowhere")]
+    [InlineData("""{"teacher":"model:nothing@1"}""", "the registry has no model:nothing@1")]
+    [InlineData("""{"distill":{"weight":0.5}}""", "there is none: name one in 'teacher'")]
+    [InlineData("""{"teacher":"nowhere","distill":{"weight":2}}""", "'distill.weight' must be")]
+    [InlineData("""{"validate":{"split":"train"}}""", "'validate.split' cannot be 'train'")]
+    [InlineData("""{"max-rise":0.5}""", "write a number above 1")]
+    public async Task Train_BadWaysToLearnAndWatch_AreRefused(string options, string expected)
+    {
+        var all = $$"""{"data":"file:{{_text}}","tokens":"1k","length":64,{{options[1..]}}""";
+
+        (await StageAsync("train", all)).ShouldBe(ExitCodes.BadInput);
+
+        _cli.Error.ShouldContain(expected);
+    }
+
     [Theory]
     [InlineData("keep", "OlmoeForCausalLM has no place for this model's selection bias")]
     [InlineData("fold", null)]

@@ -39,18 +39,25 @@ public sealed class TrainingBench : IDisposable
         return options;
     }
 
-    public async Task<ManifestRef> AddDatasetAsync(params string[] documents)
+    public Task<ManifestRef> AddDatasetAsync(params string[] documents) => AddDatasetAsync("file", ("train/words", documents));
+
+    /// <summary>Stores documents by SPLIT/DOMAIN.</summary>
+    public async Task<ManifestRef> AddDatasetAsync(string source, params (string Path, string[] Documents)[] parts)
     {
         using var writer = new CheckpointWriter(Store, ArtifactKind.Dataset);
-        var lines = documents.Select((text, i) => JsonSerializer.Serialize(new { id = $"{i}", text }) + "\n");
-        await writer.AddFileAsync("train/words.jsonl", System.Text.Encoding.UTF8.GetBytes(string.Concat(lines)), default);
+        foreach (var (path, documents) in parts)
+        {
+            var lines = documents.Select((text, i) => JsonSerializer.Serialize(new { id = $"{i}", text }) + "\n");
+            await writer.AddFileAsync($"{path}.jsonl", Encoding.UTF8.GetBytes(string.Concat(lines)), default);
+        }
         var properties = new DatasetProperties
         {
-            Source = "file",
-            Domains = new Dictionary<string, DomainProperties>
+            Source = source,
+            Domains = parts.GroupBy(part => part.Path.Split('/')[1]).ToDictionary(domain => domain.Key, domain => new DomainProperties
             {
-                ["words"] = new() { Splits = new Dictionary<string, SplitSize> { ["train"] = new(documents.Length, documents.Sum(d => (long)d.Length)) } },
-            },
+                Splits = domain.ToDictionary(
+                    part => part.Path.Split('/')[0], part => new SplitSize(part.Documents.Length, part.Documents.Sum(d => (long)d.Length))),
+            }),
         };
         writer.SetProperties(JsonSerializer.SerializeToNode(properties, WireJson.Options)!.AsObject());
         return await writer.CommitAsync(default);

@@ -7,7 +7,7 @@ namespace Espalier.Cli.Progress;
 /// <summary>Progress as text.</summary>
 internal static class ProgressText
 {
-    /// <summary><c>1.20M of 5.00M tokens, 12.3k/s, 5m10s left, loss 3.214</c>.</summary>
+    /// <summary><c>1.20M of 5.00M tokens, 12.3k/s, 5m10s left, loss 3.214, 2.95 ± 0.08 expected at the end</c>.</summary>
     public static string Describe(StepProgress progress, double rate)
     {
         var parts = new List<string>();
@@ -19,6 +19,9 @@ internal static class ProgressText
             parts.Add($"{Amounts.Time(TimeSpan.FromSeconds(Math.Min(1e7, (progress.Total - progress.Done) / rate)))} left");
         if (progress.Metrics.TryGetValue("loss", out var loss))
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"loss {loss:0.000}"));
+        if (progress.Total > progress.Done && progress.Metrics.TryGetValue("expected-final-loss", out var expected)
+            && progress.Metrics.TryGetValue("expected-final-loss-high", out var high))
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"{expected:0.00} ± {high - expected:0.00} expected at the end"));
         return string.Join(", ", parts);
     }
 

@@ -13,11 +13,14 @@ internal sealed record ReportContent
     public required ReportOrigin Origin { get; init; }
     public required IReadOnlyList<ModelRow> Rows { get; init; }
     public required IReadOnlyList<LossCurve> Curves { get; init; }
+    public IReadOnlyList<LossCurve> Expected { get; init; } = [];
+    public IReadOnlyList<LossCurve> HeldOut { get; init; } = [];
     public required IReadOnlyList<ExpertLoad> Loads { get; init; }
     public required IReadOnlyList<LineageBox> Lineage { get; init; }
     public required IReadOnlyList<string> Verdict { get; init; }
     public double? XzBitsPerByte { get; init; }
     public GrowthStudy? Study { get; init; }
+    public string? Table { get; init; }
 }
 
 /// <summary>The run as one HTML file: no script, font or picture from elsewhere.</summary>
@@ -41,6 +44,8 @@ internal static class HtmlReport
         .wide svg{min-width:72rem}figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.85rem}code{font-size:.85em}
         """;
 
+    private const int MostExpected = 4; // curves that can be told apart beside as many others
+
     public static string Write(ReportContent content)
     {
         var page = new StringBuilder();
@@ -58,6 +63,13 @@ internal static class HtmlReport
                 .Append(CultureInfo.InvariantCulture, $"</div><p class=\"sub\">{Encode(StudyTable.Notes)}</p>");
         page.Append("<h2>Models</h2><div class=\"wide\">").Append(Table(content)).Append("</div>");
         page.Append("<h2>Training loss</h2>").Append(LossChart.Draw(content.Curves));
+        if (content.Expected.Count is > 0 and <= MostExpected)
+            page.Append("<p class=\"sub\">Beside what was expected half way, by the law of annealing (arXiv 2408.11029).</p>")
+                .Append(LossChart.Draw([.. content.Curves.Where(HasExpectation), .. content.Expected]));
+        if (content.HeldOut.Count > 0)
+            page.Append("<h2>Held-out loss while training</h2>").Append(LossChart.Draw(content.HeldOut));
+
+        bool HasExpectation(LossCurve curve) => content.Expected.Any(e => e.Name.StartsWith(curve.Name + ",", StringComparison.Ordinal));
         if (content.Loads.Count > 0)
         {
             page.Append(

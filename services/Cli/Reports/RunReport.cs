@@ -27,10 +27,14 @@ public sealed class RunReport
         var curves = new List<LossCurve>();
         var loads = new List<ExpertLoad>();
         var histories = new Dictionary<string, IReadOnlyList<(double Tokens, double Loss)>>();
+        var trained = new List<TrainingCurves>();
         var results = await RunResults.ReadAsync(store, run, cancellationToken, (step, report) =>
         {
             if (step.Kind == StageKinds.Train && ReportReader.History(report) is { Count: > 0 } history)
+            {
                 histories[step.Name] = history;
+                trained.Add(TrainingCurves.Read(step.Name, report));
+            }
             if (step.Kind == StageKinds.Evaluate)
                 loads.AddRange(ExpertLoad.Of(report));
         }).ConfigureAwait(false);
@@ -44,6 +48,7 @@ public sealed class RunReport
             curves.Add(new LossCurve(step.Name, history, before));
             seen[step.Name] = before + history[^1].Tokens;
         }
+        double Before(string step) => curves.Find(curve => curve.Name == step)?.TokensBefore ?? 0;
         return new RunReport(new ReportContent
         {
             Study = results.Study,
@@ -51,6 +56,9 @@ public sealed class RunReport
             Origin = origin,
             Rows = results.Models,
             Curves = curves,
+            Expected = [.. trained.Where(t => t.Expected.Count > 0).Select(t => new LossCurve($"{t.Step}, expected", t.Expected, Before(t.Step)))],
+            HeldOut = [.. trained.SelectMany(t => t.HeldOut.Select(d => new LossCurve($"{t.Step}: {d.Key}", d.Value, Before(t.Step))))],
+            Table = AnnealingTable.Markdown(trained, run.Name) ?? ArmTable.Markdown(results.Trained, run.Name),
             Loads = loads,
             Lineage = [.. run.Steps.Select(s => Box(s, results.Models))],
             Verdict = results.Verdict,
@@ -66,14 +74,19 @@ public sealed class RunReport
     }
 
     /// <summary>
-    /// Writes a study's table (Markdown) and plot (SVG) beside the page; returns the table's path, or null when the run is not
-    /// a study.
+    /// Writes a study's table (Markdown) beside the page, of one about growing the plot (SVG) as well; returns the table's path, or null
+    /// when the run is not a study.
     /// </summary>
     public async Task<string?> WriteStudyAsync(string page, CancellationToken cancellationToken)
     {
-        if (_content.Study is not { } study)
-            return null;
         var (table, plot) = (Path.ChangeExtension(page, ".md"), Path.ChangeExtension(page, ".svg"));
+        if (_content.Study is not { } study)
+        {
+            if (_content.Table is not { } text)
+                return null;
+            await WriteAsync(table, text, cancellationToken).ConfigureAwait(false);
+            return table;
+        }
         await WriteAsync(plot, StudyPlot.File(study), cancellationToken).ConfigureAwait(false);
         await WriteAsync(table, StudyTable.Markdown(study, _content.Run.Name, Path.GetFileName(plot)), cancellationToken).ConfigureAwait(false);
         return table;

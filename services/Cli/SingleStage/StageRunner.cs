@@ -41,7 +41,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
             var started = Stopwatch.GetTimestamp();
             var store = OpenStore(references);
             var inputs = await ReferenceAsync(references, board, cancellationToken).ConfigureAwait(false);
-            inputs.AddRange(await AddOptionsAsync(board, cancellationToken).ConfigureAwait(false));
+            inputs.AddRange(await AddOptionsAsync(references, board, cancellationToken).ConfigureAwait(false));
             var options = request.Options.ToElement();
             key = request.Stage.CodeOn(() => Engine.Value).KeyOf(options, inputs).ToDigest();
             var progress = new BoardProgress(board, request.Stage.Kind, TimeProvider.System);
@@ -121,11 +121,16 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         var inputs = new List<StepInput>();
         foreach (var folder in request.Inputs)
         {
-            var import = new ImportOptions { Note = Note, Check = ModelCheck.Of(folder) };
-            var model = await HuggingFaceImporter.ReferenceAsync(references, folder, import, cancellationToken).ConfigureAwait(false);
+            var model = await ReferenceAsync(references, folder, board, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(NameOf(folder, inputs), OutputNames.Model, model));
         }
         return inputs;
+    }
+
+    private async Task<ManifestRef> ReferenceAsync(ReferencedBlobStore references, string folder, IStepBoard board, CancellationToken cancellationToken)
+    {
+        var import = new ImportOptions { Note = Note, Check = ModelCheck.Of(folder) };
+        return await HuggingFaceImporter.ReferenceAsync(references, folder, import, cancellationToken).ConfigureAwait(false);
 
         void Note(string note)
         {
@@ -144,20 +149,33 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
         return before.Any(i => i.Step == name) ? $"{name}-{before.Count + 1}" : name;
     }
 
-    /// <summary>What the options name: datasets, made when the home does not have them yet, and registered models.</summary>
-    private async Task<List<StepInput>> AddOptionsAsync(IStepBoard board, CancellationToken cancellationToken)
+    /// <summary>What the options name: datasets, made when the home does not have them yet, registered models, and folders with models.</summary>
+    private async Task<List<StepInput>> AddOptionsAsync(ReferencedBlobStore references, IStepBoard board, CancellationToken cancellationToken)
     {
         var inputs = new List<StepInput>();
         foreach (var option in request.Options.Artifacts)
         {
             var artifact = option.Kind == ValueKind.Dataset
                 ? await DatasetAsync(option, board, cancellationToken).ConfigureAwait(false)
-                : (await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false)).Find(option.Text)
-                    ?? throw new UserInputException($"'{option.Path}': the registry has no {option.Text}; see espalier models.");
+                : await ModelAsync(references, option, board, cancellationToken).ConfigureAwait(false);
             inputs.Add(new StepInput(option.Text, option.Path, artifact));
             option.Value.ReplaceWith($"{ArtifactForms.Input}{option.Path}");
         }
         return inputs;
+    }
+
+    private async Task<ManifestRef> ModelAsync(
+        ReferencedBlobStore references, ArtifactOption option, IStepBoard board, CancellationToken cancellationToken)
+    {
+        if (option.Text.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal))
+        {
+            return (await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false)).Find(option.Text)
+                ?? throw new UserInputException($"'{option.Path}': the registry has no {option.Text}; see espalier models.");
+        }
+        var folder = Path.Combine(request.BaseDirectory, option.Text);
+        return Directory.Exists(folder)
+            ? await ReferenceAsync(references, folder, board, cancellationToken).ConfigureAwait(false)
+            : throw new UserInputException($"'{option.Path}': there is no folder {option.Text}; name one that holds config.json, or model:NAME@ALIAS.");
     }
 
     private async Task<ManifestRef> DatasetAsync(ArtifactOption option, IStepBoard board, CancellationToken cancellationToken)

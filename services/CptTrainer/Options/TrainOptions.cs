@@ -177,6 +177,24 @@ public sealed record TrainOptions
     [Option("AdamW's decay rate of the second moment.", Min = 0, Max = 0.999999)]
     public double Beta2 { get; init; } = 0.95;
 
+    /// <summary>Model to learn from beside the text.</summary>
+    [Option("Model to learn from beside the text (distillation); it has the same vocabulary and tokenizer, and is in memory as fp32.", Kind = OptionKind.Model)]
+    public string? Teacher { get; init; }
+
+    /// <summary>How the model learns from its teacher.</summary>
+    [Option("How the model learns from its teacher; only with 'teacher'.")]
+    public DistillOptions? Distill { get; init; }
+
+    /// <summary>Measuring on held-out text while training.</summary>
+    [Option("Measure the loss on held-out text of each domain while training; left out: no measurements.")]
+    public ValidateOptions? Validate { get; init; }
+
+    /// <summary>Rise of the loss that ends a run.</summary>
+    /// <value>1.5</value>
+    [Option("Stop a run whose median loss over 50 optimizer steps is so many times the lowest that it was, and 0.5 nats above it; 0: never.",
+        Min = 0, Max = 1e6)]
+    public double MaxRise { get; init; } = 1.5;
+
     /// <summary>Which weights are trained.</summary>
     /// <value>all</value>
     [Option("Which weights are trained: all; routers; feed-forward: experts, shared experts and dense feed-forwards. The others stay as they are.")]

@@ -18,14 +18,17 @@ public sealed class StartingPoint : IDisposable
     private const string ConfigFile = "config.json";
     private const long VocabularyBytes = 2 << 20; // of each domain, to learn a vocabulary from
 
-    private StartingPoint(MoeDecoder decoder, ManifestRef? source, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
-        (Decoder, Source, SideFiles, Data) = (decoder, source, sideFiles, data);
+    private StartingPoint(MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
+        (Decoder, Source, Tokenizer, SideFiles, Data) = (decoder, source, tokenizer, sideFiles, data);
 
     /// <summary>The model, with float32 weights.</summary>
     public MoeDecoder Decoder { get; }
 
     /// <summary>The checkpoint it came from, or null.</summary>
     public ManifestRef? Source { get; }
+
+    /// <summary>What turns text into its tokens.</summary>
+    public ITokenizer Tokenizer { get; }
 
     /// <summary>Files beside the configuration that the trained model carries on: tokenizer, generation settings.</summary>
     public IReadOnlyDictionary<string, byte[]> SideFiles { get; }
@@ -60,7 +63,7 @@ public sealed class StartingPoint : IDisposable
                 ? MoeDecoder.Create(config, options.Seed, device)
                 : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", float32, device);
             decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            return new StartingPoint(decoder, source, SideFilesOf(reader, tokenizer), data);
+            return new StartingPoint(decoder, source, tokenizer, SideFilesOf(reader, tokenizer), data);
         }
         catch
         {

@@ -13,12 +13,22 @@ namespace Espalier.CptTrainer.Training;
 public static class SymmetryMetrics
 {
     /// <summary>What is measured of a model that records siblings.</summary>
-    public static readonly IReadOnlyList<string> Names = ["sibling-co-selection", "distinct-sources", "sibling-distance"];
+    public static readonly IReadOnlyList<string> Names = ["sibling-co-selection", "distinct-sources", DistanceName];
+
+    /// <summary>The metric of the distance.</summary>
+    public const string DistanceName = "sibling-distance";
+
+    /// <summary>The mean relative distance alone; null when the model records no siblings.</summary>
+    public static double? Distance(MoeDecoder decoder)
+    {
+        using var untracked = no_grad();
+        return GroupsOf(decoder) is { } groups ? Distances(decoder, groups).Average() : null;
+    }
 
     /// <summary>Measures on the first micro-batch of a step; empty when the model records no siblings.</summary>
     public static IReadOnlyDictionary<string, double> Measure(MoeDecoder decoder, TrainingData data, long step)
     {
-        if (decoder.Config.SiblingGroups is not { } groups || groups.All(layer => layer.Distinct().Count() == layer.Count))
+        if (GroupsOf(decoder) is not { } groups)
             return new Dictionary<string, double>();
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
@@ -41,9 +51,12 @@ public static class SymmetryMetrics
         {
             ["sibling-co-selection"] = (double)paired / chosen,
             ["distinct-sources"] = (double)sources / routed,
-            ["sibling-distance"] = Distances(decoder, groups).Average(),
+            [DistanceName] = Distances(decoder, groups).Average(),
         };
     }
+
+    private static IReadOnlyList<IReadOnlyList<int>>? GroupsOf(MoeDecoder decoder) =>
+        decoder.Config.SiblingGroups is { } groups && groups.Any(layer => layer.Distinct().Count() < layer.Count) ? groups : null;
 
     private static IEnumerable<double> Distances(MoeDecoder decoder, IReadOnlyList<IReadOnlyList<int>> groups)
     {

@@ -20,6 +20,18 @@ public sealed record TrainReport
     /// <summary>Loss curve.</summary>
     public required IReadOnlyList<HistoryPoint> History { get; init; }
 
+    /// <summary>Shape of the learning rate.</summary>
+    public required LearningRateSchedule Schedule { get; init; }
+
+    /// <summary>Losses on held-out text, the first before training; empty where none were measured.</summary>
+    public required IReadOnlyList<HeldOutPoint> HeldOut { get; init; }
+
+    /// <summary>What the end of the curve was expected to be, and from what law.</summary>
+    public required IReadOnlyList<ForecastPoint> Forecasts { get; init; }
+
+    /// <summary>The whole curve as it was expected half way, to be seen beside the history.</summary>
+    public required IReadOnlyList<ExpectedPoint> ExpectedCurve { get; init; }
+
     /// <summary>Expert load over the run.</summary>
     public required IReadOnlyList<LoadSnapshot> Load { get; init; }
 
@@ -43,7 +55,7 @@ public sealed record TrainReport
 
     /// <summary>Publishes the report.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, TrainingData data, long steps,
+        StageContext context, ModelConfig config, TrainPlan plan, TrainingRecord record, TrainingData data,
         IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
@@ -51,10 +63,14 @@ public sealed record TrainReport
             TotalParameters = config.TotalParameters,
             ActiveParameters = config.ActiveParameters,
             History = record.History,
+            Schedule = plan.Schedule,
+            HeldOut = record.HeldOut,
+            Forecasts = record.Forecasts,
+            ExpectedCurve = Forecast.CurveOf(record, plan),
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
             Mixture = data.Mixture,
-            Epochs = data.Epochs(steps),
+            Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,
             Metrics = metrics,
             Notes = notes,

@@ -77,6 +77,9 @@ public sealed class TrainingData : IDisposable
             .GroupBy(d => d.Key, d => d.Value).OrderByDescending(g => g.Sum()).ThenBy(g => g.Key, StringComparer.Ordinal).Select(g => g.Key),
     ];
 
+    /// <summary>Numbers of the first and the last micro-batch of optimizer step <paramref name="step"/> in the seed's order of the data.</summary>
+    public (long First, long Last) BatchesOf(long step) => ((_skipped + step) * _microBatches, (_skipped + step + 1) * _microBatches - 1);
+
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * _microBatches);
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Espalier.Modeling.Training;
 
 namespace Espalier.CptTrainer.Training;
@@ -28,7 +30,32 @@ public sealed record HistoryPoint
 
     /// <summary>Maximum over layers of max load / mean load - 1.</summary>
     public required double MaxViolation { get; init; }
+
+    /// <summary>Divergence from the teacher in nats per token; null without one.</summary>
+    public double? Divergence { get; init; }
+
+    /// <summary>Distance from the teacher's hidden states; null where they are not compared.</summary>
+    public double? FeatureDistance { get; init; }
+
+    /// <summary>What is not measured at every point, by metric: losses on held-out text.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; set; }
+
+    /// <summary>Adds such numbers.</summary>
+    public void Note(IReadOnlyDictionary<string, double> metrics)
+    {
+        More ??= [];
+        foreach (var (name, value) in metrics)
+            More[name] = JsonSerializer.SerializeToElement(value);
+    }
 }
+
+/// <summary>Losses on held-out text.</summary>
+/// <param name="Step">Optimizer steps done; 0 is before training.</param>
+/// <param name="Tokens">Tokens done.</param>
+/// <param name="Loss">Nats per token of all domains.</param>
+/// <param name="Domains">Nats per token by domain.</param>
+public sealed record HeldOutPoint(long Step, long Tokens, double Loss, IReadOnlyDictionary<string, double> Domains);
 
 /// <summary>How often each expert was chosen over some steps.</summary>
 /// <param name="Step">Optimizer steps done at the end of them.</param>
@@ -53,12 +80,22 @@ public sealed class TrainingRecord
     /// <summary>6 x active weights x tokens, over all steps: a model that was grown wide uses fewer weights as it goes on.</summary>
     public double Operations { get; set; }
 
+    /// <summary>Losses on held-out text.</summary>
+    public List<HeldOutPoint> HeldOut { get; init; } = [];
+
+    /// <summary>What the end of the curve was expected to be.</summary>
+    public List<ForecastPoint> Forecasts { get; init; } = [];
+
+    /// <summary>Whether the loss stays where it should.</summary>
+    public DivergenceWatch Watch { get; init; } = new();
+
     /// <summary>Load since the last snapshot.</summary>
     public long[][]? Counts { get; set; }
 
     /// <summary>Adds one finished step.</summary>
     public void Add(long step, double learningRate, StepOutcome outcome, TrainPlan plan)
     {
+        Watch.Add(outcome.Loss);
         LossSum += outcome.Loss;
         LossCount++;
         Counts ??= [.. outcome.Counts.Select(layer => new long[layer.Count])];
@@ -79,6 +116,8 @@ public sealed class TrainingRecord
                 BalanceLoss = outcome.BalanceLoss,
                 RouterZLoss = outcome.RouterZLoss,
                 MaxViolation = LoadMetrics.MaxViolationOf(outcome.Counts),
+                Divergence = outcome.Divergence,
+                FeatureDistance = outcome.FeatureDistance,
             });
             (LossSum, LossCount) = (0, 0);
         }

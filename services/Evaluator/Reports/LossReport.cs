@@ -32,11 +32,13 @@ public sealed record LossReport
 /// <summary>Losses of all models with their resamples, over all documents and over each domain, under shared draws.</summary>
 internal sealed class LossEstimates
 {
+    private readonly HeldOutText _text;
     private readonly EvaluateOptions _options;
     private readonly IReadOnlyList<Slice> _slices; // all documents first, then the domains
 
-    private LossEstimates(EvaluateOptions options, IReadOnlyList<Slice> slices)
+    private LossEstimates(HeldOutText text, EvaluateOptions options, IReadOnlyList<Slice> slices)
     {
+        _text = text;
         _options = options;
         _slices = slices;
     }
@@ -46,6 +48,20 @@ internal sealed class LossEstimates
 
     /// <summary>Bits per byte of each model.</summary>
     public IReadOnlyList<RatioEstimate> BitsPerByte => _slices[0].BitsPerByte;
+
+    /// <summary>Nats per token of each model on each domain, and on all of a corpus that has several, by its name.</summary>
+    public IEnumerable<(string Name, IReadOnlyList<RatioEstimate> Losses)> Domains
+    {
+        get
+        {
+            if (_slices.Count == 1)
+                yield return (_text.Domains[_text.Documents[0].Domain], _slices[0].Losses);
+            foreach (var slice in _slices.Skip(1))
+                yield return (slice.Name, slice.Losses);
+            if (_slices.Count > 1 && _text.Corpus is { } corpus && _slices.Skip(1).All(slice => slice.Name != corpus))
+                yield return (corpus, _slices[0].Losses);
+        }
+    }
 
     /// <summary>Estimates every slice of every model.</summary>
     public static LossEstimates Of(HeldOutText text, IReadOnlyList<CorpusResult> results, EvaluateOptions options)
@@ -57,7 +73,7 @@ internal sealed class LossEstimates
             slices.AddRange(all.GroupBy(d => text.Documents[d].Domain)
                 .Select(domain => Slice.Of(text.Domains[domain.Key], [.. domain], text, results, options)));
         }
-        return new LossEstimates(options, slices);
+        return new LossEstimates(text, options, slices);
     }
 
     /// <summary>The report of one model.</summary>

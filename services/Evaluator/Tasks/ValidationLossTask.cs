@@ -1,3 +1,4 @@
+using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Statistics;
@@ -29,6 +30,7 @@ internal sealed class ValidationLossTask : IEvaluationTask
     public IReadOnlyList<string> PairMetrics { get; } =
     [
         .. MetricTable.NamesOfDifference("loss-difference"), .. MetricTable.NamesOfDifference("bits-per-byte-difference"),
+        $"forgetting.{StageMetric.Domain}",
     ];
 
     /// <inheritdoc/>
@@ -60,6 +62,8 @@ internal sealed class ValidationLossTask : IEvaluationTask
             var metrics = new MetricTable();
             metrics.Add("loss-difference", loss);
             metrics.Add("bits-per-byte-difference", bits);
+            foreach (var (domain, losses) in isSameText ? estimates.Domains : [])
+                metrics.Add($"forgetting.{domain}", Compare(losses[first], losses[second]));
             return new PairSection(new Dictionary<string, object?> { ["loss"] = loss, ["bits-per-byte"] = bits }, metrics);
         }
 

@@ -18,7 +18,7 @@ internal static class DatasetText
                 documents.Add(new HeldOutDocument(domain, document.Id, document.Text));
         }
         return documents.Exists(document => document.Bytes > 0)
-            ? new HeldOutText(domains, documents)
+            ? new HeldOutText(domains, documents) { Corpus = dataset.CorpusName }
             : throw new UserInputException(
                 $"The dataset has no {split} text ({dataset.Properties.Source}): use a larger one, or 'split: "
                     + "all' when no model of this evaluation was trained on it.");

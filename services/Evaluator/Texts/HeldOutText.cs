@@ -19,6 +19,9 @@ internal sealed record HeldOutDocument(int Domain, string Id, string Text)
 /// <param name="Documents">Documents ordered by domain.</param>
 internal sealed record HeldOutText(IReadOnlyList<string> Domains, IReadOnlyList<HeldOutDocument> Documents)
 {
+    /// <summary>Name of the corpus that they are of; null for other text.</summary>
+    public string? Corpus { get; init; }
+
     /// <summary>UTF-8 bytes of all documents.</summary>
     public long Bytes => Documents.Sum(document => (long)document.Bytes);
 

@@ -26,6 +26,10 @@ public sealed record RunResults
     [JsonIgnore]
     public GrowthStudy? Study { get; init; }
 
+    /// <summary>Its trained and scored models, as studies compare them.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<StudyModel> Trained { get; init; } = [];
+
     /// <summary>Reads manifests and reports of a run.</summary>
     /// <param name="store">The store.</param>
     /// <param name="run">The run.</param>
@@ -61,6 +65,7 @@ public sealed record RunResults
             Verdict = study is null ? GrowthVerdict.Write(run, rows, differences, models) : StudyTable.Sentences(study),
             XzBitsPerByte = scores.TryGetValue("xz.bits-per-byte", out var xz) ? xz : null,
             Study = study,
+            Trained = models,
         };
     }
 

@@ -40,20 +40,21 @@ public static class StudyModels
         report.TryGetProperty("active-parameters", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
 
     /// <summary>A step's name and the numbers at its end, which a matrix over seeds puts there.</summary>
-    internal static (string Arm, string Seed) Split(string step)
+    public static (string Arm, string Seed) Split(string step)
     {
         var dash = step.LastIndexOf('-');
         return dash > 0 && dash < step.Length - 1 && step[(dash + 1)..].All(char.IsAsciiDigit) ? (step[..dash], step[(dash + 1)..]) : (step, "");
     }
 
-    // The step itself first, then what its model was made from.
+    // The step itself first, then what its model was made from; of a model that learns from a teacher the teacher, which has its ancestors.
     private static List<StepSummary> Chain(Dictionary<string, StepSummary> steps, string last)
     {
         var chain = new List<StepSummary>();
         for (var step = steps.GetValueOrDefault(last); step is not null && chain.Count <= steps.Count;)
         {
             chain.Add(step);
-            step = step.Needs.Select(need => steps.GetValueOrDefault(need)).FirstOrDefault(need => need?.Kind is StageKinds.Train or StageKinds.Upcycle);
+            step = step.Needs.Select(need => steps.GetValueOrDefault(need))
+                .FirstOrDefault(need => need?.Kind is StageKinds.Train or StageKinds.Upcycle or StageKinds.Prune);
         }
         return chain;
     }

@@ -40,7 +40,7 @@ internal static class ModelCard
         card.Append("---\nlibrary_name: espalier\npipeline_tag: text-generation\n");
         if (facts.Licence is { } licence)
             card.Append(CultureInfo.InvariantCulture, $"license: {Yaml(licence)}\n");
-        var parents = facts.Lineage[0].Parents.Where(p => p.Relation != "data" && p.Relation != "tokenizer").DistinctBy(p => p.Manifest).ToList();
+        var parents = facts.Lineage[0].Parents.Where(p => p.Relation is not ("data" or "tokenizer" or "teacher")).DistinctBy(p => p.Manifest).ToList();
         if (parents.Count > 0)
         {
             WriteList(card, "base_model", parents.Select(p => NameOf(facts, p.Manifest)));
@@ -52,7 +52,7 @@ internal static class ModelCard
         }
         WriteList(card, "datasets", facts.Datasets.Select(d => d.Name).Distinct(StringComparer.Ordinal));
         WriteList(card, "metrics", facts.Measures.Keys.Where(m => !m.Contains('.', StringComparison.Ordinal)));
-        var relations = facts.Lineage.SelectMany(n => n.Parents).Select(p => p.Relation).Where(r => r is not ("data" or "tokenizer"));
+        var relations = facts.Lineage.SelectMany(n => n.Parents).Select(p => p.Relation).Where(r => r is not ("data" or "tokenizer" or "teacher"));
         string[] kinds = ["mixture-of-experts", facts.Shape.Family];
         var tags = kinds.Where(t => t.Length > 0).Concat(relations.Order(StringComparer.Ordinal)).Distinct(StringComparer.Ordinal);
         WriteList(card, "tags", tags);

@@ -115,7 +115,7 @@ internal sealed class VersionStandings(RegistryDatabase database, ArtifactStore 
     /// <summary>What a version was made from, the nearest first; data and tokenizers are not models.</summary>
     private static IEnumerable<Digest> Ancestors(Digest root, LineageGraph graph)
     {
-        var parents = graph.Edges.Where(e => e.Relation is not ("data" or "tokenizer" or "evaluated")).ToLookup(e => e.To, e => e.From);
+        var parents = graph.Edges.Where(e => e.Relation is not ("data" or "tokenizer" or "evaluated" or "teacher")).ToLookup(e => e.To, e => e.From);
         var (seen, waiting) = (new HashSet<Digest> { root }, new Queue<Digest>([root]));
         while (waiting.TryDequeue(out var next) && seen.Count < MostGenerations)
         {

@@ -129,7 +129,7 @@ internal static class ExpertGenealogy
     }
 
     private static IEnumerable<Digest> ModelParents(Manifest manifest) =>
-        manifest.Parents.Where(p => p.Relation is not ("data" or "tokenizer" or "evaluated")).Select(p => p.Manifest).Distinct();
+        manifest.Parents.Where(p => p.Relation is not ("data" or "tokenizer" or "evaluated" or "teacher")).Select(p => p.Manifest).Distinct();
 
     private static IEnumerable<(int Layer, int Expert)> ExpertsOf(Manifest manifest) =>
         manifest.Tensors.Select(t => Comparisons.WeightDifferences.Place.Of(t.Name)).Where(p => p.Expert >= 0).Select(p => (p.Layer, p.Expert)).Distinct();

@@ -50,7 +50,7 @@ public sealed record LineageVertex
 /// <summary>One artifact was made from another.</summary>
 /// <param name="From">Root of the parent.</param>
 /// <param name="To">Root of the child.</param>
-/// <param name="Relation">How: <c>trained</c>, <c>upcycled</c>, <c>pruned</c>, <c>quantized</c>, <c>data</c>.</param>
+/// <param name="Relation">How: <c>trained</c>, <c>upcycled</c>, <c>pruned</c>, <c>quantized</c>, <c>data</c>, <c>teacher</c>.</param>
 public sealed record LineageEdge(Digest From, Digest To, string Relation);
 
 /// <summary>What an ancestry cost.</summary>

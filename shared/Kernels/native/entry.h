@@ -21,6 +21,14 @@ struct EkEnds {
   float* partial;   // (ceil(T / 128), H) scratch
   float* losses;    // (T) cross-entropy of each token, in nats
   double scale;     // gradient of the loss by each token's cross-entropy
+
+  // A teacher of width G with the same vocabulary; its head is null where there is none. See distil in ends.cpp.
+  int64_t teacher_hidden;
+  double teacher_epsilon, weight, temperature;
+  const float *teacher_norm, *teacher_head;  // (G), (V, G)
+  const float* teacher_stream;               // (T, G) its head's input
+  float *teacher_normed, *teacher_logits;    // (T, G), (rows, V) scratch
+  float* divergences;                        // (T) Kullback-Leibler divergence of each token, in nats
 };
 
 // AdamW over flat arrays. Elements [0, decayed) decay.
@@ -48,6 +56,7 @@ void embed_backward(const EkEnds& ends);
 void head_forward(const EkEnds& ends);
 void head_losses(const EkEnds& ends);
 double sum_of_squares(int64_t threads, const float* x, int64_t count);
+double pull(int64_t threads, const float* x, const float* goal, int64_t count, double factor, float* gradient);
 void adamw(const EkAdamW& arguments);
 void product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y);
 }  // namespace EK_ISA

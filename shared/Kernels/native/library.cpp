@@ -98,6 +98,9 @@ EK_API void ek_embed_backward(const EkEnds* ends) { table_for(ends).embed_backwa
 EK_API void ek_head_forward(const EkEnds* ends) { table_for(ends).head_forward(*ends); }
 EK_API void ek_head_losses(const EkEnds* ends) { table_for(ends).head_losses(*ends); }
 EK_API double ek_sum_of_squares(int64_t threads, const float* x, int64_t count) { return table().sum_of_squares(threads, x, count); }
+EK_API double ek_pull(int64_t threads, const float* x, const float* goal, int64_t count, double factor, float* gradient) {
+  return table().pull(threads, x, goal, count, factor, gradient);
+}
 EK_API void ek_adamw(const EkAdamW* arguments) { table().adamw(*arguments); }
 EK_API void ek_product(int64_t threads, const float* x, int64_t m, int64_t depth, const float* w, int64_t n, float* y, int64_t bf16) {
   (bf16 && bf16_table() ? *bf16_table() : table()).product(threads, x, m, depth, w, n, y);

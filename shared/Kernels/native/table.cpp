@@ -19,5 +19,5 @@ using namespace EK_ISA;
 
 const EkTable EK_NAME(EK_ISA) = {
     EK_STRING(EK_ISA), attention_forward, attention_backward, router_forward, experts_forward, experts_combine, experts_backward, mlp_forward, mlp_backward,
-    embed, embed_backward, head_forward, head_losses, sum_of_squares, adamw, product,
+    embed, embed_backward, head_forward, head_losses, sum_of_squares, pull, adamw, product,
 };

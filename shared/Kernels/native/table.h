@@ -18,6 +18,7 @@ struct EkTable {
   void (*head_forward)(const EkEnds&);
   void (*head_losses)(const EkEnds&);
   double (*sum_of_squares)(int64_t, const float*, int64_t);
+  double (*pull)(int64_t, const float*, const float*, int64_t, double, float*);
   void (*adamw)(const EkAdamW&);
   void (*product)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*);
 };

@@ -25,7 +25,8 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
     public static bool SupportsTraining(ParameterBuffer buffer, ScalarType computeType) =>
         (computeType == ScalarType.Float32 || (computeType == ScalarType.BFloat16 && FusedKernels.HasBf16)) && Reads(buffer);
 
-    private static bool Reads(ParameterBuffer buffer) =>
+    /// <summary>Whether kernels can read such weights.</summary>
+    public static bool Reads(ParameterBuffer buffer) =>
         buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
 
     /// <summary>Whether kernels exist for its layers.</summary>

@@ -13,7 +13,7 @@ namespace Espalier.Modeling.Fused;
 /// With recomputation only the stream between layers is kept, and each layer runs once more before its backward pass: the same
 /// kernels on the same numbers, so the same bits.
 /// </summary>
-internal sealed unsafe class FusedTraining(
+internal sealed unsafe partial class FusedTraining(
     MoeDecoder decoder, FusedDecoder fused, IReadOnlyList<DecoderLayer> layers, Tensor embedding, Tensor finalNorm, Tensor head) : IDisposable
 {
     private readonly Arena _arena = new();
@@ -21,7 +21,7 @@ internal sealed unsafe class FusedTraining(
     private readonly int[] _mixtures = [.. Enumerable.Range(0, layers.Count).Where(i => layers[i].Dense is null)];
     private EndArguments _ends;
     private float* _balance;
-    private (long Tokens, long Length, int PerToken, bool Recomputes) _shape;
+    private (long Tokens, long Length, int PerToken, bool Recomputes, Distillation? Distillation) _shape;
 
     /// <summary>Bytes of activations and scratch.</summary>
     public long SizeBytes => _arena.SizeBytes;
@@ -30,15 +30,17 @@ internal sealed unsafe class FusedTraining(
     /// Adds the gradient of <paramref name="share"/> times the loss of <paramref name="batch"/> (B, S + 1), and each
     /// expert's tokens to <paramref name="counts"/>.
     /// </summary>
-    public (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    public BatchLosses Accumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
     {
         var (sequences, length) = (batch.shape[0], batch.shape[1] - 1);
         var tokens = sequences * length;
         var source = batch.contiguous();
-        Prepare(tokens, length, settings.Recompute);
+        Prepare(tokens, length, settings);
         Split(new ReadOnlySpan<long>(TensorMemory.Address<long>(source), (int)source.numel()), (int)length);
         if (!ReferenceEquals(source, batch))
             source.Dispose();
+        using var scope = NewDisposeScope();
+        var taught = settings.Distillation is { } distillation ? RunTeacher(distillation, batch) : null;
 
         fixed (LayerArguments* layer = _layers)
         fixed (EndArguments* ends = &_ends)
@@ -52,15 +54,19 @@ internal sealed unsafe class FusedTraining(
             }
             ends->Stream = layer[layers.Count - 1].Result;
             ends->Scale = share / tokens;
+            ends->TeacherStream = taught is null ? null : FusedDecoder.At(taught[^1]);
             Run("head and loss, both ways", ends, &FusedKernels.HeadLosses);
             ends->Stream = layer[0].Input;
 
             var balance = BalanceLoss(settings, share);
             var routerZ = RouterZ(settings, share);
+            var features = 0.0;
             for (var i = layers.Count - 1; i >= 0; i--)
             {
                 if (settings.Recompute && i < layers.Count - 1) // what the last layer left is still there
                     Forward(&layer[i]);
+                if (settings.Distillation is { Features: > 0 })
+                    features += Pull(layer[i].Result, taught![i], settings.Distillation.Features * share);
                 if (layer[i].Experts > 0)
                     Run("experts and router backward", &layer[i], &FusedKernels.ExpertsBackward);
                 else
@@ -68,7 +74,7 @@ internal sealed unsafe class FusedTraining(
                 Run("attention backward", &layer[i], &FusedKernels.AttentionBackward);
             }
             Run("embedding backward", ends, &FusedKernels.EmbedBackward);
-            return (Mean(ends->Losses, tokens), balance, routerZ);
+            return new BatchLosses(Mean(ends->Losses, tokens), balance, routerZ, taught is null ? 0 : Mean(ends->Divergences, tokens), features);
         }
     }
 
@@ -90,14 +96,15 @@ internal sealed unsafe class FusedTraining(
 
     private void Run<T>(string part, T* arguments, delegate*<T*, void> kernel) where T : unmanaged
     {
-        if (decoder.Profile is not { } profile)
-        {
-            kernel(arguments);
-            return;
-        }
         var start = Stopwatch.GetTimestamp();
         kernel(arguments);
-        profile[part] = profile.GetValueOrDefault(part) + Stopwatch.GetElapsedTime(start);
+        Note(part, start);
+    }
+
+    private void Note(string part, long start)
+    {
+        if (decoder.Profile is { } profile)
+            profile[part] = profile.GetValueOrDefault(part) + Stopwatch.GetElapsedTime(start);
     }
 
     private static double Mean(float* values, long count)
@@ -159,13 +166,13 @@ internal sealed unsafe class FusedTraining(
         }
     }
 
-    private void Prepare(long tokens, long length, bool recomputes)
+    private void Prepare(long tokens, long length, TrainerSettings settings)
     {
-        var shape = (tokens, length, decoder.Config.ExpertsPerToken, recomputes);
+        var shape = (tokens, length, decoder.Config.ExpertsPerToken, settings.Recompute, settings.Distillation);
         if (_shape != shape)
         {
             _shape = default;
-            _arena.Fill(() => Layout(tokens, length, recomputes));
+            _arena.Fill(() => Layout(tokens, length, settings));
             _shape = shape;
         }
         for (var i = 0; i < layers.Count; i++)
@@ -182,8 +189,9 @@ internal sealed unsafe class FusedTraining(
         (_ends.Threads, _ends.Bf16) = (_layers[0].Threads, _layers[0].Bf16);
     }
 
-    private void Layout(long tokens, long length, bool recomputes)
+    private void Layout(long tokens, long length, TrainerSettings settings)
     {
+        var recomputes = settings.Recompute;
         for (var i = 0; i < layers.Count; i++)
             _layers[i] = Gradients(fused.Describe(layers[i], tokens, length), layers[i]);
         var first = _layers[0];
@@ -248,6 +256,8 @@ internal sealed unsafe class FusedTraining(
             Partial = shared.Partial,
             Losses = _arena.Take<float>(tokens),
         };
+        if (settings.Distillation is { } distillation)
+            AddTeacher(distillation, tokens, rows);
     }
 
     /// <summary>What one layer leaves for its backward pass; of several, room for any of them.</summary>

@@ -45,6 +45,10 @@ public sealed record TrainerSettings
     /// </summary>
     /// <value>false</value>
     public bool Recompute { get; init; }
+
+    /// <summary>A teacher to learn from beside the text; null for none.</summary>
+    /// <value>null</value>
+    public Distillation? Distillation { get; init; }
 }
 
 /// <summary>What one optimizer step saw.</summary>
@@ -53,14 +57,21 @@ public sealed record TrainerSettings
 /// <param name="RouterZLoss">Router z-loss.</param>
 /// <param name="GradientNorm">Norm before clipping.</param>
 /// <param name="Counts">Per layer, tokens that each expert got; none in dense layers.</param>
-public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts);
+public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts)
+{
+    /// <summary>Divergence from the teacher in nats per token, at the temperature of the distillation; null without a teacher.</summary>
+    public double? Divergence { get; init; }
+
+    /// <summary>Distance from the teacher's streams, summed over layers; null where they are not compared.</summary>
+    public double? FeatureDistance { get; init; }
+}
 
 /// <summary>The loss or the gradient stopped being a number.</summary>
 public sealed class TrainingDivergedException(string message) : Exception(message);
 
 /// <summary>
-/// Trains a decoder one optimizer step at a time: loss = cross-entropy + balance + z-loss, averaged over micro-batches,
-/// whose graphs are freed one by one; then AdamW; then, from the counts of the whole step, the selection biases.
+/// Trains a decoder one optimizer step at a time: loss = cross-entropy (mixed with what a teacher says, see <see cref="Distillation"/>) +
+/// balance + z-loss, averaged over micro-batches, whose graphs are freed one by one; then AdamW; then, from the counts of the whole step, the selection biases.
 /// </summary>
 public sealed class DecoderTrainer
 {
@@ -93,24 +104,26 @@ public sealed class DecoderTrainer
     {
         var config = _decoder.Config;
         var counts = Enumerable.Range(0, config.Layers).Select(layer => new long[config.IsSparse(layer) ? config.Experts : 0]).ToArray();
-        var (loss, balance, z) = (0.0, 0.0, 0.0);
+        var sum = new BatchLosses();
         foreach (var batch in microBatches)
         {
             using (batch)
-            {
-                var parts = Accumulate(batch, counts, 1.0 / microBatches.Count, observer);
-                (loss, balance, z) = (loss + parts.Loss, balance + parts.Balance, z + parts.RouterZ);
-            }
+                sum += Accumulate(batch, counts, 1.0 / microBatches.Count, observer);
         }
-        if (!double.IsFinite(loss))
-            throw new TrainingDivergedException($"the loss became {loss}");
+        if (!double.IsFinite(sum.Loss))
+            throw new TrainingDivergedException($"the loss became {sum.Loss}");
         var norm = TakeStep(learningRate);
         if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed)
         {
             foreach (var layer in _decoder.Config.SparseLayers)
                 LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate, HeldBack?.Invoke(layer));
         }
-        return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts);
+        var mean = sum / microBatches.Count;
+        return new StepOutcome(mean.Loss, mean.Balance, mean.RouterZ, norm, counts)
+        {
+            Divergence = _settings.Distillation is null ? null : mean.Divergence,
+            FeatureDistance = _settings.Distillation is { Features: > 0 } ? mean.Features : null,
+        };
     }
 
     private double TakeStep(double learningRate)
@@ -125,27 +138,30 @@ public sealed class DecoderTrainer
         }
     }
 
-    internal (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
+    internal BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
     {
         if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings) is { } parts)
             return parts;
-        if (_settings.Recompute)
+        if (_settings.Recompute || _settings.Distillation is { Features: > 0 }) // it has the streams between layers
             return new LayerwiseTraining(_decoder, _settings).Accumulate(batch, counts, share, observer);
         using var scope = NewDisposeScope();
         var length = batch.shape[1] - 1;
-        var output = _decoder.Forward(batch.narrow(1, 0, length).contiguous(), observer);
+        var inputs = batch.narrow(1, 0, length).contiguous();
+        var output = _decoder.Forward(inputs, observer);
         var loss = Losses.CrossEntropy(output.Logits, batch.narrow(1, 1, length).contiguous());
+        var (total, divergence) = _settings.Distillation is { } distillation
+            ? distillation.Mix(output.Logits, distillation.Run(inputs)[^1], loss)
+            : (loss, null);
         if (output.Routing.Count == 0) // a dense model
         {
-            (loss * share).backward();
-            return (loss.item<float>(), 0, 0);
+            (total * share).backward();
+            return new BatchLosses(loss.item<float>(), 0, 0, divergence?.item<float>() ?? 0);
         }
         Tensor balance, routerZ;
         using (set_grad_enabled(_settings.Balance == BalanceMethod.Loss))
             balance = Losses.LoadBalancing(output.Routing);
         using (set_grad_enabled(_settings.RouterZCoefficient > 0))
             routerZ = Losses.RouterZ(output.Routing);
-        var total = loss;
         if (_settings.Balance == BalanceMethod.Loss)
             total = total + balance * _settings.BalanceCoefficient;
         if (_settings.RouterZCoefficient > 0)
@@ -156,6 +172,6 @@ public sealed class DecoderTrainer
             for (var expert = 0; expert < trace.Counts.Count; expert++)
                 counts[trace.Layer][expert] += trace.Counts[expert];
         }
-        return (loss.item<float>(), balance.item<float>(), routerZ.item<float>());
+        return new BatchLosses(loss.item<float>(), balance.item<float>(), routerZ.item<float>(), divergence?.item<float>() ?? 0);
     }
 }

@@ -10,7 +10,7 @@ namespace Espalier.Modeling.Training;
 internal sealed class LayerwiseTraining(MoeDecoder decoder, TrainerSettings settings)
 {
     /// <inheritdoc cref="DecoderTrainer.Step"/>
-    public (double Loss, double Balance, double RouterZ) Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
+    public BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
     {
         // Both runs of a layer must be one: kernels for runs without gradients round otherwise, and may choose other experts.
         var uses = decoder.UsesKernels;
@@ -27,8 +27,7 @@ internal sealed class LayerwiseTraining(MoeDecoder decoder, TrainerSettings sett
         }
     }
 
-    private (double Loss, double Balance, double RouterZ) Accumulate(
-        Tensor inputs, Tensor targets, long[][] counts, double share, IMoeObserver? observer)
+    private BatchLosses Accumulate(Tensor inputs, Tensor targets, long[][] counts, double share, IMoeObserver? observer)
     {
         var (streams, routing) = Forward(inputs, observer);
         foreach (var (layer, chosen) in routing)
@@ -36,13 +35,19 @@ internal sealed class LayerwiseTraining(MoeDecoder decoder, TrainerSettings sett
                 counts[layer][expert] += chosen[expert];
 
         var last = streams[^1].detach().requires_grad_(true);
-        var loss = Losses.CrossEntropy(decoder.Head(last), targets);
-        (loss * share).backward();
+        var taught = settings.Distillation?.Run(inputs);
+        var (loss, divergence) = HeadLoss(last, targets, taught, share);
         var gradient = last.grad!;
-        var (balance, routerZ) = (0.0, 0.0);
+        var (balance, routerZ, features) = (0.0, 0.0, 0.0);
         for (var layer = decoder.Config.Layers - 1; layer >= 0; layer--)
         {
             using var scope = NewDisposeScope();
+            if (settings.Distillation is { Features: > 0 } distillation)
+            {
+                var (distance, pull) = distillation.Compare(streams[layer + 1], taught![layer]);
+                features += distance;
+                gradient = gradient + pull * share;
+            }
             var stream = streams[layer].detach().requires_grad_(true);
             var (output, trace) = decoder.RunLayerTraced(layer, stream, null);
             var (ends, gradients) = (new List<Tensor> { output }, new List<Tensor> { gradient });
@@ -58,10 +63,20 @@ internal sealed class LayerwiseTraining(MoeDecoder decoder, TrainerSettings sett
             }
             autograd.backward(ends, gradients);
             gradient = stream.grad!.MoveToOuterDisposeScope();
-            streams[layer].Dispose();
+            streams[layer + 1].Dispose();
         }
         autograd.backward([decoder.Embed(inputs)], [gradient]);
-        return (loss.item<float>(), balance, routerZ);
+        return new BatchLosses(loss, balance, routerZ, divergence, features);
+    }
+
+    private (double Loss, double Divergence) HeadLoss(Tensor last, Tensor targets, IReadOnlyList<Tensor>? taught, double share)
+    {
+        using var scope = NewDisposeScope();
+        var logits = decoder.Head(last);
+        var loss = Losses.CrossEntropy(logits, targets);
+        var (total, divergence) = taught is null ? (loss, null) : settings.Distillation!.Mix(logits, taught[^1], loss);
+        (total * share).backward();
+        return (loss.item<float>(), divergence?.item<float>() ?? 0);
     }
 
     /// <summary>The stream in front of each layer and behind the last, and what each layer with experts chose.</summary>

@@ -18,8 +18,20 @@ public sealed record LoadMetrics(double MaxViolation, double MinViolation, doubl
     /// <param name="layers">Per layer, tokens by expert; none in dense layers.</param>
     public static double MeanViolationOf(IReadOnlyList<IReadOnlyList<long>> layers) => Violations(layers).Average();
 
+    /// <summary>The smallest <see cref="EntropyRatio"/> of any layer; 1 when no layer has experts.</summary>
+    /// <param name="layers">Per layer, tokens by expert; none in dense layers.</param>
+    public static double EntropyOf(IReadOnlyList<IReadOnlyList<long>> layers) =>
+        Sparse(layers).Select(counts => Of(counts).EntropyRatio).DefaultIfEmpty(1).Min();
+
+    /// <summary>The largest <see cref="DeadShare"/> of any layer; 0 when no layer has experts.</summary>
+    /// <param name="layers">Per layer, tokens by expert; none in dense layers.</param>
+    public static double DeadShareOf(IReadOnlyList<IReadOnlyList<long>> layers) =>
+        Sparse(layers).Select(counts => Of(counts).DeadShare).DefaultIfEmpty(0).Max();
+
     private static IEnumerable<double> Violations(IReadOnlyList<IReadOnlyList<long>> layers) =>
-        layers.Where(counts => counts.Count > 0).Select(counts => Of(counts).MaxViolation).DefaultIfEmpty(0);
+        Sparse(layers).Select(counts => Of(counts).MaxViolation).DefaultIfEmpty(0);
+
+    private static IEnumerable<IReadOnlyList<long>> Sparse(IReadOnlyList<IReadOnlyList<long>> layers) => layers.Where(counts => counts.Count > 0);
 
     /// <summary>Metrics of one layer's counts; those of perfect balance where there is nothing to count.</summary>
     public static LoadMetrics Of(IReadOnlyList<long> counts)

@@ -10,6 +10,7 @@ namespace Espalier.Modeling.Training;
 /// number of selections of e per row (sums to K), P_e = mean softmax probability, loss = E sum_e f_e P_e. Perfect
 /// balance gives K, not 1; f carries no gradient. We count what was selected, so a selection bias is seen.
 /// Router z-loss (ST-MoE, arXiv 2202.08906): mean over tokens and layers of logsumexp(z)^2.
+/// Divergence from a teacher: mean over tokens of KL(softmax(t / T) || softmax(z / T)).
 /// </summary>
 public static class Losses
 {
@@ -19,6 +20,18 @@ public static class Losses
         using var scope = NewDisposeScope();
         var rows = logits.view(-1, logits.shape[^1]).to(float32); // (T, V)
         return nn.functional.cross_entropy(rows, targets.flatten()).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Mean Kullback-Leibler divergence in nats of <paramref name="logits"/> (B, S, V) from those of a teacher, both at a temperature. The
+    /// teacher's get no gradient.
+    /// </summary>
+    public static Tensor Divergence(Tensor logits, Tensor teacher, double temperature)
+    {
+        using var scope = NewDisposeScope();
+        var own = (logits.view(-1, logits.shape[^1]).to(float32) / temperature).log_softmax(-1);              // (T, V)
+        var taught = (teacher.detach().view(-1, logits.shape[^1]).to(float32) / temperature).log_softmax(-1); // (T, V)
+        return (taught.exp() * (taught - own)).sum(dim: -1).mean().MoveToOuterDisposeScope();
     }
 
     /// <summary>Load-balancing loss over all layers; K when every expert gets the same share.</summary>

@@ -191,7 +191,7 @@ public sealed class OptionReader
     {
         var isReference = _inPipeline && node.Text.StartsWith("${", StringComparison.Ordinal);
         var forms = schema.Kind == ValueKind.Dataset ? ArtifactForms.Dataset : ArtifactForms.Model;
-        if (!isReference && !forms.Any(f => node.Text.StartsWith(f, StringComparison.Ordinal) && node.Text.Length > f.Length))
+        if (!isReference && !IsFolder(schema, node) && !forms.Any(f => node.Text.StartsWith(f, StringComparison.Ordinal) && node.Text.Length > f.Length))
             return Wrong(node, name, Expected(schema));
         var value = JsonValue.Create(node.Text);
         _artifacts.Add(new ArtifactOption(path, schema.Kind, node.Text, node.Line, node.Column, schema.Required, value));
@@ -227,6 +227,10 @@ public sealed class OptionReader
         ? source
         : source with { Kind = NodeKind.Map, Text = "", Entries = [new PlacedEntry("from", source.Line, source.Column, source)] };
 
+    // A single stage reads a model where it lies; a pipeline may run elsewhere.
+    private bool IsFolder(OptionSchema schema, PlacedNode node) => !_inPipeline && schema.Kind == ValueKind.Model && node.Kind == NodeKind.Text
+        && node.Text.Length > 0 && !node.Text.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal);
+
     private JsonNode? ReadNumber(OptionSchema schema, PlacedNode node, string name)
     {
         var (value, reason) = NumberText.Read(schema.Kind, node);
@@ -242,7 +246,7 @@ public sealed class OptionReader
     {
         ValueKind.Choice => $"one of {string.Join(", ", schema.Choices!)}",
         ValueKind.Dataset => $"a dataset: {ArtifactForms.SourceForms}, a list of them or, in a pipeline, ${{step.data}}",
-        ValueKind.Model => "a model: model:NAME@ALIAS or, in a pipeline, ${step.model}",
+        ValueKind.Model => "a model: model:NAME@ALIAS or, in a pipeline, ${step.model}; a folder gets a name with espalier import",
         ValueKind.Text => "text",
         ValueKind.Bool => "true or false",
         _ => NumberText.Expected(schema.Kind),

@@ -97,7 +97,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
     {
         if (step.Options.Values[OptimizerState] is not JsonValue policy || policy.GetValue<string>() == ResetOptimizer)
             return;
-        foreach (var model in step.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact is null).ToList())
+        foreach (var model in step.Inputs.Where(i => i.Output == OutputNames.Model && i.Artifact is null && i.As != InputNames.Teacher).ToList())
         {
             if (_byName[model.Step].Stage?.Traits.Outputs.Contains(OutputNames.TrainerState) == true)
                 step.Inputs.Add(new PlannedInput { Step = model.Step, Output = OutputNames.TrainerState, As = OutputNames.TrainerState });

@@ -13,13 +13,20 @@ internal static class StepMetrics
         if (step.Stage?.Traits.Metrics is not { Count: > 0 } declared)
             return null;
         var names = declared.Where(m => MissingOption(step, m) is null).SelectMany(m => NamesOf(step, m)).ToList();
-        if (names.Contains(name))
+        if (names.Exists(declaredName => Is(declaredName, name)))
             return null;
-        var asked = declared.FirstOrDefault(m => NamesOf(step, m).Contains(name));
+        var asked = declared.FirstOrDefault(m => NamesOf(step, m).Any(declaredName => Is(declaredName, name)));
         return asked is not null && MissingOption(step, asked) is var (option, values)
             ? $"step '{step.Name}' reports it only with {Describe(option, values)}"
-            : $"step '{step.Name}' ({step.Stage.Kind}) reports no metric '{name}': {NearestWord.Hint(name, names)}";
+            : $"step '{step.Name}' ({step.Stage.Kind}) reports no metric '{name}': {NearestWord.Hint(name, [.. names.Select(Readable)])}";
     }
+
+    // Which domains there are is known only when the data is read.
+    private static bool Is(string declared, string name) => declared.EndsWith(StageMetric.Domain, StringComparison.Ordinal)
+        ? name.Length > declared.Length - StageMetric.Domain.Length && name.StartsWith(declared[..^StageMetric.Domain.Length], StringComparison.Ordinal)
+        : declared == name;
+
+    private static string Readable(string declared) => declared.Replace(StageMetric.Domain, "DOMAIN", StringComparison.Ordinal);
 
     private static IEnumerable<string> NamesOf(StepDraft step, StageMetric metric) => metric.Name.Contains(StageMetric.Model, StringComparison.Ordinal)
         ? step.Inputs.Where(i => i.Output == OutputNames.Model).Select(i => metric.Name.Replace(StageMetric.Model, i.Step, StringComparison.Ordinal)).Distinct()

@@ -69,14 +69,18 @@ internal static class StagePage
     {
         if (traits.Metrics.Count == 0)
             return;
-        text.Append("\n## Metrics\n\nWhat conditions (`when: STEP.METRIC < 3`) and gates read; `MODEL` is the step that made a model.\n\n")
+        text.Append("\n## Metrics\n\nWhat conditions (`when: STEP.METRIC < 3`) and gates read; `MODEL` is the step that made a model, ")
+            .Append("`DOMAIN` a domain of the data.\n\n")
             .Append("| metric | reported |\n|---|---|\n");
         foreach (var group in traits.Metrics.GroupBy(m => Conditions(m)))
         {
-            var names = string.Join(", ", group.Select(m => $"`{m.Name.Replace(StageMetric.Model, "MODEL", StringComparison.Ordinal)}`"));
+            var names = string.Join(", ", group.Select(m => $"`{Readable(m.Name)}`"));
             text.Append(CultureInfo.InvariantCulture, $"| {names} | {group.Key} |\n");
         }
     }
+
+    private static string Readable(string metric) =>
+        metric.Replace(StageMetric.Model, "MODEL", StringComparison.Ordinal).Replace(StageMetric.Domain, "DOMAIN", StringComparison.Ordinal);
 
     private static string Conditions(StageMetric metric) => metric.When.Count == 0
         ? "always, where it applies"

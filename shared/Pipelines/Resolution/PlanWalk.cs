@@ -130,8 +130,10 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
             Kind = like.Kind,
             Name = like.Step,
             Options = like.Key!.Options,
-            Inputs = [.. like.Key.Inputs.Select(i => new EstimateStepInput(i.As, i.Step, i.As is OutputNames.Model or "from" ? i.Root : null))],
+            Inputs = [.. like.Key.Inputs.Select(i => new EstimateStepInput(i.As, i.Step, IsModel(i.As) ? i.Root : null))],
         }, cancellationToken).ConfigureAwait(false);
         return before?.Operations > 0 ? seconds * planned.Operations / before.Operations : seconds;
+
+        static bool IsModel(string input) => input is OutputNames.Model or InputNames.From or InputNames.Teacher;
     }
 }

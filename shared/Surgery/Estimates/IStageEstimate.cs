@@ -31,7 +31,11 @@ public sealed record EstimateRequest(string Name, JsonElement Options, IReadOnly
     public T Read<T>() => Options.Deserialize<T>(WireJson.Options) ?? throw new UserInputException($"Step '{Name}' has no options.");
 
     /// <summary>The model that the step works on, found as <see cref="StageContext.FindModel"/> finds it; null when there is none.</summary>
-    public ModelHeader? FindModel() => Inputs.FirstOrDefault(i => i.As == "from")?.Model ?? (Models is [var only] ? only : null);
+    public ModelHeader? FindModel() => Find(InputNames.From)
+        ?? (Inputs.Where(i => i.As != InputNames.Teacher && i.Model is not null).ToList() is [var only] ? only.Model : null);
+
+    /// <summary>The model that an option names; null when it names none, or one that is not known.</summary>
+    public ModelHeader? Find(string name) => Inputs.FirstOrDefault(i => i.As == name)?.Model;
 
     /// <summary>As <see cref="FindModel"/>.</summary>
     /// <exception cref="UserInputException">There is none.</exception>

@@ -16,6 +16,8 @@ public sealed class ProgressTextTests
 
         ProgressText.Describe(progress, 10_000).ShouldBe("1.20M of 5.00M tokens, 10.0k/s, 6m20s left, loss 3.214");
         ProgressText.Describe(progress with { Total = 0 }, 0).ShouldBe("loss 3.214");
+        var foretold = new Dictionary<string, double>(progress.Metrics) { ["expected-final-loss"] = 2.951, ["expected-final-loss-high"] = 3.031 };
+        ProgressText.Describe(progress with { Metrics = foretold }, 0).ShouldEndWith("loss 3.214, 2.95 ± 0.08 expected at the end");
     }
 
     [Fact]

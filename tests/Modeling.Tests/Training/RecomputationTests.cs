@@ -63,7 +63,7 @@ public sealed class RecomputationTests
         double.IsFinite(loss).ShouldBeTrue();
     }
 
-    private static ((double Loss, double Balance, double RouterZ) Losses, Tensor Gradients, long[][] Counts) Accumulate(
+    private static (BatchLosses Losses, Tensor Gradients, long[][] Counts) Accumulate(
         MoeDecoder decoder, AdamW optimizer, string variant, bool recompute)
     {
         var settings = new TrainerSettings { Balance = BalanceMethod.Loss, BalanceCoefficient = 0.1, RouterZCoefficient = 0.05, Recompute = recompute };

@@ -59,7 +59,7 @@ public sealed class OptionReaderTests
     [InlineData("seed: [1]", "'seed' must be a whole number; found a list")]
     [InlineData("data: general", "'data' must be a dataset: corpus:NAME, file:PATH, dir:PATH, jsonl:PATH")]
     [InlineData("data: ${base.data}", "'data' must be a dataset")]
-    [InlineData("from: base", "'from' must be a model: model:NAME@ALIAS")]
+    [InlineData("from: 'model:'", "'from' must be a model: model:NAME@ALIAS")]
     [InlineData("mix: { a: -1 }", "1:11: 'mix.a' must be at least 0; found -1")]
     [InlineData("mix: 3", "'mix' must be values by name (a map); found the number 3")]
     [InlineData("tokens: 5M\ntokens: 6M", "2:1: 'tokens' is already given in line 1")]

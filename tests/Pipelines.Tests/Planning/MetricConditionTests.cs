@@ -15,6 +15,7 @@ public sealed class MetricConditionTests
             [
                 new("xz.bits"), new("{model}.bytes"), .. StageMetric.Named(["{model}.loss", "{model}.loss-low"], ("tasks", ["validation-loss"])),
                 .. StageMetric.Named(["{model}.accuracy"], ("tasks", ["multiple-choice"])),
+                new("{model}.forgetting.{domain}") { When = new Dictionary<string, string> { ["tasks"] = "validation-loss" } },
             ],
         }),
     ];
@@ -22,8 +23,11 @@ public sealed class MetricConditionTests
     [Theory]
     [InlineData("scores.base.loss < 3 and scores.base.bytes > 0 and scores.xz.bits < 1", null)]
     [InlineData("scores.slim.los < 3", "'when' reads 'scores.slim.los': step 'scores' (evaluate) reports no metric 'slim.los': did you mean 'slim.loss'?")]
-    [InlineData("scores.c.loss < 3", "'when' reads 'scores.c.loss': step 'scores' (evaluate) reports no metric 'c.loss': valid are base.bytes, base.loss, "
-        + "base.loss-low, slim.bytes, slim.loss, slim.loss-low, xz.bits")]
+    [InlineData("scores.c.loss < 3", "'when' reads 'scores.c.loss': step 'scores' (evaluate) reports no metric 'c.loss': valid are base.bytes, "
+        + "base.forgetting.DOMAIN, base.loss, base.loss-low, slim.bytes, slim.forgetting.DOMAIN, slim.loss, slim.loss-low, xz.bits")]
+    [InlineData("scores.slim.forgetting.general < 0.01 and scores.slim.forgetting.a-b < 0.1", null)]
+    [InlineData("scores.slim.forgetting < 0.01", "'when' reads 'scores.slim.forgetting': step 'scores' (evaluate) reports no metric 'slim.forgetting': "
+        + "valid are base.bytes, base.forgetting.DOMAIN, base.loss, base.loss-low, slim.bytes, slim.forgetting.DOMAIN, slim.loss, slim.loss-low, xz.bits")]
     [InlineData("scores.base.accuracy > 0.2", "'when' reads 'scores.base.accuracy': step 'scores' reports it only with 'tasks: multiple-choice'")]
     [InlineData("base.anything < 3", null)] // that stage does not say
     public void Plan_ConditionOverMetrics_IsCheckedAgainstWhatTheStepReports(string condition, string? problem)

@@ -32,8 +32,14 @@ export function RunCharts({ run, progress, selected, costs }: { run: Run; progre
 const notes: Record<string, string> = {
   loss: 'nats per token',
   'balance-loss': 'load-balancing loss',
+  'dead-experts': 'share of experts, in the worst layer, with less than a hundredth of their fair share',
+  divergence: 'Kullback-Leibler divergence from the teacher, nats per token',
+  'expected-final-loss': 'training loss at the end, as the curve so far lets expect',
   'grad-norm': 'norm of the gradient before clipping',
+  'held-out-loss': 'nats per token of text that is not trained on',
+  'load-entropy': 'of the expert load in the most uneven layer; 1 is even',
   'max-violation': 'how far the busiest expert of any layer is above its fair share',
+  'peak-share': 'arithmetic as a share of the machine’s speed on one large product',
   'router-z-loss': 'router z-loss',
 };
 

@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Text;
+
+namespace Espalier.Study;
+
+/// <summary>
+/// The table of a run over several seeds in which nothing was grown: every arm with its held-out loss, and in pairs of a seed against the
+/// first arm of the same tokens.
+/// </summary>
+public static class ArmTable
+{
+    /// <summary>The table as a Markdown file, or null where no arm has two seeds, or none another of its tokens to be compared with.</summary>
+    public static string? Markdown(IReadOnlyList<StudyModel> models, string title)
+    {
+        var arms = models.GroupBy(m => m.Arm).Select(g => new StudyArm(g.Key, [.. g.OrderBy(m => m.Seed, StringComparer.Ordinal)])).ToList();
+        if (arms.TrueForAll(arm => arm.Models.Count < 2) || arms.TrueForAll(arm => Reference(arms, arm) is null))
+            return null;
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"# {title}\n\n")
+            .Append("| arm | tokens | held-out loss (seeds) | compared with | difference (95 %) | FLOPs |\n|---|---:|---:|---|---:|---:|\n");
+        foreach (var arm in arms)
+        {
+            var reference = Reference(arms, arm);
+            text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {arm.First.Tokens:N0} | {arm.Loss:0.0000} ")
+                .Append(CultureInfo.InvariantCulture, $"({arm.Models.Min(m => m.Loss):0.0000}-{arm.Models.Max(m => m.Loss):0.0000}) | ")
+                .Append(CultureInfo.InvariantCulture, $"{reference?.Name ?? "-"} | {(reference is null ? "-" : Difference(arm, reference))} | ")
+                .Append(CultureInfo.InvariantCulture, $"{arm.Operations:0.00e+0} |\n");
+        }
+        return text.Append("\nLosses are nats per token on the same held-out text; differences are paired by seed, with Student's t. ")
+            .Append("FLOPs are those of training, ancestors included.\n").ToString();
+    }
+
+    private static StudyArm? Reference(List<StudyArm> arms, StudyArm arm) =>
+        arms.TakeWhile(other => other != arm).FirstOrDefault(other => Math.Abs(other.First.Tokens - arm.First.Tokens) < 1);
+
+    private static string Difference(StudyArm arm, StudyArm reference)
+    {
+        var pairs = arm.Models.Join(reference.Models, m => m.Seed, m => m.Seed, (a, b) => a.Loss - b.Loss).ToList();
+        if (pairs.Count == 0)
+            return "-";
+        var estimate = Estimate.Mean(pairs);
+        var interval = estimate.Low is { } low && estimate.High is { } high ? $" [{Signed(low)}, {Signed(high)}]" : "";
+        return Signed(estimate.Value) + interval;
+    }
+
+    private static string Signed(double value) => value.ToString("+0.0000;-0.0000;0.0000", CultureInfo.InvariantCulture);
+}
