@@ -53,14 +53,18 @@ public sealed record TrainerSettings
 /// <param name="RouterZLoss">Router z-loss.</param>
 /// <param name="GradientNorm">Norm before clipping.</param>
 /// <param name="Counts">Per layer, tokens that each expert got; none in dense layers.</param>
-public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts);
+public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZLoss, double GradientNorm, IReadOnlyList<IReadOnlyList<long>> Counts)
+{
+    /// <summary>Whether the gradient norm was a spike, and the step not taken.</summary>
+    public bool IsSkipped { get; init; }
+}
 
 /// <summary>The loss or the gradient stopped being a number.</summary>
 public sealed class TrainingDivergedException(string message) : Exception(message);
 
 /// <summary>
 /// Trains a decoder one optimizer step at a time: loss = cross-entropy + balance + z-loss, averaged over micro-batches,
-/// whose graphs are freed one by one; then AdamW; then, from the counts of the whole step, the selection biases.
+/// whose graphs are freed one by one; then the optimizer; then, from the counts of the whole step, the selection biases.
 /// </summary>
 public sealed class DecoderTrainer
 {
@@ -68,7 +72,7 @@ public sealed class DecoderTrainer
     private readonly TrainerSettings _settings;
 
     /// <summary>A trainer that owns neither the decoder nor the optimizer.</summary>
-    public DecoderTrainer(MoeDecoder decoder, AdamW optimizer, TrainerSettings settings)
+    public DecoderTrainer(MoeDecoder decoder, IOptimizer optimizer, TrainerSettings settings)
     {
         (_decoder, _settings, Optimizer) = (decoder, settings, optimizer);
         if (settings.Balance == BalanceMethod.LossFree)
@@ -82,7 +86,10 @@ public sealed class DecoderTrainer
     public bool IsBiasFixed { get; set; }
 
     /// <summary>The optimizer.</summary>
-    public AdamW Optimizer { get; }
+    public IOptimizer Optimizer { get; }
+
+    /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
+    public SpikeGuard? Spikes { get; init; }
 
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
@@ -105,19 +112,20 @@ public sealed class DecoderTrainer
         if (!double.IsFinite(loss))
             throw new TrainingDivergedException($"the loss became {loss}");
         var norm = TakeStep(learningRate);
-        if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed)
+        var isSkipped = Spikes?.Observe(norm) ?? false;
+        if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed && !isSkipped)
         {
             foreach (var layer in _decoder.Config.SparseLayers)
                 LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate, HeldBack?.Invoke(layer));
         }
-        return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts);
+        return new StepOutcome(loss / microBatches.Count, balance / microBatches.Count, z / microBatches.Count, norm, counts) { IsSkipped = isSkipped };
     }
 
     private double TakeStep(double learningRate)
     {
         try
         {
-            return Optimizer.Step(learningRate, _settings.GradientClip);
+            return Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
         }
         catch (NotFiniteNumberException e)
         {
