@@ -32,10 +32,11 @@ public sealed class TrainStage(TimeProvider time) : IStage
     public StageTraits Traits { get; } = new()
     {
         Summary = "Trains a model: from scratch, or on from a model of an earlier step or of the registry (continued pre-training).",
-        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
+        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report, OutputNames.Ema],
+        OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "ema" },
         Metrics =
         [
-            new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"),
+            new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"), new("skipped-steps"),
             .. StageMetric.Named(SymmetryMetrics.Names),
         ],
     };
@@ -43,13 +44,18 @@ public sealed class TrainStage(TimeProvider time) : IStage
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
-        var options = context.ReadOptions<TrainOptions>();
+        var asked = context.ReadOptions<TrainOptions>();
+        using var start = await StartingPoint.OpenAsync(context, asked, cancellationToken).ConfigureAwait(false);
+        var options = start.Options;
         var plan = TrainPlan.Of(options);
-        using var start = await StartingPoint.OpenAsync(context, options, cancellationToken).ConfigureAwait(false);
-        using var optimizer = new AdamW(start.Decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay };
+        foreach (var choice in StepLaw.Describe(asked, options))
+            context.Progress.Log(choice);
+        using var optimizer = OptimizerChoice.Create(start.Decoder, options);
+        using var average = options.Ema is { } kept ? new WeightAverage(start.Decoder.Buffer, kept) : null;
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
-        optimizer.Frozen = FrozenParts.Of(start.Decoder, options.Only);
+        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
+        optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
         using var ramp = new RoutingRamp(start.Decoder, options, plan);
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
@@ -60,12 +66,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
         foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
             context.Progress.Log($"Warning: {warning}");
 
-        var record = await TrainAsync(context, options, plan, start, optimizer, ramp, cancellationToken).ConfigureAwait(false);
-        return await PublishAsync(context, options, plan, start, optimizer, record, cancellationToken).ConfigureAwait(false);
+        var record = await TrainAsync(context, options, plan, start, optimizer, average, ramp, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(context, options, plan, start, optimizer, average, record, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<TrainingRecord> TrainAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, RoutingRamp ramp, CancellationToken cancellationToken)
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, IOptimizer optimizer, WeightAverage? average, RoutingRamp ramp,
+        CancellationToken cancellationToken)
     {
         var decoder = start.Decoder;
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
@@ -78,9 +85,10 @@ public sealed class TrainStage(TimeProvider time) : IStage
             Recompute = options.Recompute,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time);
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = average };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
+        trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
         var speed = new SpeedMeter(time, context.Progress);
         var (savedAt, savedStep) = (time.GetTimestamp(), first);
         for (var step = first; step < plan.Steps; step++)
@@ -95,10 +103,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
             folding.Apply(decoder, trainer, step);
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data, rate, step);
+            average?.Update(step + 1);
             record.Add(step, rate, outcome, plan);
             record.Operations += OperationsPerWeight * decoder.Config.ActiveParameters * plan.TokensPerStep;
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
             Report(context.Progress, outcome, rate);
+            if (outcome.IsSkipped)
+                context.Progress.Log($"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
             context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
             var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
@@ -141,7 +152,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
     }
 
     private static async Task<StageResult> PublishAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, AdamW optimizer, TrainingRecord record,
+        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, IOptimizer optimizer, WeightAverage? average, TrainingRecord record,
         CancellationToken cancellationToken)
     {
         var decoder = start.Decoder;
@@ -155,14 +166,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
-        using var writer = new CheckpointWriter(context.Artifacts);
-        await CheckpointSaver.AddAsync(writer, decoder, cancellationToken).ConfigureAwait(false);
-        foreach (var (path, bytes) in start.SideFiles)
-            await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
-        if (start.Source is { } source)
-            writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
-        writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
-        var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+        var model = await SaveModelAsync(context, start, cancellationToken).ConfigureAwait(false);
         var lineage = new Parent(model.Root, "trained", context.Step.Key);
 
         var metrics = new Dictionary<string, double>(symmetry)
@@ -172,21 +176,35 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["operations"] = record.Operations,
             ["max-violation"] = LoadMetrics.MaxViolationOf(record.Load[^1].Layers),
             ["mean-violation"] = LoadMetrics.MeanViolationOf(record.Load[^1].Layers),
+            ["skipped-steps"] = record.SkippedSteps,
         };
-        return new StageResult
+        var outputs = new Dictionary<string, ManifestRef>
         {
-            Outputs = new Dictionary<string, ManifestRef>
-            {
-                [OutputNames.Model] = model,
-                [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
-                    context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
-                [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, record, start.Data.Epochs(plan.Steps), start.Data.Bos, metrics, notes, lineage, cancellationToken)
-                    .ConfigureAwait(false),
-            },
-            Metrics = metrics,
-            Notes = notes,
+            [OutputNames.Model] = model,
+            [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
+                context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
+            [OutputNames.Report] = await TrainReport.SaveAsync(
+                context, options, decoder.Config, record, start.Data.Epochs(plan.Steps), start.Data.Bos, metrics, notes, lineage, cancellationToken)
+                .ConfigureAwait(false),
         };
+        if (average is not null)
+        {
+            average.Apply(); // the weights themselves are saved
+            outputs[OutputNames.Ema] = await SaveModelAsync(context, start, cancellationToken).ConfigureAwait(false);
+        }
+        return new StageResult { Outputs = outputs, Metrics = metrics, Notes = notes };
+    }
+
+    private static async Task<ManifestRef> SaveModelAsync(StageContext context, StartingPoint start, CancellationToken cancellationToken)
+    {
+        using var writer = new CheckpointWriter(context.Artifacts);
+        await CheckpointSaver.AddAsync(writer, start.Decoder, cancellationToken).ConfigureAwait(false);
+        foreach (var (path, bytes) in start.SideFiles)
+            await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
+        if (start.Source is { } source)
+            writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
+        writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static ManifestRef FindTrainerState(StageContext context) =>

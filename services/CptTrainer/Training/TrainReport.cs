@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
@@ -26,6 +27,18 @@ public sealed record TrainReport
     /// <summary>Per layer, evenness of the last snapshot.</summary>
     public required IReadOnlyList<LoadMetrics> Balance { get; init; }
 
+    /// <summary>Largest learning rate.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Sequences per micro-batch.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Micro-batches per optimizer step.</summary>
+    public required int Accumulate { get; init; }
+
+    /// <summary>What was left to the trainer, and what it chose.</summary>
+    public required IReadOnlyList<string> Choices { get; init; }
+
     /// <summary>How often each domain of the data was read through.</summary>
     public required IReadOnlyDictionary<string, double> Epochs { get; init; }
 
@@ -38,9 +51,9 @@ public sealed record TrainReport
     /// <summary>What whoever uses the model must know, see <see cref="StageResult.Notes"/>.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
-    /// <summary>Publishes the report.</summary>
+    /// <summary>Publishes the report of a run with these options, whose numbers are chosen.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
+        StageContext context, TrainOptions options, ModelConfig config, TrainingRecord record, IReadOnlyDictionary<string, double> epochs, BosReport bos,
         IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
@@ -50,6 +63,10 @@ public sealed record TrainReport
             History = record.History,
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
+            LearningRate = options.LearningRate,
+            Batch = options.Batch,
+            Accumulate = options.Accumulate,
+            Choices = StepLaw.Describe(context.ReadOptions<TrainOptions>(), options),
             Epochs = epochs,
             Bos = bos,
             Metrics = metrics,

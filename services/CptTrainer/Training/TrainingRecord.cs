@@ -53,6 +53,12 @@ public sealed class TrainingRecord
     /// <summary>6 x active weights x tokens, over all steps: a model that was grown wide uses fewer weights as it goes on.</summary>
     public double Operations { get; set; }
 
+    /// <summary>Gradient norms of the last steps, oldest first, kept where spikes are skipped.</summary>
+    public List<double> GradientNorms { get; init; } = [];
+
+    /// <summary>Steps that were not taken because their gradient norm was a spike.</summary>
+    public long SkippedSteps { get; set; }
+
     /// <summary>Load since the last snapshot.</summary>
     public long[][]? Counts { get; set; }
 
@@ -61,6 +67,7 @@ public sealed class TrainingRecord
     {
         LossSum += outcome.Loss;
         LossCount++;
+        SkippedSteps += outcome.IsSkipped ? 1 : 0;
         Counts ??= [.. outcome.Counts.Select(layer => new long[layer.Count])];
         for (var layer = 0; layer < Counts.Length; layer++)
         {

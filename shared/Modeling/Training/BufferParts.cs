@@ -3,7 +3,11 @@ namespace Espalier.Modeling.Training;
 /// <summary>A part of the buffer.</summary>
 /// <param name="First">First element.</param>
 /// <param name="Length">Elements.</param>
-public readonly record struct BufferRange(long First, long Length) : IBufferRange;
+public readonly record struct BufferRange(long First, long Length) : IBufferRange
+{
+    /// <summary>Whether another lies in it as a whole.</summary>
+    public bool Holds(BufferRange other) => First <= other.First && other.First + other.Length <= First + Length;
+}
 
 /// <summary>A part of the buffer that joined training later: its bias corrections use its own step count.</summary>
 /// <param name="First">First element.</param>

@@ -89,7 +89,7 @@ public sealed class DecoderTrainer
     public IOptimizer Optimizer { get; }
 
     /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
-    public SpikeGuard? Spikes { get; init; }
+    public SpikeGuard? Spikes { get; set; }
 
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
