@@ -9,13 +9,11 @@ using Espalier.Surgery.Estimates;
 namespace Espalier.CptTrainer;
 
 /// <summary>
-/// What a training step comes to: all weights new, float32 weights, gradients and two moments in memory, 6 operations per weight and token;
-/// a teacher's float32 weights and 2 operations per weight and token.
+/// What a training step comes to: all weights new, weights, gradients and the optimizer's moments in memory, 6 operations per weight and
+/// token; a teacher's float32 weights and 2 operations per weight and token.
 /// </summary>
 internal sealed class TrainEstimate : IStageEstimate
 {
-    private const int OptimizerBytes = 16;
-    private const int StateBytes = 8;
     private const int OperationsPerWeight = 6;
     private const double TeacherOperations = 2; // per weight and token, forward only
     private static readonly ByteLevelBpe Bytes = ByteLevelBpe.OfBytes();
@@ -24,13 +22,15 @@ internal sealed class TrainEstimate : IStageEstimate
 
     public StepEstimate Estimate(EstimateRequest step)
     {
-        var options = step.Read<TrainOptions>();
-        var plan = TrainPlan.Of(options);
+        var asked = step.Read<TrainOptions>();
         var source = step.FindModel();
-        var model = options.Model ?? (source is not null ? null : throw new UserInputException(
+        var model = asked.Model ?? (source is not null ? null : throw new UserInputException(
             $"Step '{step.Name}' has nothing to train: give the shape of a new model in 'model', or a model to continue from."));
         var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
-        StartingPoint.CheckLength(options, start);
+        StartingPoint.CheckLength(asked, start);
+        WeightGroups.Check(start, asked);
+        var options = StepLaw.Resolve(asked, start);
+        var plan = TrainPlan.Of(options);
         var config = start with
         {
             Quantization = null,
@@ -43,15 +43,16 @@ internal sealed class TrainEstimate : IStageEstimate
         var teacher = step.Find(InputNames.Teacher)?.Config;
         if (teacher is not null)
             Teacher.Check(options, teacher, start);
-        var casts = options.Precision == Precision.Bf16 ? 2 : 0;
         return new StepEstimate
         {
             Model = trained,
-            NewBytes = trained.SizeBytes + trained.ManifestBytes + StateBytes * config.TotalParameters,
-            MemoryBytes = MemoryEstimate.Process + (OptimizerBytes + casts) * config.TotalParameters
+            NewBytes = (options.Ema is null ? 1 : 2) * (trained.SizeBytes + trained.ManifestBytes)
+                + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
+            MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
                 + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
             Operations = ((double)OperationsPerWeight * config.ActiveParameters + TeacherOperations * (teacher?.ActiveParameters ?? 0)) * plan.Tokens,
+            Choices = StepLaw.Describe(asked, options),
         };
     }
 

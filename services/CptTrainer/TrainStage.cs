@@ -32,10 +32,11 @@ public sealed class TrainStage(TimeProvider time) : IStage
     public StageTraits Traits { get; } = new()
     {
         Summary = "Trains a model: from scratch, or on from a model of an earlier step or of the registry (continued pre-training).",
-        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report],
+        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report, OutputNames.Ema],
+        OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "ema" },
         Metrics =
         [
-            new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"),
+            new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"), new("skipped-steps"),
             .. StageMetric.Named(SymmetryMetrics.Names),
             .. StageMetric.Named(Forecast.Names),
             .. StageMetric.Named(Validation.Names, ("validate", [])),
@@ -46,15 +47,20 @@ public sealed class TrainStage(TimeProvider time) : IStage
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
-        var options = context.ReadOptions<TrainOptions>();
+        var asked = context.ReadOptions<TrainOptions>();
+        using var start = await StartingPoint.OpenAsync(context, asked, cancellationToken).ConfigureAwait(false);
+        var options = start.Options;
         var plan = TrainPlan.Of(options);
-        using var start = await StartingPoint.OpenAsync(context, options, cancellationToken).ConfigureAwait(false);
+        foreach (var choice in StepLaw.Describe(asked, options))
+            context.Progress.Log(choice);
         using var teacher = await Teacher.OpenAsync(context, options, start, cancellationToken).ConfigureAwait(false);
         var monitor = await RunMonitor.OpenAsync(context, options, plan, start, time, cancellationToken).ConfigureAwait(false);
-        using var optimizer = new AdamW(start.Decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay };
+        using var optimizer = OptimizerChoice.Create(start.Decoder, options);
+        using var average = options.Ema is { } kept ? new WeightAverage(start.Decoder.Buffer, kept) : null;
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
-        optimizer.Frozen = FrozenParts.Of(start.Decoder, options.Only);
+        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
+        optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
         using var ramp = new RoutingRamp(start.Decoder, options, plan);
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
@@ -65,14 +71,14 @@ public sealed class TrainStage(TimeProvider time) : IStage
         foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
             context.Progress.Log($"Warning: {warning}");
 
-        var record = await TrainAsync(context, options, plan, start, teacher, optimizer, ramp, monitor, cancellationToken).ConfigureAwait(false);
-        return await PublishAsync(context, options, plan, start, teacher, optimizer, record, monitor, cancellationToken).ConfigureAwait(false);
+        var run = new TrainRun(context, options, plan, start, teacher, optimizer, average, monitor);
+        var record = await TrainAsync(run, ramp, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(run, record, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<TrainingRecord> TrainAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, Teacher? teacher, AdamW optimizer, RoutingRamp ramp,
-        RunMonitor monitor, CancellationToken cancellationToken)
+    private async Task<TrainingRecord> TrainAsync(TrainRun run, RoutingRamp ramp, CancellationToken cancellationToken)
     {
+        var (context, options, plan, start, teacher, optimizer, average, monitor) = run;
         var decoder = start.Decoder;
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
         {
@@ -85,9 +91,10 @@ public sealed class TrainStage(TimeProvider time) : IStage
             Distillation = teacher?.Distillation,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time);
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = average };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
+        trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
         monitor.Begin(first, record);
         var (savedAt, savedStep) = (time.GetTimestamp(), first);
         for (var step = first; step < plan.Steps; step++)
@@ -102,10 +109,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
             folding.Apply(decoder, trainer, step);
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data, rate, step);
+            average?.Update(step + 1);
             record.Add(step, rate, outcome, plan);
             var operations = (OperationsPerWeight * decoder.Config.ActiveParameters + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
             record.Operations += operations;
             monitor.After(step, outcome, rate, operations, record);
+            if (outcome.IsSkipped)
+                context.Progress.Log($"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
             var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
             var isDue = (time.GetElapsedTime(savedAt) >= pause && !cursor.IsSaving)
                 || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);
@@ -131,10 +141,9 @@ public sealed class TrainStage(TimeProvider time) : IStage
         }
     }
 
-    private static async Task<StageResult> PublishAsync(
-        StageContext context, TrainOptions options, TrainPlan plan, StartingPoint start, Teacher? teacher, AdamW optimizer, TrainingRecord record,
-        RunMonitor monitor, CancellationToken cancellationToken)
+    private static async Task<StageResult> PublishAsync(TrainRun run, TrainingRecord record, CancellationToken cancellationToken)
     {
+        var (context, options, plan, start, _, optimizer, average, monitor) = run;
         var decoder = start.Decoder;
         var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
         if (decoder.Config.ExpertsPerToken == decoder.Config.TargetExpertsPerToken)
@@ -146,16 +155,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
             .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
-        using var writer = new CheckpointWriter(context.Artifacts);
-        await CheckpointSaver.AddAsync(writer, decoder, cancellationToken).ConfigureAwait(false);
-        foreach (var (path, bytes) in start.SideFiles)
-            await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
-        if (start.Source is { } source)
-            writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
-        if (teacher is not null)
-            writer.AddParent(new Parent(teacher.Source.Root, InputNames.Teacher, context.Step.Key));
-        writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
-        var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+        var model = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         var lineage = new Parent(model.Root, "trained", context.Step.Key);
 
         var metrics = new Dictionary<string, double>(symmetry.Concat(monitor.MetricsOf(record)))
@@ -165,23 +165,39 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["operations"] = record.Operations,
             ["max-violation"] = LoadMetrics.MaxViolationOf(record.Load[^1].Layers),
             ["mean-violation"] = LoadMetrics.MeanViolationOf(record.Load[^1].Layers),
+            ["skipped-steps"] = record.SkippedSteps,
         };
         if (record.History[^1].Divergence is { } divergence)
             metrics["divergence"] = divergence;
-        return new StageResult
+        var outputs = new Dictionary<string, ManifestRef>
         {
-            Outputs = new Dictionary<string, ManifestRef>
-            {
-                [OutputNames.Model] = model,
-                [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
-                    context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
-                [OutputNames.Report] = await TrainReport.SaveAsync(
-                    context, decoder.Config, plan, record, start.Data, metrics, notes, lineage, cancellationToken)
-                    .ConfigureAwait(false),
-            },
-            Metrics = metrics,
-            Notes = notes,
+            [OutputNames.Model] = model,
+            [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
+                context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
+            [OutputNames.Report] = await TrainReport.SaveAsync(
+                context, options, decoder.Config, plan, record, start.Data, metrics, notes, lineage, cancellationToken).ConfigureAwait(false),
         };
+        if (average is not null)
+        {
+            average.Apply(); // the weights themselves are saved
+            outputs[OutputNames.Ema] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
+        }
+        return new StageResult { Outputs = outputs, Metrics = metrics, Notes = notes };
+    }
+
+    private static async Task<ManifestRef> SaveModelAsync(TrainRun run, CancellationToken cancellationToken)
+    {
+        var (context, start) = (run.Context, run.Start);
+        using var writer = new CheckpointWriter(context.Artifacts);
+        await CheckpointSaver.AddAsync(writer, start.Decoder, cancellationToken).ConfigureAwait(false);
+        foreach (var (path, bytes) in start.SideFiles)
+            await writer.AddFileAsync(path, bytes, cancellationToken).ConfigureAwait(false);
+        if (start.Source is { } source)
+            writer.AddParent(new Parent(source.Root, "trained", context.Step.Key));
+        if (run.Teacher is { } teacher)
+            writer.AddParent(new Parent(teacher.Source.Root, InputNames.Teacher, context.Step.Key));
+        writer.AddParent(new Parent(context.Dataset().Root, "data", context.Step.Key));
+        return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static ManifestRef FindTrainerState(StageContext context) =>
@@ -189,4 +205,9 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ? only.Artifact
             : throw new UserInputException(
                 $"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
+
+    /// <summary>What one run works with; nothing of it is disposed here.</summary>
+    private sealed record TrainRun(
+        StageContext Context, TrainOptions Options, TrainPlan Plan, StartingPoint Start, Teacher? Teacher, IOptimizer Optimizer, WeightAverage? Average,
+        RunMonitor Monitor);
 }

@@ -54,6 +54,9 @@ public sealed record StepEstimated
 
     /// <summary>Arithmetic of the step in floating-point operations, so that times of like steps can be scaled; 0 when it does not matter.</summary>
     public double Operations { get; init; }
+
+    /// <summary>What the stage would choose by itself, in sentences.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
 }
 
 /// <summary>A model's shape in numbers.</summary>

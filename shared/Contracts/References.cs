@@ -86,4 +86,10 @@ public static class OutputNames
 
     /// <summary>A report.</summary>
     public const string Report = "report";
+
+    /// <summary>A checkpoint: the moving average of a run's weights.</summary>
+    public const string Ema = "ema";
+
+    /// <summary>Whether an output is a checkpoint.</summary>
+    public static bool IsModel(string output) => output is Model or Ema;
 }

@@ -12,6 +12,10 @@ public sealed record StageTraits
     /// <value>model, report</value>
     public IReadOnlyList<string> Outputs { get; init; } = [OutputNames.Model, OutputNames.Report];
 
+    /// <summary>Outputs that are made only where an option is set, each with that option.</summary>
+    /// <value>none</value>
+    public IReadOnlyDictionary<string, string> OutputOptions { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Whether the names of the steps that made its inputs show in the result, and so belong to the key.</summary>
     /// <value>false</value>
     public bool InputNamesMatter { get; init; }

@@ -41,12 +41,16 @@ public sealed partial class MoeDecoder
     }
 
     /// <summary>
-    /// A fresh float32 model: matrices normal with standard deviation <see cref="ModelConfig.InitializerRange"/>, norms 1.
+    /// A fresh model: matrices normal with standard deviation <see cref="ModelConfig.InitializerRange"/>, norms 1.
     /// Each tensor has its own random stream, keyed by seed and name.
     /// </summary>
-    public static MoeDecoder Create(ModelConfig config, long seed, Device? device = null)
+    /// <param name="config">What it is.</param>
+    /// <param name="seed">Of the random streams.</param>
+    /// <param name="device">Device to hold the weights on; the CPU when null.</param>
+    /// <param name="dtype">Type to hold them in; float32 when null.</param>
+    public static MoeDecoder Create(ModelConfig config, long seed, Device? device = null, ScalarType? dtype = null)
     {
-        var decoder = new MoeDecoder(config, routerBias: false, float32, device ?? CPU);
+        var decoder = new MoeDecoder(config, routerBias: false, dtype ?? float32, device ?? CPU);
         using var untracked = no_grad();
         foreach (var (name, value) in decoder.ExportWeights())
         {

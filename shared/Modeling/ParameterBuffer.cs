@@ -1,3 +1,4 @@
+using Espalier.Modeling.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,11 @@ namespace Espalier.Modeling;
 /// <param name="Name">Hugging Face name; stacked experts carry the fused names of <see cref="TensorNames"/>.</param>
 /// <param name="Value">The weights: a leaf, a view into the decoder's one buffer.</param>
 /// <param name="Decays">Whether weight decay applies: matrices yes, norms and biases no.</param>
-public sealed record NamedParameter(string Name, Tensor Value, bool Decays);
+public sealed record NamedParameter(string Name, Tensor Value, bool Decays)
+{
+    /// <summary>Its place in the buffer.</summary>
+    public BufferRange Range => new(Value.storage_offset(), Value.numel());
+}
 
 /// <summary>
 /// All parameters of a decoder in one flat tensor, decayed ones first, so that an optimizer step, a norm or a save is a
@@ -63,6 +68,13 @@ public sealed class ParameterBuffer : IDisposable
             parameter.Value.requires_grad_(true);
             parameter.Value.grad = view;
         }
+    }
+
+    /// <summary>Sets all gradients to zero.</summary>
+    public void ClearGradients()
+    {
+        using var untracked = no_grad();
+        Gradients?.zero_();
     }
 
     /// <summary>Frees the buffers.</summary>

@@ -1,44 +1,59 @@
 using System.Text.Json;
 using Espalier.Contracts;
-using Espalier.Modeling;
 using Espalier.Surgery.Estimates;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.CptTrainer.Tests;
 
+/// <summary>What <c>plan</c> says of a training step, before any tensor exists.</summary>
 public sealed class TrainEstimateTests
 {
-    private static readonly ModelHeader Student = ModelHeader.Of(ModelConfig.Tiny(257), hasRouterBias: false, hasSelectionBias: false);
+    // 2,048 x 1,024 experts and no large vocabulary: nearly all weights are matrices of attention and experts.
+    private const string Model =
+        """{"family":"olmoe","layers":4,"hidden":1024,"heads":8,"experts":8,"top-k":2,"expert-size":2048,"vocabulary":"bytes"}""";
+
+    /// <summary>Bytes a weight: master and gradient, a cast, moments, the average.</summary>
+    [Theory]
+    [InlineData("{}", 4 + 4 + 8)]
+    [InlineData("""{"optimizer":"adamw-8bit"}""", 4 + 4 + 2 * 260.0 / 256)]
+    [InlineData("""{"optimizer":"muon"}""", 4 + 4 + 4)]
+    [InlineData("""{"precision":"bf16"}""", 4 + 4 + 2 + 8)]
+    [InlineData("""{"precision":"bf16","master":"bf16","optimizer":"adamw-8bit"}""", 2 + 2 + 2 * 260.0 / 256)]
+    [InlineData("""{"ema":0.999}""", 4 + 4 + 8 + 4)]
+    public async Task Estimate_MemoryOfAChoice_IsItsBytesAWeight(string choice, double bytes)
+    {
+        var plain = await EstimateAsync("{}");
+        var activations = plain.MemoryBytes!.Value - 16 * plain.After!.TotalParameters;
+
+        var estimated = await EstimateAsync(choice);
+
+        ((estimated.MemoryBytes!.Value - activations) / (double)plain.After.TotalParameters).ShouldBe(bytes, 0.02 * bytes + (choice.Contains("muon") ? 1.5 : 0));
+    }
 
     [Fact]
-    public void Estimate_Teacher_CountsItsWeightsAndItsForwardPass()
+    public async Task Estimate_AutoNumbers_AreShown()
     {
-        var teacher = ModelHeader.Of(ModelConfig.Tiny(257) with { Experts = 64 }, hasRouterBias: false, hasSelectionBias: false);
+        var estimated = await EstimateAsync("""{"learning-rate":"auto","batch":"auto"}""");
 
-        var (alone, taught) = (Estimate("{}"), Estimate("{}", teacher));
-        var features = Estimate("""{"distill":{"features":1}}""", teacher);
-
-        (taught.MemoryBytes - alone.MemoryBytes).ShouldBeInRange(4 * teacher.Config.TotalParameters, 4 * teacher.Config.TotalParameters + (8 << 20));
-        (taught.Operations - alone.Operations).ShouldBe(2.0 * teacher.Config.ActiveParameters * 1024);
-        (features.MemoryBytes - taught.MemoryBytes).ShouldBe(4 * 2 * 64 * 32);
-        taught.Model!.SizeBytes.ShouldBe(alone.Model!.SizeBytes);
+        estimated.Choices.Count.ShouldBe(2);
+        estimated.Choices[0].ShouldStartWith("learning-rate: auto is 1.7e-05, ");
+        estimated.Choices[1].ShouldStartWith("batch: auto is ");
     }
 
     [Theory]
-    [InlineData(300, 2, "{}", "vocabulary of 300 tokens")]
-    [InlineData(257, 3, """{"distill":{"features":1}}""", "distill.features")]
-    public void Estimate_TeacherThatDoesNotFit_IsRefused(int vocabulary, int layers, string options, string expected)
-    {
-        var teacher = ModelHeader.Of(ModelConfig.Tiny(vocabulary) with { Layers = layers }, hasRouterBias: false, hasSelectionBias: false);
+    [InlineData("""{"skip-spikes":1}""", "skip-spikes")]
+    [InlineData("""{"batch":"auto","accumulate":4}""", "accumulate is 4")]
+    [InlineData("""{"only":["routers"],"model":{"family":"llama"}}""", "only: 'routers'")]
+    public async Task Estimate_WhatWouldBeRefused_IsRefused(string choice, string expected) =>
+        (await EstimateAsync(choice)).Refusal.ShouldNotBeNull().ShouldContain(expected);
 
-        Should.Throw<UserInputException>(() => Estimate(options, teacher)).Message.ShouldContain(expected);
-    }
-
-    private static StepEstimate Estimate(string options, ModelHeader? teacher = null)
+    private static async Task<StepEstimated> EstimateAsync(string choice)
     {
-        var all = TrainingBench.Options(options, model: null);
-        List<EstimateInput> inputs = [new("data", "data", null), new("model", "base", Student)];
-        if (teacher is not null)
-            inputs.Insert(0, new EstimateInput("teacher", "big", teacher));
-        return new TrainEstimate().Estimate(new EstimateRequest("cpt", JsonSerializer.SerializeToElement(all), inputs));
+        var options = TrainingBench.Options(choice, Model);
+        if (choice.Contains("llama"))
+            options["model"] = JsonSerializer.SerializeToNode(new { family = "llama" });
+        await using var provider = new ServiceCollection().AddCptTrainer().BuildServiceProvider();
+        var step = new EstimateStep { Kind = StageKinds.Train, Name = "base", Options = JsonSerializer.SerializeToElement(options), Inputs = [] };
+        return (await provider.GetRequiredService<StageEstimates>().EstimateAsync(step, default))!;
     }
 }

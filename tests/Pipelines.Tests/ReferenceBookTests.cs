@@ -45,6 +45,16 @@ public sealed class ReferenceBookTests
     }
 
     [Fact]
+    public void Page_OfAStage_SaysWhichWordANumberMayBe_WhatMayBeOne_AndWhichOutputNeedsAnOption()
+    {
+        var page = ReferenceBook.Pages([StageDefinition.For(StageKinds.Train, typeof(ChoosyOptions), SampleStages.TrainWithAverage)])[^1].Markdown;
+
+        page.ShouldContain("| `size` | a whole number, at least 1, or `auto` | required |");
+        page.ShouldContain("| `groups` | one, or a list: `routers`, `experts` |");
+        page.ShouldContain("`ema` is made with the option `from` only.");
+    }
+
+    [Fact]
     public void Page_OfAStageThatSaysWhatItReports_HasTheMetrics()
     {
         var stage = StageDefinition.For(StageKinds.Evaluate, typeof(EvaluateOptions), SampleStages.Evaluate with

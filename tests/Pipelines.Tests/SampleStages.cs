@@ -17,6 +17,11 @@ internal static class SampleStages
 
     public static StageTraits Train { get; } = new() { Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report] };
 
+    public static StageTraits TrainWithAverage { get; } = Train with
+    {
+        Outputs = [.. Train.Outputs, OutputNames.Ema], OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "from" },
+    };
+
     public static StageTraits Prune { get; } = new();
 
     public static StageTraits Evaluate { get; } = new() { Outputs = [OutputNames.Report], InputNamesMatter = true };
@@ -50,6 +55,16 @@ internal enum Schedule
 {
     Cosine,
     WarmupStableDecay,
+}
+
+/// <summary>A number that may be a word, and a list that may be one value.</summary>
+internal sealed record ChoosyOptions
+{
+    [Option("How large.", Min = 1, Max = int.MaxValue, Required = true, Choices = ["auto"])]
+    public int Size { get; init; }
+
+    [Option("Which.", Choices = ["routers", "experts"], AcceptsOne = true)]
+    public IReadOnlyList<string> Groups { get; init; } = [];
 }
 
 internal sealed record TrainOptions

@@ -33,6 +33,9 @@ internal static class PlanTable
         foreach (var step in plan.Steps.Where(s => s.After?.BeyondPlain.Count > 0 && s.Before?.BeyondPlain.SequenceEqual(s.After.BeyondPlain) != true))
             terminal.Output.WriteLine(
                 $"  {step.Name} makes a model with {string.Join(" and ", step.After!.BeyondPlain)}: other loaders of its family would run it without.");
+        foreach (var step in plan.Steps)
+            foreach (var choice in step.Choices)
+                terminal.Output.WriteLine($"  {step.Name}: {choice}");
         var timed = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional && s.Seconds is not null);
         var running = plan.Steps.Count(s => s.Decision is StepDecision.Runs or StepDecision.Conditional);
         var duration = timed == 0 ? ""

@@ -1,10 +1,12 @@
+using System.Text.Json.Serialization;
+using Espalier.CptTrainer.Training;
 using Espalier.Modeling.Training;
 using Espalier.Pipelines.Options;
 using Espalier.Tokenizers;
 
 namespace Espalier.CptTrainer.Options;
 
-/// <summary>Arithmetic of the forward and backward pass. Master weights and moments are float32 either way.</summary>
+/// <summary>Type of numbers: of the forward and backward pass, or of the master weights. Moments are float32 either way.</summary>
 public enum Precision
 {
     /// <summary>float32.</summary>
@@ -22,19 +24,6 @@ public enum OptimizerStart
 
     /// <summary>The trainer-state among the step's inputs.</summary>
     Continue,
-}
-
-/// <summary>Which weights a run trains.</summary>
-public enum TrainedPart
-{
-    /// <summary>All.</summary>
-    All,
-
-    /// <summary>Routers alone.</summary>
-    Routers,
-
-    /// <summary>Experts, shared experts and dense feed-forwards alone.</summary>
-    FeedForward,
 }
 
 /// <summary>What the selection bias of loss-free balancing is at the end of a run.</summary>
@@ -93,7 +82,9 @@ public sealed record TrainOptions
 
     /// <summary>Sequences per micro-batch.</summary>
     /// <value>16</value>
-    [Option("Sequences per micro-batch.", Min = 1, Max = 1 << 16)]
+    [Option("Sequences per micro-batch; auto: tokens of a step by the Step Law, in micro-batches whose activations take 2 GiB at most.",
+        Min = 1, Max = 1 << 16, Choices = [StepLaw.Word])]
+    [JsonConverter(typeof(NumberOrAutoConverter<int>))]
     public int Batch { get; init; } = 16;
 
     /// <summary>Micro-batches per optimizer step.</summary>
@@ -103,12 +94,14 @@ public sealed record TrainOptions
 
     /// <summary>Largest learning rate.</summary>
     /// <value>0.001</value>
-    [Option("Largest learning rate.", Min = 0, Max = 10)]
+    [Option("Largest learning rate; auto: by the Step Law, from the weights beside the vocabulary's and the tokens, for training from scratch; "
+        + "much too large for a model that is trained already.", Min = 0, Max = 10, Choices = [StepLaw.Word])]
+    [JsonConverter(typeof(NumberOrAutoConverter<double>))]
     public double LearningRate { get; init; } = 1e-3;
 
     /// <summary>Shape of the learning rate.</summary>
     /// <value>wsd</value>
-    [Option("constant; cosine; wsd: warm-up, stable, linear decay over the last part; wsd-sqrt: decay by 1 - sqrt.")]
+    [Option("constant; cosine; linear; wsd: warm-up, stable, linear decay over the last part; wsd-sqrt: decay by 1 - sqrt.")]
     public ScheduleKind Schedule { get; init; } = ScheduleKind.Wsd;
 
     /// <summary>Optimizer steps of linear warm-up.</summary>
@@ -116,14 +109,19 @@ public sealed record TrainOptions
     [Option("Optimizer steps of warm-up; left out: 2 % of the steps, from 10 to 100, at most a tenth of the run.", Min = 0, Max = 1e9)]
     public long? Warmup { get; init; }
 
+    /// <summary>Learning rate that the warm-up starts from, as a share of the largest.</summary>
+    /// <value>0</value>
+    [Option("Learning rate that the warm-up starts from, as a share of the largest: where an earlier run ended, to warm up again.", Min = 0, Max = 1)]
+    public double StartRate { get; init; }
+
     /// <summary>Share of the run that wsd decays over.</summary>
     /// <value>0.1</value>
     [Option("Share of the run over which wsd decays.", Min = 0, Max = 1)]
     public double Decay { get; init; } = 0.1;
 
     /// <summary>Learning rate at the end as a share of the largest.</summary>
-    /// <value>cosine 0.1, wsd 0</value>
-    [Option("Learning rate at the end as a share of the largest; left out: cosine 0.1, wsd 0.", Min = 0, Max = 1)]
+    /// <value>cosine 0.1, linear and wsd 0</value>
+    [Option("Learning rate at the end as a share of the largest; left out: cosine 0.1, linear and wsd 0.", Min = 0, Max = 1)]
     public double? FinalRate { get; init; }
 
     /// <summary>How experts are kept in use.</summary>
@@ -154,8 +152,20 @@ public sealed record TrainOptions
 
     /// <summary>Arithmetic.</summary>
     /// <value>fp32</value>
-    [Option("fp32, or bf16 with fp32 master weights.")]
+    [Option("Arithmetic: fp32 or bf16.")]
     public Precision Precision { get; init; } = Precision.Fp32;
+
+    /// <summary>Type of the weights that are trained, and of their gradients.</summary>
+    /// <value>fp32</value>
+    [Option("Type of the weights that are trained and of their gradients: fp32, or bf16, rounded at random so that small updates are not lost; "
+        + "4 bytes a weight less, and no fused kernels on CPUs.")]
+    public Precision Master { get; init; } = Precision.Fp32;
+
+    /// <summary>How weights follow their gradients.</summary>
+    /// <value>adamw</value>
+    [Option("adamw; adamw-8bit: its moments in eight bits, 6 bytes a weight less; muon: orthogonal steps for the matrices of attention and "
+        + "feed-forwards, AdamW for the rest, 4 bytes a weight less.", Choices = [OptimizerNames.AdamW, OptimizerNames.AdamW8Bit, OptimizerNames.Muon])]
+    public string Optimizer { get; init; } = OptimizerNames.AdamW;
 
     /// <summary>Whether activations are computed again on the way back.</summary>
     /// <value>false</value>
@@ -197,13 +207,32 @@ public sealed record TrainOptions
 
     /// <summary>Which weights are trained.</summary>
     /// <value>all</value>
-    [Option("Which weights are trained: all; routers; feed-forward: experts, shared experts and dense feed-forwards. The others stay as they are.")]
-    public TrainedPart Only { get; init; } = TrainedPart.All;
+    [Option("Which weights are trained, the others stay as they are: all; routers; experts; new-experts: those that growth added; attention; norms; "
+        + "embeddings, with the output head; feed-forward: experts, shared experts and dense feed-forwards; dense: what every token uses, "
+        + "without embeddings.", AcceptsOne = true)]
+    [JsonConverter(typeof(OneOrManyConverter<WeightGroup>))]
+    public IReadOnlyList<WeightGroup> Only { get; init; } = [WeightGroup.All];
+
+    /// <summary>Learning rates of groups of weights.</summary>
+    /// <value>1 for all</value>
+    [Option("What the learning rate is multiplied by, by group of weights; a weight in several groups has the rate of the narrowest.")]
+    public GroupRates? Rates { get; init; }
 
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
     [Option("Largest gradient norm; 0 for no limit.", Min = 0, Max = 1e9)]
     public double GradientClip { get; init; } = 1;
+
+    /// <summary>How many times the usual gradient norm a step is still taken; 0 for any.</summary>
+    /// <value>0</value>
+    [Option("Steps whose gradient norm is more than this many times the median of the last 64 are not taken; 0 to take all.", Min = 0, Max = 1e6)]
+    public double SkipSpikes { get; init; }
+
+    /// <summary>How much of the moving average of the weights is kept at each step.</summary>
+    /// <value>no average</value>
+    [Option("Also make 'ema', a model of the moving average of the weights, of which each step keeps this share: 0.999. 4 bytes a weight more.",
+        Min = 0, Max = 0.999999)]
+    public double? Ema { get; init; }
 
     /// <summary>Where the moments come from.</summary>
     /// <value>reset</value>

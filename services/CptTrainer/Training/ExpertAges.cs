@@ -36,7 +36,7 @@ internal static class ExpertAges
     }
 
     /// <summary>Writes the counts of every layer that has younger experts.</summary>
-    public static async Task SaveAsync(CheckpointWriter writer, MoeDecoder decoder, AdamW optimizer, CancellationToken cancellationToken)
+    public static async Task SaveAsync(CheckpointWriter writer, MoeDecoder decoder, IOptimizer optimizer, CancellationToken cancellationToken)
     {
         foreach (var layer in optimizer.Late.Count > 0 ? decoder.Config.SparseLayers : [])
         {

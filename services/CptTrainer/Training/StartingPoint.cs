@@ -18,10 +18,14 @@ public sealed class StartingPoint : IDisposable
     private const string ConfigFile = "config.json";
     private const long VocabularyBytes = 2 << 20; // of each domain, to learn a vocabulary from
 
-    private StartingPoint(MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
-        (Decoder, Source, Tokenizer, SideFiles, Data) = (decoder, source, tokenizer, sideFiles, data);
+    private StartingPoint(
+        TrainOptions options, MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
+        (Options, Decoder, Source, Tokenizer, SideFiles, Data) = (options, decoder, source, tokenizer, sideFiles, data);
 
-    /// <summary>The model, with float32 weights.</summary>
+    /// <summary>The options, with numbers for what was left to the <see cref="StepLaw"/>.</summary>
+    public TrainOptions Options { get; }
+
+    /// <summary>The model, with master weights.</summary>
     public MoeDecoder Decoder { get; }
 
     /// <summary>The checkpoint it came from, or null.</summary>
@@ -55,15 +59,18 @@ public sealed class StartingPoint : IDisposable
             ? await FromScratchAsync(options.Model!, dataset, context, cancellationToken).ConfigureAwait(false)
             : await FromCheckpointAsync(context, source, new TokenizerUse(options.Bos, options.Tokenizer), cancellationToken).ConfigureAwait(false);
         CheckLength(options, config);
+        WeightGroups.Check(config, options);
+        options = StepLaw.Resolve(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
         {
+            var master = options.Master == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
             var decoder = reader is null
-                ? MoeDecoder.Create(config, options.Seed, device)
-                : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", float32, device);
+                ? MoeDecoder.Create(config, options.Seed, device, master)
+                : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
             decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            return new StartingPoint(decoder, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            return new StartingPoint(options, decoder, source, tokenizer, SideFilesOf(reader, tokenizer), data);
         }
         catch
         {

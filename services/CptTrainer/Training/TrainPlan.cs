@@ -1,3 +1,4 @@
+using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Modeling.Training;
 
@@ -29,8 +30,13 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
     }
 
     /// <summary>Reads the options.</summary>
+    /// <exception cref="UserInputException">They do not fit each other.</exception>
     public static TrainPlan Of(TrainOptions options)
     {
+        if (options.SkipSpikes is > 0 and <= 1)
+            throw new UserInputException(FormattableString.Invariant(
+                $"skip-spikes is {options.SkipSpikes}, so half of all steps or more would be skipped: say how many times the usual norm is too much, such as 4, ")
+                + "or 0 to skip none.");
         var perStep = (long)options.Batch * options.Length * options.Accumulate;
         var steps = StepsOf(options, options.Tokens);
         return new TrainPlan(steps, perStep, new LearningRateSchedule
@@ -38,6 +44,7 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
             Kind = options.Schedule,
             Peak = options.LearningRate,
             Steps = steps,
+            StartShare = options.StartRate,
             WarmUp = options.Warmup ?? Math.Min(Math.Clamp(steps / 50, 10, 100), steps / 10),
             DecayShare = options.Decay,
             FinalShare = options.FinalRate,

@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
@@ -41,6 +42,18 @@ public sealed record TrainReport
     /// <summary>Share of the sequences that each domain of the data gave.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
 
+    /// <summary>Largest learning rate.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Sequences per micro-batch.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Micro-batches per optimizer step.</summary>
+    public required int Accumulate { get; init; }
+
+    /// <summary>What was left to the trainer, and what it chose.</summary>
+    public required IReadOnlyList<string> Choices { get; init; }
+
     /// <summary>How often each domain of the data was read through.</summary>
     public required IReadOnlyDictionary<string, double> Epochs { get; init; }
 
@@ -53,9 +66,9 @@ public sealed record TrainReport
     /// <summary>What whoever uses the model must know, see <see cref="StageResult.Notes"/>.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
-    /// <summary>Publishes the report.</summary>
+    /// <summary>Publishes the report of a run with these options, whose numbers are chosen.</summary>
     public static async Task<ManifestRef> SaveAsync(
-        StageContext context, ModelConfig config, TrainPlan plan, TrainingRecord record, TrainingData data,
+        StageContext context, TrainOptions options, ModelConfig config, TrainPlan plan, TrainingRecord record, TrainingData data,
         IReadOnlyDictionary<string, double> metrics, IReadOnlyList<string> notes, Parent model, CancellationToken cancellationToken)
     {
         var report = new TrainReport
@@ -69,6 +82,10 @@ public sealed record TrainReport
             ExpectedCurve = Forecast.CurveOf(record, plan),
             Load = record.Load,
             Balance = [.. record.Load[^1].Layers.Select(LoadMetrics.Of)],
+            LearningRate = options.LearningRate,
+            Batch = options.Batch,
+            Accumulate = options.Accumulate,
+            Choices = StepLaw.Describe(context.ReadOptions<TrainOptions>(), options),
             Mixture = data.Mixture,
             Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,

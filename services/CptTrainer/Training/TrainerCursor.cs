@@ -14,15 +14,16 @@ using static TorchSharp.torch;
 namespace Espalier.CptTrainer.Training;
 
 /// <summary>
-/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, selection
+/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, their average, selection
 /// biases, the step number and the record so far. Data and schedule are functions of the step number, so any worker goes on from
 /// here to the same bits. A save copies what it can in memory, and is written while training goes on; what it replaces is deleted as
 /// soon as it is whole, so the store has two positions of a step at most.
 /// </summary>
-public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, AdamW optimizer, TimeProvider time) : IAsyncDisposable
+public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOptimizer optimizer, TimeProvider time) : IAsyncDisposable
 {
     private const string RecordFile = "record.json";
     private const string Weights = "weights.";
+    private const string AverageWeights = "average.";
 
     /// <summary>Of the memory that is free, how much a copy may take: 1 / this.</summary>
     private const long ShareOfFreeMemory = 2;
@@ -32,6 +33,9 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
 
     /// <summary>What the last save cost the training: the time for which it stood still, and the processors' time of the writing.</summary>
     public TimeSpan LastCost { get; private set; }
+
+    /// <summary>The moving average of the weights, when there is one.</summary>
+    public WeightAverage? Average { get; init; }
 
     /// <summary>Whether a save is still being written.</summary>
     public bool IsSaving => !_saving.IsCompleted;
@@ -57,7 +61,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
                 if (value.numel() * value.element_size() is var bytes && bytes > room)
                 {
                     // No room for a copy: training waits until it is written.
-                    await CheckpointSaver.AddTensorAsync(position, name, value, ScalarType.Float32, cancellationToken).ConfigureAwait(false);
+                    await CheckpointSaver.AddTensorAsync(position, name, value, value.dtype, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
                 room -= bytes;
@@ -117,7 +121,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
         try
         {
             foreach (var (name, value) in copies)
-                await CheckpointSaver.AddTensorAsync(position, name, value, ScalarType.Float32, cancellationToken).ConfigureAwait(false);
+                await CheckpointSaver.AddTensorAsync(position, name, value, value.dtype, cancellationToken).ConfigureAwait(false);
             saved = await position.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -196,14 +200,19 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
     {
         foreach (var parameter in decoder.Buffer.Parameters)
         {
-            var (first, length) = (parameter.Value.storage_offset(), parameter.Value.numel());
-            if (optimizer.Frozen.Any(range => range.First <= first && first + length <= range.First + range.Length))
+            if (optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
                 continue;
             yield return (Weights + parameter.Name, parameter.Value);
-            using (var moments = optimizer.FirstMoment.narrow(0, first, length))
-                yield return (TrainerStateNames.FirstMoment + parameter.Name, moments);
-            using (var moments = optimizer.SecondMoment.narrow(0, first, length))
-                yield return (TrainerStateNames.SecondMoment + parameter.Name, moments);
+            foreach (var (kind, value) in optimizer.State(parameter))
+            {
+                using (value)
+                    yield return ($"{kind}.{parameter.Name}", value);
+            }
+            if (Average is not null)
+            {
+                using var average = Average.Of(parameter);
+                yield return (AverageWeights + parameter.Name, average);
+            }
         }
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
@@ -228,7 +237,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, Adam
 
     /// <summary>What the cursor itself holds.</summary>
     /// <param name="Step">Finished optimizer steps of this stage.</param>
-    /// <param name="OptimizerSteps">AdamW's own count, larger when it continued from earlier moments.</param>
+    /// <param name="OptimizerSteps">The optimizer's own count, larger when it continued from earlier moments.</param>
     /// <param name="State">The saved tensors.</param>
     private sealed record Position(long Step, long OptimizerSteps, ManifestRef State);
 

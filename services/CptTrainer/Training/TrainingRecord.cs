@@ -89,6 +89,12 @@ public sealed class TrainingRecord
     /// <summary>Whether the loss stays where it should.</summary>
     public DivergenceWatch Watch { get; init; } = new();
 
+    /// <summary>Gradient norms of the last steps, oldest first, kept where spikes are skipped.</summary>
+    public List<double> GradientNorms { get; init; } = [];
+
+    /// <summary>Steps that were not taken because their gradient norm was a spike.</summary>
+    public long SkippedSteps { get; set; }
+
     /// <summary>Load since the last snapshot.</summary>
     public long[][]? Counts { get; set; }
 
@@ -98,6 +104,7 @@ public sealed class TrainingRecord
         Watch.Add(outcome.Loss);
         LossSum += outcome.Loss;
         LossCount++;
+        SkippedSteps += outcome.IsSkipped ? 1 : 0;
         Counts ??= [.. outcome.Counts.Select(layer => new long[layer.Count])];
         for (var layer = 0; layer < Counts.Length; layer++)
         {

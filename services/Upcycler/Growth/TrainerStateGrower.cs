@@ -4,6 +4,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Modeling.Training;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Surgery;
 using Espalier.Upcycler.Planning;
@@ -36,7 +37,7 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         foreach (var file in state.Manifest.Files)
             writer.AddExisting(file);
         foreach (var moment in TrainerStateNames.Moments)
-            foreach (var tensor in source.Others)
+            foreach (var tensor in source.Others.Where(tensor => Keeps(moment, tensor)))
                 writer.AddExisting(Find(moment, tensor));
         foreach (var plan in plans)
         {
@@ -62,7 +63,10 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
         for (var expert = 0; expert < plan.SourceOf.Count; expert++)
             foreach (var projection in (string[])["gate", "up", "down"])
             {
-                var entry = Find(moment, source.Projection(plan.Layer, plan.SourceOf[expert], projection));
+                var weight = source.Projection(plan.Layer, plan.SourceOf[expert], projection);
+                if (!Keeps(moment, weight))
+                    continue;
+                var entry = Find(moment, weight);
                 var name = MoeCheckpoint.Rename(entry.Name, places[expert]);
                 if (expert < source.Config.Experts || options.OptimizerState == OptimizerStatePolicy.Copy)
                     writer.AddExisting(entry, name);
@@ -116,6 +120,10 @@ public sealed class TrainerStateGrower(MoeCheckpoint source, CheckpointReader st
     }
 
     private float[] Floats(TensorEntry entry) => FloatBytes.ToFloats(entry.DType, state.ReadAll(entry.Name));
+
+    // Muon keeps no second moments of matrices.
+    private bool Keeps(string moment, TensorEntry weight) => moment != TrainerStateNames.SecondMoment || state.Names.Contains(moment + weight.Name)
+        || TrainerStateNames.OptimizerOf(state.Manifest.Properties) != OptimizerNames.Muon;
 
     private TensorEntry Find(string moment, TensorEntry weight) =>
         state.Names.Contains(moment + weight.Name) && state.Entry(moment + weight.Name) is var entry && entry.Shape.SequenceEqual(weight.Shape)

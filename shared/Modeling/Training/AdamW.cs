@@ -6,27 +6,38 @@ using static TorchSharp.torch;
 namespace Espalier.Modeling.Training;
 
 /// <summary>
-/// AdamW (arXiv 1711.05101) over a <see cref="ParameterBuffer"/>, float32:
+/// AdamW (arXiv 1711.05101) over a <see cref="ParameterBuffer"/>, or over parts of one, with float32 moments:
 /// w -= lr d w for decayed weights; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
 /// w -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps). All tensors lie in one buffer, which is walked in blocks that
-/// fit the cache: the cost is one pass over memory, whatever the number of experts.
+/// fit the cache: the cost is one pass over memory, whatever the number of experts. Weights in bfloat16 are widened block by block,
+/// and rounded at random (<see cref="StochasticRounding"/>).
 /// </summary>
-public sealed class AdamW : IDisposable
+public sealed class AdamW : IOptimizer
 {
     private const long Block = 1 << 17; // elements: five arrays of 512 KiB
 
     private readonly ParameterBuffer _buffer;
+    private readonly BufferParts _parts;
     private readonly Tensor _scratch; // (Block)
 
     /// <summary>Starts with zero moments; makes the buffer collect gradients.</summary>
-    public AdamW(ParameterBuffer buffer)
+    public AdamW(ParameterBuffer buffer) : this(buffer, [new BufferRange(0, buffer.Values.numel())])
+    {
+    }
+
+    /// <summary>As the other, over some parts of the buffer, ascending; their moments lie one after the other.</summary>
+    internal AdamW(ParameterBuffer buffer, IReadOnlyList<BufferRange> covered)
     {
         _buffer = buffer;
+        _parts = new BufferParts(covered);
         buffer.RequireGradients();
-        FirstMoment = zeros_like(buffer.Values).DetachFromDisposeScope();
-        SecondMoment = zeros_like(buffer.Values).DetachFromDisposeScope();
+        FirstMoment = zeros(_parts.Length, dtype: float32, device: buffer.Values.device).DetachFromDisposeScope();
+        SecondMoment = zeros(_parts.Length, dtype: float32, device: buffer.Values.device).DetachFromDisposeScope();
         _scratch = empty(Math.Min(Block, buffer.Values.numel()), dtype: float32, device: buffer.Values.device).DetachFromDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public string Name => OptimizerNames.AdamW;
 
     /// <summary>Decay rate of the first moment.</summary>
     /// <value>0.9</value>
@@ -44,150 +55,128 @@ public sealed class AdamW : IDisposable
     /// <value>0.1</value>
     public double WeightDecay { get; init; } = 0.1;
 
+    /// <summary>How weights in bfloat16 are rounded; weights in float32 are not.</summary>
+    /// <value>with seed 0</value>
+    public StochasticRounding Rounding { get; init; } = new(0);
+
     /// <summary>Whether fused kernels may be used where there are any; off, the plain twin runs.</summary>
     /// <value>true</value>
     public bool UsesKernels { get; set; } = true;
 
-    /// <summary>Steps taken, t.</summary>
+    /// <inheritdoc/>
     public long Steps { get; set; }
 
-    /// <summary>Parts of the buffer whose moments are younger than <see cref="Steps"/>: ascending, apart from each other.</summary>
-    /// <value>none</value>
-    public IReadOnlyList<LateStart> Late { get; set; } = [];
+    /// <inheritdoc/>
+    public IReadOnlyList<LateStart> Late { get => _parts.Late; set => _parts.Late = value; }
 
-    /// <summary>
-    /// Parts of the buffer that are not trained: neither stepped nor decayed, their gradients left out of the norm.
-    /// Ascending, apart from each other.
-    /// </summary>
-    /// <value>none</value>
-    public IReadOnlyList<BufferRange> Frozen { get; set; } = [];
+    /// <inheritdoc/>
+    public IReadOnlyList<BufferRange> Frozen { get => _parts.Frozen; set => _parts.Frozen = value; }
 
-    /// <summary>m, in the buffer's layout.</summary>
+    /// <inheritdoc/>
+    public IReadOnlyList<RatedRange> Rates { get => _parts.Rates; set => _parts.Rates = value; }
+
+    /// <summary>m, in the buffer's layout when it covers all of it.</summary>
     public Tensor FirstMoment { get; }
 
-    /// <summary>v, in the buffer's layout.</summary>
+    /// <summary>v, in the same layout.</summary>
     public Tensor SecondMoment { get; }
 
-    /// <summary>
-    /// Scales the gathered gradients so that their norm is at most <paramref name="gradientClip"/> (0 for no limit),
-    /// takes one step, clears the gradients, and returns the norm before clipping.
-    /// </summary>
-    /// <exception cref="NotFiniteNumberException">The norm is NaN or infinite; nothing was changed.</exception>
-    public double Step(double learningRate, double gradientClip)
+    /// <inheritdoc/>
+    public double Step(double learningRate, double gradientClip, double mostNorm = double.PositiveInfinity)
     {
-        ClearFrozen();
-        if (UsesKernels && _buffer.Values.dtype == ScalarType.Float32 && _buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable)
-            return FusedStep(learningRate, gradientClip);
-        using var scope = NewDisposeScope();
-        using var untracked = no_grad();
-        var gradients = _buffer.Gradients!;
-        var norm = gradients.norm().item<float>();
-        if (!float.IsFinite(norm))
-            throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
-        if (gradientClip > 0 && norm > gradientClip)
-            gradients.mul_(gradientClip / (norm + 1e-6));
-
-        Steps++;
-        foreach (var (first, length, steps) in Parts())
-            for (var start = first; start < first + length; start += Block)
-                UpdateBlock(start, Math.Min(Block, first + length - start), learningRate, steps);
+        var norm = GradientNorm.Of(_buffer, Frozen, UsesKernels);
+        if (norm > mostNorm)
+            _buffer.ClearGradients();
+        else
+            Update(learningRate, GradientNorm.Scale(norm, gradientClip));
         return norm;
+    }
+
+    /// <summary>Takes a step with gradients times <paramref name="scale"/>, and clears those of the covered parts.</summary>
+    internal void Update(double learningRate, double scale)
+    {
+        Steps++;
+        if (UsesKernels && GradientNorm.HasKernels(_buffer))
+        {
+            UpdateFused(learningRate, scale);
+            return;
+        }
+        using var untracked = no_grad();
+        var settings = new AdamWSettings(Beta1, Beta2, Epsilon, WeightDecay);
+        foreach (var part in _parts.All)
+            for (var start = 0L; start < part.Length; start += Block)
+                UpdateBlock(settings, part, start, Math.Min(Block, part.Length - start), learningRate * part.Factor, scale);
     }
 
     // The same in one pass over memory.
-    private unsafe double FusedStep(double learningRate, double gradientClip)
+    private unsafe void UpdateFused(double learningRate, double scale)
     {
-        var (count, threads) = (_buffer.Values.numel(), get_num_threads());
-        var gradients = TensorMemory.Address<float>(_buffer.Gradients!);
-        var norm = Math.Sqrt(FusedKernels.SumOfSquares(threads, gradients, count));
-        if (!double.IsFinite(norm))
-            throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
-        Steps++;
-        foreach (var (first, length, steps) in Parts())
+        var threads = get_num_threads();
+        foreach (var part in _parts.All)
         {
+            var (rate, steps) = (learningRate * part.Factor, Steps - part.StepsBehind);
             var arguments = new AdamWArguments
             {
                 Threads = threads,
-                Count = length,
-                Decayed = Math.Clamp(_buffer.DecayedLength - first, 0, length),
-                Weights = TensorMemory.Address<float>(_buffer.Values) + first,
-                Gradients = gradients + first,
-                First = TensorMemory.Address<float>(FirstMoment) + first,
-                Second = TensorMemory.Address<float>(SecondMoment) + first,
+                Count = part.Length,
+                Decayed = Math.Clamp(_buffer.DecayedLength - part.First, 0, part.Length),
+                Weights = TensorMemory.Address<float>(_buffer.Values) + part.First,
+                Gradients = TensorMemory.Address<float>(_buffer.Gradients!) + part.First,
+                First = TensorMemory.Address<float>(FirstMoment) + part.State,
+                Second = TensorMemory.Address<float>(SecondMoment) + part.State,
                 Beta1 = Beta1,
                 Beta2 = Beta2,
                 Epsilon = Epsilon,
-                StepSize = learningRate / (1 - Math.Pow(Beta1, steps)),
-                Decay = learningRate * WeightDecay,
+                StepSize = rate / (1 - Math.Pow(Beta1, steps)),
+                Decay = rate * WeightDecay,
                 RootCorrection = Math.Sqrt(1 - Math.Pow(Beta2, steps)),
-                GradientScale = gradientClip > 0 && norm > gradientClip ? gradientClip / (norm + 1e-6) : 1,
+                GradientScale = scale,
             };
             FusedKernels.AdamW(&arguments);
         }
-        return norm;
     }
 
-    private void ClearFrozen()
+    private void UpdateBlock(AdamWSettings settings, BufferPart part, long start, long length, double learningRate, double scale)
+    {
+        using var scope = NewDisposeScope();
+        var stored = _buffer.Values.narrow(0, part.First + start, length);
+        var gathered = _buffer.Gradients!.narrow(0, part.First + start, length);
+        var (weights, gradients) = (stored.to(float32), gathered.to(float32)); // the same tensors when they are float32
+        var first = FirstMoment.narrow(0, part.State + start, length);
+        var second = SecondMoment.narrow(0, part.State + start, length);
+        using Scalar clipping = scale;
+        if (scale != 1)
+            gradients.mul_(clipping);
+        AdamWRule.UpdateMoments(settings, first, second, gradients);
+        AdamWRule.UpdateWeights(
+            settings, weights, Math.Clamp(_buffer.DecayedLength - part.First - start, 0, length), first, second, _scratch.narrow(0, 0, length),
+            learningRate, Steps - part.StepsBehind);
+        if (stored.dtype != ScalarType.Float32)
+            Rounding.Store(stored, weights, Steps, part.First + start);
+        gathered.zero_();
+    }
+
+    /// <inheritdoc/>
+    public Tensor? Moments(Moment moment, BufferRange range) =>
+        _parts.StateOf(range.First) is { } state ? Of(moment).narrow(0, state, range.Length) : null;
+
+    /// <inheritdoc/>
+    public void SetMoments(Moment moment, NamedParameter parameter, Tensor values)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        foreach (var range in Frozen)
-            _buffer.Gradients!.narrow(0, range.First, range.Length).zero_();
+        Moments(moment, parameter.Range)?.copy_(values);
     }
 
-    // The trained part of the buffer in runs of one age: where each begins, its length, and its own t.
-    private IEnumerable<(long First, long Length, long Steps)> Parts()
+    /// <inheritdoc/>
+    public IEnumerable<(string Kind, Tensor Value)> State(NamedParameter parameter)
     {
-        foreach (var (first, length, steps) in Ages())
-        {
-            var next = first;
-            foreach (var frozen in Frozen.Where(range => range.First < first + length && range.First + range.Length > first))
-            {
-                if (frozen.First > next)
-                    yield return (next, frozen.First - next, steps);
-                next = frozen.First + frozen.Length;
-            }
-            if (next < first + length)
-                yield return (next, first + length - next, steps);
-        }
+        foreach (var moment in Enum.GetValues<Moment>())
+            if (Moments(moment, parameter.Range) is { } values)
+                yield return (StateKinds.Of(moment), values);
     }
 
-    private IEnumerable<(long First, long Length, long Steps)> Ages()
-    {
-        var first = 0L;
-        foreach (var late in Late)
-        {
-            if (late.First > first)
-                yield return (first, late.First - first, Steps);
-            yield return (late.First, late.Length, Steps - late.StepsBehind);
-            first = late.First + late.Length;
-        }
-        if (first < _buffer.Values.numel())
-            yield return (first, _buffer.Values.numel() - first, Steps);
-    }
-
-    private void UpdateBlock(long start, long length, double learningRate, long steps)
-    {
-        using var scope = NewDisposeScope();
-        var weights = _buffer.Values.narrow(0, start, length);
-        var gradients = _buffer.Gradients!.narrow(0, start, length);
-        var first = FirstMoment.narrow(0, start, length);
-        var second = SecondMoment.narrow(0, start, length);
-        var scratch = _scratch.narrow(0, 0, length);
-        var decayed = Math.Clamp(_buffer.DecayedLength - start, 0, length);
-        // A Scalar that nothing refers to is freed by the next collection, even while native code reads it: the wrapper of a call keeps
-        // its handle only. So each has a name here, and lives until it is disposed of; add_ of a number would make one more by itself.
-        using Scalar one = 1, keptFirst = Beta1, newFirst = 1 - Beta1, keptSecond = Beta2, newSecond = 1 - Beta2;
-        using Scalar decay = 1 - learningRate * WeightDecay, bias = Math.Sqrt(1 - Math.Pow(Beta2, steps)), epsilon = Epsilon;
-        using Scalar rate = -learningRate / (1 - Math.Pow(Beta1, steps));
-        if (WeightDecay > 0 && decayed > 0)
-            weights.narrow(0, 0, decayed).mul_(decay);
-        first.mul_(keptFirst).add_(gradients, newFirst);
-        second.mul_(keptSecond).addcmul_(gradients, gradients, newSecond);
-        scratch.copy_(second).sqrt_().div_(bias).add_(epsilon, one);
-        weights.addcdiv_(first, scratch, rate);
-        gradients.zero_();
-    }
+    private Tensor Of(Moment moment) => moment == Moment.First ? FirstMoment : SecondMoment;
 
     /// <summary>Frees the moments.</summary>
     public void Dispose()
@@ -197,14 +186,3 @@ public sealed class AdamW : IDisposable
         _scratch.Dispose();
     }
 }
-
-/// <summary>A part of the buffer.</summary>
-/// <param name="First">First element.</param>
-/// <param name="Length">Elements.</param>
-public readonly record struct BufferRange(long First, long Length);
-
-/// <summary>A part of the buffer that joined training later: its bias corrections use its own step count.</summary>
-/// <param name="First">First element.</param>
-/// <param name="Length">Elements.</param>
-/// <param name="StepsBehind">Optimizer steps that it has not taken.</param>
-public readonly record struct LateStart(long First, long Length, long StepsBehind);

@@ -64,6 +64,9 @@ public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZ
 
     /// <summary>Distance from the teacher's streams, summed over layers; null where they are not compared.</summary>
     public double? FeatureDistance { get; init; }
+
+    /// <summary>Whether the gradient norm was a spike, and the step not taken.</summary>
+    public bool IsSkipped { get; init; }
 }
 
 /// <summary>The loss or the gradient stopped being a number.</summary>
@@ -71,7 +74,8 @@ public sealed class TrainingDivergedException(string message) : Exception(messag
 
 /// <summary>
 /// Trains a decoder one optimizer step at a time: loss = cross-entropy (mixed with what a teacher says, see <see cref="Distillation"/>) +
-/// balance + z-loss, averaged over micro-batches, whose graphs are freed one by one; then AdamW; then, from the counts of the whole step, the selection biases.
+/// balance + z-loss, averaged over micro-batches, whose graphs are freed one by one; then the optimizer; then, from the counts of the whole
+/// step, the selection biases.
 /// </summary>
 public sealed class DecoderTrainer
 {
@@ -79,7 +83,7 @@ public sealed class DecoderTrainer
     private readonly TrainerSettings _settings;
 
     /// <summary>A trainer that owns neither the decoder nor the optimizer.</summary>
-    public DecoderTrainer(MoeDecoder decoder, AdamW optimizer, TrainerSettings settings)
+    public DecoderTrainer(MoeDecoder decoder, IOptimizer optimizer, TrainerSettings settings)
     {
         (_decoder, _settings, Optimizer) = (decoder, settings, optimizer);
         if (settings.Balance == BalanceMethod.LossFree)
@@ -93,7 +97,10 @@ public sealed class DecoderTrainer
     public bool IsBiasFixed { get; set; }
 
     /// <summary>The optimizer.</summary>
-    public AdamW Optimizer { get; }
+    public IOptimizer Optimizer { get; }
+
+    /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
+    public SpikeGuard? Spikes { get; set; }
 
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
@@ -113,7 +120,8 @@ public sealed class DecoderTrainer
         if (!double.IsFinite(sum.Loss))
             throw new TrainingDivergedException($"the loss became {sum.Loss}");
         var norm = TakeStep(learningRate);
-        if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed)
+        var isSkipped = Spikes?.Observe(norm) ?? false;
+        if (_settings.Balance == BalanceMethod.LossFree && !IsBiasFixed && !isSkipped)
         {
             foreach (var layer in _decoder.Config.SparseLayers)
                 LossFreeBalancing.Update(_decoder.SelectionBias(layer)!, counts[layer], _settings.BalanceRate, HeldBack?.Invoke(layer));
@@ -123,6 +131,7 @@ public sealed class DecoderTrainer
         {
             Divergence = _settings.Distillation is null ? null : mean.Divergence,
             FeatureDistance = _settings.Distillation is { Features: > 0 } ? mean.Features : null,
+            IsSkipped = isSkipped,
         };
     }
 
@@ -130,7 +139,7 @@ public sealed class DecoderTrainer
     {
         try
         {
-            return Optimizer.Step(learningRate, _settings.GradientClip);
+            return Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
         }
         catch (NotFiniteNumberException e)
         {

@@ -44,8 +44,11 @@ public sealed class OptionAttribute(string description) : Attribute
     /// <summary>Largest allowed number.</summary>
     public double Max { get; init; } = double.PositiveInfinity;
 
-    /// <summary>Allowed words of a text option.</summary>
+    /// <summary>Allowed words of a text option; of a number, words that it may be instead.</summary>
     public string[] Choices { get; init; } = [];
+
+    /// <summary>Of a list: whether one value may stand for a list of it.</summary>
+    public bool AcceptsOne { get; init; }
 
     /// <summary>Regular expression that a text option must match from beginning to end, without anchors.</summary>
     public string? Pattern { get; init; }

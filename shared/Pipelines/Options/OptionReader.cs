@@ -74,7 +74,8 @@ public sealed class OptionReader
         {
             ValueKind.Object => node.Kind == NodeKind.Map ? ReadObject(schema, node, path) : Wrong(node, name, "options by name (a map)"),
             ValueKind.Map => node.Kind == NodeKind.Map ? ReadMap(schema, node, path) : Wrong(node, name, "values by name (a map)"),
-            ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name) : Wrong(node, name, "a list, such as [a, b]"),
+            ValueKind.List => node.Kind == NodeKind.List ? ReadList(schema, node, path, name)
+                : schema.AcceptsOne ? new JsonArray(ReadValue(schema.Items!, node, path, name)) : Wrong(node, name, "a list, such as [a, b]"),
             ValueKind.Dataset when node.Kind is NodeKind.List or NodeKind.Map => ReadSources(schema, node, path, name),
             _ when node.Kind is NodeKind.List or NodeKind.Map => Wrong(node, name, Expected(schema)),
             ValueKind.Text => node.Kind is NodeKind.Text or NodeKind.Number ? ReadText(schema, node, name) : Wrong(node, name, "text (put it in quotes)"),
@@ -233,9 +234,11 @@ public sealed class OptionReader
 
     private JsonNode? ReadNumber(OptionSchema schema, PlacedNode node, string name)
     {
+        if (schema.Choices?.Contains(node.Text) == true)
+            return node.Text;
         var (value, reason) = NumberText.Read(schema.Kind, node);
         if (reason is not null)
-            return Wrong(node, name, reason);
+            return Wrong(node, name, schema.Choices is null ? reason : $"{reason}, or {string.Join(", ", schema.Choices)}");
         var amount = value is TimeSpan time ? time.TotalSeconds : Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
         if (amount < schema.Min || amount > schema.Max)
             return Fail(node, $"{name} must be {NumberText.Range(schema)}; found {node.Text}");

@@ -70,8 +70,11 @@ public sealed record OptionSchema
     /// <summary>Largest number allowed.</summary>
     public double? Max { get; init; }
 
-    /// <summary>Words allowed.</summary>
+    /// <summary>Words allowed; of a number, beside numbers.</summary>
     public IReadOnlyList<string>? Choices { get; init; }
+
+    /// <summary>Of a list: whether one value may stand for a list of it.</summary>
+    public bool AcceptsOne { get; init; }
 
     /// <summary>Regular expression that a text must match from beginning to end; null for any text.</summary>
     public string? Pattern { get; init; }

@@ -72,10 +72,10 @@ internal static class OptionSchemaBuilder
         if (type != typeof(string) && FindMapValue(type) is { } mapValue)
             return new OptionSchema { Kind = ValueKind.Map, Items = BuildValue(mapValue, property, option, depth + 1) };
         if (type != typeof(string) && FindListItem(type) is { } item)
-            return new OptionSchema { Kind = ValueKind.List, Items = BuildValue(item, property, option, depth + 1) };
+            return new OptionSchema { Kind = ValueKind.List, Items = BuildValue(item, property, option, depth + 1), AcceptsOne = option.AcceptsOne };
         if (type.IsEnum)
             return new OptionSchema { Kind = ValueKind.Choice, Choices = [.. Enum.GetNames(type).Select(EnumWord)] };
-        if (option.Choices.Length > 0)
+        if (option.Choices.Length > 0 && type == typeof(string))
             return new OptionSchema { Kind = ValueKind.Choice, Choices = option.Choices };
         if (option.ChoicesOf is { } methods)
             return new OptionSchema { Kind = ValueKind.Choice, Choices = NamesOf(methods) };
@@ -85,6 +85,7 @@ internal static class OptionSchemaBuilder
                 Kind = kind,
                 Min = Limit(option.Min, SmallestOf(type)),
                 Max = Limit(option.Max, LargestOf(type)),
+                Choices = option.Choices.Length > 0 ? option.Choices : null,
                 Pattern = option.Pattern,
                 PatternMeaning = option.PatternMeaning,
             }

@@ -48,7 +48,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
     {
         if (FindOne(step, name, option) is not { } source || source.Stage is null)
             return;
-        IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.TrainerState];
+        IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.Ema, OutputNames.TrainerState];
         if (!source.Stage.Traits.Outputs.Contains(output))
         {
             problems.Add(
@@ -57,6 +57,8 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         }
         else if (!wanted.Contains(output))
             problems.Add(option.Line, option.Column, $"'{option.Path}' takes a {wanted[0]}, and '{output}' of step '{source.Name}' is none");
+        else if (source.Stage.Traits.OutputOptions.TryGetValue(output, out var needed) && source.Options.Values[needed] is null)
+            problems.Add(option.Line, option.Column, $"step '{source.Name}' makes '{output}' only with the option '{needed}', which it does not set");
         else
             step.AddInput(option, source.Name, output);
     }

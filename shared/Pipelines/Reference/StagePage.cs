@@ -30,7 +30,8 @@ internal static class StagePage
 
     private static string Outputs(StageTraits traits) => traits.Outputs.Count == 0
         ? "Later steps read nothing of it."
-        : $"It makes: {string.Join(", ", traits.Outputs.Select(o => $"`{o}`"))}; later steps name it as `${{STEP.{traits.Outputs[0]}}}`, or simply need it.";
+        : $"It makes: {string.Join(", ", traits.Outputs.Select(o => $"`{o}`"))}; later steps name it as `${{STEP.{traits.Outputs[0]}}}`, or simply need it."
+            + string.Concat(traits.OutputOptions.Select(o => $" `{o.Key}` is made with the option `{o.Value}` only."));
 
     private static IEnumerable<(string Path, OptionSchema Option)> Flatten(OptionSchema schema, string prefix)
     {
@@ -96,9 +97,10 @@ internal static class StagePage
         ValueKind.Model => "a model: `${STEP.model}`, `model:NAME@ALIAS`",
         ValueKind.Template => "text with `${event.NAME}`",
         ValueKind.Object => "options by name",
-        ValueKind.List => $"a list: {Takes(option.Items!)}",
+        ValueKind.List => (option.AcceptsOne ? "one, or a list: " : "a list: ") + Takes(option.Items!),
         ValueKind.Map => $"by free names: {Takes(option.Items!)}",
-        _ => NumberText.Expected(option.Kind) + (Limits(option) is { } limits ? $", {limits}" : ""),
+        _ => NumberText.Expected(option.Kind) + (Limits(option) is { } limits ? $", {limits}" : "")
+            + (option.Choices is { } words ? $", or {string.Join(", ", words.Select(w => $"`{w}`"))}" : ""),
     };
 
     private static string? Limits(OptionSchema option) => (option.Min, option.Max) switch

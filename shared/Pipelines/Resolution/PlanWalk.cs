@@ -90,6 +90,7 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
             NewBytes = estimate?.NewBytes,
             SharedBytes = estimate?.SharedBytes,
             MemoryBytes = estimate?.MemoryBytes,
+            Choices = estimate?.Choices ?? [],
             Seconds = nearest is { } like ? await ScaleAsync(like.Step, resolution, estimate, cancellationToken).ConfigureAwait(false) : null,
         };
     }
@@ -102,7 +103,7 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
         var inputs = new List<EstimateStepInput>();
         foreach (var input in step.Inputs)
         {
-            if (input.Output != OutputNames.Model)
+            if (!OutputNames.IsModel(input.Output))
             {
                 inputs.Add(new EstimateStepInput(input.As, input.Step));
                 continue;

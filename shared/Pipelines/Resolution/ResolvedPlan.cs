@@ -101,6 +101,9 @@ public sealed record ResolvedStep
     /// <summary>Peak memory in bytes, roughly.</summary>
     public long? MemoryBytes { get; init; }
 
+    /// <summary>What the stage would choose by itself, in sentences.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
     /// <summary>Wall time in seconds, scaled from an earlier run of the same method; null when there is none.</summary>
     public double? Seconds { get; init; }
 

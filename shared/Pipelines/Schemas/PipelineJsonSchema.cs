@@ -180,10 +180,13 @@ public static class PipelineJsonSchema
     private static JsonObject Value(OptionSchema schema) => schema.Kind switch
     {
         ValueKind.Object => Object(schema),
+        ValueKind.List when schema.AcceptsOne => Either(new JsonObject { ["type"] = "array", ["items"] = Value(schema.Items!) }, Value(schema.Items!)),
         ValueKind.List => OrReference(new JsonObject { ["type"] = "array", ["items"] = Value(schema.Items!) }),
         ValueKind.Map => new JsonObject { ["type"] = "object", ["additionalProperties"] = Value(schema.Items!) },
         ValueKind.Choice => OrReference(new JsonObject { ["enum"] = new JsonArray([.. schema.Choices!.Select(c => (JsonNode)c)]) }),
         ValueKind.Bool => OrReference(new JsonObject { ["type"] = "boolean" }),
+        ValueKind.Integer or ValueKind.Number when schema.Choices is { } words => Either(
+            Value(schema with { Choices = null }), new JsonObject { ["enum"] = new JsonArray([.. words.Select(w => (JsonNode)w)]) }),
         ValueKind.Integer => OrReference(Limited(schema, "integer")),
         ValueKind.Number => OrReference(Limited(schema, "number")),
         ValueKind.Count => Either(Limited(schema, "integer"), Pattern($@"^(\d+(\.\d*)?\s*[kKMBGT]?|{Reference}.*)$")),

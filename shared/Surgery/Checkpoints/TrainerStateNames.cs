@@ -1,4 +1,6 @@
+using System.Text.Json.Nodes;
 using Espalier.Modeling;
+using Espalier.Modeling.Training;
 
 namespace Espalier.Surgery.Checkpoints;
 
@@ -17,8 +19,14 @@ public static class TrainerStateNames
     /// <summary>Property that holds the optimizer steps taken.</summary>
     public const string Steps = "optimizer-steps";
 
+    /// <summary>Property that holds the name of the optimizer.</summary>
+    public const string Optimizer = "optimizer";
+
     /// <summary>Both prefixes.</summary>
     public static readonly IReadOnlyList<string> Moments = [FirstMoment, SecondMoment];
+
+    /// <summary>The optimizer that made a state: AdamW where it does not say.</summary>
+    public static string OptimizerOf(JsonObject? properties) => properties?[Optimizer]?.GetValue<string>() ?? OptimizerNames.AdamW;
 
     /// <summary>
     /// Steps that the moments of each expert of a layer have seen, (E) I64: those of its matrices, its router row and its

@@ -66,4 +66,7 @@ public sealed record StepEstimate
 
     /// <summary>Arithmetic of the step, in floating-point operations, so that times of like steps can be scaled; 0 when it does not matter.</summary>
     public double Operations { get; init; }
+
+    /// <summary>What the stage would choose by itself, in sentences.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
 }

@@ -51,6 +51,7 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
             return Describe(before, estimate.Model) with
             {
                 NewBytes = estimate.NewBytes, SharedBytes = estimate.SharedBytes, MemoryBytes = estimate.MemoryBytes, Operations = estimate.Operations,
+                Choices = estimate.Choices,
             };
         }
         catch (Exception e) when (e is UserInputException or InvalidModelException)

@@ -30,6 +30,27 @@ public sealed class OptionReaderTests
         Read<TrainOptions>("data: corpus:general\ntokens: 5M\nmix: { b: 2, a: 1 }").GetRawText()
             .ShouldBe(Read<TrainOptions>("""{"mix":{"a":1,"b":2},"tokens":"5M","data":"corpus:general"}""").GetRawText());
 
+    [Theory]
+    [InlineData("size: auto", "auto", "[]")]
+    [InlineData("size: 3", "3", "[]")]
+    [InlineData("size: 3\ngroups: routers", "3", """["routers"]""")]
+    [InlineData("size: 3\ngroups: [routers, experts]", "3", """["routers","experts"]""")]
+    public void Parse_WordForANumber_OneForAList_AreTaken(string yaml, string size, string groups)
+    {
+        var options = OptionReader.Parse(OptionSchema.For(typeof(ChoosyOptions)), yaml, "with").ToElement();
+
+        options.GetProperty("size").ToString().ShouldBe(size);
+        options.GetProperty("groups").GetRawText().ShouldBe(groups);
+    }
+
+    [Theory]
+    [InlineData("size: automatic", "'size' must be a whole number, or auto; found 'automatic'")]
+    [InlineData("size: 0", "'size' must be between 1 and 2147483647; found 0")]
+    [InlineData("size: 1\ngroups: rooters", "'groups' cannot be 'rooters': did you mean 'routers'?")]
+    [InlineData("size: 1\ngroups: { a: routers }", "'groups' must be one of routers, experts; found a map")]
+    public void Parse_OtherWords_SayWhatIsTaken(string yaml, string expected) =>
+        Should.Throw<UserInputException>(() => Read<ChoosyOptions>(yaml)).Problems.Single().ToString().ShouldContain(expected);
+
     [Fact]
     public void Parse_MethodOptions_AreMergedWithTheirDefaults() =>
         Read<PruneOptions>("""{"method":"heapr"}""").GetRawText().ShouldBe("""{"method":"heapr","ratio":0.25,"keep":[],"damping":0.01}""");

@@ -143,6 +143,28 @@ public sealed class PipelinePlannerTests
     }
 
     [Theory]
+    [InlineData("tuned", null)]
+    [InlineData("base", "step 'base' makes 'ema' only with the option 'from', which it does not set")]
+    public void Plan_OutputThatNeedsAnOption_IsThereWithIt(string source, string? problem)
+    {
+        IReadOnlyCollection<StageDefinition> stages =
+        [
+            .. SampleStages.All.Where(stage => stage.Kind != StageKinds.Train),
+            StageDefinition.For(StageKinds.Train, typeof(TrainOptions), SampleStages.TrainWithAverage),
+        ];
+        var yaml = "name: a\nstages:\n  base: { uses: train, with: { data: corpus:x, tokens: 1 } }\n"
+            + "  tuned: { uses: train, with: { from: \"${base.model}\", data: corpus:x, tokens: 1 } }\n"
+            + $"  next: {{ uses: train, with: {{ from: \"${{{source}.ema}}\", data: corpus:x, tokens: 1 }} }}";
+
+        PipelinePlan Plan() => PipelinePlanner.Plan(yaml, "p.yaml", new Dictionary<string, string>(), new PlanningContext { Stages = stages });
+
+        if (problem is null)
+            Inputs(Plan(), "next").ShouldContain("tuned.ema as from");
+        else
+            Should.Throw<UserInputException>(Plan).Message.ShouldContain(problem);
+    }
+
+    [Theory]
     [InlineData("4")]
     [InlineData("{ attempts: 4 }")]
     public void Plan_RetryByParameter_IsReadLikeAWrittenOne(string value)

@@ -1,3 +1,4 @@
+using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Schemas;
 
 namespace Espalier.Pipelines.Tests.Schemas;
@@ -17,5 +18,16 @@ public sealed class PipelineJsonSchemaTests
         prune["damping"]!["default"]!.GetValue<double>().ShouldBe(0.01);
         prune["calibration"]!["additionalProperties"]!.GetValue<bool>().ShouldBeFalse();
         prune["ratio"]!["anyOf"]![0]!["maximum"]!.GetValue<double>().ShouldBe(0.9);
+    }
+
+    [Fact]
+    public void Generate_WordForANumber_OneForAList_AreBothAllowed()
+    {
+        var options = PipelineJsonSchema.Generate([StageDefinition.For("train", typeof(ChoosyOptions))])["$defs"]!["train"]!["properties"]!;
+
+        options["size"]!["anyOf"]![0]!["anyOf"]![0]!["minimum"]!.GetValue<double>().ShouldBe(1);
+        options["size"]!["anyOf"]![1]!["enum"]!.AsArray().Select(word => (string)word!).ShouldBe(["auto"]);
+        options["groups"]!["anyOf"]![0]!["type"]!.GetValue<string>().ShouldBe("array");
+        options["groups"]!["anyOf"]![1]!["anyOf"]![0]!["enum"]!.AsArray().Count.ShouldBe(2);
     }
 }
