@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
@@ -45,6 +46,22 @@ internal sealed class TrainEstimate : IStageEstimate
                 + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute),
             Operations = (double)OperationsPerWeight * config.ActiveParameters * plan.Tokens,
         };
+    }
+
+    /// <summary>Layers computed again, then smaller micro-batches, more of them.</summary>
+    public IEnumerable<JsonObject> Smaller(EstimateRequest step)
+    {
+        var options = step.Read<TrainOptions>();
+        if (!options.Recompute)
+            yield return new JsonObject { ["recompute"] = true };
+        for (var (batch, times) = (options.Batch, options.Accumulate); batch % 2 == 0;)
+        {
+            (batch, times) = (batch / 2, times * 2);
+            var change = new JsonObject { ["batch"] = batch, ["accumulate"] = times };
+            if (!options.Recompute)
+                change.Insert(0, "recompute", true);
+            yield return change;
+        }
     }
 
     private static bool HasSelectionBias(TrainOptions options, ModelHeader? source, ModelConfig config) => ModelFamily.Of(config.Family).HasSelectionBias
