@@ -54,11 +54,7 @@ public sealed class LayeredModel(ModelConfig config, IWeightSource weights, Devi
     public MoeDecoder LoadHead() => LayerDecoder.LoadHead(config, weights, device, dtype);
 
     /// <summary>Gives the memory of a layer that was disposed back to the system.</summary>
-    public static void Release()
-    {
-        GC.Collect(); // what the managed side of its tensors holds
-        TorchRuntime.ReleaseFreeMemory();
-    }
+    public static void Release() => TorchRuntime.ReleaseFreeMemory();
 
     /// <summary>
     /// The stream (B, S, H) behind the last layer for <paramref name="tokens"/> (B, S), int64, on the CPU, in no dispose scope; without gradients.

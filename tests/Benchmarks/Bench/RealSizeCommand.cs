@@ -27,16 +27,21 @@ internal static class RealSizeCommand
     public static Command Create(Terminal terminal)
     {
         var scale = new Option<int>("--scale") { Description = "Divides widths, layers, experts and vocabulary: 1 to 64.", DefaultValueFactory = _ => 1 };
+        var layers = new Option<int?>("--layers") { Description = "Layers in place of 16: the time goes with them, the memory of a stage hardly." };
         var folder = new Option<string>("--folder") { Description = "Where to work; a new folder in it is used.", DefaultValueFactory = _ => Path.GetTempPath() };
         var method = new Option<string>("--quantize") { Description = "rtn, or gptq, which takes hours at full size.", DefaultValueFactory = _ => "rtn" };
         var most = new Option<double>("--most") { Description = "Most resident memory of a stage, in GB.", DefaultValueFactory = _ => 12 };
         var json = SharedOptions.Json();
-        var command = new Command("real-size", About) { scale, folder, method, most, json };
+        var command = new Command("real-size", About) { scale, layers, folder, method, most, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var divisor = parsed.GetValue(scale) is >= 1 and <= 64 and var given ? given : throw new UserInputException("--scale: expected 1 to 64.");
             var quantizer = parsed.GetValue(method) is "rtn" or "gptq" ? parsed.GetValue(method)! : throw new UserInputException("--quantize: expected rtn or gptq.");
-            var result = await RunAsync(terminal, parsed.GetRequiredValue(folder), divisor, quantizer, cancellationToken).ConfigureAwait(false);
+            var depth = parsed.GetValue(layers) is not { } many ? null : many is >= 1 and <= 16 ? (int?)many
+                : throw new UserInputException("--layers: expected 1 to 16.");
+            var result = await RunAsync(
+                parsed.GetRequiredValue(folder), child => new RealSizeRun(child.Folder, divisor, depth, quantizer, child.Command, terminal.Say),
+                cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
                 terminal.WriteJson(result);
             else
@@ -62,13 +67,12 @@ internal static class RealSizeCommand
     }
 
     private static async Task<RealSizeResult> RunAsync(
-        Terminal terminal, string parent, int scale, string method, CancellationToken cancellationToken)
+        string parent, Func<(string Folder, IReadOnlyList<string> Command), RealSizeRun> make, CancellationToken cancellationToken)
     {
         var folder = Path.Combine(Path.GetFullPath(parent), $"espalier-real-size-{Guid.NewGuid():n}");
         try
         {
-            return await new RealSizeRun(folder, scale, method, [.. BenchProcess.OwnCommand(), "bench", Child], terminal.Say).RunAsync(cancellationToken)
-                .ConfigureAwait(false);
+            return await make((folder, [.. BenchProcess.OwnCommand(), "bench", Child])).RunAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (StageRunException e)
         {

@@ -17,7 +17,8 @@ public static class RealSizeModel
 
     /// <summary>The shape.</summary>
     /// <param name="scale">Divides widths, layers, experts and vocabulary; 1 is the published shape.</param>
-    public static ModelConfig Config(int scale)
+    /// <param name="layers">Layers in place of those that the scale gives.</param>
+    public static ModelConfig Config(int scale, int? layers = null)
     {
         var bytes = ByteLevelBpe.OfBytes();
         var width = Math.Max(64, 2048 / scale);
@@ -25,7 +26,7 @@ public static class RealSizeModel
         return ModelConfig.Tiny(Math.Max(bytes.VocabularySize, 50_304 / scale)) with
         {
             HiddenSize = width,
-            Layers = Math.Max(2, 16 / scale),
+            Layers = layers ?? Math.Max(2, 16 / scale),
             Heads = heads,
             KeyValueHeads = heads,
             HeadSize = width / heads,

@@ -25,10 +25,11 @@ public sealed class StageRunException(string message) : Exception(message);
 /// <summary>Makes a checkpoint and takes it through the stages, each in a process of its own, so that its peak memory is its alone.</summary>
 /// <param name="folder">Where everything goes; it must not exist.</param>
 /// <param name="scale">As of <see cref="RealSizeModel.Config"/>.</param>
+/// <param name="layers">As of <see cref="RealSizeModel.Config"/>.</param>
 /// <param name="method">Method of quantization.</param>
 /// <param name="child">Program and arguments that start <see cref="StageChild"/>.</param>
 /// <param name="say">Hears what is being done.</param>
-public sealed class RealSizeRun(string folder, int scale, string method, IReadOnlyList<string> child, Action<string> say)
+public sealed class RealSizeRun(string folder, int scale, int? layers, string method, IReadOnlyList<string> child, Action<string> say)
 {
     private const string Model = "model", Calibration = "calibration.data";
     private readonly List<StageRow> _rows = [];
@@ -56,7 +57,7 @@ public sealed class RealSizeRun(string folder, int scale, string method, IReadOn
             .ConfigureAwait(false);
         foreach (var (name, exported) in new[] { ("pruned", pruned), ("quantized", quantized) })
             await DoAsync(StageOrder.Export, $"export, {name}", "{}", [new StepInput(name, Model, exported)], cancellationToken).ConfigureAwait(false);
-        return new RealSizeResult(RealSizeModel.Config(scale).TotalParameters, _rows, scores.Metrics);
+        return new RealSizeResult(RealSizeModel.Config(scale, layers).TotalParameters, _rows, scores.Metrics);
     }
 
     private async Task<ManifestRef> ModelAsync(
@@ -70,7 +71,7 @@ public sealed class RealSizeRun(string folder, int scale, string method, IReadOn
         var before = FolderBytes();
         var order = new StageOrder
         {
-            Kind = kind, Folder = folder, Scale = scale, Options = JsonSerializer.Deserialize<JsonElement>(options), Inputs = inputs,
+            Kind = kind, Folder = folder, Scale = scale, Layers = layers, Options = JsonSerializer.Deserialize<JsonElement>(options), Inputs = inputs,
         };
         say($"{stage} ...");
         var answer = await StartAsync(order, cancellationToken).ConfigureAwait(false);

@@ -64,7 +64,7 @@ public static class StageChild
     private static async Task<StageResult> MakeAsync(
         StageOrder order, ArtifactStore store, ServiceProvider services, Action<string> say, CancellationToken cancellationToken)
     {
-        var model = await RealSizeModel.WriteAsync(store, RealSizeModel.Config(order.Scale), say, cancellationToken).ConfigureAwait(false);
+        var model = await RealSizeModel.WriteAsync(store, RealSizeModel.Config(order.Scale, order.Layers), say, cancellationToken).ConfigureAwait(false);
         var text = Path.Combine(order.Folder, TextFolder);
         MadeText.Write(text);
         var data = await RunStageAsync(
@@ -125,13 +125,15 @@ public static class StageChild
 
     private sealed class SaidProgress(Action<string> say) : IStageProgress
     {
-        private string _phase = "";
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+        private (string Phase, long Said) _last = ("", 0);
 
         public void Report(string phase, long done, long total, string unit)
         {
-            if (phase != _phase)
-                say(phase);
-            _phase = phase;
+            if (phase == _last.Phase || (_last.Said != 0 && Stopwatch.GetElapsedTime(_last.Said) < Interval))
+                return;
+            say(phase);
+            _last = (phase, Stopwatch.GetTimestamp());
         }
 
         public void Metric(string name, double value)

@@ -21,6 +21,9 @@ public sealed record StageOrder
     /// <summary>Divides the shape that <see cref="Make"/> makes.</summary>
     public int Scale { get; init; } = 1;
 
+    /// <summary>Layers of that shape; null for those that the scale gives.</summary>
+    public int? Layers { get; init; }
+
     /// <summary>Options of the stage.</summary>
     public JsonElement Options { get; init; }
 

@@ -58,20 +58,21 @@ public sealed class LayeredPassTests : IDisposable
     public async Task Run_KilledBehindAnyLayer_GoesOnFromThereToTheSameReport()
     {
         (string, ManifestRef)[] models = [("a", await ModelAsync(Tiny, 1)), ("b", await ModelAsync(Tiny, 2))];
+        const string Options = """{"tasks":["validation-loss","routing","agreement"],"length":32,"batch":4,"resamples":100,"xz":false}""";
         var limits = Layered with { StreamBytes = 40_000 }; // a few batches at a time
         var saves = _bench.Cursor.Saves;
-        var expected = await RunAsync(limits, AllTasks, models);
+        var expected = await RunAsync(limits, Options, models);
         var all = _bench.Cursor.Saves - saves;
 
-        all.ShouldBeGreaterThan(20);
-        foreach (var at in Enumerable.Range(1, all - 1).Where(n => n % 5 == 2))
+        all.ShouldBeGreaterThan(12);
+        foreach (var at in new[] { 2, 5, all - 3 })
         {
             _bench.Cursor.Clear();
             saves = _bench.Cursor.Saves;
             _bench.Cursor.StopAfter = saves + at;
-            await Should.ThrowAsync<KilledException>(() => RunAsync(limits, AllTasks, keepCursor: true, models));
+            await Should.ThrowAsync<KilledException>(() => RunAsync(limits, Options, keepCursor: true, models));
 
-            var resumed = await RunAsync(limits, AllTasks, keepCursor: true, models);
+            var resumed = await RunAsync(limits, Options, keepCursor: true, models);
 
             resumed.Outputs.ShouldBe(expected.Outputs);
             (_bench.Cursor.Saves - saves).ShouldBe(all, $"killed at save {at}: no layer is run again");
