@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
@@ -62,6 +63,22 @@ internal sealed class TrainEstimate : IStageEstimate
         var tokens = (long)options.Batch * options.Length;
         return sizeof(float) * (teacher.TotalParameters + (options.Distill is { Features: > 0 } ? teacher.Layers * tokens * teacher.HiddenSize : 0))
             + MemoryEstimate.Forward(teacher, tokens, options.Length);
+    }
+
+    /// <summary>Layers computed again, then smaller micro-batches, more of them.</summary>
+    public IEnumerable<JsonObject> Smaller(EstimateRequest step)
+    {
+        var options = step.Read<TrainOptions>();
+        if (!options.Recompute)
+            yield return new JsonObject { ["recompute"] = true };
+        for (var (batch, times) = (options.Batch, options.Accumulate); batch > 0 && batch % 2 == 0;) // "auto" keeps to what fits already
+        {
+            (batch, times) = (batch / 2, times * 2);
+            var change = new JsonObject { ["batch"] = batch, ["accumulate"] = times };
+            if (!options.Recompute)
+                change.Insert(0, "recompute", true);
+            yield return change;
+        }
     }
 
     private static bool HasSelectionBias(TrainOptions options, ModelHeader? source, ModelConfig config) => ModelFamily.Of(config.Family).HasSelectionBias

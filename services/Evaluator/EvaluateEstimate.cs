@@ -1,15 +1,21 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Tasks;
 using Espalier.Surgery.Estimates;
 using Espalier.Stages.Methods;
 
 namespace Espalier.Evaluator;
 
-/// <summary>What evaluation comes to: a report, one model in memory at a time.</summary>
-internal sealed class EvaluateEstimate : IStageEstimate
+/// <summary>What evaluation comes to: a report, and in memory a model, or a layer of one that does not fit now.</summary>
+internal sealed class EvaluateEstimate(MemoryLimits limits) : IStageEstimate
 {
     private const int DefaultLength = 1024;
     private const long ReportBytes = 64 << 10;
+
+    public EvaluateEstimate() : this(new MemoryLimits())
+    {
+    }
 
     public string Kind => StageKinds.Evaluate;
 
@@ -23,14 +29,18 @@ internal sealed class EvaluateEstimate : IStageEstimate
         if (options.Length > shortest.LongestInput)
             throw new UserInputException($"'length' is {options.Length}, but the shortest model has {shortest.DescribeLongestInput()}.");
         var length = options.Length ?? Math.Min(models.Min(m => m.Config.MaxPositions), DefaultLength);
-        var element = options.Precision == EvaluateOptions.BFloat16 ? 2 : 4;
         var atOnce = options.Tasks.Select(task => MethodCatalog<IEvaluationTask>.Get(task, "tasks").ModelsAtOnce).DefaultIfEmpty(1).Max();
+        var placement = new ModelPlacement(options, length, atOnce, limits.UsableBytes(step.MemoryBytes));
         return new StepEstimate
         {
             NewBytes = ReportBytes,
-            MemoryBytes = MemoryEstimate.Process
-                + models.Max(m => atOnce * element * m.Config.TotalParameters + MemoryEstimate.Forward(m.Config, (long)options.Batch * length, length)),
+            MemoryBytes = MemoryEstimate.Process + models.Max(m => placement.Bytes(m.Config)),
             Operations = models.Sum(m => 2.0 * m.Config.ActiveParameters),
         };
+    }
+
+    public IEnumerable<JsonObject> Smaller(EstimateRequest step)
+    {
+        yield return new JsonObject { ["batch"] = 1 };
     }
 }

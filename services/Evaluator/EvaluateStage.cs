@@ -11,10 +11,20 @@ namespace Espalier.Evaluator;
 
 /// <summary>
 /// Measures any number of models on the same text. Each (model, pass) result is stored as a blob that the cursor names, so a killed
-/// evaluation resumes with the next one; one model's weights are in memory at a time.
+/// evaluation resumes with the next one. A model whose weights fit into a share of the free memory is held whole; of any other, one layer is in
+/// memory at a time, and a killed evaluation resumes with the next layer. Both give the same bits.
 /// </summary>
 public sealed class EvaluateStage : IStage
 {
+    private readonly MemoryLimits _limits;
+
+    /// <summary>Creates the stage.</summary>
+    public EvaluateStage() : this(new MemoryLimits())
+    {
+    }
+
+    internal EvaluateStage(MemoryLimits limits) => _limits = limits;
+
     /// <inheritdoc/>
     public string Kind => StageKinds.Evaluate;
 
@@ -39,6 +49,7 @@ public sealed class EvaluateStage : IStage
         foreach (var task in tasks)
             task.Check(options, models);
         var material = await MaterialAsync(context, options, tasks, models, cancellationToken).ConfigureAwait(false);
+        Place(context, options, tasks, models, material);
         var found = await MeasureAsync(context, options, tasks, models, material, cancellationToken).ConfigureAwait(false);
         var xz = material.Text is { } corpus && options.Xz
             ? await XzCompressor.MeasureAsync(corpus, cancellationToken).ConfigureAwait(false)
@@ -60,8 +71,17 @@ public sealed class EvaluateStage : IStage
         ? throw new UserInputException($"'tasks' is empty: name one or more of {string.Join(", ", MethodCatalog<IEvaluationTask>.Names)}.")
         : [.. options.Tasks.Distinct().Order(StringComparer.Ordinal).Select(name => MethodCatalog<IEvaluationTask>.Get(name, "tasks"))];
 
+    private void Place(
+        StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models, EvaluationMaterial material)
+    {
+        var placement = new ModelPlacement(
+            options, material.Length, tasks.Max(task => task.ModelsAtOnce), _limits.UsableBytes(context.MemoryBytes));
+        foreach (var note in models.Select(model => model.Place(placement, mustSave: context.MemoryDivisor > 1)).OfType<string>())
+            context.Progress.Log(note);
+    }
+
     // What every task found, model by model.
-    private static async Task<List<object?[]>> MeasureAsync(
+    private async Task<List<object?[]>> MeasureAsync(
         StageContext context, EvaluateOptions options, List<IEvaluationTask> tasks, List<ModelUnderTest> models,
         EvaluationMaterial material, CancellationToken cancellationToken)
     {
@@ -73,7 +93,7 @@ public sealed class EvaluateStage : IStage
             {
                 using (model)
                 {
-                    var measurement = new ModelMeasurement(context, options, material, models, model, finished);
+                    var measurement = new ModelMeasurement(context, options, material, models, model, finished, _limits);
                     var ofModel = new object?[tasks.Count];
                     for (var task = 0; task < tasks.Count; task++)
                         ofModel[task] = await tasks[task].MeasureAsync(measurement, cancellationToken).ConfigureAwait(false);

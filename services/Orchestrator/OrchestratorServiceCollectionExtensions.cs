@@ -31,7 +31,7 @@ public static class OrchestratorServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(provider => LedgerDatabase.Open(options, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Wakeups>().AddSingleton<StepLedger>().AddSingleton<RunLedger>().AddSingleton<StageCatalog>();
-        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<PlanResolution>();
+        services.AddSingleton<LedgerSweep>().AddSingleton<StepPreparations>().AddSingleton<PlanResolution>().AddSingleton<WorkerRooms>();
         services.AddSingleton(provider => new StepMemory(
             provider.GetRequiredService<LedgerDatabase>(), provider.GetRequiredService<StageCatalog>(),
             () => new BusEstimates(provider.GetRequiredService<IBus>(), provider.GetRequiredService<TimeProvider>()),

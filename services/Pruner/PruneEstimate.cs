@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pruner.Methods;
 using Espalier.Pruner.ExpertSelection;
@@ -37,6 +38,12 @@ internal sealed class PruneEstimate : IStageEstimate
             Operations = method.Need == CalibrationNeed.None || options.Calibration is not { } text ? 0
                 : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.Samples * text.Length,
         };
+    }
+
+    public IEnumerable<JsonObject> Smaller(EstimateRequest step)
+    {
+        if (step.Read<PruneOptions>().Calibration is not null)
+            yield return new JsonObject { ["calibration"] = new JsonObject { ["batch"] = 1 } };
     }
 
     // One layer of weights, the activations of one batch with their gradients, or the head.

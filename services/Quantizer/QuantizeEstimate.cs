@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Quantizer.Grids;
@@ -40,6 +41,12 @@ internal sealed class QuantizeEstimate : IStageEstimate
                 + (isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
             Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices) : 0,
         };
+    }
+
+    public IEnumerable<JsonObject> Smaller(EstimateRequest step)
+    {
+        if (step.Read<QuantizeOptions>().Calibration is not null)
+            yield return new JsonObject { ["calibration"] = new JsonObject { ["batch"] = 1 } };
     }
 
     private static IEnumerable<(long Count, long Rows, long Columns)> Matrices(ModelConfig config, QuantizationTargets targets)

@@ -5,6 +5,7 @@ using Espalier.Stages.Methods;
 using Espalier.Upcycler.Duplication;
 using Espalier.Upcycler.Growth;
 using Espalier.Upcycler.Methods;
+using Espalier.Upcycler.Metrics;
 using Espalier.Upcycler.Planning;
 using Espalier.Upcycler.Routers;
 
@@ -45,7 +46,7 @@ internal sealed class UpcycleEstimate : IStageEstimate
             Model = grown,
             NewBytes = grown.RouterBytes + grown.ManifestBytes + made + state,
             SharedBytes = grown.SizeBytes - grown.RouterBytes - made,
-            MemoryBytes = MemoryEstimate.Process + (needsText ? CalibratedBytes(options.Calibration!, source.Config, config) : ScoredBytes(options, source))
+            MemoryBytes = MemoryEstimate.Process + (needsText ? CalibratedBytes(options, source.Config, config) : ScoredBytes(options, source))
                 + (made > 0 ? WorkingCopies * source.Config.ExpertParameters / 3 * sizeof(float) : 0),
             Operations = needsText ? 6.0 * source.Config.ActiveParameters * options.Calibration!.Samples * options.Calibration.Length : 0,
         };
@@ -64,16 +65,26 @@ internal sealed class UpcycleEstimate : IStageEstimate
             Model = grown,
             NewBytes = grown.RouterBytes + grown.ManifestBytes + made,
             SharedBytes = Math.Max(0, grown.SizeBytes - grown.RouterBytes - made),
-            MemoryBytes = MemoryEstimate.Process + WorkingCopies * matrix,
+            MemoryBytes = MemoryEstimate.Process
+                + Math.Max(WorkingCopies * matrix, options.Stage.Calibration is { } calibration ? MeasuredBytes(calibration, grown.Config) : 0),
         };
     }
 
-    // Gradients of the source, then the source and the grown model side by side to measure the change.
-    private static long CalibratedBytes(GradientCalibrationOptions calibration, ModelConfig source, ModelConfig grown)
+    // Gradients of the source where they are asked for; then the change of the function, a layer at a time, with both heads at the end.
+    private static long CalibratedBytes(UpcycleOptions options, ModelConfig source, ModelConfig grown)
     {
+        var calibration = options.Calibration!;
         var tokens = (long)calibration.Samples / calibration.Batches * calibration.Length;
-        return Math.Max(8 * source.TotalParameters + MemoryEstimate.Training(source, tokens, calibration.Length),
-            4 * (source.TotalParameters + grown.TotalParameters));
+        var gradients = UpcycleRules.NeedsScores(options, source) && MethodCatalog<IUsefulnessMetric>.Get(options.Metric, "metric").NeedsGradients
+            ? 8 * source.TotalParameters + MemoryEstimate.Training(source, tokens, calibration.Length) : 0;
+        return Math.Max(gradients, MeasuredBytes(calibration, grown));
+    }
+
+    private static long MeasuredBytes(GradientCalibrationOptions calibration, ModelConfig grown)
+    {
+        var tokens = Math.Min(calibration.Samples, UpcycleStage.MeasuredSequences) * (long)calibration.Length;
+        return Math.Max(MemoryEstimate.Layer(grown), 8L * grown.VocabularySize * grown.HiddenSize)
+            + MemoryEstimate.Forward(grown with { VocabularySize = 1 }, tokens, calibration.Length) + 12L * calibration.Length * grown.VocabularySize;
     }
 
     private static long ScoredBytes(UpcycleOptions options, ModelHeader source) =>

@@ -21,7 +21,7 @@ namespace Espalier.Upcycler;
 /// <summary>Grows a mixture of experts: check, score, plan, write, measure. (Expert Upcycling, arXiv 2604.19835.)</summary>
 public sealed class UpcycleStage : IStage
 {
-    private const int MeasuredSequences = 8;
+    internal const int MeasuredSequences = 8;
     private const string Method = "method", Calibration = "calibration", TotalTokens = "total-tokens";
 
     /// <inheritdoc/>
@@ -175,8 +175,8 @@ public sealed class UpcycleStage : IStage
         context.Progress.Report("measuring", 0, 1, "models");
         var device = new torch.Device(context.Device);
         return FunctionChange.Measure(
-            () => DecoderFiles.LoadDecoder(source.Reader, "source model", device: device),
-            () => DecoderFiles.LoadDecoder(grown.Reader, "grown model", device: device),
+            new LayeredModel(source.Config, new StoredWeights(source.Reader), device),
+            new LayeredModel(grown.Config, new StoredWeights(grown.Reader), device),
             (await text.LoadAsync(cancellationToken).ConfigureAwait(false)).First(MeasuredSequences),
             plans?.Select(p => p.Origins).ToList());
     }

@@ -52,12 +52,20 @@ public sealed record StepEstimated
     /// <summary>Peak memory of the work process in bytes, roughly.</summary>
     public long? MemoryBytes { get; init; }
 
+    /// <summary>Changes of options with which it needs less memory, the least change first.</summary>
+    public IReadOnlyList<SmallerStep> Smaller { get; init; } = [];
+
     /// <summary>Arithmetic of the step in floating-point operations, so that times of like steps can be scaled; 0 when it does not matter.</summary>
     public double Operations { get; init; }
 
     /// <summary>What the stage would choose by itself, in sentences.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
 }
+
+/// <summary>A step with some options changed.</summary>
+/// <param name="Change">What is changed, as it stands in a pipeline file: <c>recompute: true</c>.</param>
+/// <param name="MemoryBytes">Peak memory then, in bytes, roughly.</param>
+public sealed record SmallerStep(string Change, long MemoryBytes);
 
 /// <summary>A model's shape in numbers.</summary>
 public sealed record ModelShape

@@ -1,10 +1,10 @@
 namespace Espalier.Modeling;
 
 /// <summary>Names and shapes of a model's tensors, in layer order.</summary>
-internal static class DecoderLayout
+public static class DecoderLayout
 {
     /// <summary>What is trained: experts stacked per layer; matrices decay, norms and biases do not.</summary>
-    public static List<(string Name, long[] Shape, bool Decays)> Parameters(ModelConfig config, bool routerBias)
+    internal static List<(string Name, long[] Shape, bool Decays)> Parameters(ModelConfig config, bool routerBias)
     {
         long width = config.HiddenSize;
         var layout = new List<(string, long[], bool)> { (TensorNames.Embedding, [config.VocabularySize, width], true) };
@@ -22,7 +22,9 @@ internal static class DecoderLayout
         return layout;
     }
 
-    /// <summary>What is stored: the same with experts one by one.</summary>
+    /// <summary>What is stored, by Hugging Face name: experts one by one.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="routerBias">Whether routers have a learned logit bias.</param>
     public static IEnumerable<(string Name, long[] Shape)> Stored(ModelConfig config, bool routerBias)
     {
         var (width, inner) = ((long)config.HiddenSize, (long)config.ExpertSize);

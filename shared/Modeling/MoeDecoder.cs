@@ -65,8 +65,10 @@ public sealed partial class MoeDecoder : IDisposable
         return RunLayer(_layers[layer], hidden, observer).Hidden.MoveToOuterDisposeScope();
     }
 
-    /// <summary>As <see cref="RunLayer(int, Tensor, IMoeObserver?)"/>, and how the layer routed; null for a dense one.</summary>
-    internal (Tensor Hidden, RoutingTrace? Trace) RunLayerTraced(int layer, Tensor hidden, IMoeObserver? observer) =>
+    /// <summary>
+    /// As <see cref="RunLayer(int, Tensor, IMoeObserver?)"/>, and how the layer routed; null for a dense one. All tensors belong to the caller's scope.
+    /// </summary>
+    public (Tensor Hidden, RoutingTrace? Trace) RunLayerTraced(int layer, Tensor hidden, IMoeObserver? observer = null) =>
         RunLayer(_layers[layer], hidden, observer);
 
     /// <summary>Logits (B, S, V) for the last residual stream (B, S, H).</summary>

@@ -38,6 +38,10 @@ public sealed class StageContext
     /// <value>1</value>
     public int MemoryDivisor { get; init; } = 1;
 
+    /// <summary>Memory that the step may use, in bytes; 0 when nobody says how much.</summary>
+    /// <value>0</value>
+    public long MemoryBytes { get; init; }
+
     /// <summary>The options as the stage's record.</summary>
     public T ReadOptions<T>() =>
         Options.Deserialize<T>(WireJson.Options)

@@ -40,6 +40,10 @@ public sealed class StageExecution
     /// <value>1</value>
     public int MemoryDivisor { get; init; } = 1;
 
+    /// <summary>As <see cref="StageContext.MemoryBytes"/>.</summary>
+    /// <value>0</value>
+    public long MemoryBytes { get; init; }
+
     /// <summary>The library that the stage computes with, or null.</summary>
     public IStageEngine? Engine { get; init; }
 
@@ -58,6 +62,7 @@ public sealed class StageExecution
             Cache = Directory.CreateDirectory(CacheFolder),
             Device = Device,
             MemoryDivisor = MemoryDivisor,
+            MemoryBytes = MemoryBytes,
         };
         Engine?.Prepare();
         try

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Routing;
 using Espalier.Modeling;
@@ -158,7 +159,7 @@ public sealed class EvaluateStageTests : IDisposable
         var tokens = randint(0, 256, [4, 25], dtype: int64, generator: new Generator(3));
         var targets = randint(0, 256, [100], dtype: int64, generator: new Generator(4));
 
-        var values = Passes.AgreementPass.Compare(teacher, student, tokens, targets);
+        var values = AgreementPass.Compare(Behind(teacher, tokens), Behind(student, tokens), targets);
 
         var (p, q) = (Probabilities(teacher, tokens), Probabilities(student, tokens));
         var right = targets.data<long>().ToArray();
@@ -170,6 +171,8 @@ public sealed class EvaluateStageTests : IDisposable
             values[5 * t + 3].ShouldBe(First(p[t]) == right[t] ? 1 : 0);
         }
 
+        static BehindLayers Behind(MoeDecoder decoder, Tensor tokens) => new(
+            decoder, Enumerable.Range(0, Tiny.Layers).Aggregate(decoder.Embed(tokens), (stream, layer) => decoder.RunLayer(layer, stream)).flatten(0, 1));
         static double[][] Probabilities(MoeDecoder decoder, Tensor tokens) =>
             [.. decoder.Forward(tokens).Logits.flatten(0, 1).to(float64).softmax(-1).data<double>().ToArray().Chunk(258)];
         static int First(double[] probabilities) => Likeliest(probabilities)[0];

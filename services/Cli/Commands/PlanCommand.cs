@@ -56,7 +56,7 @@ internal static class PlanCommand
         var store = Directory.Exists(home.StoreFolder) ? home.OpenStore() : null; // planning leaves nothing behind
         var stored = new StoredSteps(store);
         var past = await stored.ReadPastAsync(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
-        return await new PlanResolver(new LocalCodes(Hosting.Stages.All(home)), stored, Hosting.Stages.Estimates(home, store), past)
+        return await new PlanResolver(new LocalCodes(Hosting.Stages.All(home)), stored, Hosting.Stages.Estimates(home, store), past, new MachineRoom())
             .ResolveAsync(pipeline.Plan, cancellationToken).ConfigureAwait(false);
     }
 }

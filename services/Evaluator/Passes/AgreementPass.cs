@@ -1,7 +1,5 @@
 using Espalier.Contracts;
 using Espalier.Evaluator.Texts;
-using Espalier.Modeling;
-using Espalier.Stages;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Passes;
@@ -10,7 +8,7 @@ namespace Espalier.Evaluator.Passes;
 /// How far a model strays from a reference on the same tokens, teacher-forced: per token t
 ///   KL_t = sum_v p_T(v) (ln p_T(v) - ln p_S(v)) over the full vocabulary, softmax in float32, sums in float64,
 /// whether both put the same token first, how many of the reference's five likeliest are among the model's, and whether the
-/// first choice of each is the token that follows. Both models are in memory.
+/// first choice of each is the token that follows.
 /// </summary>
 internal static class AgreementPass
 {
@@ -18,56 +16,51 @@ internal static class AgreementPass
     private const long MostLogits = 1 << 24; // elements held at once by each head
 
     /// <summary>Compares on every token once.</summary>
-    public static AgreementResult Run(
-        StageContext context, ModelUnderTest reference, ModelUnderTest model, HeldOutText text, EvaluateOptions options,
-        int length, CancellationToken cancellationToken)
+    public static async Task<AgreementResult> RunAsync(
+        ModelMeasurement measurement, ModelUnderTest reference, PassRunner runner, CancellationToken cancellationToken)
     {
+        var (model, text) = (measurement.Model, measurement.Material.Text!);
         if (reference.TextDigest != model.TextDigest || reference.Config.VocabularySize != model.Config.VocabularySize)
             throw new UserInputException($"The models of '{model.Step}' and '{reference.Step}' have different vocabularies, or only one begins texts with "
                 + "a token of its own, so their predictions cannot be compared token by token. "
                 + "Leave the task agreement out, name another 'reference', or set 'bos'.");
-        var (teacher, student) = (reference.Decoder, model.Decoder); // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
-        var batches = WindowBatch.Of(streams, length, options.Batch);
-        var total = streams.Sum(stream => stream.Scored);
+        var batches = WindowBatch.Of(streams, measurement.Material.Length, measurement.Options.Batch);
+        var values = await runner.RunAsync(new PassWork
+        {
+            Phase = $"{model.Step}: agreement with {reference.Step}",
+            Unit = "tokens",
+            Models = [reference, model],
+            Batches = batches,
+            Finish = (batch, last) => Compare(last[0], last[1], batch.Targets()),
+        }, cancellationToken).ConfigureAwait(false);
         var result = new AgreementResult
         {
             Divergence = new double[text.Documents.Count],
             SameFirst = new double[text.Documents.Count],
             Tokens = new long[text.Documents.Count],
-            PerToken = new List<float>(checked((int)total)),
+            PerToken = new List<float>(checked((int)streams.Sum(stream => stream.Scored))),
         };
-        var done = 0L;
-        foreach (var batch in batches)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            using var untracked = no_grad();
-            result = result.Add(batch.Windows.SelectMany(window => window.Documents.ToArray()), Compare(teacher, student, batch.Inputs(), batch.Targets()));
-            done += batch.Scored;
-            context.Progress.Report($"{model.Step}: agreement with {reference.Step}", done, total, "tokens");
-        }
-        return result;
+        return batches.Zip(values).Aggregate(result, (sum, pair) => sum.Add(pair.First.Documents, pair.Second));
     }
 
     /// <summary>Compares both models on one batch.</summary>
     /// <returns>(tokens, <see cref="AgreementResult.Columns"/>): divergence, same first choice, share of the likeliest in common, whether the
     /// teacher is right, whether the student is.</returns>
-    internal static double[] Compare(MoeDecoder teacher, MoeDecoder student, Tensor inputs, Tensor targets)
+    internal static double[] Compare(BehindLayers teacher, BehindLayers student, Tensor targets)
     {
-        var (first, second) = (Stream(teacher, inputs), Stream(student, inputs)); // (n, H) each
-        var expected = targets.to(teacher.Device);
-        var chunk = Math.Max(1, MostLogits / teacher.Config.VocabularySize);
+        var expected = targets.to(teacher.Head.Device);
+        var chunk = Math.Max(1, MostLogits / teacher.Head.Config.VocabularySize);
         var values = new List<double>();
-        for (var start = 0L; start < first.shape[0]; start += chunk)
+        for (var start = 0L; start < teacher.Rows.shape[0]; start += chunk)
         {
             using var scope = NewDisposeScope();
-            var count = Math.Min(chunk, first.shape[0] - start);
-            var p = LogProbabilities(teacher, first.narrow(0, start, count));     // (n, V)
-            var q = LogProbabilities(student, second.narrow(0, start, count));    // (n, V)
+            var count = Math.Min(chunk, teacher.Rows.shape[0] - start);
+            var p = LogProbabilities(teacher, start, count);                       // (n, V)
+            var q = LogProbabilities(student, start, count);                       // (n, V)
             var divergence = (p.exp() * (p - q)).to(float64).sum([-1L]).clamp(min: 0); // (n)
             var (top, same) = (p.argmax(-1), q.argmax(-1));                       // (n)
-            var many = Math.Min(Likeliest, teacher.Config.VocabularySize);
+            var many = Math.Min(Likeliest, teacher.Head.Config.VocabularySize);
             var overlap = (p.topk(many, -1).indexes.unsqueeze(2) == q.topk(many, -1).indexes.unsqueeze(1)).to(float64).sum([1L, 2L]) / many; // (n)
             var target = expected.narrow(0, start, count);
             var rows = stack([divergence, (top == same).to(float64), overlap, (top == target).to(float64), (same == target).to(float64)], 1); // (n, 5)
@@ -78,15 +71,8 @@ internal static class AgreementPass
             : throw new UserInputException("The models' probabilities are not finite: activations overflow. Evaluate with 'precision: fp32'.");
     }
 
-    private static Tensor Stream(MoeDecoder decoder, Tensor inputs)
-    {
-        var hidden = decoder.Embed(inputs.to(decoder.Device));
-        for (var layer = 0; layer < decoder.Config.Layers; layer++)
-            hidden = decoder.RunLayer(layer, hidden);
-        return hidden.flatten(0, 1);
-    }
-
-    private static Tensor LogProbabilities(MoeDecoder decoder, Tensor rows) => decoder.Head(rows.unsqueeze(0)).squeeze(0).to(float32).log_softmax(-1);
+    private static Tensor LogProbabilities(BehindLayers last, long start, long count) =>
+        last.Head.Head(last.Rows.narrow(0, start, count).unsqueeze(0)).squeeze(0).to(float32).log_softmax(-1);
 }
 
 /// <summary>What the comparison of one model with the reference found.</summary>

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Espalier.Evaluator.Routing;
 using Espalier.Evaluator.Texts;
 using Espalier.Evaluator.Tasks;
-using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Passes;
 
@@ -11,33 +10,32 @@ internal static class CorpusPass
 {
     /// <summary>Scores every token once; the tasks that need it share one pass.</summary>
     public static Task<CorpusResult> OfAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
-        measurement.KeepAsync("corpus", () => Run(measurement, cancellationToken), cancellationToken);
+        measurement.KeepAsync("corpus", runner => RunAsync(measurement, runner, cancellationToken), cancellationToken);
 
-    private static CorpusResult Run(ModelMeasurement measurement, CancellationToken cancellationToken)
+    private static async Task<CorpusResult> RunAsync(ModelMeasurement measurement, PassRunner runner, CancellationToken cancellationToken)
     {
         var (model, text, options) = (measurement.Model, measurement.Material.Text!, measurement.Options);
-        var decoder = model.Decoder; // loaded outside the scopes below
         var streams = text.Tokenize(model.Tokenizer);
         var batches = WindowBatch.Of(streams, measurement.Material.Length, options.Batch);
-        var total = streams.Sum(stream => stream.Scored);
-        var losses = new double[text.Documents.Count];
-        var tokens = new long[text.Documents.Count];
-        using var routing = options.Tasks.Contains(RoutingTask.TaskName) && model.Config.IsMixture ? new RoutingCounter(model.Config, decoder.Device) : null;
+        using var routing = options.Tasks.Contains(RoutingTask.TaskName) && model.Config.IsMixture ? new RoutingCounter(model.Config, model.Device) : null;
 
         var clock = Stopwatch.StartNew();
-        var done = 0L;
-        foreach (var batch in batches)
+        var scores = await runner.RunAsync(new PassWork
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            routing?.StartBatch(batch.Windows[0].Count);
-            var scores = TokenLikelihood.Score(decoder, batch.Inputs(), batch.Targets(), routing);
-            Attribute(batch, scores, losses, tokens);
-            done += batch.Scored;
-            measurement.Context.Progress.Report($"{model.Step}: held-out text", done, total, "tokens");
-        }
-        measurement.Context.Progress.Metric($"{model.Step}.tokens-per-second", done / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
+            Phase = $"{model.Step}: held-out text",
+            Unit = "tokens",
+            Models = [model],
+            Batches = batches,
+            Finish = (batch, last) => TokenLikelihood.Score(last[0], batch.Targets()),
+            Routing = routing,
+        }, cancellationToken).ConfigureAwait(false);
+        measurement.Context.Progress.Metric(
+            $"{model.Step}.tokens-per-second", batches.Sum(batch => (long)batch.Scored) / Math.Max(clock.Elapsed.TotalSeconds, 1e-9));
 
+        var losses = new double[text.Documents.Count];
+        var tokens = new long[text.Documents.Count];
+        foreach (var (batch, ofBatch) in batches.Zip(scores))
+            Attribute(batch, ofBatch, losses, tokens);
         var domainOfWindow = batches.SelectMany(batch => batch.Windows).Select(window => window.Stream.Domain).ToList();
         return new CorpusResult
         {
@@ -49,17 +47,12 @@ internal static class CorpusPass
 
     private static void Attribute(WindowBatch batch, double[] scores, double[] losses, long[] tokens)
     {
-        var position = 0;
-        foreach (var window in batch.Windows)
+        foreach (var (document, score) in batch.Documents.Zip(scores))
         {
-            foreach (var document in window.Documents)
-            {
-                var score = scores[position++];
-                if (document == TokenStream.NotScored)
-                    continue;
-                losses[document] += score;
-                tokens[document]++;
-            }
+            if (document == TokenStream.NotScored)
+                continue;
+            losses[document] += score;
+            tokens[document]++;
         }
     }
 }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
+using Espalier.Evaluator.Texts;
 using Espalier.Modeling;
 using Espalier.Tokenizers;
 using Espalier.Stages;
@@ -8,23 +10,23 @@ using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Passes;
 
-/// <summary>One model of the evaluation: its files are read at once, its weights only when a task needs them.</summary>
+/// <summary>One model of the evaluation: its files are read at once, its weights only when a task needs them, whole or a layer at a time.</summary>
 internal sealed class ModelUnderTest : IDisposable
 {
     private const string ConfigFile = "config.json";
 
     private readonly CheckpointReader _reader;
-    private readonly Device _device;
     private readonly ScalarType _type;
     private readonly TokenizerUse _use;
     private MoeDecoder? _decoder;
+    private LayeredModel? _layers;
     private ITokenizer? _tokenizer;
 
     private ModelUnderTest(string step, CheckpointReader reader, Device device, EvaluateOptions options)
     {
         Step = step;
         _reader = reader;
-        _device = device;
+        Device = device;
         _type = options.Precision == EvaluateOptions.BFloat16 ? bfloat16 : float32;
         _use = new TokenizerUse(options.Bos, options.Tokenizer);
         Config = ModelConfig.Parse(reader.HasFile(ConfigFile) ? reader.ReadFile(ConfigFile) : throw new InvalidModelException($"{ConfigFile} is missing"));
@@ -38,6 +40,12 @@ internal sealed class ModelUnderTest : IDisposable
 
     /// <summary>Its configuration.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>Where it runs.</summary>
+    public Device Device { get; }
+
+    /// <summary>Whether its weights are in memory whole while it is measured; else <see cref="Decoder"/> is not asked for.</summary>
+    public bool IsWhole { get; private set; } = true;
 
     /// <summary>Its tokenizer, loaded at the first call: ids that are given need none.</summary>
     public ITokenizer Tokenizer => _tokenizer ??= Guard(Step, () => StoredTokenizer.Load(_reader, Config, _use));
@@ -69,7 +77,37 @@ internal sealed class ModelUnderTest : IDisposable
     public long Bytes => _reader.Manifest.SizeBytes;
 
     /// <summary>The weights, loaded at the first call; packed ones are expanded from their packed form.</summary>
-    public MoeDecoder Decoder => _decoder ??= Guard(Step, () => MoeDecoder.Load(Config, new StoredWeights(_reader), _type, _device));
+    public MoeDecoder Decoder => _decoder ??= Guard(Step, () => MoeDecoder.Load(Config, new StoredWeights(_reader), _type, Device));
+
+    /// <summary>The weights, a layer at a time.</summary>
+    public LayeredModel Layers => _layers ??= Guard(Step, () =>
+    {
+        MoeDecoder.Check(Config, new StoredWeights(_reader));
+        return new LayeredModel(Config, new StoredWeights(_reader), Device, _type);
+    });
+
+    /// <summary>Decides how its weights are held.</summary>
+    /// <returns>What people should know of it; null for nothing.</returns>
+    public string? Place(ModelPlacement placement, bool mustSave)
+    {
+        IsWhole = !mustSave && placement.IsWhole(Config);
+        return IsWhole ? null
+            : $"{Step}: runs a layer at a time. Whole it would take about {Gibibytes(placement.WholeBytes(Config))}, "
+                + (mustSave ? "and an attempt before this one ran out of memory." : $"and {Gibibytes(placement.FreeBytes)} are free.");
+    }
+
+    /// <summary>Embeds batches: (B, L, H) each, on the CPU, in no dispose scope.</summary>
+    public IReadOnlyList<Tensor> Embed(IEnumerable<ITokenBatch> batches) =>
+        Guard(Step, () => Layers.Embed(batches.Select<ITokenBatch, Func<Tensor>>(batch => batch.Inputs)));
+
+    /// <summary>Loads one layer alone; the caller disposes it.</summary>
+    public MoeDecoder LoadLayer(int layer) => Guard(Step, () => Layers.LoadLayer(layer));
+
+    /// <summary>Loads the last norm and the head; the caller disposes it.</summary>
+    public MoeDecoder LoadHead() => Guard(Step, Layers.LoadHead);
+
+    /// <summary>What <paramref name="run"/> makes of the weights, a layer at a time; what is wrong with them names the model.</summary>
+    public T Guard<T>(Func<LayeredModel, T> run) => Guard(Step, () => run(Layers));
 
     /// <summary>Opens a model of the step's inputs.</summary>
     public static async Task<ModelUnderTest> OpenAsync(StageContext context, StepInput input, EvaluateOptions options, CancellationToken cancellationToken)
@@ -84,6 +122,9 @@ internal sealed class ModelUnderTest : IDisposable
         _decoder?.Dispose();
         _decoder = null;
     }
+
+    private static string Gibibytes(long bytes) =>
+        string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB");
 
     private static T Guard<T>(string step, Func<T> load)
     {

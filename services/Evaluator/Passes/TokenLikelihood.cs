@@ -1,5 +1,4 @@
 using Espalier.Contracts;
-using Espalier.Modeling;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Passes;
@@ -8,19 +7,13 @@ namespace Espalier.Evaluator.Passes;
 internal static class TokenLikelihood
 {
     /// <summary>-ln p(target) for each position.</summary>
-    /// <param name="decoder">The model.</param>
-    /// <param name="inputs">(B, L) int64 tokens.</param>
+    /// <param name="last">What is behind the layers.</param>
     /// <param name="targets">(B L) int64 tokens to predict.</param>
-    /// <param name="observer">Sees the routing.</param>
-    public static double[] Score(MoeDecoder decoder, Tensor inputs, Tensor targets, IMoeObserver? observer = null)
+    public static double[] Score(BehindLayers last, Tensor targets)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var hidden = decoder.Embed(inputs.to(decoder.Device)); // (B, L, H)
-        for (var layer = 0; layer < decoder.Config.Layers; layer++)
-            hidden = decoder.RunLayer(layer, hidden, observer);
-        var rows = hidden.flatten(0, 1);                       // (B L, H)
-        var losses = decoder.TokenLosses(rows, targets.to(decoder.Device)).to(float64).cpu();
+        var losses = last.Head.TokenLosses(last.Rows, targets.to(last.Head.Device)).to(float64).cpu(); // (B L)
         var scores = losses.data<double>().ToArray();
         return Array.TrueForAll(scores, double.IsFinite)
             ? scores

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Contracts;
 using Espalier.Modeling;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,11 +8,10 @@ using static TorchSharp.torch;
 namespace Espalier.Evaluator.Routing;
 
 /// <summary>Counts, layer by layer, which experts tokens are routed to, and how sure the router is.</summary>
-internal sealed class RoutingCounter : IMoeObserver, IDisposable
+internal sealed class RoutingCounter : IDisposable
 {
     private readonly int _experts;
     private readonly SortedDictionary<int, LayerSums> _layers;
-    private long _windowLength;
 
     public RoutingCounter(ModelConfig config, Device device)
     {
@@ -19,11 +21,10 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
             zeros(3, dtype: float64, device: device).DetachFromDisposeScope())));
     }
 
-    /// <summary>Tells how many tokens each window of the next batch has.</summary>
-    public void StartBatch(int windowLength) => _windowLength = windowLength;
-
-    /// <inheritdoc/>
-    public void OnRouting(RoutingTrace trace)
+    /// <summary>Counts how one layer routed one batch; batches come in the same order to every layer.</summary>
+    /// <param name="trace">The routing; tensors stay the caller's.</param>
+    /// <param name="windowLength">Tokens of each window of the batch.</param>
+    public void Add(RoutingTrace trace, int windowLength)
     {
         using var scope = NewDisposeScope();
         var layer = _layers[trace.Layer];
@@ -31,7 +32,7 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
 
         var chosen = zeros_like(trace.Scores).scatter_(1, trace.Selected, ones_like(trace.Gates, dtype: trace.Scores.dtype)); // (T, E) of 0 and 1
         layer.CoActivation.add_(chosen.transpose(0, 1).matmul(chosen).to(float64));                                          // (E, E)
-        var perWindow = chosen.view(-1, _windowLength, _experts).sum(1).to(int64).cpu();                                     // (B, E)
+        var perWindow = chosen.view(-1, windowLength, _experts).sum(1).to(int64).cpu();                                     // (B, E)
         foreach (var row in perWindow.data<long>().ToArray().Chunk(_experts))
             layer.WindowLoads.Add(row);
 
@@ -64,6 +65,32 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
         ];
     }
 
+    /// <summary>Everything, for the cursor. Numbers survive exactly.</summary>
+    public JsonNode Save()
+    {
+        using var scope = NewDisposeScope();
+        var counts = _layers.ToDictionary(pair => pair.Key, pair => new SavedCounts(
+            pair.Value.Tokens, pair.Value.Sums.cpu().data<double>().ToArray(), pair.Value.CoActivation.cpu().data<double>().ToArray(),
+            pair.Value.WindowLoads));
+        return JsonSerializer.SerializeToNode(counts, WireJson.Options)!;
+    }
+
+    /// <summary>Takes back what <see cref="Save"/> gave.</summary>
+    /// <exception cref="JsonException">It is something else.</exception>
+    public void Restore(JsonNode saved)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (layer, counts) in saved.Deserialize<Dictionary<int, SavedCounts>>(WireJson.Options)!)
+        {
+            var sums = _layers[layer];
+            sums.Tokens = counts.Tokens;
+            sums.Sums.copy_(tensor(counts.Sums));
+            sums.CoActivation.copy_(tensor(counts.CoActivation).view(_experts, _experts));
+            sums.WindowLoads.Clear();
+            sums.WindowLoads.AddRange(counts.WindowLoads);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -83,6 +110,8 @@ internal sealed class RoutingCounter : IMoeObserver, IDisposable
         public List<long[]> WindowLoads { get; } = [];      // windows of (E)
         public long Tokens { get; set; }
     }
+
+    private sealed record SavedCounts(long Tokens, double[] Sums, double[] CoActivation, IReadOnlyList<long[]> WindowLoads);
 }
 
 /// <summary>Counts of one layer.</summary>

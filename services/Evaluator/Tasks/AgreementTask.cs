@@ -46,10 +46,7 @@ internal sealed class AgreementTask : IEvaluationTask
         if (model == reference)
             return null;
         return await measurement.KeepAsync(
-            TaskName,
-            () => AgreementPass.Run(measurement.Context, reference, model, measurement.Material.Text!,
-                measurement.Options, measurement.Material.Length, cancellationToken),
-            cancellationToken).ConfigureAwait(false);
+            TaskName, runner => AgreementPass.RunAsync(measurement, reference, runner, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

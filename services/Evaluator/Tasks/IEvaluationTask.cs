@@ -32,7 +32,7 @@ internal interface IEvaluationTask : IStageMethod
     /// <summary>Names of the numbers that it reports of a model and the baseline.</summary>
     IReadOnlyList<string> PairMetrics => [];
 
-    /// <summary>How many models are in memory while it runs.</summary>
+    /// <summary>How many models it reads at once.</summary>
     int ModelsAtOnce => 1;
 
     /// <summary>Refuses options or models that it cannot work with; called before anything is measured.</summary>

@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
+using Espalier.Modeling;
 using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Tasks;
@@ -46,18 +47,33 @@ internal sealed class LogitsTask : IEvaluationTask
     // logits (B, L, V) F32 and, for each layer l, experts.l (B, L, K) I32.
     private static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
     {
-        var decoder = model.Decoder; // loaded outside the scope below
+        var (batch, length, file) = (tokens.Count, tokens[0].Count, new InMemoryTensors());
+        if (model.IsWhole)
+            _ = model.Decoder; // loaded outside the scope below
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var (batch, length) = (tokens.Count, tokens[0].Count);
         var ids = tensor(tokens.SelectMany(row => row.Select(id => (long)id)).ToArray(), [batch, length], dtype: int64);
-        var output = decoder.Forward(ids.to(decoder.Device));
-
-        var file = new InMemoryTensors();
-        file.Add("logits", "F32", [batch, length, model.Config.VocabularySize], Bytes(output.Logits.to(float32)));
-        foreach (var trace in output.Routing)
-            file.Add($"experts.{trace.Layer}", "I32", [batch, length, trace.Selected.shape[1]], Bytes(trace.Selected.to(int32)));
+        var logits = model.IsWhole ? Whole(model.Decoder, ids, AddExperts) : Layered(model, ids, AddExperts);
+        file.Add("logits", "F32", [batch, length, model.Config.VocabularySize], Bytes(logits.to(float32)));
         return Write(file);
+
+        void AddExperts(RoutingTrace trace) =>
+            file.Add($"experts.{trace.Layer}", "I32", [batch, length, trace.Selected.shape[1]], Bytes(trace.Selected.to(int32)));
+    }
+
+    private static Tensor Whole(MoeDecoder decoder, Tensor ids, Action<RoutingTrace> see)
+    {
+        var output = decoder.Forward(ids.to(decoder.Device));
+        foreach (var trace in output.Routing)
+            see(trace);
+        return output.Logits;
+    }
+
+    private static Tensor Layered(ModelUnderTest model, Tensor ids, Action<RoutingTrace> see)
+    {
+        using var stream = model.Guard(layers => layers.Stream(ids, see)); // (B, L, H)
+        using var head = model.LoadHead();
+        return head.Head(stream.to(head.Device));
     }
 
     private static byte[] Bytes(Tensor value) => value.cpu().contiguous().bytes.ToArray();

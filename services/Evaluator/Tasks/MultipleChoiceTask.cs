@@ -3,9 +3,7 @@ using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Reports;
 using Espalier.Evaluator.Statistics;
 using Espalier.Evaluator.Texts;
-using Espalier.Modeling;
 using Espalier.Tokenizers;
-using static TorchSharp.torch;
 
 namespace Espalier.Evaluator.Tasks;
 
@@ -36,28 +34,29 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
 
     /// <inheritdoc/>
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
-        await measurement.KeepAsync(TaskName, () => Run(measurement, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await measurement.KeepAsync(TaskName, runner => RunAsync(measurement, runner, cancellationToken), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public ITaskReport Report(TaskResults results) => new Accuracies(results);
 
-    private static ChoiceScores Run(ModelMeasurement measurement, CancellationToken cancellationToken)
+    private static async Task<ChoiceScores> RunAsync(ModelMeasurement measurement, PassRunner runner, CancellationToken cancellationToken)
     {
         var (model, items) = (measurement.Model, measurement.Material.Items!);
-        var decoder = model.Decoder; // loaded outside the scopes below
         var requests = items
             .SelectMany((item, i) => item.Choices.Select((_, c) => Encode(model.Tokenizer, item, i, c, model.Config.MaxPositions)))
             .OrderByDescending(request => request.Inputs.Length).ThenBy(request => request.Item).ThenBy(request => request.Choice)
             .ToList();
-        var likelihoods = items.Select(item => new double[item.Choices.Count]).ToArray();
-        var done = 0;
-        foreach (var batch in requests.Chunk(measurement.Options.Batch))
+        var scores = await runner.RunAsync(new PassWork
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            Score(decoder, batch, likelihoods);
-            done += batch.Length;
-            measurement.Context.Progress.Report($"{model.Step}: multiple choice", done, requests.Count, "choices");
-        }
+            Phase = $"{model.Step}: multiple choice",
+            Unit = "choices",
+            Models = [model],
+            Batches = [.. requests.Chunk(measurement.Options.Batch).Select(batch => new ChoiceBatch(batch))],
+            Finish = (batch, last) => ((ChoiceBatch)batch).Likelihoods(TokenLikelihood.Score(last[0], batch.Targets())),
+        }, cancellationToken).ConfigureAwait(false);
+        var likelihoods = items.Select(item => new double[item.Choices.Count]).ToArray();
+        foreach (var (request, likelihood) in requests.Zip(scores.SelectMany(ofBatch => ofBatch)))
+            likelihoods[request.Item][request.Choice] = likelihood;
         var cut = new bool[items.Count];
         foreach (var request in requests.Where(request => request.IsCut))
             cut[request.Item] = true;
@@ -100,26 +99,6 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
         return end;
     }
 
-    private static void Score(MoeDecoder decoder, ChoiceRequest[] batch, double[][] likelihoods)
-    {
-        using var scope = NewDisposeScope();
-        var length = batch[0].Inputs.Length; // the longest comes first
-        var inputs = new long[batch.Length * length];
-        var targets = new long[batch.Length * length];
-        for (var row = 0; row < batch.Length; row++)
-        {
-            batch[row].Inputs.CopyTo(inputs, row * length);
-            batch[row].Targets.CopyTo(targets, row * length);
-        }
-        var scores = TokenLikelihood.Score(decoder, tensor(inputs, [batch.Length, length], dtype: int64), tensor(targets, dtype: int64));
-        for (var row = 0; row < batch.Length; row++)
-        {
-            var end = row * length + batch[row].Inputs.Length;
-            for (var position = end - batch[row].Scored; position < end; position++)
-                likelihoods[batch[row].Item][batch[row].Choice] -= scores[position];
-        }
-    }
-
     private sealed class Accuracies(TaskResults results) : ITaskReport
     {
         private readonly IReadOnlyList<ChoiceItem> _items = results.Material.Items!;
@@ -152,15 +131,6 @@ internal sealed class MultipleChoiceTask : IEvaluationTask
         private static double[] AsNumbers(bool[] right) => [.. right.Select(r => r ? 1.0 : 0)];
     }
 }
-
-/// <summary>One choice as tokens: the last <paramref name="Scored"/> targets are the choice.</summary>
-/// <param name="Item">Index of the item.</param>
-/// <param name="Choice">Index of the choice.</param>
-/// <param name="Inputs">Tokens that the model reads.</param>
-/// <param name="Targets">Tokens that it should predict.</param>
-/// <param name="Scored">How many of them are scored, from the end.</param>
-/// <param name="IsCut">Whether the context was cut on the left.</param>
-internal sealed record ChoiceRequest(int Item, int Choice, long[] Inputs, long[] Targets, int Scored, bool IsCut);
 
 /// <summary>What one model's pass over the items found.</summary>
 /// <param name="Likelihoods">Log-likelihood of every choice of every item, nats.</param>

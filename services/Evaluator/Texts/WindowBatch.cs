@@ -3,15 +3,19 @@ using static TorchSharp.torch;
 namespace Espalier.Evaluator.Texts;
 
 /// <summary>Windows of one length that run together, so that nothing is padded.</summary>
-internal sealed record WindowBatch(IReadOnlyList<Window> Windows)
+internal sealed record WindowBatch(IReadOnlyList<Window> Windows) : ITokenBatch
 {
-    private int Length => Windows[0].Count;
+    /// <inheritdoc/>
+    public int Length => Windows[0].Count;
 
-    /// <summary>Tokens read.</summary>
+    /// <inheritdoc/>
     public int Tokens => Windows.Count * Length;
 
     /// <summary>Tokens scored.</summary>
     public int Scored => Windows.Sum(window => window.Documents.Length - window.Documents.Count(TokenStream.NotScored));
+
+    /// <summary>Document of each token, or <see cref="TokenStream.NotScored"/>, in the order of <see cref="Targets"/>.</summary>
+    public IEnumerable<int> Documents => Windows.SelectMany(window => window.Documents.ToArray());
 
     /// <summary>All windows in order: full ones in batches, then the shorter last ones of the domains, equal lengths together.</summary>
     public static IReadOnlyList<WindowBatch> Of(IEnumerable<TokenStream> streams, int length, int batch) =>
@@ -23,7 +27,7 @@ internal sealed record WindowBatch(IReadOnlyList<Window> Windows)
             .Select(windows => new WindowBatch(windows)),
     ];
 
-    /// <summary>(B, L) int64: what the model reads.</summary>
+    /// <inheritdoc/>
     public Tensor Inputs()
     {
         var ids = new long[Tokens];
@@ -32,7 +36,7 @@ internal sealed record WindowBatch(IReadOnlyList<Window> Windows)
         return tensor(ids, [Windows.Count, Length], dtype: int64);
     }
 
-    /// <summary>(B L) int64: what it should predict.</summary>
+    /// <inheritdoc/>
     public Tensor Targets()
     {
         var ids = new long[Tokens];

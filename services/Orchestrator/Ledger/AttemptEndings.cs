@@ -39,6 +39,8 @@ internal static class AttemptEndings
         await transaction.ExecuteAsync(
             "update step set failures = @failures, crashes = @crashes, shrinks = @shrinks where id = @Id",
                 new { step.Id, failures, crashes, shrinks }).ConfigureAwait(false);
+        if (failure == FailureClass.Resource)
+            await AskForMoreMemoryAsync(transaction, step).ConfigureAwait(false);
         var isOver = failure switch
         {
             FailureClass.User => true,
@@ -70,6 +72,18 @@ internal static class AttemptEndings
                 run, step, StepEvent.GaveUp, $"Parked after {losses} lost workers. Last: {message}", FailureClass.Poison).ConfigureAwait(false)
             : await RetryAsync(transaction, run, step, StepEvent.AttemptFailed, message, null, TimeSpan.Zero).ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// The next attempt asks for half as much again as this one, or, where nothing was known, for all that its worker says it has: so it goes to a
+    /// worker with more room, or has its own worker to itself. Never for more than the largest worker has, since it also works in smaller parts.
+    /// </summary>
+    private static Task AskForMoreMemoryAsync(DatabaseTransaction transaction, StepRow step) => transaction.ExecuteAsync(
+        """
+        update step set memory_bytes = (
+            select case when max(w.memory_bytes) is null then @more when @more is null or max(w.memory_bytes) < @more then max(w.memory_bytes) else @more end
+              from worker w where w.device = @Device and w.memory_bytes > 0)
+         where id = @Id
+        """, new { step.Id, step.Device, more = step.MemoryBytes * 3 / 2 });
 
     private static async Task<bool> RetryAsync(
         DatabaseTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message, FailureClass? failure, TimeSpan wait)

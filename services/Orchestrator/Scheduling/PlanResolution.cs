@@ -8,7 +8,7 @@ using MassTransit;
 namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>Resolves plans against the stages that workers offer and the results that the store has.</summary>
-internal sealed class PlanResolution(StageCatalog stages, ArtifactStore artifacts, IBus bus, TimeProvider time)
+internal sealed class PlanResolution(StageCatalog stages, ArtifactStore artifacts, IBus bus, TimeProvider time, WorkerRooms rooms)
 {
     private static readonly TimeSpan ReceiptLimit = TimeSpan.FromSeconds(1);
     private readonly StoredSteps _stored = new(artifacts);
@@ -23,6 +23,6 @@ internal sealed class PlanResolution(StageCatalog stages, ArtifactStore artifact
     public async Task<ResolvedPlan> ResolveAsync(PipelinePlan plan, CancellationToken cancellationToken, DateTimeOffset? before = null)
     {
         var past = await _stored.ReadPastAsync(ReceiptLimit, cancellationToken, before).ConfigureAwait(false);
-        return await new PlanResolver(stages, _stored, new BusEstimates(bus, time), past).ResolveAsync(plan, cancellationToken).ConfigureAwait(false);
+        return await new PlanResolver(stages, _stored, new BusEstimates(bus, time), past, rooms).ResolveAsync(plan, cancellationToken).ConfigureAwait(false);
     }
 }

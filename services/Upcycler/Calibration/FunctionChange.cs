@@ -1,4 +1,5 @@
 using Espalier.Modeling;
+using Espalier.Surgery.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -16,36 +17,51 @@ public sealed record FunctionChange(
     double LossBefore, double LossAfter, double LargestLogitDifference,
     IReadOnlyList<double> DistinctSourcesBefore, IReadOnlyList<double> DistinctSources, IReadOnlyList<double> SiblingCoSelection)
 {
-    /// <summary>Compares two models on <paramref name="tokens"/> (B, S), int64; one is in memory at a time.</summary>
-    /// <param name="loadSource">Loads the source.</param>
-    /// <param name="loadGrown">Loads the grown model.</param>
+    /// <summary>Compares two models on <paramref name="tokens"/> (B, S), int64; in memory is one layer, or both heads with one sequence's logits.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="grown">The grown model.</param>
     /// <param name="tokens">Token ids.</param>
     /// <param name="sourceOf">Per layer of experts, the source of each grown expert; null when experts are not copies of experts.</param>
     public static FunctionChange Measure(
-        Func<MoeDecoder> loadSource, Func<MoeDecoder> loadGrown, long[,] tokens, IReadOnlyList<IReadOnlyList<int>>? sourceOf)
+        LayeredModel source, LayeredModel grown, long[,] tokens, IReadOnlyList<IReadOnlyList<int>>? sourceOf)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var (before, lossBefore, chosenBefore) = Run(loadSource, tokens);
-        var (after, lossAfter, chosen) = Run(loadGrown, tokens);
+        var ids = tensor(tokens);
+        var (before, after) = (Run(source, ids), Run(grown, ids));
+        using var streamBefore = before.Stream;
+        using var streamAfter = after.Stream;
+        using var headBefore = source.LoadHead();
+        using var headAfter = grown.LoadHead();
+        var (lossBefore, lossAfter, largest) = (0.0, 0.0, 0f);
+        for (var sequence = 0L; sequence < ids.shape[0]; sequence++)
+        {
+            using var rowScope = NewDisposeScope();
+            var targets = ids.narrow(0, sequence, 1).narrow(1, 1, ids.shape[1] - 1).flatten();  // (S-1)
+            var (first, second) = (Logits(headBefore, streamBefore, sequence), Logits(headAfter, streamAfter, sequence));
+            lossBefore += Loss(first, targets) / ids.shape[0];
+            lossAfter += Loss(second, targets) / ids.shape[0];
+            largest = Math.Max(largest, (second - first).abs().max().item<float>());
+        }
         return new FunctionChange(
-            lossBefore, lossAfter, (after - before).abs().max().item<float>(),
-            [.. chosenBefore.Select(selected => MeanDistinct(selected, null))],
-            [.. chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf?[layer]))],
-            sourceOf is null ? [] : [.. chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
+            lossBefore, lossAfter, largest,
+            [.. before.Chosen.Select(selected => MeanDistinct(selected, null))],
+            [.. after.Chosen.Select((selected, layer) => MeanDistinct(selected, sourceOf?[layer]))],
+            sourceOf is null ? [] : [.. after.Chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
     }
 
-    private static (Tensor Logits, double Loss, IReadOnlyList<(long[] Experts, int PerToken)> Chosen) Run(Func<MoeDecoder> load, long[,] tokens)
+    private static (Tensor Stream, IReadOnlyList<(long[] Experts, int PerToken)> Chosen) Run(LayeredModel model, Tensor ids)
     {
-        using var scope = NewDisposeScope();
-        using var decoder = load();
-        var ids = tensor(tokens).to(decoder.Device);
-        var output = decoder.Forward(ids);
-        var logits = output.Logits.to(float32).cpu();                                      // (B, S, V)
-        var loss = cross_entropy(logits.narrow(1, 0, ids.shape[1] - 1).flatten(0, 1), ids.cpu().narrow(1, 1, ids.shape[1] - 1).flatten());
-        var chosen = output.Routing.Select(r => (r.Selected.cpu().contiguous().data<long>().ToArray(), (int)r.Selected.shape[1])).ToList();
-        return (logits.MoveToOuterDisposeScope(), loss.item<float>(), chosen);
+        var chosen = new List<(long[], int)>();
+        var stream = model.Stream(ids, trace =>
+            chosen.Add((trace.Selected.cpu().contiguous().data<long>().ToArray(), (int)trace.Selected.shape[1]))); // (B, S, H)
+        return (stream, chosen);
     }
+
+    private static Tensor Logits(MoeDecoder head, Tensor stream, long sequence) =>
+        head.Head(stream.narrow(0, sequence, 1).to(head.Device)).squeeze(0).to(float32).cpu();                   // (S, V)
+
+    private static double Loss(Tensor logits, Tensor targets) => cross_entropy(logits.narrow(0, 0, targets.shape[0]), targets).item<float>();
 
     private static double MeanDistinct((long[] Experts, int PerToken) chosen, IReadOnlyList<int>? sourceOf) =>
         chosen.Experts.Chunk(chosen.PerToken).Average(token => token.Select(e => sourceOf?[(int)e] ?? (int)e).Distinct().Count());

@@ -10,15 +10,22 @@ public static class HostMemory
     /// <summary>Bytes that can still be used without taking them from somebody else; 0 where the system does not tell.</summary>
     public static long FreeBytes()
     {
-        var free = Available() ?? 0;
+        var free = Line("MemAvailable:") ?? 0;
         return Number("memory.max") is { } most && Number("memory.current") is { } used ? Math.Clamp(most - used, 0, free) : free;
     }
 
-    private static long? Available()
+    /// <summary>Bytes that there are, in use or not; 0 where the system does not tell.</summary>
+    public static long TotalBytes()
+    {
+        var all = Line("MemTotal:") ?? 0;
+        return Number("memory.max") is { } most ? Math.Min(most, all) : all;
+    }
+
+    private static long? Line(string name)
     {
         try
         {
-            var line = File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal));
+            var line = File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
             return line is null ? null : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
         }
         catch (IOException)

@@ -12,7 +12,9 @@ namespace Espalier.Pipelines.Resolution;
 /// <param name="results">Which results exist.</param>
 /// <param name="estimator">Estimates steps; null for no estimates.</param>
 /// <param name="past">Work that was done before, for reasons and times.</param>
-public sealed class PlanResolver(IStageCodes codes, IStepResults results, IStepEstimator? estimator = null, PastSteps? past = null)
+/// <param name="rooms">How much memory there is; null when any step counts as fitting.</param>
+public sealed class PlanResolver(
+    IStageCodes codes, IStepResults results, IStepEstimator? estimator = null, PastSteps? past = null, IStepRooms? rooms = null)
 {
     private static readonly ManifestRef Unmade = new(ArtifactKind.Report, Digest.Of([]), 0);
 
@@ -45,7 +47,7 @@ public sealed class PlanResolver(IStageCodes codes, IStepResults results, IStepE
     /// <summary>Decides every step of a plan, in order.</summary>
     public async Task<ResolvedPlan> ResolveAsync(PipelinePlan plan, CancellationToken cancellationToken)
     {
-        var walk = new PlanWalk(this, estimator, past ?? PastSteps.None);
+        var walk = new PlanWalk(this, estimator, past ?? PastSteps.None, rooms);
         var steps = new List<ResolvedStep>();
         foreach (var step in plan.Steps)
             steps.Add(await walk.ResolveAsync(step, cancellationToken).ConfigureAwait(false));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Espalier.Contracts;
 using Espalier.Pipelines.Expressions;
@@ -9,7 +10,7 @@ namespace Espalier.Pipelines.Resolution;
 /// Walks a plan in order. A step whose input is still to be made has no key yet; what it costs follows from the estimate of
 /// the step that makes its input.
 /// </summary>
-internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator, PastSteps past)
+internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator, PastSteps past, IStepRooms? rooms)
 {
     private readonly Dictionary<string, ResolvedStep> _steps = [];
     private readonly Dictionary<string, StepOutcome?> _outcomes = [];
@@ -78,6 +79,13 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
             return resolved with { Decision = StepDecision.Refused, Reason = refusal, Before = estimate.Before };
         if (estimate?.Model is { } model)
             _models[step.Name] = model;
+        if (await WhyNoRoomAsync(step, estimate, cancellationToken).ConfigureAwait(false) is { } lack)
+        {
+            return resolved with
+            {
+                Decision = StepDecision.Refused, Reason = lack, Before = estimate!.Before, After = estimate.After, MemoryBytes = estimate.MemoryBytes,
+            };
+        }
         var nearest = past.Nearest(step.Name, resolution.Key!);
         return resolved with
         {
@@ -94,6 +102,20 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
             Seconds = nearest is { } like ? await ScaleAsync(like.Step, resolution, estimate, cancellationToken).ConfigureAwait(false) : null,
         };
     }
+
+    /// <summary>That nobody has as much memory as the step needs, and which option would change that; null when it fits, or when that is not known.</summary>
+    private async Task<string?> WhyNoRoomAsync(PlannedStep step, StepEstimated? estimate, CancellationToken cancellationToken)
+    {
+        if (rooms is null || estimate?.MemoryBytes is not { } needed
+            || await rooms.FindAsync(step.Device, cancellationToken).ConfigureAwait(false) is not { } room || needed <= room.Bytes)
+            return null;
+        var remedy = estimate.Smaller.FirstOrDefault(s => s.MemoryBytes <= room.Bytes) is { } smaller
+            ? $"With {smaller.Change} it would need about {Gibibytes(smaller.MemoryBytes)}."
+            : "No option of the step makes it fit: take a smaller model, or a machine with more memory.";
+        return $"it needs about {Gibibytes(needed)} of memory, and {room.Where}. {remedy}";
+    }
+
+    private static string Gibibytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB");
 
     private static StepDecision DecisionOf(StepResolution resolution) => resolution.IsMet is null ? StepDecision.Conditional : StepDecision.Runs;
 

@@ -41,6 +41,7 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
             CacheFolder = options.CacheFolder,
             Device = assignment.Device,
             MemoryDivisor = assignment.MemoryDivisor,
+            MemoryBytes = options.BytesOfSlot,
             Engine = engine,
         };
         PeakMemory.Reset();

@@ -41,6 +41,9 @@ public sealed class StageWorkerOptions
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; set; }
 
+    /// <summary>Its share of one slot; a stage that can work with less than it would like to have keeps to it.</summary>
+    public long BytesOfSlot => MemoryBytes / Slots;
+
     /// <summary>How often the worker asks for work without a hint.</summary>
     /// <value>5 seconds; 10 milliseconds to 1 minute</value>
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(5);

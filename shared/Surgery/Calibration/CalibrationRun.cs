@@ -52,7 +52,7 @@ public sealed class CalibrationRun<T>(StageContext context, ModelConfig config, 
     {
         if (batches is not null && _position.Streams.Count == 0)
         {
-            using var embedding = LayerDecoder.ReadEmbedding(weights); // (V, H)
+            using var embedding = LayerDecoder.ReadEmbedding(config, weights); // (V, H)
             var first = await batches.WriteAsync(
                 batch => LayerDecoder.Embed(embedding, batches.Tokens(batch), batches.Device), cancellationToken).ConfigureAwait(false);
             _position = _position with { Streams = [first] };

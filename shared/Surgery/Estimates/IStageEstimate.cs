@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Stages;
 
@@ -13,6 +14,9 @@ public interface IStageEstimate
     /// <summary>Estimates one step.</summary>
     /// <exception cref="UserInputException">The stage would refuse the step; the text is what it would say.</exception>
     StepEstimate Estimate(EstimateRequest step);
+
+    /// <summary>Changes of options that take less memory and leave the result what it is, or nearly; each holds the ones before it.</summary>
+    IEnumerable<JsonObject> Smaller(EstimateRequest step) => [];
 }
 
 /// <summary>A step to estimate.</summary>
@@ -21,6 +25,9 @@ public interface IStageEstimate
 /// <param name="Inputs">Its inputs.</param>
 public sealed record EstimateRequest(string Name, JsonElement Options, IReadOnlyList<EstimateInput> Inputs)
 {
+    /// <summary>Memory that the worker has for a step, in bytes; 0 when it does not say.</summary>
+    public long MemoryBytes { get; init; }
+
     /// <summary>Whether the optimizer's state is among the inputs.</summary>
     public bool HasTrainerState => Inputs.Any(i => i.As == OutputNames.TrainerState);
 

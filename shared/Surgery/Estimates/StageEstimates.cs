@@ -15,7 +15,11 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Espalier.Surgery.Estimates;
 
 /// <summary>Answers for the estimates of this process. Reads manifests and configurations, never a tensor.</summary>
-public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, ArtifactStore? store = null) : IStepEstimator, IOfferedEstimates
+/// <param name="estimates">Estimates of the stages.</param>
+/// <param name="store">Where models are that exist already; null when there is none.</param>
+/// <param name="memoryBytes">Memory that there is for a step, in bytes; 0 when nobody says.</param>
+public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, ArtifactStore? store = null, long memoryBytes = 0)
+    : IStepEstimator, IOfferedEstimates
 {
     private const int MostHeaders = 1000;
     private readonly Dictionary<string, IStageEstimate> _estimates = estimates.ToDictionary(e => e.Kind);
@@ -39,7 +43,7 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
                 return null;
             inputs.Add(new EstimateInput(input.As, input.Step, model));
         }
-        var request = new EstimateRequest(step.Name, step.Options, inputs);
+        var request = new EstimateRequest(step.Name, step.Options, inputs) { MemoryBytes = memoryBytes };
         var before = Shape(request.FindModel());
         if (step.Made is { } made)
             return Describe(before, await ReadAsync(made, cancellationToken).ConfigureAwait(false));
@@ -52,6 +56,7 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
             {
                 NewBytes = estimate.NewBytes, SharedBytes = estimate.SharedBytes, MemoryBytes = estimate.MemoryBytes, Operations = estimate.Operations,
                 Choices = estimate.Choices,
+                Smaller = [.. SmallerSteps.Of(stage, request, estimate.MemoryBytes)],
             };
         }
         catch (Exception e) when (e is UserInputException or InvalidModelException)
@@ -125,7 +130,8 @@ public static class StageEstimateServiceCollectionExtensions
     /// <summary>Adds the estimate of a stage; the worker of the process then answers for it.</summary>
     public static IServiceCollection AddStageEstimate<T>(this IServiceCollection services) where T : class, IStageEstimate
     {
-        services.TryAddSingleton(provider => new StageEstimates(provider.GetServices<IStageEstimate>(), provider.GetService<ArtifactStore>()));
+        services.TryAddSingleton(provider => new StageEstimates(
+            provider.GetServices<IStageEstimate>(), provider.GetService<ArtifactStore>(), provider.GetService<StageWorkerOptions>()?.BytesOfSlot ?? 0));
         services.TryAddSingleton<IOfferedEstimates>(provider => provider.GetRequiredService<StageEstimates>());
         return services.AddSingleton<IStageEstimate, T>();
     }

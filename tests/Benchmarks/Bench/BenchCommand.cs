@@ -16,6 +16,7 @@ internal static class BenchCommand
 
           espalier bench train --shape tiny
           espalier bench all --json
+          espalier bench real-size                      6.9 billion weights through every stage: time and memory
         """;
 
     public static Command Create(Terminal terminal) => new("bench", About)
@@ -24,8 +25,10 @@ internal static class BenchCommand
         Speed(terminal, "calibrate", "A forward pass down to each token's loss, as evaluation and calibration run it.", BenchWorkKind.Calibrate),
         Load(terminal),
         Curves(terminal),
+        RealSizeCommand.Create(terminal),
         Everything(terminal),
         Worker(),
+        RealSizeCommand.CreateChild(terminal),
     };
 
     private static Command Speed(Terminal terminal, string name, string description, BenchWorkKind kind)

@@ -77,6 +77,9 @@ internal sealed class BenchProcess : IDisposable
 
     private static string Name(BenchWorkKind kind) => kind == BenchWorkKind.Train ? "train" : "calibrate";
 
+    /// <summary>Program and first arguments that start this program again.</summary>
+    public static IReadOnlyList<string> OwnCommand() => [Environment.ProcessPath!, .. OwnAssembly()];
+
     // A program that is not its own host (dotnet Espalier.Bench.dll) names the assembly first.
     private static IEnumerable<string> OwnAssembly() =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(BenchProcess).Assembly.Location] : [];

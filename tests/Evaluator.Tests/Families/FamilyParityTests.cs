@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
+using Espalier.Evaluator.Passes;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
@@ -55,8 +56,11 @@ public sealed class FamilyParityTests : IDisposable
         var root = await HuggingFaceImporter.ImportAsync(
             _bench.Store, model.Write(folder.Path, dtype, shards, stacked), new ImportOptions { Check = ModelCheck.Of("here") }, default);
         var tokens = string.Join(',', Tokens.Select(row => $"[{string.Join(',', row[..length])}]"));
-        var result = await new EvaluateStage().RunAsync(
-            _bench.Context($$"""{"tasks":["logits"],"tokens":[{{tokens}}],"precision":"fp32"}""", new StepInput("model", OutputNames.Model, root)), default);
+        var context = _bench.Context(
+            $$"""{"tasks":["logits"],"tokens":[{{tokens}}],"precision":"fp32"}""", new StepInput("model", OutputNames.Model, root));
+        var result = await new EvaluateStage(new MemoryLimits { FreeBytes = () => 0 }).RunAsync(context, default);
+        var layered = await new EvaluateStage(new MemoryLimits { FreeBytes = () => 1 }).RunAsync(context, default);
+        layered.Outputs.ShouldBe(result.Outputs, "a layer at a time gives the same bits");
 
         var report = await _bench.OpenAsync(result.Outputs[OutputNames.Report]);
         var file = Path.Combine(folder.Path, "logits.safetensors");

@@ -63,10 +63,10 @@ internal sealed class VocabularyUse : IEvaluationTask
 
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) => await measurement.KeepAsync(
         Name,
-        () =>
+        _ =>
         {
             var used = measurement.Material.Text!.Documents.SelectMany(document => measurement.Model.Tokenizer.Encode(document.Text)).Distinct().Count();
-            return new Found(used, (double)used / measurement.Model.Config.Layers);
+            return Task.FromResult(new Found(used, (double)used / measurement.Model.Config.Layers));
         },
         cancellationToken);
 

@@ -235,6 +235,31 @@ public sealed class StepLedgerTests : IDisposable
     }
 
     [Fact]
+    public async Task Fail_OutOfMemory_TheNextAttemptAsksForMoreAndNeverForMoreThanThereIs()
+    {
+        const long Gibibyte = 1L << 30;
+        await _ledger.AdvertiseAsync();
+        await _ledger.SubmitAsync("a");
+        await _ledger.PrepareAsync(memoryBytes: 12 * Gibibyte);
+        var first = (await _ledger.ClaimAsync("small", slots: 1, memoryBytes: 16 * Gibibyte))!;
+        await _ledger.ClaimAsync("large", slots: 1, memoryBytes: 20 * Gibibyte);
+
+        await FailAsync(first);
+        (await _ledger.ClaimAsync("small", slots: 1, memoryBytes: 16 * Gibibyte)).ShouldBeNull("it asks for 18 GiB now");
+        var second = (await _ledger.ClaimAsync("large", slots: 1, memoryBytes: 20 * Gibibyte))!;
+        await FailAsync(second);
+        var third = (await _ledger.ClaimAsync("large", slots: 1, memoryBytes: 20 * Gibibyte))!;
+
+        new[] { first, second, third }.Select(s => s.MemoryBytes / Gibibyte).ShouldBe([12, 18, 20]);
+
+        async Task FailAsync(StepRow step)
+        {
+            await _ledger.Steps.FailAsync(LedgerFixture.Failed(step, FailureClass.Resource), null, default);
+            _ledger.Clock.Advance(TimeSpan.FromMinutes(2));
+        }
+    }
+
+    [Fact]
     public async Task Claim_EverySlotHeld_GetsNothingUntilOneIsFree()
     {
         await StartAsync("a", "b", "c");

@@ -7,7 +7,7 @@ using Espalier.Pipelines.Resolution;
 namespace Espalier.Pipelines.Tests.Resolution;
 
 /// <summary>From a plan to decisions, reasons and costs, with a store and workers made up.</summary>
-public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimator
+public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimator, IStepRooms
 {
     private const string Yaml = """
         name: a
@@ -25,6 +25,7 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
     private readonly List<EstimateStep> _asked = [];
     private readonly List<PastStep> _past = [];
     private string? _refused;
+    private long? _room;
 
     [Fact]
     public async Task Resolve_NothingKnown_EverythingRunsWithItsCosts()
@@ -75,6 +76,21 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
 
         Decisions(plan).ShouldBe("data-x=runs base=runs slim=refused scores=skipped release=skipped");
         plan.Steps.Select(s => s.Reason).Skip(2).ShouldBe(["no experts left", "needs 'slim', which is refused", "needs 'slim', which is refused"]);
+    }
+
+    [Theory]
+    [InlineData(1000, "runs", "never ran")]
+    [InlineData(999, "refused", "it needs about 0.0 GiB of memory, and nobody has that. With 'batch: 1' it would need about 0.0 GiB.")]
+    [InlineData(99, "refused",
+        "it needs about 0.0 GiB of memory, and nobody has that. No option of the step makes it fit: take a smaller model, or a machine with more memory.")]
+    public async Task Resolve_StepWithoutRoom_IsRefusedWithTheOptionThatWouldFit(long room, string decision, string reason)
+    {
+        _room = room;
+
+        var plan = await ResolveAsync();
+
+        Decisions(plan).ShouldStartWith($"data-x={decision} ");
+        (plan.Steps[0].Reason, plan.Steps[0].MemoryBytes).ShouldBe((reason, 1000));
     }
 
     [Fact]
@@ -136,9 +152,13 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
             : new StepEstimated
             {
                 Model = JsonSerializer.SerializeToElement($"model of {step.Name}"), NewBytes = 10, MemoryBytes = 1000,
+                Smaller = [new SmallerStep("'recompute: true'", 1000), new SmallerStep("'batch: 1'", 100)],
                 Operations = step.Options.TryGetProperty("ratio", out var ratio) ? ratio.GetDouble() : 1,
             });
     }
+
+    Task<StepRoom?> IStepRooms.FindAsync(string device, CancellationToken cancellationToken) =>
+        Task.FromResult(_room is { } bytes ? new StepRoom(bytes, "nobody has that") : null);
 
     private static string Decisions(ResolvedPlan plan) =>
         string.Join(' ', plan.Steps.Select(s => $"{s.Name}={JsonSerializer.SerializeToElement(s.Decision, WireJson.Options).GetString()}"));
@@ -151,7 +171,7 @@ public sealed class PlanResolverTests : IStageCodes, IStepResults, IStepEstimato
     private static PipelinePlan Plan() =>
         PipelinePlanner.Plan(Yaml, "p.yaml", new Dictionary<string, string>(), new PlanningContext { Stages = SampleStages.All });
 
-    private PlanResolver Resolver() => new(this, this, this, new PastSteps(_past));
+    private PlanResolver Resolver() => new(this, this, this, new PastSteps(_past), this);
 
     private Task<ResolvedPlan> ResolveAsync() => Resolver().ResolveAsync(Plan(), default);
 
