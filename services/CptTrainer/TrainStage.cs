@@ -109,7 +109,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             context.Progress.Report("training", (step + 1) * plan.TokensPerStep, plan.Tokens, "tokens");
             Report(context.Progress, outcome, rate);
             if (outcome.IsSkipped)
-                context.Progress.Log($"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
+                context.Progress.Log(
+                    $"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
             context.Progress.ExpertLoad(outcome.Counts);
             speed.Add(plan.TokensPerStep);
             var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
