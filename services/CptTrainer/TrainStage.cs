@@ -115,7 +115,8 @@ public sealed class TrainStage(TimeProvider time) : IStage
             record.Operations += operations;
             monitor.After(step, outcome, rate, operations, record);
             if (outcome.IsSkipped)
-                context.Progress.Log($"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
+                context.Progress.Log(
+                    $"Optimizer step {step + 1} was skipped: its gradient norm is {outcome.GradientNorm:g3}. Skipped so far: {record.SkippedSteps}.");
             var pause = TimeSpan.FromTicks(Math.Max(options.CheckpointEvery.Ticks, cursor.LastCost.Ticks * LeastWorkPerSave));
             var isDue = (time.GetElapsedTime(savedAt) >= pause && !cursor.IsSaving)
                 || (options.CheckpointSteps > 0 && step + 1 - savedStep >= options.CheckpointSteps);

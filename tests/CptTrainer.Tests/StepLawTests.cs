@@ -49,9 +49,12 @@ public sealed class StepLawTests
     }
 
     [Fact]
-    public void Resolve_AutoBatchInSoManyParts_IsRefused() =>
-        Should.Throw<UserInputException>(() => StepLaw.Resolve(Read("""{"data":"file:text","tokens":1000,"batch":"auto","accumulate":2}"""), ModelConfig.Tiny()))
-            .Message.ShouldContain("batch: auto");
+    public void Resolve_AutoBatchInSoManyParts_IsRefused()
+    {
+        var options = Read("""{"data":"file:text","tokens":1000,"batch":"auto","accumulate":2}""");
+
+        Should.Throw<UserInputException>(() => StepLaw.Resolve(options, ModelConfig.Tiny())).Message.ShouldContain("batch: auto");
+    }
 
     [Fact]
     public void Options_WrittenAndRead_KeepTheWord()

@@ -27,7 +27,8 @@ public sealed class TrainEstimateTests
 
         var estimated = await EstimateAsync(choice);
 
-        ((estimated.MemoryBytes!.Value - activations) / (double)plain.After.TotalParameters).ShouldBe(bytes, 0.02 * bytes + (choice.Contains("muon") ? 1.5 : 0));
+        var scratch = choice.Contains("muon") ? 1.5 : 0; // bytes a weight of so small a model
+        ((estimated.MemoryBytes!.Value - activations) / (double)plain.After.TotalParameters).ShouldBe(bytes, 0.02 * bytes + scratch);
     }
 
     [Fact]

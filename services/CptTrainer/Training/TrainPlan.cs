@@ -35,8 +35,8 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
     {
         if (options.SkipSpikes is > 0 and <= 1)
             throw new UserInputException(FormattableString.Invariant(
-                $"skip-spikes is {options.SkipSpikes}, so half of all steps or more would be skipped: say how many times the usual norm is too much, such as 4, ")
-                + "or 0 to skip none.");
+                $"skip-spikes is {options.SkipSpikes}, so half of all steps or more would be skipped: say how many times the usual norm is too much, ")
+                + "such as 4, or 0 to skip none.");
         var perStep = (long)options.Batch * options.Length * options.Accumulate;
         var steps = StepsOf(options, options.Tokens);
         return new TrainPlan(steps, perStep, new LearningRateSchedule

@@ -67,7 +67,8 @@ internal static class WeightGroups
 
     private static UserInputException Nothing(WeightGroup group, string option) => new(
         $"{option}: '{JsonNamingPolicy.KebabCaseLower.ConvertName(group.ToString())}' names nothing to train, since this model has none. "
-        + (group == WeightGroup.NewExperts ? "Growth by copies marks the experts that it adds: train its result, or name another group." : "Name another group."));
+        + (group == WeightGroup.NewExperts ? "Growth by copies marks the experts that it adds: train its result, or name another group."
+            : "Name another group."));
 
     // Parameters, those of experts cut where new ones stand beside others.
     private static IEnumerable<Piece> Pieces(MoeDecoder decoder)

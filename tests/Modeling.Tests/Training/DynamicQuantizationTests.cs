@@ -28,6 +28,27 @@ public sealed class DynamicQuantizationTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void CompressAndExpand_InMemoryAndPlain_GiveTheSameBits(bool isSigned)
+    {
+        using var fast = new DynamicQuantization(isSigned, CPU);
+        using var plain = new DynamicQuantization(isSigned, CPU) { UsesMemory = false };
+        using var scope = NewDisposeScope();
+        var values = randn(64 * 256, generator: RandomStream.For(2, "v")).pow(5);
+        values = isSigned ? values : values.abs();
+        values.narrow(0, 512, 256).zero_();
+        Tensor codes = zeros(64 * 256, dtype: uint8), scales = zeros(64), plainCodes = zeros(64 * 256, dtype: uint8), plainScales = zeros(64);
+
+        fast.Compress(values, codes, scales);
+        plain.Compress(values, plainCodes, plainScales);
+
+        codes.bytes.SequenceEqual(plainCodes.bytes).ShouldBeTrue();
+        scales.bytes.SequenceEqual(plainScales.bytes).ShouldBeTrue();
+        fast.Expand(codes, scales).bytes.SequenceEqual(plain.Expand(codes, scales).bytes).ShouldBeTrue();
+    }
+
+    [Theory]
     [InlineData(0.95, 0.0071)]   // 64 codes from 0.1 to 1: half a step of 0.9 / 64
     [InlineData(0.011, 0.0015)]  // 32 codes from 0.01 to 0.1
     [InlineData(-0.5, 0.0071)]

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Espalier.Modeling.Tests.Training;
 
 /// <summary>What every optimizer does alike, and how near the small ones come to float32 over 300 steps.</summary>
-public sealed class OptimizerTests
+public sealed class OptimizerTests(Xunit.Abstractions.ITestOutputHelper output)
 {
     private const int Steps = 300;
 
@@ -21,7 +21,6 @@ public sealed class OptimizerTests
     [Theory]
     [InlineData(OptimizerNames.AdamW8Bit, false)]
     [InlineData(OptimizerNames.AdamW, true)]
-    [InlineData(OptimizerNames.AdamW8Bit, true)]
     public void Train_300Steps_EndsNearFloat32(string name, bool hasBf16Masters)
     {
         var expected = Float32.Value;
@@ -30,6 +29,7 @@ public sealed class OptimizerTests
 
         expected[0].ShouldBeGreaterThan(3.4);            // ln 40 = 3.7
         expected[^50..].Average().ShouldBeLessThan(1.6); // and it has learned
+        output.WriteLine($"the last 50: {found[^50..].Average():f4} against {expected[^50..].Average():f4} in float32");
         (found[^50..].Average() / expected[^50..].Average()).ShouldBe(1, 0.03);
         found.Zip(expected, (f, e) => Math.Abs(f - e)).Max().ShouldBeLessThan(0.4);
     }

@@ -190,20 +190,40 @@ public sealed class CalibratedGrowthTests : IDisposable
         error.Message.ShouldContain("belongs to another model");
     }
 
-    private static async Task AddTrainerStateAsync(TinyCheckpoint tiny)
+    /// <summary>Muon keeps no second moments of matrices, and so does what grows from its state.</summary>
+    [Fact]
+    public async Task Run_OptimizerStateOfMuon_HasTheMomentsThatItKeeps()
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync();
+        await AddTrainerStateAsync(tiny, "muon");
+
+        var result = await UpcycleStageTests.RunAsync(
+            tiny, """{"metric":"weight-norm","router":{"method":"copy-noise"},"optimizer-state":"copy","seed":1}""");
+
+        var state = await CheckpointReader.OpenAsync(tiny.Store, result.Outputs["trainer-state"], default);
+        state.Names.ShouldContain("exp_avg.model.layers.0.mlp.experts.7.down_proj.weight");
+        state.Names.ShouldNotContain("exp_avg_sq.model.layers.0.mlp.experts.7.down_proj.weight");
+        state.Names.ShouldContain("exp_avg_sq.model.layers.0.mlp.gate.weight");
+        state.Manifest.Properties!["optimizer"]!.GetValue<string>().ShouldBe("muon");
+    }
+
+    private static async Task AddTrainerStateAsync(TinyCheckpoint tiny, string? optimizer = null)
     {
         var model = await tiny.OpenAsync(tiny.Model);
         using var writer = new CheckpointWriter(tiny.Store, ArtifactKind.TrainerState);
         foreach (var tensor in model.Manifest.Tensors)
             foreach (var moment in (string[])["exp_avg.", "exp_avg_sq."])
             {
+                if (optimizer == "muon" && moment == "exp_avg_sq." && tensor.Name.Contains("_proj.", StringComparison.Ordinal))
+                    continue;
                 var random = new KeyedRandom(9, 0, moment + tensor.Name);
                 var values = new float[tensor.SizeBytes / sizeof(float)];
                 for (var i = 0; i < values.Length; i++)
                     values[i] = (float)random.NextDouble();
                 await writer.AddTensorAsync(moment + tensor.Name, "F32", tensor.Shape, FloatBytes.FromFloats("F32", values), default);
             }
-        writer.SetProperties(new JsonObject { ["optimizer-steps"] = 20L });
+        writer.SetProperties(optimizer is null ? new JsonObject { ["optimizer-steps"] = 20L }
+            : new JsonObject { ["optimizer"] = optimizer, ["optimizer-steps"] = 20L });
         tiny.Inputs.Add(new StepInput("base", OutputNames.TrainerState, await writer.CommitAsync(default)));
     }
 }
