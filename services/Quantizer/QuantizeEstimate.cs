@@ -37,8 +37,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
             Model = quantized,
             NewBytes = packed + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
-            MemoryBytes = MemoryEstimate.Process
-                + (isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
+            MemoryBytes = MemoryEstimate.Process + Math.Max(CheckedBytes(source),
+                isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
             Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices) : 0,
         };
     }
@@ -48,6 +48,10 @@ internal sealed class QuantizeEstimate : IStageEstimate
         if (step.Read<QuantizeOptions>().Calibration is not null)
             yield return new JsonObject { ["calibration"] = new JsonObject { ["batch"] = 1 } };
     }
+
+    // The embedding, or the head, while it is looked through for NaN: itself, its magnitudes and three masks.
+    private static long CheckedBytes(ModelHeader source) =>
+        (2L * source.ElementBytes + 3) * source.Config.VocabularySize * source.Config.HiddenSize;
 
     private static IEnumerable<(long Count, long Rows, long Columns)> Matrices(ModelConfig config, QuantizationTargets targets)
     {

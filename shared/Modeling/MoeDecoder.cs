@@ -15,7 +15,8 @@ namespace Espalier.Modeling;
 /// </summary>
 public sealed partial class MoeDecoder : IDisposable
 {
-    private const long MostLogits = 1 << 25; // elements that TokenLosses holds at once
+    /// <summary>Logits that <see cref="TokenLosses"/> holds at once.</summary>
+    public const long MostLogits = 1 << 25;
 
     private readonly IReadOnlyList<DecoderLayer> _layers;
     private readonly IReadOnlyList<DecoderLayer> _mixtures; // layers with an MoE block

@@ -12,8 +12,10 @@ namespace Espalier.Evaluator.Passes;
 /// </summary>
 internal static class AgreementPass
 {
+    /// <summary>Logits that each head holds at once.</summary>
+    public const long MostLogits = 1 << 24;
+
     private const int Likeliest = 5;
-    private const long MostLogits = 1 << 24; // elements held at once by each head
 
     /// <summary>Compares on every token once.</summary>
     public static async Task<AgreementResult> RunAsync(

@@ -27,14 +27,25 @@ internal sealed record ModelPlacement(EvaluateOptions Options, int Length, int A
 
     /// <summary>Weights of whole models, and the activations of a batch.</summary>
     public long WholeBytes(ModelConfig config) =>
-        AtOnce * ElementBytes * config.TotalParameters + MemoryEstimate.Forward(config, Tokens, Length);
+        AtOnce * ElementBytes * config.TotalParameters + Activations(config);
 
     /// <summary>The largest layer or the heads, the streams that wait, and the activations of a batch.</summary>
     public long LayeredBytes(ModelConfig config)
     {
         var ends = (long)config.VocabularySize * config.HiddenSize;
-        var streams = Math.Max(LayeredPass.StreamBytes, Tokens * config.HiddenSize * sizeof(float));
+        var ofToken = (long)config.HiddenSize * sizeof(float);
+        var text = Math.Min(Options.MaxTokens ?? long.MaxValue, LayeredPass.StreamBytes / ofToken); // all that is read, or as much as is held
+        var streams = Math.Max(text, Tokens) * ofToken;
         return Math.Max(MemoryEstimate.Layer(config) / sizeof(float), AtOnce * ends) * ElementBytes
-            + AtOnce * streams + MemoryEstimate.Forward(config, Tokens, Length);
+            + AtOnce * streams + Activations(config);
+    }
+
+    // One layer's, or those of the head, which is used on some rows at a time: log-probabilities of two models with what is made of them, or of one.
+    private long Activations(ModelConfig config)
+    {
+        var logits = Tokens * config.VocabularySize;
+        return Math.Max(
+            MemoryEstimate.Forward(config with { VocabularySize = 1 }, Tokens, Length),
+            sizeof(float) * (AtOnce > 1 ? 10 * Math.Min(logits, AgreementPass.MostLogits) : 3 * Math.Min(logits, MoeDecoder.MostLogits)));
     }
 }

@@ -25,7 +25,9 @@ public sealed class LayeredModel(ModelConfig config, IWeightSource weights, Devi
     /// <summary>Where it runs.</summary>
     public Device Device => device;
 
-    /// <summary>Embeds batches of tokens (B, S), int64, each as it is asked for: (B, S, H), on the CPU, in no dispose scope. The embedding is read once.</summary>
+    /// <summary>
+    /// Embeds batches of tokens (B, S), int64, each as it is asked for: (B, S, H), on the CPU, in no dispose scope. The embedding is read once.
+    /// </summary>
     /// <exception cref="InvalidModelException">The embedding holds NaN or infinity.</exception>
     public IReadOnlyList<Tensor> Embed(IEnumerable<Func<Tensor>> batches)
     {

@@ -28,7 +28,10 @@ internal static class RealSizeCommand
     {
         var scale = new Option<int>("--scale") { Description = "Divides widths, layers, experts and vocabulary: 1 to 64.", DefaultValueFactory = _ => 1 };
         var layers = new Option<int?>("--layers") { Description = "Layers in place of 16: the time goes with them, the memory of a stage hardly." };
-        var folder = new Option<string>("--folder") { Description = "Where to work; a new folder in it is used.", DefaultValueFactory = _ => Path.GetTempPath() };
+        var folder = new Option<string>("--folder")
+        {
+            Description = "Where to work; a new folder in it is used.", DefaultValueFactory = _ => Path.GetTempPath(),
+        };
         var method = new Option<string>("--quantize") { Description = "rtn, or gptq, which takes hours at full size.", DefaultValueFactory = _ => "rtn" };
         var most = new Option<double>("--most") { Description = "Most resident memory of a stage, in GB.", DefaultValueFactory = _ => 12 };
         var json = SharedOptions.Json();
@@ -36,7 +39,9 @@ internal static class RealSizeCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var divisor = parsed.GetValue(scale) is >= 1 and <= 64 and var given ? given : throw new UserInputException("--scale: expected 1 to 64.");
-            var quantizer = parsed.GetValue(method) is "rtn" or "gptq" ? parsed.GetValue(method)! : throw new UserInputException("--quantize: expected rtn or gptq.");
+            var quantizer = parsed.GetRequiredValue(method);
+            if (quantizer is not ("rtn" or "gptq"))
+                throw new UserInputException("--quantize: expected rtn or gptq.");
             var depth = parsed.GetValue(layers) is not { } many ? null : many is >= 1 and <= 16 ? (int?)many
                 : throw new UserInputException("--layers: expected 1 to 16.");
             var result = await RunAsync(
@@ -99,7 +104,8 @@ internal static class RealSizeCommand
                 row.EstimatedBytes is { } planned ? Gigabytes(planned) : "-", Gigabytes(row.Bytes), Gigabytes(row.NewBytes));
         }
         terminal.Write(table);
-        foreach (var (name, value) in result.Metrics.Where(m => !m.Key.Contains("-low") && !m.Key.Contains("-high")).OrderBy(m => m.Key, StringComparer.Ordinal))
+        var estimates = result.Metrics.Where(m => !m.Key.EndsWith("-low", StringComparison.Ordinal) && !m.Key.EndsWith("-high", StringComparison.Ordinal));
+        foreach (var (name, value) in estimates.OrderBy(m => m.Key, StringComparer.Ordinal))
             terminal.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} = {value:G6}"));
     }
 

@@ -238,7 +238,10 @@ public sealed class LayeredPassTests : IDisposable
             },
             new Dictionary<string, IReadOnlyList<MultipleChoiceItem>>
             {
-                ["questions"] = [.. Enumerable.Range(0, 3).Select(i => new MultipleChoiceItem($"q{i}", $"question {i} is", [" short", $" long {i * 31}"], i % 2))],
+                ["questions"] =
+                [
+                    .. Enumerable.Range(0, 3).Select(i => new MultipleChoiceItem($"q{i}", $"question {i} is", [" short", $" long {i * 31}"], i % 2)),
+                ],
             });
         return [.. models.Select(m => new StepInput(m.Step, "model", m.Model)), new StepInput("data", "data", data)];
     }
