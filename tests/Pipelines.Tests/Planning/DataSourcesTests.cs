@@ -70,6 +70,22 @@ public sealed class DataSourcesTests : IDisposable
         JsonElement.DeepEquals(plan.Steps[0].Options, Plan(List, "train").Steps[0].Options).ShouldBeTrue(plan.Steps[0].Options.GetRawText());
     }
 
+    [Theory]
+    [InlineData("uses: train, with: { data: [corpus:x, 'parquet:/etc/secret'], tokens: 1 }", "p.yaml:2:54: 'data': /etc/secret is not read")]
+    [InlineData("uses: dataset, with: { sources: [{ from: 'jsonl:/etc/secret' }] }", "p.yaml:2:51: 'sources[0].from': /etc/secret is not read")]
+    public void Plan_ListWithAPathThatMayNotBeRead_IsRefusedBeforeItIsLookedAt(string step, string expected)
+    {
+        var context = Context() with
+        {
+            Admit = path => throw new UserInputException($"{path} is not read"),
+            Examine = _ => throw new InvalidOperationException("looked at"),
+            Fingerprint = _ => throw new InvalidOperationException("looked at"),
+        };
+
+        Should.Throw<UserInputException>(() => PipelinePlanner.Plan(
+            $"name: a\nstages: {{ t: {{ {step} }} }}", "p.yaml", new Dictionary<string, string>(), context)).Message.ShouldContain(expected);
+    }
+
     public static TheoryData<string, string> Lists => new()
     {
         { "[]", "p.yaml:2:43: 'data' is an empty list: name at least one source, such as { from: \"dir:./texts\" }" },
