@@ -8,8 +8,8 @@ using Espalier.Study;
 namespace Espalier.Cli.Reports;
 
 /// <summary>
-/// How well the law of annealing, fitted to the curve of one schedule, says that of another: for every pair of training steps of a seed
-/// that differ in their schedule alone. The curves are of the held-out loss where it was measured often enough, which has no noise of batches,
+/// How well the law of annealing, fitted to the curves of one schedule or two, says that of another: for training steps of a seed that
+/// differ in their schedule alone. The curves are of the held-out loss where it was measured often enough, which has no noise of batches,
 /// else of the training loss, where the end is the last twentieth, real and expected over the same points.
 /// </summary>
 internal static class AnnealingTable
@@ -20,34 +20,42 @@ internal static class AnnealingTable
     /// <summary>The table as a Markdown file, or null where there is no such pair.</summary>
     public static string? Markdown(IReadOnlyList<TrainingCurves> curves, string title)
     {
-        var pairs = (
-            from fitted in curves
-            from held in curves
-            where IsPair(fitted, held)
-            let found = Compare(fitted, held)
-            where found is not null
-            select (Fitted: fitted.Schedule!.Kind, Held: held.Schedule!.Kind, Error: found.Value)).ToList();
-        var heldBack = pairs.Where(p => p.Fitted != p.Held).Select(p => p.Error).ToList();
-        if (heldBack.Count == 0)
+        var rows = new List<(string Fitted, string Held, bool IsHeldBack, int Known, (double End, double Curve, bool IsInside) Error)>();
+        foreach (var held in curves)
+        {
+            var others = curves.Where(curve => IsPair(curve, held)).ToList();
+            foreach (var fitted in others.Select(one => new[] { one }).Concat(TwoOf([.. others.Where(other => other != held)])))
+            {
+                if (Compare(fitted, held) is { } error)
+                    rows.Add((string.Join(" and ", fitted.Select(NameOf)), NameOf(held), !fitted.Contains(held), fitted.Length, error));
+            }
+        }
+        if (!rows.Exists(row => row.IsHeldBack))
             return null;
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"# {title}\n\n")
             .Append("| fitted to | says | seeds | error at the end | largest | mean error of the curve | inside the interval |\n")
             .Append("|---|---|---:|---:|---:|---:|---:|\n");
-        foreach (var group in pairs.GroupBy(p => (p.Fitted, p.Held)))
-            Row(text, Name(group.Key.Fitted), Name(group.Key.Held), [.. group.Select(p => p.Error)]);
-        Row(text, "any", "another, held back", heldBack);
+        foreach (var group in rows.OrderBy(row => row.Known).ThenBy(row => row.Fitted, StringComparer.Ordinal).GroupBy(row => (row.Fitted, row.Held)))
+            Row(text, group.Key.Fitted, group.Key.Held, [.. group.Select(row => row.Error)]);
+        foreach (var group in rows.Where(row => row.IsHeldBack).GroupBy(row => row.Known).OrderBy(group => group.Key))
+            Row(text, group.Key == 1 ? "any one" : "any two", "another, held back", [.. group.Select(row => row.Error)]);
         return text.Append("\nErrors are shares of the loss, means of absolute values over seeds. A row that is fitted to what it says shows how well ")
             .Append("the law follows a curve that it knows; the others were held back. The interval is that of the forecast, 95 %.\n").ToString();
     }
+
+    private static IEnumerable<TrainingCurves[]> TwoOf(List<TrainingCurves> curves) =>
+        curves.SelectMany((a, i) => curves.Skip(i + 1).Select(b => new[] { a, b }));
+
+    private static string NameOf(TrainingCurves curve) => Name(curve.Schedule!.Kind);
 
     private static bool IsPair(TrainingCurves a, TrainingCurves b) => a.Schedule is { } x && b.Schedule is { } y && SeedOf(a) == SeedOf(b)
         && (x.Steps, x.Peak, x.WarmUp) == (y.Steps, y.Peak, y.WarmUp) && (a == b || x.Kind != y.Kind) && IsHeldOut(a) == IsHeldOut(b);
 
     private static string SeedOf(TrainingCurves curve) => StudyModels.Split(curve.Step).Seed;
 
-    private static (double End, double Curve, bool IsInside)? Compare(TrainingCurves fitted, TrainingCurves held)
+    private static (double End, double Curve, bool IsInside)? Compare(TrainingCurves[] fitted, TrainingCurves held)
     {
-        if (AnnealingFit.Of(fitted.Schedule!, PointsOf(fitted), isContinued: false) is not { } fit)
+        if (AnnealingFit.Of([.. fitted.Select(curve => new TrainedCurve(curve.Schedule!, PointsOf(curve)))], isContinued: false) is not { } fit)
             return null;
         var points = PointsOf(held).Where(p => p.Step > held.Schedule!.WarmUp).ToList();
         var expected = fit.Law.Along(held.Schedule!, [.. points.Select(p => p.Step)]);

@@ -154,7 +154,7 @@ public sealed class DistillationTests
         var tensors = Tensor.TotalCount;
         for (var i = 0; i < 10; i++)
             Step();
-        Tensor.TotalCount.ShouldBe(tensors);
+        Tensor.TotalCount.ShouldBeLessThanOrEqualTo(tensors); // what earlier tests left may be collected meanwhile
         var last = Step();
 
         last.Divergence!.Value.ShouldBeLessThan(first.Divergence!.Value);

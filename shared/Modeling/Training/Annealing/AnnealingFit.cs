@@ -5,6 +5,18 @@ namespace Espalier.Modeling.Training.Annealing;
 /// <param name="Loss">Nats per token.</param>
 public readonly record struct CurvePoint(double Step, double Loss);
 
+/// <summary>The curve of one run.</summary>
+/// <param name="Schedule">Its learning rate.</param>
+/// <param name="Points">Its losses, ascending.</param>
+public sealed record TrainedCurve(LearningRateSchedule Schedule, IReadOnlyList<CurvePoint> Points)
+{
+    internal List<CurvePoint> WithoutBeginning(double share)
+    {
+        var first = Points.Count == 0 ? 0 : Math.Max(Schedule.WarmUp, share * Points[^1].Step);
+        return [.. Points.Where(p => p.Step > first && p.Loss > 0 && double.IsFinite(p.Loss))];
+    }
+}
+
 /// <summary>
 /// The law fitted to the curve of a run so far, by Huber's loss on the residuals of log L. For one alpha, lambda and s the law is linear in
 /// the rest, so those three are searched on a grid, alpha then more finely, and L0, A, C >= 0 follow from least squares with weights. The
@@ -37,19 +49,23 @@ public sealed class AnnealingFit
     /// <param name="schedule">The run's schedule.</param>
     /// <param name="points">Its curve so far, ascending.</param>
     /// <param name="isContinued">Whether the model had been trained before, so that s is not 0.</param>
-    public static AnnealingFit? Of(LearningRateSchedule schedule, IReadOnlyList<CurvePoint> points, bool isContinued)
+    public static AnnealingFit? Of(LearningRateSchedule schedule, IReadOnlyList<CurvePoint> points, bool isContinued) =>
+        Of([new TrainedCurve(schedule, points)], isContinued);
+
+    /// <summary>Fits the curves of several runs that differ in their schedules alone: two tell what annealing gives apart from what training on does.</summary>
+    /// <inheritdoc cref="Of(LearningRateSchedule, IReadOnlyList{CurvePoint}, bool)"/>
+    public static AnnealingFit? Of(IReadOnlyList<TrainedCurve> runs, bool isContinued)
     {
-        var first = points.Count == 0 ? 0 : Math.Max(schedule.WarmUp, Beginning * points[^1].Step);
-        var curve = Thin([.. points.Where(p => p.Step > first && p.Loss > 0 && double.IsFinite(p.Loss))]);
-        if (curve.Count < FewestPoints)
+        List<TrainedCurve> curves = [.. runs.Select(run => run with { Points = Thin(run.WithoutBeginning(Beginning)) })];
+        if (curves.Exists(curve => curve.Points.Count < FewestPoints))
             return null;
-        double[] steps = [.. curve.Select(p => p.Step)], losses = [.. curve.Select(p => p.Loss)];
-        var usual = new AnnealingProblem(schedule, steps, losses, DecayOf(UsualMemory * schedule.Steps));
+        var steps = curves[0].Schedule.Steps;
+        var usual = new AnnealingProblem(curves, DecayOf(UsualMemory * steps));
         if (usual.Scale <= 0)
             return null;
         // Before the rate has fallen nothing tells one lambda from another.
-        var decays = Memories.Select(share => DecayOf(share * schedule.Steps)).Append(AnnealingLaw.UsualDecay);
-        var problems = usual.HasAnnealed ? decays.Select(decay => new AnnealingProblem(schedule, steps, losses, decay)) : [usual];
+        var decays = Memories.Select(share => DecayOf(share * steps)).Append(AnnealingLaw.UsualDecay);
+        var problems = usual.HasAnnealed ? decays.Select(decay => new AnnealingProblem(curves, decay)) : [usual];
         var befores = isContinued ? Befores.Select(share => share * usual.Scale).Prepend(0) : [0];
         var best = problems.SelectMany(problem => befores.Select(problem.Search)).OfType<FittedLaw>().MinBy(found => found.Objective);
         return best is not null && double.IsFinite(best.Objective) ? new AnnealingFit(best) : null;
@@ -68,7 +84,7 @@ public sealed class AnnealingFit
     private static double DecayOf(double steps) => 1 - 1 / Math.Max(steps, 2);
 
     // Neighbours averaged, so that a long run costs no more than a short one.
-    private static List<CurvePoint> Thin(List<CurvePoint> points)
+    private static IReadOnlyList<CurvePoint> Thin(List<CurvePoint> points)
     {
         var block = (points.Count + MostPoints - 1) / MostPoints;
         return block <= 1 ? points : [.. points.Chunk(block).Select(c => new CurvePoint(c.Average(p => p.Step), c.Average(p => p.Loss)))];

@@ -16,23 +16,26 @@ internal sealed class AnnealingProblem
     private readonly double _decay;
     private readonly double _noise;
 
-    public AnnealingProblem(LearningRateSchedule schedule, double[] steps, double[] losses, double decay)
+    public AnnealingProblem(IReadOnlyList<TrainedCurve> curves, double decay)
     {
-        var along = AnnealingAreas.Of(schedule, [.. steps, schedule.Steps], decay);
-        _areas = [.. along.Take(steps.Length)];
-        (_losses, _decay) = (losses, decay);
+        _decay = decay;
+        _areas = [.. curves.SelectMany(curve => AnnealingAreas.Of(curve.Schedule, [.. curve.Points.Select(p => p.Step)], decay))];
+        _losses = [.. curves.SelectMany(curve => curve.Points.Select(p => p.Loss))];
         // A schedule that never anneals says nothing of it either: then that of the one which does at the end.
-        _finalAnnealing = along[^1].Annealing is > 0 and var fallen
+        _finalAnnealing = curves.Max(curve => FinalOf(curve.Schedule)) is > 0 and var fallen
             ? fallen
-            : AnnealingAreas.Of(schedule with { Kind = ScheduleKind.Wsd, FinalShare = 0 }, [schedule.Steps], decay)[0].Annealing;
+            : FinalOf(curves[0].Schedule with { Kind = ScheduleKind.Wsd, FinalShare = 0 });
         // Of the residuals of log L, roughly: from the differences of neighbours.
-        var jumps = _losses.Skip(1).Zip(_losses, (b, a) => Math.Log(b / a)).Select(d => d * d / 2).Order().ToList();
+        var jumps = curves.SelectMany(curve => curve.Points.Skip(1).Zip(curve.Points, (b, a) => Math.Log(b.Loss / a.Loss)))
+            .Select(d => d * d / 2).Order().ToList();
         _noise = Math.Max(1e-8, jumps[jumps.Count / 2] / MedianOfSquare);
+
+        double FinalOf(LearningRateSchedule schedule) => AnnealingAreas.Of(schedule, [schedule.Steps], decay)[0].Annealing;
     }
 
-    public double Scale => _areas[^1].Forward;
+    public double Scale => _areas.Max(a => a.Forward);
 
-    public bool HasAnnealed => _areas[^1].Annealing > HasFallen * _finalAnnealing;
+    public bool HasAnnealed => _areas.Max(a => a.Annealing) > HasFallen * _finalAnnealing;
 
     public FittedLaw? Search(double before)
     {
