@@ -44,11 +44,14 @@ public sealed class CommandStageTests : IDisposable
             echo "hello from $WHO" >&2
             cp -r model out
             """, [new StepInput("base", "model", model), new StepInput("text", "data", data)], progress,
-            new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = "out" }, Environment = new Dictionary<string, string> { ["WHO"] = "a test" } });
+            new CommandOptions
+            {
+                Command = [], Outputs = new CommandOutputs { Model = "out" }, Environment = new Dictionary<string, string> { ["WHO"] = "a test" },
+            });
 
         var manifest = await _bench.Store.ReadAsync(result.Outputs[OutputNames.Model].Root, default);
         var before = await _bench.Store.ReadAsync(model.Root, default);
-        manifest.Tensors.Select(t => (t.Name, t.Blob, t.Offset)).ShouldBe(before.Tensors.Select(t => (t.Name, t.Blob, t.Offset)), "the bits are those that were copied");
+        manifest.Tensors.Select(t => (t.Name, t.Blob, t.Offset)).ShouldBe(before.Tensors.Select(t => (t.Name, t.Blob, t.Offset)), "copied bit for bit");
         manifest.Parents.Select(p => (p.Manifest, p.Relation)).ShouldBe([(model.Root, "trained"), (data.Root, "data")], ignoreOrder: true);
         result.Metrics.ShouldBe(new Dictionary<string, double> { ["loss"] = 1.25, ["grad-norm"] = 0.5 }, ignoreOrder: true);
         progress.Lines.ShouldContain("hello from a test");
@@ -100,7 +103,9 @@ public sealed class CommandStageTests : IDisposable
     {
         var context = Context(new CommandOptions { Command = ["no-such-program"], Outputs = new CommandOutputs { Model = "out" } }, []);
 
-        (await Should.ThrowAsync<UserInputException>(() => new CommandStage().RunAsync(context, default))).Message.ShouldContain("no program 'no-such-program'");
+        var problem = await Should.ThrowAsync<UserInputException>(() => new CommandStage().RunAsync(context, default));
+
+        problem.Message.ShouldContain("no program 'no-such-program'");
     }
 
     // A program that ignores the polite signal, with a grandchild, in its own session: all of it must be gone.
@@ -150,9 +155,10 @@ public sealed class CommandStageTests : IDisposable
         (two.Metrics["processes"], one.Metrics["processes"]).ShouldBe((2, 1));
         two.Metrics["loss"].ShouldBe(one.Metrics["loss"], 1e-3);
         two.Metrics["loss"].ShouldBeLessThan(5.5, "it began at ln 257 = 5.55");
-        var (mine, theirs, before) = (await EmbeddingAsync(two.Outputs["model"]), await EmbeddingAsync(one.Outputs["model"]), await EmbeddingAsync(inputs[0].Artifact));
-        mine.Zip(theirs).Max(p => Math.Abs(p.First - p.Second)).ShouldBeLessThan(1e-4f);
-        mine.Zip(before).Max(p => Math.Abs(p.First - p.Second)).ShouldBeGreaterThan(1e-3f, "it learnt");
+        var (ofTwo, ofOne) = (await EmbeddingAsync(two.Outputs["model"]), await EmbeddingAsync(one.Outputs["model"]));
+        var before = await EmbeddingAsync(inputs[0].Artifact);
+        ofTwo.Zip(ofOne).Max(p => Math.Abs(p.First - p.Second)).ShouldBeLessThan(1e-4f);
+        ofTwo.Zip(before).Max(p => Math.Abs(p.First - p.Second)).ShouldBeGreaterThan(1e-3f, "it learnt");
 
         async Task<StageResult> TrainAsync(int processes)
         {

@@ -39,10 +39,10 @@ public sealed class TrainingBench : IDisposable
         return options;
     }
 
-    public Task<ManifestRef> AddDatasetAsync(params string[] documents) => AddDatasetAsync("file", ("train/words", documents));
+    public Task<ManifestRef> AddDatasetAsync(params string[] documents) => AddPartsAsync("file", ("train/words", documents));
 
     /// <summary>Stores documents by SPLIT/DOMAIN.</summary>
-    public async Task<ManifestRef> AddDatasetAsync(string source, params (string Path, string[] Documents)[] parts)
+    public async Task<ManifestRef> AddPartsAsync(string source, params (string Path, string[] Documents)[] parts)
     {
         using var writer = new CheckpointWriter(Store, ArtifactKind.Dataset);
         foreach (var (path, documents) in parts)

@@ -84,7 +84,7 @@ public sealed class ValidationTests : IDisposable
             .Message.ShouldContain("leave 'validate' out");
     }
 
-    private Task<ManifestRef> DataAsync() => _bench.AddDatasetAsync(
+    private Task<ManifestRef> DataAsync() => _bench.AddPartsAsync(
         "corpus:both",
         ("train/letters", [.. Enumerable.Range(0, 20).Select(i => $"abc{i % 3} abc abc abc abc ")]),
         ("train/numbers", [.. Enumerable.Range(0, 20).Select(i => $"123 1{i % 3}3 123 123 ")]),

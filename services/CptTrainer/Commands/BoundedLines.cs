@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Espalier.CptTrainer.Commands;
 
-/// <summary>Lines of a text that may have very long ones: what is beyond the limit is left out. A carriage return ends a line too: progress bars use it.</summary>
+/// <summary>
+/// Lines of a text that may have very long ones: what is beyond the limit is left out. A carriage return ends a line too: progress bars use it.
+/// </summary>
 internal sealed class BoundedLines(TextReader text)
 {
     /// <summary>Most characters of a line that are kept.</summary>

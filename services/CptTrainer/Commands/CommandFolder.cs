@@ -61,7 +61,8 @@ internal sealed class CommandFolder
         for (var at = new DirectoryInfo(path); at is not null && at.FullName.Length > Path.Length; at = at.Parent)
         {
             if (at.LinkTarget is not null)
-                throw new UserInputException($"'{name}' leads out of the program's folder through a link: let the program write the model into '{name}' itself.");
+                throw new UserInputException(
+                    $"'{name}' leads out of the program's folder through a link: let the program write the model into '{name}' itself.");
         }
         return path;
     }

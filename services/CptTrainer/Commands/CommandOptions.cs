@@ -19,7 +19,8 @@ public sealed record CommandOptions
     public string? From { get; init; }
 
     /// <summary>Text that the program finds in <c>data</c>.</summary>
-    [Option("Text that the program finds in 'data' as JSON lines: train/DOMAIN.jsonl, validation/DOMAIN.jsonl, held-out/DOMAIN.jsonl.", Kind = OptionKind.Dataset)]
+    [Option("Text that the program finds in 'data' as JSON lines: train/DOMAIN.jsonl, validation/DOMAIN.jsonl, held-out/DOMAIN.jsonl.",
+        Kind = OptionKind.Dataset)]
     public string? Data { get; init; }
 
     /// <summary>Variables of the program's environment.</summary>

@@ -19,7 +19,8 @@ public sealed class StartingPoint : IDisposable
     private const long VocabularyBytes = 2 << 20; // of each domain, to learn a vocabulary from
 
     private StartingPoint(
-        TrainOptions options, MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles, TrainingData data) =>
+        TrainOptions options, MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles,
+        TrainingData data) =>
         (Options, Decoder, Source, Tokenizer, SideFiles, Data) = (options, decoder, source, tokenizer, sideFiles, data);
 
     /// <summary>The options, with numbers for what was left to the <see cref="StepLaw"/>.</summary>

@@ -24,7 +24,8 @@ internal sealed class OfferedStages
         if (unknown.FirstOrDefault(k => stages.Any(s => s.Kind == k)) is { } refused)
         {
             throw new UserInputException(
-                $"{StageWorkerOptions.Section}:kinds names '{refused}', which runs programs of pipelines: set {StageWorkerOptions.Section}:commands to true too.");
+                $"{StageWorkerOptions.Section}:kinds names '{refused}', which runs programs of pipelines: set {StageWorkerOptions.Section}:commands to true "
+                    + "too.");
         }
         if (unknown.Count > 0)
         {
