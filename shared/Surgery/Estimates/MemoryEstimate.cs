@@ -25,8 +25,9 @@ public static class MemoryEstimate
         4 * (config.AttentionParameters + Math.Max(
             config.Experts * config.ExpertParameters + 3L * config.HiddenSize * config.SharedSize, 3L * config.HiddenSize * config.DenseSize));
 
-    // Norms, projections, the attention matrix, and per chosen expert its two halves, their product and its output.
+    // Norms, projections, attention, and per chosen expert its two halves, their product and its output. Attention is computed in tiles, of
+    // which a sum for each query is kept; only that from a latent vector, whose keys and values differ in size, has its whole matrix.
     private static long LayerActivations(ModelConfig config, long tokens, long length) =>
-        tokens * (12L * config.HiddenSize + 2L * config.Heads * length
+        tokens * (12L * config.HiddenSize + 2L * config.Heads * (config.Latent is null ? 1 : length)
             + (long)config.ExpertsPerToken * (4L * config.ExpertSize + 2L * config.HiddenSize) + 4L * Math.Max(config.SharedSize, config.DenseSize));
 }
