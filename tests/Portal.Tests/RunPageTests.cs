@@ -209,7 +209,10 @@ public sealed class RunPageTests(PortalSite site)
         var page = visit.Page;
         await Chart(page, "loss over tokens").WaitForAsync();
         (await page.GetByLabel("Metric").Locator("option").AllInnerTextsAsync())
-            .ShouldBe(["loss", "balance-loss", "grad-norm", "learning-rate", "max-violation", "router-z-loss"]);
+            .ShouldBe([
+                "loss", "balance-loss", "expected-final-loss", "expected-final-loss-high", "expected-final-loss-low", "expected-final-loss.constant",
+                "expected-final-loss.cosine", "grad-norm", "learning-rate", "max-violation", "router-z-loss",
+            ]);
 
         await page.GetByLabel("Metric").SelectOptionAsync("grad-norm");
         await Chart(page, "grad-norm over tokens: base ends at").WaitForAsync();
