@@ -126,6 +126,20 @@ public sealed class CommandStageTests : IDisposable
         resumed.Lines.ShouldContain("kept", "what a program keeps in 'state' is there for the next attempt");
     }
 
+    // Ctrl-C goes to every process of the terminal's group: neither the program nor its supervisor may be in ours.
+    [Fact]
+    public async Task Run_Program_IsOutOfReachOfOurTerminal()
+    {
+        var progress = new Recorded();
+
+        await Should.ThrowAsync<StageFailedException>(
+            () => RunAsync("echo session $(cut -d' ' -f6 /proc/$$/stat) $(cut -d' ' -f6 /proc/$PPID/stat); exit 1", progress: progress));
+
+        var sessions = progress.Lines.Single().Split(' ')[1..];
+        sessions.Distinct().Count().ShouldBe(2);
+        sessions.ShouldNotContain(File.ReadAllText("/proc/self/stat").Split(')')[^1].Split(' ')[4]);
+    }
+
     // What a worker's death does: nobody is left to send a signal, and the pipe closes.
     [Fact]
     public async Task Supervisor_ItsParentDies_KillsTheGroup()

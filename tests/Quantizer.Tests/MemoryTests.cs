@@ -1,5 +1,3 @@
-using Espalier.Artifacts.Checkpoints;
-using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Runtime;
@@ -23,7 +21,7 @@ public sealed class MemoryTests
         var shallow = await bench.ModelAsync(config);
         await RunAsync(bench, shallow); // loads code and text
         bench.Cursor.Clear();
-        var deep = await DeepenAsync(bench, shallow, config);
+        var deep = await bench.DeepenAsync(shallow, config, Layers);
         GC.Collect();
         ProcessMemory.ResetPeak();
         var before = ProcessMemory.Now;
@@ -34,25 +32,6 @@ public sealed class MemoryTests
         deep.SizeBytes.ShouldBeGreaterThan(Cap + Cap / 4);
         result.Metrics["bytes"].ShouldBeLessThan(result.Metrics["bytes-before"] / 4);
         grown.ShouldBeLessThan(Cap);
-    }
-
-    // One stored layer under many names: the bytes are those of a deep model, and making them takes no time.
-    private static async Task<ManifestRef> DeepenAsync(StageBench bench, ManifestRef shallow, ModelConfig config)
-    {
-        var source = await bench.OpenAsync(shallow);
-        using var writer = new CheckpointWriter(bench.Store);
-        await writer.AddFileAsync("config.json", (config with { Layers = Layers }).ToJson(), default);
-        foreach (var (path, bytes) in ByteFiles.For(config))
-            await writer.AddFileAsync(path, bytes, default);
-        foreach (var tensor in source.Manifest.Tensors)
-        {
-            if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))
-                writer.AddExisting(tensor);
-            else
-                for (var layer = 0; layer < Layers; layer++)
-                    writer.AddExisting(tensor, TensorNames.Layer(layer) + tensor.Name[TensorNames.Layer(0).Length..]);
-        }
-        return await writer.CommitAsync(default);
     }
 
     private static async Task<StageResult> RunAsync(StageBench bench, ManifestRef model)

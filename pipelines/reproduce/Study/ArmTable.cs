@@ -38,9 +38,7 @@ public static class ArmTable
         if (pairs.Count == 0)
             return "-";
         var estimate = Estimate.Mean(pairs);
-        var interval = estimate.Low is { } low && estimate.High is { } high ? $" [{Signed(low)}, {Signed(high)}]" : "";
-        return Signed(estimate.Value) + interval;
+        var interval = estimate.Low is { } low && estimate.High is { } high ? $" [{StudyTable.Signed(low)}, {StudyTable.Signed(high)}]" : "";
+        return StudyTable.Signed(estimate.Value) + interval;
     }
-
-    private static string Signed(double value) => value.ToString("+0.0000;-0.0000;0.0000", CultureInfo.InvariantCulture);
 }

@@ -95,7 +95,8 @@ public static class StudyTable
     private static string Interval(Estimate estimate, Func<double, string> format) =>
         estimate is { Low: { } low, High: { } high } ? $"[{format(low)}, {format(high)}]" : "[unbounded]";
 
-    private static string Signed(double value) => value.ToString("+0.0000;-0.0000;0.0000", CultureInfo.InvariantCulture);
+    /// <summary>A difference with its sign and four decimals; what rounds to zero has no sign.</summary>
+    internal static string Signed(double value) => (Math.Round(value, 4) + 0.0).ToString("+0.0000;-0.0000;0.0000", CultureInfo.InvariantCulture);
 
     private static string Share(double value) => value.ToString("0 %", CultureInfo.InvariantCulture);
 

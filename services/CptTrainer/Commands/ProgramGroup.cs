@@ -41,7 +41,8 @@ public sealed class ProgramGroup
         IReadOnlyList<string> command, string folder, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken)
     {
         Require(command[0], folder);
-        var start = new ProcessStartInfo("sh", ["-c", Supervisor, "espalier", .. command])
+        // In a session of its own, so that Ctrl-C at our terminal ends it by our request, and not under our hands.
+        var start = new ProcessStartInfo("setsid", ["sh", "-c", Supervisor, "espalier", .. command])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,

@@ -62,12 +62,10 @@ public static class GrowthVerdict
     private static string Compressed(ModelRow row, ModelRow origin, IReadOnlyList<LossDifference> differences)
     {
         var paired = Paired(differences, row.Model, origin.Model);
-        var interval = paired is null ? "" : string.Create(CultureInfo.InvariantCulture, $" [{paired.Low:+0.0000;-0.0000}, {paired.High:+0.0000;-0.0000}]");
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{row.Model} ({(row.Kind == StageKinds.Prune ? "pruned" : "quantized")}) takes {ResultText.Bytes(row.StoredBytes)} instead of the "
-                + $"{ResultText.Bytes(origin.StoredBytes)} of {origin.Model}, for {row.Loss!.Value - origin.Loss!.Value:+0.0000;-0.0000} nats per token"
-                + $"{interval}.");
+        var interval = paired is null ? "" : $" [{ResultText.Signed(paired.Low)}, {ResultText.Signed(paired.High)}]";
+        return $"{row.Model} ({(row.Kind == StageKinds.Prune ? "pruned" : "quantized")}) takes {ResultText.Bytes(row.StoredBytes)} instead of the "
+            + $"{ResultText.Bytes(origin.StoredBytes)} of {origin.Model}, for {ResultText.Signed(row.Loss!.Value - origin.Loss!.Value)} nats per token"
+            + $"{interval}.";
     }
 
     private static string Cost(StudyModel grown, StudyModel control, StudyModel? scratch)
@@ -111,23 +109,18 @@ public static class GrowthVerdict
                 CultureInfo.InvariantCulture,
                 $"{scratch} (grown size from scratch, same total tokens) is {gap:0.0000} better than {control}; {grown} closes "
                     + $"{(rows[control].Loss!.Value - rows[grown].Loss!.Value) / gap:P0} of that gap.")
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"{scratch} (grown size from scratch, same total tokens) is not clearly better than {control} "
-                    + $"({-gap:+0.0000;-0.0000}), so there is no gap to close at this budget.");
+            : $"{scratch} (grown size from scratch, same total tokens) is not clearly better than {control} "
+                + $"({ResultText.Signed(-gap)}), so there is no gap to close at this budget.";
     }
 
     private static string Compare(string grown, string control, Dictionary<string, ModelRow> rows, IReadOnlyList<LossDifference> differences)
     {
         var start = $"{grown} against {control} (same base, same tokens, not grown): ";
         if (Paired(differences, grown, control) is not { } paired)
-            return start + string.Create(
-                CultureInfo.InvariantCulture,
-                $"{rows[grown].Loss!.Value - rows[control].Loss!.Value:+0.0000;-0.0000} nats per token, without an interval.");
+            return $"{start}{ResultText.Signed(rows[grown].Loss!.Value - rows[control].Loss!.Value)} nats per token, without an interval.";
         var verdict = paired.High < 0 ? "growing paid" : paired.Low > 0 ? "growing did not pay" : "no clear difference";
-        return start + string.Create(
-            CultureInfo.InvariantCulture,
-            $"{paired.Value:+0.0000;-0.0000} nats per token, 95 % interval [{paired.Low:+0.0000;-0.0000}, {paired.High:+0.0000;-0.0000}]: {verdict}.");
+        return $"{start}{ResultText.Signed(paired.Value)} nats per token, "
+            + $"95 % interval [{ResultText.Signed(paired.Low)}, {ResultText.Signed(paired.High)}]: {verdict}.";
     }
 
     private static LossDifference? Paired(IReadOnlyList<LossDifference> differences, string first, string second) =>

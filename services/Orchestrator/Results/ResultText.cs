@@ -5,6 +5,9 @@ namespace Espalier.Orchestrator.Results;
 /// <summary>How tables and sentences about results write numbers.</summary>
 public static class ResultText
 {
+    /// <summary>A difference with its sign and four decimals; what rounds to zero has no sign.</summary>
+    public static string Signed(double value) => (Math.Round(value, 4) + 0.0).ToString("+0.0000;-0.0000;0.0000", CultureInfo.InvariantCulture);
+
     /// <summary>A count: <c>1.28M</c>; a dash for none.</summary>
     public static string Count(double? value) => value switch
     {

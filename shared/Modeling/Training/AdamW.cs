@@ -84,11 +84,9 @@ public sealed class AdamW : IOptimizer
     /// <inheritdoc/>
     public double Step(double learningRate, double gradientClip, double mostNorm = double.PositiveInfinity)
     {
-        var norm = GradientNorm.Of(_buffer, Frozen, UsesKernels);
-        if (norm > mostNorm)
-            _buffer.ClearGradients();
-        else
-            Update(learningRate, GradientNorm.Scale(norm, gradientClip));
+        var (norm, scale) = GradientNorm.Take(_buffer, Frozen, gradientClip, mostNorm, UsesKernels);
+        if (scale is { } taken)
+            Update(learningRate, taken);
         return norm;
     }
 

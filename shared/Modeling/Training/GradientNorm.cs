@@ -24,8 +24,22 @@ internal static class GradientNorm
         return double.IsFinite(norm) ? norm : throw new NotFiniteNumberException("The gradient norm is not finite.", norm);
     }
 
-    /// <summary>What gradients of this norm are multiplied by.</summary>
-    public static double Scale(double norm, double clip) => clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1;
+    /// <summary>The norm, as <see cref="Of"/>, and what gradients of that norm are multiplied by; above the limit they are cleared, and it is null.</summary>
+    /// <param name="buffer">Weights and gradients.</param>
+    /// <param name="frozen">What is not trained.</param>
+    /// <param name="clip">Norm to which larger ones are scaled; 0 for no limit.</param>
+    /// <param name="most">Norm above which no step is taken.</param>
+    /// <param name="usesKernels">Whether kernels may compute it.</param>
+    /// <exception cref="NotFiniteNumberException">It is NaN or infinite.</exception>
+    public static (double Norm, double? Scale) Take(
+        ParameterBuffer buffer, IReadOnlyList<BufferRange> frozen, double clip, double most, bool usesKernels = true)
+    {
+        var norm = Of(buffer, frozen, usesKernels);
+        if (norm <= most)
+            return (norm, clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1);
+        buffer.ClearGradients();
+        return (norm, null);
+    }
 
     /// <summary>Whether kernels exist for this buffer.</summary>
     public static bool HasKernels(ParameterBuffer buffer) =>

@@ -72,13 +72,9 @@ public sealed class Muon : IOptimizer
     /// <inheritdoc/>
     public double Step(double learningRate, double gradientClip, double mostNorm = double.PositiveInfinity)
     {
-        var norm = GradientNorm.Of(_buffer, Frozen, usesKernels: true);
-        if (norm > mostNorm)
-        {
-            _buffer.ClearGradients();
+        var (norm, taken) = GradientNorm.Take(_buffer, Frozen, gradientClip, mostNorm);
+        if (taken is not { } scale)
             return norm;
-        }
-        var scale = GradientNorm.Scale(norm, gradientClip);
         _others.Update(learningRate, scale);
         using var untracked = no_grad();
         var state = 0L;

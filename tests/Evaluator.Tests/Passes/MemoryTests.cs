@@ -1,4 +1,3 @@
-using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
 using Espalier.Modeling;
@@ -26,7 +25,7 @@ public sealed class MemoryTests
         var (a, b) = (await bench.ModelAsync(Shallow, seed: 1), await bench.ModelAsync(Shallow, seed: 2));
         await RunAsync(bench, a, b); // loads code and text
         bench.Cursor.Clear();
-        var (first, second) = (await DeepenAsync(bench, a), await DeepenAsync(bench, b));
+        var (first, second) = (await bench.DeepenAsync(a, Shallow, Layers), await bench.DeepenAsync(b, Shallow, Layers));
         GC.Collect();
         ProcessMemory.ResetPeak();
         var before = ProcessMemory.Now;
@@ -37,25 +36,6 @@ public sealed class MemoryTests
         (2 * first.SizeBytes).ShouldBeGreaterThan(Cap + Cap / 4); // in the type that it computes with
         result.Metrics["b.kl-divergence"].ShouldBeGreaterThan(0);
         grown.ShouldBeLessThan(Cap);
-    }
-
-    // One stored layer under many names: the bytes are those of a deep model, and making them takes no time.
-    private static async Task<ManifestRef> DeepenAsync(StageBench bench, ManifestRef shallow)
-    {
-        var source = await bench.OpenAsync(shallow);
-        using var writer = new CheckpointWriter(bench.Store);
-        await writer.AddFileAsync("config.json", (Shallow with { Layers = Layers }).ToJson(), default);
-        foreach (var (path, bytes) in ByteFiles.For(Shallow))
-            await writer.AddFileAsync(path, bytes, default);
-        foreach (var tensor in source.Manifest.Tensors)
-        {
-            if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))
-                writer.AddExisting(tensor);
-            else
-                for (var layer = 0; layer < Layers; layer++)
-                    writer.AddExisting(tensor, TensorNames.Layer(layer) + tensor.Name[TensorNames.Layer(0).Length..]);
-        }
-        return await writer.CommitAsync(default);
     }
 
     private static async Task<StageResult> RunAsync(StageBench bench, ManifestRef a, ManifestRef b)

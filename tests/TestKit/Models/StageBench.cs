@@ -81,6 +81,27 @@ public sealed class StageBench : IDisposable
         Cache = _folder.CreateSubdirectory("cache"),
     };
 
+    /// <summary>
+    /// A model of one layer as one of many, which are all equal: the bytes are those of a deep model, and making them takes no time.
+    /// </summary>
+    public async Task<ManifestRef> DeepenAsync(ManifestRef shallow, ModelConfig config, int layers)
+    {
+        var source = await OpenAsync(shallow);
+        using var writer = new CheckpointWriter(Store);
+        await writer.AddFileAsync("config.json", (config with { Layers = layers }).ToJson(), default);
+        foreach (var (path, bytes) in ByteFiles.For(config))
+            await writer.AddFileAsync(path, bytes, default);
+        foreach (var tensor in source.Manifest.Tensors)
+        {
+            if (!tensor.Name.StartsWith(TensorNames.Layer(0), StringComparison.Ordinal))
+                writer.AddExisting(tensor);
+            else
+                for (var layer = 0; layer < layers; layer++)
+                    writer.AddExisting(tensor, TensorNames.Layer(layer) + tensor.Name[TensorNames.Layer(0).Length..]);
+        }
+        return await writer.CommitAsync(default);
+    }
+
     public Task<CheckpointReader> OpenAsync(ManifestRef artifact) => CheckpointReader.OpenAsync(Store, artifact, default);
 
     public void Dispose() => _folder.Delete(recursive: true);
