@@ -17,6 +17,6 @@ internal static class DivergedRun
         var batches = first == last ? $"batch {first}" : $"batches {first} to {last}";
         return FormattableString.Invariant($"Step '{context.Step.Name}': {what} at optimizer step {step + 1} (learning rate {rate:g3}, {batches} of ")
             + $"the data, text of {string.Join(", ", data.DomainsOf(step))}). "
-            + "Lower learning-rate, lengthen warmup or set gradient-clip. The last saved position is kept.";
+            + "Lower learning-rate, lengthen warmup or set gradient-clip.";
     }
 }
