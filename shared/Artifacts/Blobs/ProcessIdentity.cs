@@ -1,4 +1,5 @@
 using Azure.Core;
+using Azure.Core.Pipeline;
 using Azure.Identity;
 using Espalier.Contracts;
 
@@ -11,7 +12,8 @@ namespace Espalier.Artifacts.Blobs;
 /// </summary>
 internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCredential
 {
-    private readonly DefaultAzureCredential _credential = new();
+    // The library's own five tries take 20 to 30 s where there is no identity at all: as long as the whole limit.
+    private readonly DefaultAzureCredential _credential = new(new DefaultAzureCredentialOptions { RetryPolicy = new RetryPolicy(maxRetries: 3) });
 
     public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken)
     {
@@ -46,12 +48,13 @@ internal sealed class ProcessIdentity(Uri account, TimeSpan limit) : TokenCreden
         return timed;
     }
 
-    /// <summary>A missing identity is for the user to fix; a refused one, or a silent endpoint, may recover and is worth a retry.</summary>
+    /// <summary>A missing identity is for the user to fix; a refused one may recover within seconds, a silent endpoint by the step's next attempt.</summary>
     private Exception? Translate(Exception error, CancellationToken timed, CancellationToken cancellationToken) => error switch
     {
         _ when cancellationToken.IsCancellationRequested => null,
         // The library may say that it was refused when it was in the middle of something that the limit cut off.
-        _ when timed.IsCancellationRequested => new IOException(
+        // Not an IOException: the storage client would ask again at once, as long each time, and report a list of failures.
+        _ when timed.IsCancellationRequested => new TimeoutException(
             $"The store at {account} was not opened: the identity endpoint of this host did not answer within {limit.TotalSeconds:0} s.", error),
         CredentialUnavailableException => new UserInputException(
             $"The store at {account} cannot be opened: this process has no identity. Give its host a managed identity; or set AZURE_TENANT_ID, "

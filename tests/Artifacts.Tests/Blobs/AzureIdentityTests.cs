@@ -53,7 +53,7 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         var store = AzureBlobStore.Open("https://127.0.0.1:1/account", "container");
 
         var problem = await Should.ThrowAsync<UserInputException>(
-            () => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)));
+            () => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(25)));
 
         problem.Message.ShouldContain("https://127.0.0.1:1/account");
         problem.Message.ShouldContain("AZURE_CLIENT_ID");
@@ -78,10 +78,12 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         silent.Start();
         using var _ = Variables(("AZURE_TOKEN_CREDENTIALS", "prod"), (EndpointVariable, $"http://{silent.LocalEndpoint}/token/"), (HeaderVariable, Secret));
 
-        var problem = await Should.ThrowAsync<IOException>(
-            async () => await new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)).GetTokenAsync(Unanswered, default));
+        var identity = new Counted(new ProcessIdentity(new Uri("https://account"), TimeSpan.FromSeconds(2)), Unanswered);
+        var store = new AzureBlobStore(new BlobContainerClient(new Uri("https://127.0.0.1:1/account/container"), identity));
+        var problem = await Should.ThrowAsync<TimeoutException>(() => store.ExistsAsync(Digest.Of("x"u8), CancellationToken.None));
 
         problem.Message.ShouldContain("did not answer within 2 s");
+        identity.Calls.ShouldBe(1, "the storage client asks again after an IOException, each time as long");
     }
 
     /// <summary>Sets environment variables until it is disposed.</summary>
@@ -98,6 +100,21 @@ public sealed class AzureIdentityTests(AzureIdentityTests.SecureAzurite server) 
         {
             foreach (var name in names)
                 Environment.SetEnvironmentVariable(name, null);
+        }
+    }
+
+    /// <summary>Asks for <paramref name="context"/> whatever the client asks for, and counts.</summary>
+    private sealed class Counted(TokenCredential inner, TokenRequestContext context) : TokenCredential
+    {
+        public int Calls { get; private set; }
+
+        public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("the store only asks asynchronously");
+
+        public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken)
+        {
+            Calls++;
+            return inner.GetTokenAsync(context, cancellationToken);
         }
     }
 
