@@ -157,6 +157,9 @@ public sealed record HeartbeatAnswer
 /// <summary>Event, at most twice a second per step: how far a step is and its newest metrics.</summary>
 public sealed record StepProgress
 {
+    /// <summary>How a line of <see cref="Log"/> begins that is a note on the step's result.</summary>
+    public const string NotePrefix = "Note: ";
+
     /// <summary>Which step.</summary>
     public required StepAddress Step { get; init; }
 

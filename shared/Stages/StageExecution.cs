@@ -87,7 +87,7 @@ public sealed class StageExecution
             ? await Engine.NotesOnAsync(Artifacts, model, cancellationToken).ConfigureAwait(false) : [];
         result = result with { Notes = [.. result.Notes.Concat(notes).Distinct()] };
         foreach (var note in result.Notes)
-            Progress.Log($"Note: {note}");
+            Progress.Log(StepProgress.NotePrefix + note);
         return result;
     }
 }

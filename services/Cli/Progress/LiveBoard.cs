@@ -13,6 +13,7 @@ internal sealed class LiveBoard : IStepBoard
     private readonly DetailColumn _details;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, (ProgressTask Task, RateMeter Rate)> _rows = [];
+    private readonly LogLines _lines = new();
 
     private LiveBoard(IAnsiConsole console, ProgressContext context, DetailColumn details, TimeProvider time)
     {
@@ -65,8 +66,8 @@ internal sealed class LiveBoard : IStepBoard
         task.MaxValue = Math.Max(1, progress.Total) * 1.000001;
         task.Value = progress.Done;
         _details.Set(task, ProgressText.Describe(progress, rate.Add(progress)));
-        foreach (var line in progress.Log)
-            _console.MarkupLine($"  [grey]{Markup.Escape($"{progress.Step.Name}: {line}")}[/]");
+        foreach (var line in _lines.Of(progress))
+            _console.MarkupLine($"  [grey]{Markup.Escape(line)}[/]");
     }
 
     public void Say(string message) => _console.MarkupLine(Markup.Escape(message));

@@ -8,6 +8,7 @@ internal sealed class PlainBoard(Terminal terminal, TimeProvider time) : IStepBo
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
     private readonly Dictionary<string, Row> _rows = [];
+    private readonly LogLines _lines = new();
 
     public void Change(StepNews step)
     {
@@ -22,8 +23,8 @@ internal sealed class PlainBoard(Terminal terminal, TimeProvider time) : IStepBo
         if (!_rows.TryGetValue(progress.Step.Name, out var row))
             _rows[progress.Step.Name] = row = new Row(new RateMeter(time), time.GetTimestamp());
         var rate = row.Rate.Add(progress);
-        foreach (var line in progress.Log)
-            terminal.Say($"{progress.Step.Name}: {line}");
+        foreach (var line in _lines.Of(progress))
+            terminal.Say(line);
         if (time.GetElapsedTime(row.Said) < Interval)
             return;
         _rows[progress.Step.Name] = row with { Said = time.GetTimestamp() };

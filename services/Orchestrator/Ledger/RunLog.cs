@@ -62,8 +62,6 @@ public static class RunLog
     /// <summary>Lines that one call returns, about; there may be more after the last of them.</summary>
     public const int Batch = 1000;
 
-    private const string Note = "Note: ";
-
     /// <summary>The next lines of a log; none at its end.</summary>
     /// <param name="runs">The ledger.</param>
     /// <param name="run">Which run.</param>
@@ -103,7 +101,7 @@ public static class RunLog
         }
     }
 
-    private static LogLineLevel LevelOf(string text) => text.StartsWith(Note, StringComparison.Ordinal) ? LogLineLevel.Warning : LogLineLevel.Info;
+    private static LogLineLevel LevelOf(string text) => text.StartsWith(StepProgress.NotePrefix, StringComparison.Ordinal) ? LogLineLevel.Warning : LogLineLevel.Info;
 
     private static LogLineLevel LevelOf(StepStateChanged step) => step.State switch
     {
