@@ -31,7 +31,7 @@ public sealed class DeclaredMetricsTests : IDisposable
             with: { tasks: [validation-loss, agreement, routing], baseline: base, data: "${text}", length: 32, max-documents: 8, xz: true }
         """;
 
-    private static readonly string[] OfDomains = ["held-out-loss.", "forgetting.", StageMetric.Model + ".forgetting."];
+    private static readonly string[] OfDomains = ["held-out-loss.", "forgetting.", StageMetric.Model + ".forgetting.", StageMetric.Model + ".loss."];
 
     private readonly CliRun _cli = new();
 

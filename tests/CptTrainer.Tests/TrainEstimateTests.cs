@@ -41,18 +41,29 @@ public sealed class TrainEstimateTests
         estimated.Choices[1].ShouldStartWith("batch: auto is ");
     }
 
+    [Fact]
+    public async Task Estimate_SharedExperts_AreWeightsThatEveryTokenUses()
+    {
+        const string Shape = "\"family\":\"deepseek\",\"layers\":2,\"hidden\":64,\"heads\":2,\"experts\":4,\"top-k\":1,\"expert-size\":32,\"vocabulary\":\"bytes\"";
+        var plain = (await EstimateAsync($$$"""{"model":{{{{Shape}}}}}""")).After!;
+
+        var shared = (await EstimateAsync($$$"""{"model":{{{{Shape}}},"shared-experts":2}}""")).After!;
+
+        (shared.TotalParameters - plain.TotalParameters).ShouldBe(2 * 2 * 3 * 64 * 32);
+        (shared.ActiveParameters - plain.ActiveParameters).ShouldBe(2 * 2 * 3 * 64 * 32);
+    }
+
     [Theory]
     [InlineData("""{"skip-spikes":1}""", "skip-spikes")]
     [InlineData("""{"batch":"auto","accumulate":4}""", "accumulate is 4")]
     [InlineData("""{"only":["routers"],"model":{"family":"llama"}}""", "only: 'routers'")]
+    [InlineData("""{"model":{"shared-experts":1}}""", "models of family olmoe have none; write 'family: deepseek'")]
     public async Task Estimate_WhatWouldBeRefused_IsRefused(string choice, string expected) =>
         (await EstimateAsync(choice)).Refusal.ShouldNotBeNull().ShouldContain(expected);
 
     private static async Task<StepEstimated> EstimateAsync(string choice)
     {
         var options = TrainingBench.Options(choice, Model);
-        if (choice.Contains("llama"))
-            options["model"] = JsonSerializer.SerializeToNode(new { family = "llama" });
         await using var provider = new ServiceCollection().AddCptTrainer().BuildServiceProvider();
         var step = new EstimateStep { Kind = StageKinds.Train, Name = "base", Options = JsonSerializer.SerializeToElement(options), Inputs = [] };
         return (await provider.GetRequiredService<StageEstimates>().EstimateAsync(step, default))!;

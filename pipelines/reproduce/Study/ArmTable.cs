@@ -9,6 +9,8 @@ namespace Espalier.Study;
 /// </summary>
 public static class ArmTable
 {
+    private const string DomainLoss = "loss.", MaxViolation = "max-violation";
+
     /// <summary>The table as a Markdown file, or null where no arm has two seeds, or none another of its tokens to be compared with.</summary>
     public static string? Markdown(IReadOnlyList<StudyModel> models, string title)
     {
@@ -22,19 +24,44 @@ public static class ArmTable
             var reference = Reference(arms, arm);
             text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {arm.First.Tokens:N0} | {arm.Loss:0.0000} ")
                 .Append(CultureInfo.InvariantCulture, $"({arm.Models.Min(m => m.Loss):0.0000}-{arm.Models.Max(m => m.Loss):0.0000}) | ")
-                .Append(CultureInfo.InvariantCulture, $"{reference?.Name ?? "-"} | {(reference is null ? "-" : Difference(arm, reference))} | ")
+                .Append(CultureInfo.InvariantCulture, $"{reference?.Name ?? "-"} | {(reference is null ? "-" : Difference(arm, reference, m => m.Loss))} | ")
                 .Append(CultureInfo.InvariantCulture, $"{arm.Operations:0.00e+0} |\n");
         }
-        return text.Append("\nLosses are nats per token on the same held-out text; differences are paired by seed, with Student's t. ")
-            .Append("FLOPs are those of training, ancestors included.\n").ToString();
+        text.Append("\nLosses are nats per token on the same held-out text; differences are paired by seed, with Student's t. ")
+            .Append("FLOPs are those of training, ancestors included.\n");
+        AddMeasured(text, arms);
+        return text.ToString();
     }
+
+    // The domains, where there are several, and how unevenly experts are used, where that was measured.
+    private static void AddMeasured(StringBuilder text, List<StudyArm> arms)
+    {
+        var measured = arms.SelectMany(arm => arm.First.Measured.Keys).Distinct().ToList();
+        var domains = measured.Where(name => name.StartsWith(DomainLoss, StringComparison.Ordinal)).ToList();
+        var columns = (domains.Count > 1 ? domains : []).Concat(measured.Where(name => name == MaxViolation)).ToList();
+        if (columns.Count == 0)
+            return;
+        text.Append(CultureInfo.InvariantCulture, $"\n| arm | {string.Join(" | ", columns)} |\n|---|{string.Concat(columns.Select(_ => "---:|"))}\n");
+        foreach (var arm in arms)
+        {
+            var reference = Reference(arms, arm);
+            var cells = columns.Select(column => Mean(arm, column) is not { } mean ? "-"
+                : string.Create(CultureInfo.InvariantCulture, $"{mean:0.0000}")
+                    + (reference is null ? "" : $" ({Difference(arm, reference, m => m.Measured.GetValueOrDefault(column, double.NaN))})"));
+            text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {string.Join(" | ", cells)} |\n");
+        }
+        text.Append("\nMeans over seeds, in brackets the difference from the arm that the first table compares with, 95 %.\n");
+    }
+
+    private static double? Mean(StudyArm arm, string measured) =>
+        arm.Models.All(model => model.Measured.ContainsKey(measured)) ? arm.Models.Average(model => model.Measured[measured]) : null;
 
     private static StudyArm? Reference(List<StudyArm> arms, StudyArm arm) =>
         arms.TakeWhile(other => other != arm).FirstOrDefault(other => Math.Abs(other.First.Tokens - arm.First.Tokens) < 1);
 
-    private static string Difference(StudyArm arm, StudyArm reference)
+    private static string Difference(StudyArm arm, StudyArm reference, Func<StudyModel, double> measure)
     {
-        var pairs = arm.Models.Join(reference.Models, m => m.Seed, m => m.Seed, (a, b) => a.Loss - b.Loss).ToList();
+        var pairs = arm.Models.Join(reference.Models, m => m.Seed, m => m.Seed, (a, b) => measure(a) - measure(b)).ToList();
         if (pairs.Count == 0)
             return "-";
         var estimate = Estimate.Mean(pairs);

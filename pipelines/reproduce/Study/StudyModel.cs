@@ -12,7 +12,11 @@ namespace Espalier.Study;
 /// <param name="Operations">6 x active weights x tokens, ancestors included.</param>
 /// <param name="Loss">Held-out loss, nats per token.</param>
 public sealed record StudyModel(
-    string Step, string Arm, string Seed, string? Grown, double? GrownAt, double Parameters, double Tokens, double Seconds, double Operations, double Loss);
+    string Step, string Arm, string Seed, string? Grown, double? GrownAt, double Parameters, double Tokens, double Seconds, double Operations, double Loss)
+{
+    /// <summary>What else the evaluation measured, by name: losses on single domains, how unevenly experts are used.</summary>
+    public IReadOnlyDictionary<string, double> Measured { get; init; } = new Dictionary<string, double>();
+}
 
 /// <summary>One arm: the same recipe under several seeds.</summary>
 /// <param name="Name">Step name without the seed.</param>

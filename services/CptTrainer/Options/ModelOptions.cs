@@ -13,9 +13,12 @@ public sealed record ModelOptions
     /// <summary>Word for a vocabulary of bytes.</summary>
     public const string Bytes = "bytes";
 
+    private const string SharingFamily = "deepseek";
+
     /// <summary>Model family.</summary>
     /// <value>olmoe</value>
-    [Option("Model family: olmoe has experts; llama and qwen3 are dense.", Choices = ["olmoe", "llama", "qwen3"])]
+    [Option("Model family: olmoe has experts; deepseek has experts and shared ones; llama and qwen3 are dense.",
+        Choices = ["olmoe", SharingFamily, "llama", "qwen3"])]
     public string Family { get; init; } = ModelFamily.Default;
 
     /// <summary>Layers.</summary>
@@ -52,6 +55,11 @@ public sealed record ModelOptions
     /// <value>256</value>
     [Option("Inner width of an expert, or of a dense feed-forward.", Min = 1, Max = 1 << 20)]
     public int ExpertSize { get; init; } = 256;
+
+    /// <summary>Experts that every token passes through.</summary>
+    /// <value>0</value>
+    [Option("Experts of the same inner width that every token passes through, beside the chosen ones; only with family deepseek.", Min = 0, Max = 1024)]
+    public int SharedExperts { get; init; }
 
     /// <summary><c>bytes</c>, or the size of a byte-level BPE vocabulary to train.</summary>
     /// <value>bytes</value>
@@ -109,6 +117,8 @@ public sealed record ModelOptions
             throw new UserInputException($"model.top-k is {TopK}, more than the {Experts} experts.");
         if (Heads % (KeyValueHeads ?? Heads) != 0)
             throw new UserInputException($"model.key-value-heads is {KeyValueHeads}, which does not divide model.heads, {Heads}.");
+        if (SharedExperts > 0 && Family != SharingFamily)
+            throw new UserInputException($"model.shared-experts is {SharedExperts}: models of family {Family} have none; write 'family: {SharingFamily}'.");
         var family = ModelFamily.Of(Family);
         var isDense = family.IsDense;
         return new ModelConfig
@@ -125,6 +135,7 @@ public sealed record ModelOptions
             Experts = isDense ? 0 : Experts,
             ExpertsPerToken = isDense ? 0 : TopK,
             ExpertSize = isDense ? 0 : ExpertSize,
+            SharedSize = SharedExperts * ExpertSize,
             TieEmbeddings = TieEmbeddings,
             NormalizeTopK = NormalizeTopK,
             ScoreFunction = ScoreFunction,

@@ -24,6 +24,7 @@ internal sealed class ValidationLossTask : IEvaluationTask
     public IReadOnlyList<string> Metrics { get; } =
     [
         "scored-tokens", .. MetricTable.NamesOfInterval("loss"), .. MetricTable.NamesOfInterval("perplexity"), .. MetricTable.NamesOfInterval("bits-per-byte"),
+        $"loss.{StageMetric.Domain}",
     ];
 
     /// <inheritdoc/>
@@ -50,6 +51,8 @@ internal sealed class ValidationLossTask : IEvaluationTask
             metrics.Add("loss", loss.Loss);
             metrics.Add("perplexity", loss.Perplexity);
             metrics.Add("bits-per-byte", loss.BitsPerByte);
+            foreach (var (domain, losses) in estimates.Domains)
+                metrics.Add($"loss.{domain}", losses[model].Value);
             return new ModelSection(loss, metrics);
         }
 

@@ -56,7 +56,7 @@ public sealed record RunResults
             if (step.Kind != StageKinds.Register && step.Outputs.TryGetValue(OutputNames.Model, out var model))
                 rows.Add(await RowAsync(store, step, model, scores, cancellationToken).ConfigureAwait(false));
         }
-        var models = StudyModels.Of(run, rows, active);
+        var models = StudyModels.Of(run, rows, active, scores);
         var study = GrowthStudy.Find(models);
         return new RunResults
         {

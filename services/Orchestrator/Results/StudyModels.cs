@@ -13,7 +13,9 @@ public static class StudyModels
     /// <param name="run">The run.</param>
     /// <param name="rows">Its models with their numbers.</param>
     /// <param name="active">Active weights during each training step, by step.</param>
-    public static IReadOnlyList<StudyModel> Of(RunSummary run, IReadOnlyList<ModelRow> rows, IReadOnlyDictionary<string, double> active)
+    /// <param name="scores">What evaluations measured, as <c>MODEL.METRIC</c>.</param>
+    public static IReadOnlyList<StudyModel> Of(
+        RunSummary run, IReadOnlyList<ModelRow> rows, IReadOnlyDictionary<string, double> active, IReadOnlyDictionary<string, double> scores)
     {
         var steps = run.Steps.ToDictionary(s => s.Name);
         var models = new List<StudyModel>();
@@ -30,7 +32,7 @@ public static class StudyModels
                 chain.Sum(Tokens),
                 chain.Sum(s => s.Duration.TotalSeconds),
                 chain.Sum(s => s.Metrics.TryGetValue("operations", out var done) ? done : OperationsPerWeight * active.GetValueOrDefault(s.Name) * Tokens(s)),
-                row.Loss!.Value));
+                row.Loss!.Value) { Measured = Measured(scores, row.Model) });
         }
         return models;
     }
@@ -44,6 +46,13 @@ public static class StudyModels
     {
         var dash = step.LastIndexOf('-');
         return dash > 0 && dash < step.Length - 1 && step[(dash + 1)..].All(char.IsAsciiDigit) ? (step[..dash], step[(dash + 1)..]) : (step, "");
+    }
+
+    private static Dictionary<string, double> Measured(IReadOnlyDictionary<string, double> scores, string model)
+    {
+        var prefix = $"{model}.";
+        return scores.Where(score => score.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(score => score.Key[prefix.Length..], score => score.Value);
     }
 
     // The step itself first, then what its model was made from; of a model that learns from a teacher the teacher, which has its ancestors.

@@ -96,7 +96,7 @@ public sealed class GrowthStudyTests
                 rows.Add(new ModelRow { Model = name, Kind = StageKinds.Train, Root = Digest.Of("m"u8), TotalParameters = total, Loss = loss });
             }
         }
-        return StudyModels.Of(new RunSummary(Guid.Empty, "study", RunState.Succeeded, TimeSpan.Zero, steps), rows, active);
+        return StudyModels.Of(new RunSummary(Guid.Empty, "study", RunState.Succeeded, TimeSpan.Zero, steps), rows, active, new Dictionary<string, double>());
     }
 
     private static StepSummary Step(string name, string kind, IReadOnlyList<string> needs, double seconds, double tokens) => new()

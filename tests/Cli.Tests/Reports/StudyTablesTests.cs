@@ -23,6 +23,21 @@ public sealed class StudyTablesTests
     }
 
     [Fact]
+    public void ArmTable_SeveralDomains_ShowsWhatEachArmForgot()
+    {
+        StudyModel With(string step, double old, double violation) => Model(step, 150, 2.5) with
+        {
+            Measured = new Dictionary<string, double> { ["loss.old"] = old, ["loss.new"] = 1.5, ["loss-low"] = 9, ["max-violation"] = violation },
+        };
+        var text = ArmTable.Markdown([With("plain-1", 2.0, 0.5), With("plain-2", 2.2, 0.7), With("replay-1", 1.9, 0.5), With("replay-2", 2.1, 0.9)], "study")!;
+
+        var rows = text.Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal)).ToList();
+        rows[3].ShouldBe("| arm | loss.old | loss.new | max-violation |");
+        rows[4].ShouldBe("| plain | 2.1000 | 1.5000 | 0.6000 |");
+        rows[5].ShouldStartWith("| replay | 2.0000 (-0.1000 [-0.1000, -0.1000]) | 1.5000 (0.0000");
+    }
+
+    [Fact]
     public void ArmTable_OneSeedOrNothingToCompare_IsNone()
     {
         ArmTable.Markdown([Model("a-1", 100, 2.0), Model("b-1", 100, 2.2)], "study").ShouldBeNull();
