@@ -10,6 +10,7 @@ namespace Espalier.Study;
 public static class ArmTable
 {
     private const string DomainLoss = "loss.", MaxViolation = "max-violation";
+    private const int MostDifferences = 3; // columns; more would not fit a page
 
     /// <summary>The table as a Markdown file, or null where no arm has two seeds, or none another of its tokens to be compared with.</summary>
     public static string? Markdown(IReadOnlyList<StudyModel> models, string title)
@@ -37,7 +38,9 @@ public static class ArmTable
     private static void AddMeasured(StringBuilder text, List<StudyArm> arms)
     {
         var measured = arms.SelectMany(arm => arm.First.Measured.Keys).Distinct().ToList();
-        var domains = measured.Where(name => name.StartsWith(DomainLoss, StringComparison.Ordinal)).ToList();
+        // What all of a corpus loses stands in the first table.
+        var domains = measured.Where(name => name.StartsWith(DomainLoss, StringComparison.Ordinal)
+            && arms.Exists(arm => arm.Models.Any(m => m.Measured.GetValueOrDefault(name) != m.Loss))).ToList();
         var columns = (domains.Count > 1 ? domains : []).Concat(measured.Where(name => name == MaxViolation)).ToList();
         if (columns.Count == 0)
             return;
@@ -47,10 +50,11 @@ public static class ArmTable
             var reference = Reference(arms, arm);
             var cells = columns.Select(column => Mean(arm, column) is not { } mean ? "-"
                 : string.Create(CultureInfo.InvariantCulture, $"{mean:0.0000}")
-                    + (reference is null ? "" : $" ({Difference(arm, reference, m => m.Measured.GetValueOrDefault(column, double.NaN))})"));
+                    + (reference is null || columns.Count > MostDifferences ? "" : $" ({Difference(arm, reference, m => m.Measured.GetValueOrDefault(column, double.NaN))})"));
             text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {string.Join(" | ", cells)} |\n");
         }
-        text.Append("\nMeans over seeds, in brackets the difference from the arm that the first table compares with, 95 %.\n");
+        text.Append(columns.Count > MostDifferences ? "\nMeans over seeds.\n"
+            : "\nMeans over seeds, in brackets the difference from the arm that the first table compares with, 95 %.\n");
     }
 
     private static double? Mean(StudyArm arm, string measured) =>
