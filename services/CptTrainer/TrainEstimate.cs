@@ -15,7 +15,6 @@ namespace Espalier.CptTrainer;
 /// </summary>
 internal sealed class TrainEstimate : IStageEstimate
 {
-    private const int OperationsPerWeight = 6;
     private const double TeacherOperations = 2; // per weight and token, forward only
     private static readonly ByteLevelBpe Bytes = ByteLevelBpe.OfBytes();
 
@@ -30,9 +29,10 @@ internal sealed class TrainEstimate : IStageEstimate
         var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
+        MixtureMethods.Check(asked, start);
         var options = StepLaw.Resolve(asked, start);
         var plan = TrainPlan.Of(options);
-        var config = start with
+        var config = MixtureMethods.Apply(options, start) with
         {
             Quantization = null,
             ExtraLayers = 0,
@@ -47,14 +47,25 @@ internal sealed class TrainEstimate : IStageEstimate
         return new StepEstimate
         {
             Model = trained,
-            NewBytes = (options.Ema is null ? 1 : 2) * (trained.SizeBytes + trained.ManifestBytes)
+            NewBytes = (1 + (options.Ema is null ? 0 : 1) + (options.Stable == true ? 1 : 0)) * (trained.SizeBytes + trained.ManifestBytes)
                 + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
             MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
-                + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute)
+                + Activations(options, start)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
-            Operations = ((double)OperationsPerWeight * config.ActiveParameters + TeacherOperations * (teacher?.ActiveParameters ?? 0)) * plan.Tokens,
-            Choices = StepLaw.Describe(asked, options),
+            Operations = plan.Tokens
+                * (plan.OperationsPerWeight * MixtureMethods.ActiveParameters(options, config) + TeacherOperations * (teacher?.ActiveParameters ?? 0)),
+            Choices = TrainChoices.Describe(asked, options, config),
         };
+    }
+
+    // With elastic routing those of the widest step; dropout keeps what it dropped of each layer, or of the one that is computed again.
+    private static long Activations(TrainOptions options, ModelConfig start)
+    {
+        var tokens = (long)options.Batch * options.Length;
+        var widest = start with { ExpertsPerToken = Math.Max(start.ExpertsPerToken, options.Elastic?.Most ?? 0) };
+        var masks = (options.Dropout > 0 ? 2 : 0) + (options.ExpertDropout > 0 ? widest.ExpertsPerToken : 0);
+        return MemoryEstimate.Training(widest, tokens, options.Length, options.Recompute)
+            + sizeof(float) * tokens * start.HiddenSize * masks * (options.Recompute ? 1 : start.Layers);
     }
 
     // Weights, a forward pass, and the streams between layers where they are compared.

@@ -19,7 +19,6 @@ namespace Espalier.CptTrainer;
 /// </summary>
 public sealed class TrainStage(TimeProvider time) : IStage
 {
-    private const double OperationsPerWeight = 6; // forward and backward, per token
     private const int LeastWorkPerSave = 33; // saving takes 3 % of the time at most, where steps do not ask for more
 
     /// <inheritdoc/>
@@ -32,14 +31,16 @@ public sealed class TrainStage(TimeProvider time) : IStage
     public StageTraits Traits { get; } = new()
     {
         Summary = "Trains a model: from scratch, or on from a model of an earlier step or of the registry (continued pre-training).",
-        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report, OutputNames.Ema],
-        OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "ema" },
+        Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report, OutputNames.Ema, OutputNames.Stable],
+        OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "ema", [OutputNames.Stable] = "stable" },
         Metrics =
         [
             new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"), new("skipped-steps"),
             .. StageMetric.Named(SymmetryMetrics.Names),
             .. StageMetric.Named(Forecast.Names),
             .. StageMetric.Named(Validation.Names, ("validate", [])),
+            new("dropped") { When = new Dictionary<string, string> { ["capacity"] = "" } },
+            new("experts-per-token"),
             new("divergence") { When = new Dictionary<string, string> { [InputNames.Teacher] = "" } },
         ],
     };
@@ -51,12 +52,13 @@ public sealed class TrainStage(TimeProvider time) : IStage
         using var start = await StartingPoint.OpenAsync(context, asked, cancellationToken).ConfigureAwait(false);
         var options = start.Options;
         var plan = TrainPlan.Of(options);
-        foreach (var choice in StepLaw.Describe(asked, options))
+        foreach (var choice in TrainChoices.Describe(asked, options, start.Decoder.Config))
             context.Progress.Log(choice);
         using var teacher = await Teacher.OpenAsync(context, options, start, cancellationToken).ConfigureAwait(false);
         var monitor = await RunMonitor.OpenAsync(context, options, plan, start, time, cancellationToken).ConfigureAwait(false);
         using var optimizer = OptimizerChoice.Create(start.Decoder, options);
         using var average = options.Ema is { } kept ? new WeightAverage(start.Decoder.Buffer, kept) : null;
+        using var stable = options.Stable == true ? new StableWeights(start.Decoder, plan.Schedule.DecayStart) : null;
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
         optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
@@ -71,27 +73,34 @@ public sealed class TrainStage(TimeProvider time) : IStage
         foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
             context.Progress.Log($"Warning: {warning}");
 
-        var run = new TrainRun(context, options, plan, start, teacher, optimizer, average, monitor);
-        var record = await TrainAsync(run, ramp, cancellationToken).ConfigureAwait(false);
+        var run = new TrainRun(context, options, plan, start, teacher, optimizer, average, monitor) { Ramp = ramp, Stable = stable };
+        var record = await TrainAsync(run, cancellationToken).ConfigureAwait(false);
         return await PublishAsync(run, record, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<TrainingRecord> TrainAsync(TrainRun run, RoutingRamp ramp, CancellationToken cancellationToken)
+    private async Task<TrainingRecord> TrainAsync(TrainRun run, CancellationToken cancellationToken)
     {
         var (context, options, plan, start, teacher, optimizer, average, monitor) = run;
+        var (ramp, elastic) = (run.Ramp, new ElasticRouting(options, start.Decoder));
         var decoder = start.Decoder;
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
         {
             Balance = options.Balance,
             BalanceCoefficient = options.BalanceCoefficient,
+            BalanceScope = options.BalanceScope ?? BalanceScope.Batch,
             BalanceRate = options.BalanceRate,
             RouterZCoefficient = options.ZLoss,
             GradientClip = options.GradientClip,
             Recompute = options.Recompute,
             Distillation = teacher?.Distillation,
+            Dropout = options.Dropout ?? 0,
+            ExpertDropout = options.ExpertDropout ?? 0,
+            Capacity = options.Capacity,
+            RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, decoder.Config),
+            Seed = options.Seed,
         }) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = average };
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = average, StableWeights = run.Stable };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
@@ -106,12 +115,15 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 cancellationToken.ThrowIfCancellationRequested();
             }
             ramp.Apply(decoder, step);
+            run.Stable?.Before(step);
             folding.Apply(decoder, trainer, step);
+            elastic.Draw(start.Data.NumberOf(step));
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data, rate, step);
             average?.Update(step + 1);
             record.Add(step, rate, outcome, plan);
-            var operations = (OperationsPerWeight * decoder.Config.ActiveParameters + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
+            var operations = (plan.OperationsPerWeight * ActiveParameters(decoder.Config, outcome) + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
+            elastic.Restore();
             record.Operations += operations;
             monitor.After(step, outcome, rate, operations, record);
             if (outcome.IsSkipped)
@@ -130,11 +142,14 @@ public sealed class TrainStage(TimeProvider time) : IStage
         return record; // what is still being saved is waited for, and no longer needed
     }
 
+    private static double ActiveParameters(ModelConfig config, StepOutcome outcome) => outcome.ExpertsPerToken is { } used
+        ? config.ActiveParameters - config.SparseLayers.Count * (config.ExpertsPerToken - used) * config.ExpertParameters : config.ActiveParameters;
+
     private static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
     {
         try
         {
-            return trainer.Step(data.Step(step), rate);
+            return trainer.Step(data.Step(step), rate, step: data.NumberOf(step));
         }
         catch (TrainingDivergedException e)
         {
@@ -147,12 +162,11 @@ public sealed class TrainStage(TimeProvider time) : IStage
         var (context, options, plan, start, _, optimizer, average, monitor) = run;
         var decoder = start.Decoder;
         var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
-        if (decoder.Config.ExpertsPerToken == decoder.Config.TargetExpertsPerToken)
-            decoder.ForgetTarget();
         IReadOnlyList<string> notes =
         [
             .. PredictionLayers.LeftOut(decoder.Config, "they are not trained, and the layers below them have changed"),
             .. new SelectionBiasFolding(options, plan).Finish(decoder, record),
+            .. MixtureMethods.NotesOf(decoder.Config),
             .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
@@ -167,9 +181,12 @@ public sealed class TrainStage(TimeProvider time) : IStage
             ["max-violation"] = LoadMetrics.MaxViolationOf(record.Load[^1].Layers),
             ["mean-violation"] = LoadMetrics.MeanViolationOf(record.Load[^1].Layers),
             ["skipped-steps"] = record.SkippedSteps,
+            ["experts-per-token"] = record.History[^1].ExpertsPerToken ?? decoder.Config.ExpertsPerToken,
         };
         if (record.History[^1].Divergence is { } divergence)
             metrics["divergence"] = divergence;
+        if (record.History[^1].Dropped is { } dropped)
+            metrics["dropped"] = dropped;
         var outputs = new Dictionary<string, ManifestRef>
         {
             [OutputNames.Model] = model,
@@ -182,6 +199,12 @@ public sealed class TrainStage(TimeProvider time) : IStage
         {
             average.Apply(); // the weights themselves are saved
             outputs[OutputNames.Ema] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
+        }
+        if (run.Stable is { } stable)
+        {
+            run.Ramp.Route(decoder, Math.Min(stable.Step, plan.Steps - 1));
+            stable.Apply();
+            outputs[OutputNames.Stable] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         }
         return new StageResult { Outputs = outputs, Metrics = metrics, Notes = notes };
     }
@@ -210,5 +233,10 @@ public sealed class TrainStage(TimeProvider time) : IStage
     /// <summary>What one run works with; nothing of it is disposed here.</summary>
     private sealed record TrainRun(
         StageContext Context, TrainOptions Options, TrainPlan Plan, StartingPoint Start, Teacher? Teacher, IOptimizer Optimizer, WeightAverage? Average,
-        RunMonitor Monitor);
+        RunMonitor Monitor)
+    {
+        public required RoutingRamp Ramp { get; init; }
+
+        public required StableWeights? Stable { get; init; }
+    }
 }

@@ -70,6 +70,12 @@ public sealed record EvaluateOptions
     [Option("Number format of weights and activations.", Choices = [Float32, BFloat16])]
     public string Precision { get; init; } = Float32;
 
+    /// <summary>Experts per token, in place of the models' own number.</summary>
+    /// <value>the models' own</value>
+    [Option("Experts per token, in place of the models' own number: for models that were trained with several ('elastic'); left out: their own.",
+        Min = 1, Max = 1 << 16)]
+    public int? ExpertsPerToken { get; init; }
+
     /// <summary>Model that the others are compared with.</summary>
     [Option("Step whose model the others are compared with, in pairs over the same documents.")]
     public string? Baseline { get; init; }

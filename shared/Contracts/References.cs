@@ -90,6 +90,9 @@ public static class OutputNames
     /// <summary>A checkpoint: the moving average of a run's weights.</summary>
     public const string Ema = "ema";
 
+    /// <summary>A checkpoint: the weights from before a run's learning rate fell.</summary>
+    public const string Stable = "stable";
+
     /// <summary>Whether an output is a checkpoint.</summary>
-    public static bool IsModel(string output) => output is Model or Ema;
+    public static bool IsModel(string output) => output is Model or Ema or Stable;
 }

@@ -53,8 +53,21 @@ public sealed record MlpTrace(int Layer, string Prefix, Tensor Input, Tensor Hid
 /// <param name="Gates">(T, K) combine weights, float32.</param>
 public sealed record RoutingTrace(int Layer, Tensor Input, Tensor Logits, Tensor Scores, Tensor Selected, Tensor Gates)
 {
-    /// <summary>Tokens that each expert got, E numbers that sum to T K.</summary>
+    /// <summary>Tokens that each expert got, E numbers that sum to T K, or to the choices in use.</summary>
     public IReadOnlyList<long> Counts { get; init; } = [];
+
+    /// <summary>(T, K) which choices are in use, the first of each token always; null for all. The gates of the others are 0.</summary>
+    public Tensor? Used { get; init; }
+
+    /// <summary>The experts of each token that are in use, best first.</summary>
+    public IReadOnlyList<long[]> SelectedByToken()
+    {
+        using var selected = Selected.cpu().contiguous();
+        using var used = Used?.cpu().contiguous();
+        var rows = selected.data<long>().ToArray().Chunk((int)Selected.shape[1]).ToList();
+        return used is null ? rows
+            : [.. rows.Zip(used.data<bool>().ToArray().Chunk((int)Selected.shape[1]), (row, inUse) => row.Where((_, i) => inUse[i]).ToArray())];
+    }
 }
 
 /// <summary>One expert's share of a batch; experts without tokens have none.</summary>

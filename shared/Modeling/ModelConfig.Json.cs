@@ -162,7 +162,7 @@ public sealed partial record ModelConfig
             TargetExpertsPerToken = platform is not null && platform.Has("target-experts-per-token")
                 ? platform.Count("target-experts-per-token", 1, 1 << 16) : null,
         }, family, keys, platform);
-        config = ReadShared(config, family, keys, platform);
+        config = ReadCounts(ReadShared(config, family, keys, platform), platform);
 
         var groups = platform?.IntegerTable("sibling-groups", config.Layers, experts, config.IsSparse);
         var exclusive = (platform?.Choice("routing", ["free", "sibling-exclusive"]) ?? 0) == 1;
@@ -172,7 +172,22 @@ public sealed partial record ModelConfig
             keys.Problem("espalier.sibling-groups", $"has a layer with fewer groups than num_experts_per_tok {perToken}");
         if (exclusive && config.ExpertGroups > 1)
             keys.Problem("espalier.routing", "is 'sibling-exclusive', which does not go with n_group above 1");
+        if (exclusive && config.TopP is not null)
+            keys.Problem("espalier.top-p", "is given, which does not go with espalier.routing 'sibling-exclusive'");
         return config with { SiblingGroups = groups, SiblingExclusive = exclusive };
+    }
+
+    // How many experts tokens choose, where that is not always the same number.
+    private static ModelConfig ReadCounts(ModelConfig config, ConfigKeys? platform)
+    {
+        if (platform is not null && platform.Has("top-p") && config.ScoreFunction == ScoreFunction.Sigmoid)
+            platform.Problem("top-p", "adds up probabilities, which sigmoid scores are not");
+        var elastic = platform?.Child("elastic");
+        return config with
+        {
+            TopP = platform is not null && platform.Has("top-p") ? platform.Number("top-p", 0, 0, 1) : null,
+            Elastic = elastic is null ? null : new ElasticExperts(elastic.Count("least", 1, 1 << 16), elastic.Count("most", 1, 1 << 16)),
+        };
     }
 
     // Groups of neighbouring experts (DeepSeek-V2 and V3).

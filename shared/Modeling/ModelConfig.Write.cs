@@ -192,7 +192,7 @@ public sealed partial record ModelConfig
     private static readonly string[] OwnKeys =
     [
         "sibling-groups", "routing", "score-function", "target-experts-per-token", "norm-topk-prob", "query-key-norm", "query-key-value-bias", "output-bias",
-        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts", "windowed-layers",
+        "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts", "windowed-layers", "top-p", "elastic",
     ];
 
     // What the family has no key for, or another convention.
@@ -204,6 +204,8 @@ public sealed partial record ModelConfig
         Set("score-function", ScoreFunction != family.ScoreFunction ? ScoreFunctions[(int)ScoreFunction] : null);
         Set("target-experts-per-token", TargetExpertsPerToken);
         Set("ternary-experts", TernaryExperts ? true : null);
+        Set("top-p", TopP);
+        Set("elastic", Elastic is null ? null : new JsonObject { ["least"] = Elastic.Least, ["most"] = Elastic.Most });
         Set("norm-topk-prob", !family.IsDense && !family.HasNormalizeKey && NormalizeTopK != family.NormalizesTopK ? NormalizeTopK : null);
         Set("query-key-norm", QueryKeyNorm != family.QueryKeyNorm && Latent is null ? QueryKeyNorms[(int)QueryKeyNorm] : null);
         var bias = family.BiasKey is null ? family.HasBias : QueryKeyValueBias;

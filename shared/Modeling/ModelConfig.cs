@@ -191,6 +191,15 @@ public sealed partial record ModelConfig
     /// <summary>Whether routed experts are used with ternary weights, see <see cref="Ternary"/>; stored ones are latent.</summary>
     public bool TernaryExperts { get; init; }
 
+    /// <summary>
+    /// A token takes its best experts until their probabilities add up to more than this, and at most <see cref="ExpertsPerToken"/>; null for
+    /// always as many (arXiv 2403.07652).
+    /// </summary>
+    public double? TopP { get; init; }
+
+    /// <summary>Numbers of experts per token that the model was trained with, when there were several; null for one.</summary>
+    public ElasticExperts? Elastic { get; init; }
+
     /// <summary>For a model that was grown with more experts per token than it shall end with: the number to return to.</summary>
     public int? TargetExpertsPerToken { get; init; }
 

@@ -7,7 +7,7 @@ namespace Espalier.Modeling;
 /// <summary>
 /// Where fused kernels take the place of tensor operations: float32 on the CPU, when no gradient is recorded or in a training step;
 /// and in bf16 in a training step, where the processor multiplies in bf16. Layers with latent attention, windows, clipping, expert
-/// groups, ternary experts or an output bias run plain.
+/// groups, top-p routing, ternary experts or an output bias run plain.
 /// </summary>
 public sealed partial class MoeDecoder
 {
@@ -29,15 +29,28 @@ public sealed partial class MoeDecoder
     /// Forward and backward pass of one micro-batch (B, S + 1) with fused kernels, or null where none fit. See
     /// <see cref="FusedTraining.Accumulate"/>.
     /// </summary>
-    internal BatchLosses? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    internal BatchLosses? TryAccumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings, float[]? stepShares = null) =>
+        FusedTrainingFor(settings)?.Accumulate(batch, counts, share, settings, stepShares);
+
+    /// <summary>
+    /// Adds each expert's tokens in a micro-batch (B, S + 1) to <paramref name="counts"/>, as <see cref="TryAccumulate"/> will; false where no
+    /// kernels fit.
+    /// </summary>
+    internal bool TryCount(Tensor batch, long[][] counts, TrainerSettings settings)
     {
-        if (!UsesKernels || Buffer.Gradients is null || !FusedDecoder.SupportsTraining(Buffer, ComputeType))
+        var training = FusedTrainingFor(settings);
+        training?.Count(batch, counts, settings);
+        return training is not null;
+    }
+
+    private FusedTraining? FusedTrainingFor(TrainerSettings settings)
+    {
+        if (!UsesKernels || !settings.SuitKernels || Buffer.Gradients is null || !FusedDecoder.SupportsTraining(Buffer, ComputeType))
             return null;
         var fused = _fused ??= new FusedDecoder(this, _rotary);
         if (!fused.RunsLayers || settings.Distillation is { } distillation && !FusedDecoder.Reads(distillation.Teacher.Buffer))
             return null;
-        _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
-        return _training.Accumulate(batch, counts, share, settings);
+        return _training ??= new FusedTraining(this, fused, _layers, _embedding, _finalNorm, _head);
     }
 
     /// <summary>Norm (H) and matrix (V, H) of the head, for kernels.</summary>

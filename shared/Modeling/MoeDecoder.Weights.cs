@@ -186,6 +186,12 @@ public sealed partial class MoeDecoder
         Config = Config with { SiblingExclusive = siblingExclusive, ExpertsPerToken = expertsPerToken };
     }
 
+    /// <summary>Says after what sum of probabilities a token takes no further expert, see <see cref="ModelConfig.TopP"/>; null for never.</summary>
+    public void ChangeTopP(double? topP) => Config = Config with { TopP = topP };
+
+    /// <summary>Says which numbers of experts per token the model serves; null for its own number alone.</summary>
+    public void Serve(ElasticExperts? experts) => Config = Config with { Elastic = experts };
+
     /// <summary>Says that this decoder is the part of a larger one that begins with some layer: sibling-exclusive routing goes by a layer's position.</summary>
     public void StartAt(int firstLayer)
     {
@@ -193,8 +199,8 @@ public sealed partial class MoeDecoder
             layer.Position = firstLayer + layer.Index;
     }
 
-    /// <summary>Drops <see cref="ModelConfig.TargetExpertsPerToken"/> when the model has returned to it.</summary>
-    public void ForgetTarget() => Config = Config with { TargetExpertsPerToken = null };
+    /// <summary>Says what number of experts per token the model is to return to (<see cref="ModelConfig.TargetExpertsPerToken"/>); null for its own.</summary>
+    public void ReturnTo(int? expertsPerToken) => Config = Config with { TargetExpertsPerToken = expertsPerToken };
 
     /// <summary>Frees the weights and the tables.</summary>
     public void Dispose()

@@ -109,19 +109,24 @@ public sealed partial class MoeDecoder : IDisposable
         if (!Records(hidden) && Fused is { RunsLayers: true } fused && fused.Shows(layer, observer))
             return fused.RunLayer(layer, hidden, observer);
         using var scope = NewDisposeScope();
-        hidden = hidden + Attention(layer, RmsNorm(hidden, layer.InputNorm), observer);
+        var sequences = hidden.shape[0];
+        hidden = hidden + Dropped(Attention(layer, RmsNorm(hidden, layer.InputNorm), observer), "attention", layer, sequences);
         var residual = hidden.view(-1, Config.HiddenSize);                                   // (T, H)
         var input = RmsNorm(residual, layer.PostNorm);                                       // (T, H)
         if (layer.Dense is { } dense)
-            return ((residual + Mlp(layer, dense, input, observer)).view(hidden.shape).MoveToOuterDisposeScope(), null);
+        {
+            var mlp = Dropped(Mlp(layer, dense, input, observer), "feed-forward", layer, sequences);
+            return ((residual + mlp).view(hidden.shape).MoveToOuterDisposeScope(), null);
+        }
         var trace = Count(Router.Route(Config, layer, input, hidden.shape[1]));
         observer?.OnRouting(trace);
-        var output = Experts(layer, trace, observer);                                        // (T, H)
+        var output = Experts(layer, trace, sequences, observer);                             // (T, H)
         if (layer.Shared is { } shared)
             output = output + SharedExpert(layer, shared, input, observer);
         observer?.OnBlock(layer.Index, residual, output);
-        foreach (var kept in (Tensor[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates])
-            kept.MoveToOuterDisposeScope();
+        foreach (var kept in (Tensor?[])[trace.Input, trace.Logits, trace.Scores, trace.Selected, trace.Gates, trace.Used])
+            kept?.MoveToOuterDisposeScope();
+        output = Dropped(output, "feed-forward", layer, sequences);
         return ((residual + output).view(hidden.shape).MoveToOuterDisposeScope(), trace);
     }
 
@@ -149,15 +154,15 @@ public sealed partial class MoeDecoder : IDisposable
         return normed.to(ComputeType) * Cast(weight);
     }
 
-    // SwiGLU experts, dropless: tokens sorted by expert, one GEMM for gate and up and one for down per expert,
-    // results added back in ascending expert order.
-    private Tensor Experts(DecoderLayer layer, RoutingTrace trace, IMoeObserver? observer)
+    // SwiGLU experts, dropless unless a training step says otherwise: tokens sorted by expert, one GEMM for gate and up and one for down per
+    // expert, results added back in ascending expert order.
+    private Tensor Experts(DecoderLayer layer, RoutingTrace trace, long sequences, IMoeObserver? observer)
     {
-        var (_, order) = trace.Selected.flatten().sort(stable: true);                        // (T K), by expert, then token
+        var (order, counts) = Dispatch(trace);                                               // (T K)
         var tokens = order.div(Config.ExpertsPerToken, RoundingMode.floor);                  // (T K)
         var gates = trace.Gates.flatten().index_select(0, order);                            // (T K)
-        var inputs = trace.Input.index_select(0, tokens).split([.. trace.Counts]);           // E of (T_e, H)
-        var observed = observer is null ? null : new { Tokens = tokens.split([.. trace.Counts]), Gates = gates.split([.. trace.Counts]) };
+        var inputs = trace.Input.index_select(0, tokens).split(counts);                      // E of (T_e, H)
+        var observed = observer is null ? null : new { Tokens = tokens.split(counts), Gates = gates.split(counts) };
         var (gateUpWeights, downWeights) = Config.TernaryExperts ? (Ternary.QuantizeGateUp(layer.GateUp!), Ternary.Quantize(layer.Down!))
             : (layer.GateUp!, layer.Down!);
         var gateUp = Cast(gateUpWeights).unbind();                                            // E of (2F, H)
@@ -165,7 +170,7 @@ public sealed partial class MoeDecoder : IDisposable
         var outputs = new List<Tensor>(Config.Experts);
         for (var expert = 0; expert < Config.Experts; expert++)
         {
-            if (trace.Counts[expert] == 0)
+            if (counts[expert] == 0)
                 continue;
             var halves = linear(inputs[expert], gateUp[expert]).chunk(2, -1);                // 2 of (T_e, F)
             var inner = silu(halves[0]) * halves[1];                                         // (T_e, F)
@@ -175,14 +180,18 @@ public sealed partial class MoeDecoder : IDisposable
                     layer.Index, expert, observed!.Tokens[expert], observed.Gates[expert], inputs[expert], inner, output));
             outputs.Add(output);
         }
-        var weighted = cat(outputs) * gates.to(ComputeType).unsqueeze(1);                    // (T K, H)
+        var results = cat(outputs);                                                          // (T K, H)
+        results = _pass?.DropFromExperts(results, order, trace.Selected.numel(), layer.Index, sequences) ?? results;
+        var weighted = results * gates.to(ComputeType).unsqueeze(1);                         // (T K, H)
         return zeros_like(trace.Input).index_add(0, tokens, weighted, 1);                    // (T, H)
     }
 
     // The one device-to-host copy of a layer: how many tokens each expert got.
     private RoutingTrace Count(RoutingTrace trace)
     {
-        using var counts = bincount(trace.Selected.flatten(), minlength: Config.Experts).cpu();
+        using var scope = NewDisposeScope();
+        var chosen = trace.Used is { } used ? trace.Selected.masked_select(used) : trace.Selected.flatten();
+        using var counts = bincount(chosen, minlength: Config.Experts).cpu();
         return trace with { Counts = counts.data<long>().ToArray() };
     }
 

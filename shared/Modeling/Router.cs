@@ -7,6 +7,8 @@ namespace Espalier.Modeling;
 /// Picks experts for tokens. z = R x + b in float32, s = softmax(z) or sigmoid(z); the K experts with the largest
 /// s + beta, where the selection bias beta (arXiv 2408.15664) never enters the gate; gate = s, divided by the sum of the
 /// K when the model normalises, times the routed scale. Equal scores: the lower expert index wins.
+/// Top-p (arXiv 2403.07652): of these K, in the order of choice, only as many as it takes for their s to add up to more than p; the gates of
+/// the others are 0, and the sum that gates are divided by is that of the experts in use.
 /// Grouped (DeepSeek-V2, arXiv 2405.04434, and V3): a group's score is the sum of its best one or two s + beta; the K
 /// experts come from the groups with the largest scores.
 /// Sibling-exclusive: the same over source groups, whose logit is the largest of their members; then the member
@@ -22,11 +24,22 @@ internal static class Router
         var (selected, gates) = config.SiblingExclusive
             ? SelectSiblings(config, layer, logits, sequence)
             : SelectFreely(config, layer, scores);
+        var used = config.TopP is { } p ? InUse(gates, p) : null;                                                  // (T, K)
+        if (used is not null)
+            gates = gates * used.to(float32);
         if (config.NormalizeTopK)
             gates = gates / (gates.sum(-1, keepdim: true) + (config.ScoreFunction == ScoreFunction.Sigmoid ? 1e-20 : 0));
         if (config.RoutedScale != 1)
             gates = gates * config.RoutedScale;
-        return new RoutingTrace(layer.Index, x, logits, scores, selected, gates);
+        return new RoutingTrace(layer.Index, x, logits, scores, selected, gates) { Used = used };
+    }
+
+    // A choice is in use where those before it add up to p at most.
+    private static Tensor InUse(Tensor gates, double p)
+    {
+        using var most = (Scalar)(float)p;
+        var sums = gates.detach().cumsum(-1);
+        return cat([zeros_like(sums.narrow(-1, 0, 1)), sums.narrow(-1, 0, sums.shape[^1] - 1)], -1).le(most);
     }
 
     /// <summary>Indices of the <paramref name="count"/> largest of each row, largest first, ties to the lower index: (T, count).</summary>

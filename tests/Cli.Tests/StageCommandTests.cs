@@ -104,6 +104,11 @@ public sealed class StageCommandTests : IDisposable
     [InlineData("""{"teacher":"nowhere","distill":{"weight":2}}""", "'distill.weight' must be")]
     [InlineData("""{"validate":{"split":"train"}}""", "'validate.split' cannot be 'train'")]
     [InlineData("""{"max-rise":0.5}""", "write a number above 1")]
+    [InlineData("""{"balance-scope":"global"}""", "write 'balance: loss' beside it")]
+    [InlineData("""{"stable":true,"schedule":"cosine"}""", "write 'schedule: wsd'")]
+    [InlineData("""{"elastic":{"least":3,"most":2}}""", "write the smaller number in 'least'")]
+    [InlineData("""{"elastic":{"least":1,"most":2},"top-p":0.5}""", "leave one of them out")]
+    [InlineData("""{"dropout":1}""", "'dropout' must be")]
     public async Task Train_BadWaysToLearnAndWatch_AreRefused(string options, string expected)
     {
         var all = $$"""{"data":"file:{{_text}}","tokens":"1k","length":64,{{options[1..]}}""";

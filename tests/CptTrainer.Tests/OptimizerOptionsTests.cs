@@ -22,24 +22,13 @@ public sealed class OptimizerOptionsTests : IDisposable
     {
         var data = await _bench.AddRepetitiveDatasetAsync();
         var options = TrainingBench.Options($$"""{"checkpoint-steps":3,{{choice}}}"""); // 8 steps of 64 tokens, or 20
-        var whole = await TrainingBench.RunAsync(_bench.Context(data, options));
-        var last = choice.Contains("1280", StringComparison.Ordinal) ? 19 : 5;
-        var cursor = new MemoryCursor();
-        var interrupted = _bench.Context(data, options, cursor, new TrainingProgress { AfterStep = Interrupt });
 
-        await Should.ThrowAsync<IOException>(() => TrainingBench.RunAsync(interrupted));
-        var resumed = await TrainingBench.RunAsync(_bench.Context(data, options, cursor));
+        var (whole, resumed) = await _bench.RunTwiceAsync(data, options, killedAfter: choice.Contains("1280", StringComparison.Ordinal) ? 19 : 5);
 
         resumed.Outputs.ShouldBe(whole.Outputs);
         resumed.Metrics.ShouldBe(whole.Metrics);
         whole.Outputs.ContainsKey("ema").ShouldBe(choice.Contains("ema", StringComparison.Ordinal));
         (whole.Metrics["skipped-steps"] > 0).ShouldBe(choice.Contains("spikes", StringComparison.Ordinal));
-
-        void Interrupt(int step)
-        {
-            if (step == last)
-                throw new IOException("killed");
-        }
     }
 
     [Theory]

@@ -20,6 +20,8 @@ public sealed class TrainEstimateTests
     [InlineData("""{"precision":"bf16"}""", 4 + 4 + 2 + 8)]
     [InlineData("""{"precision":"bf16","master":"bf16","optimizer":"adamw-8bit"}""", 2 + 2 + 2 * 260.0 / 256)]
     [InlineData("""{"ema":0.999}""", 4 + 4 + 8 + 4)]
+    [InlineData("""{"stable":true}""", 4 + 4 + 8 + 4)]
+    [InlineData("""{"stable":true,"master":"bf16","precision":"bf16"}""", 2 + 2 + 8 + 2)]
     public async Task Estimate_MemoryOfAChoice_IsItsBytesAWeight(string choice, double bytes)
     {
         var plain = await EstimateAsync("{}");
@@ -54,10 +56,57 @@ public sealed class TrainEstimateTests
     }
 
     [Theory]
+    [InlineData("""{"dropout":0.1,"capacity":1.25}""", "dropout and capacity")]
+    [InlineData("""{"top-p":0.4}""", "top-p and entropy-loss")]
+    [InlineData("""{"top-p":0.4,"entropy-loss":0}""", "for top-p:")]
+    [InlineData("""{"dropout":0,"top-p":1,"elastic":{"least":1,"most":4}}""", null)]
+    public async Task Estimate_WhatHasNoKernels_IsSaid(string choice, string? named)
+    {
+        var estimated = await EstimateAsync(choice);
+
+        if (named is null)
+            estimated.Choices.ShouldBeEmpty();
+        else
+            estimated.Choices.ShouldHaveSingleItem().ShouldContain(named);
+    }
+
+    [Fact]
+    public async Task Estimate_DropoutAndElastic_CountWhatTheyTake()
+    {
+        var plain = await EstimateAsync("{}");
+
+        var dropout = await EstimateAsync("""{"dropout":0.1,"expert-dropout":0.1}""");
+        var elastic = await EstimateAsync("""{"elastic":{"least":2,"most":8}}""");
+
+        (dropout.MemoryBytes - plain.MemoryBytes).ShouldBe(4L * 4 * (2 + 2) * 64 * 1024); // a mask for each layer and place, of 64 tokens
+        (elastic.Operations - plain.Operations).ShouldBe(6.0 * 1024 * 4 * 3 * 3 * 1024 * 2048); // 5 experts a token on average
+        elastic.MemoryBytes!.Value.ShouldBeGreaterThan(plain.MemoryBytes!.Value);
+    }
+
+    [Theory]
+    [InlineData("batch", 4, 6, null)]
+    [InlineData("global", 4, 8, "the 4 micro-batches of a step forward once more")]
+    [InlineData("global", 1, 6, "is the same as batch here")]
+    [InlineData("sequence", 1, 6, "no fused kernels for balance-scope: sequence")]
+    public async Task Estimate_BalanceScope_CostsWhatItSays(string scope, int accumulate, double operations, string? note)
+    {
+        var estimated = await EstimateAsync($$"""{"balance":"loss","balance-scope":"{{scope}}","accumulate":{{accumulate}}}""");
+
+        estimated.Operations.ShouldBe(operations * estimated.After!.ActiveParameters * 1024);
+        if (note is null)
+            estimated.Choices.ShouldBeEmpty();
+        else
+            estimated.Choices.ShouldHaveSingleItem().ShouldContain(note);
+    }
+
+    [Theory]
     [InlineData("""{"skip-spikes":1}""", "skip-spikes")]
     [InlineData("""{"batch":"auto","accumulate":4}""", "accumulate is 4")]
     [InlineData("""{"only":["routers"],"model":{"family":"llama"}}""", "only: 'routers'")]
     [InlineData("""{"model":{"shared-experts":1}}""", "models of family olmoe have none; write 'family: deepseek'")]
+    [InlineData("""{"capacity":1.25,"model":{"family":"llama"}}""", "'capacity' is about experts")]
+    [InlineData("""{"elastic":{"least":1,"most":9}}""", "'elastic.most' is 9, and a token of this model can use 8")]
+    [InlineData("""{"elastic":{"least":3,"most":4}}""", "which it keeps, is 2")]
     public async Task Estimate_WhatWouldBeRefused_IsRefused(string choice, string expected) =>
         (await EstimateAsync(choice)).Refusal.ShouldNotBeNull().ShouldContain(expected);
 

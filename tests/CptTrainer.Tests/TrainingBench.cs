@@ -100,6 +100,22 @@ public sealed class TrainingBench : IDisposable
     public static Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken = default) =>
         new TrainStage(TimeProvider.System).RunAsync(context, cancellationToken);
 
+    /// <summary>Runs as a whole, and once more: killed after some steps, and gone on with from the last saved position.</summary>
+    public async Task<(StageResult Whole, StageResult Resumed)> RunTwiceAsync(ManifestRef data, JsonObject options, int killedAfter)
+    {
+        var whole = await RunAsync(Context(data, options));
+        var cursor = new MemoryCursor();
+        var interrupted = Context(data, options, cursor, new TrainingProgress { AfterStep = Interrupt });
+        await Should.ThrowAsync<IOException>(() => RunAsync(interrupted));
+        return (whole, await RunAsync(Context(data, options, cursor)));
+
+        void Interrupt(int step)
+        {
+            if (step == killedAfter)
+                throw new IOException("killed");
+        }
+    }
+
     public async Task<JsonObject> ReportAsync(StageResult result)
     {
         var reader = await CheckpointReader.OpenAsync(Store, result.Outputs[OutputNames.Report], default);

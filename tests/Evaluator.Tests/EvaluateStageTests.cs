@@ -63,6 +63,36 @@ public sealed class EvaluateStageTests : IDisposable
         losses.ShouldAllBe(loss => Math.Abs(loss - losses[0]) < 1e-5);
     }
 
+    /// <summary>A model at another number of experts per token is the model whose configuration says that number.</summary>
+    [Fact]
+    public async Task Run_ExpertsPerToken_TakesThePlaceOfTheModelsOwn()
+    {
+        var (two, three) = (await _bench.ModelAsync(Tiny, seed: 1), await _bench.ModelAsync(Tiny with { ExpertsPerToken = 3 }, seed: 1));
+
+        var own = await LossAsync(two, "");
+        var other = await LossAsync(two, ""","experts-per-token":3""");
+
+        other.ShouldBe(await LossAsync(three, ""));
+        other.ShouldNotBe(own);
+        (await Should.ThrowAsync<UserInputException>(() => LossAsync(two, ""","experts-per-token":5"""))).Message
+            .ShouldContain("'experts-per-token' is 5, and its tokens can use 4 at most");
+
+        async Task<double> LossAsync(ManifestRef model, string more) =>
+            (await RunAsync($$"""{"tasks":["validation-loss"],"length":16,"xz":false{{more}}}""", ("model", model))).Metrics["model.loss"];
+    }
+
+    [Fact]
+    public async Task Run_ModelWithTopP_CountsTheExpertsInUse()
+    {
+        var model = await _bench.ModelAsync(Tiny with { ExpertsPerToken = 4, TopP = 0.3 }); // fresh: each of 4 has about a quarter
+
+        var result = await RunAsync("""{"tasks":["validation-loss","routing"],"length":16,"xz":false}""", ("model", model));
+
+        var report = (await ReportAsync(result)).Models[0];
+        var tokens = report.Section<LossReport>("validation-loss")!.Tokens;
+        report.Section<RoutingResult>("routing")!.Load.ShouldAllBe(layer => layer.Sum() == 2.0 * tokens);
+    }
+
     [Fact]
     public async Task Run_SeveralModels_ComparesThemOnTheSameDocuments()
     {

@@ -58,6 +58,16 @@ public sealed class FamilyGapTests
         FamilyGap.Of(Within("olmoe") with { ClipQkv = 8 }).ShouldBeEmpty();
     }
 
+    [Fact]
+    public void Of_TopPRouting_SaysWhatOthersRunInstead_AndElasticIsNone()
+    {
+        var note = FamilyGap.Of(Within("olmoe") with { TopP = 0.4 }).ShouldHaveSingleItem().Note;
+
+        note.ShouldContain("OlmoeForCausalLM has no place for this model's top-p routing (0.4)");
+        note.ShouldContain("every token uses 2 experts");
+        FamilyGap.Of(Within("olmoe") with { Elastic = new ElasticExperts(1, 4) }).ShouldBeEmpty();
+    }
+
     private static ModelConfig Within(string name)
     {
         var (config, family) = (ModelConfig.Tiny(), ModelFamily.Of(name));

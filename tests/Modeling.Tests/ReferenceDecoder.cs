@@ -89,6 +89,8 @@ internal sealed class ReferenceDecoder(ModelConfig config, IReadOnlyDictionary<s
         var best = Enumerable.Range(0, z.Length)
             .OrderByDescending(c => scores[c] + candidates[c].Max(e => beta[e])).ThenBy(c => c)
             .Take(config.ExpertsPerToken).ToArray();
+        if (config.TopP is { } p)
+            best = [.. best.TakeWhile((_, k) => best.Take(k).Sum(c => scores[c]) <= p)];
         var gates = best.Select(c => scores[c]).ToArray();
         if (config.NormalizeTopK)
             gates = [.. gates.Select(g => g / gates.Sum())];

@@ -134,6 +134,12 @@ public sealed record TrainOptions
     [Option("Weight of the load-balancing loss, for 'loss'.", Min = 0, Max = 1e3)]
     public double BalanceCoefficient { get; init; } = 0.01;
 
+    /// <summary>Over which tokens the load-balancing loss takes its averages.</summary>
+    /// <value>batch</value>
+    [Option("Over which tokens the load-balancing loss takes its averages, for 'loss': each sequence; each micro-batch (batch; when left out); or all "
+        + "micro-batches of a step (global), which leaves experts the most freedom to specialise, and runs each of several micro-batches forward once more.")]
+    public BalanceScope? BalanceScope { get; init; }
+
     /// <summary>Step of the selection bias.</summary>
     /// <value>0.001</value>
     [Option("Step of the selection bias, for 'loss-free'.", Min = 0, Max = 1)]
@@ -187,6 +193,39 @@ public sealed record TrainOptions
     [Option("AdamW's decay rate of the second moment.", Min = 0, Max = 0.999999)]
     public double Beta2 { get; init; } = 0.95;
 
+    /// <summary>Chance that a number of what attention and feed-forwards add to the stream is dropped.</summary>
+    /// <value>none</value>
+    [Option("Chance that a number of what attention and feed-forwards add to the stream is zero in a training step (dropout), where text is read several "
+        + "times; left out: none.", Min = 0, Max = 0.95)]
+    public double? Dropout { get; init; }
+
+    /// <summary>Chance that a number of a routed expert's output is dropped.</summary>
+    /// <value>none</value>
+    [Option("Chance that a number of a routed expert's output is zero in a training step; left out: none.", Min = 0, Max = 0.95)]
+    public double? ExpertDropout { get; init; }
+
+    /// <summary>Most tokens of an expert in a training step, as a multiple of an even share.</summary>
+    /// <value>no limit</value>
+    [Option("Most tokens of an expert in a micro-batch, as a multiple of an even share: 1.25. Of more, those with the largest gates are kept; the others go "
+        + "without that expert, and the gates of their other experts stay as they are. For training only; left out: no limit.", Min = 0.01, Max = 1e6)]
+    public double? Capacity { get; init; }
+
+    /// <summary>Sum of probabilities after which a token takes no further expert.</summary>
+    /// <value>as the model has it</value>
+    [Option("A token takes its best experts until their probabilities add up to more than this, and at most as many as the model says: part of the model from "
+        + "then on; 1 ends it, so that tokens always take as many as the model says; left out: as the model has it.", Min = 0, Max = 1)]
+    public double? TopP { get; init; }
+
+    /// <summary>Numbers of experts per token that the model is to serve.</summary>
+    [Option("Draw the number of experts per token of each optimizer step, so that the model serves several; it keeps its own number as default.")]
+    public ElasticOptions? Elastic { get; init; }
+
+    /// <summary>Weight of the routers' mean entropy.</summary>
+    /// <value>with <c>top-p</c> below 1 1e-4, else 0</value>
+    [Option("Weight in the loss of the mean entropy of the routers' probabilities, which makes routers decide; left out: 1e-4 for a model with 'top-p', "
+        + "whose tokens would take more and more experts without it, else 0.", Min = 0, Max = 1e3)]
+    public double? EntropyLoss { get; init; }
+
     /// <summary>Model to learn from beside the text.</summary>
     [Option("Model to learn from beside the text (distillation); it has the same vocabulary and tokenizer, and is in memory as fp32.", Kind = OptionKind.Model)]
     public string? Teacher { get; init; }
@@ -234,6 +273,12 @@ public sealed record TrainOptions
         Min = 0, Max = 0.999999)]
     public double? Ema { get; init; }
 
+    /// <summary>Whether the model as it was before the decay is an output of its own.</summary>
+    /// <value>false</value>
+    [Option("Also make 'stable', the model as it was when the learning rate began to fall, for 'wsd' and 'wsd-sqrt': to grow, or to train on from. "
+        + "As many bytes a weight more as the weights have.")]
+    public bool? Stable { get; init; }
+
     /// <summary>Where the moments come from.</summary>
     /// <value>reset</value>
     [Option("reset: zero moments; continue: those of the trainer-state among the inputs.")]
@@ -266,8 +311,8 @@ public sealed record TrainOptions
     [Option("Most optimizer steps between saved positions; 0 for time alone.", Min = 0, Max = 1e9)]
     public long CheckpointSteps { get; init; }
 
-    /// <summary>Seed of fresh weights and of the order of the data.</summary>
+    /// <summary>Seed of fresh weights, of the order of the data and of everything else that is random.</summary>
     /// <value>0</value>
-    [Option("Seed of fresh weights and of the order of the data.")]
+    [Option("Seed of fresh weights, of the order of the data and of everything else that is random.")]
     public long Seed { get; init; }
 }

@@ -20,7 +20,7 @@ internal static class OptimizerChoice
         };
     }
 
-    /// <summary>Bytes of weights, gradients, moments and the average, and of what a step of the optimizer needs beside them.</summary>
+    /// <summary>Bytes of weights, gradients, moments, the average and the stable copy, and of what a step of the optimizer needs beside them.</summary>
     public static long MemoryBytes(TrainOptions options, ModelConfig config, bool routerBias)
     {
         var weights = config.TotalParameters;
@@ -33,7 +33,7 @@ internal static class OptimizerChoice
             OptimizerNames.Muon when Muon.Bytes(config, routerBias) is var muon => muon.State + muon.Scratch,
             _ => 8 * weights,
         };
-        return (2 * master + cast + (options.Ema is null ? 0 : 4)) * weights + moments;
+        return (2 * master + cast + (options.Ema is null ? 0 : 4) + (options.Stable == true ? master : 0)) * weights + moments;
     }
 
     /// <summary>Bytes of the trainer-state that a run leaves.</summary>

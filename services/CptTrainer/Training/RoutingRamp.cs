@@ -44,11 +44,20 @@ public sealed class RoutingRamp : IDisposable
     {
         if (!_start.IsMixture)
             return;
+        Route(decoder, step);
+        SetReplicas(decoder, Share(step, _replicaSteps), isDone: step > _replicaSteps + 1);
+    }
+
+    /// <summary>Sets how tokens choose experts, and how many, for <paramref name="step"/>.</summary>
+    public void Route(MoeDecoder decoder, long step)
+    {
+        if (!_start.IsMixture)
+            return;
         var perToken = _start.ExpertsPerToken;
         if (_start.TargetExpertsPerToken is { } target)
             perToken = (int)Math.Round(_start.ExpertsPerToken + (target - _start.ExpertsPerToken) * Share(step, _widthSteps), MidpointRounding.AwayFromZero);
         decoder.ChangeRouting(_start.SiblingExclusive && (step < _releaseStep || _releaseStep >= _plan.Steps), perToken);
-        SetReplicas(decoder, Share(step, _replicaSteps), isDone: step > _replicaSteps + 1);
+        decoder.ReturnTo(perToken == _start.TargetExpertsPerToken ? null : _start.TargetExpertsPerToken);
     }
 
     /// <summary>Experts of a layer that are on the ramp, for <see cref="Modeling.Training.DecoderTrainer.HeldBack"/>; null for none.</summary>

@@ -79,6 +79,10 @@ internal sealed class RunMonitor
             progress.Metric("divergence", divergence);
         if (outcome.FeatureDistance is { } distance)
             progress.Metric("feature-distance", distance);
+        if (outcome.Dropped is { } dropped)
+            progress.Metric("dropped", dropped);
+        if (outcome.ExpertsPerToken is { } perToken)
+            progress.Metric("experts-per-token", perToken);
         if (outcome.Counts.All(layer => layer.Count == 0))
             return; // a dense model
         progress.Metric("balance-loss", outcome.BalanceLoss);

@@ -61,6 +61,7 @@ public sealed class StartingPoint : IDisposable
             : await FromCheckpointAsync(context, source, new TokenizerUse(options.Bos, options.Tokenizer), cancellationToken).ConfigureAwait(false);
         CheckLength(options, config);
         WeightGroups.Check(config, options);
+        MixtureMethods.Check(options, config);
         options = StepLaw.Resolve(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
@@ -70,6 +71,7 @@ public sealed class StartingPoint : IDisposable
             var decoder = reader is null
                 ? MoeDecoder.Create(config, options.Seed, device, master)
                 : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
+            MixtureMethods.Apply(options, decoder);
             decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
             return new StartingPoint(options, decoder, source, tokenizer, SideFilesOf(reader, tokenizer), data);
         }

@@ -37,8 +37,7 @@ public static class SymmetryMetrics
         var (paired, chosen, sources, routed) = (0L, 0L, 0L, 0L);
         foreach (var trace in output.Routing)
         {
-            var selected = trace.Selected.cpu().contiguous().data<long>().ToArray();
-            foreach (var experts in selected.Chunk((int)trace.Selected.shape[1]))
+            foreach (var experts in trace.SelectedByToken())
             {
                 var byGroup = experts.GroupBy(expert => groups[trace.Layer][(int)expert]).ToList();
                 paired += byGroup.Where(g => g.Count() > 1).Sum(g => g.Count());

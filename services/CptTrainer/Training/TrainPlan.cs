@@ -12,9 +12,14 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
 {
     private const int Snapshots = 24;
     private const int HistoryPoints = 400;
+    private const double ThereAndBack = 6; // operations per weight and token, forward and backward
+    private const double Forward = 2;
 
     /// <summary>Tokens of the whole run.</summary>
     public long Tokens => Steps * TokensPerStep;
+
+    /// <summary>Operations per active weight and token.</summary>
+    public required double OperationsPerWeight { get; init; }
 
     /// <summary>Steps between points of the history.</summary>
     public long HistoryEvery => Math.Max(1, Steps / HistoryPoints);
@@ -48,6 +53,9 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
             WarmUp = options.Warmup ?? Math.Min(Math.Clamp(steps / 50, 10, 100), steps / 10),
             DecayShare = options.Decay,
             FinalShare = options.FinalRate,
-        });
+        })
+        {
+            OperationsPerWeight = ThereAndBack + (TrainChoices.CountsAhead(options) ? Forward : 0),
+        };
     }
 }

@@ -85,7 +85,7 @@ public sealed record TrainReport
             LearningRate = options.LearningRate,
             Batch = options.Batch,
             Accumulate = options.Accumulate,
-            Choices = StepLaw.Describe(context.ReadOptions<TrainOptions>(), options),
+            Choices = TrainChoices.Describe(context.ReadOptions<TrainOptions>(), options, config),
             Mixture = data.Mixture,
             Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,

@@ -14,16 +14,17 @@ using static TorchSharp.torch;
 namespace Espalier.CptTrainer.Training;
 
 /// <summary>
-/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, their average, selection
-/// biases, the step number and the record so far. Data and schedule are functions of the step number, so any worker goes on from
-/// here to the same bits. A save copies what it can in memory, and is written while training goes on; what it replaces is deleted as
-/// soon as it is whole, so the store has two positions of a step at most.
+/// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, their average, what they were
+/// before the decay, selection biases, the step number and the record so far. Data and schedule are functions of the step number, so any
+/// worker goes on from here to the same bits. A save copies what it can in memory, and is written while training goes on; what it replaces is
+/// deleted as soon as it is whole, so the store has two positions of a step at most.
 /// </summary>
 public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOptimizer optimizer, TimeProvider time) : IAsyncDisposable
 {
     private const string RecordFile = "record.json";
     private const string Weights = "weights.";
     private const string AverageWeights = "average.";
+    private const string Stable = "stable.";
 
     /// <summary>Of the memory that is free, how much a copy may take: 1 / this.</summary>
     private const long ShareOfFreeMemory = 2;
@@ -36,6 +37,9 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
 
     /// <summary>The moving average of the weights, when there is one.</summary>
     public WeightAverage? Average { get; init; }
+
+    /// <summary>The weights from before the decay, when they are kept.</summary>
+    public StableWeights? StableWeights { get; init; }
 
     /// <summary>Whether a save is still being written.</summary>
     public bool IsSaving => !_saving.IsCompleted;
@@ -56,7 +60,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
             position.SetProperties(OwnedArtifact.PropertiesOf(context.Step.Key));
             await position.AddFileAsync(RecordFile, CanonicalJson.Serialize(record), cancellationToken).ConfigureAwait(false);
             var room = HostMemory.FreeBytes() / ShareOfFreeMemory;
-            foreach (var (name, value) in State())
+            foreach (var (name, value) in State(step))
             {
                 if (value.numel() * value.element_size() is var bytes && bytes > room)
                 {
@@ -94,7 +98,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
             try
             {
                 var (position, reader, record) = await OpenAsync(bytes, cancellationToken).ConfigureAwait(false);
-                Restore(reader);
+                Restore(reader, position.Step);
                 optimizer.Steps = position.OptimizerSteps;
                 _whole = position.State.Root;
                 return (position.Step, record);
@@ -158,7 +162,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
                 throw new JsonException("It names no state.");
             var reader = await CheckpointReader.OpenAsync(context.Artifacts, position.State, cancellationToken).ConfigureAwait(false);
             var record = JsonSerializer.Deserialize<TrainingRecord>(reader.ReadFile(RecordFile), WireJson.Options)!;
-            Check(reader);
+            Check(reader, position.Step);
             return (position, reader, record);
         }
         catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException or KeyNotFoundException)
@@ -167,10 +171,10 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
         }
     }
 
-    private void Check(CheckpointReader reader)
+    private void Check(CheckpointReader reader, long step)
     {
         Span<byte> first = stackalloc byte[1];
-        foreach (var (name, value) in State())
+        foreach (var (name, value) in State(step))
         {
             if (reader.Describe(name).SizeBytes != value.numel() * value.element_size())
                 throw new InvalidDataException($"Its tensor '{name}' has another shape than that of the model.");
@@ -178,12 +182,12 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
         }
     }
 
-    private void Restore(CheckpointReader reader)
+    private void Restore(CheckpointReader reader, long step)
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var stored = new StoredWeights(reader);
-        foreach (var (name, value) in State())
+        foreach (var (name, value) in State(step))
         {
             if (value.device_type == DeviceType.CPU)
                 stored.ReadInto(name, value.detach());
@@ -193,11 +197,12 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
     }
 
     /// <summary>
-    /// What changes, by name, each until the next is asked for. Parts that are not trained are still what the step started with, and
-    /// their moments zero.
+    /// What changes, by name, of a position after some steps, each until the next is asked for. Parts that are not trained are still what the
+    /// step started with, and their moments zero.
     /// </summary>
-    private IEnumerable<(string Name, Tensor Value)> State()
+    private IEnumerable<(string Name, Tensor Value)> State(long step)
     {
+        var stable = StableWeights?.IsIn(step) == true ? StableWeights : null;
         foreach (var parameter in decoder.Buffer.Parameters)
         {
             if (optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
@@ -213,12 +218,19 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
                 using var average = Average.Of(parameter);
                 yield return (AverageWeights + parameter.Name, average);
             }
+            if (stable is not null)
+            {
+                using var kept = stable.Of(parameter);
+                yield return (Stable + parameter.Name, kept);
+            }
         }
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             if (decoder.SelectionBias(layer) is { } bias)
                 yield return (Weights + TensorNames.SelectionBias(layer), bias);
         }
+        foreach (var (layer, bias) in stable?.SelectionBiases ?? [])
+            yield return (Stable + TensorNames.SelectionBias(layer), bias);
     }
 
     private static Tensor Copy(Tensor value)

@@ -70,6 +70,9 @@ public sealed class TrainingData : IDisposable
         ];
     }
 
+    /// <summary>Number of optimizer step <paramref name="step"/> in the seed's order of the data, of which some may be passed over.</summary>
+    public long NumberOf(long step) => _skipped + step;
+
     /// <summary>Domains of the sequences of optimizer step <paramref name="step"/>, the most frequent first.</summary>
     public IReadOnlyList<string> DomainsOf(long step) =>
     [

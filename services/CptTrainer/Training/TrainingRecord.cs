@@ -37,6 +37,12 @@ public sealed record HistoryPoint
     /// <summary>Distance from the teacher's hidden states; null where they are not compared.</summary>
     public double? FeatureDistance { get; init; }
 
+    /// <summary>Share of the assignments of tokens to experts beyond the experts' capacity; null where there is no limit.</summary>
+    public double? Dropped { get; init; }
+
+    /// <summary>Mean experts per token; null where it is the same for every token and step.</summary>
+    public double? ExpertsPerToken { get; init; }
+
     /// <summary>What is not measured at every point, by metric: losses on held-out text.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? More { get; set; }
@@ -125,6 +131,8 @@ public sealed class TrainingRecord
                 MaxViolation = LoadMetrics.MaxViolationOf(outcome.Counts),
                 Divergence = outcome.Divergence,
                 FeatureDistance = outcome.FeatureDistance,
+                Dropped = outcome.Dropped,
+                ExpertsPerToken = outcome.ExpertsPerToken,
             });
             (LossSum, LossCount) = (0, 0);
         }

@@ -29,7 +29,9 @@ internal sealed class ModelUnderTest : IDisposable
         Device = device;
         _type = options.Precision == EvaluateOptions.BFloat16 ? bfloat16 : float32;
         _use = new TokenizerUse(options.Bos, options.Tokenizer);
-        Config = ModelConfig.Parse(reader.HasFile(ConfigFile) ? reader.ReadFile(ConfigFile) : throw new InvalidModelException($"{ConfigFile} is missing"));
+        Config = With(
+            options.ExpertsPerToken,
+            ModelConfig.Parse(reader.HasFile(ConfigFile) ? reader.ReadFile(ConfigFile) : throw new InvalidModelException($"{ConfigFile} is missing")));
     }
 
     /// <summary>Step that made the model.</summary>
@@ -121,6 +123,15 @@ internal sealed class ModelUnderTest : IDisposable
     {
         _decoder?.Dispose();
         _decoder = null;
+    }
+
+    private static ModelConfig With(int? perToken, ModelConfig config)
+    {
+        if (perToken is not { } count || !config.IsMixture)
+            return config;
+        var most = config.SiblingExclusive ? config.ExpertsPerToken : config.Experts / config.ExpertGroups * config.ChosenGroups;
+        return count <= most ? config with { ExpertsPerToken = count }
+            : throw new InvalidModelException($"'experts-per-token' is {count}, and its tokens can use {most} at most.");
     }
 
     private static string Gibibytes(long bytes) =>

@@ -30,7 +30,8 @@ internal sealed class RoutingCounter : IDisposable
         var layer = _layers[trace.Layer];
         layer.Tokens += trace.Selected.shape[0];
 
-        var chosen = zeros_like(trace.Scores).scatter_(1, trace.Selected, ones_like(trace.Gates, dtype: trace.Scores.dtype)); // (T, E) of 0 and 1
+        var used = trace.Used?.to(trace.Scores.dtype) ?? ones_like(trace.Gates, dtype: trace.Scores.dtype);                  // (T, K)
+        var chosen = zeros_like(trace.Scores).scatter_(1, trace.Selected, used);                                            // (T, E) of 0 and 1
         layer.CoActivation.add_(chosen.transpose(0, 1).matmul(chosen).to(float64));                                          // (E, E)
         var perWindow = chosen.view(-1, windowLength, _experts).sum(1).to(int64).cpu();                                     // (B, E)
         foreach (var row in perWindow.data<long>().ToArray().Chunk(_experts))

@@ -44,7 +44,7 @@ internal sealed class LogitsTask : IEvaluationTask
     /// <inheritdoc/>
     public ITaskReport Report(TaskResults results) => new LogitFiles(results);
 
-    // logits (B, L, V) F32 and, for each layer l, experts.l (B, L, K) I32.
+    // logits (B, L, V) F32 and, for each layer l, experts.l (B, L, K) I32, -1 where a token uses fewer.
     private static byte[] Run(ModelUnderTest model, IReadOnlyList<IReadOnlyList<int>> tokens)
     {
         var (batch, length, file) = (tokens.Count, tokens[0].Count, new InMemoryTensors());
@@ -58,8 +58,11 @@ internal sealed class LogitsTask : IEvaluationTask
         return Write(file);
 
         void AddExperts(RoutingTrace trace) =>
-            file.Add($"experts.{trace.Layer}", "I32", [batch, length, trace.Selected.shape[1]], Bytes(trace.Selected.to(int32)));
+            file.Add($"experts.{trace.Layer}", "I32", [batch, length, trace.Selected.shape[1]], Bytes(Experts(trace).to(int32)));
     }
+
+    private static Tensor Experts(RoutingTrace trace) =>
+        trace.Used is { } used ? trace.Selected.masked_fill(used.logical_not(), -1) : trace.Selected;
 
     private static Tensor Whole(MoeDecoder decoder, Tensor ids, Action<RoutingTrace> see)
     {

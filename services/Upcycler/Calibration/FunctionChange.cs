@@ -50,11 +50,10 @@ public sealed record FunctionChange(
             sourceOf is null ? [] : [.. after.Chosen.Select((selected, layer) => Paired(selected, sourceOf[layer]))]);
     }
 
-    private static (Tensor Stream, IReadOnlyList<(long[] Experts, int PerToken)> Chosen) Run(LayeredModel model, Tensor ids)
+    private static (Tensor Stream, IReadOnlyList<IReadOnlyList<long[]>> Chosen) Run(LayeredModel model, Tensor ids)
     {
-        var chosen = new List<(long[], int)>();
-        var stream = model.Stream(ids, trace =>
-            chosen.Add((trace.Selected.cpu().contiguous().data<long>().ToArray(), (int)trace.Selected.shape[1]))); // (B, S, H)
+        var chosen = new List<IReadOnlyList<long[]>>();
+        var stream = model.Stream(ids, trace => chosen.Add(trace.SelectedByToken()));                        // (B, S, H)
         return (stream, chosen);
     }
 
@@ -63,10 +62,10 @@ public sealed record FunctionChange(
 
     private static double Loss(Tensor logits, Tensor targets) => cross_entropy(logits.narrow(0, 0, targets.shape[0]), targets).item<float>();
 
-    private static double MeanDistinct((long[] Experts, int PerToken) chosen, IReadOnlyList<int>? sourceOf) =>
-        chosen.Experts.Chunk(chosen.PerToken).Average(token => token.Select(e => sourceOf?[(int)e] ?? (int)e).Distinct().Count());
+    private static double MeanDistinct(IReadOnlyList<long[]> chosen, IReadOnlyList<int>? sourceOf) =>
+        chosen.Average(token => token.Select(e => sourceOf?[(int)e] ?? (int)e).Distinct().Count());
 
-    private static double Paired((long[] Experts, int PerToken) chosen, IReadOnlyList<int> sourceOf) =>
-        chosen.Experts.Chunk(chosen.PerToken).Average(token =>
+    private static double Paired(IReadOnlyList<long[]> chosen, IReadOnlyList<int> sourceOf) =>
+        chosen.Average(token =>
             token.GroupBy(e => sourceOf[(int)e]).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)token.Length);
 }

@@ -28,6 +28,9 @@ public static class UpcycleRules
         CheckOptimizerState(options, config, hasTrainerState, problems);
         CheckWide(options, config, problems);
         CheckGroups(options, config, problems);
+        if (config.TopP is not null && options.Preserve is (Preservation.SiblingExclusive or Preservation.Wide))
+            problems.Add($"preserve: {WireName(options.Preserve)} keeps the copies of an expert together, and this model has top-p routing, which counts each "
+                + "on its own. Use preserve frozen, or end top-p routing by training with 'top-p: 1'.");
         if (config.SiblingExclusive)
             problems.Add("the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first, "
                 + "which ends in free routing.");

@@ -79,6 +79,8 @@ public sealed record FamilyGap(string What, string Note)
         "routed-scale" => Ignored(family, "scaled gates", "its gates are larger or smaller", "Grow or train in a family that has routed_scaling_factor"),
         "ternary-experts" => Ignored(family, "ternary experts", "it uses the latent weights",
             "No published family has ternary experts; use method sparse instead of mote"),
+        "top-p" => Ignored(family, FormattableString.Invariant($"top-p routing ({config.TopP:0.###})"),
+            $"every token uses {config.ExpertsPerToken} experts, more than it was trained with", "Train with 'top-p: 1', which ends it"),
         "windowed-layers" => Ignored(family, "attention windows", "every layer sees the whole text",
             "Grow with 'shared: none', into a family that has windows"),
         _ => null,

@@ -30,7 +30,9 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
         buffer.Values.dtype == ScalarType.Float32 && buffer.Values.device_type == DeviceType.CPU && FusedKernels.IsAvailable;
 
     /// <summary>Whether kernels exist for its layers.</summary>
-    public bool RunsLayers { get; } = SupportsLayers(decoder.Config);
+    public bool RunsLayers => _supportsLayers && decoder.Config.TopP is null; // which training changes
+
+    private readonly bool _supportsLayers = SupportsLayers(decoder.Config);
 
     private static bool SupportsLayers(ModelConfig config) =>
         config.ClipQkv is null && config.HeadSize <= LargestHead && config.HeadSize % 2 == 0 && config.Experts <= MostExperts

@@ -30,35 +30,23 @@ internal sealed unsafe partial class FusedTraining(
     /// Adds the gradient of <paramref name="share"/> times the loss of <paramref name="batch"/> (B, S + 1), and each
     /// expert's tokens to <paramref name="counts"/>.
     /// </summary>
-    public BatchLosses Accumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings)
+    public BatchLosses Accumulate(Tensor batch, long[][] counts, double share, TrainerSettings settings, float[]? stepShares)
     {
-        var (sequences, length) = (batch.shape[0], batch.shape[1] - 1);
-        var tokens = sequences * length;
-        var source = batch.contiguous();
-        Prepare(tokens, length, settings);
-        Split(new ReadOnlySpan<long>(TensorMemory.Address<long>(source), (int)source.numel()), (int)length);
-        if (!ReferenceEquals(source, batch))
-            source.Dispose();
+        var tokens = Take(batch, settings);
         using var scope = NewDisposeScope();
         var taught = settings.Distillation is { } distillation ? RunTeacher(distillation, batch) : null;
 
         fixed (LayerArguments* layer = _layers)
         fixed (EndArguments* ends = &_ends)
         {
-            Run("embedding", ends, &FusedKernels.Embed);
-            for (var i = 0; i < layers.Count; i++)
-            {
-                Forward(&layer[i]);
-                for (var expert = 0; expert < layer[i].Experts; expert++)
-                    counts[i][expert] += layer[i].Counts[expert];
-            }
+            Forward(layer, ends, counts);
             ends->Stream = layer[layers.Count - 1].Result;
             ends->Scale = share / tokens;
             ends->TeacherStream = taught is null ? null : FusedDecoder.At(taught[^1]);
             Run("head and loss, both ways", ends, &FusedKernels.HeadLosses);
             ends->Stream = layer[0].Input;
 
-            var balance = BalanceLoss(settings, share);
+            var balance = BalanceLoss(settings, share, stepShares);
             var routerZ = RouterZ(settings, share);
             var features = 0.0;
             for (var i = layers.Count - 1; i >= 0; i--)
@@ -78,8 +66,40 @@ internal sealed unsafe partial class FusedTraining(
         }
     }
 
+    /// <summary>Adds each expert's tokens in <paramref name="batch"/> (B, S + 1) to <paramref name="counts"/>: the forward pass alone.</summary>
+    public void Count(Tensor batch, long[][] counts, TrainerSettings settings)
+    {
+        Take(batch, settings);
+        fixed (LayerArguments* layer = _layers)
+        fixed (EndArguments* ends = &_ends)
+            Forward(layer, ends, counts);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
+
+    // Makes room and takes the ids; how many inputs there are.
+    private long Take(Tensor batch, TrainerSettings settings)
+    {
+        var (sequences, length) = (batch.shape[0], batch.shape[1] - 1);
+        var source = batch.contiguous();
+        Prepare(sequences * length, length, settings);
+        Split(new ReadOnlySpan<long>(TensorMemory.Address<long>(source), (int)source.numel()), (int)length);
+        if (!ReferenceEquals(source, batch))
+            source.Dispose();
+        return sequences * length;
+    }
+
+    private void Forward(LayerArguments* layer, EndArguments* ends, long[][] counts)
+    {
+        Run("embedding", ends, &FusedKernels.Embed);
+        for (var i = 0; i < layers.Count; i++)
+        {
+            Forward(&layer[i]);
+            for (var expert = 0; expert < layer[i].Experts; expert++)
+                counts[i][expert] += layer[i].Counts[expert];
+        }
+    }
 
     private void Forward(LayerArguments* layer)
     {
@@ -116,7 +136,7 @@ internal sealed unsafe partial class FusedTraining(
     }
 
     // See Losses.LoadBalancing; also leaves its gradient by every token's probabilities where the router looks for it.
-    private double BalanceLoss(TrainerSettings settings, double share)
+    private double BalanceLoss(TrainerSettings settings, double share, float[]? stepShares)
     {
         var experts = decoder.Config.Experts;
         var rows = (double)_ends.Tokens * _mixtures.Length;
@@ -129,6 +149,7 @@ internal sealed unsafe partial class FusedTraining(
                 fraction += _layers[index].Counts[expert] / rows;
                 probability += _layers[index].ProbabilitySums[expert] / rows;
             }
+            fraction = stepShares?[expert] ?? fraction;
             loss += fraction * probability * experts;
             _balance[expert] = (float)(settings.BalanceCoefficient * share * experts * fraction / rows);
         }

@@ -8,9 +8,18 @@ namespace Espalier.Modeling.Training;
 /// <param name="Features">Sum over layers of the distance from the teacher's streams; 0 where they are not compared.</param>
 internal readonly record struct BatchLosses(double Loss, double Balance, double RouterZ, double Divergence = 0, double Features = 0)
 {
+    /// <summary>Share of assignments beyond the experts' capacity; 0 where there is no limit.</summary>
+    public double Dropped { get; init; }
+
     public static BatchLosses operator +(BatchLosses a, BatchLosses b) =>
-        new(a.Loss + b.Loss, a.Balance + b.Balance, a.RouterZ + b.RouterZ, a.Divergence + b.Divergence, a.Features + b.Features);
+        new(a.Loss + b.Loss, a.Balance + b.Balance, a.RouterZ + b.RouterZ, a.Divergence + b.Divergence, a.Features + b.Features)
+        {
+            Dropped = a.Dropped + b.Dropped,
+        };
 
     public static BatchLosses operator /(BatchLosses sum, int count) =>
-        new(sum.Loss / count, sum.Balance / count, sum.RouterZ / count, sum.Divergence / count, sum.Features / count);
+        new(sum.Loss / count, sum.Balance / count, sum.RouterZ / count, sum.Divergence / count, sum.Features / count)
+        {
+            Dropped = sum.Dropped / count,
+        };
 }

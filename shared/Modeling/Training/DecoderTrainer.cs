@@ -27,6 +27,10 @@ public sealed record TrainerSettings
     /// <value>0.01</value>
     public double BalanceCoefficient { get; init; } = 0.01;
 
+    /// <summary>Over which tokens the load-balancing loss takes its averages, when that is used.</summary>
+    /// <value>batch</value>
+    public BalanceScope BalanceScope { get; init; } = BalanceScope.Batch;
+
     /// <summary>Step of the selection bias, when that is used.</summary>
     /// <value>0.001</value>
     public double BalanceRate { get; init; } = LossFreeBalancing.DefaultRate;
@@ -34,6 +38,10 @@ public sealed record TrainerSettings
     /// <summary>Weight of the router z-loss.</summary>
     /// <value>0.001</value>
     public double RouterZCoefficient { get; init; } = 0.001;
+
+    /// <summary>Weight of the routers' mean entropy.</summary>
+    /// <value>0</value>
+    public double RouterEntropyCoefficient { get; init; }
 
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
@@ -46,9 +54,45 @@ public sealed record TrainerSettings
     /// <value>false</value>
     public bool Recompute { get; init; }
 
+    /// <summary>Chance that a number of what attention and feed-forwards add to the stream is dropped.</summary>
+    /// <value>0</value>
+    public double Dropout { get; init; }
+
+    /// <summary>Chance that a number of a routed expert's output is dropped.</summary>
+    /// <value>0</value>
+    public double ExpertDropout { get; init; }
+
+    /// <summary>Most tokens of an expert in a micro-batch, as a multiple of an even share (see <see cref="ExpertCapacity"/>); null for no limit.</summary>
+    /// <value>null</value>
+    public double? Capacity { get; init; }
+
+    /// <summary>Of random numbers.</summary>
+    /// <value>0</value>
+    public long Seed { get; init; }
+
     /// <summary>A teacher to learn from beside the text; null for none.</summary>
     /// <value>null</value>
     public Distillation? Distillation { get; init; }
+
+    /// <summary>The scope of the load-balancing loss; null where that is not used.</summary>
+    internal BalanceScope? LossScope => Balance == BalanceMethod.Loss ? BalanceScope : null;
+
+    /// <summary>Whether fused kernels do all that these settings ask for.</summary>
+    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0;
+
+    // Forward passes of a training step differ from others.
+    private bool ChangePasses => Dropout > 0 || ExpertDropout > 0 || Capacity is not null;
+
+    /// <summary>What holds in the forward passes of a micro-batch; null where nothing does.</summary>
+    internal TrainingPass? PassOf(MicroBatchPlace place) => !ChangePasses ? null : new TrainingPass
+    {
+        Dropout = Dropout,
+        ExpertDropout = ExpertDropout,
+        Capacity = Capacity,
+        Seed = Seed,
+        Step = place.Step,
+        FirstSequence = place.FirstSequence,
+    };
 }
 
 /// <summary>What one optimizer step saw.</summary>
@@ -64,6 +108,12 @@ public sealed record StepOutcome(double Loss, double BalanceLoss, double RouterZ
 
     /// <summary>Distance from the teacher's streams, summed over layers; null where they are not compared.</summary>
     public double? FeatureDistance { get; init; }
+
+    /// <summary>Share of the assignments of tokens to experts that went beyond the experts' capacity; null where there is no limit.</summary>
+    public double? Dropped { get; init; }
+
+    /// <summary>Mean experts per token and layer; null where that is the same for every token and step.</summary>
+    public double? ExpertsPerToken { get; init; }
 
     /// <summary>Whether the gradient norm was a spike, and the step not taken.</summary>
     public bool IsSkipped { get; init; }
@@ -106,16 +156,19 @@ public sealed class DecoderTrainer
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
     /// <param name="learningRate">Rate of this step.</param>
     /// <param name="observer">Sees the forward passes.</param>
+    /// <param name="step">Number of the step, counted from the beginning of the order of the data: what is random goes by it.</param>
     /// <exception cref="TrainingDivergedException">Loss or gradient is not finite; the weights are as before the step.</exception>
-    public StepOutcome Step(IReadOnlyList<Tensor> microBatches, double learningRate, IMoeObserver? observer = null)
+    public StepOutcome Step(IReadOnlyList<Tensor> microBatches, double learningRate, IMoeObserver? observer = null, long step = 0)
     {
         var config = _decoder.Config;
-        var counts = Enumerable.Range(0, config.Layers).Select(layer => new long[config.IsSparse(layer) ? config.Experts : 0]).ToArray();
-        var sum = new BatchLosses();
-        foreach (var batch in microBatches)
+        var counts = NewCounts(config);
+        var places = PlacesOf(microBatches, step);
+        var tokens = microBatches.Sum(batch => batch.shape[0] * (batch.shape[1] - 1));
+        var (sum, shares) = (new BatchLosses(), CountAhead(microBatches, places));
+        foreach (var (batch, place) in microBatches.Zip(places))
         {
             using (batch)
-                sum += Accumulate(batch, counts, 1.0 / microBatches.Count, observer);
+                sum += Accumulate(batch, counts, 1.0 / microBatches.Count, observer, place with { StepShares = shares });
         }
         if (!double.IsFinite(sum.Loss))
             throw new TrainingDivergedException($"the loss became {sum.Loss}");
@@ -131,6 +184,9 @@ public sealed class DecoderTrainer
         {
             Divergence = _settings.Distillation is null ? null : mean.Divergence,
             FeatureDistance = _settings.Distillation is { Features: > 0 } ? mean.Features : null,
+            Dropped = _settings.Capacity is null ? null : mean.Dropped,
+            ExpertsPerToken = config is { TopP: null, Elastic: null } ? null
+                : counts.Sum(layer => layer.Sum()) / (double)(tokens * config.SparseLayers.Count),
             IsSkipped = isSkipped,
         };
     }
@@ -147,12 +203,14 @@ public sealed class DecoderTrainer
         }
     }
 
-    internal BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer)
+    internal BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer, MicroBatchPlace? place = null)
     {
-        if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings) is { } parts)
+        place ??= new MicroBatchPlace();
+        if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings, place.StepShares) is { } parts)
             return parts;
+        using var pass = _decoder.Begin(_settings.PassOf(place));
         if (_settings.Recompute || _settings.Distillation is { Features: > 0 }) // it has the streams between layers
-            return new LayerwiseTraining(_decoder, _settings).Accumulate(batch, counts, share, observer);
+            return new LayerwiseTraining(_decoder, _settings, place).Accumulate(batch, counts, share, observer);
         using var scope = NewDisposeScope();
         var length = batch.shape[1] - 1;
         var inputs = batch.narrow(1, 0, length).contiguous();
@@ -168,19 +226,60 @@ public sealed class DecoderTrainer
         }
         Tensor balance, routerZ;
         using (set_grad_enabled(_settings.Balance == BalanceMethod.Loss))
-            balance = Losses.LoadBalancing(output.Routing);
+            balance = BalanceLoss(output.Routing, batch.shape[0], place);
         using (set_grad_enabled(_settings.RouterZCoefficient > 0))
             routerZ = Losses.RouterZ(output.Routing);
         if (_settings.Balance == BalanceMethod.Loss)
             total = total + balance * _settings.BalanceCoefficient;
         if (_settings.RouterZCoefficient > 0)
             total = total + routerZ * _settings.RouterZCoefficient;
+        if (_settings.RouterEntropyCoefficient > 0)
+            total = total + Losses.RouterEntropy(output.Routing) * _settings.RouterEntropyCoefficient;
         (total * share).backward();
         foreach (var trace in output.Routing)
         {
             for (var expert = 0; expert < trace.Counts.Count; expert++)
                 counts[trace.Layer][expert] += trace.Counts[expert];
         }
-        return new BatchLosses(loss.item<float>(), balance.item<float>(), routerZ.item<float>(), divergence?.item<float>() ?? 0);
+        return new BatchLosses(loss.item<float>(), balance.item<float>(), routerZ.item<float>(), divergence?.item<float>() ?? 0)
+        {
+            Dropped = ExpertCapacity.DroppedShare([.. output.Routing.Select(trace => trace.Counts)], _settings.Capacity),
+        };
     }
+
+    private Tensor BalanceLoss(IReadOnlyList<RoutingTrace> routing, long sequences, MicroBatchPlace place) =>
+        _settings.LossScope == BalanceScope.Sequence ? Losses.LoadBalancingBySequence(routing, sequences)
+            : place.StepShares is { } shares ? Losses.LoadBalancing(routing, shares)
+            : Losses.LoadBalancing(routing);
+
+    /// <summary>(E) selections per row of all micro-batches and layers; null where the loss does not ask for them.</summary>
+    private float[]? CountAhead(IReadOnlyList<Tensor> microBatches, IReadOnlyList<MicroBatchPlace> places)
+    {
+        if (_settings.LossScope != BalanceScope.Global || microBatches.Count == 1 || !_decoder.Config.IsMixture)
+            return null;
+        var counts = NewCounts(_decoder.Config);
+        foreach (var (batch, place) in microBatches.Zip(places))
+        {
+            if (_decoder.TryCount(batch, counts, _settings))
+                continue;
+            using var pass = _decoder.Begin(_settings.PassOf(place));
+            new LayerwiseTraining(_decoder, _settings, place).Count(batch, counts);
+        }
+        var rows = (double)microBatches.Sum(batch => batch.shape[0] * (batch.shape[1] - 1)) * _decoder.Config.SparseLayers.Count;
+        return [.. Enumerable.Range(0, _decoder.Config.Experts).Select(e => (float)(counts.Where(layer => layer.Length > 0).Sum(layer => layer[e]) / rows))];
+    }
+
+    private static List<MicroBatchPlace> PlacesOf(IReadOnlyList<Tensor> microBatches, long step)
+    {
+        var (places, first) = (new List<MicroBatchPlace>(), 0L);
+        foreach (var batch in microBatches)
+        {
+            places.Add(new MicroBatchPlace { Step = step, FirstSequence = first });
+            first += batch.shape[0];
+        }
+        return places;
+    }
+
+    private static long[][] NewCounts(ModelConfig config) =>
+        [.. Enumerable.Range(0, config.Layers).Select(layer => new long[config.IsSparse(layer) ? config.Experts : 0])];
 }

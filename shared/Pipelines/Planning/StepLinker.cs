@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.Pipelines.Expressions;
@@ -48,7 +49,8 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
     {
         if (FindOne(step, name, option) is not { } source || source.Stage is null)
             return;
-        IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data] : [OutputNames.Model, OutputNames.Ema, OutputNames.TrainerState];
+        IReadOnlyList<string> wanted = option.Kind == ValueKind.Dataset ? [OutputNames.Data]
+            : [OutputNames.Model, OutputNames.Ema, OutputNames.Stable, OutputNames.TrainerState];
         if (!source.Stage.Traits.Outputs.Contains(output))
         {
             problems.Add(
@@ -57,11 +59,13 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         }
         else if (!wanted.Contains(output))
             problems.Add(option.Line, option.Column, $"'{option.Path}' takes a {wanted[0]}, and '{output}' of step '{source.Name}' is none");
-        else if (source.Stage.Traits.OutputOptions.TryGetValue(output, out var needed) && source.Options.Values[needed] is null)
+        else if (source.Stage.Traits.OutputOptions.TryGetValue(output, out var needed) && !IsSet(source.Options.Values[needed]))
             problems.Add(option.Line, option.Column, $"step '{source.Name}' makes '{output}' only with the option '{needed}', which it does not set");
         else
             step.AddInput(option, source.Name, output);
     }
+
+    private static bool IsSet(JsonNode? value) => value is not null && value.GetValueKind() != JsonValueKind.False;
 
     private void LinkDataset(StepDraft step, ArtifactOption option)
     {

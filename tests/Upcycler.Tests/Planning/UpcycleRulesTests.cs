@@ -47,6 +47,17 @@ public sealed class UpcycleRulesTests
         tiny.Cursor.Position.ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData("""{"method":"copy","preserve":"wide"}""", "Use preserve frozen")]
+    [InlineData("""{"method":"copy","preserve":"sibling-exclusive"}""", "Use preserve frozen")]
+    [InlineData("""{"method":"split","shards":2}""", "Train the model with 'top-p: 1' first")]
+    public async Task Run_ModelWithTopP_IsNotGrownByWhatWouldChangeIt(string options, string remedy)
+    {
+        using var tiny = await TinyCheckpoint.CreateAsync(ModelConfig.Tiny() with { TopP = 0.4 });
+
+        (await Should.ThrowAsync<UserInputException>(() => UpcycleStageTests.RunAsync(tiny, options))).Message.ShouldContain(remedy);
+    }
+
     [Fact]
     public async Task Run_SeveralProblems_ReportsAll()
     {

@@ -38,6 +38,9 @@ public sealed class FineGrainedSplit : IModelGrowth
         if (source.SiblingExclusive)
             throw new UserInputException(
                 "method: the model still routes by sibling groups of an earlier growth. Continue its training with 'release-siblings' below 1 first.");
+        if (source.TopP is not null)
+            throw new UserInputException(
+                "method: the shards of an expert are chosen together, and top-p routing counts each on its own. Train the model with 'top-p: 1' first.");
         return source.IsMixture ? Finer(source, own) : FromDense(source, own);
     }
 
@@ -72,6 +75,7 @@ public sealed class FineGrainedSplit : IModelGrowth
             Experts = source.Experts * own.Shards,
             ExpertsPerToken = source.ExpertsPerToken * own.Shards,
             TargetExpertsPerToken = source.TargetExpertsPerToken * own.Shards,
+            Elastic = source.Elastic is { } elastic ? new ElasticExperts(elastic.Least * own.Shards, elastic.Most * own.Shards) : null,
             ExpertSize = source.ExpertSize / own.Shards,
             SiblingGroups = null,
         };
