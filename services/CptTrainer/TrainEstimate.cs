@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
+using Espalier.CptTrainer.Training.Teams;
 using Espalier.Modeling;
 using Espalier.Tokenizers;
 using Espalier.Modeling.Training;
@@ -30,6 +31,7 @@ internal sealed class TrainEstimate : IStageEstimate
         var start = source?.Config ?? model!.ToConfig(model.TrainedVocabulary() ?? Bytes.VocabularySize, Bytes.EndTokenId);
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
+        TeamRules.Check(start, asked);
         var options = StepLaw.Resolve(asked, start);
         var plan = TrainPlan.Of(options);
         var config = start with
@@ -44,15 +46,17 @@ internal sealed class TrainEstimate : IStageEstimate
         var teacher = step.Find(InputNames.Teacher)?.Config;
         if (teacher is not null)
             Teacher.Check(options, teacher, start);
+        var isHelper = options.Member is not null; // its part is a part of the first's result
         return new StepEstimate
         {
-            Model = trained,
-            NewBytes = (options.Ema is null ? 1 : 2) * (trained.SizeBytes + trained.ManifestBytes)
+            Model = isHelper ? null : trained,
+            NewBytes = isHelper ? 0 : (options.Ema is null ? 1 : 2) * (trained.SizeBytes + trained.ManifestBytes)
                 + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
             MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
                 + MemoryEstimate.Training(start, (long)options.Batch * options.Length, options.Length, options.Recompute)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
-            Operations = ((double)OperationsPerWeight * config.ActiveParameters + TeacherOperations * (teacher?.ActiveParameters ?? 0)) * plan.Tokens,
+            Operations = ((double)OperationsPerWeight * config.ActiveParameters + TeacherOperations * (teacher?.ActiveParameters ?? 0)) * plan.Tokens
+                / (options.Workers ?? 1),
             Choices = StepLaw.Describe(asked, options),
         };
     }

@@ -44,11 +44,17 @@ public sealed class RoutingRamp : IDisposable
     {
         if (!_start.IsMixture)
             return;
+        Route(decoder, step);
+        SetReplicas(decoder, Share(step, _replicaSteps), isDone: step > _replicaSteps + 1);
+    }
+
+    /// <summary>Sets how many experts a token has, and whether siblings compete, and leaves the biases.</summary>
+    public void Route(MoeDecoder decoder, long step)
+    {
         var perToken = _start.ExpertsPerToken;
         if (_start.TargetExpertsPerToken is { } target)
             perToken = (int)Math.Round(_start.ExpertsPerToken + (target - _start.ExpertsPerToken) * Share(step, _widthSteps), MidpointRounding.AwayFromZero);
         decoder.ChangeRouting(_start.SiblingExclusive && (step < _releaseStep || _releaseStep >= _plan.Steps), perToken);
-        SetReplicas(decoder, Share(step, _replicaSteps), isDone: step > _replicaSteps + 1);
     }
 
     /// <summary>Experts of a layer that are on the ramp, for <see cref="Modeling.Training.DecoderTrainer.HeldBack"/>; null for none.</summary>
