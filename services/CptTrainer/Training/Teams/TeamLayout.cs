@@ -34,7 +34,8 @@ internal sealed class TeamLayout
     /// <summary>Where the experts of the others lie, ascending.</summary>
     public IReadOnlyList<BufferRange> OthersOf(int member, ExpertShares shares) => Ascending(Pieces.Except(TrainedBy(member, shares)));
 
-    private static IReadOnlyList<BufferRange> Ascending(IEnumerable<TeamPiece> pieces) => [.. pieces.Select(piece => piece.Range).OrderBy(range => range.First)];
+    private static IReadOnlyList<BufferRange> Ascending(IEnumerable<TeamPiece> pieces) =>
+        [.. pieces.Select(piece => piece.Range).OrderBy(range => range.First)];
 
     private static IEnumerable<TeamPiece> Cut(NamedParameter stack, int layer, int experts)
     {
