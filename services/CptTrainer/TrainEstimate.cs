@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
+using Espalier.CptTrainer.Training.Teams;
 using Espalier.Modeling;
 using Espalier.Tokenizers;
 using Espalier.Modeling.Training;
@@ -30,6 +31,7 @@ internal sealed class TrainEstimate : IStageEstimate
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
         MixtureMethods.Check(asked, start);
+        TeamRules.Check(start, asked);
         var options = StepLaw.Resolve(asked, start);
         var plan = TrainPlan.Of(options);
         var config = MixtureMethods.Apply(options, start) with
@@ -44,15 +46,16 @@ internal sealed class TrainEstimate : IStageEstimate
         var teacher = step.Find(InputNames.Teacher)?.Config;
         if (teacher is not null)
             Teacher.Check(options, teacher, start);
+        var isHelper = options.Member is not null; // its part is a part of the first's result
         return new StepEstimate
         {
-            Model = trained,
-            NewBytes = (1 + (options.Ema is null ? 0 : 1) + (options.Stable == true ? 1 : 0)) * (trained.SizeBytes + trained.ManifestBytes)
+            Model = isHelper ? null : trained,
+            NewBytes = (isHelper ? 0 : 1 + (options.Ema is null ? 0 : 1) + (options.Stable == true ? 1 : 0)) * (trained.SizeBytes + trained.ManifestBytes)
                 + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
             MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
                 + Activations(options, start)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
-            Operations = plan.Tokens
+            Operations = plan.Tokens / (options.Workers ?? 1.0)
                 * (plan.OperationsPerWeight * MixtureMethods.ActiveParameters(options, config) + TeacherOperations * (teacher?.ActiveParameters ?? 0)),
             Choices = TrainChoices.Describe(asked, options, config),
         };

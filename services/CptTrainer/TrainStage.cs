@@ -4,6 +4,7 @@ using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.CptTrainer.Training;
+using Espalier.CptTrainer.Training.Teams;
 using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Stages;
@@ -17,7 +18,7 @@ namespace Espalier.CptTrainer;
 /// Trains a new model, or continues pre-training of one. A unit of work is one optimizer step; the position is saved
 /// after some time or some steps, and on cancellation, and a run that goes on from it ends in the same bits.
 /// </summary>
-public sealed class TrainStage(TimeProvider time) : IStage
+public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStage
 {
     private const int LeastWorkPerSave = 33; // saving takes 3 % of the time at most, where steps do not ask for more
 
@@ -32,12 +33,14 @@ public sealed class TrainStage(TimeProvider time) : IStage
     {
         Summary = "Trains a model: from scratch, or on from a model of an earlier step or of the registry (continued pre-training).",
         Outputs = [OutputNames.Model, OutputNames.TrainerState, OutputNames.Report, OutputNames.Ema, OutputNames.Stable],
+        Team = new("workers", "member"),
         OutputOptions = new Dictionary<string, string> { [OutputNames.Ema] = "ema", [OutputNames.Stable] = "stable" },
         Metrics =
         [
             new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"), new("skipped-steps"),
             .. StageMetric.Named(SymmetryMetrics.Names),
             .. StageMetric.Named(Forecast.Names),
+            .. TeamMetrics.All,
             .. StageMetric.Named(Validation.Names, ("validate", [])),
             new("dropped") { When = new Dictionary<string, string> { ["capacity"] = "" } },
             new("experts-per-token"),
@@ -56,13 +59,6 @@ public sealed class TrainStage(TimeProvider time) : IStage
             context.Progress.Log(choice);
         using var teacher = await Teacher.OpenAsync(context, options, start, cancellationToken).ConfigureAwait(false);
         var monitor = await RunMonitor.OpenAsync(context, options, plan, start, time, cancellationToken).ConfigureAwait(false);
-        using var optimizer = OptimizerChoice.Create(start.Decoder, options);
-        using var average = options.Ema is { } kept ? new WeightAverage(start.Decoder.Buffer, kept) : null;
-        using var stable = options.Stable == true ? new StableWeights(start.Decoder, plan.Schedule.DecayStart) : null;
-        if (options.OptimizerState == OptimizerStart.Continue)
-            await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
-        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
-        optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
         using var ramp = new RoutingRamp(start.Decoder, options, plan);
         if (ramp.FrozenReplicas > 0)
             context.Progress.Log($"{ramp.FrozenReplicas} replicas start frozen out and are let in gradually.");
@@ -73,34 +69,46 @@ public sealed class TrainStage(TimeProvider time) : IStage
         foreach (var warning in Repetition.WarningsOf(start.Data.Epochs(plan.Steps)))
             context.Progress.Log($"Warning: {warning}");
 
-        var run = new TrainRun(context, options, plan, start, teacher, optimizer, average, monitor) { Ramp = ramp, Stable = stable };
-        var record = await TrainAsync(run, cancellationToken).ConfigureAwait(false);
-        return await PublishAsync(run, record, cancellationToken).ConfigureAwait(false);
+        var run = new TrainRun(context, options, plan, start, teacher, monitor, ramp);
+        return options.Workers > 1
+            ? await ShareAsync(run, cancellationToken).ConfigureAwait(false)
+            : await TrainAloneAsync(run, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<TrainingRecord> TrainAsync(TrainRun run, CancellationToken cancellationToken)
+    private async Task<StageResult> ShareAsync(TrainRun run, CancellationToken cancellationToken)
     {
-        var (context, options, plan, start, teacher, optimizer, average, monitor) = run;
-        var (ramp, elastic) = (run.Ramp, new ElasticRouting(options, start.Decoder));
+        using var team = new TeamTraining(run, pace ?? TeamPace.Usual, time);
+        return await team.RunAsync(cancellationToken).ConfigureAwait(false) is { } made
+            ? await PublishAsync(run, made.Record, default, made.SaveTrainerStateAsync, made.Metrics, cancellationToken).ConfigureAwait(false)
+            : new StageResult { Outputs = new Dictionary<string, ManifestRef>() };
+    }
+
+    private async Task<StageResult> TrainAloneAsync(TrainRun run, CancellationToken cancellationToken)
+    {
+        var (context, options, plan, start, _, _, _) = run;
+        using var optimizer = OptimizerChoice.Create(start.Decoder, options);
+        using var average = options.Ema is { } kept ? new WeightAverage(start.Decoder.Buffer, kept) : null;
+        using var stable = options.Stable == true ? new StableWeights(start.Decoder, plan.Schedule.DecayStart) : null;
+        if (options.OptimizerState == OptimizerStart.Continue)
+            await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
+        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
+        optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
+        var copies = new WeightCopies(average, stable);
+        var record = await TrainAsync(run, optimizer, copies, cancellationToken).ConfigureAwait(false);
+        var exchanges = options.Workers is null ? new Dictionary<string, double>() : TeamMetrics.Of(0, 0);
+        return await PublishAsync(
+            run, record, copies, model => TrainerStateFiles.SaveAsync(context.Artifacts, start.Decoder, optimizer, model, cancellationToken), exchanges,
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<TrainingRecord> TrainAsync(TrainRun run, IOptimizer optimizer, WeightCopies copies, CancellationToken cancellationToken)
+    {
+        var (context, options, plan, start, teacher, monitor, ramp) = run;
         var decoder = start.Decoder;
-        var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings
-        {
-            Balance = options.Balance,
-            BalanceCoefficient = options.BalanceCoefficient,
-            BalanceScope = options.BalanceScope ?? BalanceScope.Batch,
-            BalanceRate = options.BalanceRate,
-            RouterZCoefficient = options.ZLoss,
-            GradientClip = options.GradientClip,
-            Recompute = options.Recompute,
-            Distillation = teacher?.Distillation,
-            Dropout = options.Dropout ?? 0,
-            ExpertDropout = options.ExpertDropout ?? 0,
-            Capacity = options.Capacity,
-            RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, decoder.Config),
-            Seed = options.Seed,
-        }) { HeldBack = ramp.HeldBack };
+        var elastic = new ElasticRouting(options, decoder);
+        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, decoder.Config)) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = average, StableWeights = run.Stable };
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = copies.Average, StableWeights = copies.Stable };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
@@ -115,14 +123,14 @@ public sealed class TrainStage(TimeProvider time) : IStage
                 cancellationToken.ThrowIfCancellationRequested();
             }
             ramp.Apply(decoder, step);
-            run.Stable?.Before(step);
+            copies.Stable?.Before(step);
             folding.Apply(decoder, trainer, step);
             elastic.Draw(start.Data.NumberOf(step));
             var rate = plan.Schedule.At(step);
             var outcome = Step(context, trainer, start.Data, rate, step);
-            average?.Update(step + 1);
+            copies.Average?.Update(step + 1);
             record.Add(step, rate, outcome, plan);
-            var operations = (plan.OperationsPerWeight * ActiveParameters(decoder.Config, outcome) + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
+            var operations = OperationsOf(decoder.Config, teacher, plan, outcome);
             elastic.Restore();
             record.Operations += operations;
             monitor.After(step, outcome, rate, operations, record);
@@ -142,10 +150,35 @@ public sealed class TrainStage(TimeProvider time) : IStage
         return record; // what is still being saved is waited for, and no longer needed
     }
 
-    private static double ActiveParameters(ModelConfig config, StepOutcome outcome) => outcome.ExpertsPerToken is { } used
-        ? config.ActiveParameters - config.SparseLayers.Count * (config.ExpertsPerToken - used) * config.ExpertParameters : config.ActiveParameters;
+    /// <summary>Arithmetic of one step.</summary>
+    internal static double OperationsOf(ModelConfig config, Teacher? teacher, TrainPlan plan, StepOutcome outcome)
+    {
+        var active = outcome.ExpertsPerToken is { } used
+            ? config.ActiveParameters - config.SparseLayers.Count * (config.ExpertsPerToken - used) * config.ExpertParameters : config.ActiveParameters;
+        return (plan.OperationsPerWeight * active + (teacher?.OperationsPerToken ?? 0)) * plan.TokensPerStep;
+    }
 
-    private static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
+    /// <summary>What the options ask of every step.</summary>
+    internal static TrainerSettings SettingsOf(TrainOptions options, Teacher? teacher, ModelConfig config) => new()
+    {
+        Balance = options.Balance,
+        BalanceCoefficient = options.BalanceCoefficient,
+        BalanceScope = options.BalanceScope ?? BalanceScope.Batch,
+        BalanceRate = options.BalanceRate,
+        RouterZCoefficient = options.ZLoss,
+        GradientClip = options.GradientClip,
+        Recompute = options.Recompute,
+        Distillation = teacher?.Distillation,
+        Dropout = options.Dropout ?? 0,
+        ExpertDropout = options.ExpertDropout ?? 0,
+        Capacity = options.Capacity,
+        RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, config),
+        Seed = options.Seed,
+    };
+
+    /// <summary>Takes a step.</summary>
+    /// <exception cref="UserInputException">The run has diverged.</exception>
+    internal static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
     {
         try
         {
@@ -157,9 +190,11 @@ public sealed class TrainStage(TimeProvider time) : IStage
         }
     }
 
-    private static async Task<StageResult> PublishAsync(TrainRun run, TrainingRecord record, CancellationToken cancellationToken)
+    private static async Task<StageResult> PublishAsync(
+        TrainRun run, TrainingRecord record, WeightCopies copies, Func<Parent, Task<ManifestRef>> saveTrainerState,
+        IReadOnlyDictionary<string, double> exchanges, CancellationToken cancellationToken)
     {
-        var (context, options, plan, start, _, optimizer, average, monitor) = run;
+        var (context, options, plan, start, _, monitor, _) = run;
         var decoder = start.Decoder;
         var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
         IReadOnlyList<string> notes =
@@ -173,7 +208,7 @@ public sealed class TrainStage(TimeProvider time) : IStage
         var model = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         var lineage = new Parent(model.Root, "trained", context.Step.Key);
 
-        var metrics = new Dictionary<string, double>(symmetry.Concat(monitor.MetricsOf(record)))
+        var metrics = new Dictionary<string, double>(symmetry.Concat(monitor.MetricsOf(record)).Concat(exchanges))
         {
             ["train-loss"] = record.History[^1].Loss,
             ["tokens"] = plan.Tokens,
@@ -190,17 +225,16 @@ public sealed class TrainStage(TimeProvider time) : IStage
         var outputs = new Dictionary<string, ManifestRef>
         {
             [OutputNames.Model] = model,
-            [OutputNames.TrainerState] = await TrainerStateFiles.SaveAsync(
-                context.Artifacts, decoder, optimizer, lineage, cancellationToken).ConfigureAwait(false),
+            [OutputNames.TrainerState] = await saveTrainerState(lineage).ConfigureAwait(false),
             [OutputNames.Report] = await TrainReport.SaveAsync(
                 context, options, decoder.Config, plan, record, start.Data, metrics, notes, lineage, cancellationToken).ConfigureAwait(false),
         };
-        if (average is not null)
+        if (copies.Average is { } average)
         {
             average.Apply(); // the weights themselves are saved
             outputs[OutputNames.Ema] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         }
-        if (run.Stable is { } stable)
+        if (copies.Stable is { } stable)
         {
             run.Ramp.Route(decoder, Math.Min(stable.Step, plan.Steps - 1));
             stable.Apply();
@@ -230,13 +264,6 @@ public sealed class TrainStage(TimeProvider time) : IStage
             : throw new UserInputException(
                 $"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
 
-    /// <summary>What one run works with; nothing of it is disposed here.</summary>
-    private sealed record TrainRun(
-        StageContext Context, TrainOptions Options, TrainPlan Plan, StartingPoint Start, Teacher? Teacher, IOptimizer Optimizer, WeightAverage? Average,
-        RunMonitor Monitor)
-    {
-        public required RoutingRamp Ramp { get; init; }
-
-        public required StableWeights? Stable { get; init; }
-    }
+    /// <summary>Copies of the weights that become outputs of their own.</summary>
+    private readonly record struct WeightCopies(WeightAverage? Average, StableWeights? Stable);
 }

@@ -50,10 +50,19 @@ public sealed record StageTraits
     /// <value>false</value>
     public bool RunsPrograms { get; init; }
 
+    /// <summary>How several steps do the work of one together; null where each does its own.</summary>
+    /// <value>null</value>
+    public StageTeam? Team { get; init; }
+
     /// <summary>Whether the workers that offer it answer <see cref="EstimateStep"/>; the worker sets it.</summary>
     /// <value>false</value>
     public bool IsEstimated { get; init; }
 }
+
+/// <summary>The options of a stage whose steps may share their work: planning adds a step for every worker but the first, which is the step itself.</summary>
+/// <param name="Workers">The option that says how many there are.</param>
+/// <param name="Member">The option of an added step that says which it is, from 2 on.</param>
+public sealed record StageTeam(string Workers, string Member);
 
 /// <summary>A metric that steps of a stage report.</summary>
 /// <param name="Name">

@@ -42,6 +42,9 @@ public sealed class StageContext
     /// <value>0</value>
     public long MemoryBytes { get; init; }
 
+    /// <summary>The key that the step would have with other options; null where nobody can tell.</summary>
+    public Func<JsonElement, Digest>? KeyWith { get; init; }
+
     /// <summary>The options as the stage's record.</summary>
     public T ReadOptions<T>() =>
         Options.Deserialize<T>(WireJson.Options)

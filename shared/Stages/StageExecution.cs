@@ -44,6 +44,9 @@ public sealed class StageExecution
     /// <value>0</value>
     public long MemoryBytes { get; init; }
 
+    /// <summary>As <see cref="StageContext.KeyWith"/>.</summary>
+    public Func<JsonElement, Digest>? KeyWith { get; init; }
+
     /// <summary>The library that the stage computes with, or null.</summary>
     public IStageEngine? Engine { get; init; }
 
@@ -63,6 +66,7 @@ public sealed class StageExecution
             Device = Device,
             MemoryDivisor = MemoryDivisor,
             MemoryBytes = MemoryBytes,
+            KeyWith = KeyWith,
         };
         Engine?.Prepare();
         try

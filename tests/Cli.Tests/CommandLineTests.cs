@@ -141,6 +141,15 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Plan_OurPipelineOfTwoWorkers_HasAStepForTheSecond()
+    {
+        (await _cli.CallAsync("plan", Path.Combine(RepositoryRoot(), "pipelines", "two-workers.yaml"), "--json")).ShouldBe(0, _cli.Error);
+
+        _cli.Json.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("name").GetString())
+            .ShouldBe(["data-tiny", "base", "shared", "shared-worker-2", "scores"]);
+    }
+
+    [Fact]
     public async Task Plan_OurPipelineWithTriggers_IsValid()
     {
         (await _cli.CallAsync("plan", Path.Combine(RepositoryRoot(), "pipelines", "nightly.yaml"), "--json")).ShouldBe(0, _cli.Error);

@@ -311,6 +311,22 @@ public sealed record TrainOptions
     [Option("Most optimizer steps between saved positions; 0 for time alone.", Min = 0, Max = 1e9)]
     public long CheckpointSteps { get; init; }
 
+    /// <summary>Workers that train the model together.</summary>
+    /// <value>1</value>
+    [Option("Workers that train the model together, each on its part of the data and with a share of the experts (SPES); they exchange what changed "
+        + "through the store. 'tokens' and 'skip' count all of them, 'batch' is that of each. Left out or 1: one worker.", Min = 1, Max = 256)]
+    public int? Workers { get; init; }
+
+    /// <summary>Optimizer steps between exchanges.</summary>
+    /// <value>100</value>
+    [Option("With 'workers': optimizer steps between exchanges, which are also the saved positions; left out: 100.", Min = 1, Max = 1e9)]
+    public long? SynchroniseSteps { get; init; }
+
+    /// <summary>Which of the workers a step is that planning added.</summary>
+    /// <value>the first</value>
+    [SetByPlanning]
+    public int? Member { get; init; }
+
     /// <summary>Seed of fresh weights, of the order of the data and of everything else that is random.</summary>
     /// <value>0</value>
     [Option("Seed of fresh weights, of the order of the data and of everything else that is random.")]

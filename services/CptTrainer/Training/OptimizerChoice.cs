@@ -16,9 +16,15 @@ internal static class OptimizerChoice
         {
             OptimizerNames.AdamW8Bit => new AdamW8Bit(decoder.Buffer, settings, rounding),
             OptimizerNames.Muon => new Muon(decoder.Buffer, settings, rounding),
-            _ => new AdamW(decoder.Buffer) { Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay, Rounding = rounding },
+            _ => CreateAdamW(decoder, options, [new BufferRange(0, decoder.Buffer.Values.numel())]),
         };
     }
+
+    /// <summary>AdamW with moments of some parts of the buffer only.</summary>
+    public static AdamW CreateAdamW(MoeDecoder decoder, TrainOptions options, IReadOnlyList<BufferRange> covered) => new(decoder.Buffer, covered)
+    {
+        Beta1 = options.Beta1, Beta2 = options.Beta2, WeightDecay = options.WeightDecay, Rounding = new StochasticRounding(options.Seed),
+    };
 
     /// <summary>Bytes of weights, gradients, moments, the average and the stable copy, and of what a step of the optimizer needs beside them.</summary>
     public static long MemoryBytes(TrainOptions options, ModelConfig config, bool routerBias)
@@ -31,9 +37,16 @@ internal static class OptimizerChoice
         {
             OptimizerNames.AdamW8Bit => AdamW8Bit.StateBytes(config, routerBias),
             OptimizerNames.Muon when Muon.Bytes(config, routerBias) is var muon => muon.State + muon.Scratch,
-            _ => 8 * weights,
+            _ => 8 * (weights - OthersExperts(options, config)),
         };
         return (2 * master + cast + (options.Ema is null ? 0 : 4) + (options.Stable == true ? master : 0)) * weights + moments;
+    }
+
+    // Weights of which a member of a team has no moments.
+    private static long OthersExperts(TrainOptions options, ModelConfig config)
+    {
+        var workers = options.Workers ?? 1;
+        return config.SparseLayers.Count * (config.Experts - (config.Experts + workers - 1) / workers) * config.ExpertParameters;
     }
 
     /// <summary>Bytes of the trainer-state that a run leaves.</summary>

@@ -32,12 +32,18 @@ internal sealed class RunMonitor
         _speed = new SpeedMeter(time, context.Progress, ProductPeak.Measure(start.Decoder));
     }
 
+    /// <summary>What is being done, as it is shown.</summary>
+    public string Phase { get; set; } = "training";
+
     /// <summary>Looks at the model before the first step, if it has not been looked at.</summary>
     public void Begin(long first, TrainingRecord record)
     {
         if (first == 0)
             _validation?.After(0, _start.Decoder, record, _plan);
     }
+
+    /// <summary>Looks at what several workers made together.</summary>
+    public void AfterExchange(long step, TrainingRecord record) => _validation?.AfterExchange(step, _start.Decoder, record, _plan);
 
     /// <summary>Looks at a finished step that the record has.</summary>
     /// <param name="step">The step.</param>
@@ -49,14 +55,15 @@ internal sealed class RunMonitor
     public void After(long step, StepOutcome outcome, double rate, double operations, TrainingRecord record)
     {
         var progress = _context.Progress;
-        progress.Report("training", (step + 1) * _plan.TokensPerStep, _plan.Tokens, "tokens");
+        progress.Report(Phase, (step + 1) * _plan.TokensPerStep, _plan.Tokens, "tokens");
         Report(progress, outcome, rate);
         progress.ExpertLoad(outcome.Counts);
         if (record.Load.LastOrDefault()?.Step == step + 1 && SymmetryMetrics.Distance(_start.Decoder) is { } distance)
             progress.Metric(SymmetryMetrics.DistanceName, distance);
-        _validation?.After(step + 1, _start.Decoder, record, _plan);
+        if (_start.Data.Workers == 1)
+            _validation?.After(step + 1, _start.Decoder, record, _plan);
         _forecast.After(step + 1, record);
-        _speed.Add(_plan.TokensPerStep, operations);
+        _speed.Add(_plan.TokensPerStep / _start.Data.Workers, operations);
         if (record.Watch.HasDiverged(_options.MaxRise))
         {
             var rise = FormattableString.Invariant(

@@ -7,6 +7,7 @@ using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Datasets;
 using Espalier.Datasets.Tokens;
+using Espalier.CptTrainer.Training.Teams;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,10 +19,12 @@ public sealed class StartingPoint : IDisposable
     private const string ConfigFile = "config.json";
     private const long VocabularyBytes = 2 << 20; // of each domain, to learn a vocabulary from
 
+    private readonly Func<MoeDecoder> _open;
+
     private StartingPoint(
-        TrainOptions options, MoeDecoder decoder, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles,
+        TrainOptions options, Func<MoeDecoder> open, ManifestRef? source, ITokenizer tokenizer, IReadOnlyDictionary<string, byte[]> sideFiles,
         TrainingData data) =>
-        (Options, Decoder, Source, Tokenizer, SideFiles, Data) = (options, decoder, source, tokenizer, sideFiles, data);
+        (Options, _open, Decoder, Source, Tokenizer, SideFiles, Data) = (options, open, open(), source, tokenizer, sideFiles, data);
 
     /// <summary>The options, with numbers for what was left to the <see cref="StepLaw"/>.</summary>
     public TrainOptions Options { get; }
@@ -62,18 +65,24 @@ public sealed class StartingPoint : IDisposable
         CheckLength(options, config);
         WeightGroups.Check(config, options);
         MixtureMethods.Check(options, config);
+        TeamRules.Check(config, options);
         options = StepLaw.Resolve(options, config);
         var device = new Device(context.Device);
         var data = await TrainingData.OpenAsync(context, options, dataset, tokenizer, device, cancellationToken).ConfigureAwait(false);
         try
         {
             var master = options.Master == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            var decoder = reader is null
-                ? MoeDecoder.Create(config, options.Seed, device, master)
-                : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
-            MixtureMethods.Apply(options, decoder);
-            decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            return new StartingPoint(options, decoder, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            return new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+
+            MoeDecoder Open()
+            {
+                var decoder = reader is null
+                    ? MoeDecoder.Create(config, options.Seed, device, master)
+                    : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
+                MixtureMethods.Apply(options, decoder);
+                decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+                return decoder;
+            }
         }
         catch
         {
@@ -88,6 +97,24 @@ public sealed class StartingPoint : IDisposable
     {
         if (options.Length > config.LongestInput)
             throw new UserInputException($"length is {options.Length}, but the model is made for at most {config.DescribeLongestInput()}.");
+    }
+
+    /// <summary>Sets the weights to what they were at the start.</summary>
+    public void Restore()
+    {
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var fresh = _open();
+        Decoder.Buffer.Values.copy_(fresh.Buffer.Values);
+        foreach (var layer in Decoder.Config.SparseLayers)
+        {
+            if (Decoder.SelectionBias(layer) is not { } bias)
+                continue;
+            if (fresh.SelectionBias(layer) is { } first)
+                bias.copy_(first);
+            else
+                bias.zero_();
+        }
     }
 
     /// <summary>Frees the model and closes the data.</summary>

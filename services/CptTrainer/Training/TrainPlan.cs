@@ -6,7 +6,7 @@ namespace Espalier.CptTrainer.Training;
 
 /// <summary>What the options mean in optimizer steps.</summary>
 /// <param name="Steps">Optimizer steps.</param>
-/// <param name="TokensPerStep">Tokens of one step.</param>
+/// <param name="TokensPerStep">Tokens of one step, those of all workers together.</param>
 /// <param name="Schedule">Learning rate by step.</param>
 public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSchedule Schedule)
 {
@@ -30,7 +30,7 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
     /// <summary>Optimizer steps that some tokens take, rounded up.</summary>
     public static long StepsOf(TrainOptions options, long tokens)
     {
-        var perStep = (long)options.Batch * options.Length * options.Accumulate;
+        var perStep = PerStep(options);
         return (tokens + perStep - 1) / perStep;
     }
 
@@ -42,7 +42,7 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
             throw new UserInputException(FormattableString.Invariant(
                 $"skip-spikes is {options.SkipSpikes}, so half of all steps or more would be skipped: say how many times the usual norm is too much, ")
                 + "such as 4, or 0 to skip none.");
-        var perStep = (long)options.Batch * options.Length * options.Accumulate;
+        var perStep = PerStep(options);
         var steps = StepsOf(options, options.Tokens);
         return new TrainPlan(steps, perStep, new LearningRateSchedule
         {
@@ -58,4 +58,6 @@ public sealed record TrainPlan(long Steps, long TokensPerStep, LearningRateSched
             OperationsPerWeight = ThereAndBack + (TrainChoices.CountsAhead(options) ? Forward : 0),
         };
     }
+
+    private static long PerStep(TrainOptions options) => (long)options.Batch * options.Length * options.Accumulate * (options.Workers ?? 1);
 }

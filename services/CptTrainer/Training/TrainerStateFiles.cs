@@ -83,8 +83,8 @@ public static class TrainerStateFiles
         }
     }
 
-    // Exported weights are views into the buffer.
-    private static List<Weight> Exported(MoeDecoder decoder)
+    /// <summary>The weights under their Hugging Face names, and where they lie in the buffer.</summary>
+    internal static IReadOnlyList<Weight> Exported(MoeDecoder decoder)
     {
         var weights = new List<Weight>();
         foreach (var (name, value) in decoder.ExportWeights())
@@ -98,5 +98,6 @@ public static class TrainerStateFiles
         return weights;
     }
 
-    private sealed record Weight(string Name, long[] Shape, BufferRange Range);
+    /// <summary>A weight.</summary>
+    internal sealed record Weight(string Name, long[] Shape, BufferRange Range);
 }

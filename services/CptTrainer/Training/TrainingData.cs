@@ -10,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace Espalier.CptTrainer.Training;
 
-/// <summary>Batches of token ids by optimizer step: a function of the step number, so there is nothing to save.</summary>
+/// <summary>
+/// Batches of token ids by optimizer step: a function of the step number, so there is nothing to save. Several workers take turns: the
+/// steps that one of them would take one after the other, they take side by side.
+/// </summary>
 public sealed class TrainingData : IDisposable
 {
     private readonly TokenizedSplit _split;
@@ -25,6 +28,12 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>Share of the sequences that each domain gives.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
+
+    /// <summary>Which worker's batches are read, from 0.</summary>
+    public int Member { get; set; }
+
+    /// <summary>How many workers there are.</summary>
+    public int Workers { get; private init; } = 1;
 
     /// <summary>How documents begin.</summary>
     public BosReport Bos { get; }
@@ -46,6 +55,7 @@ public sealed class TrainingData : IDisposable
             return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer))
             {
                 Mixture = sampler.Shares,
+                Workers = options.Workers ?? 1,
             };
         }
         catch
@@ -65,7 +75,7 @@ public sealed class TrainingData : IDisposable
         return
         [
             .. from i in Enumerable.Range(0, _microBatches)
-               from part in _sampler.Batch((_skipped + step) * _microBatches + i).Chunk(rows * columns)
+               from part in _sampler.Batch(FirstOf(step) + i).Chunk(rows * columns)
                select tensor(part, [rows, columns], device: _device),
         ];
     }
@@ -76,15 +86,18 @@ public sealed class TrainingData : IDisposable
     /// <summary>Domains of the sequences of optimizer step <paramref name="step"/>, the most frequent first.</summary>
     public IReadOnlyList<string> DomainsOf(long step) =>
     [
-        .. Enumerable.Range(0, _microBatches).SelectMany(i => _sampler.DomainsOf((_skipped + step) * _microBatches + i))
+        .. Enumerable.Range(0, _microBatches).SelectMany(i => _sampler.DomainsOf(FirstOf(step) + i))
             .GroupBy(d => d.Key, d => d.Value).OrderByDescending(g => g.Sum()).ThenBy(g => g.Key, StringComparer.Ordinal).Select(g => g.Key),
     ];
 
     /// <summary>Numbers of the first and the last micro-batch of optimizer step <paramref name="step"/> in the seed's order of the data.</summary>
-    public (long First, long Last) BatchesOf(long step) => ((_skipped + step) * _microBatches, (_skipped + step + 1) * _microBatches - 1);
+    public (long First, long Last) BatchesOf(long step) => (FirstOf(step), FirstOf(step) + _microBatches - 1);
 
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
-    public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * _microBatches);
+    public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * Workers * _microBatches);
+
+    // The micro-batch that a step begins with.
+    private long FirstOf(long step) => ((_skipped + step) * Workers + Member) * _microBatches;
 
     /// <summary>Refuses text that gives no whole sequence: all of it, or that of a domain which has a weight.</summary>
     /// <exception cref="UserInputException">It is too short.</exception>

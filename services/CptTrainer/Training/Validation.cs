@@ -47,7 +47,20 @@ internal sealed class Validation
     /// <summary>Measures after <paramref name="step"/> steps, if it is time: into the record, and for whoever watches.</summary>
     public void After(long step, MoeDecoder decoder, TrainingRecord record, TrainPlan plan)
     {
-        if (step > 0 && step % Every != 0 && step != plan.Steps || record.HeldOut.LastOrDefault()?.Step == step)
+        if (step == 0 || step % Every == 0 || step == plan.Steps)
+            Measure(step, decoder, record, plan);
+    }
+
+    /// <summary>As <see cref="After"/> where a model can be measured at some steps only: when the last time is long enough ago.</summary>
+    public void AfterExchange(long step, MoeDecoder decoder, TrainingRecord record, TrainPlan plan)
+    {
+        if (step == plan.Steps || record.HeldOut is not [.., var last] || step - last.Step >= Every)
+            Measure(step, decoder, record, plan);
+    }
+
+    private void Measure(long step, MoeDecoder decoder, TrainingRecord record, TrainPlan plan)
+    {
+        if (record.HeldOut.LastOrDefault()?.Step == step)
             return;
         var losses = _text.Measure(decoder);
         record.HeldOut.Add(new HeldOutPoint(step, step * plan.TokensPerStep, losses.All, losses.Domains));

@@ -57,7 +57,10 @@ internal sealed class FileRecords(string root, TemporaryFiles temporaries)
 
     public async IAsyncEnumerable<string> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var names = Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories)
+        var folder = Path.Combine(_folder, prefix[..(prefix.LastIndexOf('/') + 1)]);
+        if (!Directory.Exists(folder))
+            yield break;
+        var names = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Select(f => Path.GetRelativePath(_folder, f).Replace(Path.DirectorySeparatorChar, '/'))
             .Where(n => n.StartsWith(prefix, StringComparison.Ordinal) && RecordName.IsValid(n));
         foreach (var name in names.Order(StringComparer.Ordinal))

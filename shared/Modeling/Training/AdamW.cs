@@ -26,7 +26,7 @@ public sealed class AdamW : IOptimizer
     }
 
     /// <summary>As the other, over some parts of the buffer, ascending; their moments lie one after the other.</summary>
-    internal AdamW(ParameterBuffer buffer, IReadOnlyList<BufferRange> covered)
+    public AdamW(ParameterBuffer buffer, IReadOnlyList<BufferRange> covered)
     {
         _buffer = buffer;
         _parts = new BufferParts(covered);

@@ -28,6 +28,10 @@ public enum OptionKind
     Template,
 }
 
+/// <summary>Marks what planning sets on steps that it adds: no option of a pipeline file.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SetByPlanningAttribute : Attribute;
+
 /// <summary>Describes one option: text for <c>--help</c>, documents and editors, and its limits.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class OptionAttribute(string description) : Attribute

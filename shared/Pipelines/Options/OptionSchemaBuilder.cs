@@ -45,7 +45,7 @@ internal static class OptionSchemaBuilder
         var result = new Dictionary<string, OptionSchema>();
         foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
         {
-            if (property.SetMethod is null || property.GetCustomAttribute<JsonIgnoreAttribute>() is not null)
+            if (property.SetMethod is null || property.IsDefined(typeof(JsonIgnoreAttribute)) || property.IsDefined(typeof(SetByPlanningAttribute)))
                 continue;
             var option = property.GetCustomAttribute<OptionAttribute>()
                 ?? throw new InvalidOperationException($"{type.Name}.{property.Name} needs [Option(\"description\")]: every option is explained.");

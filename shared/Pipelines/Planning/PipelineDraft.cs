@@ -56,11 +56,12 @@ public sealed class PipelineDraft
         foreach (var step in ordered)
             InheritDatasets(step, byName);
         _problems.ThrowIfAny();
+        var team = new TeamSteps([.. ordered.Select(s => s.Name)]);
         return new PipelinePlan
         {
             Name = _file.Name,
             Description = _file.Description,
-            Steps = [.. ordered.Select(s => s.ToStep())],
+            Steps = [.. ordered.SelectMany(s => team.With(s.ToStep(), s.Stage?.Traits.Team))],
             Triggers = _file.Triggers,
             Notices = _file.Notices,
             Parameters = _file.Parameters.ToDictionary(p => p.Key, p => p.Value.Text),

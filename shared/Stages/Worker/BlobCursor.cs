@@ -33,6 +33,7 @@ public sealed class BlobCursor(IBlobStore blobs, Digest stepKey, Func<bool>? may
         {
             foreach (var artifact in Named(position))
                 await OwnedArtifact.DeleteAsync(new ArtifactStore(blobs), artifact, stepKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await new StepRounds(new ArtifactStore(blobs), stepKey).ClearAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (StoreFailure.Is(e))
         {

@@ -42,6 +42,7 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
             Device = assignment.Device,
             MemoryDivisor = assignment.MemoryDivisor,
             MemoryBytes = options.BytesOfSlot,
+            KeyWith = options => stages.KeyOf(assignment with { Options = options }).ToDigest(),
             Engine = engine,
         };
         PeakMemory.Reset();

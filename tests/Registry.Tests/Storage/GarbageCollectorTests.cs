@@ -5,6 +5,7 @@ using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry.Storage;
 using Espalier.Registry.Tests.Support;
+using Espalier.Stages;
 using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Registry.Tests.Storage;
@@ -73,6 +74,8 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
         var half = await GarbageAsync("half of a training state");
         var position = Encoding.UTF8.GetBytes($$"""{"state":"{{half.Hex}}"}""");
         await _server.Store.Blobs.WriteRecordAsync("cursors/" + Digest.Of("other"u8).Hex, position, default);
+        var share = await GarbageAsync("what a member of a team made in a round");
+        await new StepRounds(_server.Store, Digest.Of("shared"u8)).PublishAsync(1, 2, new ManifestRef(ArtifactKind.TrainerState, share, 1), default);
         Age();
 
         var report = await CollectAsync(AtOnce);

@@ -1,0 +1,46 @@
+using System.Globalization;
+using Espalier.Contracts;
+using Espalier.Orchestrator.Ledger;
+using Espalier.TestKit.Servers;
+using Espalier.TestKit.Services.Distributed;
+
+namespace Espalier.Integration.Tests.Distributed;
+
+/// <summary>Two or three workers train one model, each a process; one of them gets SIGKILL in the middle of a round.</summary>
+[Collection(ServersCollection.Name)]
+public sealed class When_a_team_loses_a_member(BrokerAndDatabase servers)
+{
+    private const string First = "shared";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    [Theory]
+    [InlineData(2, "shared-worker-2")]
+    [InlineData(3, "shared-worker-3")]
+    [InlineData(2, First)]
+    public async Task The_model_has_the_bits_of_one_that_one_process_made(int workers, string killed)
+    {
+        var yaml = (await File.ReadAllTextAsync(Repository.PathOf("pipelines/two-workers.yaml")))
+            .Replace("workers: 2", $"workers: {workers.ToString(CultureInfo.InvariantCulture)}", StringComparison.Ordinal);
+        var file = Path.Combine(Path.GetTempPath(), $"team-{Guid.NewGuid():n}.yaml");
+        await File.WriteAllTextAsync(file, yaml);
+        var alone = await EmbeddedRun.RunAsync(file, Limit);
+        File.Delete(file);
+        await using var platform = await DistributedPlatform.StartAsync(servers);
+        var names = Enumerable.Range(1, workers).Select(i => $"trainer-{i}").ToList();
+        var trainers = await Task.WhenAll(names.Select(name => platform.StartWorkerAsync("services/CptTrainer", ("worker:name", name))));
+        await platform.StartWorkerAsync("services/Evaluator");
+        await platform.StagesAsync(StageKinds.Train, StageKinds.Evaluate);
+
+        var run = await platform.SubmitAsync(yaml);
+        var view = await platform.WaitAsync(run, v => Step(v, First).Done > 0 && Step(v, killed) is { State: StepState.Running, Done: > 0 }, Limit);
+        await trainers[names.IndexOf(Step(view, killed).Worker!)].KillAsync();
+        var ended = await platform.EndAsync(run, Limit);
+
+        ended.State.ShouldBe(RunState.Succeeded, platform.Log);
+        Step(ended, killed).Attempts.ShouldBeGreaterThan(1);
+        Step(ended, First).Outputs.ShouldBe(alone.Steps.Single(s => s.Name == First).Outputs, ignoreOrder: true);
+        Step(ended, First).Metrics["synchronisations"].ShouldBeGreaterThan(1);
+    }
+
+    private static StepView Step(RunView run, string name) => run.Steps.Single(step => step.Name == name);
+}
