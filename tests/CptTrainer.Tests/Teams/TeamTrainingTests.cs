@@ -210,6 +210,8 @@ public sealed class TeamTrainingTests : IDisposable
     [InlineData("""{"optimizer-state":"continue"}""", "optimizer-state: reset")]
     [InlineData("""{"only":["routers"]}""", "leave 'only' out")]
     [InlineData("""{"ema":0.99}""", "leave 'ema' out")]
+    [InlineData("""{"stable":true}""", "leave 'stable' out")]
+    [InlineData("""{"elastic":{"least":1,"most":2}}""", "leave 'elastic' out")]
     [InlineData("""{"learning-rate":"auto"}""", "as numbers")]
     [InlineData("""{"batch":"auto"}""", "as numbers")]
     public async Task Run_WhatCannotBeShared_IsRefusedWithTheRemedy(string more, string expected)
