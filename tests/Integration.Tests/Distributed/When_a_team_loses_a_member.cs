@@ -20,19 +20,22 @@ public sealed class When_a_team_loses_a_member(BrokerAndDatabase servers)
     public async Task The_model_has_the_bits_of_one_that_one_process_made(int workers, string killed)
     {
         var yaml = (await File.ReadAllTextAsync(Repository.PathOf("pipelines/two-workers.yaml")))
-            .Replace("workers: 2", $"workers: {workers.ToString(CultureInfo.InvariantCulture)}", StringComparison.Ordinal);
+            .Replace("workers: 2", $"workers: {workers.ToString(CultureInfo.InvariantCulture)}", StringComparison.Ordinal)
+            .Replace("tokens: 192k", "tokens: 400k", StringComparison.Ordinal); // long enough for all to come
         var file = Path.Combine(Path.GetTempPath(), $"team-{Guid.NewGuid():n}.yaml");
         await File.WriteAllTextAsync(file, yaml);
         var alone = await EmbeddedRun.RunAsync(file, Limit);
         File.Delete(file);
         await using var platform = await DistributedPlatform.StartAsync(servers);
-        var names = Enumerable.Range(1, workers).Select(i => $"trainer-{i}").ToList();
+        var names = Enumerable.Range(0, 1 + workers).Select(i => $"trainer-{i}").ToList(); // one of them trains 'base'
         var trainers = await Task.WhenAll(names.Select(name => platform.StartWorkerAsync("services/CptTrainer", ("worker:name", name))));
         await platform.StartWorkerAsync("services/Evaluator");
         await platform.StagesAsync(StageKinds.Train, StageKinds.Evaluate);
 
         var run = await platform.SubmitAsync(yaml);
-        var view = await platform.WaitAsync(run, v => Step(v, First).Done > 0 && Step(v, killed) is { State: StepState.Running, Done: > 0 }, Limit);
+        var view = await platform.WaitAsync(
+            run, v => Step(v, First) is { Done: > 0 } first && (Step(v, killed).State == StepState.Running || first.State != StepState.Running), Limit);
+        Step(view, killed).State.ShouldBe(StepState.Running, "all was done before the worker came");
         await trainers[names.IndexOf(Step(view, killed).Worker!)].KillAsync();
         var ended = await platform.EndAsync(run, Limit);
 
