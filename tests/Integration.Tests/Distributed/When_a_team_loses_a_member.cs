@@ -38,7 +38,7 @@ public sealed class When_a_team_loses_a_member(BrokerAndDatabase servers)
         var alone = await EmbeddedRun.RunAsync(file, Limit);
         File.Delete(file);
         await using var platform = await DistributedPlatform.StartAsync(servers);
-        var names = Enumerable.Range(1, workers).Select(i => $"trainer-{i}").ToList();
+        var names = Enumerable.Range(0, 1 + workers).Select(i => $"trainer-{i}").ToList(); // one of them trains 'base'
         var trainers = await Task.WhenAll(names.Select(name => platform.StartWorkerAsync("services/CptTrainer", ("worker:name", name))));
         await platform.StagesAsync(StageKinds.Train);
 
