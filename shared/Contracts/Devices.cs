@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Espalier.Contracts;
 
 /// <summary>Names of device classes, which steps ask for by <c>device</c>.</summary>
@@ -39,12 +41,14 @@ public sealed record DeviceClass
     private int Sharing => Math.Max(1, (Slots + Count - 1) / Math.Max(1, Count));
 
     /// <summary>A slot's share of a device's memory, in bytes; 0 when unknown.</summary>
+    [JsonIgnore]
     public long SlotBytes => MemoryBytes / Sharing;
 
     /// <summary>
     /// Memory of the largest step that the class can run, in bytes; 0 when unknown. Of several devices that steps share nobody knows which
     /// one a step will get, so that it may not take more than its share.
     /// </summary>
+    [JsonIgnore]
     public long LargestStepBytes => Count == 1 ? MemoryBytes : SlotBytes;
 
     /// <summary>Memory that another step may need beside those that run, in bytes; null when unknown.</summary>

@@ -63,9 +63,9 @@ public sealed class DeviceClassOptionsTests
     }
 
     [Theory]
-    [InlineData(1, 4, 80, 20, 60)]
-    [InlineData(4, 4, 80, 20, 80)]
-    [InlineData(2, 4, 80, 20, 40)]
+    [InlineData(1, 4, 80, 20, 60L)]
+    [InlineData(4, 4, 80, 20, 80L)]
+    [InlineData(2, 4, 80, 20, 40L)]
     [InlineData(1, 1, 0, 20, null)]
     public void Room_BesideWhatIsHeld_IsOfOneDevice(int count, int slots, long memory, long held, long? room) =>
         new DeviceClass { Name = "cuda", Count = count, Slots = slots, MemoryBytes = memory }.RoomBeside(held).ShouldBe(room);

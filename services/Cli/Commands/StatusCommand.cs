@@ -1,10 +1,11 @@
-using System.Globalization;
 using System.CommandLine;
+using System.Globalization;
 using Espalier.Cli.Client;
 using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
+using Espalier.Orchestrator.Ledger;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;

@@ -41,7 +41,10 @@ public sealed class GpuOverlayTests(BrokerAndDatabase servers)
             servers, ["compose.yaml", "compose.cuda.yaml"], new Dictionary<string, string> { ["GPUS"] = "2", ["GPU_MEMORY"] = "24GiB" }, Pretend,
             "orchestrator", "registry", "cpt-trainer-cuda", "upcycler-cuda");
         for (var i = 0; i < 30; i++)
-            await File.WriteAllTextAsync(Path.Combine(platform.Data.FullName, $"{i}.txt"), $"Text {i} of the user's own. {string.Join(' ', Enumerable.Range(i, 60))}");
+        {
+            var text = $"Text {i} of the user's own. {string.Join(' ', Enumerable.Range(i, 60))}";
+            await File.WriteAllTextAsync(Path.Combine(platform.Data.FullName, $"{i}.txt"), text);
+        }
 
         var run = await platform.Runs.EndAsync(
             await platform.Runs.SubmitAsync(Pipeline.Replace("FOLDER", platform.Data.FullName, StringComparison.Ordinal)), TimeSpan.FromMinutes(5));

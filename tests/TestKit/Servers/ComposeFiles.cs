@@ -45,7 +45,9 @@ public static partial class ComposeFiles
         var (name, rest) = (match.Groups["name"].Value, match.Groups["rest"].Value);
         if (variables.TryGetValue(name, out var given) && given.Length > 0)
             return given;
-        return rest.StartsWith(":-", StringComparison.Ordinal) ? rest[2..] : throw new KeyNotFoundException($"{name} must be given: {rest.TrimStart(':', '?')}.");
+        return rest.StartsWith(":-", StringComparison.Ordinal)
+            ? rest[2..]
+            : throw new KeyNotFoundException($"{name} must be given: {rest.TrimStart(':', '?')}.");
     });
 
     private static IEnumerable<(string Name, Dictionary<object, object> Service)> Services(string file)

@@ -11,7 +11,8 @@ namespace Espalier.TestKit.Services.Distributed;
 /// </summary>
 public sealed class ComposedPlatform : IAsyncDisposable
 {
-    private const string Key = "esp_test_0123456789abcdef";
+    /// <summary>The administrator's key.</summary>
+    public const string Key = "esp_test_0123456789abcdef";
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("composed-");
     private readonly Dictionary<string, ServiceProcess> _services = [];
     private readonly Dictionary<string, string> _variables;
@@ -49,6 +50,9 @@ public sealed class ComposedPlatform : IAsyncDisposable
 
     /// <summary>Requests about runs.</summary>
     public RunRequests Runs => _runs ??= new RunRequests(_services["orchestrator"].Address, Key, () => Log);
+
+    /// <summary>Where a service listens.</summary>
+    public Uri AddressOf(string service) => _services[service].Address;
 
     /// <summary>Requests to another service, with the administrator's key.</summary>
     public RunRequests Requests(string service) => new(_services[service].Address, Key, () => Log);
