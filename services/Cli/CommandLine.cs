@@ -96,6 +96,7 @@ internal static class CommandLine
         ImportCommand.Create(terminal),
         ExportCommand.Create(terminal),
         ModelsCommand.Create(terminal),
+        DatasetsCommand.Create(terminal),
         DiffCommand.Create(terminal),
         AliasesCommand.Create(terminal),
         TagsCommand.Create(terminal),

@@ -47,7 +47,7 @@ public sealed class DatasetStage(PackageCache packages) : IStage
         IReadOnlyList<DataSource> sources = options.Sources is { Count: > 0 } several
             ? several
             : [new DataSource { From = options.Source!, Fingerprint = options.Fingerprint }];
-        foreach (var source in sources.Where(s => s.Fingerprint is { Length: > 0 }))
+        foreach (var source in sources.Where(s => s.Fingerprint is { Length: > 0 } && !s.IsRegistered))
         {
             if (DatasetBuilder.Fingerprint(source.From, cancellationToken) != source.Fingerprint)
                 throw new UserInputException($"The text behind {source.From} changed after the run was planned: start the run again.");
@@ -57,7 +57,14 @@ public sealed class DatasetStage(PackageCache packages) : IStage
         var built = await builder.BuildAsync(
             new DatasetRequest
             {
-                Sources = [.. sources.Select(s => new TextSource(s.From) { Field = s.Field, Name = s.Name, Weight = s.Weight })],
+                Sources =
+                [
+                    .. sources.Select(s => new TextSource(s.From)
+                    {
+                        Field = s.Field, Name = s.Name, Weight = s.Weight,
+                        Root = s.IsRegistered && Digest.TryParse(s.Fingerprint ?? "", out var root) ? root : null,
+                    }),
+                ],
                 LimitBytes = options.Limit,
                 Deduplicate = options.Deduplicate,
                 Contamination = options.Contamination,

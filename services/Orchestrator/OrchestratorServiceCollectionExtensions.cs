@@ -1,4 +1,5 @@
 using Espalier.Artifacts;
+using Espalier.Artifacts.Uploads;
 using Espalier.Contracts;
 using Espalier.Database;
 using Espalier.FaultInjection;
@@ -36,7 +37,9 @@ public static class OrchestratorServiceCollectionExtensions
             provider.GetRequiredService<LedgerDatabase>(), provider.GetRequiredService<StageCatalog>(),
             () => new BusEstimates(provider.GetRequiredService<IBus>(), provider.GetRequiredService<TimeProvider>()),
             provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>()));
+        services.AddSingleton<IRunPlanner>(provider => new YamlRunPlanner(
+            provider.GetService<IRegisteredModels>(), provider.GetService<DataFolders>(),
+            new UploadStore(provider.GetRequiredService<ArtifactStore>().Blobs, provider.GetRequiredService<TimeProvider>())));
         services.AddSingleton<LiveProgress>().AddSingleton<RunTraces>().AddSingleton<RunSubmission>();
         services.AddSingleton<StepWaits>().AddSingleton<IRunReader, RunReader>().AddSingleton<RunSources>().AddSingleton<IWorkerReader, WorkerReader>();
         services.AddSingleton<RegisteredPipelines>().AddSingleton<TriggerLedger>().AddSingleton<HookSecrets>();

@@ -2,16 +2,18 @@ using System.Text.Json;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Pipelines.Options;
+using Espalier.Registry.Datasets;
 using Espalier.Registry.Gates;
 using Espalier.Stages;
+using FluentValidation;
 
 namespace Espalier.Registry;
 
 /// <summary>Options of the register stage.</summary>
 public sealed record RegisterOptions
 {
-    /// <summary>Model name.</summary>
-    [Option("Name of the model in the registry.", Required = true, Pattern = ModelRegistry.NamePattern, PatternMeaning = ModelRegistry.NameMeaning)]
+    /// <summary>Name.</summary>
+    [Option("Name of the model or dataset in the registry.", Required = true, Pattern = ModelRegistry.NamePattern, PatternMeaning = ModelRegistry.NameMeaning)]
     public string Name { get; init; } = "";
 
     /// <summary>Alias to point to the new version.</summary>
@@ -23,17 +25,34 @@ public sealed record RegisterOptions
     [Option("Model to register; needed when several steps among 'needs' make one.", Kind = OptionKind.Model)]
     public string? From { get; init; }
 
+    /// <summary>Which dataset.</summary>
+    [Option("Dataset to register instead of a model: pipelines name it 'dataset:NAME@VERSION' from then on. It has no aliases.", Kind = OptionKind.Dataset)]
+    public string? Dataset { get; init; }
+
     /// <summary>Free text.</summary>
-    [Option("Text that is appended to the model card.")]
+    [Option("Text that is appended to the model card, or kept with the dataset.")]
     public string Description { get; init; } = "";
 }
 
-/// <summary>
-/// Gives a checkpoint a name, a version and an alias, with its lineage and the metrics of every report among the inputs.
-/// The same step key registers once, however often it runs.
-/// </summary>
-public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar registrar) : IStage
+/// <summary>Rules over several options of the stage <c>register</c>.</summary>
+internal sealed class RegisterOptionsValidator : AbstractValidator<RegisterOptions>
 {
+    public RegisterOptionsValidator()
+    {
+        RuleFor(o => o.Alias).Null().When(o => o.Dataset is not null).WithMessage("a dataset has versions and no aliases: leave 'alias' out");
+        RuleFor(o => o.From).Null().When(o => o.Dataset is not null)
+            .WithMessage("'from' and 'dataset' exclude each other: a step registers a model or a dataset");
+    }
+}
+
+/// <summary>
+/// Gives a checkpoint a name, a version and an alias, with its lineage and the metrics of every report among the inputs; or a dataset a name and
+/// a version. The same step key registers once, however often it runs.
+/// </summary>
+public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar registrar, DatasetNames datasets) : IStage
+{
+    private const string DatasetOption = "dataset";
+
     /// <inheritdoc/>
     public string Kind => StageKinds.Register;
 
@@ -43,7 +62,8 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
     /// <inheritdoc/>
     public StageTraits Traits { get; } = new()
     {
-        Summary = "Gives a model a name and a version in the registry, with its lineage, its metrics and, if asked, an alias.",
+        Summary = "Gives a model a name and a version in the registry, with its lineage, its metrics and, if asked, an alias; or a dataset a name and "
+            + "a version.",
         Outputs = [], // later steps read the model from where it was made
         IsEffect = true, // a version may be deleted and an alias moved since
         InputNamesMatter = true, // the names of metrics carry them
@@ -54,6 +74,10 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
     public async Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken)
     {
         var options = context.ReadOptions<RegisterOptions>();
+        if (options.Dataset is not null)
+            return await RegisterDatasetAsync(context, options, context.Dataset(DatasetOption), cancellationToken).ConfigureAwait(false);
+        if (context.FindModel() is null && context.Inputs.FirstOrDefault(i => i.Output == OutputNames.Data) is { } data)
+            return await RegisterDatasetAsync(context, options, data.Artifact, cancellationToken).ConfigureAwait(false);
         var model = context.Model();
         var source = context.Inputs.First(i => i.Artifact.Root == model.Root).Step;
         var metrics = await ReadMetricsAsync(context, source, cancellationToken).ConfigureAwait(false);
@@ -87,6 +111,18 @@ public sealed class RegisterStage(ModelRegistry registry, VersionRegistrar regis
         context.Progress.Metric("version", version.Version);
         context.Progress.Log($"{options.Name}@{version.Version} {(isNew ? "registered" : "was registered before")}, root {model.Root.Short}");
         return new StageResult { Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Model] = model } };
+    }
+
+    private async Task<StageResult> RegisterDatasetAsync(
+        StageContext context, RegisterOptions options, ManifestRef dataset, CancellationToken cancellationToken)
+    {
+        if (options.Alias is not null)
+            throw new UserInputException("A dataset has versions and no aliases: leave 'alias' out.");
+        var (registered, isNew) = await datasets.RegisterAsync(
+            context.Artifacts, options.Name, dataset, context.Step.Key, context.Step.RunId, options.Description, cancellationToken).ConfigureAwait(false);
+        context.Progress.Metric("version", registered.Version);
+        context.Progress.Log($"{registered.Reference} {(isNew ? "registered" : "was registered before")}, root {dataset.Root.Short}");
+        return new StageResult { Outputs = new Dictionary<string, ManifestRef> { [OutputNames.Data] = dataset } };
     }
 
     // Reports name metrics MODELSTEP.METRIC; those of the registered model lose the prefix, the others keep it.

@@ -14,6 +14,14 @@ public sealed class RegistryOptions
     /// <value>16 GiB</value>
     public long LargestBlob { get; set; } = 16L << 30;
 
+    /// <summary>Bytes of the text that <c>espalier submit</c> may upload for one source.</summary>
+    /// <value>64 GiB</value>
+    public long LargestUpload { get; set; } = 64L << 30;
+
+    /// <summary>Files of it.</summary>
+    /// <value>200,000</value>
+    public int MostUploadFiles { get; set; } = 200_000;
+
     /// <summary>Whether webhooks may lead to addresses of this machine and of private networks.</summary>
     /// <value>false</value>
     public bool AllowPrivateWebhooks { get; set; }

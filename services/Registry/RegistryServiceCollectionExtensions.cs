@@ -1,6 +1,7 @@
 using Espalier.Database;
 using Espalier.Messaging;
 using Espalier.Registry.Comparisons;
+using Espalier.Registry.Datasets;
 using Espalier.Registry.Events;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
@@ -28,6 +29,7 @@ public static class RegistryServiceCollectionExtensions
         services.AddSingleton<ModelRegistry>();
         services.AddSingleton<ModelQueries>();
         services.AddSingleton<VersionRegistrar>();
+        services.AddSingleton<DatasetNames>();
         services.AddSingleton<VersionSearch>();
         services.AddSingleton<PromotionGates>();
         services.AddSingleton<Signatures>();

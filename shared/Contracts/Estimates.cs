@@ -17,6 +17,9 @@ public sealed record EstimateStep
     /// <summary>Its inputs.</summary>
     public required IReadOnlyList<EstimateStepInput> Inputs { get; init; }
 
+    /// <summary>Device class that it asks for; null from orchestrators that do not say.</summary>
+    public string? Device { get; init; }
+
     /// <summary>The model that the step made, when its result exists: then that is described and nothing is estimated.</summary>
     public Digest? Made { get; init; }
 }

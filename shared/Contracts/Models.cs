@@ -41,9 +41,15 @@ public sealed record GateDecided(string Model, string Alias, int Version, bool A
     public Guid? RunId { get; init; }
 }
 
-/// <summary>Request to the registry: which checkpoint is this? Answered by <see cref="ModelFound"/>.</summary>
-/// <param name="Reference"><c>model:NAME@ALIAS</c>, <c>model:NAME@VERSION</c> or <c>model:NAME</c>, the newest.</param>
+/// <summary>Request to the registry: which artifact is this? Answered by <see cref="ModelFound"/>.</summary>
+/// <param name="Reference">
+/// <c>model:NAME@ALIAS</c>, <c>model:NAME@VERSION</c> or <c>model:NAME</c>, the newest; <c>dataset:NAME@VERSION</c> or <c>dataset:NAME</c>.
+/// </param>
 public sealed record FindModel(string Reference);
 
-/// <summary>Answer: the checkpoint, or null when no model has that name.</summary>
-public sealed record ModelFound(ManifestRef? Model);
+/// <summary>Answer: the checkpoint or the dataset, or null when none has that name.</summary>
+public sealed record ModelFound(ManifestRef? Model)
+{
+    /// <summary>Where none has the name: what may have been meant, as references, the nearest first.</summary>
+    public IReadOnlyList<string> Nearest { get; init; } = [];
+}

@@ -23,6 +23,12 @@ public sealed record StageAdvertised
     /// <summary>Device class that the worker runs it on: <c>cpu</c> or <c>cuda</c>.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>
+    /// The worker has the device class beside the one that it is for, or only pretends to have it: steps are prepared for its code only while
+    /// nobody else offers theirs.
+    /// </summary>
+    public bool IsSpare { get; init; }
+
     /// <summary>Worker that offers it.</summary>
     public string Worker { get; init; } = "";
 }

@@ -50,13 +50,16 @@ public sealed record ClaimStep
     /// <summary>Stage kinds the worker runs.</summary>
     public required IReadOnlyList<string> Kinds { get; init; }
 
-    /// <summary>Device classes the worker has.</summary>
+    /// <summary>Device classes on which the worker has a free slot.</summary>
     public required IReadOnlyList<string> Devices { get; init; }
 
-    /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
+    /// <summary>Every device class that the worker has; empty from workers that have one and say it by the members around this one.</summary>
+    public IReadOnlyList<DeviceClass> Classes { get; init; } = [];
+
+    /// <summary>Memory the worker may use, in bytes; 0 when unknown, and when it differs by device class.</summary>
     public long MemoryBytes { get; init; }
 
-    /// <summary>Steps that the worker runs at once; 0 when it does not say, and then it is trusted.</summary>
+    /// <summary>Steps that the worker runs at once on all its devices; 0 when it does not say, and then it is trusted.</summary>
     public int Slots { get; init; }
 
     /// <summary>The code that the worker has for each kind: it gets only steps whose key was computed for that code.</summary>
@@ -79,7 +82,11 @@ public sealed record HeldAttempt(Guid RunId, string Step, int Fence);
 /// <param name="Kind">Stage kind.</param>
 /// <param name="Version">Digest of the code.</param>
 /// <param name="NumericsClass">Library, device and kernels that results depend on.</param>
-public sealed record StageOffer(string Kind, string Version, string NumericsClass);
+public sealed record StageOffer(string Kind, string Version, string NumericsClass)
+{
+    /// <summary>Device class that it computes on; null from workers that have one only.</summary>
+    public string? Device { get; init; }
+}
 
 /// <summary>Answer to a claim: nothing to do.</summary>
 public sealed record NoStep

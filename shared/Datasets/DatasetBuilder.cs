@@ -21,7 +21,6 @@ namespace Espalier.Datasets;
 /// <param name="log">Takes lines for the log.</param>
 public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache packages, DirectoryInfo scratch, ReportProgress report, Action<string> log)
 {
-    private readonly SourceReader _sources = new(packages, report, log);
 
     /// <summary>Names of the corpora, with a sentence each.</summary>
     public static IReadOnlyList<(string Name, string Description)> Corpora { get; } = [.. CorpusCatalog.All.Select(c => (c.Name, c.Description))];
@@ -31,7 +30,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     public async Task<DatasetBuild> BuildAsync(DatasetRequest request, CancellationToken cancellationToken)
     {
         using var spool = new DocumentSpool(scratch.FullName);
-        var (domains, sources) = await ReadAsync(request, spool, cancellationToken).ConfigureAwait(false);
+        using var reader = new SourceReader(artifacts, packages, scratch, report, log);
+        var (domains, sources) = await ReadAsync(request, reader, spool, cancellationToken).ConfigureAwait(false);
         foreach (var domain in domains)
             Split(spool, domain, request.LimitBytes);
         var questions = QuestionSets.Make(spool, domains, sources);
@@ -92,14 +92,14 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
     }
 
     private async Task<(List<DomainDraft> Domains, IReadOnlyList<OpenSource> Sources)> ReadAsync(
-        DatasetRequest request, DocumentSpool spool, CancellationToken cancellationToken)
+        DatasetRequest request, SourceReader reader, DocumentSpool spool, CancellationToken cancellationToken)
     {
         var domains = new List<DomainDraft>();
         var sources = new List<OpenSource>();
         using var intake = new TextIntake(spool, scratch.FullName, request.Deduplicate);
         foreach (var source in request.Sources)
         {
-            var text = await _sources.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+            var text = await reader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
             sources.Add(new OpenSource(source, text));
             foreach (var domain in text.Domains)
             {

@@ -3,8 +3,10 @@ namespace Espalier.Datasets;
 /// <summary>What a dataset's manifest says about it.</summary>
 public sealed record DatasetProperties
 {
-    /// <summary><c>corpus:NAME</c>, <c>file</c>, <c>dir</c>, <c>jsonl</c> or <c>parquet</c>, several with a plus between them; a user's path does not
-    /// belong in an artifact.</summary>
+    /// <summary>
+    /// <c>corpus:NAME</c>, <c>file</c>, <c>dir</c>, <c>jsonl</c>, <c>parquet</c> or <c>dataset:NAME@VERSION</c>, several with a plus between
+    /// them; a user's path does not belong in an artifact.
+    /// </summary>
     public required string Source { get; init; }
 
     /// <summary>Facts by domain.</summary>

@@ -29,9 +29,12 @@ public enum ContaminationAction
 }
 
 /// <summary>One source of text.</summary>
-/// <param name="From"><c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, <c>jsonl:PATH</c> or <c>parquet:PATH</c>.</param>
+/// <param name="From"><c>corpus:NAME</c>, <c>file:PATH</c>, <c>dir:PATH</c>, <c>jsonl:PATH</c>, <c>parquet:PATH</c> or <c>dataset:NAME@VERSION</c>.</param>
 public sealed record TextSource(string From)
 {
+    /// <summary>Of a registered dataset, the root of its artifact; null for other sources.</summary>
+    public Digest? Root { get; init; }
+
     /// <summary>Field of a record that holds the text; null for <c>text</c>.</summary>
     public string? Field { get; init; }
 

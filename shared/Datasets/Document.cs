@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace Espalier.Datasets;
 
@@ -7,6 +8,10 @@ namespace Espalier.Datasets;
 /// <param name="Text">Clean text.</param>
 public sealed record Document(string Id, string Text)
 {
+    /// <summary>The split in which it is already; null where the rule says it.</summary>
+    [JsonIgnore]
+    public string? Split { get; init; }
+
     /// <summary>Length of the text in UTF-8.</summary>
     public int SizeBytes() => Encoding.UTF8.GetByteCount(Text);
 }

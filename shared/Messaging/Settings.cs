@@ -21,13 +21,14 @@ public static class Settings
             if (value is null)
                 continue;
             var path = Join(key);
-            if (properties.TryGetValue(path.Split(':')[0], out var property))
-                values[path] = property.PropertyType.IsEnum ? Join(value) : value;
+            var parts = path.Split(':');
+            if (!properties.TryGetValue(parts[0], out var property))
+                problems.Add(Unknown($"{section}:{key}", properties.Keys));
+            else if (parts is [_, _, var member] && MembersOf(property.PropertyType) is { Count: > 0 } members
+                && !members.Contains(member, StringComparer.OrdinalIgnoreCase))
+                problems.Add(Unknown($"{section}:{key}", members));
             else
-                problems.Add(
-                    new Problem(
-                        $"{section}:{key}", 0, 0,
-                        $"There is no such setting: expected one of {string.Join(", ", properties.Keys.Select(Kebab).Order(StringComparer.Ordinal))}."));
+                values[path] = property.PropertyType.IsEnum ? Join(value) : value;
         }
         if (problems.Count > 0)
             throw new UserInputException(problems);
@@ -43,6 +44,14 @@ public static class Settings
         }
         return result;
     }
+
+    // What the entries of a list have, such as devices:0:name; empty where they are plain values.
+    private static IReadOnlyList<string> MembersOf(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IList<>) && type.GenericTypeArguments[0] is { IsClass: true } entry
+            && entry != typeof(string) ? [.. entry.GetProperties().Select(p => p.Name)] : [];
+
+    private static Problem Unknown(string setting, IEnumerable<string> expected) => new(
+        setting, 0, 0, $"There is no such setting: expected one of {string.Join(", ", expected.Select(Kebab).Order(StringComparer.Ordinal))}.");
 
     private static string Join(string name) =>
         name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);

@@ -6,8 +6,12 @@ namespace Espalier.Stages;
 /// <summary>Where results depend on the machine: library, device, kernels, threads.</summary>
 public interface INumericsClass
 {
-    /// <summary>The class; asking may load the tensor library.</summary>
+    /// <summary>The class of work on the CPU; asking may load the tensor library.</summary>
     string Value { get; }
+
+    /// <summary>The class of work on a device.</summary>
+    /// <exception cref="UserInputException">This process cannot use such a device.</exception>
+    string ValueOn(string device) => Value;
 }
 
 /// <summary>What the worker must know of the library that stages compute with. Services that have none register none.</summary>

@@ -74,7 +74,7 @@ public sealed class StageContext
     public ManifestRef Dataset(string optionPath = "data") =>
         Inputs.SingleOrDefault(i => i.Output == optionPath)?.Artifact
             ?? throw new UserInputException(
-                $"Step '{Step.Name}' needs a dataset in '{optionPath}': corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH.");
+                $"Step '{Step.Name}' needs a dataset in '{optionPath}': corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION.");
 }
 
 /// <summary>Saved position of a step. Every save replaces the one before, atomically.</summary>

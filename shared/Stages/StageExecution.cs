@@ -34,7 +34,10 @@ public sealed class StageExecution
 
     /// <summary>Device class: <c>cpu</c> or <c>cuda</c>.</summary>
     /// <value>cpu</value>
-    public string Device { get; init; } = "cpu";
+    public string Device { get; init; } = DeviceNames.Cpu;
+
+    /// <summary>The device class that the step asked for and that its worker only pretends to have; null where it has it.</summary>
+    public string? PretendedDevice { get; init; }
 
     /// <summary>As <see cref="StageContext.MemoryDivisor"/>.</summary>
     /// <value>1</value>
@@ -89,6 +92,8 @@ public sealed class StageExecution
     {
         var notes = Engine is not null && result.Outputs.TryGetValue(OutputNames.Model, out var model)
             ? await Engine.NotesOnAsync(Artifacts, model, cancellationToken).ConfigureAwait(false) : [];
+        if (PretendedDevice is not null && Stage.Traits.DependsOnNumerics)
+            notes = [.. notes, $"It was computed on the CPU: the worker only pretends to have '{PretendedDevice}', for a test."];
         result = result with { Notes = [.. result.Notes.Concat(notes).Distinct()] };
         foreach (var note in result.Notes)
             Progress.Log(StepProgress.NotePrefix + note);

@@ -22,8 +22,9 @@ public static class StageWorkerServiceCollectionExtensions
         services.AddSingleton<OfferedStages>().AddSingleton<OrchestratorClient>();
         if (options.Isolation == WorkIsolation.ChildProcess)
             services.AddSingleton<IStageRunner>(provider => new ChildProcessStageRunner(
-                new WorkProcesses(WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>(), WorkDevices.Of(options)),
-                provider.GetRequiredService<OfferedStages>()));
+                options.Classes.ToDictionary(c => c.Name, c => new WorkProcesses(
+                    WorkProcess.OwnCommand(), provider.GetRequiredService<TimeProvider>(), WorkDevices.Of(c, options))),
+                options, provider.GetRequiredService<OfferedStages>()));
         else
             services.AddSingleton<IStageRunner, InProcessStageRunner>();
         services.AddHostedService<EstimateListener>();

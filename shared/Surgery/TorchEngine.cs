@@ -17,6 +17,18 @@ public sealed class TorchEngine : INumericsClass, IStageEngine
     public string Value => TorchRuntime.NumericsClass;
 
     /// <inheritdoc/>
+    public string ValueOn(string device)
+    {
+        if (device == DeviceNames.Cuda && !TorchRuntime.HasCuda)
+        {
+            throw new UserInputException(
+                "This worker is set to offer 'cuda', and its tensor library finds no GPU: check that the image is one with CUDA, that the container "
+                    + "was given a GPU, and CUDA_VISIBLE_DEVICES.");
+        }
+        return TorchRuntime.NumericsClassOn(device);
+    }
+
+    /// <inheritdoc/>
     public void Prepare(int? threads = null) => TorchRuntime.Prepare(threads);
 
     /// <inheritdoc/>

@@ -46,7 +46,9 @@ public sealed class TrainEstimateTests
     [Fact]
     public async Task Estimate_SharedExperts_AreWeightsThatEveryTokenUses()
     {
-        const string Shape = "\"family\":\"deepseek\",\"layers\":2,\"hidden\":64,\"heads\":2,\"experts\":4,\"top-k\":1,\"expert-size\":32,\"vocabulary\":\"bytes\"";
+        const string Shape = """
+            "family":"deepseek","layers":2,"hidden":64,"heads":2,"experts":4,"top-k":1,"expert-size":32,"vocabulary":"bytes"
+            """;
         var plain = (await EstimateAsync($$$"""{"model":{{{{Shape}}}}}""")).After!;
 
         var shared = (await EstimateAsync($$$"""{"model":{{{{Shape}}},"shared-experts":2}}""")).After!;

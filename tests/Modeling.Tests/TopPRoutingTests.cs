@@ -55,7 +55,8 @@ public sealed class TopPRoutingTests
         {
             var used = output.Routing[layer].SelectedByToken();
             used.Select(experts => string.Join(',', experts)).ShouldBe(reference.Selected[layer].Select(experts => string.Join(',', experts)));
-            output.Routing[layer].Counts.ShouldBe(Enumerable.Range(0, decoder.Config.Experts).Select(e => used.LongCount(experts => experts.Contains((long)e))));
+            output.Routing[layer].Counts.ShouldBe(
+                Enumerable.Range(0, decoder.Config.Experts).Select(e => used.LongCount(experts => experts.Contains((long)e))));
             used.Select(experts => experts.Length).Distinct().Count().ShouldBeGreaterThan(1);
         }
     }

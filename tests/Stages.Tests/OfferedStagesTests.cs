@@ -40,7 +40,7 @@ public sealed class OfferedStagesTests
         stages[StageKinds.Dataset].Traits!.Outputs.ShouldBe([OutputNames.Data]);
         stages[StageKinds.Dataset].NumericsClass.ShouldBe(NumericsClasses.Any);
         stages["arithmetic"].Traits!.DependsOnNumerics.ShouldBeTrue();
-        stages["arithmetic"].NumericsClass.ShouldBe("torch");
+        stages["arithmetic"].NumericsClass.ShouldBe("torch on cpu");
     }
 
     [Fact]
@@ -53,6 +53,25 @@ public sealed class OfferedStagesTests
         new OfferedStages(stages, new StageWorkerOptions()).Kinds.ShouldBe([StageKinds.Dataset]);
         new OfferedStages(stages, new StageWorkerOptions { Commands = true }).Kinds.ShouldBe([StageKinds.Dataset, "programs"]);
         Should.Throw<UserInputException>(() => new OfferedStages(stages, options)).Message.ShouldContain("worker:commands");
+    }
+
+    [Fact]
+    public void Offers_OfSeveralClasses_SayWhereTheyComputeAndWhatIsPretended()
+    {
+        var options = new StageWorkerOptions
+        {
+            Devices = { new() { Name = DeviceNames.Cuda, Count = 1, Pretended = true }, new() { Name = DeviceNames.Cpu } },
+        };
+        var offered = new OfferedStages([new Text(), new Arithmetic()], options, new Numerics("torch"));
+
+        offered.Offers().Select(o => (o.Device, o.Kind, o.NumericsClass)).ShouldBe(
+        [
+            ("cuda", "arithmetic", "pretended-cuda;torch on cpu"), ("cuda", StageKinds.Dataset, NumericsClasses.Any),
+            ("cpu", "arithmetic", "torch on cpu"), ("cpu", StageKinds.Dataset, NumericsClasses.Any),
+        ]);
+        offered.Advertise().ShouldAllBe(a => a.IsSpare, "the one class is pretended, and the worker is not for the other");
+        offered.KeyOf(Assignment("arithmetic")).NumericsClass.ShouldBe("torch on cpu");
+        offered.KeyOf(Assignment("arithmetic") with { Device = "cuda" }).NumericsClass.ShouldBe("pretended-cuda;torch on cpu");
     }
 
     private static OfferedStages Offered(string numerics) => new([new Text(), new Arithmetic()], new StageWorkerOptions(), new Numerics(numerics));
@@ -110,5 +129,7 @@ public sealed class OfferedStagesTests
     private sealed class Numerics(string value) : INumericsClass
     {
         public string Value => value;
+
+        public string ValueOn(string device) => value == "torch" ? $"torch on {device}" : value;
     }
 }

@@ -49,7 +49,8 @@ public sealed class WorkDevicesTests
     [InlineData("cuda", "0")]
     public void Of_DeviceOfTheWorker_ChoosesForCudaAlone(string device, string? expected)
     {
-        var devices = WorkDevices.Of(new StageWorkerOptions { Device = device, Slots = 2 });
+        var options = new StageWorkerOptions { Device = device, Slots = 2 };
+        var devices = WorkDevices.Of(options.ClassOf(device), options);
 
         devices.EnvironmentOf(devices.Take()).Where(v => v.Key == WorkDevices.Variable).Select(v => v.Value).ShouldBe(expected is null ? [] : [expected]);
     }

@@ -50,7 +50,8 @@ public static class ArmTable
             var reference = Reference(arms, arm);
             var cells = columns.Select(column => Mean(arm, column) is not { } mean ? "-"
                 : string.Create(CultureInfo.InvariantCulture, $"{mean:0.0000}")
-                    + (reference is null || columns.Count > MostDifferences ? "" : $" ({Difference(arm, reference, m => m.Measured.GetValueOrDefault(column, double.NaN))})"));
+                    + (reference is null || columns.Count > MostDifferences ? ""
+                        : $" ({Difference(arm, reference, m => m.Measured.GetValueOrDefault(column, double.NaN))})"));
             text.Append(CultureInfo.InvariantCulture, $"| {arm.Name} | {string.Join(" | ", cells)} |\n");
         }
         text.Append(columns.Count > MostDifferences ? "\nMeans over seeds.\n"

@@ -10,7 +10,7 @@ namespace Espalier.Cli.Commands;
 /// <param name="Text">Its text.</param>
 /// <param name="Parameters">Values from the command line.</param>
 /// <param name="Plan">Its steps.</param>
-/// <param name="Models">Models registered when it was read.</param>
+/// <param name="Models">Models and datasets registered when it was read.</param>
 internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionary<string, string> Parameters, PipelinePlan Plan, RegisteredModels Models)
 {
     /// <summary>Reads a file and plans it with every stage's own validators.</summary>
@@ -26,7 +26,7 @@ internal sealed record PipelineText(string Path, string Text, IReadOnlyDictionar
             Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
             Examine = source => DatasetBuilder.Examine(
                 new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),
-            ResolveModel = models.Find,
+            FindRegistered = models.Find,
         });
         return new PipelineText(path, text, values, plan, models);
     }

@@ -1,9 +1,11 @@
 using System.CommandLine;
+using System.Globalization;
 using Espalier.Cli.Client;
 using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Api;
+using Espalier.Orchestrator.Ledger;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;
@@ -96,8 +98,8 @@ internal static class StatusCommand
         if (platform.Workers.Count > 0)
             terminal.Write(
                 Fill(
-                    ["worker", "device", "slots", "free", "seen"],
-                    platform.Workers.Select(w => new[] { w.Name, w.Device, $"{w.Slots}", $"{w.Free}", $"{w.Seen:HH:mm:ss}" })));
+                    ["worker", "device", "slots", "free", "memory", "seen"],
+                    platform.Workers.SelectMany(DeviceRows)));
         if (platform.Leases.Count > 0)
             terminal.Write(
                 Fill(
@@ -109,6 +111,18 @@ internal static class StatusCommand
         foreach (var queue in platform.Queues.Where(q => Messaging.Broker.BrokerQueues.IsStranded(q.Name) && q.Ready > 0))
             terminal.Output.WriteLine($"{queue.Name} holds {queue.Ready} message(s) that no service could handle: espalier queues show {queue.Name}");
     }
+
+    // One line for each device class; platforms that are too old to list them have one.
+    private static IEnumerable<string[]> DeviceRows(WorkerView worker) => worker.Classes.Count == 0
+        ? [[worker.Name, worker.Device, $"{worker.Slots}", $"{worker.Free}", "", $"{worker.Seen:HH:mm:ss}"]]
+        : worker.Classes.Select(offered => new[]
+        {
+            worker.Name,
+            $"{(offered.Count > 1 ? $"{offered.Count} x " : "")}{offered.Name}{(offered.IsPretended ? " (pretended)" : "")}",
+            $"{offered.Slots}", $"{offered.Slots - offered.Held}",
+            offered.MemoryBytes is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB") : "",
+            $"{worker.Seen:HH:mm:ss}",
+        });
 
     private static Table Fill(string[] columns, IEnumerable<string[]> rows)
     {

@@ -12,6 +12,12 @@ internal static class SubmitCommand
         var file = new Argument<string>("FILE") { Description = "Pipeline file (YAML); where there is no such file, the name of a pipeline that was added." };
         var parameters = SharedOptions.Parameters();
         var reason = new Option<string?>("--reason") { Description = "What the run is for; shown on its page." };
+        var upload = new Option<bool?>("--upload")
+        {
+            Description = "Whether text of this machine that the file names (file:, dir:, jsonl:, parquet:) is sent to the platform; "
+                + "left out: yes, unless the platform is the one of this home, which reads it where it lies.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var json = SharedOptions.Json();
         var command = server.AddTo(
             new Command(
@@ -22,6 +28,7 @@ internal static class SubmitCommand
                 file,
                 parameters,
                 reason,
+                upload,
                 json,
             });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -31,6 +38,13 @@ internal static class SubmitCommand
             var isName = IsName(path);
             var text = isName ? "" : SharedOptions.ReadFile(path);
             using var client = server.Open(parsed);
+            // A bare --upload says yes.
+            var isUploaded = !isName && (parsed.GetValue(upload) ?? (parsed.GetResult(upload) is not null || !client.Context.IsOfHome));
+            if (isUploaded && client.Context.Registry is not null)
+            {
+                (text, values) = await new SubmittedFiles(client.Context, terminal)
+                    .UploadAsync(text, Path.GetFullPath(path), values, cancellationToken).ConfigureAwait(false);
+            }
             var run = isName
                 ? await client.SubmitAsync(path, values, parsed.GetValue(reason), cancellationToken).ConfigureAwait(false)
                 : await client.SubmitAsync(text, Path.GetFullPath(path), values, parsed.GetValue(reason), cancellationToken).ConfigureAwait(false);

@@ -2,6 +2,7 @@ using Espalier.Artifacts;
 using Espalier.Contracts;
 using Espalier.Registry;
 using Espalier.Registry.Comparisons;
+using Espalier.Registry.Datasets;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Queries;
 using Espalier.Registry.Signing;
@@ -15,6 +16,8 @@ internal sealed class OpenRegistry(ServiceProvider services) : IAsyncDisposable
     public ModelRegistry Models => services.GetRequiredService<ModelRegistry>();
 
     public VersionRegistrar Registrar => services.GetRequiredService<VersionRegistrar>();
+
+    public DatasetNames Datasets => services.GetRequiredService<DatasetNames>();
 
     public Signatures Signatures => services.GetRequiredService<Signatures>();
 

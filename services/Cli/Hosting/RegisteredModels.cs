@@ -2,28 +2,43 @@ using Espalier.Contracts;
 using Espalier.Orchestrator;
 using Espalier.Pipelines.Options;
 using Espalier.Registry;
+using Espalier.Registry.Datasets;
 
 namespace Espalier.Cli.Hosting;
 
 /// <summary>A snapshot of the registry, taken when the command starts.</summary>
-internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions) : IRegisteredModels
+internal sealed class RegisteredModels(IReadOnlyList<ModelVersion> versions, IReadOnlyList<RegisteredDataset> datasets) : IRegisteredModels
 {
-    private const int Most = 100_000;
+    private const int Most = 100_000, MostNear = 5;
 
     /// <summary>Reads the registry of a home; a home without one has no models.</summary>
     public static async Task<RegisteredModels> LoadAsync(EspalierHome home, CancellationToken cancellationToken)
     {
         if (!home.Exists)
-            return new RegisteredModels([]);
+            return new RegisteredModels([], []);
         await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-        return new RegisteredModels(await registry.Models.ListAsync(null, Most, cancellationToken).ConfigureAwait(false));
+        return new RegisteredModels(
+            await registry.Models.ListAsync(null, Most, cancellationToken).ConfigureAwait(false),
+            await registry.Datasets.ListAsync(null, Most, cancellationToken).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
-    public ValueTask<ManifestRef?> FindAsync(string reference, CancellationToken cancellationToken) => new(Find(reference));
+    public ValueTask<ModelFound> FindAsync(string reference, CancellationToken cancellationToken) => new(Find(reference));
 
-    /// <summary>The checkpoint behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
-    public ManifestRef? Find(string reference)
+    /// <summary>What is behind <c>model:NAME@ALIAS</c> or <c>dataset:NAME@VERSION</c>.</summary>
+    public ModelFound Find(string reference) =>
+        reference.StartsWith(ArtifactForms.RegisteredDataset, StringComparison.Ordinal) ? FindDataset(reference) : new ModelFound(FindModel(reference));
+
+    private ModelFound FindDataset(string reference)
+    {
+        var wanted = DatasetReference.Parse(reference);
+        return datasets.Where(d => d.Name == wanted.Name).OrderByDescending(d => d.Version)
+            .FirstOrDefault(d => wanted.IsNewest || d.Version == wanted.Version) is { } found
+            ? new ModelFound(new ManifestRef(ArtifactKind.Dataset, found.Root, found.SizeBytes))
+            : new ModelFound(null) { Nearest = DatasetReference.Nearest(wanted.Name, datasets, MostNear) };
+    }
+
+    private ManifestRef? FindModel(string reference)
     {
         var text = reference.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal)
             ? reference[ArtifactForms.RegisteredModel.Length..]

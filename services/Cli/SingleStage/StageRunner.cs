@@ -169,7 +169,7 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
     {
         if (option.Text.StartsWith(ArtifactForms.RegisteredModel, StringComparison.Ordinal))
         {
-            return (await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false)).Find(option.Text)
+            return (await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false)).Find(option.Text).Model
                 ?? throw new UserInputException($"'{option.Path}': the registry has no {option.Text}; see espalier models.");
         }
         var folder = Path.Combine(request.BaseDirectory, option.Text);
@@ -180,10 +180,17 @@ internal sealed class StageRunner(EspalierHome home, StageRequest request)
 
     private async Task<ManifestRef> DatasetAsync(ArtifactOption option, IStepBoard board, CancellationToken cancellationToken)
     {
+        var registered = await RegisteredModels.LoadAsync(home, cancellationToken).ConfigureAwait(false);
+        if (option.Sources is null && option.Text.StartsWith(ArtifactForms.RegisteredDataset, StringComparison.Ordinal))
+        {
+            return registered.Find(option.Text).Model
+                ?? throw new UserInputException($"'{option.Path}': the registry has no {option.Text}; see espalier datasets.");
+        }
         var stage = Hosting.Stages.Find(request.All, StageKinds.Dataset);
         var options = DatasetSource.OptionsOf(option, request.BaseDirectory, stage.Definition(), new PlanningContext
         {
             Stages = [],
+            FindRegistered = registered.Find,
             Fingerprint = source => DatasetBuilder.Fingerprint(source, cancellationToken),
             Examine = source => DatasetBuilder.Examine(
                 new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),

@@ -20,8 +20,7 @@ internal sealed class StepRequestsConsumer(
     {
         var claim = context.Message;
         Faults.Reach(FaultPoints.ClaimReceived);
-        var offers = claim.Offers.Select(o => StageCatalog.Offer(o.Kind, o.Version, o.NumericsClass)).ToList();
-        while (await ledger.ClaimAsync(claim, offers, context.CancellationToken).ConfigureAwait(false) is { } step)
+        while (await ledger.ClaimAsync(claim, context.CancellationToken).ConfigureAwait(false) is { } step)
         {
             using var span = OrchestratorTelemetry.Start("step claim", step.Run, step.Name,
                 await traces.FindAsync(step.Run, context.CancellationToken).ConfigureAwait(false));

@@ -74,16 +74,17 @@ internal static class AttemptEndings
     }
 
     /// <summary>
-    /// The next attempt asks for half as much again as this one, or, where nothing was known, for all that its worker says it has: so it goes to a
+    /// The next attempt asks for half as much again as this one, or, where nothing was known, for all that the largest has: so it goes to a
     /// worker with more room, or has its own worker to itself. Never for more than the largest worker has, since it also works in smaller parts.
     /// </summary>
-    private static Task AskForMoreMemoryAsync(DatabaseTransaction transaction, StepRow step) => transaction.ExecuteAsync(
-        """
-        update step set memory_bytes = (
-            select case when max(w.memory_bytes) is null then @more when @more is null or max(w.memory_bytes) < @more then max(w.memory_bytes) else @more end
-              from worker w where w.device = @Device and w.memory_bytes > 0)
-         where id = @Id
-        """, new { step.Id, step.Device, more = step.MemoryBytes * 3 / 2 });
+    private static async Task AskForMoreMemoryAsync(DatabaseTransaction transaction, StepRow step)
+    {
+        var workers = await transaction.QueryAsync<WorkerRow>("select name, device, slots, memory_bytes, classes from worker").ConfigureAwait(false);
+        var largest = workers.SelectMany(w => w.ReadClasses()).Where(c => c.Name == step.Device).Select(c => c.LargestStepBytes).DefaultIfEmpty().Max();
+        var more = step.MemoryBytes * 3 / 2;
+        var asked = largest > 0 && (more is null || largest < more) ? largest : more;
+        await transaction.ExecuteAsync("update step set memory_bytes = @asked where id = @Id", new { step.Id, asked }).ConfigureAwait(false);
+    }
 
     private static async Task<bool> RetryAsync(
         DatabaseTransaction transaction, RunRow run, StepRow step, StepEvent happened, string message, FailureClass? failure, TimeSpan wait)

@@ -5,31 +5,47 @@ using Espalier.Orchestrator.Database;
 namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>
-/// What a claim may not exceed: the worker's slots and memory, and the operator's quotas. All are counted from the steps that run at
-/// that moment, inside the claim's transaction.
+/// What a claim may not exceed: the slots and the memory of each of the worker's device classes, and the operator's quotas. All are counted
+/// from the steps that run at that moment, inside the claim's transaction.
 /// </summary>
 internal static class ClaimLimits
 {
     private const long QuotaLock = 7_305_112_904_417_386_082;
 
-    /// <summary>Notes that the worker is there. False when every slot of it is held.</summary>
-    public static async Task<bool> HasFreeSlotAsync(DatabaseTransaction transaction, ClaimStep claim, int held)
+    /// <summary>Notes that the worker is there, unless it does not say how many slots it has.</summary>
+    public static async Task NoteAsync(DatabaseTransaction transaction, ClaimStep claim)
     {
         if (claim.Slots <= 0)
-            return true;
+            return;
         await transaction.ExecuteAsync(
             """
-            insert into worker (name, device, slots, memory_bytes, seen_at, since) values (@Worker, @device, @Slots, @MemoryBytes, @Now, @Now)
+            insert into worker (name, device, slots, memory_bytes, classes, seen_at, since)
+            values (@Worker, @device, @Slots, @MemoryBytes, @classes, @Now, @Now)
             on conflict (name) do update set
-                device = excluded.device, slots = excluded.slots, memory_bytes = excluded.memory_bytes, seen_at = excluded.seen_at
+                device = excluded.device, slots = excluded.slots, memory_bytes = excluded.memory_bytes, classes = excluded.classes,
+                seen_at = excluded.seen_at
             """,
-            new { claim.Worker, device = claim.Devices.FirstOrDefault() ?? "cpu", claim.Slots, claim.MemoryBytes, transaction.Now }).ConfigureAwait(false);
-        return held < claim.Slots;
+            new
+            {
+                claim.Worker, device = ClassesOf(claim)[0].Name, claim.Slots, claim.MemoryBytes, transaction.Now,
+                classes = claim.Classes.Count > 0 ? JsonColumn.Write(claim.Classes) : null,
+            }).ConfigureAwait(false);
     }
 
-    /// <summary>Memory that a worker has left beside what its steps will need, in bytes; null when it does not say how much it may use.</summary>
-    public static long? RoomOf(ClaimStep claim, IEnumerable<StepRow> held) =>
-        claim.MemoryBytes > 0 ? claim.MemoryBytes - held.Sum(s => s.MemoryBytes ?? 0) : null;
+    /// <summary>Every device class of the worker; one that does not say them has one, for all its slots and memory.</summary>
+    public static IReadOnlyList<DeviceClass> ClassesOf(ClaimStep claim) => claim.Classes.Count > 0
+        ? claim.Classes
+        : [.. claim.Devices.Select(d => new DeviceClass { Name = d, Slots = claim.Slots, MemoryBytes = claim.MemoryBytes })];
+
+    /// <summary>Where the worker may take another step: the classes with a free slot, each with the memory that is left, null when unknown.</summary>
+    /// <param name="claim">The worker.</param>
+    /// <param name="held">The steps that it runs.</param>
+    public static IEnumerable<(string Device, long? RoomBytes)> FreeOf(ClaimStep claim, IReadOnlyCollection<StepRow> held) =>
+        from offered in ClassesOf(claim)
+        where claim.Devices.Contains(offered.Name)
+        let running = held.Where(s => s.Device == offered.Name).ToList()
+        where offered.Slots <= 0 || running.Count < offered.Slots
+        select (offered.Name, offered.RoomBeside(running.Sum(s => s.MemoryBytes ?? 0)));
 
     /// <summary>Stage kinds and device classes whose quota is used up.</summary>
     public static async Task<IReadOnlyList<string>> FullAsync(DatabaseTransaction transaction, OrchestratorOptions options)

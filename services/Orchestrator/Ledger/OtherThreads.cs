@@ -22,14 +22,14 @@ internal static class OtherThreads
     private const int MostForOne = 8;
 
     /// <summary>Offers of ready steps that the worker can compute with another number of threads; as <see cref="StageCatalog.Offer"/> writes them.</summary>
-    public static async Task<IReadOnlyList<string>> OffersAsync(DatabaseTransaction transaction, ClaimStep claim)
+    public static async Task<IReadOnlyList<string>> OffersAsync(DatabaseTransaction transaction, IReadOnlyList<StageOffer> offers)
     {
-        if (!claim.ChoosesThreads || !claim.Offers.Any(o => NumericsClasses.ThreadsOf(o.NumericsClass) is not null))
+        if (!offers.Any(o => NumericsClasses.ThreadsOf(o.NumericsClass) is not null))
             return [];
         var ready = await transaction.QueryAsync<string>(
             $"select distinct offer from step where state = 'ready' and offer is not null and not_before <= @Now and {Condition}",
             new { transaction.Now, left = LeftAt(transaction) }).ConfigureAwait(false);
-        return [.. ready.Where(offer => claim.Offers.Any(own => Fits(own, offer)))];
+        return [.. ready.Where(offer => offers.Any(own => Fits(own, offer)))];
     }
 
     /// <summary>The value of <c>@left</c> in <see cref="Condition"/>.</summary>

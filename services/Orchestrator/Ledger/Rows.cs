@@ -106,6 +106,22 @@ internal sealed class StepRow
     public IReadOnlyList<StepInput> ReadInputs() => JsonColumn.Read<List<StepInput>>(Inputs) ?? [];
 }
 
+/// <summary>A worker as the database holds it.</summary>
+internal sealed class WorkerRow
+{
+    public string Name { get; init; } = "";
+    public string Device { get; init; } = "";
+    public int Slots { get; init; }
+    public long MemoryBytes { get; init; }
+    public long SeenAt { get; init; }
+    public long Since { get; init; }
+    public string? Classes { get; init; }
+
+    /// <summary>What it offers; the one class of the other columns where it does not say more.</summary>
+    public IReadOnlyList<DeviceClass> ReadClasses() =>
+        JsonColumn.Read<List<DeviceClass>>(Classes) ?? [new() { Name = Device, Slots = Slots, MemoryBytes = MemoryBytes }];
+}
+
 /// <summary>Documents inside columns.</summary>
 internal static class JsonColumn
 {

@@ -101,7 +101,8 @@ public static class RunLog
         }
     }
 
-    private static LogLineLevel LevelOf(string text) => text.StartsWith(StepProgress.NotePrefix, StringComparison.Ordinal) ? LogLineLevel.Warning : LogLineLevel.Info;
+    private static LogLineLevel LevelOf(string text) =>
+        text.StartsWith(StepProgress.NotePrefix, StringComparison.Ordinal) ? LogLineLevel.Warning : LogLineLevel.Info;
 
     private static LogLineLevel LevelOf(StepStateChanged step) => step.State switch
     {

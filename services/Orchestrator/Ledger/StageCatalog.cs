@@ -11,7 +11,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
 {
     private TaskCompletionSource _nextOffer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Steps of this kind and device that a live worker offers; the newest code wins.</summary>
+    /// <summary>Steps of this kind and device that a live worker offers; the newest code wins, of those that are not offered as a spare.</summary>
     internal const string IsOffered =
         "exists (select 1 from stage t where t.kind = step.kind and t.device = step.device and t.advertised_at > @alive)";
 
@@ -32,15 +32,16 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
     {
         await database.WriteAsync(transaction => transaction.ExecuteAsync(
             """
-            insert into stage (number, kind, device, version, numerics_class, schema, traits, first_seen_at, advertised_at)
-            values ((select coalesce(max(number), 0) + 1 from stage), @Kind, @Device, @Version, @NumericsClass, @schema, @traits, @Now, @Now)
+            insert into stage (number, kind, device, version, numerics_class, schema, traits, spare, first_seen_at, advertised_at)
+            values ((select coalesce(max(number), 0) + 1 from stage), @Kind, @Device, @Version, @NumericsClass, @schema, @traits, @spare, @Now, @Now)
             on conflict (kind, device, version, numerics_class) do update set
-                schema = excluded.schema, traits = excluded.traits, advertised_at = excluded.advertised_at
+                schema = excluded.schema, traits = excluded.traits, advertised_at = excluded.advertised_at,
+                spare = case when excluded.spare = 0 then 0 else stage.spare end
             """,
             new
             {
                 stage.Kind, stage.Device, stage.Version, stage.NumericsClass, schema = stage.Schema.GetRawText(),
-                traits = stage.Traits is null ? null : JsonColumn.Write(stage.Traits), transaction.Now,
+                traits = stage.Traits is null ? null : JsonColumn.Write(stage.Traits), spare = stage.IsSpare ? 1 : 0, transaction.Now,
             }), cancellationToken).ConfigureAwait(false);
         wakeups.AfterChange();
         Interlocked.Exchange(ref _nextOffer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
@@ -54,7 +55,8 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
                 $"select kind, device, version, numerics_class from stage where advertised_at > @alive and {database.Dialect.In("device", "devices")}",
                 new { alive = Alive(database.Now), devices = database.Dialect.List(devices) }).ConfigureAwait(false))
                 .Select(s => (s.Device, Offer(s.Kind, s.Version, s.NumericsClass))).ToHashSet();
-            return devices.All(d => offers.All(o => known.Contains((d, Offer(o.Kind, o.Version, o.NumericsClass)))));
+            return devices.All(d => offers.Where(o => o.Device is null || o.Device == d)
+                .All(o => known.Contains((d, Offer(o.Kind, o.Version, o.NumericsClass)))));
         }, cancellationToken);
 
     /// <summary>Ends when a worker next says to this process what it offers. Ask for it before looking at what is offered now.</summary>
@@ -70,7 +72,7 @@ internal sealed class StageCatalog(LedgerDatabase database, Wakeups wakeups, Orc
             """
             select kind, version, numerics_class, traits from stage
              where kind = @kind and device = @device and advertised_at > @alive
-             order by number desc, version, numerics_class limit 1
+             order by spare, number desc, version, numerics_class limit 1
             """,
             new { kind, device, alive = Alive(database.Now) }), cancellationToken);
 

@@ -13,13 +13,12 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
     private const string HeldBy = "run_id = @runId and name = @name and attempt = @fence and worker = @worker and state = 'running'";
 
     /// <summary>Gives a worker the first step it can run, by priority, then age; writes the attempt before the worker hears of it.</summary>
-    /// <param name="claim">The worker, its devices and what it holds.</param>
-    /// <param name="offers">The code that it has, as <see cref="StageCatalog.Offer"/> writes it.</param>
+    /// <param name="claim">The worker, its devices, the code that it has and what it holds.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public async Task<StepRow?> ClaimAsync(ClaimStep claim, IReadOnlyList<string> offers, CancellationToken cancellationToken)
+    public async Task<StepRow?> ClaimAsync(ClaimStep claim, CancellationToken cancellationToken)
     {
         var worker = claim.Worker;
-        if (offers.Count == 0 || claim.Devices.Count == 0)
+        if (claim.Offers.Count == 0 || claim.Devices.Count == 0)
             return null;
         var claimed = await database.WriteAsync(async transaction =>
         {
@@ -27,19 +26,21 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
                 new { worker }).ConfigureAwait(false);
             if (await FindUnansweredAsync(transaction, held, claim.Holding).ConfigureAwait(false) is { } unanswered)
                 return unanswered;
-            if (!await ClaimLimits.HasFreeSlotAsync(transaction, claim, held.Count).ConfigureAwait(false))
+            await ClaimLimits.NoteAsync(transaction, claim).ConfigureAwait(false);
+            var free = ClaimLimits.FreeOf(claim, held).ToList();
+            if (free.Count == 0)
                 return null;
             var full = await ClaimLimits.FullAsync(transaction, options).ConfigureAwait(false);
             var isAllowed = full.Count == 0 ? "" : $"and not {database.Dialect.In("kind", "full")} and not {database.Dialect.In("device", "full")}";
-            var room = ClaimLimits.RoomOf(claim, held);
-            if (room is not null)
-                isAllowed += " and (memory_bytes is null or memory_bytes <= @room)";
-            var row = await TakeAsync(transaction, claim, offers, full, isAllowed, room).ConfigureAwait(false);
-            if (row is null && await OtherThreads.OffersAsync(transaction, claim).ConfigureAwait(false) is { Count: > 0 } others)
-                row = await TakeAsync(transaction, claim, others, full, $"{isAllowed} and {OtherThreads.Condition}", room).ConfigureAwait(false);
-            if (row is not null)
+            // A slot of one class is no use to a step of another, so it does not matter which is looked at first.
+            foreach (var (device, room) in free)
+            {
+                if (await TakeAsync(transaction, claim, device, room, full, isAllowed).ConfigureAwait(false) is not { } row)
+                    continue;
                 await transaction.RecordChangeAsync(row.RunId, row.Name, StepState.Running, row.Attempt, worker).ConfigureAwait(false);
-            return row;
+                return row;
+            }
+            return null;
         }, cancellationToken).ConfigureAwait(false);
         if (claimed is null)
             return null;
@@ -48,30 +49,43 @@ internal sealed class StepLedger(LedgerDatabase database, Wakeups wakeups, Orche
         return claimed;
     }
 
+    private async Task<StepRow?> TakeAsync(
+        DatabaseTransaction transaction, ClaimStep claim, string device, long? room, IReadOnlyList<string> full, string isAllowed)
+    {
+        var offers = claim.Offers.Where(o => o.Device is null || o.Device == device).ToList();
+        if (offers.Count == 0)
+            return null;
+        if (room is not null)
+            isAllowed += " and (memory_bytes is null or memory_bytes <= @room)";
+        var own = offers.Select(o => StageCatalog.Offer(o.Kind, o.Version, o.NumericsClass)).ToList();
+        var row = await TakeAsync(transaction, claim.Worker, own, device, full, isAllowed, room).ConfigureAwait(false);
+        return row is null && claim.ChoosesThreads && await OtherThreads.OffersAsync(transaction, offers).ConfigureAwait(false) is { Count: > 0 } others
+            ? await TakeAsync(transaction, claim.Worker, others, device, full, $"{isAllowed} and {OtherThreads.Condition}", room).ConfigureAwait(false)
+            : row;
+    }
+
     private Task<StepRow?> TakeAsync(
-        DatabaseTransaction transaction, ClaimStep claim, IReadOnlyList<string> offers, IReadOnlyList<string> full, string isAllowed, long? room)
+        DatabaseTransaction transaction, string worker, IReadOnlyList<string> offers, string device, IReadOnlyList<string> full, string isAllowed,
+        long? room)
     {
         // A worker of one kind finds its step by one look into an index, however many steps of other kinds are ready.
-        var isOffered = offers.Count == 1 && claim.Devices.Count == 1
-            ? "offer = @offer and device = @device"
-            : $"{database.Dialect.In("offer", "offers")} and {database.Dialect.In("device", "devices")}";
+        var isOffered = offers.Count == 1 ? "offer = @offer" : database.Dialect.In("offer", "offers");
         return transaction.FindAsync<StepRow>(
             $"""
-            update step set state = @running, attempt = attempt + 1, worker = @Worker, lease_until = @until, started_at = @Now,
+            update step set state = @running, attempt = attempt + 1, worker = @worker, lease_until = @until, started_at = @Now,
                    deadline_at = @Now + timeout_ms, done = 0, total = 0, message = ''
              where id = (select id from step
-                          where state = 'ready' and not_before <= @Now and {isOffered} {isAllowed}
+                          where state = 'ready' and not_before <= @Now and device = @device and {isOffered} {isAllowed}
                           order by priority desc, id limit 1 {transaction.Dialect.SkipLocked})
             returning *
             """,
             new
             {
-                claim.Worker,
+                worker,
                 offer = offers[0],
-                device = claim.Devices[0],
+                device,
                 room,
                 offers = database.Dialect.List(offers),
-                devices = database.Dialect.List(claim.Devices),
                 full = database.Dialect.List(full),
                 transaction.Now,
                 left = OtherThreads.LeftAt(transaction),

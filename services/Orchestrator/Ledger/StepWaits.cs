@@ -32,7 +32,7 @@ public enum WaitReason
     /// <summary>Every slot of the workers of its device class is held.</summary>
     Slots,
 
-    /// <summary>No worker of its device class has as much memory as it needs, or none has it free.</summary>
+    /// <summary>No worker offers its device class with as much memory as it needs, or none has it free.</summary>
     Memory,
 
     /// <summary>A run of its concurrency group is under way.</summary>
@@ -124,7 +124,7 @@ internal sealed partial class StepWaits(LedgerDatabase database, StageCatalog st
             return new(WaitReason.Memory, reason, since);
         if (!platform.IsFull(step.Device))
             return new(WaitReason.Claim, "A worker may take it at any moment.", since);
-        var slots = platform.WorkersOn(step.Device).Sum(w => w.Slots);
+        var slots = platform.On(step.Device).Sum(d => d.Class.Slots);
         return new(
             WaitReason.Slots,
             $"{(slots == 1 ? "The only slot" : $"All {slots} slots")} on {step.Device} {(slots == 1 ? "is" : "are")} taken; "
@@ -153,13 +153,7 @@ internal sealed partial class StepWaits(LedgerDatabase database, StageCatalog st
             "select kind, device, version, numerics_class from stage where advertised_at > @alive", new { alive = stages.Alive(now) }).ConfigureAwait(false);
         var running = await connection.QueryAsync<RunningRow>(
             "select kind, device, count(*) as number from step where state = 'running' group by kind, device").ConfigureAwait(false);
-        var workers = await connection.QueryAsync<WorkerRow>(
-            """
-            select name, device, slots, memory_bytes, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held,
-                   (select cast(coalesce(sum(s.memory_bytes), 0) as bigint) from step s where s.worker = w.name and s.state = 'running') as held_bytes
-              from worker w where seen_at > @alive order by name
-            """, new { alive = stages.Alive(now) }).ConfigureAwait(false);
-        return new([.. live], [.. running], [.. workers]);
+        return new([.. live], [.. running], await OfferedDevices.ReadAsync(connection, stages.Alive(now)).ConfigureAwait(false));
     }
 
     private static bool IsOpen(StepState state) => state is StepState.Waiting or StepState.Ready or StepState.Running;
@@ -174,28 +168,28 @@ internal sealed partial class StepWaits(LedgerDatabase database, StageCatalog st
     private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
 
     // What all steps of the platform share.
-    private sealed record Platform(IReadOnlyList<StageRow> Stages, IReadOnlyList<RunningRow> Running, IReadOnlyList<WorkerRow> Workers)
+    private sealed record Platform(IReadOnlyList<StageRow> Stages, IReadOnlyList<RunningRow> Running, IReadOnlyList<OfferedDevice> Devices)
     {
-        public IEnumerable<WorkerRow> WorkersOn(string device) => Workers.Where(w => w.Device == device);
+        public IEnumerable<OfferedDevice> On(string device) => Devices.Where(d => d.Class.Name == device);
 
-        /// <summary>Whether every slot of the workers of a device class is held; not where no worker says how many it has.</summary>
-        public bool IsFull(string device) => WorkersOn(device).Any() && WorkersOn(device).All(w => w.Held >= w.Slots);
+        /// <summary>Whether every slot of a device class is held; not where no worker says how many it has.</summary>
+        public bool IsFull(string device) => On(device).Any() && On(device).All(d => d.Held >= d.Class.Slots);
 
-        /// <summary>Why no worker of a device class has room for a step; null when one has, or does not say how much memory it has.</summary>
+        /// <summary>Why no worker has room for a step on a device class; null when one has, or does not say how much memory it has.</summary>
         public string? WhyNoRoom(string device, long needed)
         {
-            var workers = WorkersOn(device).ToList();
-            if (workers.Count == 0 || workers.Any(w => w.MemoryBytes == 0 || w.RoomBytes >= needed))
+            var offered = On(device).ToList();
+            if (offered.Count == 0 || offered.Any(d => d.RoomBytes is not { } room || room >= needed))
                 return null;
-            var largest = workers.MaxBy(w => w.MemoryBytes)!;
-            if (largest.MemoryBytes < needed)
+            var largest = offered.MaxBy(d => d.Class.LargestStepBytes)!;
+            if (largest.Class.LargestStepBytes < needed)
             {
-                return $"It needs about {Gibibytes(needed)} of memory, and no worker on {device} has that: the nearest is {largest.Name} with "
-                    + $"{Gibibytes(largest.MemoryBytes)}. Start one with more (worker:memory-bytes).";
+                return $"No live worker offers '{device}' with {Gibibytes(needed)}, which is about what it needs: the largest is {largest.Worker} with "
+                    + $"{Gibibytes(largest.Class.LargestStepBytes)}. Start one with more (worker:memory-bytes, or memory in worker:devices).";
             }
-            var nearest = workers.Where(w => w.MemoryBytes >= needed).MaxBy(w => w.RoomBytes)!;
-            return $"It needs about {Gibibytes(needed)} of memory, and no worker on {device} has that free: the nearest is {nearest.Name} with "
-                + $"{Gibibytes(nearest.RoomBytes)} of {Gibibytes(nearest.MemoryBytes)}.";
+            var nearest = offered.Where(d => d.Class.LargestStepBytes >= needed).MaxBy(d => d.RoomBytes)!;
+            return $"No live worker has {Gibibytes(needed)}, which is about what it needs, free on '{device}': the nearest is {nearest.Worker} with "
+                + $"{Gibibytes(nearest.RoomBytes ?? 0)} of {Gibibytes(nearest.Class.MemoryBytes)}.";
         }
 
         private static string Gibibytes(long bytes) =>
@@ -217,18 +211,5 @@ internal sealed partial class StepWaits(LedgerDatabase database, StageCatalog st
         public string Kind { get; init; } = "";
         public string Device { get; init; } = "";
         public long Number { get; init; }
-    }
-
-    private sealed class WorkerRow
-    {
-        public string Device { get; init; } = "";
-        public string Name { get; init; } = "";
-        public long Slots { get; init; }
-        public long Held { get; init; }
-        public long MemoryBytes { get; init; }
-        public long HeldBytes { get; init; }
-
-        /// <summary>Memory that is left beside what its steps will need.</summary>
-        public long RoomBytes => MemoryBytes - HeldBytes;
     }
 }

@@ -5,7 +5,7 @@ namespace Espalier.Orchestrator.Ledger;
 
 /// <summary>A worker as the API shows it: its slots, and how many of them steps hold.</summary>
 /// <param name="Name">Unique name.</param>
-/// <param name="Device">Device class.</param>
+/// <param name="Device">The device class that it is for.</param>
 /// <param name="Slots">Steps that it runs at once.</param>
 /// <param name="Held">Slots that steps hold.</param>
 /// <param name="Seen">When it last asked for work; a worker whose slots are all held does not ask.</param>
@@ -14,7 +14,7 @@ public sealed record WorkerView(string Name, string Device, int Slots, int Held,
     /// <summary>Since when it asks for work; null where that was not noted.</summary>
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>Memory that it may use, in bytes; null when it does not say.</summary>
+    /// <summary>Memory of all its devices, in bytes; null when it does not say that of each.</summary>
     public long? MemoryBytes { get; init; }
 
     /// <summary>Memory that the steps it holds will need, as far as that is known, in bytes.</summary>
@@ -22,6 +22,26 @@ public sealed record WorkerView(string Name, string Device, int Slots, int Held,
 
     /// <summary>Free slots.</summary>
     public int Free => Slots - Held;
+
+    /// <summary>Every device class that it offers, with its own slots and memory.</summary>
+    public IReadOnlyList<WorkerClass> Classes { get; init; } = [];
+}
+
+/// <summary>A device class of a worker as the API shows it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Count">How many devices there are.</param>
+/// <param name="Slots">Steps that run on them at once.</param>
+/// <param name="Held">Slots that steps hold.</param>
+public sealed record WorkerClass(string Name, int Count, int Slots, int Held)
+{
+    /// <summary>Memory of each device, in bytes; null when the worker does not say.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>Memory that its steps will need, as far as that is known, in bytes.</summary>
+    public long HeldBytes { get; init; }
+
+    /// <summary>Its steps compute on the CPU: the worker only pretends to have such devices, for tests.</summary>
+    public bool IsPretended { get; init; }
 }
 
 /// <summary>Reads workers.</summary>
@@ -37,29 +57,25 @@ internal sealed class WorkerReader(LedgerDatabase database) : IWorkerReader
     public Task<IReadOnlyList<WorkerView>> ListAsync(CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<WorkerView>>(async connection =>
         {
-            var rows = await connection.QueryAsync<WorkerRow>(
-                """
-                select w.*, (select count(*) from step s where s.worker = w.name and s.state = 'running') as held,
-                       (select cast(coalesce(sum(s.memory_bytes), 0) as bigint) from step s where s.worker = w.name and s.state = 'running') as held_bytes
-                  from worker w order by w.name
-                """).ConfigureAwait(false);
-            return [.. rows.Select(r => new WorkerView(r.Name, r.Device, r.Slots, (int)r.Held, DateTimeOffset.FromUnixTimeMilliseconds(r.SeenAt))
-            {
-                Since = r.Since > 0 ? DateTimeOffset.FromUnixTimeMilliseconds(r.Since) : null,
-                MemoryBytes = r.MemoryBytes > 0 ? r.MemoryBytes : null,
-                HeldBytes = r.HeldBytes,
-            })];
+            var rows = await connection.QueryAsync<WorkerRow>("select * from worker order by name").ConfigureAwait(false);
+            var offered = (await OfferedDevices.ReadAsync(connection, long.MinValue).ConfigureAwait(false)).ToLookup(d => d.Worker);
+            return [.. rows.Select(r => View(r, [.. offered[r.Name]]))];
         }, cancellationToken);
 
-    private sealed class WorkerRow
-    {
-        public string Name { get; init; } = "";
-        public string Device { get; init; } = "";
-        public int Slots { get; init; }
-        public long SeenAt { get; init; }
-        public long Since { get; init; }
-        public long MemoryBytes { get; init; }
-        public long HeldBytes { get; init; }
-        public long Held { get; init; }
-    }
+    private static WorkerView View(WorkerRow row, IReadOnlyList<OfferedDevice> offered) =>
+        new(row.Name, row.Device, row.Slots, (int)offered.Sum(d => d.Held), DateTimeOffset.FromUnixTimeMilliseconds(row.SeenAt))
+        {
+            Since = row.Since > 0 ? DateTimeOffset.FromUnixTimeMilliseconds(row.Since) : null,
+            MemoryBytes = offered.All(d => d.Class.MemoryBytes > 0) ? offered.Sum(d => d.Class.MemoryBytes * d.Class.Count) : null,
+            HeldBytes = offered.Sum(d => d.HeldBytes),
+            Classes =
+            [
+                .. offered.Select(d => new WorkerClass(d.Class.Name, d.Class.Count, d.Class.Slots, (int)d.Held)
+                {
+                    MemoryBytes = d.Class.MemoryBytes > 0 ? d.Class.MemoryBytes : null,
+                    HeldBytes = d.HeldBytes,
+                    IsPretended = d.Class.IsPretended,
+                }),
+            ],
+        };
 }

@@ -9,14 +9,14 @@ internal sealed class RegistryRequests(IBus bus) : IRegisteredModels
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(7);
 
-    public async ValueTask<ManifestRef?> FindAsync(string reference, CancellationToken cancellationToken)
+    public async ValueTask<ModelFound> FindAsync(string reference, CancellationToken cancellationToken)
     {
         try
         {
             var client = bus.CreateRequestClient<FindModel>(EndpointNames.AddressOf(EndpointNames.Registry));
             var answer = await client.GetResponse<ModelFound>(new FindModel(reference), cancellationToken, RequestTimeout.After(s: 5))
                 .WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
-            return answer.Message.Model;
+            return answer.Message;
         }
         catch (Exception e) when (e is RequestException or MassTransitException or TimeoutException)
         {

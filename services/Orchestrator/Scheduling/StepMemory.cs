@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Dapper;
 using Espalier.Contracts;
 using Espalier.Orchestrator.Database;
 using Espalier.Orchestrator.Ledger;
@@ -32,7 +31,7 @@ internal sealed class StepMemory(LedgerDatabase database, StageCatalog stages, F
         }
         var estimated = await estimator().EstimateAsync(code, new EstimateStep
         {
-            Kind = plan.Kind, Name = plan.Name, Options = plan.Options,
+            Kind = plan.Kind, Name = plan.Name, Options = plan.Options, Device = plan.Device,
             Inputs =
             [
                 .. resolution.Inputs.Select(i =>
@@ -47,8 +46,6 @@ internal sealed class StepMemory(LedgerDatabase database, StageCatalog stages, F
     private bool IsSilent(string kind) => _silentSince.TryGetValue(kind, out var since) && time.GetElapsedTime(since) < Pause;
 
     private async Task<bool> IsLimitedAsync(string device, CancellationToken cancellationToken) =>
-        await database.ReadAsync(
-            connection => connection.QueryFirstOrDefaultAsync<string>(
-                "select name from worker where device = @device and memory_bytes > 0 and seen_at > @alive limit 1",
-                new { device, alive = stages.Alive(database.Now) }), cancellationToken).ConfigureAwait(false) is not null;
+        (await database.ReadAsync(connection => OfferedDevices.ReadAsync(connection, stages.Alive(database.Now)), cancellationToken)
+            .ConfigureAwait(false)).Any(d => d.Class.Name == device && d.Class.MemoryBytes > 0);
 }

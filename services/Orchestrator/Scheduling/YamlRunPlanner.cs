@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Espalier.Artifacts.Uploads;
 using Espalier.Contracts;
 using Espalier.Datasets;
 using Espalier.Pipelines.Planning;
@@ -6,12 +7,13 @@ using Espalier.Pipelines.Planning;
 namespace Espalier.Orchestrator.Scheduling;
 
 /// <summary>
-/// Plans against the schemas that workers advertised: reads the file, looks up the registered models that it names, and makes the plan.
+/// Plans against the schemas that workers advertised: reads the file, looks up the registered models and datasets that it names, and makes the plan.
 /// The user's text is hashed for that, so it happens on a thread of its own, few at a time, and ends with the request.
 /// </summary>
-/// <param name="models">Registered models; null where there are none.</param>
+/// <param name="models">Registered models and datasets; null where there are none.</param>
 /// <param name="folders">What may be read of this machine; null for everything, where the user plans on their own machine.</param>
-internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolders? folders = null) : IRunPlanner
+/// <param name="uploads">The users' own files that were uploaded; null where there are none.</param>
+internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolders? folders = null, UploadStore? uploads = null) : IRunPlanner
 {
     private const int AtOnce = 2;
     private readonly SemaphoreSlim _planning = new(AtOnce);
@@ -29,17 +31,22 @@ internal sealed class YamlRunPlanner(IRegisteredModels? models = null, DataFolde
                 new TextSource(source.From) { Field = source.Field, Name = source.Name }, cancellationToken),
             Admit = folders is null ? null : folders.Check,
         });
-        var found = new Dictionary<string, ManifestRef?>();
+        foreach (var upload in draft.Uploads)
+        {
+            if (uploads is null || !await uploads.UseAsync(upload.Fingerprint, cancellationToken).ConfigureAwait(false))
+                throw UploadStore.Missing(upload);
+        }
+        var found = new Dictionary<string, ModelFound>();
         if (models is not null)
         {
-            foreach (var reference in draft.ModelReferences)
+            foreach (var reference in draft.References)
                 found[reference] = await models.FindAsync(reference, cancellationToken).ConfigureAwait(false);
         }
         await _planning.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             return await Task.Run(
-                () => draft.ToPlan(models is null ? null : reference => found.GetValueOrDefault(reference)), cancellationToken).ConfigureAwait(false);
+                () => draft.ToPlan(models is null ? null : reference => found[reference]), cancellationToken).ConfigureAwait(false);
         }
         finally
         {

@@ -35,7 +35,7 @@ internal sealed class PipelineAddition(
         {
             Stages = [.. offered.DistinctBy(s => s.Kind).Select(StageDefinition.From)],
             Admit = places is null ? null : places.Folders.Check,
-        }).ToPlan(_ => AnyModel);
+        }).ToPlan(_ => new ModelFound(AnyModel));
         if (plan.Name != name)
             throw new UserInputException($"{fileName}: the pipeline is named '{plan.Name}', and is added as '{name}': use the same name.");
         SelfTriggers.Check(plan, fileName, out var warnings);

@@ -46,6 +46,8 @@ public static class ModelsApi
         StorageRoutes.Map(viewer, admin);
         EventRoutes.Map(viewer, admin);
         UploadRoutes.Map(viewer, submitter);
+        TextUploadRoutes.Map(submitter);
+        DatasetRoutes.Map(viewer, promoter);
         MlflowApi.Map(routes);
         return routes;
     }

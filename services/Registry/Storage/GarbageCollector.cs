@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
+using Espalier.Artifacts.Uploads;
 using Espalier.Contracts;
 using Espalier.Stages.Worker;
 
@@ -73,9 +74,9 @@ public sealed record CollectionReport
 }
 
 /// <summary>
-/// Deletes blobs that nothing needs. Roots are versions with their whole ancestry (so that receipts can be executed), results of
-/// steps, and saved positions. A blob goes in two phases: it is condemned when it is unneeded and older than the grace, and
-/// deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again saves it. While the
+/// Deletes blobs that nothing needs. Roots are versions with their whole ancestry (so that receipts can be executed), registered datasets,
+/// results of steps, saved positions, and text that was uploaded or used lately. A blob goes in two phases: it is condemned when it is unneeded
+/// and older than the grace, and deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again saves it. While the
 /// manifest of a version is damaged, nothing is deleted.
 /// </summary>
 public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore artifacts, TimeProvider time)
@@ -182,6 +183,8 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
         {
             foreach (var root in await connection.QueryAsync<string>("select distinct root from registry_version").ConfigureAwait(false))
                 await marker.MarkAsync(Digest.Parse(root), Reason.Registered, cancellationToken).ConfigureAwait(false);
+            foreach (var root in await connection.QueryAsync<string>("select distinct root from registry_dataset_version").ConfigureAwait(false))
+                await marker.MarkAsync(Digest.Parse(root), Reason.Registered, cancellationToken).ConfigureAwait(false);
             foreach (var root in await connection.QueryAsync<string>("select distinct root from registry_report").ConfigureAwait(false))
                 await marker.MarkAsync(Digest.Parse(root), Reason.Registered, cancellationToken).ConfigureAwait(false);
         }
@@ -201,6 +204,8 @@ public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore ar
             foreach (var output in commit.Outputs.Values)
                 await marker.MarkAsync(output.Root, Reason.Cache, cancellationToken).ConfigureAwait(false);
         }
+        foreach (var blob in await new UploadStore(artifacts.Blobs, time).ListNeededAsync(options.DryRun, cancellationToken).ConfigureAwait(false))
+            marker.Marks.TryAdd(blob, Reason.Position);
         await foreach (var record in artifacts.Blobs.ListRecordsAsync("cursors/", cancellationToken).ConfigureAwait(false))
         {
             if (await artifacts.Blobs.ReadRecordAsync(record, cancellationToken).ConfigureAwait(false) is { } position)

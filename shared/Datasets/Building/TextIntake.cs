@@ -76,7 +76,10 @@ internal sealed class TextIntake(DocumentSpool spool, string folder, Deduplicati
         {
             var text = TextCleaning.Clean(group[i].Text);
             if (text.Length > 0)
-                prepared[i] = Prepared.Of(group[i].Id, text, domain, _near is null ? null : MinHash.Of(text, words));
+            {
+                var split = group[i].Split ?? SplitRule.Of(domain, group[i].Id);
+                prepared[i] = Prepared.Of(group[i].Id, text, split, _near is null ? null : MinHash.Of(text, words));
+            }
             return words;
         }, _ => { });
         return prepared.OfType<Prepared>();
@@ -93,13 +96,13 @@ internal sealed class TextIntake(DocumentSpool spool, string folder, Deduplicati
     /// <summary>A document with all that is computed of it alone.</summary>
     private sealed record Prepared(byte[] Id, byte[] Text, string Split, ulong Hash, ulong SecondHash, ushort[]? Signature)
     {
-        public static Prepared Of(string id, string text, string domain, ushort[]? signature)
+        public static Prepared Of(string id, string text, string split, ushort[]? signature)
         {
             var bytes = Encoding.UTF8.GetBytes(text);
             Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
             SHA256.HashData(bytes, hash);
             return new Prepared(
-                Encoding.UTF8.GetBytes(id), bytes, SplitRule.Of(domain, id),
+                Encoding.UTF8.GetBytes(id), bytes, split,
                 BinaryPrimitives.ReadUInt64LittleEndian(hash), BinaryPrimitives.ReadUInt64LittleEndian(hash[8..]), signature);
         }
     }

@@ -58,7 +58,7 @@ internal static class UserText
     }
 
     // Hidden files, links, pipes and devices stay out: links could lead anywhere.
-    private static List<(string File, string Name)> Files(string path)
+    internal static List<(string File, string Name)> Files(string path)
     {
         if (!Directory.Exists(path))
             throw new UserInputException($"There is no folder {path}.");

@@ -37,19 +37,28 @@ public static class TorchRuntime
     /// <summary>Tensors that exist now, in all threads.</summary>
     public static long LiveTensorCount => torch.Tensor.TotalCount;
 
-    /// <summary>
-    /// Names everything that may change the last bit of a result: TorchSharp and LibTorch, device type, processor and
-    /// vector instructions, fused kernels, number of threads.
-    /// </summary>
-    public static string NumericsClass
+    /// <summary>Whether this process can use an NVIDIA GPU.</summary>
+    public static bool HasCuda
     {
         get
         {
             Initialize();
-            var device = torch.cuda.is_available() ? "cuda" : "cpu";
-            var threads = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
-            return $"{EngineVersion};{device};{VectorUnits.Name};kernels={KernelLibrary.Current};threads={threads}";
+            return torch.cuda.is_available();
         }
+    }
+
+    /// <summary>As <see cref="NumericsClassOn"/>, for work on the CPU.</summary>
+    public static string NumericsClass => NumericsClassOn("cpu");
+
+    /// <summary>
+    /// Names everything that may change the last bit of a result: TorchSharp and LibTorch, type of the device that computes, processor and
+    /// vector instructions, fused kernels, number of threads.
+    /// </summary>
+    public static string NumericsClassOn(string device)
+    {
+        Initialize();
+        var threads = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
+        return $"{EngineVersion};{device};{VectorUnits.Name};kernels={KernelLibrary.Current};threads={threads}";
     }
 
     /// <summary>

@@ -18,8 +18,11 @@ public static class ArtifactForms
     /// <summary>A Parquet file with a column of texts.</summary>
     public const string Parquet = "parquet:";
 
+    /// <summary>A registered dataset: <c>dataset:NAME@VERSION</c>, or <c>dataset:NAME</c>, the newest.</summary>
+    public const string RegisteredDataset = "dataset:";
+
     /// <summary>Forms of a source of text, for messages.</summary>
-    public const string SourceForms = "corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH";
+    public const string SourceForms = "corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION";
 
     /// <summary>A registered model: <c>model:NAME@ALIAS</c> or <c>model:NAME@VERSION</c>.</summary>
     public const string RegisteredModel = "model:";
@@ -31,7 +34,10 @@ public static class ArtifactForms
     public const string Input = "input:";
 
     /// <summary>Forms of a dataset.</summary>
-    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory, JsonLines, Parquet];
+    public static IReadOnlyList<string> Dataset { get; } = [Corpus, File, Directory, JsonLines, Parquet, RegisteredDataset];
+
+    /// <summary>Forms of the user's own files.</summary>
+    public static IReadOnlyList<string> Own { get; } = [File, Directory, JsonLines, Parquet];
 
     /// <summary>Forms whose text is a field of records.</summary>
     public static IReadOnlyList<string> WithFields { get; } = [JsonLines, Parquet];

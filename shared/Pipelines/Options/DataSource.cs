@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Espalier.Pipelines.Options;
 
@@ -23,11 +24,16 @@ public sealed record DataSource
     public string? Name { get; init; }
 
     /// <summary>Digest of the content behind a path.</summary>
+    /// <remarks>Of a registered dataset, the root of its artifact.</remarks>
     [Option("Digest of the content behind a path, so that changed text is new work; the planner fills it in.")]
     public string? Fingerprint { get; init; }
 
-    /// <summary>Whether it is text of the user's own, not a corpus.</summary>
-    internal bool IsOwn => !From.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);
+    /// <summary>Whether it is a dataset that the registry knows by name.</summary>
+    [JsonIgnore]
+    public bool IsRegistered => From.StartsWith(ArtifactForms.RegisteredDataset, StringComparison.Ordinal);
+
+    /// <summary>Whether it is text of the user's own, neither a corpus nor a registered dataset.</summary>
+    internal bool IsOwn => ArtifactForms.Own.Any(form => From.StartsWith(form, StringComparison.Ordinal));
 
     /// <summary>The name of a file or folder as a domain may have it: <c>my-notes</c> for <c>jsonl:texts/My notes.jsonl.gz</c>.</summary>
     internal static string DefaultName(string from)

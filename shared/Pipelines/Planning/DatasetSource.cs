@@ -15,10 +15,13 @@ public static class DatasetSource
     /// <summary>Option of the dataset stage that lists several sources.</summary>
     public const string SourcesOption = "sources";
 
-    /// <summary>Option, of the stage or of a source in its list, that holds the digest of the user's own files.</summary>
+    /// <summary>Option, of the stage or of a source in its list, that holds the digest of the user's own files, or the root of a registered dataset.</summary>
     public const string FingerprintOption = "fingerprint";
 
-    /// <summary>The source with a full path: <c>file:texts/a.txt</c> as <c>file:/home/me/texts/a.txt</c>; a corpus as it is.</summary>
+    /// <summary>
+    /// The source with a full path: <c>file:texts/a.txt</c> as <c>file:/home/me/texts/a.txt</c>; a corpus, a registered dataset and an upload as
+    /// they are.
+    /// </summary>
     /// <param name="text">As the option has it.</param>
     /// <param name="baseDirectory">Where relative paths start.</param>
     /// <param name="admit">As <see cref="PlanningContext.Admit"/>.</param>
@@ -33,6 +36,14 @@ public static class DatasetSource
             return corpora is not { Count: > 0 } || corpora.Contains(rest)
                 ? text
                 : throw new UserInputException($"there is no corpus '{rest}': {NearestWord.Hint(rest, corpora)}");
+        }
+        if (form == ArtifactForms.RegisteredDataset)
+            return text;
+        if (UploadReference.IsOne(rest))
+        {
+            return UploadReference.TryParse(rest, out _)
+                ? text
+                : throw new UserInputException($"'{text}' names no upload: expected {form}{UploadReference.Form}DIGEST/NAME, as espalier submit writes it");
         }
         if (rest.Any(char.IsControl))
             throw new UserInputException($"{form}PATH holds a control character, which no path here has");
@@ -60,8 +71,11 @@ public static class DatasetSource
     public static JsonElement OptionsOf(ArtifactOption option, string baseDirectory, StageDefinition stage, PlanningContext context)
     {
         var problems = new ProblemList(option.Text);
+        var names = new RegistryNames(context.FindRegistered);
         var values = option.Sources is { } sources
-            ? ValuesOf([.. sources.Select(s => s with { Source = Locate(s.Source, baseDirectory, context.Admit, stage.Traits.Corpora) })], context, problems)
+            ? ValuesOf(
+                [.. sources.Select(s => s with { Source = names.Resolve(Locate(s.Source, baseDirectory, context.Admit, stage.Traits.Corpora)) })],
+                context, problems)
             : ValuesOf(Locate(option.Text, baseDirectory, context.Admit, stage.Traits.Corpora), option, context, problems);
         problems.ThrowIfAny();
         var options = Read(values, stage, new PlacedNode { Kind = NodeKind.Map, Line = option.Line, Column = option.Column }, problems);
@@ -84,7 +98,10 @@ public static class DatasetSource
     internal static JsonObject ValuesOf(IReadOnlyList<PlacedSource> sources, PlanningContext context, ProblemList problems)
     {
         Examine(sources, context, problems);
-        var complete = sources.Select(s => s.Source with { Fingerprint = FingerprintOf(s, context, problems) }).ToList();
+        var complete = sources.Select(s => s.Source with
+        {
+            Fingerprint = s.Source.IsRegistered ? s.Source.Fingerprint : FingerprintOf(s, context, problems),
+        }).ToList();
         return new JsonObject { [SourcesOption] = JsonSerializer.SerializeToNode(complete, WireJson.Options) };
     }
 
@@ -97,7 +114,9 @@ public static class DatasetSource
             var source = sources[i];
             try
             {
-                var domains = context.Examine?.Invoke(source.Source) ?? (source.Source.Name is { } name ? [name] : []);
+                // The domains of a registered dataset are known when it is read.
+                IReadOnlyList<string> named = source.Source.Name is { } name ? [name] : [];
+                var domains = source.Source.IsRegistered ? named : context.Examine?.Invoke(source.Source) ?? named;
                 if (domains.FirstOrDefault(d => !owners.TryAdd(d, i)) is { } shared)
                     problems.Add(
                         source.Line, source.Column, $"sources {owners[shared] + 1} and {i + 1} both have a domain '{shared}': give one of them another 'name'");

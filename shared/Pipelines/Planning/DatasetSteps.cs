@@ -10,7 +10,8 @@ namespace Espalier.Pipelines.Planning;
 /// Adds one step that makes a dataset for every distinct source, or list of sources, that options name. Its options are <c>source</c> and,
 /// for the user's own files, <c>fingerprint</c>, or else <c>sources</c>; the rest are the stage's defaults.
 /// </summary>
-internal sealed class DatasetSteps(PlanningContext context, string baseDirectory, ICollection<string> takenNames, ProblemList problems)
+internal sealed class DatasetSteps(
+    PlanningContext context, RegistryNames names, string baseDirectory, ICollection<string> takenNames, ProblemList problems)
 {
     private readonly Dictionary<string, StepDraft> _steps = [];
 
@@ -77,7 +78,10 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
     {
         try
         {
-            return source with { Source = DatasetSource.Locate(source.Source, baseDirectory, context.Admit, Maker?.Traits.Corpora) };
+            return source with
+            {
+                Source = names.Resolve(DatasetSource.Locate(source.Source, baseDirectory, context.Admit, Maker?.Traits.Corpora)),
+            };
         }
         catch (UserInputException exception)
         {
@@ -89,8 +93,8 @@ internal sealed class DatasetSteps(PlanningContext context, string baseDirectory
     /// <summary><c>data-general</c> for <c>corpus:general</c>, <c>data-notes</c> for <c>file:texts/notes.txt</c>.</summary>
     private static string NameFor(string source)
     {
-        var word = source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal)
-            ? source[ArtifactForms.Corpus.Length..]
+        var word = source.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal) || RegistryNames.IsDataset(source)
+            ? source[(source.IndexOf(':', StringComparison.Ordinal) + 1)..]
             : Path.GetFileNameWithoutExtension(source.TrimEnd('/'));
         var letters = new string([.. word.ToLowerInvariant().Take(60).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')]);
         return string.Join('-', $"data-{letters}".Split('-', StringSplitOptions.RemoveEmptyEntries));

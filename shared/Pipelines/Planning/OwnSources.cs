@@ -7,12 +7,26 @@ using Espalier.Pipelines.Text;
 namespace Espalier.Pipelines.Planning;
 
 /// <summary>
-/// The user's files in steps that name them by themselves (<c>uses: dataset, with: { source: "file:a.txt" }</c>): located, admitted and
-/// fingerprinted as those that the planner makes steps for.
+/// Sources in steps that name them by themselves (<c>uses: dataset, with: { source: "file:a.txt" }</c>): the user's files are located, admitted
+/// and fingerprinted as those that the planner makes steps for, and registered datasets are looked up.
 /// </summary>
-internal sealed class OwnSources(PlanningContext context, string baseDirectory, ProblemList problems)
+internal sealed class OwnSources(PlanningContext context, RegistryNames names, string baseDirectory, ProblemList problems)
 {
     private const string NameOption = "name";
+
+    /// <summary>Registered datasets that a step names by itself.</summary>
+    public static IEnumerable<string> RegisteredIn(StepDraft step) => step.Stage is null
+        ? []
+        : FingerprintedOption.Of(step.Options.Values, step.Stage.Traits).Select(o => o.Text).OfType<string>().Where(RegistryNames.IsDataset);
+
+    /// <summary>The user's own files that a step names by itself.</summary>
+    public static IEnumerable<DataSource> FilesIn(StepDraft step) => step.Stage is null
+        ? []
+        : FingerprintedOption.Of(step.Options.Values, step.Stage.Traits).Where(o => o.Text is { } text && IsOwn(text))
+            .Select(o => new DataSource
+            {
+                From = o.Text!, Field = o.Holder["field"] is JsonValue field && field.TryGetValue<string>(out var name) ? name : null,
+            });
 
     public void Locate(StepDraft step)
     {
@@ -32,7 +46,9 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
         {
             var source = DatasetSource.Locate(text, baseDirectory, context.Admit, step.Stage!.Traits.Corpora);
             option.Holder[option.Name] = source;
-            if (IsOwn(text) && option.Holder[option.Fingerprint] is null && context.Fingerprint is { } digest)
+            if (RegistryNames.IsDataset(text))
+                option.Holder[option.Fingerprint] = names.Find(text).Root.Hex;
+            else if (IsOwn(text) && option.Holder[option.Fingerprint] is null && context.Fingerprint is { } digest)
                 option.Holder[option.Fingerprint] = digest(source);
         }
         catch (UserInputException e)
@@ -54,8 +70,8 @@ internal sealed class OwnSources(PlanningContext context, string baseDirectory, 
         DatasetSource.Examine([.. sources.Zip(places, (source, place) => new PlacedSource(source, place.Line, place.Column))], context, problems);
     }
 
-    private static bool IsLocated(string text) => IsOwn(text) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);
+    private static bool IsLocated(string text) =>
+        IsOwn(text) || RegistryNames.IsDataset(text) || text.StartsWith(ArtifactForms.Corpus, StringComparison.Ordinal);
 
-    private static bool IsOwn(string text) => ArtifactForms.Dataset.Any(
-        form => form != ArtifactForms.Corpus && text.StartsWith(form, StringComparison.Ordinal));
+    private static bool IsOwn(string text) => ArtifactForms.Own.Any(form => text.StartsWith(form, StringComparison.Ordinal));
 }

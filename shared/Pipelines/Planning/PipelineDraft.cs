@@ -17,13 +17,30 @@ public sealed class PipelineDraft
     private PipelineDraft(PipelineFile file, List<StepDraft> steps, PlanningContext context, ProblemList problems, string baseDirectory) =>
         (_file, _steps, _context, _problems, _baseDirectory) = (file, steps, context, problems, baseDirectory);
 
-    /// <summary>Registered models that options name (<c>model:NAME@ALIAS</c>), each once: they are looked up before <see cref="ToPlan"/>.</summary>
-    public IReadOnlyList<string> ModelReferences =>
+    /// <summary>
+    /// Registered models and datasets that options name (<c>model:NAME@ALIAS</c>, <c>dataset:NAME@VERSION</c>), each once: they are looked up
+    /// before <see cref="ToPlan"/>.
+    /// </summary>
+    public IReadOnlyList<string> References =>
+        [.. _steps.SelectMany(s => s.Options.Artifacts.SelectMany(RegistryNames.In).Concat(OwnSources.RegisteredIn(s))).Distinct()];
+
+    /// <summary>The user's own files that options name, as they name them.</summary>
+    public IReadOnlyList<DataSource> OwnFiles =>
     [
-        .. _steps.SelectMany(s => s.Options.Artifacts)
-            .Where(o => o.Kind == ValueKind.Model && !o.Text.StartsWith("${", StringComparison.Ordinal))
-            .Select(o => o.Text).Distinct(),
+        .. _steps.SelectMany(s => s.Options.Artifacts.Where(o => o.Kind == ValueKind.Dataset)
+            .SelectMany(o => o.Sources is { } sources ? sources.Select(p => p.Source) : [new DataSource { From = o.Text }])
+            .Where(source => source.IsOwn).Concat(OwnSources.FilesIn(s))).Distinct(),
     ];
+
+    /// <summary>What options name of the user's files that were uploaded, each once: it is looked up before <see cref="ToPlan"/>.</summary>
+    public IReadOnlyList<UploadReference> Uploads =>
+    [
+        .. OwnFiles.Select(s => s.From[(s.From.IndexOf(':', StringComparison.Ordinal) + 1)..])
+            .Select(path => UploadReference.TryParse(path, out var reference) ? reference : null).OfType<UploadReference>().Distinct(),
+    ];
+
+    /// <summary>Folder that relative paths start from.</summary>
+    public string BaseDirectory => _baseDirectory;
 
     /// <summary>Reads a file; its problems are kept for <see cref="ToPlan"/>.</summary>
     /// <inheritdoc cref="PipelinePlanner.Plan"/>
@@ -42,15 +59,16 @@ public sealed class PipelineDraft
     }
 
     /// <summary>Draws the edges and makes the plan; to be called once.</summary>
-    /// <param name="resolveModel">The model behind a reference, or null when there is none; null when models cannot be used here.</param>
+    /// <param name="find">What the registry has behind a reference; null when it cannot be asked here.</param>
     /// <exception cref="UserInputException">With every problem of the file, each with line and column.</exception>
-    public PipelinePlan ToPlan(Func<string, ManifestRef?>? resolveModel)
+    public PipelinePlan ToPlan(Func<string, ModelFound>? find)
     {
-        var datasets = new DatasetSteps(_context, _baseDirectory, [.. _steps.Select(s => s.Name), .. _file.Stages.Select(s => s.Name)], _problems);
-        var own = new OwnSources(_context, _baseDirectory, _problems);
+        var names = new RegistryNames(find);
+        var datasets = new DatasetSteps(_context, names, _baseDirectory, [.. _steps.Select(s => s.Name), .. _file.Stages.Select(s => s.Name)], _problems);
+        var own = new OwnSources(_context, names, _baseDirectory, _problems);
         foreach (var step in _steps)
             own.Locate(step);
-        new StepLinker(_steps, datasets, resolveModel, _problems).LinkAll();
+        new StepLinker(_steps, datasets, names, _problems).LinkAll();
         var ordered = StepOrder.Sort([.. _steps, .. datasets.Steps], _problems);
         var byName = ordered.ToDictionary(s => s.Name);
         foreach (var step in ordered)
@@ -83,7 +101,7 @@ public sealed class PipelineDraft
         foreach (var option in step.Options.Inherited)
         {
             if (FindUpstream(step, byName) is { } data)
-                step.AddInput(option, data.Step, data.Output);
+                step.AddInput(option, data.Step, data.Output, data.Artifact);
             else if (option.IsRequired)
                 _problems.Add(
                     option.Line, option.Column,

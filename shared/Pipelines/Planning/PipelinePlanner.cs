@@ -12,5 +12,5 @@ public static class PipelinePlanner
     /// <param name="context">Stage kinds and what else the file may refer to.</param>
     /// <exception cref="UserInputException">With every problem of the file, each with line and column.</exception>
     public static PipelinePlan Plan(string yaml, string fileName, IReadOnlyDictionary<string, string> parameters, PlanningContext context) =>
-        PipelineDraft.Read(yaml, fileName, parameters, context).ToPlan(context.ResolveModel);
+        PipelineDraft.Read(yaml, fileName, parameters, context).ToPlan(context.FindRegistered);
 }

@@ -36,6 +36,6 @@ public sealed record PlanningContext
     /// </summary>
     public Action<string>? Admit { get; init; }
 
-    /// <summary>The registered model behind <c>model:NAME@ALIAS</c>, or null when there is none.</summary>
-    public Func<string, ManifestRef?>? ResolveModel { get; init; }
+    /// <summary>What the registry has behind <c>model:NAME@ALIAS</c> or <c>dataset:NAME@VERSION</c>. Null where none can be asked.</summary>
+    public Func<string, ModelFound>? FindRegistered { get; init; }
 }

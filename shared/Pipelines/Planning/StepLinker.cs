@@ -8,7 +8,7 @@ using Espalier.Pipelines.Text;
 namespace Espalier.Pipelines.Planning;
 
 /// <summary>Draws the edges: from options that name outputs, datasets and models, from <c>needs</c>, and from <c>when</c>.</summary>
-internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, Func<string, ManifestRef?>? resolveModel, ProblemList problems)
+internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps datasets, RegistryNames names, ProblemList problems)
 {
     private const string OptimizerState = "optimizer-state";
     private const string ResetOptimizer = "reset";
@@ -42,7 +42,7 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
         else if (option.Kind == ValueKind.Dataset)
             LinkDataset(step, option);
         else
-            LinkModel(step, option);
+            LinkRegistered(step, option, OutputNames.Model);
     }
 
     private void LinkOutput(StepDraft step, ArtifactOption option, string name, string output)
@@ -69,18 +69,22 @@ internal sealed class StepLinker(IReadOnlyList<StepDraft> steps, DatasetSteps da
 
     private void LinkDataset(StepDraft step, ArtifactOption option)
     {
-        if (datasets.StepFor(option) is { } source)
+        if (option.Sources is null && RegistryNames.IsDataset(option.Text))
+            LinkRegistered(step, option, OutputNames.Data);
+        else if (datasets.StepFor(option) is { } source)
             step.AddInput(option, source, OutputNames.Data);
     }
 
-    private void LinkModel(StepDraft step, ArtifactOption option)
+    private void LinkRegistered(StepDraft step, ArtifactOption option, string output)
     {
-        if (resolveModel?.Invoke(option.Text) is { } model)
-            step.AddInput(option, option.Text, OutputNames.Model, model);
-        else
-            problems.Add(option.Line, option.Column, resolveModel is null
-                ? $"'{option.Path}': registered models cannot be used here"
-                : $"'{option.Path}': the registry has no {option.Text}; see `espalier models`");
+        try
+        {
+            step.AddInput(option, option.Text, output, names.Find(option.Text));
+        }
+        catch (UserInputException e)
+        {
+            problems.Add(option.Line, option.Column, $"'{option.Path}': {e.Message}");
+        }
     }
 
     private void LinkNeed(StepDraft step, PlacedNode need)

@@ -138,7 +138,10 @@ internal sealed class PlanWalk(PlanResolver resolver, IStepEstimator? estimator,
         }
         if (estimator is null)
             return null;
-        var request = new EstimateStep { Kind = step.Kind, Name = step.Name, Options = step.Options, Inputs = inputs, Made = made };
+        var request = new EstimateStep
+        {
+            Kind = step.Kind, Name = step.Name, Options = step.Options, Device = step.Device, Inputs = inputs, Made = made,
+        };
         return await estimator.EstimateAsync(resolution.Code!, request, cancellationToken).ConfigureAwait(false);
     }
 

@@ -8,12 +8,12 @@ using Microsoft.Extensions.Logging;
 namespace Espalier.Stages.Worker;
 
 /// <summary>
-/// Listens to the queues of work hints. A worker whose slots are taken stops listening, so that a hint wakes somebody who
+/// Listens to the queues of work hints for a device class. A worker whose slots are taken stops listening, so that a hint wakes somebody who
 /// has time for it. Nobody waits for a queue: a queue that does not answer costs hints, and the worker polls anyway. A queue that cannot
 /// be used says why, and keeps no other back.
 /// </summary>
 internal sealed class HintListener(
-    IBus bus, MessagingOptions messaging, StageWorkerOptions options, OfferedStages stages, TimeProvider time, ILogger logger)
+    IBus bus, MessagingOptions messaging, string device, OfferedStages stages, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ShortWait = TimeSpan.FromSeconds(1), CheckLimit = TimeSpan.FromSeconds(10);
@@ -42,7 +42,7 @@ internal sealed class HintListener(
             _sound.Clear(); // what was sound may have changed under a queue that does not answer
         await StopAsync().ConfigureAwait(false);
         var problems = new List<string>();
-        foreach (var queue in stages.Kinds.Select(kind => EndpointNames.Work(kind, options.Device)))
+        foreach (var queue in stages.Kinds.Select(kind => EndpointNames.Work(kind, device)))
         {
             if (await FindProblemAsync(queue).ConfigureAwait(false) is { } problem)
                 problems.Add(problem);

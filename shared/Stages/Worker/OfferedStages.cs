@@ -52,24 +52,30 @@ internal sealed class OfferedStages
 
     /// <summary>What the worker says it has when it claims; loads the tensor library the first time.</summary>
     public IReadOnlyList<StageOffer> Offers() =>
-        _offers ??= [.. Kinds.Select(k => CodeOf(_stages[k])).Select(c => new StageOffer(c.Kind, c.Version, c.NumericsClass))];
+        _offers ??=
+        [
+            .. from device in _options.Classes
+               from kind in Kinds
+               let code = CodeOf(_stages[kind], device.Name)
+               select new StageOffer(code.Kind, code.Version, code.NumericsClass) { Device = device.Name },
+        ];
 
     /// <summary>What an assigned step depends on, in full.</summary>
     public StepKey KeyOf(StepAssignment assignment)
     {
-        var code = CodeOf(_stages[assignment.Kind]);
+        var code = CodeOf(_stages[assignment.Kind], assignment.Device);
         return (code with { NumericsClass = assignment.NumericsClass ?? code.NumericsClass }).KeyOf(assignment.Options, assignment.Inputs);
     }
 
     /// <summary>The number of threads that a step's result was begun with, where this process has another one; null where it has the same.</summary>
     public int? OtherThreads(StepAssignment assignment) =>
-        assignment.NumericsClass is { } wanted && wanted != NumericsClassOf(assignment.Kind) ? NumericsClasses.ThreadsOf(wanted) : null;
+        assignment.NumericsClass is { } wanted && wanted != NumericsClassOf(assignment) ? NumericsClasses.ThreadsOf(wanted) : null;
 
     /// <summary>Makes sure that this process computes as the step's key says.</summary>
     /// <exception cref="StageFailedException">It does not, and the result would have other bits.</exception>
     public void CheckNumerics(StepAssignment assignment)
     {
-        if (assignment.NumericsClass is { } wanted && NumericsClassOf(assignment.Kind) is var own && wanted != own)
+        if (assignment.NumericsClass is { } wanted && NumericsClassOf(assignment) is var own && wanted != own)
         {
             throw new StageFailedException(
                 FailureClass.Transient, $"The step was prepared for workers that compute as '{wanted}', and this one computes as '{own}'.");
@@ -86,12 +92,19 @@ internal sealed class OfferedStages
             NumericsClass = o.NumericsClass,
             Schema = OptionSchema.For(_stages[o.Kind].OptionsType).ToJson(),
             Traits = _stages[o.Kind].Traits with { IsEstimated = _estimates?.Kinds.Contains(o.Kind) == true },
-            Device = _options.Device,
+            Device = o.Device!,
+            IsSpare = o.Device != _options.Classes[0].Name || _options.ClassOf(o.Device!).IsPretended,
             Worker = _options.Name,
         }),
     ];
 
-    private string NumericsClassOf(string kind) => CodeOf(_stages[kind]).NumericsClass;
+    private string NumericsClassOf(StepAssignment assignment) => CodeOf(_stages[assignment.Kind], assignment.Device).NumericsClass;
 
-    private StageCode CodeOf(IStage stage) => stage.CodeOn(() => _numerics?.Value ?? NumericsClasses.Any);
+    private StageCode CodeOf(IStage stage, string device) => stage.CodeOn(() => NumericsOn(_options.ClassOf(device)));
+
+    // What a pretended device computes must never pass for the work of a real one.
+    private string NumericsOn(DeviceClass device) =>
+        _numerics is null ? NumericsClasses.Any
+        : device.IsPretended ? $"pretended-{device.Name};{_numerics.ValueOn(DeviceNames.Cpu)}"
+        : _numerics.ValueOn(device.Name);
 }

@@ -26,6 +26,9 @@ internal static partial class StageLog
     [LoggerMessage(108, LogLevel.Error, "Work hints of a kind are not heard, and the worker asks for work now and then instead: {Problem}")]
     public static partial void QueueUnusable(ILogger logger, string problem);
 
+    [LoggerMessage(109, LogLevel.Warning, "Worker {Worker} only pretends to have '{Device}': its steps compute on the CPU. That is for tests")]
+    public static partial void DeviceIsPretended(ILogger logger, string worker, string device);
+
     [LoggerMessage(107, LogLevel.Error, "The worker failed and goes on")]
     public static partial void WorkerFailed(ILogger logger, Exception error);
 }

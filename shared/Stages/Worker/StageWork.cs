@@ -29,6 +29,7 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
     public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {
         var assignment = work.Assignment;
+        var device = options.ClassOf(assignment.Device);
         var execution = new StageExecution
         {
             Stage = stages.Find(assignment.Kind),
@@ -39,9 +40,10 @@ internal sealed class InProcessStageRunner(OfferedStages stages, ArtifactStore a
             Cursor = new BlobCursor(artifacts.Blobs, assignment.Step.Key, () => !work.Lease.IsOver),
             Progress = work.Progress,
             CacheFolder = options.CacheFolder,
-            Device = assignment.Device,
+            Device = device.IsPretended ? DeviceNames.Cpu : assignment.Device,
+            PretendedDevice = device.IsPretended ? device.Name : null,
             MemoryDivisor = assignment.MemoryDivisor,
-            MemoryBytes = options.BytesOfSlot,
+            MemoryBytes = device.SlotBytes,
             KeyWith = options => stages.KeyOf(assignment with { Options = options }).ToDigest(),
             Engine = engine,
         };

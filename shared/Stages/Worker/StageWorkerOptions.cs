@@ -28,8 +28,12 @@ public sealed class StageWorkerOptions
     /// <value>1; 1 to 64</value>
     public int Slots { get; set; } = 1;
 
-    /// <summary>Device class of the worker: <c>cpu</c> or <c>cuda</c>.</summary>
-    public string Device { get; set; } = "cpu";
+    /// <summary>Device class of the worker: <c>cpu</c> or <c>cuda</c>; of one that has several, <see cref="Devices"/> says them.</summary>
+    public string Device { get; set; } = DeviceNames.Cpu;
+
+    /// <summary>Device classes of the worker, the one that it is for first, each with its own slots and memory; empty where there is one only.</summary>
+    /// <value>none: <see cref="Device"/>, <see cref="Slots"/> and <see cref="MemoryBytes"/> say the only one</value>
+    public IList<DeviceClassOptions> Devices { get; } = [];
 
     /// <summary>Stage kinds to offer; empty offers every registered one.</summary>
     public IList<string> Kinds { get; } = [];
@@ -41,8 +45,13 @@ public sealed class StageWorkerOptions
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; set; }
 
-    /// <summary>Its share of one slot; a stage that can work with less than it would like to have keeps to it.</summary>
-    public long BytesOfSlot => MemoryBytes / Slots;
+    /// <summary>What the worker offers.</summary>
+    public IReadOnlyList<DeviceClass> Classes => Devices.Count > 0
+        ? [.. Devices.Select(d => d.ToClass(this))]
+        : [new() { Name = Device, Slots = Slots, MemoryBytes = MemoryBytes }];
+
+    /// <summary>The class of a name; where the worker has none of that name, the one that it is for.</summary>
+    public DeviceClass ClassOf(string device) => Classes.FirstOrDefault(c => c.Name == device) ?? Classes[0];
 
     /// <summary>How often the worker asks for work without a hint.</summary>
     /// <value>5 seconds; 10 milliseconds to 1 minute</value>
@@ -77,14 +86,35 @@ public sealed class StageWorkerOptions
             throw new UserInputException(problems);
     }
 
+    private IEnumerable<(string Setting, string Message)> DeviceProblems()
+    {
+        if (Devices.Count == 0)
+            yield break;
+        foreach (var (device, index) in Devices.Select((d, i) => (d, i)))
+        {
+            foreach (var (setting, message) in device.Problems())
+                yield return ($"devices:{index}:{setting}", message);
+        }
+        if (Devices.GroupBy(d => d.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            yield return ("devices", $"'{twice.Key}' is there twice: say once how many there are.");
+        if (Device != DeviceNames.Cpu)
+            yield return ("device", "Where there are 'devices', they say what the worker has: leave it out.");
+        if (Slots != 1)
+            yield return ("slots", "Where there are 'devices', each has slots of its own: leave it out.");
+        if (Isolation == WorkIsolation.InProcess && Devices.Any(d => d.Name == DeviceNames.Cuda && d is { Pretended: false, Count: > 1 }))
+            yield return ("isolation", "Several GPUs need a process for each step, which sees its own: expected child-process.");
+    }
+
     private IEnumerable<(string Setting, string Message)> Problems()
     {
         if (string.IsNullOrWhiteSpace(Name))
             yield return ("name", "It is empty: expected a name that no other worker has.");
         if (Slots is < 1 or > 64)
             yield return ("slots", $"{Slots} is out of range: allowed is 1 to 64.");
-        if (Device is not ("cpu" or "cuda"))
-            yield return ("device", $"'{Device}' is unknown: allowed is cpu or cuda.");
+        if (!DeviceNames.All.Contains(Device))
+            yield return ("device", $"'{Device}' is unknown: allowed is {string.Join(" or ", DeviceNames.All)}.");
+        foreach (var problem in DeviceProblems())
+            yield return problem;
         foreach (var (setting, value, min, max) in new[]
         {
             ("poll-interval", PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),

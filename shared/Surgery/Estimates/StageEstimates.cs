@@ -17,8 +17,8 @@ namespace Espalier.Surgery.Estimates;
 /// <summary>Answers for the estimates of this process. Reads manifests and configurations, never a tensor.</summary>
 /// <param name="estimates">Estimates of the stages.</param>
 /// <param name="store">Where models are that exist already; null when there is none.</param>
-/// <param name="memoryBytes">Memory that there is for a step, in bytes; 0 when nobody says.</param>
-public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, ArtifactStore? store = null, long memoryBytes = 0)
+/// <param name="memoryOn">Memory that there is for a step on a device class, in bytes; 0 when nobody says.</param>
+public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, ArtifactStore? store = null, Func<string, long>? memoryOn = null)
     : IStepEstimator, IOfferedEstimates
 {
     private const int MostHeaders = 1000;
@@ -43,7 +43,7 @@ public sealed class StageEstimates(IEnumerable<IStageEstimate> estimates, Artifa
                 return null;
             inputs.Add(new EstimateInput(input.As, input.Step, model));
         }
-        var request = new EstimateRequest(step.Name, step.Options, inputs) { MemoryBytes = memoryBytes };
+        var request = new EstimateRequest(step.Name, step.Options, inputs) { MemoryBytes = memoryOn?.Invoke(step.Device ?? DeviceNames.Cpu) ?? 0 };
         var before = Shape(request.FindModel());
         if (step.Made is { } made)
             return Describe(before, await ReadAsync(made, cancellationToken).ConfigureAwait(false));
@@ -131,7 +131,8 @@ public static class StageEstimateServiceCollectionExtensions
     public static IServiceCollection AddStageEstimate<T>(this IServiceCollection services) where T : class, IStageEstimate
     {
         services.TryAddSingleton(provider => new StageEstimates(
-            provider.GetServices<IStageEstimate>(), provider.GetService<ArtifactStore>(), provider.GetService<StageWorkerOptions>()?.BytesOfSlot ?? 0));
+            provider.GetServices<IStageEstimate>(), provider.GetService<ArtifactStore>(),
+            provider.GetService<StageWorkerOptions>() is { } worker ? device => worker.ClassOf(device).SlotBytes : null));
         services.TryAddSingleton<IOfferedEstimates>(provider => provider.GetRequiredService<StageEstimates>());
         return services.AddSingleton<IStageEstimate, T>();
     }

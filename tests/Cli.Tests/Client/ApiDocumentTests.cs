@@ -58,8 +58,9 @@ public sealed class ApiDocumentTests : IDisposable
 
         await IsKeptAsync("services/Registry/openapi.json", await ReadAsync(client));
         await ClientIsMadeFromItAsync(
-            "Registry", "Espalier.Registry", "Espalier.Registry.Api", "Espalier.Registry.Comparisons", "Espalier.Registry.Gates",
-            "Espalier.Registry.Lineages", "Espalier.Registry.Queries", "Espalier.Registry.Signing", "Espalier.Registry.Storage",
+            "Registry", "Espalier.Artifacts.Uploads", "Espalier.Registry", "Espalier.Registry.Api", "Espalier.Registry.Comparisons",
+            "Espalier.Registry.Datasets", "Espalier.Registry.Gates", "Espalier.Registry.Lineages", "Espalier.Registry.Queries",
+            "Espalier.Registry.Signing", "Espalier.Registry.Storage",
             "Verification = Espalier.Registry.Signing.Verification");
     }
 

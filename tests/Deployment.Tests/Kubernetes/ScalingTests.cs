@@ -59,7 +59,8 @@ public sealed partial class ScalingTests : IAsyncLifetime
     [InlineData("kind=\"dataset\",device=\"cpu\"", "kind=\"train\",device=\"cpu\"", "cpt-trainer")]
     [InlineData("formula: train + dataset", "formula: train", "formula")]
     [InlineData("http://orchestrator.espalier:8080/metrics", "http://orchestrator.espalier:8080/metric", "url")]
-    [InlineData("nvidia.com/gpu: \"1\"", "nvidia.com/gpu: \"2\"", "one GPU")]
+    [InlineData("nvidia.com/gpu: \"1\"", "nvidia.com/gpu: \"2\"", "other GPUs")]
+    [InlineData("ESPALIER__WORKER__DEVICES__1__NAME", "ESPALIER__WORKER__DEVICES__2__NAME", "offers no cpu")]
     [InlineData("      nodeSelector:\n        espalier.dev/device: cuda", "      nodeSelector:\n        espalier.dev/device: cpu", "node class")]
     public void Workers_ScaledByOthers_AreFound(string right, string wrong, string expected) =>
         ProblemsOf(Overlay.Render("gpu").With(right, wrong)).ShouldContain(p => p.Contains(expected));
@@ -69,11 +70,15 @@ public sealed partial class ScalingTests : IAsyncLifetime
         var scaled = overlay.Of<ScaledObject>().ToDictionary(s => s.Spec.ScaleTargetRef.Name);
         foreach (var pod in overlay.Pods.Where(p => p.Component == "worker"))
         {
-            var device = overlay.EnvironmentOf(pod).GetValueOrDefault("ESPALIER__WORKER__DEVICE", "cpu");
+            var environment = overlay.EnvironmentOf(pod);
+            var device = environment.GetValueOrDefault("ESPALIER__WORKER__DEVICES__0__NAME", "cpu");
             if (overlay.Name != "kind" && (pod.Spec.NodeSelector?.TryGetValue("espalier.dev/device", out var node) == true ? node : null) != device)
                 yield return $"{pod.Name}: it works on {device} and asks for another node class.";
-            if ((pod.Container.Resources.Limits.TryGetValue("nvidia.com/gpu", out var gpus) ? gpus.ToInt64() : 0) != (device == "cuda" ? 1 : 0))
-                yield return $"{pod.Name}: a worker with one slot needs one GPU for cuda and none for cpu.";
+            var expected = device == "cuda" ? environment.GetValueOrDefault("ESPALIER__WORKER__DEVICES__0__COUNT", "") : "0";
+            if ($"{(pod.Container.Resources.Limits.TryGetValue("nvidia.com/gpu", out var gpus) ? gpus.ToInt64() : 0)}" != expected)
+                yield return $"{pod.Name}: it has other GPUs than it offers: '{expected}'.";
+            if (device == "cuda" && environment.GetValueOrDefault("ESPALIER__WORKER__DEVICES__1__NAME") != "cpu")
+                yield return $"{pod.Name}: it offers no cpu: with it alone, a step that needs no GPU would wait for ever.";
             if (!scaled.Remove(pod.Name, out var scaling))
             {
                 if (pod.Replicas is null or 0)

@@ -27,8 +27,8 @@ public sealed class StepMemoryTests
         small.State.ShouldBe(RunState.Succeeded);
         var wait = waiting.Steps[0].Wait.ShouldNotBeNull();
         wait.Reason.ShouldBe(WaitReason.Memory);
-        wait.Text.ShouldStartWith("It needs about 5.0 GiB of memory, and no worker on cpu has that: the nearest is ");
-        wait.Text.ShouldEndWith(" with 2.0 GiB. Start one with more (worker:memory-bytes).");
+        wait.Text.ShouldStartWith("No live worker offers 'cpu' with 5.0 GiB, which is about what it needs: the largest is ");
+        wait.Text.ShouldEndWith(" with 2.0 GiB. Start one with more (worker:memory-bytes, or memory in worker:devices).");
     }
 
     /// <summary>A gibibyte for each character.</summary>

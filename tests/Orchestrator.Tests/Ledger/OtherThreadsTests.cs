@@ -70,6 +70,6 @@ public sealed class OtherThreadsTests : IDisposable
         {
             Worker = worker, Kinds = ["noop"], Devices = ["cpu"], Offers = [new StageOffer("noop", "v1", numerics)], ChoosesThreads = choosesThreads,
         };
-        return _ledger.Steps.ClaimAsync(claim, [StageCatalog.Offer("noop", "v1", numerics)], default);
+        return _ledger.Steps.ClaimAsync(claim, default);
     }
 }

@@ -123,13 +123,13 @@ public sealed class StepWaitsTests : IDisposable
         var wait = await WaitAsync(run, "a");
         wait.Reason.ShouldBe(WaitReason.Memory);
         wait.Since.ShouldNotBeNull();
-        wait.Text.ShouldBe("It needs about 24.0 GiB of memory, and no worker on cpu has that: the nearest is w2 with 16.0 GiB. "
-            + "Start one with more (worker:memory-bytes).");
+        wait.Text.ShouldBe("No live worker offers 'cpu' with 24.0 GiB, which is about what it needs: the largest is w2 with 16.0 GiB. "
+            + "Start one with more (worker:memory-bytes, or memory in worker:devices).");
 
         (await _ledger.ClaimAsync("w3", slots: 2, memoryBytes: 30 * Gibibyte)).ShouldNotBeNull();
 
         (await WaitAsync(run, "b")).Text.ShouldBe(
-            "It needs about 24.0 GiB of memory, and no worker on cpu has that free: the nearest is w3 with 6.0 GiB of 30.0 GiB.");
+            "No live worker has 24.0 GiB, which is about what it needs, free on 'cpu': the nearest is w3 with 6.0 GiB of 30.0 GiB.");
         await _ledger.ClaimAsync("w4", [LedgerFixture.Offer("other")], ["cpu"], [], slots: 1);
         (await WaitAsync(run, "b")).Reason.ShouldBe(WaitReason.Claim, "a worker that does not say how much it has may take it");
     }

@@ -20,7 +20,7 @@ public sealed class WorkerRoomsTests : IDisposable
         await _ledger.ClaimAsync("small", slots: 1, memoryBytes: 8 * Gibibyte);
         await _ledger.ClaimAsync("large", slots: 1, memoryBytes: 16 * Gibibyte);
 
-        (await FindAsync("cpu")).ShouldBe(new StepRoom(16 * Gibibyte, "no live worker on cpu has that: the largest is large with 16.0 GiB"));
+        (await FindAsync("cpu")).ShouldBe(new StepRoom(16 * Gibibyte, "no live worker offers 'cpu' with that: the largest is large with 16.0 GiB"));
         (await FindAsync("cuda")).ShouldBeNull();
     }
 

@@ -91,7 +91,7 @@ public sealed class BadPipelineTests
             "name: a\nstages: { Base: { uses: train } }",
             [
                 "p.yaml:2:11: 'data' is missing, and no step upstream of 'Base' has a dataset: "
-                    + "give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH",
+                    + "give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION",
                 "p.yaml:2:11: 'tokens' is missing: Tokens to train on.",
                 "p.yaml:2:11: a step's name must be lower-case letters, digits and single hyphens, starting with a letter, at most 100 characters",
             ]
@@ -127,14 +127,14 @@ public sealed class BadPipelineTests
         {
             "name: a\nstages:\n" + Base + "  c: { uses: train, with: { from: \"${bse.model}\", tokens: 1 } }",
             [
-                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH",
+                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION",
                 "p.yaml:4:35: 'from' names the unknown step 'bse': did you mean 'base'?",
             ]
         },
         {
             "name: a\nstages:\n" + Base + "  c: { uses: train, with: { from: \"${base.modl}\", tokens: 1 } }",
             [
-                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH or parquet:PATH",
+                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION",
                 "p.yaml:4:35: step 'base' (train) has no output 'modl': did you mean 'model'?",
             ]
         },

@@ -117,7 +117,7 @@ public sealed class PipelinePlannerTests
     public void Plan_RegisteredModel_BecomesAnInputWithItsArtifact()
     {
         var model = new ManifestRef(ArtifactKind.Checkpoint, Digest.Of("m"u8), 5);
-        var context = new PlanningContext { Stages = SampleStages.All, ResolveModel = name => name == "model:demo@stable" ? model : null };
+        var context = new PlanningContext { Stages = SampleStages.All, FindRegistered = name => new ModelFound(name == "model:demo@stable" ? model : null) };
 
         var plan = PipelinePlanner.Plan(
             "name: a\nstages: { t: { uses: train, with: { from: model:demo@stable, data: corpus:x, tokens: 1 } } }",

@@ -62,6 +62,6 @@ public sealed class ResolvedPipelineTextTests
     private static PipelinePlan Plan(string yaml) => PipelinePlanner.Plan(yaml, "pipeline.yaml", new Dictionary<string, string>(), new PlanningContext
     {
         Stages = SampleStages.All,
-        ResolveModel = _ => new ManifestRef(ArtifactKind.Checkpoint, Digest.Of("m"u8), 1),
+        FindRegistered = _ => new ModelFound(new ManifestRef(ArtifactKind.Checkpoint, Digest.Of("m"u8), 1)),
     });
 }

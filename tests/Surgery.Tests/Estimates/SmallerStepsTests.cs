@@ -28,7 +28,7 @@ public sealed class SmallerStepsTests
     [Fact]
     public async Task Estimate_OfAWorkerThatSaysWhatItHas_IsToldToTheStage()
     {
-        var estimates = new StageEstimates([new Batches()], memoryBytes: 7);
+        var estimates = new StageEstimates([new Batches()], memoryOn: _ => 7);
 
         await estimates.EstimateAsync(Step("""{"batch":1,"calibration":{"batch":1}}"""), default);
 

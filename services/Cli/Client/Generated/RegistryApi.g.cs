@@ -4,9 +4,11 @@ namespace Espalier.Cli.Client.Generated;
 
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Artifacts.Uploads;
 using Espalier.Registry;
 using Espalier.Registry.Api;
 using Espalier.Registry.Comparisons;
+using Espalier.Registry.Datasets;
 using Espalier.Registry.Gates;
 using Espalier.Registry.Lineages;
 using Espalier.Registry.Queries;
@@ -314,6 +316,17 @@ internal sealed class RegistryApi(IApiTransport transport)
                 .Query("cursor", cursor)
             , cancellationToken);
 
+    /// <summary>Registered datasets by name, newest version first.</summary>
+    public Task<IReadOnlyList<RegisteredDataset>> ListDatasetsAsync(
+        string? name = null,
+        int? limit = null,
+        CancellationToken cancellationToken = default) =>
+        transport.SendAsync<IReadOnlyList<RegisteredDataset>>(
+            new ApiRequest(HttpMethod.Get, "/api/v1/datasets")
+                .Query("name", name)
+                .Query("limit", limit)
+            , cancellationToken);
+
     /// <summary>Which of these blobs the store does not have.</summary>
     public Task<MissingBlobs> FindMissingBlobsAsync(
         BlobDigests body,
@@ -321,6 +334,29 @@ internal sealed class RegistryApi(IApiTransport transport)
         transport.SendAsync<MissingBlobs>(
             new ApiRequest(HttpMethod.Post, "/api/v1/blobs/missing")
                 .Body(body)
+            , cancellationToken);
+
+    /// <summary>How much text may be uploaded at once.</summary>
+    public Task<UploadLimits> FindUploadLimitsAsync(
+        CancellationToken cancellationToken = default) =>
+        transport.SendAsync<UploadLimits>(
+            new ApiRequest(HttpMethod.Get, "/api/v1/uploads")
+            , cancellationToken);
+
+    /// <summary>Takes text whose parts are stored, by its listing.</summary>
+    public Task<PublishedUpload> PublishUploadAsync(
+        CancellationToken cancellationToken = default) =>
+        transport.SendAsync<PublishedUpload>(
+            new ApiRequest(HttpMethod.Post, "/api/v1/uploads")
+            , cancellationToken);
+
+    /// <summary>Whether text of this digest was uploaded.</summary>
+    public Task<PublishedUpload> FindUploadAsync(
+        string digest,
+        CancellationToken cancellationToken = default) =>
+        transport.SendAsync<PublishedUpload>(
+            new ApiRequest(HttpMethod.Get, "/api/v1/uploads/{digest}")
+                .Path("digest", digest)
             , cancellationToken);
 
     /// <summary>Points an alias to a version.</summary>
@@ -362,6 +398,17 @@ internal sealed class RegistryApi(IApiTransport transport)
                 .Path("name", name)
                 .Path("alias", alias)
                 .Body(body)
+            , cancellationToken);
+
+    /// <summary>Forgets a version of a dataset; its bytes stay until gc finds that nothing needs them.</summary>
+    public Task DeleteDatasetAsync(
+        string name,
+        int version,
+        CancellationToken cancellationToken = default) =>
+        transport.SendAsync(
+            new ApiRequest(HttpMethod.Delete, "/api/v1/datasets/{name}/versions/{version}")
+                .Path("name", name)
+                .Path("version", version)
             , cancellationToken);
 
     /// <summary>Stops trusting a public key.</summary>

@@ -7,12 +7,17 @@ namespace Espalier.Stages.Worker.Isolation;
 /// Runs the stage in a work process. Whatever happens there, a crash in native code, a kill for memory, a loop that never
 /// ends, the worker goes on, keeps its lease and says what happened.
 /// </summary>
-internal sealed class ChildProcessStageRunner(WorkProcesses processes, OfferedStages stages) : IStageRunner, IAsyncDisposable
+/// <param name="classes">The processes of each device class; a process sees the devices of its class only.</param>
+/// <param name="options">The worker's settings.</param>
+/// <param name="stages">What it offers.</param>
+internal sealed class ChildProcessStageRunner(IReadOnlyDictionary<string, WorkProcesses> classes, StageWorkerOptions options, OfferedStages stages)
+    : IStageRunner, IAsyncDisposable
 {
     private static readonly TimeSpan LeaseInterval = TimeSpan.FromMilliseconds(500);
 
     public async Task<(StageResult Result, long PeakMemoryBytes)> RunAsync(StageWork work, CancellationToken stop, CancellationToken kill)
     {
+        var processes = classes[options.ClassOf(work.Assignment.Device).Name];
         // The tensor library counts its threads when it is loaded: another number takes another process, which serves this attempt only.
         var isSpecial = stages.OtherThreads(work.Assignment) is not null;
         var process = isSpecial ? processes.Start() : processes.Take();
@@ -45,7 +50,11 @@ internal sealed class ChildProcessStageRunner(WorkProcesses processes, OfferedSt
         };
     }
 
-    public ValueTask DisposeAsync() => processes.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var processes in classes.Values)
+            await processes.DisposeAsync().ConfigureAwait(false);
+    }
 
     /// <summary>Sends the assignment, then hands on progress until the outcome; null when the process ended without one.</summary>
     private static async Task<WorkOutcome?> DoAsync(WorkProcess process, StageWork work, CancellationToken stop)

@@ -1,8 +1,10 @@
+using Espalier.Contracts;
+
 namespace Espalier.Stages.Worker.Isolation;
 
 /// <summary>
 /// Which GPU a work process sees. As many slots as there are GPUs use one each: a process sees only its own, as <c>cuda:0</c>. With
-/// more slots than GPUs the least used one is shared. Not run on CUDA yet.
+/// more slots than GPUs the least used one is shared. Beside a class of GPUs, processes of the class <c>cpu</c> see none. Not run on CUDA yet.
 /// </summary>
 /// <param name="visible">GPUs that this worker may use, as <c>CUDA_VISIBLE_DEVICES</c> names them; empty where processes choose no device.</param>
 internal sealed class WorkDevices(IReadOnlyList<string> visible)
@@ -21,15 +23,22 @@ internal sealed class WorkDevices(IReadOnlyList<string> visible)
     /// <summary>Processes choose no device.</summary>
     public static WorkDevices None => new([]);
 
-    /// <summary>The devices of a worker: those that its environment lets it see, else those of the machine.</summary>
-    public static WorkDevices Of(StageWorkerOptions options)
+    /// <summary>The devices of a class that a worker offers.</summary>
+    public static WorkDevices Of(DeviceClass offered, StageWorkerOptions options)
     {
-        if (options.Device != "cuda")
-            return None;
-        return new WorkDevices(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given
-            ? given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            : [.. Enumerable.Range(0, CountOnMachine() is > 0 and var count ? count : options.Slots).Select(i => $"{i}")]);
+        var isAlone = options.Devices.Count == 0;
+        if (offered.Name != DeviceNames.Cuda)
+            return isAlone || options.Classes.All(c => c.Name != DeviceNames.Cuda) ? None : new WorkDevices([""]);
+        var visible = Visible();
+        var count = isAlone ? (visible.Count > 0 ? visible.Count : offered.Slots) : offered.Count;
+        return new WorkDevices([.. Enumerable.Range(0, count).Select(i => i < visible.Count ? visible[i] : $"{i}")]);
     }
+
+    /// <summary>The GPUs that the environment lets this process see, else those of the machine; empty where neither says any.</summary>
+    public static IReadOnlyList<string> Visible() =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given
+            ? given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            : [.. Enumerable.Range(0, CountOnMachine()).Select(i => $"{i}")];
 
     /// <summary>Takes the least used device; null where there is none to choose.</summary>
     public int? Take()

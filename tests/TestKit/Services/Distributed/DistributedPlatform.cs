@@ -1,9 +1,5 @@
-using System.Diagnostics;
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using Espalier.Artifacts.Blobs;
 using Espalier.Artifacts;
-using Espalier.Contracts;
 using Espalier.Orchestrator.Ledger;
 using Espalier.TestKit.Servers;
 using Npgsql;
@@ -20,7 +16,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
     private readonly Dictionary<string, string> _common;
     private readonly List<ServiceProcess> _services = [];
     private readonly string _database;
-    private HttpClient _client = null!;
+    private RunRequests _runs = null!;
 
     private DistributedPlatform(BrokerAndDatabase servers, string database, bool withDefaultTimes)
     {
@@ -44,7 +40,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
     public ServiceProcess Orchestrator { get; private set; } = null!;
 
     /// <summary>Requests to the orchestrator, with the administrator's key.</summary>
-    public HttpClient Client => _client;
+    public HttpClient Client => _runs.Client;
 
     /// <summary>Connection of the ledger's database.</summary>
     public string Database => _database;
@@ -76,8 +72,7 @@ public sealed class DistributedPlatform : IAsyncDisposable
             ["orchestrator:data-folders:0"] = Path.GetTempPath(),
             ["orchestrator-api:key"] = Key,
         }, [.. _orchestratorTimes.Select(t => (t.Key, t.Value))]);
-        _client = new HttpClient { BaseAddress = Orchestrator.Address };
-        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        _runs = new RunRequests(Orchestrator.Address, Key, () => Log);
     }
 
     public void OpenGate() => File.WriteAllText(Gate, "open");
@@ -108,44 +103,26 @@ public sealed class DistributedPlatform : IAsyncDisposable
         }
     }
 
-    public async Task<Guid> SubmitAsync(string yaml)
-    {
-        using var answer = await _client.PostAsync("/api/v1/runs", new StringContent(yaml));
-        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
-        return (await answer.Content.ReadFromJsonAsync<RunAccepted>(WireJson.Options))!.RunId;
-    }
+    public Task<Guid> SubmitAsync(string yaml) => _runs.SubmitAsync(yaml);
 
     /// <summary>What the orchestrator hands out as metrics.</summary>
-    public Task<string> MetricsAsync() => _client.GetStringAsync("/metrics");
+    public Task<string> MetricsAsync() => Client.GetStringAsync("/metrics");
 
     public async Task CancelAsync(Guid run)
     {
-        using var answer = await _client.PostAsync($"/api/v1/runs/{run}/cancel", null);
+        using var answer = await Client.PostAsync($"/api/v1/runs/{run}/cancel", null);
         answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
     }
 
-    public async Task<RunView> FindAsync(Guid run) => (await _client.GetFromJsonAsync<RunView>($"/api/v1/runs/{run}", WireJson.Options))!;
+    public Task<RunView> FindAsync(Guid run) => _runs.FindAsync(run);
 
-    public async Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until, TimeSpan? limit = null)
-    {
-        var clock = Stopwatch.StartNew();
-        while (true)
-        {
-            var view = await FindAsync(run);
-            if (until(view))
-                return view;
-            if (clock.Elapsed > (limit ?? TimeSpan.FromSeconds(100)))
-                throw new TimeoutException($"{view.State}: {string.Join(", ", view.Steps.Select(s => $"{s.Name} {s.State} {s.Message}"))}\n{Log}");
-            await Task.Delay(20);
-        }
-    }
+    public Task<RunView> WaitAsync(Guid run, Func<RunView, bool> until, TimeSpan? limit = null) => _runs.WaitAsync(run, until, limit);
 
-    public Task<RunView> EndAsync(Guid run, TimeSpan? limit = null) =>
-        WaitAsync(run, v => v.State is RunState.Succeeded or RunState.Failed or RunState.Cancelled, limit);
+    public Task<RunView> EndAsync(Guid run, TimeSpan? limit = null) => _runs.EndAsync(run, limit);
 
     public async ValueTask DisposeAsync()
     {
-        _client.Dispose();
+        _runs.Dispose();
         foreach (var service in _services)
             await service.DisposeAsync();
         _folder.Delete(recursive: true);

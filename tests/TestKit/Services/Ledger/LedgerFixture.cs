@@ -116,7 +116,14 @@ internal sealed class LedgerFixture : IDisposable
     /// <summary>A claim with exactly these values.</summary>
     public Task<StepRow?> ClaimAsync(
         string worker, string[] offers, string[] devices, HeldAttempt[] holding, int slots = 0, long memoryBytes = 0) => Steps.ClaimAsync(
-        new ClaimStep { Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots, MemoryBytes = memoryBytes }, offers, default);
+        new ClaimStep
+        {
+            Worker = worker, Kinds = ["noop"], Devices = devices, Holding = holding, Slots = slots, MemoryBytes = memoryBytes, Offers = OffersOf(offers),
+        }, default);
+
+    /// <summary>Offers as a claim names them.</summary>
+    public static IReadOnlyList<StageOffer> OffersOf(params string[] offers) =>
+        [.. offers.Select(o => o.Split('@', 3)).Select(o => new StageOffer(o[0], o[1], o[2]))];
 
     public static StepFinished Finished(StepRow step) => new()
     {

@@ -114,25 +114,37 @@ const WorkerRow = ({ worker, leases }: { worker: Worker; leases: Lease[] }) => (
       )}
     </td>
     <td>
-      <Tag>{worker.device}</Tag>
+      {worker.classes.map((offered) => (
+        <div key={offered.name} title={offered['is-pretended'] ? 'Only pretended, for a test: its steps compute on the CPU.' : undefined}>
+          <Tag>{offered.name}</Tag>
+          {offered.count > 1 && ` × ${offered.count}`}
+          {offered['is-pretended'] && <span className="minor"> pretended</span>}
+        </div>
+      ))}
     </td>
     <td>
-      <span className="slots" title={`${worker.held} of ${worker.slots} in use`}>
-        {Array.from({ length: Math.min(worker.slots, 32) }, (_, i) => (
-          <i key={i} className={i < worker.held ? 'busy' : ''} />
-        ))}
-        <span className="minor figures">
-          {worker.held}/{worker.slots}
-        </span>
-      </span>
+      {worker.classes.map((offered) => (
+        <div key={offered.name} className="slots" title={`${offered.held} of ${offered.slots} in use`}>
+          {Array.from({ length: Math.min(offered.slots, 32) }, (_, i) => (
+            <i key={i} className={i < offered.held ? 'busy' : ''} />
+          ))}
+          <span className="minor figures">
+            {offered.held}/{offered.slots}
+          </span>
+        </div>
+      ))}
     </td>
     <td className="number" data-name="memory">
-      {worker['memory-bytes'] === undefined ? (
-        <span className="minor">not known</span>
-      ) : (
-        <span title="estimated need of its steps, out of the memory it may use">
-          {bytes(worker['held-bytes'])} / {bytes(worker['memory-bytes'])}
-        </span>
+      {worker.classes.map((offered) =>
+        offered['memory-bytes'] === undefined ? (
+          <div key={offered.name} className="minor">
+            not known
+          </div>
+        ) : (
+          <div key={offered.name} title="estimated need of its steps, out of the memory of its devices">
+            {bytes(offered['held-bytes'])} / {bytes(offered['memory-bytes'] * offered.count)}
+          </div>
+        ),
       )}
     </td>
     <td className="number" data-name="since">{worker.since ? <Ago time={worker.since} /> : <span className="minor">–</span>}</td>
