@@ -76,8 +76,8 @@ public sealed record CollectionReport
 /// <summary>
 /// Deletes blobs that nothing needs. Roots are versions with their whole ancestry (so that receipts can be executed), registered datasets,
 /// results of steps, saved positions, and text that was uploaded or used lately. A blob goes in two phases: it is condemned when it is unneeded
-/// and older than the grace, and deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again saves it. While the
-/// manifest of a version is damaged, nothing is deleted.
+/// and older than the grace, and deleted by a later mark that still finds it unneeded after the quarantine. Whoever puts a condemned blob again
+/// saves it. While the manifest of a version is damaged, nothing is deleted.
 /// </summary>
 public sealed class GarbageCollector(RegistryDatabase database, ArtifactStore artifacts, TimeProvider time)
 {

@@ -93,7 +93,8 @@ internal static class StagePage
         ValueKind.Choice => string.Join(", ", option.Choices!.Select(c => $"`{c}`")),
         ValueKind.Bool => "`true` or `false`",
         ValueKind.Text => option.PatternMeaning ?? "text",
-        ValueKind.Dataset => "a dataset: `corpus:NAME`, `file:PATH`, `dir:PATH`, `jsonl:PATH`, `parquet:PATH`, `dataset:NAME@VERSION`, a list of sources, `${STEP.data}`",
+        ValueKind.Dataset => "a dataset: `corpus:NAME`, `file:PATH`, `dir:PATH`, `jsonl:PATH`, `parquet:PATH`, `dataset:NAME@VERSION`, "
+            + "a list of sources, `${STEP.data}`",
         ValueKind.Model => "a model: `${STEP.model}`, `model:NAME@ALIAS`",
         ValueKind.Template => "text with `${event.NAME}`",
         ValueKind.Object => "options by name",

@@ -33,7 +33,8 @@ public sealed class OwnTextTests(BrokerAndDatabase servers) : IDisposable
             "kept: { uses: register, with: { name: mine, dataset: \"dir:./domain\" } }");
         var later = Write(
             "later.yaml",
-            $"base: {{ uses: train, with: {{ data: [{{ from: \"dataset:mine@1\", weight: 0.5 }}, {{ from: \"corpus:synthetic\", weight: 0.5 }}], {Train} }} }}");
+            "base: { uses: train, with: { data: [{ from: \"dataset:mine@1\", weight: 0.5 }, { from: \"corpus:synthetic\", weight: 0.5 }], "
+                + $"{Train} }} }}");
         var wrong = Write("wrong.yaml", $"base: {{ uses: train, with: {{ data: \"dataset:mien\", {Train} }} }}");
         var cli = new CliProcess(Path.Combine(_mine.FullName, "home"), new Dictionary<string, string>
         {

@@ -127,14 +127,16 @@ public sealed class BadPipelineTests
         {
             "name: a\nstages:\n" + Base + "  c: { uses: train, with: { from: \"${bse.model}\", tokens: 1 } }",
             [
-                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION",
+                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, "
+                    + "parquet:PATH or dataset:NAME@VERSION",
                 "p.yaml:4:35: 'from' names the unknown step 'bse': did you mean 'base'?",
             ]
         },
         {
             "name: a\nstages:\n" + Base + "  c: { uses: train, with: { from: \"${base.modl}\", tokens: 1 } }",
             [
-                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, parquet:PATH or dataset:NAME@VERSION",
+                "p.yaml:4:27: 'data' is missing, and no step upstream of 'c' has a dataset: give corpus:NAME, file:PATH, dir:PATH, jsonl:PATH, "
+                    + "parquet:PATH or dataset:NAME@VERSION",
                 "p.yaml:4:35: step 'base' (train) has no output 'modl': did you mean 'model'?",
             ]
         },
