@@ -27,6 +27,7 @@ public sealed class DatasetNamesTests : IAsyncLifetime
         (await RegisterAsync("notes", first)).ShouldBe((1, true));
         (await RegisterAsync("notes", first)).ShouldBe((1, false));
         (await RegisterAsync("notes", second)).ShouldBe((2, true));
+        (await RegisterAsync("notes", first)).ShouldBe((1, false), "a step that runs again after another registered its text");
 
         var listed = await Names.ListAsync("notes", 10, default);
         listed.Select(d => (d.Version, d.Root, d.Source, d.TrainBytes)).ShouldBe([(2, second.Root, "dir", 7), (1, first.Root, "dir", 7)]);

@@ -13,8 +13,8 @@ public sealed class DatasetNames(RegistryDatabase database, TimeProvider time)
     private const string Columns = "name, version, root, size_bytes, source, train_bytes, run_id, description, created_at";
     private const int MostCompared = 2000, MostNear = 5;
 
-    /// <summary>Registers a dataset under a name; the newest version, if it is this dataset already.</summary>
-    /// <returns>The version and whether this call made it.</returns>
+    /// <summary>Registers a dataset under a name, once, however often it is done and whatever was registered in between.</summary>
+    /// <returns>Its version, the newest one where there are several, and whether this call made it.</returns>
     /// <exception cref="UserInputException">The artifact is no dataset, or the name is wrong.</exception>
     public async Task<(RegisteredDataset Dataset, bool IsNew)> RegisterAsync(
         ArtifactStore store, string name, ManifestRef dataset, Digest stepKey, Guid run, string description, CancellationToken cancellationToken)
@@ -33,8 +33,8 @@ public sealed class DatasetNames(RegistryDatabase database, TimeProvider time)
             insert into registry_dataset(name, numbered, created_at) values (@name, 0, @now)
             on conflict (name) do update set created_at = registry_dataset.created_at
             """, new { name, now }, transaction).ConfigureAwait(false);
-        var newest = await NewestAsync(connection, name, transaction).ConfigureAwait(false);
-        if (newest?.Root != dataset.Root)
+        var before = await OfRootAsync(connection, name, dataset.Root, transaction).ConfigureAwait(false);
+        if (before is null)
         {
             await connection.ExecuteAsync("update registry_dataset set numbered = numbered + 1 where name = @name", new { name }, transaction)
                 .ConfigureAwait(false);
@@ -50,9 +50,9 @@ public sealed class DatasetNames(RegistryDatabase database, TimeProvider time)
                     trainBytes = TrainBytesOf(manifest.Properties), runId = run.ToString(), description, now, name,
                 }, transaction).ConfigureAwait(false);
         }
+        var registered = before ?? (await OfRootAsync(connection, name, dataset.Root, transaction).ConfigureAwait(false))!;
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-        var made = await NewestAsync(connection, name, null).ConfigureAwait(false);
-        return (made ?? throw new InvalidOperationException($"dataset:{name} was deleted while it was registered."), newest?.Root != dataset.Root);
+        return (registered, before is null);
     }
 
     /// <summary>Datasets by name, newest version first within a name.</summary>
@@ -72,7 +72,7 @@ public sealed class DatasetNames(RegistryDatabase database, TimeProvider time)
         var wanted = DatasetReference.Parse(reference);
         var found = wanted.Version is { } version
             ? await FirstAsync(connection, "where name = @Name and version = @version", new { wanted.Name, version }, null).ConfigureAwait(false)
-            : wanted.IsNewest ? await NewestAsync(connection, wanted.Name, null).ConfigureAwait(false) : null;
+            : wanted.IsNewest ? await NewestAsync(connection, wanted.Name).ConfigureAwait(false) : null;
         if (found is not null)
             return new ModelFound(new ManifestRef(ArtifactKind.Dataset, found.Root, found.SizeBytes));
         var known = await ListAsync(connection, null, MostCompared).ConfigureAwait(false);
@@ -92,8 +92,11 @@ public sealed class DatasetNames(RegistryDatabase database, TimeProvider time)
         ? ReadAsync(connection, "order by name, version desc limit @limit", new { limit }, null)
         : ReadAsync(connection, "where name = @name order by version desc limit @limit", new { name, limit }, null);
 
-    private static Task<RegisteredDataset?> NewestAsync(DbConnection connection, string name, DbTransaction? transaction) =>
-        FirstAsync(connection, "where name = @name order by version desc limit 1", new { name }, transaction);
+    private static Task<RegisteredDataset?> NewestAsync(DbConnection connection, string name) =>
+        FirstAsync(connection, "where name = @name order by version desc limit 1", new { name }, null);
+
+    private static Task<RegisteredDataset?> OfRootAsync(DbConnection connection, string name, Digest root, DbTransaction transaction) =>
+        FirstAsync(connection, "where name = @name and root = @root order by version desc limit 1", new { name, root = root.Hex }, transaction);
 
     private static async Task<RegisteredDataset?> FirstAsync(DbConnection connection, string condition, object values, DbTransaction? transaction) =>
         (await ReadAsync(connection, condition, values, transaction).ConfigureAwait(false)).FirstOrDefault();

@@ -20,6 +20,8 @@ public sealed record UploadListing
     /// <summary>Bytes of a part.</summary>
     public const int PartBytes = 32 << 20;
 
+    private const long LongestFile = 1L << 44; // what is claimed from outside must be counted and added up
+
     /// <summary>Whether it is a folder; else it has one file.</summary>
     public required bool IsFolder { get; init; }
 
@@ -66,7 +68,7 @@ public sealed record UploadListing
     }
 
     private static bool IsConsistent(UploadedFile file) =>
-        file.SizeBytes >= 0 && file.Parts.Count == CountParts(file.SizeBytes) && (file.Parts.Count > 1 || file.Parts[0] == file.Digest);
+        file.SizeBytes is >= 0 and <= LongestFile && file.Parts.Count == CountParts(file.SizeBytes) && (file.Parts.Count > 1 || file.Parts[0] == file.Digest);
 
     /// <summary>In how many parts a file of a length is sent; an empty file is one.</summary>
     public static int CountParts(long bytes) => (int)Math.Max(1, (bytes + PartBytes - 1) / PartBytes);

@@ -85,6 +85,8 @@ public sealed class UploadStoreTests : IDisposable
             new() { IsFolder = true, Files = [file, file] },
             new() { IsFolder = true, Files = [file with { Path = "b" }, file] },
             new() { IsFolder = true, Files = [file with { SizeBytes = -1 }] },
+            new() { IsFolder = true, Files = [file with { SizeBytes = long.MaxValue }] },
+            new() { IsFolder = true, Files = [file with { SizeBytes = long.MaxValue }, file with { Path = "b", SizeBytes = long.MaxValue }] },
             new() { IsFolder = true, Files = [file with { Parts = [] }] },
             new() { IsFolder = true, Files = [file with { Parts = [Digest.Of("other"u8)] }] },
             new() { IsFolder = true, Files = [null!] },
