@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-using System.Text.Json;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
@@ -8,6 +6,8 @@ using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.TestKit.Models;
 using Espalier.Tokenizers;
+using System.Runtime.Intrinsics.X86;
+using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -159,13 +159,13 @@ public sealed class TrainStageTests : IDisposable
     {
         var data = await _bench.AddRepetitiveDatasetAsync();
         await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options("""{"tokens":128}""")));
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
         var during = new List<long>();
 
-        var progress = new TrainingProgress { AfterStep = _ => during.Add(Tensor.TotalCount) };
+        var progress = new TrainingProgress { AfterStep = _ => during.Add(LiveTensors.Count) };
         await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options(), null, progress));
 
-        Tensor.TotalCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
         during.Skip(1).Distinct().Count().ShouldBe(1);
     }
 

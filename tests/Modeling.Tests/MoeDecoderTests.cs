@@ -1,4 +1,5 @@
 using Espalier.Modeling.Training;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -140,12 +141,12 @@ public sealed class MoeDecoderTests
         decoder.Buffer.RequireGradients();
         var tokens = Models.Tokens(10, seed: 9);
         Step();
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
 
         for (var i = 0; i < 3; i++)
             Step();
 
-        Tensor.TotalCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
 
         void Step()
         {

@@ -1,4 +1,5 @@
 using Espalier.Modeling.Checkpoints;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,11 +41,11 @@ public sealed class DecoderLoaderTests
         using var source = Models.Tiny(1);
         using var weights = MemoryWeights.Of(source);
         weights.Tensors[Down][0, 0] = float.PositiveInfinity;
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
 
         Should.Throw<InvalidModelException>(() => MoeDecoder.Load(source.Config, weights));
 
-        Tensor.TotalCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
     }
 
     [Theory]

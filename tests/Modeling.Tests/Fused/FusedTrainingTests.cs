@@ -1,5 +1,6 @@
-using System.Security.Cryptography;
 using Espalier.Modeling.Training;
+using Espalier.TestKit.Models;
+using System.Security.Cryptography;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -52,11 +53,11 @@ public class FusedTrainingTests
     {
         using var run = new Run();
         run.Steps(0, 1);
-        var (tensors, bytes) = (Tensor.TotalCount, run.Decoder.TrainingBytes);
+        var (tensors, bytes) = (LiveTensors.CountSettled(), run.Decoder.TrainingBytes);
 
         run.Steps(1, 6);
 
-        Tensor.TotalCount.ShouldBe(tensors);
+        LiveTensors.Count.ShouldBe(tensors);
         run.Decoder.TrainingBytes.ShouldBe(bytes);
     }
 

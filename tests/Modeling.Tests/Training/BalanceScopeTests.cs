@@ -1,5 +1,6 @@
 using Espalier.Modeling.Tests.Fused;
 using Espalier.Modeling.Training;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,12 +95,12 @@ public sealed class BalanceScopeTests
         decoder.UsesKernels = false;
         var (first, second, third) = (Batches(), Batches(), Batches());
         Step(decoder, BalanceScope.Global, recompute: false, first);
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
 
         Step(decoder, BalanceScope.Global, recompute: false, second);
         Step(decoder, BalanceScope.Sequence, recompute: true, third);
 
-        Tensor.TotalCount.ShouldBe(before - second.Count - third.Count); // which the steps disposed
+        LiveTensors.Count.ShouldBe(before - second.Count - third.Count); // which the steps disposed
     }
 
     private static (StepOutcome Outcome, float[] Gradients) Step(MoeDecoder decoder, BalanceScope scope, bool recompute, IReadOnlyList<Tensor> batches)

@@ -1,5 +1,6 @@
 using Espalier.Modeling.Tests.Fused;
 using Espalier.Modeling.Training;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -106,12 +107,12 @@ public sealed class DropoutTests
         Gradients(decoder, recompute: false, parts: 1);
         using var optimizer = new GradientRecorder(decoder.Buffer);
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings { Dropout = 0.1, ExpertDropout = 0.1, Balance = BalanceMethod.None });
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
 
         foreach (var batch in batches)
             trainer.Step([batch], 0);
 
-        Tensor.TotalCount.ShouldBe(before - batches.Count);
+        LiveTensors.Count.ShouldBe(before - batches.Count);
     }
 
     // What experts add to a stream (T, H): the layer's formulas after attention, of a router and experts alone.

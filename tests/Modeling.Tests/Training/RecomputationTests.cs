@@ -1,5 +1,6 @@
 using Espalier.Modeling.Tests.Fused;
 using Espalier.Modeling.Training;
+using Espalier.TestKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -55,11 +56,11 @@ public sealed class RecomputationTests
         using var optimizer = new AdamW(decoder.Buffer);
         var trainer = new DecoderTrainer(decoder, optimizer, new TrainerSettings { Recompute = true });
         trainer.Step([FusedModels.Batch("shared")], 1e-3);
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.CountSettled();
 
         var loss = trainer.Step([FusedModels.Batch("shared"), FusedModels.Batch("shared")], 1e-3).Loss;
 
-        Tensor.TotalCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
         double.IsFinite(loss).ShouldBeTrue();
     }
 
