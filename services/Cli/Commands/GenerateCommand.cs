@@ -75,8 +75,8 @@ internal static class GenerateCommand
             };
             sampling.Validate();
             var (name, isJson) = (parsed.GetRequiredValue(model), parsed.GetValue(json));
-            await using var source = await OpenAsync(
-                terminal, name, () => ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key)), cancellationToken).ConfigureAwait(false);
+            CommandContext Choose() => ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
+            await using var source = await OpenAsync(terminal, name, Choose, cancellationToken).ConfigureAwait(false);
             var reader = await CheckpointReader.OpenAsync(source.Store, source.Root, cancellationToken).ConfigureAwait(false);
             var config = DecoderFiles.ReadConfig(reader, name);
             var tokenizer = LoadTokenizer(reader, config, parsed.GetValue(bytes));

@@ -32,7 +32,7 @@ public sealed class TextGenerator(MoeDecoder decoder, ITokenizer tokenizer)
         var steps = Math.Min(sampling.MaxTokens, room - longest);
         var filling = sequences.Select(s => longest - s.Prompt.Length).ToList();
         using var cache = new KeyValueCache(decoder.Config, filling, longest + steps, decoder.Device);
-        var next = sequences.Zip(filling, (s, f) => Enumerable.Repeat((long)tokenizer.EndTokenId, f).Concat(s.Prompt.Select(id => (long)id)).ToArray()).ToList();
+        var next = sequences.Zip(filling, (s, f) => (long[])[.. Enumerable.Repeat((long)tokenizer.EndTokenId, f), .. s.Prompt]).ToList();
         for (var step = 0; step < steps; step++)
         {
             cancellationToken.ThrowIfCancellationRequested();
