@@ -20,8 +20,10 @@ public sealed partial class MoeDecoder
         if (Config.Latent is not null && Config.RopeScaling is { } scaling)
             query = query * scaling.LatentSoftmaxFactor;
         var window = Config.WindowedLayers.Contains(layer.Index) ? Config.SlidingWindow!.Value : 0;
-        var mask = window == 0 ? null : WindowMask(length, window);
-        var context = scaled_dot_product_attention(query, key, value, mask, is_casual: mask is null); // (B, nH, S, dv)
+        var mask = window == 0 || DocumentStarts is not null ? null : WindowMask(length, window);
+        var context = DocumentStarts is { } starts
+            ? AttendWithin(starts, query, key, value, window)
+            : scaled_dot_product_attention(query, key, value, mask, is_casual: mask is null); // (B, nH, S, dv)
         var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH dv)
         observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
         return linear(merged, Cast(weights.Output), Cast(weights.OutputBias));               // (B, S, H)

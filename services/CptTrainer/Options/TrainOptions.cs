@@ -80,6 +80,11 @@ public sealed record TrainOptions
     [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
     public int Length { get; init; } = 128;
 
+    /// <summary>Whether attention stays within documents.</summary>
+    /// <value>false</value>
+    [Option("Let a token attend only to tokens of its own document, where a sequence holds several (intra-document masking); left out: to all before it.")]
+    public bool? DocumentMask { get; init; }
+
     /// <summary>Sequences per micro-batch.</summary>
     /// <value>16</value>
     [Option("Sequences per micro-batch; auto: tokens of a step by the Step Law, in micro-batches whose activations take 2 GiB at most.",
