@@ -55,6 +55,10 @@ public sealed record TrainOptions
     [Option("Weight of each domain of the data, by name; domains left out get none. By size when empty.", Min = 0, Max = 1e9)]
     public IReadOnlyDictionary<string, double>? Mixture { get; init; }
 
+    /// <summary>Mixtures one after the other.</summary>
+    [Option("Mixtures one after the other instead of one 'mixture' (a data curriculum): each stage but the last with the share of the run at which it ends.")]
+    public IReadOnlyList<CurriculumStage>? Curriculum { get; init; }
+
     /// <summary>Tokens to train on, rounded up to whole steps.</summary>
     [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
     public long Tokens { get; init; }

@@ -29,6 +29,9 @@ public sealed class TrainingData : IDisposable
     /// <summary>Share of the sequences that each domain gives.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
 
+    /// <summary>The stages where the mixture changes; null where it does not.</summary>
+    public IReadOnlyList<DrawnStage>? Curriculum { get; private init; }
+
     /// <summary>Which worker's batches are read, from 0.</summary>
     public int Member { get; set; }
 
@@ -46,15 +49,16 @@ public sealed class TrainingData : IDisposable
             dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         try
         {
-            var given = options.Mixture is { Count: > 0 } mixture ? mixture : dataset.Properties.Mixture;
-            var weights = MixingWeights.Resolve(split.Domains, given);
-            CheckLengths(split.Domains, weights, options.Length, areGiven: given is not null);
-            var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
+            var stages = CurriculumPlan.StagesOf(options, split.Domains, dataset.Properties.Mixture, out var areGiven);
+            foreach (var stage in stages)
+                CheckLengths(split.Domains, stage.Weights, options.Length, areGiven);
+            var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, stages);
             var skipped = TrainPlan.StepsOf(options, options.Skip);
             var parts = EqualParts(options.Batch, context.MemoryDivisor);
             return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer))
             {
-                Mixture = sampler.Shares,
+                Mixture = CurriculumPlan.MixtureOf(options, sampler),
+                Curriculum = CurriculumPlan.Describe(stages, sampler),
                 Workers = options.Workers ?? 1,
             };
         }
