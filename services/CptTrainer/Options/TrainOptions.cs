@@ -59,6 +59,11 @@ public sealed record TrainOptions
     [Option("Mixtures one after the other instead of one 'mixture' (a data curriculum): each stage but the last with the share of the run at which it ends.")]
     public IReadOnlyList<CurriculumStage>? Curriculum { get; init; }
 
+    /// <summary>Which sequences are trained on when.</summary>
+    /// <value>all, shuffled</value>
+    [Option("Train on sequences by the loss that the model has on them before training, some groups of them at a time; left out: on all, shuffled.")]
+    public PruneSamplesOptions? PruneSamples { get; init; }
+
     /// <summary>Tokens to train on, rounded up to whole steps.</summary>
     [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
     public long Tokens { get; init; }

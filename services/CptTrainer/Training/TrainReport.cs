@@ -45,6 +45,9 @@ public sealed record TrainReport
     /// <summary>The stages of the data, where the mixture changes over the run; left out where it does not.</summary>
     public IReadOnlyList<DrawnStage>? Curriculum { get; init; }
 
+    /// <summary>What was read of each domain whose samples were pruned; left out where none were.</summary>
+    public IReadOnlyDictionary<string, SampleUse>? PrunedSamples { get; init; }
+
     /// <summary>Largest learning rate.</summary>
     public required double LearningRate { get; init; }
 
@@ -91,6 +94,7 @@ public sealed record TrainReport
             Choices = TrainChoices.Describe(context.ReadOptions<TrainOptions>(), options, config),
             Mixture = data.Mixture,
             Curriculum = data.Curriculum,
+            PrunedSamples = data.Samples(plan.Steps),
             Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,
             Metrics = metrics,

@@ -50,6 +50,13 @@ public sealed class BatchSampler
             seed);
     }
 
+    /// <summary>Domains that sequences are drawn from.</summary>
+    public IReadOnlyList<TokenizedDomain> Domains => _domains;
+
+    /// <summary>By domain, which of its sequences are read when, where that goes by their loss; those are then cut at the same places in every reading.</summary>
+    /// <value>none</value>
+    public IReadOnlyDictionary<string, SampleGroups> Groups { get; set; } = new Dictionary<string, SampleGroups>();
+
     /// <summary>Inputs per sequence.</summary>
     public int Length { get; }
 
@@ -102,6 +109,11 @@ public sealed class BatchSampler
     {
         var (index, ordinal) = _schedule.At(sequence);
         var domain = _domains[index];
+        if (Groups.GetValueOrDefault(domain.Name) is { } groups)
+        {
+            domain.ReadCircular((long)groups.At(ordinal) * Length, row);
+            return;
+        }
         var perEpoch = Math.Max(1, domain.Tokens / Length);
         var (epoch, position) = Math.DivRem(ordinal, perEpoch);
         var slot = StatelessRandom.Permute(StatelessRandom.Key(_seed, domain.Name, epoch), position, perEpoch);
