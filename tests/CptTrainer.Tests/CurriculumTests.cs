@@ -11,7 +11,10 @@ namespace Espalier.CptTrainer.Tests;
 /// <summary>Mixtures that change over a run: the order is one of the data, not of who reads it, and is said in the report.</summary>
 public sealed class CurriculumTests : IDisposable
 {
-    private const string Stages = """ "curriculum":[{"until":0.5,"mixture":{"web":1}},{"until":0.75,"mixture":{"web":1,"code":1}},{"mixture":{"code":3,"web":1}}] """;
+    private const string Stages = """
+        "curriculum":[{"until":0.5,"mixture":{"web":1}},{"until":0.75,"mixture":{"web":1,"code":1}},{"mixture":{"code":3,"web":1}}]
+        """;
+
     private readonly TrainingBench _bench = new();
 
     public void Dispose() => _bench.Dispose();
@@ -32,7 +35,9 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public async Task RunAsync_OneMixture_HasNoCurriculumInTheReport()
     {
-        var report = await _bench.ReportAsync(await TrainingBench.RunAsync(_bench.Context(await AddDatasetAsync(), TrainingBench.Options("""{"tokens":64}"""))));
+        var context = _bench.Context(await AddDatasetAsync(), TrainingBench.Options("""{"tokens":64}"""));
+
+        var report = await _bench.ReportAsync(await TrainingBench.RunAsync(context));
 
         report.ContainsKey("curriculum").ShouldBeFalse();
     }

@@ -70,8 +70,8 @@ public sealed class SampleGroupsTests
     {
         float[] losses = [.. Enumerable.Range(0, 60).Select(i => (float)i)];
 
-        var orders = new[] { 4, 4, 5 }.Select(seed => new SampleGroups(losses, 300, Rule, seed)).Select(g => Enumerable.Range(0, 60).Select(i => g.At(i)).ToList());
+        var groups = new[] { 4, 4, 5 }.Select(seed => new SampleGroups(losses, 300, Rule, seed));
 
-        orders.Select(order => string.Join(' ', order)).Distinct().Count().ShouldBe(2);
+        groups.Select(own => string.Join(' ', Enumerable.Range(0, 60).Select(i => own.At(i)))).Distinct().Count().ShouldBe(2);
     }
 }

@@ -55,7 +55,8 @@ public sealed class StagedSamplingTests : IAsyncLifetime
     {
         var sampler = new BatchSampler(_split, Length, 1, seed: 3, Stages);
 
-        var counted = Enumerable.Range(0, sequences).SelectMany(s => sampler.DomainsOf(s).Keys).CountBy(name => name).ToDictionary(d => d.Key, d => (long)d.Value);
+        var counted = Enumerable.Range(0, sequences).SelectMany(s => sampler.DomainsOf(s).Keys).CountBy(name => name)
+            .ToDictionary(d => d.Key, d => (long)d.Value);
 
         sampler.Counts(sequences).Where(d => d.Value > 0).ShouldBe(counted, ignoreOrder: true);
     }

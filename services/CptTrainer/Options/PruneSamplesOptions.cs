@@ -47,7 +47,8 @@ internal sealed class PruneSamplesRules : AbstractValidator<TrainOptions>
         When(options => options.PruneSamples is not null, () =>
         {
             RuleFor(options => options.Model).Null()
-                .WithMessage("'prune-samples' groups text by the loss of the model that training continues from, and a new model has not learnt anything: leave it out");
+                .WithMessage("'prune-samples' groups text by the loss of the model that training continues from, and a new model has not learnt anything: "
+                    + "leave it out");
             RuleFor(options => options.Skip).Equal(0)
                 .WithMessage("'prune-samples' plans the whole run, and 'skip' goes on with one that another model began: leave one of them out");
             RuleFor(options => options.Workers).Must(workers => workers is not > 1)

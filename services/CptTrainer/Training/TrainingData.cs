@@ -106,8 +106,8 @@ public sealed class TrainingData : IDisposable
         _sampler.Groups = SamplePruner.GroupsOf(options, _sampler, decoder, progress, cancellationToken);
         foreach (var (name, use) in Samples(TrainPlan.StepsOf(options, options.Tokens))!)
         {
-            progress.Log(FormattableString.Invariant($"{name}: {use.Sequences} sequences in {use.Groups.Count} groups, mean loss from {use.Groups[0].Loss:0.000} ")
-                + FormattableString.Invariant($"to {use.Groups[^1].Loss:0.000}; {use.Read} of them will be read."));
+            progress.Log(FormattableString.Invariant($"{name}: {use.Sequences} sequences in {use.Groups.Count} groups, mean loss from ")
+                + FormattableString.Invariant($"{use.Groups[0].Loss:0.000} to {use.Groups[^1].Loss:0.000}; {use.Read} of them will be read."));
         }
     }
 

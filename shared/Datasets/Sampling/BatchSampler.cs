@@ -53,7 +53,9 @@ public sealed class BatchSampler
     /// <summary>Domains that sequences are drawn from.</summary>
     public IReadOnlyList<TokenizedDomain> Domains => _domains;
 
-    /// <summary>By domain, which of its sequences are read when, where that goes by their loss; those are then cut at the same places in every reading.</summary>
+    /// <summary>
+    /// By domain, which of its sequences are read when, where that goes by their loss; they are then cut at the same places in every reading.
+    /// </summary>
     /// <value>none</value>
     public IReadOnlyDictionary<string, SampleGroups> Groups { get; set; } = new Dictionary<string, SampleGroups>();
 

@@ -48,7 +48,8 @@ public sealed class DocumentMaskTests
 
         var masked = Run(decoder, settings with { DocumentEnd = End }, batch);
         var plain = Run(decoder, settings, batch);
-        var apart = documents.ConvertAll(document => (Share: (document.numel() - 1.0) / (2 * FusedModels.Length(variant)), Run: Run(decoder, settings, document)));
+        var tokens = 2.0 * FusedModels.Length(variant);
+        var apart = documents.ConvertAll(document => (Share: (document.numel() - 1) / tokens, Run: Run(decoder, settings, document)));
 
         var loss = apart.Sum(document => document.Share * document.Run.Loss);
         masked.Loss.ShouldBe(loss, 1e-5 * loss);
