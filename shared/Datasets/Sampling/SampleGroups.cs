@@ -48,8 +48,8 @@ public sealed class SampleGroups
     public IReadOnlyList<long> Read(long drawn) => [.. _schedule.Counts(drawn).Zip(_groups, (count, group) => Math.Min(count, group.Length))];
 
     /// <summary>
-    /// Sorts by loss and cuts into groups by k-means in one dimension, from groups of equal size on; those of equal size stay where there are
-    /// fewer losses than groups, or where a group would be empty.
+    /// Sorts by loss and cuts into groups by k-means in one dimension. It starts from losses that are far from each other: the lowest, then
+    /// again and again the one farthest from those chosen. Where there are fewer different losses than groups, groups are of equal size.
     /// </summary>
     internal static int[][] Group(IReadOnlyList<float> losses, int groups)
     {
@@ -57,22 +57,33 @@ public sealed class SampleGroups
         var count = Math.Min(groups, order.Length);
         int[] starts = [.. Enumerable.Range(0, count + 1).Select(i => (int)((long)i * order.Length / count))];
         if (losses.Distinct().Count() >= groups)
-            Settle();
-        return [.. Enumerable.Range(0, count).Select(i => order[starts[i]..starts[i + 1]])];
-
-        void Settle()
         {
+            starts = Borders(FarApart());
             for (var iteration = 0; iteration < MostIterations; iteration++)
             {
-                double[] means = [.. Enumerable.Range(0, count).Select(i => order[starts[i]..starts[i + 1]].Average(s => (double)losses[s]))];
-                var moved = starts.ToArray();
-                for (var i = 1; i < count; i++)
-                    moved[i] = FirstAbove((means[i - 1] + means[i]) / 2);
-                if (moved.SequenceEqual(starts) || moved.Zip(moved.Skip(1)).Any(ends => ends.First >= ends.Second))
-                    return;
+                var moved = Borders([.. Enumerable.Range(0, count).Select(i => order[starts[i]..starts[i + 1]].Average(s => (double)losses[s]))]);
+                if (moved.SequenceEqual(starts) || moved.Zip(moved.Skip(1)).Any(ends => ends.First >= ends.Second)) // none may be empty
+                    break;
                 starts = moved;
             }
         }
+        return [.. Enumerable.Range(0, count).Select(i => order[starts[i]..starts[i + 1]])];
+
+        double[] FarApart()
+        {
+            var (chosen, distances) = (new List<double> { losses[order[0]] }, new double[order.Length]);
+            Array.Fill(distances, double.PositiveInfinity);
+            while (chosen.Count < count)
+            {
+                for (var i = 0; i < distances.Length; i++)
+                    distances[i] = Math.Min(distances[i], Math.Abs(losses[order[i]] - chosen[^1]));
+                chosen.Add(losses[order[Array.IndexOf(distances, distances.Max())]]);
+            }
+            return [.. chosen.Order()];
+        }
+
+        // Half way between neighbours.
+        int[] Borders(double[] centres) => [0, .. centres.Zip(centres.Skip(1), (low, high) => FirstAbove((low + high) / 2)), order.Length];
 
         int FirstAbove(double border)
         {

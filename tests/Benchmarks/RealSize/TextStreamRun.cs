@@ -54,7 +54,7 @@ public sealed class TextStreamRun(string folder, IReadOnlyList<string> child, Ac
         var answer = await StageProcess.RunAsync(child, new StageOrder
         {
             Kind = StageKinds.Dataset,
-            Folder = Path.Combine(folder, name),
+            Folder = Directory.CreateDirectory(Path.Combine(folder, name)).FullName,
             Options = JsonSerializer.SerializeToElement(new { source = $"jsonl:{file}" }),
         }, cancellationToken).ConfigureAwait(false);
         return answer.Failure is { } failure ? throw new StageRunException($"{StageKinds.Dataset}: {failure}") : answer;
