@@ -52,7 +52,8 @@ internal static class TextFeatures
     /// <summary>Product of two vectors, whose length is a multiple of 8; eight sums side by side, added up in order.</summary>
     public static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
-        var (x, y) = (MemoryMarshal.Cast<float, Vector256<float>>(a), MemoryMarshal.Cast<float, Vector256<float>>(b));
+        var x = MemoryMarshal.Cast<float, Vector256<float>>(a);
+        var y = MemoryMarshal.Cast<float, Vector256<float>>(b);
         var sums = Vector256<float>.Zero;
         for (var i = 0; i < x.Length; i++)
             sums += x[i] * y[i];
