@@ -3,6 +3,7 @@ using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Pipelines.Options;
 using Espalier.Stages;
+using Espalier.TestKit.Models;
 
 namespace Espalier.CptTrainer.Tests;
 
