@@ -26,8 +26,9 @@ public sealed record TextStreamResult(
 public sealed class TextStreamRun(string folder, IReadOnlyList<string> child, Action<string> say)
 {
     private const long BaseText = 1_000_000;
-    private const int Sentences = 4096;
-    private const int LeastSentences = 8, MostSentences = 120; // documents of about 0.5 to 7 KB
+    private const int Words = 20_000;
+    private const int LeastWords = 80, MostWords = 1200; // documents of about 0.5 to 7 KB
+    private const int TwiceTheWordsOfASentence = 20;
 
     /// <summary>Runs it; the folder stays.</summary>
     /// <param name="textBytes">Text to make, rounded up to whole documents.</param>
@@ -60,10 +61,10 @@ public sealed class TextStreamRun(string folder, IReadOnlyList<string> child, Ac
         return answer.Failure is { } failure ? throw new StageRunException($"{StageKinds.Dataset}: {failure}") : answer;
     }
 
-    /// <summary>Writes documents until their text has so many bytes: sentences of made words, in an order that each document has for itself.</summary>
+    /// <summary>Writes documents until their text has so many bytes: sentences of made words, some of which are much more frequent than others.</summary>
     private static (long TextBytes, long Documents) Write(string path, long textBytes, CancellationToken cancellationToken)
     {
-        string[] sentences = [.. Enumerable.Range(0, Sentences).Select(Sentence)];
+        string[] words = [.. Enumerable.Range(0, Words).Select(number => Word((ulong)number))];
         using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
         using var packed = new CompressionStream(file, level: 3);
         using var writer = new StreamWriter(packed, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 1 << 20);
@@ -73,21 +74,19 @@ public sealed class TextStreamRun(string folder, IReadOnlyList<string> child, Ac
         {
             cancellationToken.ThrowIfCancellationRequested();
             text.Clear().Append(CultureInfo.InvariantCulture, $"Document {documents}.");
-            for (var left = LeastSentences + (int)(Next(ref state) % (MostSentences - LeastSentences)); left > 0; left--)
-                text.Append(' ').Append(sentences[Next(ref state) % Sentences]);
+            for (var left = LeastWords + (int)(Next(ref state) % (MostWords - LeastWords)); left > 0; left--)
+            {
+                var drawn = Next(ref state) / (double)(1UL << 31);
+                text.Append(' ').Append(words[(int)(drawn * drawn * drawn * Words)]);
+                if (Next(ref state) % TwiceTheWordsOfASentence < 2)
+                    text.Append('.');
+            }
             writer.Write("{\"text\":\"");
             writer.Write(text);
             writer.Write("\"}\n");
             written += text.Length; // ASCII
         }
         return (written, documents);
-    }
-
-    private static string Sentence(int number)
-    {
-        var state = (ulong)number + 1;
-        var words = Enumerable.Range(0, 6 + number % 9).Select(_ => Word(Next(ref state) % 20_000));
-        return $"The {string.Join(' ', words)}.";
     }
 
     // Two to five syllables by the number's digits.
