@@ -9,7 +9,10 @@ public sealed class DeviceClassOptions
     /// <summary><c>cpu</c>, <c>cuda</c> or <c>kubernetes</c>.</summary>
     public string Name { get; set; } = "";
 
-    /// <summary>How many devices: GPUs, each of which runs its own step (<c>CUDA_VISIBLE_DEVICES</c> says which). Processors count as one, and so does a cluster.</summary>
+    /// <summary>
+    /// How many devices: GPUs, each of which runs its own step (<c>CUDA_VISIBLE_DEVICES</c> says which). Processors count as one, and so
+    /// does a cluster.
+    /// </summary>
     /// <value>the GPUs that the worker sees, at least 1; 1 to 64</value>
     public int? Count { get; set; }
 

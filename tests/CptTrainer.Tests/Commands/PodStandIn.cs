@@ -5,7 +5,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Espalier.CptTrainer.Tests.Commands;
 
-/// <summary>A pod of <see cref="ClusterStandIn"/>: a process in the folder that its volume mount names, with nothing in its environment but what the pod says.</summary>
+/// <summary>
+/// A pod of <see cref="ClusterStandIn"/>: a process in the folder that its volume mount names, with nothing in its environment but what the
+/// pod says.
+/// </summary>
 internal sealed class PodStandIn
 {
     private readonly V1Job _job;

@@ -37,10 +37,14 @@ public sealed class HardeningTests
         var rights = role.Rules.SelectMany(r => from resource in r.Resources from verb in r.Verbs select $"{verb} {string.Join(",", r.ApiGroups)}/{resource}");
 
         rights.ShouldBe(
-            ["create batch/jobs", "delete batch/jobs", "get batch/jobs", "patch batch/jobs", "list /pods", "get /pods/log", "create /services", "delete /services"],
+            [
+                "create batch/jobs", "delete batch/jobs", "get batch/jobs", "patch batch/jobs", "list /pods", "get /pods/log", "create /services",
+                "delete /services",
+            ],
             ignoreOrder: true);
         var binding = overlay.Of<V1RoleBinding>().Single();
-        (binding.RoleRef.Name, binding.Subjects.Single().Name, binding.Subjects.Single().NamespaceProperty).ShouldBe((role.Metadata.Name, "programs", "espalier"));
+        var subject = binding.Subjects.Single();
+        (binding.RoleRef.Name, subject.Name, subject.NamespaceProperty).ShouldBe((role.Metadata.Name, "programs", "espalier"));
         overlay.Of<V1ClusterRole>().ShouldBeEmpty();
     }
 

@@ -16,7 +16,9 @@ public sealed class ClusterRulesTests
     }
 
     [Theory]
-    [InlineData("a: { uses: train, device: kubernetes, with: { data: corpus:general, tokens: 1M } }", "p.yaml:3:29: 'train' does not run as a Job of a cluster: use cpu or cuda")]
+    [InlineData(
+        "a: { uses: train, device: kubernetes, with: { data: corpus:general, tokens: 1M } }",
+        "p.yaml:3:29: 'train' does not run as a Job of a cluster: use cpu or cuda")]
     [InlineData("a: { uses: command, device: kubernetes }", "p.yaml:3:31: a step on kubernetes needs 'image' in 'with'")]
     [InlineData(
         "a: { uses: command, with: { nodes: 2 } }", "p.yaml:3:38: image, nodes are for Jobs of a cluster: add 'device: kubernetes' to the step")]

@@ -47,7 +47,8 @@ internal sealed class Cluster : IDisposable
         {
             throw new StageFailedException(
                 FailureClass.Transient,
-                $"This worker cannot read how to reach the cluster ({e.GetBaseException().Message}): give its pod a service account, or set worker:jobs:kubeconfig.");
+                $"This worker cannot read how to reach the cluster ({e.GetBaseException().Message}): give its pod a service account, "
+                    + "or set worker:jobs:kubeconfig.");
         }
     }
 
@@ -97,7 +98,8 @@ internal sealed class Cluster : IDisposable
                 if (began.Elapsed > patience)
                 {
                     throw new StageFailedException(
-                        FailureClass.Transient, $"The cluster has not answered for {patience.TotalSeconds:F0} s: {e.GetBaseException().Message}", isOutage: true);
+                        FailureClass.Transient, $"The cluster has not answered for {patience.TotalSeconds:F0} s: {e.GetBaseException().Message}",
+                        isOutage: true);
                 }
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
             }

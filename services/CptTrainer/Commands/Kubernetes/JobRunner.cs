@@ -132,7 +132,8 @@ internal sealed class JobRunner(KubernetesJobOptions settings, TimeSpan grace, T
                 FailureClass.Transient, $"The cluster ended the Job: this worker had not renewed its lease of {settings.Lease.TotalSeconds:F0} s.");
         }
         // The first one that failed; the others are ended because it did.
-        var failed = pods.Select(p => (Pod: p, End: JobPods.EndOf(p))).Where(p => p.End is { ExitCode: not 0 }).OrderBy(p => p.End!.FinishedAt).FirstOrDefault();
+        var failed = pods.Select(p => (Pod: p, End: JobPods.EndOf(p)))
+            .Where(p => p.End is { ExitCode: not 0 }).OrderBy(p => p.End!.FinishedAt).FirstOrDefault();
         if (failed.End is not { } end)
         {
             var lost = pods.FirstOrDefault(p => p.Status?.Phase == "Failed")?.Status;
@@ -169,7 +170,8 @@ internal sealed class JobRunner(KubernetesJobOptions settings, TimeSpan grace, T
             if (began.Elapsed > EndPatience)
             {
                 throw new StageFailedException(
-                    FailureClass.Transient, $"The Job '{name}' of an earlier attempt has not ended within {EndPatience.TotalSeconds:F0} s after it was deleted.");
+                    FailureClass.Transient,
+                    $"The Job '{name}' of an earlier attempt has not ended within {EndPatience.TotalSeconds:F0} s after it was deleted.");
             }
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken).ConfigureAwait(false);
         }
@@ -195,7 +197,8 @@ internal sealed class JobRunner(KubernetesJobOptions settings, TimeSpan grace, T
         catch (Exception e) when (e is YamlDotNet.Core.YamlException or IOException or UnauthorizedAccessException)
         {
             throw new StageFailedException(
-                FailureClass.Transient, $"This worker's template of Jobs (worker:jobs:template) cannot be read: {settings.Template}: {e.GetBaseException().Message}");
+                FailureClass.Transient,
+                $"This worker's template of Jobs (worker:jobs:template) cannot be read: {settings.Template}: {e.GetBaseException().Message}");
         }
     }
 }

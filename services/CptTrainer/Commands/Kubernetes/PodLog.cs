@@ -31,7 +31,8 @@ internal sealed class PodLog(Cluster cluster, Action<string> line)
             try
             {
                 var stream = await cluster.Api.CoreV1.ReadNamespacedPodLogAsync(
-                    pod, cluster.Namespace, container: JobManifest.Container, follow: true, timestamps: true, cancellationToken: both.Token).ConfigureAwait(false);
+                    pod, cluster.Namespace, container: JobManifest.Container, follow: true, timestamps: true, cancellationToken: both.Token)
+                    .ConfigureAwait(false);
                 await using var _ = stream.ConfigureAwait(false);
                 if (await CopyAsync(stream, both.Token).ConfigureAwait(false))
                     return;
