@@ -20,7 +20,9 @@ public sealed partial class MoeDecoder
         if (Config.Latent is not null && Config.RopeScaling is { } scaling)
             query = query * scaling.LatentSoftmaxFactor;
         var window = Config.WindowedLayers.Contains(layer.Index) ? Config.SlidingWindow!.Value : 0;
-        var context = _cache?.Attend(layer.Index, query, key, value, window) ?? Attend(query, key, value, window); // (B, nH, S, dv)
+        var context = _cache is { } cache ? cache.Attend(layer.Index, query, key, value, window)
+            : DocumentStarts is { } starts ? AttendWithin(starts, query, RepeatHeads(key), RepeatHeads(value), window)
+            : Attend(query, key, value, window);                                             // (B, nH, S, dv)
         var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH dv)
         observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
         return linear(merged, Cast(weights.Output), Cast(weights.OutputBias));               // (B, S, H)
