@@ -31,6 +31,7 @@ internal sealed class TrainEstimate : IStageEstimate
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
         MixtureMethods.Check(asked, start);
+        Sparsification.Check(asked, start);
         TeamRules.Check(start, asked);
         var options = StepLaw.Resolve(asked, start);
         var plan = TrainPlan.Of(options);
@@ -53,7 +54,7 @@ internal sealed class TrainEstimate : IStageEstimate
             NewBytes = (isHelper ? 0 : 1 + (options.Ema is null ? 0 : 1) + (options.Stable == true ? 1 : 0)) * (trained.SizeBytes + trained.ManifestBytes)
                 + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
             MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
-                + Activations(options, start)
+                + Activations(options, start) + Sparsification.MemoryBytes(options, config)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
             Operations = plan.Tokens / (options.Workers ?? 1.0)
                 * (plan.OperationsPerWeight * MixtureMethods.ActiveParameters(options, config) + TeacherOperations * (teacher?.ActiveParameters ?? 0)),

@@ -44,6 +44,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             .. StageMetric.Named(Validation.Names, ("validate", [])),
             new("dropped") { When = new Dictionary<string, string> { ["capacity"] = "" } },
             new("experts-per-token"),
+            .. StageMetric.Named(Sparsification.Names, ("sparsify", [])),
             new("divergence") { When = new Dictionary<string, string> { [InputNames.Teacher] = "" } },
         ],
     };
@@ -93,7 +94,8 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
         optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
         optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
-        var copies = new WeightCopies(average, stable);
+        using var sparsification = Sparsification.Of(options, plan, start.Decoder);
+        var copies = new WeightCopies(average, stable, sparsification);
         var record = await TrainAsync(run, optimizer, copies, cancellationToken).ConfigureAwait(false);
         var exchanges = options.Workers is null ? new Dictionary<string, double>() : TeamMetrics.Of(0, 0);
         return await PublishAsync(
@@ -106,9 +108,18 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         var (context, options, plan, start, teacher, monitor, ramp) = run;
         var decoder = start.Decoder;
         var elastic = new ElasticRouting(options, decoder);
-        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, decoder.Config)) { HeldBack = ramp.HeldBack };
+        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, decoder.Config)) 
+        {
+            HeldBack = ramp.HeldBack,
+            Masks = copies.Sparsification?.Masks,
+        };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = copies.Average, StableWeights = copies.Stable };
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) 
+        {
+            Average = copies.Average,
+            StableWeights = copies.Stable,
+            Sparsification = copies.Sparsification,
+        };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
@@ -124,6 +135,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             }
             ramp.Apply(decoder, step);
             copies.Stable?.Before(step);
+            copies.Sparsification?.Before(step);
             folding.Apply(decoder, trainer, step);
             elastic.Draw(start.Data.NumberOf(step));
             var rate = plan.Schedule.At(step);
@@ -202,6 +214,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             .. PredictionLayers.LeftOut(decoder.Config, "they are not trained, and the layers below them have changed"),
             .. new SelectionBiasFolding(options, plan).Finish(decoder, record),
             .. MixtureMethods.NotesOf(decoder.Config),
+            .. copies.Sparsification?.Notes(options.Sparsify!) ?? [],
             .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
@@ -218,6 +231,8 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             ["skipped-steps"] = record.SkippedSteps,
             ["experts-per-token"] = record.History[^1].ExpertsPerToken ?? decoder.Config.ExpertsPerToken,
         };
+        foreach (var (name, value) in copies.Sparsification?.Metrics ?? new Dictionary<string, double>())
+            metrics[name] = value;
         if (record.History[^1].Divergence is { } divergence)
             metrics["divergence"] = divergence;
         if (record.History[^1].Dropped is { } dropped)
@@ -232,6 +247,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         if (copies.Average is { } average)
         {
             average.Apply(); // the weights themselves are saved
+            copies.Sparsification?.Masks.Apply(); // what was pruned is in it from before
             outputs[OutputNames.Ema] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         }
         if (copies.Stable is { } stable)
@@ -264,6 +280,6 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             : throw new UserInputException(
                 $"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
 
-    /// <summary>Copies of the weights that become outputs of their own.</summary>
-    private readonly record struct WeightCopies(WeightAverage? Average, StableWeights? Stable);
+    /// <summary>Copies of the weights that become outputs of their own, and what is pruned of the weights.</summary>
+    private readonly record struct WeightCopies(WeightAverage? Average, StableWeights? Stable, Sparsification? Sparsification);
 }

@@ -220,6 +220,11 @@ public sealed record TrainOptions
     [Option("Draw the number of experts per token of each optimizer step, so that the model serves several; it keeps its own number as default.")]
     public ElasticOptions? Elastic { get; init; }
 
+    /// <summary>How weights are pruned while the model is trained.</summary>
+    /// <value>not at all</value>
+    [Option("Prune weights while the model is trained, more and more of them (sparse pre-training); left out: none.")]
+    public SparsifyOptions? Sparsify { get; init; }
+
     /// <summary>Weight of the routers' mean entropy.</summary>
     /// <value>with <c>top-p</c> below 1 1e-4, else 0</value>
     [Option("Weight in the loss of the mean entropy of the routers' probabilities, which makes routers decide; left out: 1e-4 for a model with 'top-p', "

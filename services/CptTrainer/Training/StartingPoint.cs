@@ -65,6 +65,7 @@ public sealed class StartingPoint : IDisposable
         CheckLength(options, config);
         WeightGroups.Check(config, options);
         MixtureMethods.Check(options, config);
+        Sparsification.Check(options, config);
         TeamRules.Check(config, options);
         options = StepLaw.Resolve(options, config);
         var device = new Device(context.Device);

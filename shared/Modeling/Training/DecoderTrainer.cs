@@ -152,6 +152,9 @@ public sealed class DecoderTrainer
     /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
     public SpikeGuard? Spikes { get; set; }
 
+    /// <summary>Weights that are pruned, which gradients and the optimizer leave at zero; null for none.</summary>
+    public PruningMasks? Masks { get; init; }
+
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
     /// <param name="learningRate">Rate of this step.</param>
@@ -195,7 +198,10 @@ public sealed class DecoderTrainer
     {
         try
         {
-            return Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.ClearGradients();
+            var norm = Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.Apply();
+            return norm;
         }
         catch (NotFiniteNumberException e)
         {
