@@ -31,6 +31,7 @@ internal sealed class TrainEstimate : IStageEstimate
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
         MixtureMethods.Check(asked, start);
+        MixtureMethods.CheckBias(asked, start, source?.HasRouterBias ?? false);
         Sparsification.Check(asked, start);
         TeamRules.Check(start, asked);
         var options = StepLaw.Resolve(asked, start);

@@ -62,6 +62,7 @@ public sealed class TrainEstimateTests
     [InlineData("""{"dropout":0.1,"capacity":1.25}""", "dropout and capacity")]
     [InlineData("""{"top-p":0.4}""", "top-p and entropy-loss")]
     [InlineData("""{"top-p":0.4,"entropy-loss":0}""", "for top-p:")]
+    [InlineData("""{"router":"k-means"}""", "for router: k-means:")]
     [InlineData("""{"dropout":0,"top-p":1,"elastic":{"least":1,"most":4}}""", null)]
     public async Task Estimate_WhatHasNoKernels_IsSaid(string choice, string? named)
     {
@@ -133,6 +134,11 @@ public sealed class TrainEstimateTests
     [InlineData("""{"sparsify":{"to":0.5,"weights":"experts"},"model":{"family":"llama"}}""", "'sparsify' prunes experts here")]
     [InlineData("""{"sparsify":{"to":0.5,"granularity":"neuron"},"model":{"family":"llama"}}""", "'granularity: weight'")]
     [InlineData("""{"sparsify":{"to":0.5},"workers":2}""", "leave 'sparsify' out")]
+    [InlineData("""{"router":"k-means","workers":2}""", "Several workers train routers by gradients only")]
+    [InlineData("""{"router":"k-means","only":"experts"}""", "Name routers in 'only'")]
+    [InlineData("""{"router":"k-means","rates":{"routers":2}}""", "'router-rate' says how fast they move")]
+    [InlineData("""{"router-rate":0.1}""", "Write 'router: k-means' beside it")]
+    [InlineData("""{"router":"k-means","model":{"family":"llama"}}""", "'router' is about experts")]
     public async Task Estimate_WhatWouldBeRefused_IsRefused(string choice, string expected) =>
         (await EstimateAsync(choice)).Refusal.ShouldNotBeNull().ShouldContain(expected);
 

@@ -2,6 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
+using Espalier.Modeling.Training;
 using Espalier.Tokenizers;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
@@ -34,6 +35,9 @@ public sealed class StartingPoint : IDisposable
 
     /// <summary>The checkpoint it came from, or null.</summary>
     public ManifestRef? Source { get; }
+
+    /// <summary>What the first means of routers of k-means are made of.</summary>
+    public RouterStart RouterStart { get; private init; }
 
     /// <summary>What turns text into its tokens.</summary>
     public ITokenizer Tokenizer { get; }
@@ -73,7 +77,10 @@ public sealed class StartingPoint : IDisposable
         try
         {
             var master = options.Master == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            return new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            return new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data)
+            {
+                RouterStart = source is null ? RouterStart.Seeds : config.Router == RouterKind.KMeans ? RouterStart.Rows : RouterStart.Tokens,
+            };
 
             MoeDecoder Open()
             {
@@ -81,6 +88,7 @@ public sealed class StartingPoint : IDisposable
                     ? MoeDecoder.Create(config, options.Seed, device, master)
                     : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
                 MixtureMethods.Apply(options, decoder);
+                MixtureMethods.CheckBias(options, decoder.Config, decoder.HasRouterBias);
                 decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
                 return decoder;
             }

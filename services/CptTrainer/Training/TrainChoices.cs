@@ -44,6 +44,8 @@ internal static class TrainChoices
             plain.Add("capacity");
         if (config.TopP is not null)
             plain.Add("top-p");
+        if (MixtureMethods.FollowsTokens(options, config))
+            plain.Add("router: k-means");
         if (MixtureMethods.EntropyLoss(options, config) > 0)
             plain.Add("entropy-loss");
         if (plain.Count > 0)

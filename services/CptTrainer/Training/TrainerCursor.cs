@@ -26,6 +26,7 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
     private const string AverageWeights = "average.";
     private const string Stable = "stable.";
     private const string Mask = "mask.";
+    private const string Mean = "mean.";
 
     /// <summary>Of the memory that is free, how much a copy may take: 1 / this.</summary>
     private const long ShareOfFreeMemory = 2;
@@ -44,6 +45,9 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
 
     /// <summary>What is pruned, when something is.</summary>
     internal Sparsification? Sparsification { get; init; }
+
+    /// <summary>The means of routers that follow their tokens, when they do.</summary>
+    public KMeansRouters? RouterMeans { get; init; }
 
     /// <summary>Whether a save is still being written.</summary>
     public bool IsSaving => !_saving.IsCompleted;
@@ -209,7 +213,8 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
         var stable = StableWeights?.IsIn(step) == true ? StableWeights : null;
         foreach (var parameter in decoder.Buffer.Parameters)
         {
-            if (optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
+            var followsTokens = RouterMeans is not null && WeightKinds.IsRouter(parameter.Name);
+            if (!followsTokens && optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
                 continue;
             yield return (Weights + parameter.Name, parameter.Value);
             foreach (var (kind, value) in optimizer.State(parameter))
@@ -234,6 +239,11 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
         {
             if (decoder.SelectionBias(layer) is { } bias)
                 yield return (Weights + TensorNames.SelectionBias(layer), bias);
+        }
+        if (step > 0) // there are none before the first
+        {
+            foreach (var (layer, means) in RouterMeans?.Means ?? [])
+                yield return (Mean + TensorNames.Router(layer), means);
         }
         foreach (var (layer, bias) in stable?.SelectionBiases ?? [])
             yield return (Stable + TensorNames.SelectionBias(layer), bias);

@@ -43,6 +43,10 @@ public sealed record TrainerSettings
     /// <value>0</value>
     public double RouterEntropyCoefficient { get; init; }
 
+    /// <summary>Whether routers follow the tokens that they get, which tensor operations alone show: see <see cref="KMeansRouters"/>.</summary>
+    /// <value>false</value>
+    public bool FollowsTokens { get; init; }
+
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
     public double GradientClip { get; init; } = 1;
@@ -78,7 +82,7 @@ public sealed record TrainerSettings
     internal BalanceScope? LossScope => Balance == BalanceMethod.Loss ? BalanceScope : null;
 
     /// <summary>Whether fused kernels do all that these settings ask for.</summary>
-    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0;
+    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0 && !FollowsTokens;
 
     // Forward passes of a training step differ from others.
     private bool ChangePasses => Dropout > 0 || ExpertDropout > 0 || Capacity is not null;
