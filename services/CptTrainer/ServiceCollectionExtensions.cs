@@ -1,5 +1,6 @@
 using Espalier.CptTrainer.Commands;
 using Espalier.Stages;
+using Espalier.Stages.Worker;
 using Espalier.Surgery;
 using Espalier.Surgery.Estimates;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -16,7 +17,7 @@ public static class ServiceCollectionExtensions
         services.AddTorchEngine();
         services.AddSingleton<IStage, DatasetStage>(_ => new DatasetStage());
         services.AddSingleton<IStage, TrainStage>();
-        services.AddSingleton<IStage, CommandStage>(_ => new CommandStage());
+        services.AddSingleton<IStage, CommandStage>(provider => new CommandStage(provider.GetService<StageWorkerOptions>()?.Jobs));
         services.AddStageEstimate<TrainEstimate>();
         return services;
     }

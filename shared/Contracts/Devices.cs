@@ -11,8 +11,11 @@ public static class DeviceNames
     /// <summary>NVIDIA GPUs.</summary>
     public const string Cuda = "cuda";
 
+    /// <summary>A Kubernetes cluster, in which the step's program runs as a Job; for stages that say so (<see cref="StageTraits.Clusters"/>).</summary>
+    public const string Kubernetes = "kubernetes";
+
     /// <summary>Every name that there is.</summary>
-    public static IReadOnlyList<string> All { get; } = [Cpu, Cuda];
+    public static IReadOnlyList<string> All { get; } = [Cpu, Cuda, Kubernetes];
 }
 
 /// <summary>A class of like devices that a worker offers, each with a memory of its own.</summary>

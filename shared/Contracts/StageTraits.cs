@@ -50,6 +50,10 @@ public sealed record StageTraits
     /// <value>false</value>
     public bool RunsPrograms { get; init; }
 
+    /// <summary>How its steps run as Jobs of a Kubernetes cluster (<see cref="DeviceNames.Kubernetes"/>); null where they cannot.</summary>
+    /// <value>null</value>
+    public StageClusters? Clusters { get; init; }
+
     /// <summary>How several steps do the work of one together; null where each does its own.</summary>
     /// <value>null</value>
     public StageTeam? Team { get; init; }
@@ -58,6 +62,11 @@ public sealed record StageTraits
     /// <value>false</value>
     public bool IsEstimated { get; init; }
 }
+
+/// <summary>The options of a stage whose steps may run as Jobs of a Kubernetes cluster.</summary>
+/// <param name="Required">What a step on <c>device: kubernetes</c> must say.</param>
+/// <param name="Only">What means nothing anywhere else, <paramref name="Required"/> among them.</param>
+public sealed record StageClusters(string Required, IReadOnlyList<string> Only);
 
 /// <summary>The options of a stage whose steps may share their work: planning adds a step for every worker but the first, which is the step itself.</summary>
 /// <param name="Workers">The option that says how many there are.</param>

@@ -24,9 +24,11 @@ public static class Settings
             var parts = path.Split(':');
             if (!properties.TryGetValue(parts[0], out var property))
                 problems.Add(Unknown($"{section}:{key}", properties.Keys));
-            else if (parts is [_, _, var member] && MembersOf(property.PropertyType) is { Count: > 0 } members
+            else if (parts is [_, _, var member] && MembersOfEntries(property.PropertyType) is { Count: > 0 } members
                 && !members.Contains(member, StringComparer.OrdinalIgnoreCase))
                 problems.Add(Unknown($"{section}:{key}", members));
+            else if (parts is [_, var own] && MembersOf(property.PropertyType) is { Count: > 0 } owns && !owns.Contains(own, StringComparer.OrdinalIgnoreCase))
+                problems.Add(Unknown($"{section}:{key}", owns));
             else
                 values[path] = property.PropertyType.IsEnum ? Join(value) : value;
         }
@@ -46,9 +48,12 @@ public static class Settings
     }
 
     // What the entries of a list have, such as devices:0:name; empty where they are plain values.
+    private static IReadOnlyList<string> MembersOfEntries(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IList<>) ? MembersOf(type.GenericTypeArguments[0]) : [];
+
+    // What a section within the section has, such as jobs:claim; empty for plain values and collections.
     private static IReadOnlyList<string> MembersOf(Type type) =>
-        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IList<>) && type.GenericTypeArguments[0] is { IsClass: true } entry
-            && entry != typeof(string) ? [.. entry.GetProperties().Select(p => p.Name)] : [];
+        type.IsClass && !typeof(System.Collections.IEnumerable).IsAssignableFrom(type) ? [.. type.GetProperties().Select(p => p.Name)] : [];
 
     private static Problem Unknown(string setting, IEnumerable<string> expected) => new(
         setting, 0, 0, $"There is no such setting: expected one of {string.Join(", ", expected.Select(Kebab).Order(StringComparer.Ordinal))}.");

@@ -19,6 +19,7 @@ public static class StageServiceExtensions
         var worker = Settings.Read<StageWorkerOptions>(builder.Configuration, StageWorkerOptions.Section);
         if (builder.Configuration.GetSection(StageWorkerOptions.Section)["isolation"] is null)
             worker.Isolation = WorkIsolation.ChildProcess;
+        worker.CheckFiles();
         builder.Services
             .AddArtifactStore(Settings.Read<StoreOptions>(builder.Configuration, StoreOptions.Section))
             .AddEspalierBus(Settings.Read<MessagingOptions>(builder.Configuration, MessagingOptions.Section), bus => consumers?.Invoke(bus))

@@ -46,6 +46,9 @@ internal sealed class BosChoice : ITokenizer
     }
 
     /// <inheritdoc/>
+    public VocabularyListing? List() => _inner.List();
+
+    /// <inheritdoc/>
     public int[] Encode(string text) => _inner.Encode(text);
 
     /// <inheritdoc/>

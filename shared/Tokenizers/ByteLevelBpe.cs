@@ -139,6 +139,10 @@ public sealed class ByteLevelBpe : ITokenizer, IAddedTokens
     }
 
     /// <inheritdoc/>
+    public VocabularyListing? List() =>
+        _definition.MergesBySpelling ? null : VocabularyListing.Of(_definition, VocabularySize, _definition.AddPrefixSpace);
+
+    /// <inheritdoc/>
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>(ids.Length * 4);

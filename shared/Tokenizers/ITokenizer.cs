@@ -24,6 +24,9 @@ public interface ITokenizer
     /// <summary>The files that make a checkpoint folder carry this tokenizer, by file name; none for plain bytes.</summary>
     IReadOnlyDictionary<string, byte[]> Files { get; }
 
+    /// <summary>Every token, for other programs; null where this vocabulary cannot be listed so.</summary>
+    VocabularyListing? List() => null;
+
     /// <summary>SHA-256, in lower-case hex, of everything the ids depend on.</summary>
     string Digest { get; }
 }

@@ -103,6 +103,10 @@ public sealed class MetaspaceBpe : ITokenizer, IAddedTokens
     }
 
     /// <inheritdoc/>
+    public VocabularyListing? List() =>
+        VocabularyListing.Of(_definition, VocabularySize, addsSpace: Encode("a") is [var first, ..] && _tokens[first]?.StartsWith('\u2581') == true);
+
+    /// <inheritdoc/>
     public string Decode(ReadOnlySpan<int> ids)
     {
         var text = new StringBuilder();

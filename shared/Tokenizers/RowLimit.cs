@@ -31,6 +31,9 @@ internal sealed class RowLimit : ITokenizer
     /// <inheritdoc/>
     public string Digest => _inner.Digest;
 
+    /// <inheritdoc/>
+    public VocabularyListing? List() => _inner.List() is { } all ? all with { Tokens = [.. all.Tokens.Take(VocabularySize)] } : null;
+
     /// <summary>The tokenizer itself where all ids have rows.</summary>
     /// <exception cref="InvalidTokenizerException">The vocabulary itself, or a token that stands around every document, has no row.</exception>
     public static ITokenizer Apply(ITokenizer tokenizer, int rows)

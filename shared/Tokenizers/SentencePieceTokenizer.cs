@@ -124,6 +124,21 @@ internal sealed class SentencePieceTokenizer : ITokenizer, IAddedTokens
     }
 
     /// <inheritdoc/>
+    public VocabularyListing? List()
+    {
+        if (!_file.IsBytePair)
+            return null;
+        var tokens = new ListedToken?[VocabularySize];
+        for (var id = 0; id < _file.Pieces.Count; id++)
+            tokens[id] = new ListedToken(_file.Pieces[id].Text, RoleOf(_file.Pieces[id].Kind), _file.Pieces[id].Score);
+        foreach (var token in AddedTokens.Where(token => token.Id >= _file.Pieces.Count))
+            tokens[token.Id] = new ListedToken(token.Content, token.Special ? TokenRole.Control : TokenRole.UserDefined);
+        return new VocabularyListing(
+            VocabularyKind.Characters, VocabularyListing.WithoutGaps(tokens), [], null,
+            AddsSpace: Encode("a") is [var first, ..] && tokens[first]?.Text.StartsWith('\u2581') == true);
+    }
+
+    /// <inheritdoc/>
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>(ids.Length * 4);
@@ -178,6 +193,16 @@ internal sealed class SentencePieceTokenizer : ITokenizer, IAddedTokens
             special.TryAdd("bos_token", file.Begin);
         return settings with { Special = special };
     }
+
+    private static TokenRole RoleOf(PieceKind kind) => kind switch
+    {
+        PieceKind.Unknown => TokenRole.Unknown,
+        PieceKind.Control => TokenRole.Control,
+        PieceKind.UserDefined => TokenRole.UserDefined,
+        PieceKind.Unused => TokenRole.Unused,
+        PieceKind.Byte => TokenRole.Byte,
+        _ => TokenRole.Normal,
+    };
 
     private string DigestOf(ReadOnlySpan<byte> bytes, IReadOnlyList<AddedToken> added)
     {

@@ -22,6 +22,7 @@ public sealed class ReferenceTableTests
         ["Kernels"] = [],
         ["Modeling"] = ["Kernels", "Tokenizers"],
         ["Surgery"] = ["Modeling", "Artifacts", "Datasets"],
+        ["Gguf"] = ["Surgery", "Tokenizers"],
         ["Stages"] = ["Messaging", "Artifacts", "Pipelines"],
         ["Orchestrator"] = WithoutTensors,
         ["Registry"] = WithoutTensors,

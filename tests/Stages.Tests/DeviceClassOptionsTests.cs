@@ -31,13 +31,13 @@ public sealed class DeviceClassOptionsTests
             .ShouldBe([new DeviceClass { Name = "cuda", Slots = 2, MemoryBytes = 1000 }]);
 
     [Theory]
-    [InlineData("devices:0:name", "gpu", "worker:devices:0:name", "cpu or cuda")]
+    [InlineData("devices:0:name", "gpu", "worker:devices:0:name", "cpu, cuda, kubernetes")]
     [InlineData("devices:0:nmae", "cpu", "worker:devices:0:nmae", "count, memory, name, pretended, slots")]
     [InlineData("devices:0:count", "0", "worker:devices:0:count", "1 to 64")]
     [InlineData("devices:0:memory", "80", "worker:devices:0:memory", "24GiB")]
     [InlineData("devices:1:count", "8", "worker:devices:1:count", "'slots' to 8")]
     [InlineData("devices:1:name", "cuda", "worker:devices", "twice")]
-    [InlineData("devices:1:pretended", "true", "worker:devices:1:pretended", "CPU")]
+    [InlineData("devices:1:pretended", "true", "worker:devices:1:pretended", "cuda only")]
     [InlineData("slots", "2", "worker:slots", "slots of its own")]
     [InlineData("device", "cuda", "worker:device", "leave it out")]
     public void Validate_WrongSetting_IsNamedWithWhatIsExpected(string setting, string value, string named, string expected)

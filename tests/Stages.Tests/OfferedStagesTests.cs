@@ -56,6 +56,22 @@ public sealed class OfferedStagesTests
     }
 
     [Fact]
+    public void Offers_OfACluster_AreThoseOfStagesThatRunThere()
+    {
+        var options = new StageWorkerOptions { Devices = { new() { Name = DeviceNames.Kubernetes, Slots = 4 }, new() { Name = DeviceNames.Cpu } } };
+
+        var offered = new OfferedStages([new Text(), new Programs()], options);
+
+        offered.Offers().Select(o => (o.Device, o.Kind)).ShouldBe([("kubernetes", "programs"), ("cpu", StageKinds.Dataset)], "not on the worker itself");
+        options.Classes[0].ShouldBe(new DeviceClass { Name = "kubernetes", Count = 1, Slots = 4 });
+        Should.Throw<UserInputException>(options.Validate).Message.ShouldContain("worker:jobs:claim");
+        options.Jobs = new KubernetesJobOptions { Claim = "programs", Folder = "/no/such/folder", Template = "/no/such/file" };
+        options.Validate();
+        var missing = Should.Throw<UserInputException>(options.CheckFiles);
+        missing.Problems.Select(p => p.Place).ShouldBe(["worker:jobs:folder", "worker:jobs:template"]);
+    }
+
+    [Fact]
     public void Offers_OfSeveralClasses_SayWhereTheyComputeAndWhatIsPretended()
     {
         var options = new StageWorkerOptions
@@ -121,7 +137,10 @@ public sealed class OfferedStagesTests
 
         public Type OptionsType => typeof(Options);
 
-        public StageTraits Traits { get; } = new() { RunsPrograms = true, DependsOnNumerics = false };
+        public StageTraits Traits { get; } = new()
+        {
+            RunsPrograms = true, DependsOnNumerics = false, Clusters = new StageClusters("image", ["image"]),
+        };
 
         public Task<StageResult> RunAsync(StageContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
     }

@@ -4,21 +4,45 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Client;
+using Espalier.Cli.Exports;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
+using Espalier.Gguf;
+using Espalier.Gguf.Blocks;
 using Espalier.Pipelines.Options;
 using Espalier.Registry.Signing;
 using Espalier.Surgery.Checkpoints;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>espalier export NAME@ALIAS DIR</c>: a model as a Hugging Face directory.</summary>
+/// <summary><c>espalier export MODEL OUT</c>: a model as a Hugging Face directory, or as a GGUF file.</summary>
 internal static class ExportCommand
 {
+    private const string HuggingFace = "hf", Gguf = "gguf";
+
     public static Command Create(Terminal terminal)
     {
-        var model = new Argument<string>("MODEL") { Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), or a manifest root of 64 hex digits." };
-        var directory = new Argument<string>("DIR") { Description = "Folder to create; it must not exist." };
+        var model = new Argument<string>("MODEL")
+        {
+            Description = "NAME@ALIAS, NAME@VERSION, NAME (newest), a manifest root of 64 hex digits, or a folder with a model, as ./DIR.",
+        };
+        var directory = new Argument<string>("OUT") { Description = "Folder to create; it must not exist." };
+        var format = new Option<string>("--format")
+        {
+            Description = "hf: a Hugging Face directory. gguf: the file OUT/model.gguf, which llama.cpp and what is built on it run.",
+            DefaultValueFactory = _ => HuggingFace,
+        };
+        format.AcceptOnlyFromAmong(HuggingFace, Gguf);
+        var type = new Option<string?>("--type")
+        {
+            Description = "Of gguf: how matrices are stored. " + string.Join(" ", BlockType.All.Select(t => $"{t.Name}: {t.Summary}")),
+        };
+        var tokenizer = new Option<string>("--tokenizer")
+        {
+            Description = "Of gguf: model puts the model's tokenizer into the file; none leaves it out, and programs give ids.",
+            DefaultValueFactory = _ => "model",
+        };
+        tokenizer.AcceptOnlyFromAmong("model", "none");
         var shardSize = new Option<string>("--shard-size") { Description = "Largest safetensors file, such as 5GB.", DefaultValueFactory = _ => "5GB" };
         var server = new Option<string?>("--server")
         {
@@ -29,11 +53,15 @@ internal static class ExportCommand
         var json = SharedOptions.Json();
         var command = new Command(
             "export",
-            "Write a model as a Hugging Face directory, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n"
-                + "  espalier export olmoe@3 out/olmoe --shard-size 2GB")
+            "Write a model as a Hugging Face directory or as a GGUF file, whole or not at all.\n\n  espalier export quickstart@candidate out/quickstart\n"
+                + "  espalier export olmoe@3 out/olmoe --shard-size 2GB\n  espalier export olmoe@3 out/gguf --format gguf --type q4_k\n"
+                + "  espalier export ./my-model out/gguf --format gguf --type f16")
         {
             model,
             directory,
+            format,
+            type,
+            tokenizer,
             shardSize,
             signedBy,
             server,
@@ -44,21 +72,57 @@ internal static class ExportCommand
         {
             if (Units.ReadSize(parsed.GetRequiredValue(shardSize), out var limit) is { } reason || limit < 1)
                 throw new UserInputException($"--shard-size must be {Units.ReadSize(parsed.GetRequiredValue(shardSize), out _) ?? "at least one byte"}.");
+            var isGguf = parsed.GetRequiredValue(format) == Gguf;
+            if (!isGguf && parsed.GetValue(type) is not null)
+                throw new UserInputException("--type is for --format gguf: add that, or leave it out.");
+            var blocks = BlockType.Of(parsed.GetValue(type) ?? "f16");
             using var signer = parsed.GetValue(signedBy) is { } file ? SigningKeyCommand.Read(file) : null;
             var home = EspalierHome.OfThisProcess();
-            var output = parsed.GetRequiredValue(directory);
-            var context = ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
-            var root = !context.IsLocal
-                ? await FetchAsync(terminal, context, parsed.GetRequiredValue(model), output, signer, cancellationToken).ConfigureAwait(false)
-                : await WriteAsync(terminal, home, parsed.GetRequiredValue(model), output, limit, signer, cancellationToken).ConfigureAwait(false);
-            var notes = ModelNotes.OfDirectory(output);
-            if (parsed.GetValue(json))
-                terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root, Notes = notes });
-            else
-                terminal.Output.WriteLine($"{output}  {root.Short}");
-            foreach (var note in notes)
-                terminal.Say($"Note: {note}");
-            return ExitCodes.Done;
+            var (name, output) = (parsed.GetRequiredValue(model), parsed.GetRequiredValue(directory));
+            var isFolder = IsFolder(name);
+            if (isFolder && signer is not null)
+                throw new UserInputException("--signed-by is for registered models: a folder carries no signature.");
+            var context = isFolder ? null : ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
+            if (context is { IsLocal: false } && !isGguf)
+                {
+                var fetched = await FetchAsync(terminal, context, name, output, signer, cancellationToken).ConfigureAwait(false);
+                return Report(fetched, ModelNotes.OfDirectory(output));
+            }
+
+
+            await using var source = context is null ? await ExportSource.OfFolderAsync(name, cancellationToken).ConfigureAwait(false)
+                : context.IsLocal ? await ExportSource.OfHomeAsync(home, name, signer, cancellationToken).ConfigureAwait(false)
+                : await ExportSource.OfFetchedAsync(
+                    output, folder => FetchAsync(terminal, context, name, folder, signer, cancellationToken), cancellationToken).ConfigureAwait(false);
+            using var progress = new ByteProgress(terminal, "exporting");
+            if (!isGguf)
+            {
+                await HuggingFaceExporter.ExportAsync(
+                    source.Store, source.Root, output, new ExportOptions { ShardSizeBytes = limit, Progress = progress }, cancellationToken)
+                    .ConfigureAwait(false);
+                return Report(source.Root, ModelNotes.OfDirectory(output));
+            }
+            var notes = new List<string>();
+            await GgufExporter.ExportAsync(source.Store, source.Root, output, new GgufOptions
+            {
+                Type = blocks,
+                Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(name)),
+                HasTokenizer = parsed.GetRequiredValue(tokenizer) == "model",
+                Note = notes.Add,
+                Progress = progress,
+            }, cancellationToken).ConfigureAwait(false);
+            return Report(source.Root, notes);
+
+            int Report(Digest root, IReadOnlyList<string> notes)
+            {
+                if (parsed.GetValue(json))
+                    terminal.WriteJson(new { Output = Path.GetFullPath(output), Root = root, Notes = notes });
+                else
+                    terminal.Output.WriteLine($"{output}  {root.Short}");
+                foreach (var note in notes)
+                    terminal.Say($"Note: {note}");
+                return ExitCodes.Done;
+            }
         });
         return command;
     }
@@ -71,30 +135,11 @@ internal static class ExportCommand
         return await new ModelDownload(registry).FetchAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Digest> WriteAsync(
-        Terminal terminal, EspalierHome home, string model, string output, long shardSize, SigningKey? signer, CancellationToken cancellationToken)
+    // Names of models have no slashes, and do not begin with a dot.
+    private static bool IsFolder(string model)
     {
-        var root = await ResolveAsync(home, model, signer, cancellationToken).ConfigureAwait(false);
-        var store = home.OpenStore();
-        if (!await store.Blobs.ExistsAsync(root, cancellationToken).ConfigureAwait(false) && Digest.TryParse(model, out _))
-            throw new UserInputException($"There is no artifact {model} in {home.StoreFolder}; espalier models --json lists roots.");
-        using var progress = new ByteProgress(terminal, "exporting");
-        await HuggingFaceExporter.ExportAsync(
-            store, root, output, new ExportOptions { ShardSizeBytes = shardSize, Progress = progress }, cancellationToken).ConfigureAwait(false);
-        return root;
-    }
-
-    private static async Task<Digest> ResolveAsync(EspalierHome home, string model, SigningKey? signer, CancellationToken cancellationToken)
-    {
-        var isRoot = Digest.TryParse(model, out var root);
-        if (isRoot && signer is null && Directory.Exists(home.StoreFolder))
-            return root;
-        if (!home.Exists)
-            throw new UserInputException($"There is no model '{model}': {home.Path} holds none yet.");
-        await using var registry = await OpenRegistry.OpenAsync(home, cancellationToken).ConfigureAwait(false);
-        if (!isRoot)
-            root = (await registry.Models.ResolveAsync(model, cancellationToken).ConfigureAwait(false)).Root;
-        Signatures.Require(model, root, await registry.Signatures.ListAsync(root, cancellationToken).ConfigureAwait(false), signer);
-        return root;
+        if (!model.Contains('/', StringComparison.Ordinal) && !model.StartsWith('.'))
+            return false;
+        return Directory.Exists(model) ? true : throw new UserInputException($"{model}: no such directory.");
     }
 }

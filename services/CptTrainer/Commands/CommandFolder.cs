@@ -21,9 +21,12 @@ internal sealed class CommandFolder
     public string Path { get; }
 
     /// <summary>Makes a folder of a step's own, with nothing of an earlier attempt in it but <c>state</c>.</summary>
-    public static async Task<CommandFolder> OpenAsync(StageContext context, CancellationToken cancellationToken)
+    /// <param name="root">Folder below which programs have theirs.</param>
+    /// <param name="context">The step.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public static async Task<CommandFolder> OpenAsync(string root, StageContext context, CancellationToken cancellationToken)
     {
-        var folder = new CommandFolder(System.IO.Path.Combine(context.Cache.FullName, "commands", context.Step.Key.Hex[..32]));
+        var folder = new CommandFolder(System.IO.Path.Combine(root, "commands", KeyOf(context)));
         Directory.CreateDirectory(System.IO.Path.Combine(folder.Path, State));
         foreach (var entry in new DirectoryInfo(folder.Path).EnumerateFileSystemInfos().Where(e => e.Name != State))
             Remove(entry);
@@ -37,6 +40,9 @@ internal sealed class CommandFolder
             await WriteFilesAsync(context, data.Artifact, System.IO.Path.Combine(folder.Path, Data), cancellationToken).ConfigureAwait(false);
         return folder;
     }
+
+    /// <summary>What a step's folder is called.</summary>
+    public static string KeyOf(StageContext context) => context.Step.Key.Hex[..32];
 
     /// <summary>A folder that the program was asked to write, checked before it runs.</summary>
     /// <param name="name">As the options name it.</param>

@@ -23,6 +23,22 @@ public sealed record CommandOptions
         Kind = OptionKind.Dataset)]
     public string? Data { get; init; }
 
+    /// <summary>Container image, on <c>device: kubernetes</c>.</summary>
+    [Option("On device: kubernetes, the container image to run, by its digest (NAME@sha256:...); by a tag only together with 'version', since a tag can "
+        + "come to mean another image.")]
+    public string? Image { get; init; }
+
+    /// <summary>GPUs of each node.</summary>
+    /// <value>0</value>
+    [Option("On device: kubernetes, GPUs of each node.", Min = 0, Max = 64)]
+    public int Gpus { get; init; }
+
+    /// <summary>Pods that run the program together.</summary>
+    /// <value>1</value>
+    [Option("On device: kubernetes, how many pods run the program together. Each finds NODE_RANK, NNODES, MASTER_ADDR and MASTER_PORT in its environment, "
+        + "and $(NODE_RANK) in an argument stands for its value.", Min = 1, Max = 1024)]
+    public int Nodes { get; init; } = 1;
+
     /// <summary>Variables of the program's environment.</summary>
     [Option("Variables of the program's environment, beside those of the worker. They are stored with the run: no place for secrets.")]
     public IReadOnlyDictionary<string, string>? Environment { get; init; }

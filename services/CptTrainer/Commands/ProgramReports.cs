@@ -35,6 +35,12 @@ internal sealed partial class ProgramReports(IStageProgress progress)
             _last.Dequeue();
     }
 
+    /// <summary>Says something that the program did not say.</summary>
+    public void Note(string text) => progress.Log(text);
+
+    /// <summary>Shows that parts of the program do not run yet.</summary>
+    public void Wait(int waiting, int all) => progress.Report($"waiting for {waiting} of {all} node(s)", 0, 0, "");
+
     private bool TryReadProgress(string line)
     {
         if (line.AsSpan().TrimStart() is not ['{', ..])

@@ -67,7 +67,10 @@ public sealed class PipelineDraft
         var datasets = new DatasetSteps(_context, names, _baseDirectory, [.. _steps.Select(s => s.Name), .. _file.Stages.Select(s => s.Name)], _problems);
         var own = new OwnSources(_context, names, _baseDirectory, _problems);
         foreach (var step in _steps)
+        {
             own.Locate(step);
+            ClusterRules.Check(step, _problems);
+        }
         new StepLinker(_steps, datasets, names, _problems).LinkAll();
         var ordered = StepOrder.Sort([.. _steps, .. datasets.Steps], _problems);
         var byName = ordered.ToDictionary(s => s.Name);

@@ -1,3 +1,4 @@
+using Espalier.Contracts;
 using Espalier.Pipelines.Options;
 using FluentValidation;
 
@@ -24,7 +25,7 @@ internal sealed record StageEnvelope
     [Option("Longest time for one attempt.")]
     public TimeSpan? Timeout { get; init; }
 
-    [Option("Device class.", Choices = ["cpu", "cuda"])]
+    [Option("Device class; kubernetes runs a command as a Job of a cluster.", Choices = [DeviceNames.Cpu, DeviceNames.Cuda, DeviceNames.Kubernetes])]
     public string Device { get; init; } = "cpu";
 
     [Option("Higher runs first.", Min = -1000, Max = 1000)]

@@ -6,10 +6,13 @@ namespace Espalier.Stages.Worker;
 /// <summary>A device class that a worker offers. Section <c>worker:devices:N</c> of the configuration.</summary>
 public sealed class DeviceClassOptions
 {
-    /// <summary><c>cpu</c> or <c>cuda</c>.</summary>
+    /// <summary><c>cpu</c>, <c>cuda</c> or <c>kubernetes</c>.</summary>
     public string Name { get; set; } = "";
 
-    /// <summary>How many devices: GPUs, each of which runs its own step (<c>CUDA_VISIBLE_DEVICES</c> says which). Processors count as one.</summary>
+    /// <summary>
+    /// How many devices: GPUs, each of which runs its own step (<c>CUDA_VISIBLE_DEVICES</c> says which). Processors count as one, and so
+    /// does a cluster.
+    /// </summary>
     /// <value>the GPUs that the worker sees, at least 1; 1 to 64</value>
     public int? Count { get; set; }
 
@@ -31,7 +34,7 @@ public sealed class DeviceClassOptions
     /// <summary>As the orchestrator is told.</summary>
     internal DeviceClass ToClass(StageWorkerOptions worker)
     {
-        var count = Name == DeviceNames.Cpu ? 1 : Count ?? Math.Max(1, Isolation.WorkDevices.Visible().Count);
+        var count = Name != DeviceNames.Cuda ? 1 : Count ?? Math.Max(1, Isolation.WorkDevices.Visible().Count);
         var memory = Memory.Length > 0 ? Bytes() : Name == DeviceNames.Cpu ? worker.MemoryBytes : 0;
         return new DeviceClass { Name = Name, Count = count, Slots = Slots ?? count, MemoryBytes = memory, IsPretended = Pretended };
     }
@@ -40,7 +43,7 @@ public sealed class DeviceClassOptions
     internal IEnumerable<(string Setting, string Message)> Problems()
     {
         if (!DeviceNames.All.Contains(Name))
-            yield return ("name", $"'{Name}' is unknown: allowed is {string.Join(" or ", DeviceNames.All)}.");
+            yield return ("name", $"'{Name}' is unknown: allowed is {string.Join(", ", DeviceNames.All)}.");
         if (Count is < 1 or > 64)
             yield return ("count", $"{Count} is out of range: allowed is 1 to 64.");
         else if (Name == DeviceNames.Cpu && Count > 1)
@@ -55,8 +58,12 @@ public sealed class DeviceClassOptions
             yield return ("memory", $"'{Memory}' is not {expected}.");
         else if (Memory.Length > 0 && Bytes() < 0)
             yield return ("memory", $"'{Memory}' is less than nothing.");
-        if (Pretended && Name == DeviceNames.Cpu)
-            yield return ("pretended", "Nobody has to pretend to have a CPU.");
+        if (Pretended && Name != DeviceNames.Cuda)
+            yield return ("pretended", $"It is for {DeviceNames.Cuda} only: leave it out.");
+        if (Name == DeviceNames.Kubernetes && Count > 1)
+            yield return ("count", "A cluster counts as one device: leave it out, and say in 'slots' how many Jobs may run at once.");
+        if (Name == DeviceNames.Kubernetes && Memory.Length > 0)
+            yield return ("memory", "The memory of a Job is not this worker's: leave it out, and set limits in the template of Jobs.");
     }
 
     private long Bytes()

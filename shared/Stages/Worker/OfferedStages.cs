@@ -18,14 +18,14 @@ internal sealed class OfferedStages
         _estimates = estimates;
         _options = options;
         _numerics = numerics;
-        _stages = stages.Where(s => (options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)) && (options.Commands || !s.Traits.RunsPrograms))
+        _stages = stages.Where(s => (options.Kinds.Count == 0 || options.Kinds.Contains(s.Kind)) && options.Classes.Any(c => Offers(c, s)))
             .ToDictionary(s => s.Kind);
         var unknown = options.Kinds.Except(_stages.Keys).ToList();
         if (unknown.FirstOrDefault(k => stages.Any(s => s.Kind == k)) is { } refused)
         {
             throw new UserInputException(
                 $"{StageWorkerOptions.Section}:kinds names '{refused}', which runs programs of pipelines: set {StageWorkerOptions.Section}:commands to true "
-                    + "too.");
+                    + $"too, or offer the device class {DeviceNames.Kubernetes}.");
         }
         if (unknown.Count > 0)
         {
@@ -56,6 +56,7 @@ internal sealed class OfferedStages
         [
             .. from device in _options.Classes
                from kind in Kinds
+               where Offers(device, _stages[kind])
                let code = CodeOf(_stages[kind], device.Name)
                select new StageOffer(code.Kind, code.Version, code.NumericsClass) { Device = device.Name },
         ];
@@ -97,6 +98,10 @@ internal sealed class OfferedStages
             Worker = _options.Name,
         }),
     ];
+
+    // Programs of pipelines run here only where settings allow it; in a cluster's Jobs they are not among our processes.
+    private bool Offers(DeviceClass device, IStage stage) =>
+        device.Name == DeviceNames.Kubernetes ? stage.Traits.Clusters is not null : _options.Commands || !stage.Traits.RunsPrograms;
 
     private string NumericsClassOf(StepAssignment assignment) => CodeOf(_stages[assignment.Kind], assignment.Device).NumericsClass;
 

@@ -28,7 +28,7 @@ public sealed class StageWorkerOptions
     /// <value>1; 1 to 64</value>
     public int Slots { get; set; } = 1;
 
-    /// <summary>Device class of the worker: <c>cpu</c> or <c>cuda</c>; of one that has several, <see cref="Devices"/> says them.</summary>
+    /// <summary>Device class of the worker: <c>cpu</c>, <c>cuda</c> or <c>kubernetes</c>; of one that has several, <see cref="Devices"/> says them.</summary>
     public string Device { get; set; } = DeviceNames.Cpu;
 
     /// <summary>Device classes of the worker, the one that it is for first, each with its own slots and memory; empty where there is one only.</summary>
@@ -41,6 +41,9 @@ public sealed class StageWorkerOptions
     /// <summary>Whether it runs programs that pipelines name (stage <c>command</c>): whoever may submit a pipeline then runs them as this worker.</summary>
     /// <value>false</value>
     public bool Commands { get; set; }
+
+    /// <summary>How Jobs of a Kubernetes cluster are made, for the device class <c>kubernetes</c>.</summary>
+    public KubernetesJobOptions Jobs { get; set; } = new();
 
     /// <summary>Memory the worker may use, in bytes; 0 when unknown.</summary>
     public long MemoryBytes { get; set; }
@@ -81,7 +84,20 @@ public sealed class StageWorkerOptions
     /// <exception cref="UserInputException">Names every setting that is wrong, its value and what is allowed.</exception>
     public void Validate()
     {
-        var problems = Problems().Select(p => new Problem($"{Section}:{p.Setting}", 0, 0, p.Message)).ToList();
+        Refuse(Problems());
+    }
+
+    /// <summary>Checks that what the settings name is on this machine.</summary>
+    /// <exception cref="UserInputException">Names every setting whose file or folder is not there.</exception>
+    public void CheckFiles()
+    {
+        if (Classes.Any(c => c.Name == DeviceNames.Kubernetes))
+            Refuse(Jobs.MissingFiles().Select(p => ($"jobs:{p.Setting}", p.Message)));
+    }
+
+    private static void Refuse(IEnumerable<(string Setting, string Message)> found)
+    {
+        var problems = found.Select(p => new Problem($"{Section}:{p.Setting}", 0, 0, p.Message)).ToList();
         if (problems.Count > 0)
             throw new UserInputException(problems);
     }
@@ -112,9 +128,14 @@ public sealed class StageWorkerOptions
         if (Slots is < 1 or > 64)
             yield return ("slots", $"{Slots} is out of range: allowed is 1 to 64.");
         if (!DeviceNames.All.Contains(Device))
-            yield return ("device", $"'{Device}' is unknown: allowed is {string.Join(" or ", DeviceNames.All)}.");
+            yield return ("device", $"'{Device}' is unknown: allowed is {string.Join(", ", DeviceNames.All)}.");
         foreach (var problem in DeviceProblems())
             yield return problem;
+        if (Classes.Any(c => c.Name == DeviceNames.Kubernetes))
+        {
+            foreach (var (setting, message) in Jobs.Problems())
+                yield return ($"jobs:{setting}", message);
+        }
         foreach (var (setting, value, min, max) in new[]
         {
             ("poll-interval", PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),

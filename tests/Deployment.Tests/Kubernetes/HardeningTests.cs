@@ -1,4 +1,6 @@
+using Espalier.Contracts;
 using Espalier.Deployment.Tests.Manifests;
+using k8s;
 using k8s.Models;
 
 namespace Espalier.Deployment.Tests.Kubernetes;
@@ -26,6 +28,49 @@ public sealed class HardeningTests
     public void Pods_WithMore_AreFound(string right, string wrong, string expected) =>
         ProblemsOf(Overlay.Render("cpu").With(right, wrong)).ShouldContain(p => p.Contains(expected));
 
+    [Fact]
+    public void Rights_OfTheWorkerThatRunsJobs_AreThoseThatItUses()
+    {
+        var overlay = Overlay.Render("programs");
+
+        var role = overlay.Of<V1Role>().Single();
+        var rights = role.Rules.SelectMany(r => from resource in r.Resources from verb in r.Verbs select $"{verb} {string.Join(",", r.ApiGroups)}/{resource}");
+
+        rights.ShouldBe(
+            [
+                "create batch/jobs", "delete batch/jobs", "get batch/jobs", "patch batch/jobs", "list /pods", "get /pods/log", "create /services",
+                "delete /services",
+            ],
+            ignoreOrder: true);
+        var binding = overlay.Of<V1RoleBinding>().Single();
+        var subject = binding.Subjects.Single();
+        (binding.RoleRef.Name, subject.Name, subject.NamespaceProperty).ShouldBe((role.Metadata.Name, "programs", "espalier"));
+        overlay.Of<V1ClusterRole>().ShouldBeEmpty();
+    }
+
+    // The namespace admits no pod that is less restricted.
+    [Fact]
+    public void Template_OfJobs_IsAdmittedByItsNamespace()
+    {
+        var overlay = Overlay.Render("programs");
+
+        var text = overlay.Of<V1ConfigMap>().Single(m => m.Data.ContainsKey("template.yaml")).Data["template.yaml"];
+        var pod = KubernetesYaml.Deserialize<V1PodTemplateSpec>(text, strict: true).Spec;
+
+        overlay.Of<V1Namespace>().Single().Metadata.Labels["pod-security.kubernetes.io/enforce"].ShouldBe("restricted");
+        (pod.SecurityContext.RunAsNonRoot, pod.SecurityContext.SeccompProfile.Type).ShouldBe((true, "RuntimeDefault"));
+        var own = pod.Containers.Single(c => c.Name == "program").SecurityContext;
+        (own.AllowPrivilegeEscalation, own.Capabilities.Drop.Single()).ShouldBe((false, "ALL"));
+        var worker = overlay.Pods.Single(RunsJobs);
+        (pod.SecurityContext.RunAsUser, pod.SecurityContext.FsGroup).ShouldBe((worker.Spec.SecurityContext.RunAsUser, worker.Spec.SecurityContext.FsGroup));
+        worker.Spec.Volumes.Select(v => v.PersistentVolumeClaim?.ClaimName).OfType<string>()
+            .ShouldBe([overlay.EnvironmentOf(worker)["ESPALIER__WORKER__JOBS__CLAIM"]]);
+        overlay.Of<V1PersistentVolumeClaim>().Single().Spec.AccessModes.ShouldBe(["ReadWriteMany"]);
+    }
+
+    private static bool RunsJobs(PodTemplate pod) =>
+        pod.Labels.TryGetValue("espalier.dev/device", out var device) && device == DeviceNames.Kubernetes;
+
     private static IEnumerable<string> ProblemsOf(Overlay overlay) =>
         overlay.Pods.SelectMany(pod => ProblemsOf(overlay, pod).Select(problem => $"{pod.Kind} {pod.Name}: {problem}"));
 
@@ -42,9 +87,9 @@ public sealed class HardeningTests
             yield return "it keeps capabilities.";
         if (whole?.SeccompProfile?.Type != "RuntimeDefault")
             yield return "its system calls are not limited.";
-        if (pod.Spec.AutomountServiceAccountToken != false || pod.Spec.EnableServiceLinks != false)
+        if (pod.Spec.AutomountServiceAccountToken != RunsJobs(pod) || pod.Spec.EnableServiceLinks != false)
             yield return "it gets a token of the cluster, or variables that look like settings.";
-        var identity = pod.IsOurs ? pod.Service : pod.Name;
+        var identity = pod.IsOurs && !RunsJobs(pod) ? pod.Service : pod.Name;
         if (pod.Spec.ServiceAccountName != identity || overlay.Of<V1ServiceAccount>().All(a => a.Metadata.Name != identity))
             yield return $"it runs with the identity {pod.Spec.ServiceAccountName}, not with one of its own.";
         if (pod.Container.Resources?.Limits?.ContainsKey("memory") != true || pod.Container.Resources.Requests?.ContainsKey("cpu") != true)

@@ -16,6 +16,7 @@ public sealed class NetworkTests
     [InlineData("kind", "port: 5672\n", "port: 5673\n", "upcycler does not reach rabbitmq")]
     [InlineData("kind", "port: 5432\n", "port: 5433\n", "migrate-orchestrator does not reach postgres")]
     [InlineData("cpu", "port: 5671\n", "port: 5673\n", "evaluator does not reach the outside on 5671")]
+    [InlineData("programs", "port: 6443\n", "port: 6444\n", "programs does not reach the outside on 6443")]
     [InlineData("kind", "port: 80\n", "port: 81\n", "cpt-trainer does not reach the outside on 80")]
     [InlineData("cpu", "espalier.dev/ingress: \"true\"", "espalier.dev/ingress: \"yes\"", "ingress does not reach registry")]
     [InlineData("cpu", "      - keda\n", "      - kedo\n", "keda does not reach orchestrator")]
@@ -51,6 +52,7 @@ public sealed class NetworkTests
             {
                 (5671, works && !Has("rabbitmq")), (5432, usesDatabase.Contains(from) && !Has("postgres")),
                 (443, makesCorpora || (works && !Has("azurite"))), (80, makesCorpora),
+                (6443, labels.TryGetValue("espalier.dev/device", out var device) && device == "kubernetes"),
             })
             {
                 if (ReachesOutside(policies, labels, port) != isNeeded)
@@ -66,6 +68,14 @@ public sealed class NetworkTests
         {
             if (MayEnter(policies, space, pods.First(p => p.Name == to).Labels, 8080) != isNeeded)
                 yield return $"{space} {(isNeeded ? "does not reach" : "reaches")} {to}.";
+        }
+        if (overlay.Pods.Any(p => p.Name == "programs"))
+        {
+            var program = new Dictionary<string, string> { ["app.kubernetes.io/name"] = "command", ["app.kubernetes.io/component"] = "program" };
+            if (!policies.Any(p => Selects(p, program) && (p.Spec.Egress ?? []).Any(e => e.To.Any(peer => IsPod(peer, program)))))
+                yield return "Pods of one Job do not reach each other.";
+            if (policies.Any(p => Selects(p, program) && (p.Spec.Egress ?? []).Any(e => e.To.Any(peer => peer.IpBlock is not null))))
+                yield return "Programs of other people reach the outside.";
         }
         if (pods.Any(p => !policies.Any(n => Selects(n, p.Labels) && n.Spec.Egress?.Any(e => e.Ports.Any(x => x.Port.Value == "53")) == true)))
             yield return "Names cannot be looked up.";

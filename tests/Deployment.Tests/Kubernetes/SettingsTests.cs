@@ -26,7 +26,7 @@ public sealed class SettingsTests
 
         // The small overlay makes every secret: what it puts into them is what the others need.
         var needed = kind.Of<k8s.Models.V1Secret>().SelectMany(s => s.Data.Keys.Prepend(s.Metadata.Name[..s.Metadata.Name.LastIndexOf('-')]));
-        var referred = new[] { "cpu", "gpu", "azure" }.Select(Overlay.Render).SelectMany(o => o.Pods).SelectMany(p => p.Container.EnvFrom ?? [])
+        var referred = new[] { "cpu", "gpu", "azure", "programs" }.Select(Overlay.Render).SelectMany(o => o.Pods).SelectMany(p => p.Container.EnvFrom ?? [])
             .Select(e => e.SecretRef?.Name).OfType<string>();
 
         needed.Concat(referred).Distinct().Where(name => !readme.Contains($"`{name}`", StringComparison.Ordinal)).ShouldBeEmpty();

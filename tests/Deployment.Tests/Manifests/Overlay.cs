@@ -35,7 +35,7 @@ internal sealed class Overlay
     public IReadOnlyList<PodTemplate> Pods { get; }
 
     /// <summary>Names of every overlay.</summary>
-    public static TheoryData<string> All { get; } = ["kind", "cpu", "gpu", "azure"];
+    public static TheoryData<string> All { get; } = ["kind", "cpu", "gpu", "azure", "programs"];
 
     /// <summary>An overlay of this repository.</summary>
     public static Overlay Render(string name) => Known.GetOrAdd(name, n => new Overlay(n, Kubectl.Render(n)));

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Espalier.Contracts;
 
-namespace Espalier.CptTrainer.Commands;
+namespace Espalier.CptTrainer.Commands.Local;
 
 /// <summary>
 /// A program with all that it starts, as a session and process group of its own. The whole group ends with the program, on request, and

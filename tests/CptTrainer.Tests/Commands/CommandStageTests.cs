@@ -1,39 +1,29 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Commands;
-using Espalier.CptTrainer.Options;
-using Espalier.Modeling;
+using Espalier.CptTrainer.Commands.Local;
 using Espalier.Stages;
 using Espalier.Stages.Worker;
-using Espalier.TestKit.Models;
 using Espalier.TestKit.Servers;
-using Espalier.Tokenizers;
-using TorchSharp;
 
-namespace Espalier.CptTrainer.Tests;
+namespace Espalier.CptTrainer.Tests.Commands;
 
 /// <summary>Programs of other people as a step.</summary>
 public sealed class CommandStageTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-    private readonly TrainingBench _bench = new();
-    private readonly DirectoryInfo _cache = Directory.CreateTempSubdirectory("espalier-command-");
+    private readonly CommandBench _bench = new();
 
-    public void Dispose()
-    {
-        _bench.Dispose();
-        _cache.Delete(recursive: true);
-    }
+    public void Dispose() => _bench.Dispose();
 
     [Fact]
     public async Task Run_ProgramThatCopiesItsModel_TakesItInWithLineageAndMetrics()
     {
-        var model = await AddModelAsync();
-        var data = await _bench.AddDatasetAsync("one", "two");
-        var progress = new Recorded();
+        var model = await _bench.AddModelAsync();
+        var data = await _bench.Training.AddDatasetAsync("one", "two");
+        var progress = new RecordedProgress();
 
         var result = await RunAsync(
             """
@@ -49,14 +39,14 @@ public sealed class CommandStageTests : IDisposable
                 Command = [], Outputs = new CommandOutputs { Model = "out" }, Environment = new Dictionary<string, string> { ["WHO"] = "a test" },
             });
 
-        var manifest = await _bench.Store.ReadAsync(result.Outputs[OutputNames.Model].Root, default);
-        var before = await _bench.Store.ReadAsync(model.Root, default);
+        var manifest = await _bench.Training.Store.ReadAsync(result.Outputs[OutputNames.Model].Root, default);
+        var before = await _bench.Training.Store.ReadAsync(model.Root, default);
         manifest.Tensors.Select(t => (t.Name, t.Blob, t.Offset)).ShouldBe(before.Tensors.Select(t => (t.Name, t.Blob, t.Offset)), "copied bit for bit");
         manifest.Parents.Select(p => (p.Manifest, p.Relation)).ShouldBe([(model.Root, "trained"), (data.Root, "data")], ignoreOrder: true);
         result.Metrics.ShouldBe(new Dictionary<string, double> { ["loss"] = 1.25, ["grad-norm"] = 0.5 }, ignoreOrder: true);
         progress.Lines.ShouldContain("hello from a test");
         progress.Phases.ShouldContain(("copying", 1, 2, "files"));
-        Directory.GetDirectories(Path.Combine(_cache.FullName, "commands")).ShouldBeEmpty("what was taken in is not kept twice");
+        Directory.GetDirectories(Path.Combine(_bench.Cache.FullName, "commands")).ShouldBeEmpty("what was taken in is not kept twice");
     }
 
     [Fact]
@@ -76,7 +66,7 @@ public sealed class CommandStageTests : IDisposable
     [InlineData("cp -r model out; head -c 2000 model/model.safetensors > out/model.safetensors", "model.safetensors")]
     public async Task Run_OutputThatIsNoModel_IsRefused(string script, string message)
     {
-        var model = await AddModelAsync();
+        var model = await _bench.AddModelAsync();
 
         var problem = await Should.ThrowAsync<UserInputException>(() => RunAsync(script, [new StepInput("base", "model", model)]));
 
@@ -95,13 +85,23 @@ public sealed class CommandStageTests : IDisposable
             () => RunAsync("touch ran", options: new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = folder } }));
 
         problem.Message.ShouldStartWith($"outputs.model is '{folder}'");
-        Directory.GetFiles(_cache.FullName, "ran", SearchOption.AllDirectories).ShouldBeEmpty();
+        Directory.GetFiles(_bench.Cache.FullName, "ran", SearchOption.AllDirectories).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Run_OptionsOfAJobOnThisMachine_AreRefused()
+    {
+        var options = new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = "out" } };
+
+        foreach (var wrong in new[] { options with { Image = "trainer@sha256:00" }, options with { Nodes = 2 }, options with { Gpus = 1 } })
+            (await Should.ThrowAsync<UserInputException>(() => RunAsync("touch ran", options: wrong))).Message.ShouldContain("device: kubernetes");
+        Directory.GetFiles(_bench.Cache.FullName, "ran", SearchOption.AllDirectories).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task Run_UnknownProgram_SaysSo()
     {
-        var context = Context(new CommandOptions { Command = ["no-such-program"], Outputs = new CommandOutputs { Model = "out" } }, []);
+        var context = _bench.Context(new CommandOptions { Command = ["no-such-program"], Outputs = new CommandOutputs { Model = "out" } }, []);
 
         var problem = await Should.ThrowAsync<UserInputException>(() => new CommandStage().RunAsync(context, default));
 
@@ -113,7 +113,7 @@ public sealed class CommandStageTests : IDisposable
     public async Task Run_Cancelled_EndsTheWholeGroupAndKeepsState()
     {
         using var stop = new CancellationTokenSource();
-        var progress = new Recorded { OnLine = line => { if (line.StartsWith("started", StringComparison.Ordinal)) stop.Cancel(); } };
+        var progress = new RecordedProgress { OnLine = line => { if (line.StartsWith("started", StringComparison.Ordinal)) stop.Cancel(); } };
 
         await Should.ThrowAsync<OperationCanceledException>(
             () => RunAsync("trap '' TERM; echo kept > state/at; sleep 1000 & echo started $$ $!; wait; wait", [], progress, null, stop.Token).WaitAsync(Limit));
@@ -121,7 +121,7 @@ public sealed class CommandStageTests : IDisposable
         var processes = progress.Lines.Single(l => l.StartsWith("started", StringComparison.Ordinal)).Split(' ')[1..];
         foreach (var id in processes)
             await WaitForEndAsync(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture));
-        var resumed = new Recorded();
+        var resumed = new RecordedProgress();
         await Should.ThrowAsync<StageFailedException>(() => RunAsync("cat state/at; exit 1", progress: resumed));
         resumed.Lines.ShouldContain("kept", "what a program keeps in 'state' is there for the next attempt");
     }
@@ -130,7 +130,7 @@ public sealed class CommandStageTests : IDisposable
     [Fact]
     public async Task Run_Program_IsOutOfReachOfOurTerminal()
     {
-        var progress = new Recorded();
+        var progress = new RecordedProgress();
 
         await Should.ThrowAsync<StageFailedException>(
             () => RunAsync("echo session $(cut -d' ' -f6 /proc/$$/stat) $(cut -d' ' -f6 /proc/$PPID/stat); exit 1", progress: progress));
@@ -161,7 +161,7 @@ public sealed class CommandStageTests : IDisposable
     {
         var inputs = new[]
         {
-            new StepInput("base", "model", await AddModelAsync()), new StepInput("text", "data", await _bench.AddRepetitiveDatasetAsync()),
+            new StepInput("base", "model", await _bench.AddModelAsync()), new StepInput("text", "data", await _bench.Training.AddRepetitiveDatasetAsync()),
         };
 
         var (two, one) = (await TrainAsync(2), await TrainAsync(1));
@@ -182,12 +182,12 @@ public sealed class CommandStageTests : IDisposable
                     "--batch", "4", "--length", "16", "--rate", "0.01"],
                 Outputs = new CommandOutputs { Model = "out" },
             };
-            return await new CommandStage().RunAsync(Context(options, inputs), default);
+            return await new CommandStage().RunAsync(_bench.Context(options, inputs), default);
         }
 
         async Task<float[]> EmbeddingAsync(ManifestRef model)
         {
-            var reader = await CheckpointReader.OpenAsync(_bench.Store, model, default);
+            var reader = await CheckpointReader.OpenAsync(_bench.Training.Store, model, default);
             return MemoryMarshal.Cast<byte, float>(reader.ReadAll("model.embed_tokens.weight").AsSpan()).ToArray();
         }
     }
@@ -195,7 +195,7 @@ public sealed class CommandStageTests : IDisposable
     [Fact]
     public async Task Run_EndlessLine_KeepsItsBeginning()
     {
-        var progress = new Recorded();
+        var progress = new RecordedProgress();
 
         await Should.ThrowAsync<StageFailedException>(() => RunAsync("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end; exit 1", progress: progress));
 
@@ -204,32 +204,14 @@ public sealed class CommandStageTests : IDisposable
         progress.Lines[1].ShouldBe("end");
     }
 
-    private async Task<ManifestRef> AddModelAsync()
-    {
-        var shape = new ModelOptions { Layers = 1, Hidden = 16, Heads = 2, Experts = 2, TopK = 1, ExpertSize = 8 };
-        using var decoder = MoeDecoder.Create(shape.ToConfig(ByteLevelBpe.OfBytes()), 1, torch.CPU);
-        return await _bench.AddModelAsync(decoder);
-    }
-
     private Task<StageResult> RunAsync(
         string script, IReadOnlyList<StepInput>? inputs = null, IStageProgress? progress = null, CommandOptions? options = null,
         CancellationToken cancellationToken = default)
     {
         options ??= new CommandOptions { Command = [], Outputs = new CommandOutputs { Model = "out" } };
-        var stage = new CommandStage(TimeSpan.FromSeconds(1));
-        return stage.RunAsync(Context(options with { Command = ["sh", "-c", script] }, inputs ?? [], progress), cancellationToken);
+        var stage = new CommandStage(TimeSpan.FromSeconds(1), new KubernetesJobOptions(), TimeSpan.FromSeconds(1));
+        return stage.RunAsync(_bench.Context(options with { Command = ["sh", "-c", script] }, inputs ?? [], progress), cancellationToken);
     }
-
-    private StageContext Context(CommandOptions options, IReadOnlyList<StepInput> inputs, IStageProgress? progress = null) => new()
-    {
-        Step = new StepAddress(Guid.Empty, "theirs", Digest.Of("step"u8)),
-        Options = JsonSerializer.SerializeToElement(options, WireJson.Options),
-        Inputs = inputs,
-        Artifacts = _bench.Store,
-        Cursor = new MemoryCursor(),
-        Progress = progress ?? new Recorded(),
-        Cache = _cache,
-    };
 
     private static async Task WaitForEndAsync(int process)
     {
@@ -246,27 +228,6 @@ public sealed class CommandStageTests : IDisposable
         catch (IOException)
         {
             return false;
-        }
-    }
-
-    private sealed class Recorded : IStageProgress
-    {
-        public List<string> Lines { get; } = [];
-
-        public List<(string Phase, long Done, long Total, string Unit)> Phases { get; } = [];
-
-        public Action<string>? OnLine { get; init; }
-
-        public void Report(string phase, long done, long total, string unit) => Phases.Add((phase, done, total, unit));
-
-        public void Metric(string name, double value)
-        {
-        }
-
-        public void Log(string message)
-        {
-            Lines.Add(message);
-            OnLine?.Invoke(message);
         }
     }
 }
