@@ -62,7 +62,6 @@ public sealed class TrainEstimateTests
     [InlineData("""{"dropout":0.1,"capacity":1.25}""", "dropout and capacity")]
     [InlineData("""{"top-p":0.4}""", "top-p and entropy-loss")]
     [InlineData("""{"top-p":0.4,"entropy-loss":0}""", "for top-p:")]
-    [InlineData("""{"router":"k-means"}""", "for router: k-means:")]
     [InlineData("""{"dropout":0,"top-p":1,"elastic":{"least":1,"most":4}}""", null)]
     public async Task Estimate_WhatHasNoKernels_IsSaid(string choice, string? named)
     {
@@ -72,6 +71,16 @@ public sealed class TrainEstimateTests
             estimated.Choices.ShouldBeEmpty();
         else
             estimated.Choices.ShouldHaveSingleItem().ShouldContain(named);
+    }
+
+    [Fact]
+    public async Task Estimate_KMeansRouters_SaysWhatTheyAre()
+    {
+        var estimated = await EstimateAsync("""{"router":"k-means"}""");
+
+        estimated.Choices.Count.ShouldBe(2);
+        estimated.Choices[0].ShouldContain("Other loaders run them as learned ones");
+        estimated.Choices[1].ShouldContain("for router: k-means:");
     }
 
     [Fact]

@@ -51,8 +51,8 @@ internal static class MixtureMethods
 
     private static IReadOnlyList<string> NotesOfRouter(ModelConfig config) => config.Router == RouterKind.Learned ? [] :
     [
-        "Its routers are those of k-means: rows of length 1 along the means of each expert's tokens. Every loader runs them as learned ones, to the same result; "
-            + "training elsewhere, or with 'router: learned', moves them by gradients.",
+        "Its routers are those of k-means: rows of length 1 along the means of each expert's tokens. Every loader runs them as learned ones, to the same "
+            + "result; training elsewhere, or with 'router: learned', moves them by gradients.",
     ];
 
     private static IReadOnlyList<string> NotesOfElastic(ModelConfig config) => config.Elastic is not { } elastic ? [] :
@@ -80,7 +80,8 @@ internal static class MixtureMethods
             return;
         }
         if (options.Router is not null && !TrainsRouters(options))
-            throw new UserInputException("'router: k-means' moves routers, and 'only' leaves them as they are. Name routers in 'only', or leave one of the two out.");
+            throw new UserInputException("'router: k-means' moves routers, and 'only' leaves them as they are. Name routers in 'only', or leave one of "
+                + "the two out.");
         if (options.Rates?.Of(WeightGroup.Routers) is not null)
             throw new UserInputException("Routers of k-means have no learning rate: leave 'rates.routers' out, 'router-rate' says how fast they move.");
         if (config.SiblingExclusive)

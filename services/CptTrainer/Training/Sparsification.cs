@@ -61,7 +61,8 @@ internal sealed class Sparsification : IDisposable
             + "Loaders store and multiply zeros as any other numbers, and training without 'sparsify' lets them grow again: "
             + FormattableString.Invariant($"'sparsify: {{ to: {options.To}, from-share: 0, until-share: 0 }}' keeps them. ")
             + (options.Granularity == PrunedUnit.Neuron
-                ? FormattableString.Invariant($"They are whole neurons: 'prune' with 'method: heapr', 'ratio: {options.To}' and 'multiple-of: 1' cuts them out.")
+                ? FormattableString.Invariant($"They are whole neurons: 'prune' with 'method: heapr', 'ratio: {options.To}' and 'multiple-of: 1' ")
+                    + "cuts them out."
                 : ""),
     ];
 
@@ -70,10 +71,11 @@ internal sealed class Sparsification : IDisposable
     {
         var (schedule, pruned) = (ScheduleOf(options, plan), PrunedOf(options, config));
         var (total, prunable) = (config.TotalParameters, PrunedMatrices.WeightsOf(config, pruned));
-        return FormattableString.Invariant(
-            $"sparsify: the share of zeros among the {prunable} weights of {Words(pruned)} rises from optimizer step {schedule.First} to {schedule.Last} of {plan.Steps}, ")
+        return FormattableString.Invariant($"sparsify: the share of zeros among the {prunable} weights of {Words(pruned)} rises from optimizer step ")
+            + FormattableString.Invariant($"{schedule.First} to {schedule.Last} of {plan.Steps}, ")
             + FormattableString.Invariant($"until {total - options.To * prunable:f0} of {total} weights are left. On average over the run the model has ")
-            + FormattableString.Invariant($"{schedule.AverageParameters(total, prunable):f0}: as good as a dense one of that size is expected to become by as much arithmetic.");
+            + FormattableString.Invariant($"{schedule.AverageParameters(total, prunable):f0}: ")
+            + "as good as a dense one of that size is expected to become by as much arithmetic.";
     }
 
     /// <summary>Refuses what does not fit the model or the other options.</summary>

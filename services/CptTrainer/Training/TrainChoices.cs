@@ -12,7 +12,10 @@ internal static class TrainChoices
     /// <param name="resolved">The options with numbers for what was left to the trainer.</param>
     /// <param name="config">The model as it is trained.</param>
     public static IReadOnlyList<string> Describe(TrainOptions asked, TrainOptions resolved, ModelConfig config) =>
-        [.. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfSparsify(resolved, config), .. OfKernels(resolved, config)];
+    [
+        .. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfSparsify(resolved, config), .. OfRouters(resolved, config),
+        .. OfKernels(resolved, config),
+    ];
 
     /// <summary>Whether each micro-batch runs forward once more, so that the counts of a whole step are known before its first backward pass.</summary>
     public static bool CountsAhead(TrainOptions options) => options.BalanceScope == BalanceScope.Global && options.Accumulate > 1;
@@ -29,6 +32,12 @@ internal static class TrainChoices
     {
         if (options.Sparsify is { } sparsify)
             yield return Sparsification.Describe(sparsify, TrainPlan.Of(options), config);
+    }
+
+    private static IEnumerable<string> OfRouters(TrainOptions options, ModelConfig config)
+    {
+        if (MixtureMethods.FollowsTokens(options, config))
+            yield return "Routers of k-means follow the means of each expert's tokens, without gradients. Other loaders run them as learned ones.";
     }
 
     private static IEnumerable<string> OfKernels(TrainOptions options, ModelConfig config)

@@ -100,7 +100,10 @@ public sealed class RouterShapeTests
                     (x, y) = (x + Inputs[2 * token], y + Inputs[2 * token + 1]);
             }
             if (Selected.Take(windows * Length).Contains(expert))
-                cosines.Add((x * rows[expert].X + y * rows[expert].Y) / Math.Sqrt((x * x + y * y) * (rows[expert].X * rows[expert].X + rows[expert].Y * rows[expert].Y)));
+            {
+                var (rowX, rowY) = rows[expert];
+                cosines.Add((x * rowX + y * rowY) / Math.Sqrt((x * x + y * y) * (rowX * rowX + rowY * rowY)));
+            }
         }
         return cosines.Average();
     }
