@@ -49,7 +49,7 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
     {
         using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
         var sums = EmptySums();
-        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums) { Options = context.Options };
         _done = (long)layer * pass.Batches;
         await pass.PassAsync(stream => Count(pass.Batches, () => calibration.Forward(stream)), cancellationToken).ConfigureAwait(false);
         return NeedsGradients ? null : sums;
@@ -60,7 +60,7 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
     {
         using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
         var sums = EmptySums();
-        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums) { Options = context.Options };
         _done = (long)(Passes - 1 - layer) * pass.Batches;
         await pass.PassAsync((stream, above) => Count(pass.Batches, () => calibration.Backward(stream, above)), cancellationToken).ConfigureAwait(false);
         return sums;
