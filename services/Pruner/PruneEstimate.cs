@@ -37,7 +37,7 @@ internal sealed class PruneEstimate : IStageEstimate
             SharedBytes = pruned.SizeBytes - fresh,
             MemoryBytes = MemoryEstimate.Process + CalibrationBytes(options, method, source),
             Operations = method.Need == CalibrationNeed.None || options.Calibration is not { } text ? 0
-                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.Samples * text.Length,
+                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.MostSamples * text.Length,
         };
     }
 

@@ -1,5 +1,5 @@
 using Espalier.Pipelines.Options;
-using Espalier.Surgery.Calibration;
+using Espalier.Pruner.Calibration;
 
 namespace Espalier.Pruner;
 
@@ -79,13 +79,14 @@ public sealed record PruneOptions
     /// <summary>Largest share of experts whose scores had to fall back to something simpler.</summary>
     /// <value>0.05</value>
     [Option("Largest share of experts of which the calibration text told too little for their score before the step is refused: "
-        + "no token for reap, man and msan, fewer than 'min-tokens' for wanda and two-four. "
+        + "no token for reap, man and msan, fewer than 'min-tokens' for wanda and two-four, "
+        + "fewer than 'calibration.tokens-per-expert' for any method. "
         + "The other methods rank such experts as published, and the report lists them.", Min = 0, Max = 1)]
     public double MaxFallback { get; init; } = 0.05;
 
     /// <summary>Calibration text.</summary>
     [Option("Text that shows how experts are used; every method but magnitude and random needs it.")]
-    public BatchedCalibrationOptions? Calibration { get; init; }
+    public PruneCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of every random draw.</summary>
     /// <value>0</value>

@@ -29,6 +29,9 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     [
         .. Seen?.Tokens?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
         .. PrunedShape.Notes(Before, After),
+        .. Fallbacks.Count > 0
+            ? [$"The calibration text told too little of {Fallbacks.Count} experts, which report.json lists under coverage: more text gives better scores."]
+            : Array.Empty<string>(),
         .. Unrouted > 0
             ? [$"{Unrouted} experts got no calibration token; they are listed in report.json. More calibration samples give better scores."]
             : Array.Empty<string>(),
@@ -88,6 +91,7 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     {
         ["fallbacks"] = Fallbacks.Count,
         ["max-fallback"] = Options.MaxFallback,
+        ["tokens-per-expert-asked"] = Options.Calibration?.TokensPerExpert,
         ["layers"] = new JsonArray([.. Before.SparseLayers.Select(layer => new JsonObject
         {
             ["layer"] = layer,

@@ -30,6 +30,11 @@ public static class PruneRules
         }
         if (method.Need != CalibrationNeed.None && options.Calibration?.Data is null && options.Ratio > 0)
             problems.Add($"calibration: {method.Name} needs text: add calibration: {{ data: corpus:NAME or file:PATH }}, or use method random.");
+        if (options.Calibration is { MaxSamples: not null, TokensPerExpert: 0 })
+            problems.Add("calibration.max-samples: it limits how many samples are taken for 'tokens-per-expert', which is not set. "
+                + "Set it, or write 'samples' alone.");
+        if (options.Calibration is { TokensPerExpert: > 0, MaxSamples: { } most } text && most < text.Samples)
+            problems.Add($"calibration.max-samples: {most} is below 'samples', {text.Samples}, with which it begins. Raise it, or lower 'samples'.");
         if (options.ProtectSuperExperts && options.Calibration?.Data is null)
             problems.Add("protect-super-experts: they are found on text: add calibration: { data: corpus:NAME or file:PATH }.");
         if (options.ProtectSuperExperts && granularity == Granularity.Neuron && options.Scope == PruneScope.Uniform)

@@ -46,7 +46,7 @@ public sealed class PruneStage : IStage
         var need = PruneRules.NeedOf(options, method);
         var seen = await SumCollector.CollectAsync(context, source, method, need, cancellationToken).ConfigureAwait(false);
         var sums = config.SparseLayers.Select(layer => seen.Layers[layer]).ToList(); // from here on by place among the MoE layers
-        var fallbacks = config.SparseLayers.Zip(sums).SelectMany(l => method.Fallbacks(l.Second, context.Options).Select(e => (l.First, e))).ToList();
+        var fallbacks = config.SparseLayers.Zip(sums).SelectMany(l => Fallbacks(method, l.Second, options, context).Select(e => (l.First, e))).ToList();
         if (need != CalibrationNeed.None)
             RefuseTooMany(fallbacks, options, method, config);
         var requests = config.SparseLayers.Select(layer => new ScoreRequest(layer, granularity, options.Seed, context.Options)
@@ -107,6 +107,12 @@ public sealed class PruneStage : IStage
         : options.Scope == PruneScope.Layer ? UnitSelection.KeepNeuronsByLayer(scores, config.Experts, options.Ratio)
         : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
         : UnitSelection.KeepNeurons(scores, config.Experts, count);
+
+    private static IEnumerable<int> Fallbacks(IPruningMethod method, LayerSums sums, PruneOptions options, StageContext context)
+    {
+        var least = options.Calibration?.TokensPerExpert ?? 0;
+        return method.Fallbacks(sums, context.Options).Union(Enumerable.Range(0, sums.Experts).Where(e => sums.Tokens[e] < least)).Order();
+    }
 
     private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> fallbacks, PruneOptions options, IPruningMethod method, ModelConfig config)
     {
