@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Espalier.CptTrainer.Training;
+using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Pipelines.Options;
 using Espalier.Tokenizers;
@@ -55,6 +56,15 @@ public sealed record TrainOptions
     [Option("Weight of each domain of the data, by name; domains left out get none. By size when empty.", Min = 0, Max = 1e9)]
     public IReadOnlyDictionary<string, double>? Mixture { get; init; }
 
+    /// <summary>Mixtures one after the other.</summary>
+    [Option("Mixtures one after the other instead of one 'mixture' (a data curriculum): each stage but the last with the share of the run at which it ends.")]
+    public IReadOnlyList<CurriculumStage>? Curriculum { get; init; }
+
+    /// <summary>Which sequences are trained on when.</summary>
+    /// <value>all, shuffled</value>
+    [Option("Train on sequences by the loss that the model has on them before training, some groups of them at a time; left out: on all, shuffled.")]
+    public PruneSamplesOptions? PruneSamples { get; init; }
+
     /// <summary>Tokens to train on, rounded up to whole steps.</summary>
     [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
     public long Tokens { get; init; }
@@ -79,6 +89,11 @@ public sealed record TrainOptions
     /// <value>128</value>
     [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
     public int Length { get; init; } = 128;
+
+    /// <summary>Whether attention stays within documents.</summary>
+    /// <value>false</value>
+    [Option("Let a token attend only to tokens of its own document, where a sequence holds several (intra-document masking); left out: to all before it.")]
+    public bool? DocumentMask { get; init; }
 
     /// <summary>Sequences per micro-batch.</summary>
     /// <value>16</value>
@@ -219,6 +234,22 @@ public sealed record TrainOptions
     /// <summary>Numbers of experts per token that the model is to serve.</summary>
     [Option("Draw the number of experts per token of each optimizer step, so that the model serves several; it keeps its own number as default.")]
     public ElasticOptions? Elastic { get; init; }
+
+    /// <summary>How routers are trained.</summary>
+    /// <value>as the model has it; learned for a new one</value>
+    [Option("How routers are trained. learned: by gradients; k-means: each expert's row is the direction of a running mean of the tokens that it gets, without "
+        + "gradients. Part of the model from then on; left out: as the model has it, learned for a new one.")]
+    public RouterKind? Router { get; init; }
+
+    /// <summary>How fast the means of k-means routers move.</summary>
+    /// <value>0.01</value>
+    [Option("With routers of k-means: share of the mean of an optimizer step's tokens in an expert's running mean; left out: 0.01.", Min = 0, Max = 1)]
+    public double? RouterRate { get; init; }
+
+    /// <summary>How weights are pruned while the model is trained.</summary>
+    /// <value>not at all</value>
+    [Option("Prune weights while the model is trained, more and more of them (sparse pre-training); left out: none.")]
+    public SparsifyOptions? Sparsify { get; init; }
 
     /// <summary>Weight of the routers' mean entropy.</summary>
     /// <value>with <c>top-p</c> below 1 1e-4, else 0</value>

@@ -18,6 +18,9 @@ public sealed record TrainReport
     /// <summary>Weights that one token uses.</summary>
     public required long ActiveParameters { get; init; }
 
+    /// <summary>Mean over the run of the weights that were not pruned; null where none were.</summary>
+    public double? AverageParameters { get; init; }
+
     /// <summary>Loss curve.</summary>
     public required IReadOnlyList<HistoryPoint> History { get; init; }
 
@@ -41,6 +44,12 @@ public sealed record TrainReport
 
     /// <summary>Share of the sequences that each domain of the data gave.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
+
+    /// <summary>The stages of the data, where the mixture changes over the run; left out where it does not.</summary>
+    public IReadOnlyList<DrawnStage>? Curriculum { get; init; }
+
+    /// <summary>What was read of each domain whose samples were pruned; left out where none were.</summary>
+    public IReadOnlyDictionary<string, SampleUse>? PrunedSamples { get; init; }
 
     /// <summary>Largest learning rate.</summary>
     public required double LearningRate { get; init; }
@@ -75,6 +84,7 @@ public sealed record TrainReport
         {
             TotalParameters = config.TotalParameters,
             ActiveParameters = config.ActiveParameters,
+            AverageParameters = options.Sparsify is null ? null : metrics[Sparsification.AverageName],
             History = record.History,
             Schedule = plan.Schedule,
             HeldOut = record.HeldOut,
@@ -87,6 +97,8 @@ public sealed record TrainReport
             Accumulate = options.Accumulate,
             Choices = TrainChoices.Describe(context.ReadOptions<TrainOptions>(), options, config),
             Mixture = data.Mixture,
+            Curriculum = data.Curriculum,
+            PrunedSamples = data.Samples(plan.Steps),
             Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,
             Metrics = metrics,

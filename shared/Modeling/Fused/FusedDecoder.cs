@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Espalier.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -90,6 +91,11 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             arguments.MlpDown = At(mlp.Down);
             arguments.MlpScale = At(layer.SharedGate);
         }
+        if (decoder.DocumentStarts is { } starts)
+        {
+            arguments.Documents = starts.Length - 1;
+            arguments.DocumentStarts = (long*)Marshal.UnsafeAddrOfPinnedArrayElement(starts, 0);
+        }
         if (config.SiblingExclusive && layer.Dense is null)
         {
             arguments.Groups = layer.Siblings!.Count;
@@ -150,7 +156,11 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
             arguments.Normed = At(input);
             FusedKernels.RouterForward(&arguments);
-            var trace = new RoutingTrace(layer.Index, input, logits, Router.Score(config, logits), selected, gates) { Counts = counts };
+            var trace = new RoutingTrace(layer.Index, input, logits, Router.Score(config, logits), selected, gates)
+            {
+                Counts = counts,
+                Router = layer.Router,
+            };
             observer?.OnRouting(trace);
 
             FusedKernels.ExpertsForward(&arguments);

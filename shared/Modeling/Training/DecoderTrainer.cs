@@ -43,6 +43,10 @@ public sealed record TrainerSettings
     /// <value>0</value>
     public double RouterEntropyCoefficient { get; init; }
 
+    /// <summary>Whether routers follow the tokens that they get, which tensor operations alone show: see <see cref="KMeansRouters"/>.</summary>
+    /// <value>false</value>
+    public bool FollowsTokens { get; init; }
+
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
     public double GradientClip { get; init; } = 1;
@@ -66,6 +70,10 @@ public sealed record TrainerSettings
     /// <value>null</value>
     public double? Capacity { get; init; }
 
+    /// <summary>Token that ends a document, past which attention does not look back (see <see cref="DocumentBorders"/>); null for no such border.</summary>
+    /// <value>null</value>
+    public long? DocumentEnd { get; init; }
+
     /// <summary>Of random numbers.</summary>
     /// <value>0</value>
     public long Seed { get; init; }
@@ -78,14 +86,15 @@ public sealed record TrainerSettings
     internal BalanceScope? LossScope => Balance == BalanceMethod.Loss ? BalanceScope : null;
 
     /// <summary>Whether fused kernels do all that these settings ask for.</summary>
-    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0;
+    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0 && !FollowsTokens;
 
-    // Forward passes of a training step differ from others.
+    // Forward passes of a training step differ from others in what there are no kernels for.
     private bool ChangePasses => Dropout > 0 || ExpertDropout > 0 || Capacity is not null;
 
-    /// <summary>What holds in the forward passes of a micro-batch; null where nothing does.</summary>
-    internal TrainingPass? PassOf(MicroBatchPlace place) => !ChangePasses ? null : new TrainingPass
+    /// <summary>What holds in the forward passes of a micro-batch (B, S + 1); null where nothing does.</summary>
+    internal TrainingPass? PassOf(MicroBatchPlace place, Tensor batch) => !ChangePasses && DocumentEnd is null ? null : new TrainingPass
     {
+        DocumentStarts = DocumentEnd is { } end ? DocumentBorders.Of(batch, batch.shape[1] - 1, end) : null,
         Dropout = Dropout,
         ExpertDropout = ExpertDropout,
         Capacity = Capacity,
@@ -152,6 +161,9 @@ public sealed class DecoderTrainer
     /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
     public SpikeGuard? Spikes { get; set; }
 
+    /// <summary>Weights that are pruned, which gradients and the optimizer leave at zero; null for none.</summary>
+    public PruningMasks? Masks { get; init; }
+
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
     /// <param name="learningRate">Rate of this step.</param>
@@ -195,7 +207,10 @@ public sealed class DecoderTrainer
     {
         try
         {
-            return Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.ClearGradients();
+            var norm = Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.Apply();
+            return norm;
         }
         catch (NotFiniteNumberException e)
         {
@@ -206,9 +221,9 @@ public sealed class DecoderTrainer
     internal BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer, MicroBatchPlace? place = null)
     {
         place ??= new MicroBatchPlace();
+        using var pass = _decoder.Begin(_settings.PassOf(place, batch));
         if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings, place.StepShares) is { } parts)
             return parts;
-        using var pass = _decoder.Begin(_settings.PassOf(place));
         if (_settings.Recompute || _settings.Distillation is { Features: > 0 }) // it has the streams between layers
             return new LayerwiseTraining(_decoder, _settings, place).Accumulate(batch, counts, share, observer);
         using var scope = NewDisposeScope();
@@ -217,7 +232,7 @@ public sealed class DecoderTrainer
         var output = _decoder.Forward(inputs, observer);
         var loss = Losses.CrossEntropy(output.Logits, batch.narrow(1, 1, length).contiguous());
         var (total, divergence) = _settings.Distillation is { } distillation
-            ? distillation.Mix(output.Logits, distillation.Run(inputs)[^1], loss)
+            ? distillation.Mix(output.Logits, distillation.Run(inputs, _decoder.DocumentStarts)[^1], loss)
             : (loss, null);
         if (output.Routing.Count == 0) // a dense model
         {
@@ -260,10 +275,9 @@ public sealed class DecoderTrainer
         var counts = NewCounts(_decoder.Config);
         foreach (var (batch, place) in microBatches.Zip(places))
         {
-            if (_decoder.TryCount(batch, counts, _settings))
-                continue;
-            using var pass = _decoder.Begin(_settings.PassOf(place));
-            new LayerwiseTraining(_decoder, _settings, place).Count(batch, counts);
+            using var pass = _decoder.Begin(_settings.PassOf(place, batch));
+            if (!_decoder.TryCount(batch, counts, _settings))
+                new LayerwiseTraining(_decoder, _settings, place).Count(batch, counts);
         }
         var rows = (double)microBatches.Sum(batch => batch.shape[0] * (batch.shape[1] - 1)) * _decoder.Config.SparseLayers.Count;
         return [.. Enumerable.Range(0, _decoder.Config.Experts).Select(e => (float)(counts.Where(layer => layer.Length > 0).Sum(layer => layer[e]) / rows))];
