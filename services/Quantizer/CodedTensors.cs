@@ -25,7 +25,8 @@ internal static class CodedTensors
         return [.. layout.Zip(values, (part, value) => Stored(part.Name, value))];
     }
 
-    private static StoredTensor Stored(string name, Tensor value)
+    /// <summary>A tensor as it is stored under a name.</summary>
+    public static StoredTensor Stored(string name, Tensor value)
     {
         var plain = value.cpu().contiguous();
         return new StoredTensor(name, ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());

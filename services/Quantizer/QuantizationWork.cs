@@ -65,6 +65,7 @@ internal sealed record QuantizationWork
             Targets = new TargetMatrices(config, options.Targets),
         };
         work.Targets.CheckFamily();
+        CheckMethod(work.Method, config);
         work.Targets.Check(work.Scheme, work.Format);
         foreach (var name in work.NamesOutsideLayers)
             work.CheckFinite(name);
@@ -97,6 +98,28 @@ internal sealed record QuantizationWork
         $"The {Config.ExtraLayers} prediction layer(s) after layer {Config.Layers - 1} (num_nextn_predict_layers) keep their weights: they are not run here, "
             + "so nothing is known of their inputs. config.json lists their modules as plain.",
     ];
+
+    /// <summary>A matrix (out, in) as it is stored.</summary>
+    /// <exception cref="UserInputException">It is missing, no matrix of floating-point numbers, or not finite.</exception>
+    public Tensor ReadMatrix(string name)
+    {
+        if (!Weights.Names.Contains(name))
+            throw new UserInputException($"The model lacks tensor '{name}', which its config.json calls for.");
+        var stored = Weights.Read(name);
+        if (stored.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16) || stored.dim() != 2)
+            throw new UserInputException(
+                $"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
+        RefuseNonFinite(name, stored);
+        return stored;
+    }
+
+    /// <summary>Refuses a method that the model has no place for, and says what it has.</summary>
+    public static void CheckMethod(IQuantizationMethod method, ModelConfig config)
+    {
+        if (method is IFoldingMethod && config.TernaryExperts)
+            throw new UserInputException($"Method '{method.Name}' scales the columns of experts, and this model rounds its experts to three values where they "
+                + "are used, with one scale for each: scaled columns would be other experts. Use method rtn or gptq.");
+    }
 
     /// <summary>Refuses a tensor with NaN or infinity by name.</summary>
     public void CheckFinite(string name)

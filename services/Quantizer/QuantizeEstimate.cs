@@ -26,12 +26,14 @@ internal sealed class QuantizeEstimate : IStageEstimate
         var targets = new TargetMatrices(config, options.Targets);
         targets.CheckFamily();
         targets.Check(scheme, format);
+        var method = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method");
+        QuantizationWork.CheckMethod(method, config);
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
         var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
         var quantized = ModelHeader.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
-        var isCalibrated = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method").Name != RoundToNearest.MethodName;
+        var isCalibrated = method.NeedsText;
         return new StepEstimate
         {
             Model = quantized,
@@ -39,7 +41,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
             SharedBytes = quantized.SizeBytes - packed,
             MemoryBytes = MemoryEstimate.Process + Math.Max(CheckedBytes(source),
                 isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
-            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices) : 0,
+            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices, method.Passes) : 0,
         };
     }
 
@@ -88,6 +90,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
     }
 
     // Two passes over the text, the second moments, and a column solver whose work grows with rows x columns^2.
-    private static double CalibratedOperations(CalibrationOptions calibration, ModelConfig config, List<(long Count, long Rows, long Columns)> matrices) =>
-        4.0 * config.ActiveParameters * calibration.Samples * calibration.Length + matrices.Sum(m => (double)m.Count * m.Rows * m.Columns * m.Columns);
+    private static double CalibratedOperations(
+        CalibrationOptions calibration, ModelConfig config, List<(long Count, long Rows, long Columns)> matrices, double passes) =>
+        4.0 * config.ActiveParameters * calibration.Samples * calibration.Length + passes * matrices.Sum(m => (double)m.Count * m.Rows * m.Columns * m.Columns);
 }

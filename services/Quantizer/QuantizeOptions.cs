@@ -23,7 +23,8 @@ public sealed record QuantizeOptions
 
     /// <summary>How codes are chosen.</summary>
     /// <value>rtn</value>
-    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text.",
+    [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text; "
+        + "awq: scale up the channels whose inputs are large, with calibration text.",
         ChoicesOf = typeof(Methods.IQuantizationMethod))]
     public string Method { get; init; } = "rtn";
 
@@ -59,7 +60,7 @@ public sealed record QuantizeOptions
     public double MaxFallback { get; init; } = 1;
 
     /// <summary>Calibration text.</summary>
-    [Option("Text from which the inputs of each matrix are learnt; gptq needs it.")]
+    [Option("Text from which the inputs of each matrix are learnt; gptq and awq need it.")]
     public BatchedCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of the choice of calibration text.</summary>

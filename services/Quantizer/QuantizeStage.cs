@@ -84,7 +84,11 @@ public sealed class QuantizeStage : IStage
         writer.SetProperties(new JsonObject { ["quantization"] = work.Describe() });
         var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
 
-        var report = new QuantizationReport(work, records, parts.Sum(LayerParts.PackedBytesOf), model) { Tokens = tokens };
+        var report = new QuantizationReport(work, records, parts.Sum(LayerParts.PackedBytesOf), model) 
+        {
+            Tokens = tokens,
+            Folds = [.. parts.SelectMany(LayerParts.FoldsOf)],
+        };
         return new StageResult
         {
             Outputs = new Dictionary<string, ManifestRef>

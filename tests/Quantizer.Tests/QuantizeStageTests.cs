@@ -4,6 +4,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
+using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
@@ -133,17 +134,20 @@ public sealed class QuantizeStageTests : IDisposable
         (await RecordsAsync(result)).ShouldAllBe(r => r.Method == "gptq" || r.Fallback != null);
     }
 
-    [Fact]
-    public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot()
+    [Theory]
+    [InlineData("gptq")]
+    [InlineData("awq")]
+    public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot(string method)
     {
+        var options = Gptq4.Replace("gptq", method, StringComparison.Ordinal);
         var model = await _bench.ModelAsync(Tiny);
-        var expected = await RunAsync(Gptq4, model);
+        var expected = await RunAsync(options, model);
         _bench.Cursor.Clear();
         _bench.Cursor.StopAfter = _bench.Cursor.Saves + 1;
-        await Should.ThrowAsync<KilledException>(() => RunAsync(Gptq4, model));
+        await Should.ThrowAsync<KilledException>(() => RunAsync(options, model));
         var saves = _bench.Cursor.Saves;
 
-        var resumed = await RunAsync(Gptq4, model);
+        var resumed = await RunAsync(options, model);
 
         resumed.Outputs.ShouldBe(expected.Outputs);
         (_bench.Cursor.Saves - saves).ShouldBe(Tiny.Layers - 1);
@@ -244,7 +248,8 @@ public sealed class QuantizeStageTests : IDisposable
     [Theory]
     [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
     [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
-    [InlineData("""{"method":"awq"}""", "gptq, rtn")]
+    [InlineData("""{"method":"awq","bits":4,"group-size":8}""", "learns from text")]
+    [InlineData("""{"method":"best"}""", "gptq, rtn")]
     public async Task Run_BadOptions_SayWhatIsAllowed(string options, string message)
     {
         var model = await _bench.ModelAsync(Tiny);
@@ -254,17 +259,58 @@ public sealed class QuantizeStageTests : IDisposable
         error.Message.ShouldContain(message);
     }
 
-    [Fact]
-    public async Task Run_Gptq_LeavesNoTensorAlive()
+    [Theory]
+    [InlineData("gptq")]
+    [InlineData("awq")]
+    public async Task Run_WithText_LeavesNoTensorAlive(string method)
     {
+        var options = Gptq4.Replace("gptq", method, StringComparison.Ordinal);
         var model = await _bench.ModelAsync(Tiny);
-        await RunAsync(Gptq4, model);
+        await RunAsync(options, model);
         _bench.Cursor.Clear();
-        var before = TorchRuntime.LiveTensorCount;
+        var before = LiveTensors.CountSettled();
 
-        await RunAsync(Gptq4, model);
+        await RunAsync(options, model);
 
-        TorchRuntime.LiveTensorCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData("float32", "linear")]
+    [InlineData("bfloat16", "experts")]
+    public async Task Run_Awq_StoresAPlainPackedModelWhoseNormsAndRoutersHoldTheScales(string weightType, string targets)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = weightType, SharedSize = 16, SharedGate = true, Family = "qwen2_moe" });
+
+        var result = await RunAsync(Gptq4.Replace("gptq\"", $"awq\",\"targets\":\"{targets}\"", StringComparison.Ordinal), model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        var expected = before.Names.SelectMany(name => after.Names.Contains(name) ? [name]
+            : (string[])[name + "_packed", name + "_scale", name + "_shape"]).Order(StringComparer.Ordinal);
+        after.Names.Order(StringComparer.Ordinal).ShouldBe(expected);
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(after.ReadFile("config.json")), new StoredWeights(after));
+        using var scope = NewDisposeScope();
+        var (old, now) = (new StoredWeights(before), new StoredWeights(after));
+        var norm = TensorNames.Layer(1) + "post_attention_layernorm.weight";
+        var scales = old.Read(norm).to(float32) / now.Read(norm).to(float32); // (H)
+        (scales - 1).abs().max().item<float>().ShouldBeGreaterThan(0.01f);
+        foreach (var reader in (string[])[TensorNames.Router(1), TensorNames.SharedExpertGate(1)])
+            (now.Read(reader).to(float32) - (old.Read(reader).to(float32) * scales).to(old.Read(reader).dtype).to(float32)).abs().max().item<float>()
+                .ShouldBeLessThan(1e-6f, reader);
+        var report = await FoldsAsync(result);
+        report.Count.ShouldBe(2 * (targets == "linear" ? 3 + 4 + 1 : 1 + 4));
+        report.Where(fold => fold.Error is not null).ShouldAllBe(fold => fold.Error <= fold.ErrorWithout);
+        report.Sum(fold => fold.Error ?? 0).ShouldBeLessThan(report.Sum(fold => fold.ErrorWithout ?? 0));
+    }
+
+    [Fact]
+    public async Task Run_AwqOnTernaryExperts_IsRefused()
+    {
+        var model = await _bench.ModelAsync(Tiny with { TernaryExperts = true });
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync(Gptq4.Replace("gptq", "awq", StringComparison.Ordinal), model));
+
+        error.Message.ShouldContain("Use method rtn or gptq");
     }
 
     private async Task<StageResult> RunAsync(string options, ManifestRef model)
@@ -273,6 +319,13 @@ public sealed class QuantizeStageTests : IDisposable
         var data = await _bench.DatasetAsync(new Dictionary<string, IReadOnlyList<string>> { ["train/prose"] = documents });
         var context = _bench.Context(options, new StepInput("base", "model", model), new StepInput("bench", "calibration.data", data));
         return await new QuantizeStage().RunAsync(context, default);
+    }
+
+    private async Task<List<FoldRecord>> FoldsAsync(StageResult result)
+    {
+        var report = await _bench.OpenAsync(result.Outputs["report"]);
+        using var json = JsonDocument.Parse(report.ReadFile("report.json"));
+        return json.RootElement.GetProperty("folds").Deserialize<List<FoldRecord>>(WireJson.Options)!;
     }
 
     private async Task<List<MatrixRecord>> RecordsAsync(StageResult result)

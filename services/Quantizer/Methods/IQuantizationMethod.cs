@@ -13,6 +13,12 @@ internal interface IQuantizationMethod : IStageMethod
     /// <summary>What must be measured on calibration text, or null when the weights are enough.</summary>
     HessianRequest? Measure(StageContext context);
 
+    /// <summary>Whether calibration text is needed.</summary>
+    bool NeedsText => true;
+
+    /// <summary>Passes over a matrix, rows x columns^2 products each, that choosing its codes takes; for estimates.</summary>
+    double Passes => 1;
+
     /// <summary>Whether columns are visited in another order than they are stored in, which readers are told.</summary>
     bool ReordersColumns(StageContext context) => false;
 
@@ -25,7 +31,11 @@ internal interface IQuantizationMethod : IStageMethod
 /// <param name="Weight">(out, in) float32.</param>
 /// <param name="StoredType">Element type of the stored weight, in which scales are stored too.</param>
 /// <param name="Inputs">Second moments of its input, or null when nothing was measured.</param>
-internal sealed record MatrixToQuantize(string Name, Tensor Weight, ScalarType StoredType, InputMoments? Inputs);
+internal sealed record MatrixToQuantize(string Name, Tensor Weight, ScalarType StoredType, InputMoments? Inputs)
+{
+    /// <summary>Scales (in), float32, that its columns were multiplied by, as its inputs were divided; null when they were not.</summary>
+    public Tensor? ColumnScales { get; init; }
+}
 
 /// <summary>Codes of a matrix with their grid, and how they came about.</summary>
 /// <param name="Codes">(out, in) whole numbers.</param>
