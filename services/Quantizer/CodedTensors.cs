@@ -22,13 +22,16 @@ internal static class CodedTensors
         var quantization = work.Scheme.In(work.Format);
         var layout = work.Format.Layout(matrix.Record.Name, matrix.Codes.shape[0], matrix.Codes.shape[1], quantization);
         var values = work.Format.Pack(new CodedMatrix(matrix.Codes, matrix.Grid.Scales, matrix.Grid.ZeroPoints), quantization, storedType);
-        return [.. layout.Zip(values, (part, value) => Stored(part.Name, value))];
+        return [.. layout.Zip(values, (part, value) => Stored(part.Name, value, part.StoredAs))];
     }
 
     /// <summary>A tensor as it is stored under a name.</summary>
-    public static StoredTensor Stored(string name, Tensor value)
+    /// <param name="name">The name.</param>
+    /// <param name="value">Its elements.</param>
+    /// <param name="dtype">Its type in safetensors files; null for that of its elements.</param>
+    public static StoredTensor Stored(string name, Tensor value, string? dtype = null)
     {
         var plain = value.cpu().contiguous();
-        return new StoredTensor(name, ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());
+        return new StoredTensor(name, dtype ?? ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());
     }
 }

@@ -31,11 +31,11 @@ internal sealed record QuantizationWork
     public IWeightSource Weights => new StoredWeights(Source);
 
     /// <summary>The configuration that the result's weights are read with.</summary>
-    public ModelConfig QuantizedConfig => Config with { Quantization = Scheme.In(Format) };
+    public ModelConfig QuantizedConfig => Config with { Quantization = Scheme.In(Format), TernaryExperts = Config.TernaryExperts && !Method.MakesTernary };
 
     /// <summary>The result's configuration as it is written.</summary>
     /// <param name="reordersColumns">Whether the method visited columns in another order.</param>
-    public ModelConfig FinalConfig(bool reordersColumns) => Config with
+    public ModelConfig FinalConfig(bool reordersColumns) => QuantizedConfig with
     {
         Quantization = Scheme.In(Format) with { KeptModules = ["lm_head"], ReordersColumns = reordersColumns },
     };
@@ -76,12 +76,16 @@ internal sealed record QuantizationWork
     /// <exception cref="UserInputException">They do not; says what would.</exception>
     public static (IWeightFormat Format, QuantizationScheme Scheme) ReadScheme(QuantizeOptions options)
     {
+        var method = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method");
+        options = method.Own?.Resolve(options) ?? options;
         var format = WeightFormat.All.FirstOrDefault(format => format.Name == options.Format)
             ?? throw new UserInputException(
                 $"Option 'format': there is no '{options.Format}'. Choose one of: {string.Join(", ", WeightFormat.All.Select(f => f.Name))}.");
         if (!format.Bits.Contains(options.Bits))
             throw new UserInputException($"'bits' is {options.Bits}; weights are stored in {string.Join(" or ", format.Bits)} bits.");
-        if (options.GroupSize is 0 or 1)
+        if (format.IsFloatingPoint && method.Own?.Format != format.Name)
+            throw new UserInputException($"'format' is {format.Name}, which has no whole numbers as method '{method.Name}' gives them: use method fp8.");
+        if (options.GroupSize == 1 || options.GroupSize == WeightQuantization.PerTensor && method.Own is null)
             throw new UserInputException($"'group-size' is {options.GroupSize}; give 2 or more columns, or -1 for one scale per output channel.");
         var scheme = new QuantizationScheme(options.Bits, options.GroupSize, options.Symmetric);
         return format.Refuse(scheme.In(format)) is { } reason ? throw new UserInputException($"'format' is {format.Name}: {reason}") : (format, scheme);
@@ -93,7 +97,9 @@ internal sealed record QuantizationWork
             + "name the step before it in 'from'.");
 
     /// <summary>What people have to know.</summary>
-    public IReadOnlyList<string> Notes => Config.ExtraLayers == 0 ? [] :
+    public IReadOnlyList<string> Notes => [.. OfExtraLayers, .. Format.Note is { } note ? [note] : Array.Empty<string>(), .. OfNarrowCodes];
+
+    private IEnumerable<string> OfExtraLayers => Config.ExtraLayers == 0 ? [] :
     [
         $"The {Config.ExtraLayers} prediction layer(s) after layer {Config.Layers - 1} (num_nextn_predict_layers) keep their weights: they are not run here, "
             + "so nothing is known of their inputs. config.json lists their modules as plain.",
@@ -112,6 +118,9 @@ internal sealed record QuantizationWork
         RefuseNonFinite(name, stored);
         return stored;
     }
+
+    private IEnumerable<string> OfNarrowCodes => Scheme.Bits >= 4 || Format.Name != WeightFormat.Default ? [] :
+        [$"compressed-tensors reads codes of {Scheme.Bits} bits; servers with kernels for 4 and 8 bits, as vLLM, refuse them."];
 
     /// <summary>Refuses a method that the model has no place for, and says what it has.</summary>
     public static void CheckMethod(IQuantizationMethod method, ModelConfig config)
@@ -142,7 +151,7 @@ internal sealed record QuantizationWork
         ["bits"] = Scheme.Bits,
         ["group-size"] = Scheme.GroupSize,
         ["symmetric"] = Scheme.Symmetric,
-        ["scale-convention"] = QuantizationGrid.Convention(Scheme),
+        ["scale-convention"] = Method.Convention(Scheme),
         ["targets"] = Options.Targets.ToString().ToLowerInvariant(),
         ["seed"] = Options.Seed,
     };

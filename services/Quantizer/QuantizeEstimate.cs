@@ -31,7 +31,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
         var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
-        var quantized = ModelHeader.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
+        var quantized = ModelHeader.Of(config with { Quantization = quantization, TernaryExperts = config.TernaryExperts && !method.MakesTernary }, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
         var isCalibrated = method.NeedsText;
         return new StepEstimate

@@ -14,10 +14,13 @@ public enum ScoreFunction
 
 /// <summary>How a stored model's weights are packed.</summary>
 /// <param name="Bits">Bits per weight.</param>
-/// <param name="GroupSize">Input columns that share one scale; -1 for one scale per output row.</param>
+/// <param name="GroupSize">Input columns that share one scale; -1 for one scale per output row, 0 for one per matrix.</param>
 /// <param name="Symmetric">False when zero points are stored.</param>
 public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
 {
+    /// <summary>Value of <see cref="GroupSize"/> for one scale per matrix.</summary>
+    public const int PerTensor = 0;
+
     /// <summary>Name of the <see cref="WeightFormats.IWeightFormat"/>.</summary>
     /// <value>pack-quantized</value>
     public string Format { get; init; } = WeightFormats.WeightFormat.Default;

@@ -249,7 +249,13 @@ public sealed class QuantizeStageTests : IDisposable
     [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
     [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
     [InlineData("""{"method":"awq","bits":4,"group-size":8}""", "learns from text")]
-    [InlineData("""{"method":"best"}""", "gptq, rtn")]
+    [InlineData("""{"method":"best"}""", "gptq, int8, rtn")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"float-quantized"}""", "use method fp8")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":8,"format":"int-quantized"}""", "give group-size -1")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":0}""", "'group-size' is 0")]
+    [InlineData("""{"method":"fp8","bits":2,"group-size":16}""", "'bits' is 2, and method 'fp8' has 8; 'group-size' is 16, and method 'fp8' has -1 or 0")]
+    [InlineData("""{"method":"int8","group-size":0,"symmetric":false}""", "'group-size' is 0, and method 'int8' has -1; 'symmetric' is false")]
+    [InlineData("""{"method":"ternary","format":"int-quantized"}""", "method 'ternary' is stored as pack-quantized")]
     public async Task Run_BadOptions_SayWhatIsAllowed(string options, string message)
     {
         var model = await _bench.ModelAsync(Tiny);
@@ -301,6 +307,71 @@ public sealed class QuantizeStageTests : IDisposable
         report.Count.ShouldBe(2 * (targets == "linear" ? 3 + 4 + 1 : 1 + 4));
         report.Where(fold => fold.Error is not null).ShouldAllBe(fold => fold.Error <= fold.ErrorWithout);
         report.Sum(fold => fold.Error ?? 0).ShouldBeLessThan(report.Sum(fold => fold.ErrorWithout ?? 0));
+    }
+
+    [Theory]
+    [InlineData("""{"method":"fp8"}""", "F8_E4M3", "float-quantized", "channel")]
+    [InlineData("""{"method":"fp8","group-size":0}""", "F8_E4M3", "float-quantized", "tensor")]
+    [InlineData("""{"method":"int8"}""", "I8", "int-quantized", "channel")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"int-quantized"}""", "I8", "int-quantized", "channel")]
+    public async Task Run_EightBitsForReadersThatRoundActivations_StoresThemUnpackedAndSaysSo(string options, string dtype, string format, string strategy)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = "bfloat16" });
+
+        var result = await RunAsync(options, model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var name = TensorNames.Expert(1, 2, "down");
+        stored.Describe(name).ShouldBe(new TensorHeader(name, dtype, stored.Describe(name).Shape, 32 * 24));
+        stored.Describe(name + "_scale").Shape.ShouldBe(strategy == "tensor" ? [1] : [32, 1]);
+        var (weights, scales) = (stored.ReadAll(name), Decode(stored.ReadAll(name + "_scale")));
+        using var scope = NewDisposeScope();
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(stored.ReadFile("config.json")), new StoredWeights(stored));
+        var loaded = decoder.ExportWeights().First(weight => weight.Name == name).Value.contiguous().data<float>().ToArray();
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var value = dtype == "I8" ? (sbyte)weights[i] : E4M3(weights[i]);
+            loaded[i].ShouldBe((float)tensor((float)(value * scales[strategy == "tensor" ? 0 : i / 24])).to(bfloat16).to(float32).item<float>());
+        }
+        using var config = JsonDocument.Parse(stored.ReadFile("config.json"));
+        var entry = config.RootElement.GetProperty("quantization_config");
+        entry.GetProperty("format").GetString().ShouldBe(format);
+        entry.GetProperty("ignore").EnumerateArray().Select(e => e.GetString())
+            .ShouldBe(["lm_head", "model.layers.0.mlp.gate", "model.layers.1.mlp.gate"], ignoreOrder: true);
+        var group = entry.GetProperty("config_groups").GetProperty("group_0");
+        group.GetProperty("weights").GetProperty("strategy").GetString().ShouldBe(strategy);
+        group.GetProperty("input_activations").GetProperty("strategy").GetString().ShouldBe("token");
+        result.Notes.ShouldContain(note => note.Contains("activations as they are", StringComparison.Ordinal));
+        // 8 bits, and scales of 16 per row or matrix
+        result.Metrics["bits-per-weight"].ShouldBeInRange(8, 9);
+
+        static double[] Decode(byte[] bytes) =>
+            [.. bytes.Chunk(2).Select(pair => (double)BitConverter.UInt32BitsToSingle((uint)(pair[0] | pair[1] << 8) << 16))];
+
+        // sign, four bits of exponent with bias 7, three of mantissa
+        static double E4M3(byte code) => ((code & 0x80) == 0 ? 1 : -1) * ((code >> 3 & 15) == 0 ? (code & 7) * Math.Pow(2, -9)
+            : (8 + (code & 7)) * Math.Pow(2, (code >> 3 & 15) - 10));
+    }
+
+    [Fact]
+    public async Task Run_TernaryOfTernaryExperts_ComputesWhatTheModelDidInTwoBits()
+    {
+        var ternary = Tiny with { TernaryExperts = true, ExpertSize = 32 };
+        var model = await _bench.ModelAsync(ternary);
+
+        var result = await RunAsync("""{"method":"ternary","targets":"experts"}""", model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        var config = ModelConfig.Parse(after.ReadFile("config.json"));
+        config.TernaryExperts.ShouldBeFalse();
+        after.Describe(TensorNames.Expert(0, 0, "up") + "_packed").Shape.ShouldBe([32, 32 * 2 / 32]);
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var latent = MoeDecoder.Load(ternary, new StoredWeights(before));
+        using var packed = MoeDecoder.Load(config, new StoredWeights(after));
+        var tokens = randint(0, 258, [2, 16], dtype: int64, generator: new Generator(1));
+        (packed.Forward(tokens).Logits - latent.Forward(tokens).Logits).abs().max().item<float>().ShouldBeLessThan(1e-5f);
+        result.Notes.ShouldContain(note => note.Contains("codes of 2 bits", StringComparison.Ordinal));
     }
 
     [Fact]

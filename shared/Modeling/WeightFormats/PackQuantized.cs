@@ -26,10 +26,10 @@ public sealed class PackQuantized : IWeightFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public string Summary => "Codes of 4 or 8 bits in 32-bit words, as compressed-tensors and the readers that use it have them.";
+    public string Summary => "Codes of 2, 4 or 8 bits in 32-bit words, as compressed-tensors and the readers that use it have them.";
 
     /// <inheritdoc/>
-    public IReadOnlyList<int> Bits => [4, 8];
+    public IReadOnlyList<int> Bits => [2, 4, 8];
 
     /// <inheritdoc/>
     public int ColumnMultiple(WeightQuantization quantization) => 32 / quantization.Bits;
