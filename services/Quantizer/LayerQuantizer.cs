@@ -37,7 +37,7 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
         var stored = work.ReadMatrix(name);
-        var (weight, inputs, scales) = (stored.to(float32), collector?.Find(name), fold?.ColumnScales(name));
+        var (weight, inputs, scales) = (stored.to(float32), work.Method.NeedsMoments ? collector?.Find(name) : null, fold?.ColumnScales(name));
         if (fold is not null)
             weight = fold.Apply(name, weight);
         if (inputs is not null && scales is not null)

@@ -127,7 +127,7 @@ internal sealed record QuantizationWork
     {
         if (method is IFoldingMethod && config.TernaryExperts)
             throw new UserInputException($"Method '{method.Name}' scales the columns of experts, and this model rounds its experts to three values where they "
-                + "are used, with one scale for each: scaled columns would be other experts. Use method rtn or gptq.");
+                + "are used, with one scale for each: scaled columns would be other experts. Use method ternary.");
     }
 
     /// <summary>Refuses a tensor with NaN or infinity by name.</summary>

@@ -249,7 +249,8 @@ public sealed class QuantizeStageTests : IDisposable
     [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
     [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
     [InlineData("""{"method":"awq","bits":4,"group-size":8}""", "learns from text")]
-    [InlineData("""{"method":"best"}""", "gptq, int8, rtn")]
+    [InlineData("""{"method":"best"}""", "awq, eaquant, fp8, gptq, int8, rtn, smoothquant, ternary")]
+    [InlineData("""{"method":"smoothquant"}""", "learns from text")]
     [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"float-quantized"}""", "use method fp8")]
     [InlineData("""{"method":"rtn","bits":8,"group-size":8,"format":"int-quantized"}""", "give group-size -1")]
     [InlineData("""{"method":"rtn","bits":8,"group-size":0}""", "'group-size' is 0")]
@@ -353,6 +354,40 @@ public sealed class QuantizeStageTests : IDisposable
             : (8 + (code & 7)) * Math.Pow(2, (code >> 3 & 15) - 10));
     }
 
+    [Theory]
+    [InlineData("smoothquant")]
+    [InlineData("eaquant")]
+    public async Task Run_Smoothing_MovesAWideChannelFromTheNormIntoWhatReadsIt(string method)
+    {
+        var norm = TensorNames.Layer(1) + "post_attention_layernorm.weight";
+        var model = await _bench.ModelAsync(Tiny, edit: (name, value) =>
+        {
+            if (name == norm)
+                value.narrow(0, 5, 1).mul_(30);
+        });
+
+        var result = await RunAsync($$"""{"method":"{{method}}","calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}""", model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        after.Describe(TensorNames.Expert(1, 0, "up")).DType.ShouldBe("I8");
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var plain = MoeDecoder.Load(Tiny, new StoredWeights(before));
+        using var smooth = MoeDecoder.Load(ModelConfig.Parse(after.ReadFile("config.json")), new StoredWeights(after));
+        var tokens = randint(0, 258, [2, 16], dtype: int64, generator: new Generator(1));
+        var (was, now) = (plain.Forward(tokens), smooth.Forward(tokens));
+        (now.Logits - was.Logits).abs().max().item<float>().ShouldBeLessThan(0.05f * was.Logits.abs().max().item<float>());
+        Outlier(now).ShouldBeLessThan(0.5 * Outlier(was));
+        (await FoldsAsync(result)).Count(fold => fold.Exponent is not null).ShouldBe(2 * 2); // the two norms of each layer
+
+        // How much wider the widest channel of the block's input is than the one in the middle.
+        double Outlier(DecoderOutput output)
+        {
+            var peaks = output.Routing[1].Input.abs().amax([0L]);
+            return (peaks.max() / peaks.median()).item<float>();
+        }
+    }
+
     [Fact]
     public async Task Run_TernaryOfTernaryExperts_ComputesWhatTheModelDidInTwoBits()
     {
@@ -381,7 +416,7 @@ public sealed class QuantizeStageTests : IDisposable
 
         var error = await Should.ThrowAsync<UserInputException>(() => RunAsync(Gptq4.Replace("gptq", "awq", StringComparison.Ordinal), model));
 
-        error.Message.ShouldContain("Use method rtn or gptq");
+        error.Message.ShouldContain("Use method ternary");
     }
 
     private async Task<StageResult> RunAsync(string options, ManifestRef model)

@@ -26,6 +26,9 @@ internal sealed class FoldedInput(FoldGroup group, Func<string, Tensor> read, He
     /// <summary>mean |x_j| and max |x_j| over the group's input (in), float32 on the CPU; null when nothing was seen.</summary>
     public (Tensor Mean, Tensor Peak)? Magnitudes() => collector.FindMagnitudes(group.Coded[0]);
 
+    /// <summary>max |x_j| (in) over the tokens that reach one reader, float32 on the CPU; null when none does.</summary>
+    public Tensor? RoutedPeaks(string reader) => collector.FindRoutedPeaks(reader);
+
     /// <summary>Values of channels (in), equal for those that one row makes: their mean.</summary>
     public Tensor Shared(Tensor channels)
     {
@@ -42,7 +45,11 @@ internal sealed class FoldedInput(FoldGroup group, Func<string, Tensor> read, He
 /// <param name="Exponent">The exponent that was chosen.</param>
 /// <param name="Error">Squared error of the readers' outputs, all calibration tokens together, with the scales.</param>
 /// <param name="ErrorWithout">The same without.</param>
-internal sealed record FoundScales(Tensor? Scales, double? Exponent, double? Error, double? ErrorWithout);
+internal sealed record FoundScales(Tensor? Scales, double? Exponent, double? Error, double? ErrorWithout)
+{
+    /// <summary>The group stays as it is, and nothing is known of it.</summary>
+    public static readonly FoundScales None = new(null, null, null, null);
+}
 
 /// <summary>What the report says about a group.</summary>
 /// <param name="Maker">Name of the weight that was divided by the scales.</param>

@@ -24,7 +24,7 @@ internal static class AwqScales
     {
         using var scope = NewDisposeScope();
         if (input.Magnitudes() is not ({ } mean, _))
-            return new FoundScales(null, null, null, null);
+            return FoundScales.None;
         var shares = duo ? Shares(input, scheme) : null;
         var candidates = Enumerable.Range(0, count)
             .Select(i => Candidate(input.Shared(mean), shares is null ? null : input.Shared(shares), (double)i / count)).ToList();
@@ -42,7 +42,7 @@ internal static class AwqScales
                 errors[i] += moments.Tokens / 2.0 * Error(weight, i < count ? candidates[i].to(weight.device) : null, moments.Hessian, scheme, input.StoredType);
         }
         if (!isMeasured)
-            return new FoundScales(null, null, null, null);
+            return FoundScales.None;
         var best = Array.IndexOf(errors, errors.Min());
         return best == count
             ? new FoundScales(null, null, errors[count], errors[count])

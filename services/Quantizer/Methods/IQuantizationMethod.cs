@@ -22,6 +22,9 @@ internal interface IQuantizationMethod : IStageMethod
     /// <summary>Whether calibration text is needed.</summary>
     bool NeedsText => true;
 
+    /// <summary>Whether second moments of a matrix's input are needed when its codes are chosen.</summary>
+    bool NeedsMoments => true;
+
     /// <summary>Whether its codes are what ternary experts use, so that a model of these is stored as it computes.</summary>
     bool MakesTernary => false;
 

@@ -56,7 +56,7 @@ public sealed class AwqTests : IDisposable
     public void Find_AnyGroup_IsTheBestOfAllCandidatesByAPlainComputation(string maker, bool duo)
     {
         using var untracked = no_grad();
-        var seen = new Inputs();
+        var seen = new SeenInputs();
         using var collector = new HessianCollector(Model(), new HessianRequest(AllTokens: false, WeightByGate: false));
         using var decoder = Model();
         for (var i = 0; i < 3; i++)
@@ -141,9 +141,9 @@ public sealed class AwqTests : IDisposable
 
     // Asymmetric codes, since the extreme of a symmetric group is a tie that float32 rounds either way.
     // The whole of the method in float64 arrays, from the inputs themselves.
-    private static double[] PlainErrors(FoldGroup group, Dictionary<string, Tensor> weights, Inputs seen, bool duo)
+    private static double[] PlainErrors(FoldGroup group, Dictionary<string, Tensor> weights, SeenInputs seen, bool duo)
     {
-        var readers = group.Coded.Select(name => (Weight: Rows(weights[name]), Inputs: seen.Of(name))).ToList();
+        var readers = group.Coded.Select(name => (Weight: SeenInputs.Rows(weights[name]), Inputs: seen.Of(name))).ToList();
         var all = group.Coded[0].Contains("experts", StringComparison.Ordinal) && !group.Coded[0].EndsWith("down_proj.weight", StringComparison.Ordinal)
             ? seen.Block : readers[0].Inputs;
         var channels = readers[0].Weight[0].Length;
@@ -186,48 +186,11 @@ public sealed class AwqTests : IDisposable
     // One row, one group: every ratio by hand.
     private static double PlainClipping(Tensor weight, Tensor hessian)
     {
-        var (row, sizes) = (Rows(weight)[0], hessian.diagonal().data<double>().ToArray());
+        var (row, sizes) = (SeenInputs.Rows(weight)[0], hessian.diagonal().data<double>().ToArray());
         return Enumerable.Range(0, 10).Min(i =>
         {
             var scale = (1 - 0.05 * i) * row.Max(Math.Abs) / 7.5;
             return row.Select((w, j) => sizes[j] * Math.Pow(w - scale * Math.Clamp(Math.Round(w / scale), -8, 7), 2)).Sum();
         });
-    }
-
-    private static double[][] Rows(Tensor matrix) =>
-        [.. matrix.to(float64).contiguous().data<double>().ToArray().Chunk((int)matrix.shape[1])];
-
-    // What came into every matrix.
-    private sealed class Inputs : IMoeObserver
-    {
-        private readonly Dictionary<string, List<double[]>> _seen = [];
-
-        public List<double[]> Block { get; } = [];
-
-        public List<double[]> Of(string name) => _seen[name.EndsWith("up_proj.weight", StringComparison.Ordinal)
-            ? name.Replace("up_proj", "gate_proj", StringComparison.Ordinal)
-            : name.Contains("self_attn", StringComparison.Ordinal) && !name.Contains("o_proj", StringComparison.Ordinal) ? "attention" : name];
-
-        public void OnAttention(AttentionTrace trace)
-        {
-            Add("attention", trace.Input);
-            Add(TensorNames.Attention(Layer, "o_proj.weight"), trace.Context);
-        }
-
-        public void OnRouting(RoutingTrace trace) => Block.AddRange(Rows(trace.Input));
-
-        public Tensor OnExpert(ExpertTrace trace)
-        {
-            Add(TensorNames.Expert(Layer, trace.Expert, "gate"), trace.Input);
-            Add(TensorNames.Expert(Layer, trace.Expert, "down"), trace.Hidden);
-            return trace.Output;
-        }
-
-        private void Add(string name, Tensor inputs)
-        {
-            if (!_seen.TryGetValue(name, out var seen))
-                _seen[name] = seen = [];
-            seen.AddRange(Rows(inputs));
-        }
     }
 }
