@@ -17,6 +17,7 @@ internal static class CommandLine
           espalier plan pipelines/quickstart.yaml       what would happen; runs nothing
           espalier stage upcycle --input IN --output OUT --with '{"method":"copy","multiplier":2}'
           espalier import DIR --name base  ·  espalier export base@candidate DIR
+          espalier generate base@candidate --prompt "Once upon a time"
           espalier up  ·  submit FILE  ·  watch RUN  ·  status  ·  down      the platform on servers
           espalier pipelines add FILE  ·  trigger list  ·  submit NAME       pipelines that events and schedules start
           espalier doctor                               what this machine has and lacks
@@ -95,6 +96,7 @@ internal static class CommandLine
         StageCommand.Create(terminal),
         ImportCommand.Create(terminal),
         ExportCommand.Create(terminal),
+        GenerateCommand.Create(terminal),
         ModelsCommand.Create(terminal),
         DatasetsCommand.Create(terminal),
         DiffCommand.Create(terminal),

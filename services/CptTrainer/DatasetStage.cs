@@ -3,6 +3,7 @@ using Espalier.Pipelines.Options;
 using Espalier.Pipelines.Planning;
 using Espalier.Datasets;
 using Espalier.Datasets.Packages;
+using Espalier.Datasets.Selection;
 using Espalier.Stages;
 
 namespace Espalier.CptTrainer;
@@ -35,7 +36,7 @@ public sealed class DatasetStage(PackageCache packages) : IStage
             [DatasetSource.SourceOption] = DatasetSource.FingerprintOption,
             [$"{DatasetSource.SourcesOption}[].from"] = DatasetSource.FingerprintOption,
         },
-        Metrics = [new("train-bytes"), new("held-out-bytes"), new("duplicates"), new("near-duplicates"), new("contaminated")],
+        Metrics = [new("train-bytes"), new("held-out-bytes"), new("duplicates"), new("near-duplicates"), new("contaminated"), new("pruned")],
         Corpora = [.. DatasetBuilder.Corpora.Select(c => c.Name)],
         DependsOnNumerics = false, // text is cleaned and split without a tensor
     };
@@ -68,6 +69,8 @@ public sealed class DatasetStage(PackageCache packages) : IStage
                 LimitBytes = options.Limit,
                 Deduplicate = options.Deduplicate,
                 Contamination = options.Contamination,
+                Keep = options.Keep is not { } keep ? null
+                    : new KeepRequest(keep.Fraction) { Prefer = keep.Prefer, Clusters = keep.Clusters, Seed = keep.Seed },
                 Against = context.Inputs.SingleOrDefault(i => i.Output == AgainstOption)?.Artifact,
             },
             cancellationToken).ConfigureAwait(false);
@@ -82,6 +85,7 @@ public sealed class DatasetStage(PackageCache packages) : IStage
                 ["duplicates"] = built.Duplicates,
                 ["near-duplicates"] = built.NearDuplicates,
                 ["contaminated"] = built.Contaminated,
+                ["pruned"] = built.Pruned,
             },
         };
     }

@@ -106,7 +106,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         var (context, options, plan, start, teacher, monitor, ramp) = run;
         var decoder = start.Decoder;
         var elastic = new ElasticRouting(options, decoder);
-        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, decoder.Config)) { HeldBack = ramp.HeldBack };
+        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, start)) { HeldBack = ramp.HeldBack };
         var folding = new SelectionBiasFolding(options, plan);
         var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = copies.Average, StableWeights = copies.Stable };
         await using var _ = cursor.ConfigureAwait(false);
@@ -159,7 +159,7 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
     }
 
     /// <summary>What the options ask of every step.</summary>
-    internal static TrainerSettings SettingsOf(TrainOptions options, Teacher? teacher, ModelConfig config) => new()
+    internal static TrainerSettings SettingsOf(TrainOptions options, Teacher? teacher, StartingPoint start) => new()
     {
         Balance = options.Balance,
         BalanceCoefficient = options.BalanceCoefficient,
@@ -172,7 +172,8 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         Dropout = options.Dropout ?? 0,
         ExpertDropout = options.ExpertDropout ?? 0,
         Capacity = options.Capacity,
-        RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, config),
+        RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, start.Decoder.Config),
+        DocumentEnd = options.DocumentMask == true ? start.Tokenizer.EndTokenId : null,
         Seed = options.Seed,
     };
 

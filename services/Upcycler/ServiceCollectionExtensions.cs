@@ -1,14 +1,16 @@
 using Espalier.Stages;
 using Espalier.Surgery;
 using Espalier.Surgery.Estimates;
+using Espalier.Upcycler.Merging;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Espalier.Upcycler;
 
-/// <summary>Registers the stage <c>upcycle</c>.</summary>
+/// <summary>Registers the stages <c>upcycle</c> and <c>merge</c>.</summary>
 public static class ServiceCollectionExtensions
 {
-    /// <summary>Adds the stage <c>upcycle</c>.</summary>
+    /// <summary>Adds the stages <c>upcycle</c> and <c>merge</c>.</summary>
     public static IServiceCollection AddUpcycler(this IServiceCollection services) =>
-        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>();
+        services.AddTorchEngine().AddSingleton<IStage, UpcycleStage>().AddStageEstimate<UpcycleEstimate>()
+            .AddSingleton<IStage, MergeStage>().AddStageEstimate<MergeEstimate>();
 }

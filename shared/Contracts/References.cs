@@ -49,6 +49,9 @@ public static class StageKinds
     /// <summary>Removes experts or narrows them.</summary>
     public const string Prune = "prune";
 
+    /// <summary>Makes one model of several.</summary>
+    public const string Merge = "merge";
+
     /// <summary>Stores weights in fewer bits.</summary>
     public const string Quantize = "quantize";
 

@@ -6,6 +6,7 @@ using Espalier.Contracts;
 using Espalier.Datasets.Building;
 using Espalier.Datasets.Corpora;
 using Espalier.Datasets.Packages;
+using Espalier.Datasets.Selection;
 using Espalier.Datasets.Sources;
 
 namespace Espalier.Datasets;
@@ -37,6 +38,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         var questions = QuestionSets.Make(spool, domains, sources);
         var check = new TrainingCheck(artifacts, spool, domains, log);
         var contaminated = await check.RunAsync(request, questions, cancellationToken).ConfigureAwait(false);
+        foreach (var domain in domains)
+            Select(spool, domain, request, cancellationToken);
 
         var files = new List<FileEntry>();
         foreach (var domain in domains)
@@ -73,7 +76,8 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
             },
             cancellationToken).ConfigureAwait(false);
         return new DatasetBuild(
-            reference, domains.Sum(d => d.DuplicatesOf(spool)), domains.Sum(d => d.Count(spool, Fate.NearDuplicate)), contaminated);
+            reference, domains.Sum(d => d.DuplicatesOf(spool)), domains.Sum(d => d.Count(spool, Fate.NearDuplicate)), contaminated,
+            domains.Sum(d => d.Count(spool, Fate.Pruned)));
     }
 
     /// <summary>A text that changes whenever the content behind a source does, for step keys.</summary>
@@ -114,6 +118,19 @@ public sealed class DatasetBuilder(ArtifactStore artifacts, PackageCache package
         report("looking for duplicates", 0, spool.Count, "documents");
         intake.SettleDuplicates(cancellationToken);
         return (domains, sources);
+    }
+
+    private void Select(DocumentSpool spool, DomainDraft domain, DatasetRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Keep is not { } keep)
+            return;
+        report($"choosing documents of {domain.Name}", 0, spool.Count, "documents");
+        var before = domain.SizeOf(spool, DatasetSplits.Train);
+        var prototypes = new DocumentSelection(spool, keep).Apply(domain, cancellationToken);
+        var after = domain.SizeOf(spool, DatasetSplits.Train);
+        var which = keep.Prefer == KeepPreference.Hard ? "far from" : "near to";
+        log(FormattableString.Invariant($"{domain.Name}: kept {after.Documents} of {before.Documents} training documents, {after.SizeBytes} of ")
+            + FormattableString.Invariant($"{before.SizeBytes} bytes, first those {which} the nearest of {prototypes} prototypes."));
     }
 
     // The rule has put every document into a split; only where it leaves one empty are the names of all looked at.

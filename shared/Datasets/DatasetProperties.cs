@@ -37,6 +37,9 @@ public sealed record DomainProperties
     /// <summary>Training documents left out because they hold evaluation items; null where they stay.</summary>
     public int? Contaminated { get; init; }
 
+    /// <summary>Training documents left out because only a share of them was asked for; null where all are kept.</summary>
+    public int? Pruned { get; init; }
+
     /// <summary>Size of each split.</summary>
     public required IReadOnlyDictionary<string, SplitSize> Splits { get; init; }
 }

@@ -1,4 +1,5 @@
 using Espalier.Contracts;
+using Espalier.Datasets.Selection;
 
 namespace Espalier.Datasets;
 
@@ -62,6 +63,9 @@ public sealed record DatasetRequest
     /// <summary>What happens to contaminated training text.</summary>
     public ContaminationAction Contamination { get; init; }
 
+    /// <summary>Which training documents are kept; null for all.</summary>
+    public KeepRequest? Keep { get; init; }
+
     /// <summary>A dataset whose texts and questions are evaluation items as well; null for the questions of this one alone.</summary>
     public ManifestRef? Against { get; init; }
 }
@@ -71,4 +75,5 @@ public sealed record DatasetRequest
 /// <param name="Duplicates">Documents left out because an earlier one has the same text.</param>
 /// <param name="NearDuplicates">Documents left out because an earlier one has nearly the same text.</param>
 /// <param name="Contaminated">Training documents that share words in a row with evaluation items.</param>
-public sealed record DatasetBuild(ManifestRef Reference, int Duplicates, int NearDuplicates, int Contaminated);
+/// <param name="Pruned">Training documents left out because a share of them was asked for.</param>
+public sealed record DatasetBuild(ManifestRef Reference, int Duplicates, int NearDuplicates, int Contaminated, int Pruned);

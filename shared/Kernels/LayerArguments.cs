@@ -16,6 +16,7 @@ public unsafe struct LayerArguments
     public long Groups, GroupWidth;
     public long HeadNorm;
     public long Bf16;
+    public long Documents;
     public long MlpInner;
     public double Epsilon, RoutedScale;
 
@@ -23,6 +24,7 @@ public unsafe struct LayerArguments
     public float* QueryBias, KeyBias, ValueBias;
     public float* MlpGate, MlpUp, MlpDown, MlpScale;
     public long* Members, Sizes;
+    public long* DocumentStarts;
     public float* Cosine, Sine;
 
     public float* InputNormGradient, QueryGradient, KeyGradient, ValueGradient, QueryNormGradient, KeyNormGradient, OutputGradient;

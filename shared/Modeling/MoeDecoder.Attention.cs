@@ -20,11 +20,24 @@ public sealed partial class MoeDecoder
         if (Config.Latent is not null && Config.RopeScaling is { } scaling)
             query = query * scaling.LatentSoftmaxFactor;
         var window = Config.WindowedLayers.Contains(layer.Index) ? Config.SlidingWindow!.Value : 0;
-        var mask = window == 0 ? null : WindowMask(length, window);
-        var context = scaled_dot_product_attention(query, key, value, mask, is_casual: mask is null); // (B, nH, S, dv)
+        var context = _cache is { } cache ? cache.Attend(layer.Index, query, key, value, window)
+            : DocumentStarts is { } starts ? AttendWithin(starts, query, RepeatHeads(key), RepeatHeads(value), window)
+            : Attend(query, key, value, window);                                             // (B, nH, S, dv)
         var merged = context.transpose(1, 2).reshape(batch, length, -1);                     // (B, S, nH dv)
         observer?.OnAttention(new AttentionTrace(layer.Index, x.flatten(0, 1), merged.flatten(0, 1)));
         return linear(merged, Cast(weights.Output), Cast(weights.OutputBias));               // (B, S, H)
+    }
+
+    private Tensor Attend(Tensor query, Tensor key, Tensor value, int window)
+    {
+        var mask = window == 0 ? null : WindowMask(query.shape[2], window);
+        return scaled_dot_product_attention(query, RepeatHeads(key), RepeatHeads(value), mask, is_casual: mask is null);
+    }
+
+    private Tensor Rotate(Tensor heads)
+    {
+        using var positions = _cache?.PositionsOf(heads.shape[^2]);
+        return _rotary.Apply(heads, positions);
     }
 
     private (Tensor Query, Tensor Key, Tensor Value) PlainHeads(AttentionWeights weights, Tensor x)
@@ -38,7 +51,7 @@ public sealed partial class MoeDecoder
         key = SplitHeads(Clip(key), Config.KeyValueHeads);                                   // (B, nKV, S, D)
         if (Config.QueryKeyNorm == QueryKeyNorm.PerHead)
             (query, key) = (RmsNorm(query, weights.QueryNorm!), RmsNorm(key, weights.KeyNorm!));
-        return (_rotary.Apply(query), RepeatHeads(_rotary.Apply(key)), RepeatHeads(SplitHeads(Clip(value), Config.KeyValueHeads)));
+        return (Rotate(query), Rotate(key), SplitHeads(Clip(value), Config.KeyValueHeads));
     }
 
     private (Tensor Query, Tensor Key, Tensor Value) LatentHeads(AttentionWeights weights, LatentAttention latent, Tensor x)
@@ -50,15 +63,15 @@ public sealed partial class MoeDecoder
         var both = linear(x, Cast(weights.KeyValueDown!), Cast(weights.KeyValueDownBias));   // (B, S, rkv + dr)
         var vector = RmsNorm(both.narrow(-1, 0, latent.KeyValueRank), weights.KeyValueDownNorm!, LatentAttention.NormEpsilon);
         var keysValues = SplitHeads(linear(vector, Cast(weights.KeyValueUp!)), Config.Heads); // (B, nH, S, dn + dv)
-        var shared = Rotate(both.narrow(-1, latent.KeyValueRank, latent.RotarySize).unsqueeze(1)) // (B, 1, S, dr)
+        var shared = RotateLatent(both.narrow(-1, latent.KeyValueRank, latent.RotarySize).unsqueeze(1)) // (B, 1, S, dr)
             .expand(x.shape[0], Config.Heads, x.shape[1], latent.RotarySize);
         return (
-            cat([queries.narrow(-1, 0, latent.PlainSize), Rotate(queries.narrow(-1, latent.PlainSize, latent.RotarySize))], -1),
+            cat([queries.narrow(-1, 0, latent.PlainSize), RotateLatent(queries.narrow(-1, latent.PlainSize, latent.RotarySize))], -1),
             cat([keysValues.narrow(-1, 0, latent.PlainSize), shared], -1),
             keysValues.narrow(-1, latent.PlainSize, latent.ValueSize));
 
         // Pairs that lie side by side are moved half a width apart: the order within a head is free, the same for q and k.
-        Tensor Rotate(Tensor part) => _rotary.Apply(latent.Interleaved
+        Tensor RotateLatent(Tensor part) => Rotate(latent.Interleaved
             ? part.reshape([.. part.shape[..^1], latent.RotarySize / 2, 2]).transpose(-1, -2).reshape(part.shape)
             : part);
     }
@@ -69,7 +82,7 @@ public sealed partial class MoeDecoder
 
     private Tensor RepeatHeads(Tensor x)
     {
-        var repeats = Config.Heads / Config.KeyValueHeads;
+        var repeats = Config.Heads / x.shape[1]; // 1 for latent attention
         return repeats == 1 ? x : x.repeat_interleave(repeats, 1);
     }
 

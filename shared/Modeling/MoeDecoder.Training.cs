@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Espalier.Modeling;
 
-/// <summary>What forward passes of a training step do beside the formulas of the model; tensor operations alone know of it.</summary>
+/// <summary>What forward passes of a training step do beside the formulas of the model; kernels know of documents alone.</summary>
 public sealed partial class MoeDecoder
 {
     private TrainingPass? _pass;
@@ -11,8 +11,9 @@ public sealed partial class MoeDecoder
     /// <summary>Begins the forward passes of a micro-batch, which end with the result's disposal.</summary>
     internal IDisposable Begin(TrainingPass? pass)
     {
+        var end = new PassEnd(this, _pass);
         _pass = pass;
-        return new PassEnd(this);
+        return end;
     }
 
     private Tensor Dropped(Tensor added, string place, DecoderLayer layer, long sequences) =>
@@ -36,8 +37,8 @@ public sealed partial class MoeDecoder
         return (order, [.. counts]);
     }
 
-    private sealed class PassEnd(MoeDecoder decoder) : IDisposable
+    private sealed class PassEnd(MoeDecoder decoder, TrainingPass? before) : IDisposable
     {
-        public void Dispose() => decoder._pass = null;
+        public void Dispose() => decoder._pass = before;
     }
 }

@@ -106,7 +106,7 @@ public sealed partial class MoeDecoder : IDisposable
 
     private (Tensor Hidden, RoutingTrace? Trace) RunLayer(DecoderLayer layer, Tensor hidden, IMoeObserver? observer)
     {
-        if (!Records(hidden) && Fused is { RunsLayers: true } fused && fused.Shows(layer, observer))
+        if (_cache is null && !Records(hidden) && Fused is { RunsLayers: true } fused && fused.Shows(layer, observer))
             return fused.RunLayer(layer, hidden, observer);
         using var scope = NewDisposeScope();
         var sequences = hidden.shape[0];

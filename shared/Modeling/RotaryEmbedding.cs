@@ -15,14 +15,18 @@ internal sealed class RotaryEmbedding(int headSize, double theta, RopeScaling? s
     private Tensor? _sine;   // (S, D), first half negated so that rotation is a plain swap of halves
     private long _stretched; // length that dynamic scaling made the tables for
 
-    /// <summary>Rotates <paramref name="x"/> (..., S, D) by positions 0..S-1.</summary>
-    public Tensor Apply(Tensor x)
+    /// <summary>Rotates <paramref name="x"/> (..., S, D) by positions 0..S-1, or (B, n, S, D) by <paramref name="positions"/> (B, S), int64.</summary>
+    public Tensor Apply(Tensor x, Tensor? positions = null)
     {
         var length = x.shape[^2];
-        var (cosine, sine) = Tables(length, x.dtype, x.device);
+        var (cosine, sine) = Tables(positions is null ? length : positions.max().item<long>() + 1, x.dtype, x.device);
         var halves = x.chunk(2, -1);
         var swapped = cat([halves[1], halves[0]], -1);
-        return (x * cosine.narrow(0, 0, length)).addcmul(swapped, sine.narrow(0, 0, length), 1);
+        return (x * Of(cosine)).addcmul(swapped, Of(sine), 1);
+
+        Tensor Of(Tensor table) => positions is null
+            ? table.narrow(0, 0, length)
+            : table.index_select(0, positions.flatten()).view(positions.shape[0], 1, length, -1);
     }
 
     /// <summary>Tables (at least <paramref name="length"/>, D); the sine's first half is negated. They stay this object's own.</summary>

@@ -126,7 +126,8 @@ public sealed class CommandLineTests : IDisposable
             .GetProperty("properties")
             .GetProperty("uses")
             .GetProperty("enum");
-        uses.EnumerateArray().Select(u => u.GetString()).ShouldBe(["command", "dataset", "evaluate", "prune", "quantize", "register", "train", "upcycle"]);
+        uses.EnumerateArray().Select(u => u.GetString())
+            .ShouldBe(["command", "dataset", "evaluate", "merge", "prune", "quantize", "register", "train", "upcycle"]);
     }
 
     [Theory]

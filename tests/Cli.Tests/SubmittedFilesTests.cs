@@ -1,10 +1,12 @@
 using Espalier.Artifacts.Uploads;
+using Espalier.Cli.Client;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Contexts;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Datasets;
 using Espalier.Registry;
+using Espalier.Registry.Api;
 using Espalier.TestKit.Services.Registry;
 
 namespace Espalier.Cli.Tests;
@@ -113,6 +115,56 @@ public sealed class SubmittedFilesTests : IAsyncLifetime
         (await _server.Store.Blobs.ExistsAsync(Digest.Of("A first text."u8), default)).ShouldBeFalse();
     }
 
+    /// <summary>
+    /// The last of more files than are sent at once changes when the first was sent: it was hashed before, and is read after. Nothing is sent of
+    /// it, and the platform has no such upload.
+    /// </summary>
+    [Theory]
+    [InlineData("other")]
+    [InlineData("shorter")]
+    [InlineData("gone")]
+    public async Task Upload_FileThatChangesMeanwhile_IsRefusedByItsName(string change)
+    {
+        for (var i = 0; i < 12; i++)
+            _cli.Write($"domain/{i:00}.txt", $"Text {i} of this folder.");
+        var last = _cli.PathOf("domain/deep/b.txt"); // behind 00 to 11 and a
+        var before = DatasetBuilder.Fingerprint($"dir:{_cli.PathOf("domain")}", default);
+        using var registry = new RegistryConnection(Context());
+
+        var refusal = await Should.ThrowAsync<UserInputException>(
+            () => new TextUpload(registry).SendAsync(true, _cli.PathOf("domain"), new FirstReport(Change), default));
+
+        refusal.Message.ShouldBe($"{last} changed while it was uploaded: submit again once nobody writes to it.");
+        var uploads = new UploadStore(_server.Store.Blobs, TimeProvider.System);
+        (await uploads.FindAsync(Digest.Parse(before), default)).ShouldBeNull();
+        (await _server.Store.Blobs.ExistsAsync(Digest.Of("A second text!"u8), default)).ShouldBeFalse();
+
+        void Change()
+        {
+            if (change == "gone")
+                File.Delete(last);
+            else
+                File.WriteAllText(last, change == "other" ? "A second text!" : "A second");
+        }
+    }
+
+    /// <summary>What was sent is what was hashed: the platform believes neither the name of a blob nor that of an upload.</summary>
+    [Fact]
+    public async Task Publish_ListingOfTheFileAsItWas_IsRefusedWhereOtherBytesWereSent()
+    {
+        await _server.Store.Blobs.PutAsync("A changed text."u8.ToArray(), default);
+        var listing = new UploadListing
+        {
+            IsFolder = false, Files = [new UploadedFile("a.txt", Digest.Of("A first text."u8), 13, [Digest.Of("A first text."u8)])],
+        };
+        using var registry = new RegistryConnection(Context());
+
+        var refusal = await Should.ThrowAsync<UserInputException>(
+            () => registry.SendAsync<PublishedUpload>(new ApiRequest(HttpMethod.Post, "/api/v1/uploads").Body(listing), default));
+
+        refusal.Message.ShouldContain("A part of 'a.txt' is not stored");
+    }
+
     [Fact]
     public async Task Upload_PathThatThisMachineDoesNotHave_IsLeftToThePlatform()
     {
@@ -130,9 +182,27 @@ public sealed class SubmittedFilesTests : IAsyncLifetime
     }
 
     private Task<(string Text, IReadOnlyDictionary<string, string> Parameters)> UploadAsync(string text, Dictionary<string, string>? parameters = null) =>
-        new SubmittedFiles(
-            CommandContext.Of("test", null, _server.Address.ToString(), RegistryServer.Submitter), new Terminal(_said, _said, isInteractive: false))
+        new SubmittedFiles(Context(), new Terminal(_said, _said, isInteractive: false))
             .UploadAsync(text, _cli.PathOf("own.yaml"), parameters ?? [], default);
+
+    private CommandContext Context() => CommandContext.Of("test", null, _server.Address.ToString(), RegistryServer.Submitter);
+
+    // Acts once, before the second part of any sender: all wait for it.
+    private sealed class FirstReport(Action act) : IProgress<(long, long)>
+    {
+        private readonly Lock _lock = new();
+        private bool _isDone;
+
+        public void Report((long, long) value)
+        {
+            lock (_lock)
+            {
+                if (!_isDone)
+                    act();
+                _isDone = true;
+            }
+        }
+    }
 
     private static string Pipeline(string source) => $"name: own\nstages: {{ a: {{ uses: train, with: {{ data: \"{source}\", {Model} }} }} }}\n";
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
+using Espalier.CptTrainer.Options;
 using Espalier.Datasets;
 using Espalier.Datasets.Packages;
 using Espalier.Pipelines.Options;
@@ -59,8 +60,25 @@ public sealed class DatasetStageTests : IDisposable
             .Message.ShouldContain("changed after the run was planned");
     }
 
+    [Fact]
+    public async Task RunAsync_Keep_LeavesOutTheRestOfTheTrainingText()
+    {
+        var source = Write(string.Join('\f', Enumerable.Range(0, 200).Select(i => $"Page {i} says {i * 7919 % 1009} and {i * 104729 % 997}.")));
+        var all = await RunAsync(new DatasetOptions { Source = source });
+
+        var half = await RunAsync(new DatasetOptions { Source = source, Keep = new KeepOptions { Fraction = 0.5 } });
+
+        half.Metrics["pruned"].ShouldBeInRange(80, 100); // half of about nine tenths of 200
+        half.Metrics["train-bytes"].ShouldBe(all.Metrics["train-bytes"] / 2, all.Metrics["train-bytes"] * 0.1);
+        half.Metrics["held-out-bytes"].ShouldBe(all.Metrics["held-out-bytes"]);
+        all.Metrics["pruned"].ShouldBe(0);
+    }
+
     [Theory]
     [InlineData("{}", "'source' is missing")]
+    [InlineData("""{"source":"corpus:tiny","keep":{"prefer":"hard"}}""", "'keep.fraction' is missing")]
+    [InlineData("""{"source":"corpus:tiny","keep":{"fraction":0}}""", "'keep.fraction' must be")]
+    [InlineData("""{"source":"corpus:tiny","keep":{"fraction":0.5,"method":"perplexity"}}""", "'keep.method' cannot be 'perplexity'")]
     [InlineData("""{"source":"corpus:tiny","sources":[{"from":"corpus:general"}]}""", "exclude each other")]
     [InlineData("""{"sources":[{"from":"corpus:general","weight":0.5},{"from":"corpus:code","weight":0.1}]}""", "the weights sum to 0.6")]
     [InlineData("""{"source":"corpus:tiny","deduplicate":"fuzzy"}""", "'deduplicate' cannot be 'fuzzy'")]

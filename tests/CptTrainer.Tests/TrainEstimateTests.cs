@@ -62,6 +62,8 @@ public sealed class TrainEstimateTests
     [InlineData("""{"top-p":0.4}""", "top-p and entropy-loss")]
     [InlineData("""{"top-p":0.4,"entropy-loss":0}""", "for top-p:")]
     [InlineData("""{"dropout":0,"top-p":1,"elastic":{"least":1,"most":4}}""", null)]
+    [InlineData("""{"document-mask":true}""", null)]
+    [InlineData("""{"prune-samples":{}}""", "runs the model forward over all training text")]
     public async Task Estimate_WhatHasNoKernels_IsSaid(string choice, string? named)
     {
         var estimated = await EstimateAsync(choice);

@@ -38,6 +38,7 @@ public sealed class TrainingMethodTests : IDisposable
     [InlineData(""" "capacity":0.9,"recompute":true """)]
     [InlineData(""" "elastic":{"least":1,"most":4} """)]
     [InlineData(""" "top-p":0.3,"ema":0.9 """)]
+    [InlineData(""" "document-mask":true,"accumulate":2 """)]
     [InlineData(""" "stable":true,"decay":0.7,"accumulate":2 """)] // the decay begins at step 3 of 8
     [InlineData(""" "stable":true,"decay":0.2,"selection-bias":"fold" """)] // and after the interruption
     public async Task Run_StoppedAndResumed_EndsInTheSameBits(string choice)
@@ -84,6 +85,20 @@ public sealed class TrainingMethodTests : IDisposable
             new StepInput("half", "model", half.Outputs["model"]), new StepInput("half", "trainer-state", half.Outputs["trainer-state"])));
 
         (await WeightsAsync(rest, "model")).ShouldBe(await WeightsAsync(whole, "model"));
+    }
+
+    /// <summary>Only where a sequence holds a border: documents here have 60 tokens and an end, so that sequences of 16 hold one now and then.</summary>
+    [Fact]
+    public async Task Run_DocumentMask_TrainsAnotherModelWhereSequencesHoldBorders()
+    {
+        var packed = await _bench.AddRepetitiveDatasetAsync();
+        var one = await _bench.AddDatasetAsync(string.Concat(Enumerable.Range(0, 2000).Select(i => $"word{i} ")));
+
+        (await RunAsync(packed, "true")).ShouldNotBe(await RunAsync(packed, "false"));
+        (await RunAsync(one, "true")).ShouldBe(await RunAsync(one, "false"));
+
+        async Task<IReadOnlyDictionary<string, string>> RunAsync(ManifestRef data, string mask) => await WeightsAsync(
+            await TrainingBench.RunAsync(_bench.Context(data, TrainingBench.Options($$"""{"document-mask":{{mask}},"tokens":256}"""))), "model");
     }
 
     [Fact]

@@ -90,16 +90,24 @@ internal sealed class TextUpload(RegistryConnection registry)
     private static async Task<byte[]> ReadAsync(Part part, CancellationToken cancellationToken)
     {
         var bytes = new byte[part.Length];
-        var stream = new FileStream(part.File, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, useAsync: true);
-        await using (stream.ConfigureAwait(false))
+        try
         {
-            stream.Seek((long)part.Index * UploadListing.PartBytes, SeekOrigin.Begin);
-            var read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-            return read == bytes.Length && Digest.Of(bytes) == part.Digest
-                ? bytes
-                : throw new UserInputException($"{part.File} changed while it was uploaded: submit again once nobody writes to it.");
+            var stream = new FileStream(part.File, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, useAsync: true);
+            await using (stream.ConfigureAwait(false))
+            {
+                stream.Seek((long)part.Index * UploadListing.PartBytes, SeekOrigin.Begin);
+                var read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+                return read == bytes.Length && Digest.Of(bytes) == part.Digest ? bytes : throw Changed(part.File);
+            }
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            throw Changed(part.File, e); // it was read before
         }
     }
+
+    private static UserInputException Changed(string file, Exception? cause = null) =>
+        new($"{file} changed while it was uploaded: submit again once nobody writes to it.", cause!);
 
     private static int LengthOf(UploadedFile file, int part) =>
         (int)Math.Min(UploadListing.PartBytes, file.SizeBytes - (long)part * UploadListing.PartBytes);

@@ -4,7 +4,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Cli.Contexts;
 using Espalier.Cli.Hosting;
 using Espalier.Cli.Client;
-using Espalier.Cli.Exports;
+using Espalier.Cli.Models;
 using Espalier.Cli.Terminals;
 using Espalier.Contracts;
 using Espalier.Gguf;
@@ -79,7 +79,7 @@ internal static class ExportCommand
             using var signer = parsed.GetValue(signedBy) is { } file ? SigningKeyCommand.Read(file) : null;
             var home = EspalierHome.OfThisProcess();
             var (name, output) = (parsed.GetRequiredValue(model), parsed.GetRequiredValue(directory));
-            var isFolder = IsFolder(name);
+            var isFolder = ModelSource.IsFolder(name);
             if (isFolder && signer is not null)
                 throw new UserInputException("--signed-by is for registered models: a folder carries no signature.");
             var context = isFolder ? null : ContextChoice.Choose(parsed, terminal, orchestrator: null, parsed.GetValue(server), parsed.GetValue(key));
@@ -90,9 +90,9 @@ internal static class ExportCommand
             }
 
 
-            await using var source = context is null ? await ExportSource.OfFolderAsync(name, cancellationToken).ConfigureAwait(false)
-                : context.IsLocal ? await ExportSource.OfHomeAsync(home, name, signer, cancellationToken).ConfigureAwait(false)
-                : await ExportSource.OfFetchedAsync(
+            await using var source = context is null ? await ModelSource.OfFolderAsync(name, cancellationToken).ConfigureAwait(false)
+                : context.IsLocal ? await ModelSource.OfHomeAsync(home, name, signer, cancellationToken).ConfigureAwait(false)
+                : await ModelSource.OfFetchedAsync(
                     output, folder => FetchAsync(terminal, context, name, folder, signer, cancellationToken), cancellationToken).ConfigureAwait(false);
             using var progress = new ByteProgress(terminal, "exporting");
             if (!isGguf)
@@ -133,13 +133,5 @@ internal static class ExportCommand
         using var registry = new RegistryConnection(context);
         using var progress = new ByteProgress(terminal, "fetching");
         return await new ModelDownload(registry).FetchAsync(model, output, signer, progress, cancellationToken).ConfigureAwait(false);
-    }
-
-    // Names of models have no slashes, and do not begin with a dot.
-    private static bool IsFolder(string model)
-    {
-        if (!model.Contains('/', StringComparison.Ordinal) && !model.StartsWith('.'))
-            return false;
-        return Directory.Exists(model) ? true : throw new UserInputException($"{model}: no such directory.");
     }
 }

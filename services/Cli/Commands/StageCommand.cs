@@ -11,10 +11,10 @@ internal static class StageCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var kind = new Argument<string>("KIND") { Description = "train, upcycle, prune, quantize, evaluate or command." };
+        var kind = new Argument<string>("KIND") { Description = "train, upcycle, merge, prune, quantize, evaluate or command." };
         var input = new Option<string[]>("--input", "-i")
         {
-            Description = "Model folder. evaluate takes several; train without one starts from scratch.",
+            Description = "Model folder. evaluate and merge take several; train without one starts from scratch.",
             AllowMultipleArgumentsPerToken = true,
         };
         var output = new Option<string>("--output", "-o") { Description = "Folder to create; it must not exist.", Required = true };

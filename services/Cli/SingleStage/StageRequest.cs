@@ -58,8 +58,8 @@ internal sealed record StageRequest(
     {
         if (inputs.Length == 0 && kind is not (StageKinds.Train or StageKinds.Dataset or StageKinds.Command))
             throw new UserInputException($"{kind} works on a model: name its folder with --input.");
-        if (inputs.Length > 1 && kind != StageKinds.Evaluate)
-            throw new UserInputException($"{kind} takes one --input; only evaluate takes several.");
+        if (inputs.Length > 1 && kind is not (StageKinds.Evaluate or StageKinds.Merge))
+            throw new UserInputException($"{kind} takes one --input; only evaluate and merge take several.");
         foreach (var input in inputs.Where(i => !Directory.Exists(i)))
             throw new UserInputException(
                 File.Exists(input) ? $"--input {input} is a file; name the folder that holds config.json." : $"--input {input}: there is no such folder.");

@@ -53,7 +53,7 @@ internal sealed record RerunOutcome
 internal sealed class StepRerun(EspalierHome home, IReadOnlyList<IStage> stages)
 {
     private static readonly TorchEngine Engine = new();
-    private static readonly string[] Surgical = [StageKinds.Upcycle, StageKinds.Prune, StageKinds.Quantize];
+    private static readonly string[] Surgical = [StageKinds.Upcycle, StageKinds.Merge, StageKinds.Prune, StageKinds.Quantize];
 
     /// <exception cref="UserInputException">The checkpoint was not made by a surgical step, or its receipt or parents are gone.</exception>
     public async Task<RerunOutcome> RunAsync(ArtifactStore store, Digest root, IStepBoard board, CancellationToken cancellationToken)

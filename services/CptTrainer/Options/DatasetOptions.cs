@@ -1,3 +1,4 @@
+using Espalier.CptTrainer.Options;
 using Espalier.Datasets;
 using Espalier.Pipelines.Options;
 using FluentValidation;
@@ -35,6 +36,11 @@ public sealed record DatasetOptions
     [Option("What happens to training documents that share 13 words in a row with an evaluation question: report counts them, drop leaves them out, "
         + "fail refuses the dataset.")]
     public ContaminationAction Contamination { get; init; } = ContaminationAction.Report;
+
+    /// <summary>Which training documents are kept.</summary>
+    /// <value>all</value>
+    [Option("Keep a share of the training documents, chosen by what they say; left out: all.")]
+    public KeepOptions? Keep { get; init; }
 
     /// <summary>More evaluation items.</summary>
     [Option("A dataset whose texts and questions are evaluation items too; left out: the questions of this dataset alone.", Kind = OptionKind.Dataset)]

@@ -55,6 +55,15 @@ public sealed record TrainOptions
     [Option("Weight of each domain of the data, by name; domains left out get none. By size when empty.", Min = 0, Max = 1e9)]
     public IReadOnlyDictionary<string, double>? Mixture { get; init; }
 
+    /// <summary>Mixtures one after the other.</summary>
+    [Option("Mixtures one after the other instead of one 'mixture' (a data curriculum): each stage but the last with the share of the run at which it ends.")]
+    public IReadOnlyList<CurriculumStage>? Curriculum { get; init; }
+
+    /// <summary>Which sequences are trained on when.</summary>
+    /// <value>all, shuffled</value>
+    [Option("Train on sequences by the loss that the model has on them before training, some groups of them at a time; left out: on all, shuffled.")]
+    public PruneSamplesOptions? PruneSamples { get; init; }
+
     /// <summary>Tokens to train on, rounded up to whole steps.</summary>
     [Option("Tokens to train on, rounded up to whole optimizer steps.", Kind = OptionKind.Count, Required = true, Min = 1, Max = 1e15)]
     public long Tokens { get; init; }
@@ -79,6 +88,11 @@ public sealed record TrainOptions
     /// <value>128</value>
     [Option("Tokens per sequence.", Min = 2, Max = 1 << 20)]
     public int Length { get; init; } = 128;
+
+    /// <summary>Whether attention stays within documents.</summary>
+    /// <value>false</value>
+    [Option("Let a token attend only to tokens of its own document, where a sequence holds several (intra-document masking); left out: to all before it.")]
+    public bool? DocumentMask { get; init; }
 
     /// <summary>Sequences per micro-batch.</summary>
     /// <value>16</value>

@@ -72,7 +72,17 @@ public sealed class StartingPoint : IDisposable
         try
         {
             var master = options.Master == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            return new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            var start = new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            try
+            {
+                data.PruneSamples(options, start.Decoder, context.Progress, cancellationToken);
+                return start;
+            }
+            catch
+            {
+                start.Decoder.Dispose();
+                throw;
+            }
 
             MoeDecoder Open()
             {

@@ -12,7 +12,7 @@ internal static class TrainChoices
     /// <param name="resolved">The options with numbers for what was left to the trainer.</param>
     /// <param name="config">The model as it is trained.</param>
     public static IReadOnlyList<string> Describe(TrainOptions asked, TrainOptions resolved, ModelConfig config) =>
-        [.. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfKernels(resolved, config)];
+        [.. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfPruning(resolved), .. OfKernels(resolved, config)];
 
     /// <summary>Whether each micro-batch runs forward once more, so that the counts of a whole step are known before its first backward pass.</summary>
     public static bool CountsAhead(TrainOptions options) => options.BalanceScope == BalanceScope.Global && options.Accumulate > 1;
@@ -23,6 +23,13 @@ internal static class TrainChoices
             yield return $"balance-scope: global runs each of the {options.Accumulate} micro-batches of a step forward once more: a third more arithmetic.";
         else if (options.BalanceScope == BalanceScope.Global)
             yield return "balance-scope: global is the same as batch here, since a step has one micro-batch.";
+    }
+
+    private static IEnumerable<string> OfPruning(TrainOptions options)
+    {
+        if (options.PruneSamples is not null)
+            yield return "prune-samples runs the model forward over all training text before the first step, and again where a stopped run goes on: a third of "
+                + "the arithmetic of training on it once.";
     }
 
     private static IEnumerable<string> OfKernels(TrainOptions options, ModelConfig config)

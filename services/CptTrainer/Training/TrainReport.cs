@@ -42,6 +42,12 @@ public sealed record TrainReport
     /// <summary>Share of the sequences that each domain of the data gave.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
 
+    /// <summary>The stages of the data, where the mixture changes over the run; left out where it does not.</summary>
+    public IReadOnlyList<DrawnStage>? Curriculum { get; init; }
+
+    /// <summary>What was read of each domain whose samples were pruned; left out where none were.</summary>
+    public IReadOnlyDictionary<string, SampleUse>? PrunedSamples { get; init; }
+
     /// <summary>Largest learning rate.</summary>
     public required double LearningRate { get; init; }
 
@@ -87,6 +93,8 @@ public sealed record TrainReport
             Accumulate = options.Accumulate,
             Choices = TrainChoices.Describe(context.ReadOptions<TrainOptions>(), options, config),
             Mixture = data.Mixture,
+            Curriculum = data.Curriculum,
+            PrunedSamples = data.Samples(plan.Steps),
             Epochs = data.Epochs(plan.Steps),
             Bos = data.Bos,
             Metrics = metrics,

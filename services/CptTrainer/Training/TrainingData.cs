@@ -5,6 +5,7 @@ using Espalier.Stages;
 using Espalier.Datasets;
 using Espalier.Datasets.Sampling;
 using Espalier.Datasets.Tokens;
+using Espalier.Modeling;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,6 +30,9 @@ public sealed class TrainingData : IDisposable
     /// <summary>Share of the sequences that each domain gives.</summary>
     public required IReadOnlyDictionary<string, double> Mixture { get; init; }
 
+    /// <summary>The stages where the mixture changes; null where it does not.</summary>
+    public IReadOnlyList<DrawnStage>? Curriculum { get; private init; }
+
     /// <summary>Which worker's batches are read, from 0.</summary>
     public int Member { get; set; }
 
@@ -46,15 +50,16 @@ public sealed class TrainingData : IDisposable
             dataset, DatasetSplits.Train, tokenizer, context.Cache, context.Progress.Report, cancellationToken).ConfigureAwait(false);
         try
         {
-            var given = options.Mixture is { Count: > 0 } mixture ? mixture : dataset.Properties.Mixture;
-            var weights = MixingWeights.Resolve(split.Domains, given);
-            CheckLengths(split.Domains, weights, options.Length, areGiven: given is not null);
-            var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, weights);
+            var stages = CurriculumPlan.StagesOf(options, split.Domains, dataset.Properties.Mixture, out var areGiven);
+            foreach (var stage in stages)
+                CheckLengths(split.Domains, stage.Weights, options.Length, areGiven);
+            var sampler = new BatchSampler(split, options.Length, options.Batch, options.Seed, stages);
             var skipped = TrainPlan.StepsOf(options, options.Skip);
             var parts = EqualParts(options.Batch, context.MemoryDivisor);
             return new TrainingData(split, sampler, skipped, options.Accumulate, parts, device, BosReport.Of(tokenizer))
             {
-                Mixture = sampler.Shares,
+                Mixture = CurriculumPlan.MixtureOf(options, sampler),
+                Curriculum = CurriculumPlan.Describe(stages, sampler),
                 Workers = options.Workers ?? 1,
             };
         }
@@ -92,6 +97,23 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>Numbers of the first and the last micro-batch of optimizer step <paramref name="step"/> in the seed's order of the data.</summary>
     public (long First, long Last) BatchesOf(long step) => (FirstOf(step), FirstOf(step) + _microBatches - 1);
+
+    /// <summary>Has sequences drawn by the loss of the model as the run starts, where the options ask for it.</summary>
+    internal void PruneSamples(TrainOptions options, MoeDecoder decoder, IStageProgress progress, CancellationToken cancellationToken)
+    {
+        if (options.PruneSamples is null)
+            return;
+        _sampler.Groups = SamplePruner.GroupsOf(options, _sampler, decoder, progress, cancellationToken);
+        foreach (var (name, use) in Samples(TrainPlan.StepsOf(options, options.Tokens))!)
+        {
+            progress.Log(FormattableString.Invariant($"{name}: {use.Sequences} sequences in {use.Groups.Count} groups, mean loss from ")
+                + FormattableString.Invariant($"{use.Groups[0].Loss:0.000} to {use.Groups[^1].Loss:0.000}; {use.Read} of them will be read."));
+        }
+    }
+
+    /// <summary>What <paramref name="steps"/> optimizer steps read of each domain whose samples are pruned; null where none are.</summary>
+    public IReadOnlyDictionary<string, SampleUse>? Samples(long steps) => _sampler.Groups.Count == 0 ? null
+        : SamplePruner.UseOf(_sampler.Groups, _sampler.Counts(steps * _microBatches * _sampler.BatchSize));
 
     /// <summary>How often each domain was read through after <paramref name="steps"/> optimizer steps, those passed over included.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long steps) => _sampler.Epochs((_skipped + steps) * Workers * _microBatches);

@@ -20,6 +20,9 @@ internal enum Fate : byte
 
     /// <summary>It shares words in a row with an evaluation item.</summary>
     Contaminated,
+
+    /// <summary>A share of the documents was asked for, and it is not among them.</summary>
+    Pruned,
 }
 
 /// <summary>

@@ -40,6 +40,7 @@ internal sealed record DomainDraft(string Name, TextSource Source, DomainText Te
         Duplicates = DuplicatesOf(spool),
         NearDuplicates = request.Deduplicate == Deduplication.Near ? Count(spool, Fate.NearDuplicate) : null,
         Contaminated = request.Contamination == ContaminationAction.Drop ? Count(spool, Fate.Contaminated) : null,
+        Pruned = request.Keep is null ? null : Count(spool, Fate.Pruned),
         Splits = DatasetSplits.Stored.ToDictionary(split => split, split => SizeOf(spool, split)),
     };
 

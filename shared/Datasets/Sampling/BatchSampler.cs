@@ -5,13 +5,14 @@ namespace Espalier.Datasets.Sampling;
 
 /// <summary>
 /// Training batches: sequences of length + 1 tokens, each from one domain of one split, packed across documents. Batch n
-/// is a pure function of (ids, weights, seed, length, batch size, n), so the data cursor of a training run is n. Within a
-/// domain, sequences are shuffled without replacement per epoch, and every epoch cuts the stream at another offset.
+/// is a pure function of (ids, stages, seed, length, batch size, n), so the data cursor of a training run is n, and the
+/// sequences are the same in the same order whatever the batch size. Within a domain, sequences are shuffled without replacement
+/// per epoch, and every epoch cuts the stream at another offset.
 /// </summary>
 public sealed class BatchSampler
 {
     private readonly IReadOnlyList<TokenizedDomain> _domains;
-    private readonly DomainSchedule _schedule;
+    private readonly StagedSchedule _schedule;
     private readonly long _seed;
 
     /// <summary>A sampler over a split.</summary>
@@ -22,18 +23,41 @@ public sealed class BatchSampler
     /// <param name="weights">From <see cref="MixingWeights"/>; null for proportional to bytes.</param>
     /// <exception cref="UserInputException">The split has no text.</exception>
     public BatchSampler(TokenizedSplit split, int length, int batchSize, long seed, IReadOnlyDictionary<string, double>? weights = null)
+        : this(split, length, batchSize, seed, [new MixtureStage(weights ?? MixingWeights.Resolve(split.Domains))])
+    {
+    }
+
+    /// <summary>A sampler over a split whose mixture changes.</summary>
+    /// <param name="split">The tokens, normally of the train split.</param>
+    /// <param name="length">Inputs per sequence; each row has one token more.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    /// <param name="seed">Chooses the order.</param>
+    /// <param name="stages">In order, each with its end but the last.</param>
+    /// <exception cref="UserInputException">The split has no text.</exception>
+    public BatchSampler(TokenizedSplit split, int length, int batchSize, long seed, IReadOnlyList<MixtureStage> stages)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         _seed = seed;
         Length = length;
         BatchSize = batchSize;
-        weights ??= MixingWeights.Resolve(split.Domains);
-        _domains = [.. split.Domains.Where(d => weights.GetValueOrDefault(d.Name) > 0)];
+        _domains = [.. split.Domains.Where(d => stages.Any(stage => stage.Weights.GetValueOrDefault(d.Name) > 0))];
         if (_domains.Count == 0)
             throw new UserInputException($"The split '{split.Split}' of the dataset has no text to draw from.");
-        _schedule = new DomainSchedule([.. _domains.Select(d => weights[d.Name])], seed);
+        _schedule = new StagedSchedule(
+            [.. stages.Select(stage => _domains.Select(d => stage.Weights.GetValueOrDefault(d.Name)).ToArray())],
+            [.. stages.SkipLast(1).Select(stage => stage.Until!.Value)],
+            seed);
     }
+
+    /// <summary>Domains that sequences are drawn from.</summary>
+    public IReadOnlyList<TokenizedDomain> Domains => _domains;
+
+    /// <summary>
+    /// By domain, which of its sequences are read when, where that goes by their loss; they are then cut at the same places in every reading.
+    /// </summary>
+    /// <value>none</value>
+    public IReadOnlyDictionary<string, SampleGroups> Groups { get; set; } = new Dictionary<string, SampleGroups>();
 
     /// <summary>Inputs per sequence.</summary>
     public int Length { get; }
@@ -51,9 +75,9 @@ public sealed class BatchSampler
         return ordinal < _domains[domain].Tokens / Length;
     }
 
-    /// <summary>Share of the sequences that each domain gives; they sum to 1.</summary>
-    public IReadOnlyDictionary<string, double> Shares =>
-        _domains.Zip(_schedule.Shares).ToDictionary(d => d.First.Name, d => d.Second);
+    /// <summary>By stage, the share of the sequences that each domain gives; they sum to 1.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, double>> Shares =>
+        [.. _schedule.Shares.Select(stage => _domains.Zip(stage).Where(d => d.Second > 0).ToDictionary(d => d.First.Name, d => d.Second))];
 
     /// <summary>Batch number <paramref name="batch"/>: (batch size, length + 1) ids, row by row.</summary>
     public long[] Batch(long batch)
@@ -73,6 +97,10 @@ public sealed class BatchSampler
     public IReadOnlyDictionary<string, int> DomainsOf(long batch) =>
         Enumerable.Range(0, BatchSize).Select(i => _domains[_schedule.At(batch * BatchSize + i).Domain].Name).CountBy(name => name).ToDictionary();
 
+    /// <summary>How many of the first <paramref name="sequences"/> sequences each domain gives.</summary>
+    public IReadOnlyDictionary<string, long> Counts(long sequences) =>
+        _domains.Zip(_schedule.Counts(sequences)).ToDictionary(d => d.First.Name, d => d.Second);
+
     /// <summary>How often each domain has been read through after the first <paramref name="batches"/> batches.</summary>
     public IReadOnlyDictionary<string, double> Epochs(long batches) =>
         _schedule.Counts(batches * BatchSize)
@@ -83,6 +111,11 @@ public sealed class BatchSampler
     {
         var (index, ordinal) = _schedule.At(sequence);
         var domain = _domains[index];
+        if (Groups.GetValueOrDefault(domain.Name) is { } groups)
+        {
+            domain.ReadCircular((long)groups.At(ordinal) * Length, row);
+            return;
+        }
         var perEpoch = Math.Max(1, domain.Tokens / Length);
         var (epoch, position) = Math.DivRem(ordinal, perEpoch);
         var slot = StatelessRandom.Permute(StatelessRandom.Key(_seed, domain.Name, epoch), position, perEpoch);

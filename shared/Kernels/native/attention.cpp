@@ -42,6 +42,14 @@ void rotate_back(float* d, const float* cosine, const float* sine, int64_t size)
   });
 }
 
+// Tokens that attend to each other only: a document, or a whole sequence.
+struct Span {
+  int64_t first, length;
+  Span(const EkLayer& l, int64_t number)
+      : first(l.documents ? l.document_starts[number] : number * l.length), length(l.documents ? l.document_starts[number + 1] - first : l.length) {}
+  static int64_t count(const EkLayer& l) { return l.documents ? l.documents : l.tokens / l.length; }
+};
+
 // Head h of a token's queries and keys, and the norm weight that it has when heads are normed one by one.
 const float* head_weight(const EkLayer& l, int64_t h) { return h < l.heads ? l.query_norm : l.key_norm; }
 
@@ -96,10 +104,11 @@ void softmax_rows(float* s, int64_t stride, int64_t q0, int64_t rows, int64_t co
 
 void attend(const EkLayer& l) {
   Widths w(l);
-  int64_t size = l.head_size, repeats = l.heads / l.kv_heads, sequences = l.tokens / l.length, length = l.length;
+  int64_t size = l.head_size, repeats = l.heads / l.kv_heads;
   float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(size)));
-  parallel(l.threads, sequences * l.heads, [&](int64_t task) {
-    int64_t sequence = task / l.heads, head = task % l.heads, kv = head / repeats, first = sequence * length;
+  parallel(l.threads, Span::count(l) * l.heads, [&](int64_t task) {
+    Span span(l, task / l.heads);
+    int64_t head = task % l.heads, kv = head / repeats, first = span.first, length = span.length;
     const float* q = l.rotated + first * w.rotated + head * size;
     const float* k = l.rotated + first * w.rotated + w.query + kv * size;
     const float* v = l.projected + first * w.all + w.query + w.key + kv * size;
@@ -129,10 +138,11 @@ void attend(const EkLayer& l) {
 
 void attend_backward(const EkLayer& l) {
   Widths w(l);
-  int64_t size = l.head_size, repeats = l.heads / l.kv_heads, sequences = l.tokens / l.length, length = l.length;
+  int64_t size = l.head_size, repeats = l.heads / l.kv_heads;
   float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(size)));
-  parallel(l.threads, sequences * l.kv_heads, [&](int64_t task) {
-    int64_t sequence = task / l.kv_heads, kv = task % l.kv_heads, first = sequence * length;
+  parallel(l.threads, Span::count(l) * l.kv_heads, [&](int64_t task) {
+    Span span(l, task / l.kv_heads);
+    int64_t kv = task % l.kv_heads, first = span.first, length = span.length;
     const float* k = l.rotated + first * w.rotated + w.query + kv * size;
     const float* v = l.projected + first * w.all + w.query + w.key + kv * size;
     float* dk = l.d_projected + first * w.all + w.query + kv * size;

@@ -11,6 +11,7 @@ struct EkLayer {
   int64_t groups, group_width;  // sibling-exclusive routing; 0 when tokens choose freely
   int64_t head_norm;            // norm of queries and keys: 0 over all heads, 1 head by head with one weight (D), 2 none
   int64_t bf16;                 // whether factors of products with weights, but the router's, are rounded to bf16
+  int64_t documents;            // 0 where tokens attend to all of their sequence
   int64_t mlp_inner;            // width I of the MLP that every token uses: shared expert, or all of a layer with E = 0; 0 for none
   double epsilon, routed_scale; // gates are multiplied by the latter
 
@@ -19,6 +20,7 @@ struct EkLayer {
   const float *query_bias, *key_bias, *value_bias;          // (N D), (G D), (G D); all or none
   const float *mlp_gate, *mlp_up, *mlp_down, *mlp_scale;    // (I, H), (I, H), (H, I), and (H) or null: the output is multiplied by sigmoid(x . mlp_scale)
   const int64_t *members, *sizes;
+  const int64_t* document_starts; // (documents + 1) ascending from 0 to T, or null: a token attends only to tokens of its own, which lies in one sequence
   const float *cosine, *sine;  // (S, D), sine with its first half negated
 
   // gradients of the weights, added to

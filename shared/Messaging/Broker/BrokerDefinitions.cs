@@ -84,7 +84,7 @@ public static class BrokerDefinitions
                 $@"orchestrator(-events|-triggers)?|.*_(error|skipped)|{DeadLetters.Name}|Espalier\.Contracts:.*|{Faults}|orchestrator_bus_.*");
         }
         var kinds = account.Kinds.Count == 1 ? account.Kinds[0] : $"({string.Join('|', account.Kinds)})";
-        var work = $"work-{kinds}-(cpu|cuda)|estimates-{kinds}";
+        var work = $"work-{kinds}-({string.Join('|', DeviceNames.All)})|estimates-{kinds}";
         var own = $"{account.Name}_bus_.*";
         // Workers answer the orchestrator's requests for estimates, on the exchange that it names. MassTransit declares that
         // exchange before it sends, so that writing alone is not enough: no answer arrives without 'configure'.

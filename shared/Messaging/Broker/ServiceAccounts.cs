@@ -19,7 +19,7 @@ public static class ServiceAccounts
         new(Orchestrator, []),
         new("registry", [StageKinds.Register]),
         new("cpt-trainer", [StageKinds.Train, StageKinds.Dataset, StageKinds.Command]),
-        new("upcycler", [StageKinds.Upcycle]),
+        new("upcycler", [StageKinds.Upcycle, StageKinds.Merge]),
         new("pruner", [StageKinds.Prune]),
         new("quantizer", [StageKinds.Quantize]),
         new("evaluator", [StageKinds.Evaluate]),

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Espalier.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -89,6 +90,11 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
             arguments.MlpUp = At(mlp.Up);
             arguments.MlpDown = At(mlp.Down);
             arguments.MlpScale = At(layer.SharedGate);
+        }
+        if (decoder.DocumentStarts is { } starts)
+        {
+            arguments.Documents = starts.Length - 1;
+            arguments.DocumentStarts = (long*)Marshal.UnsafeAddrOfPinnedArrayElement(starts, 0);
         }
         if (config.SiblingExclusive && layer.Dense is null)
         {

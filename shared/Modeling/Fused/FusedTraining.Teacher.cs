@@ -12,7 +12,7 @@ internal sealed unsafe partial class FusedTraining
     private IReadOnlyList<Tensor> RunTeacher(Distillation distillation, Tensor batch)
     {
         var start = Stopwatch.GetTimestamp();
-        var taught = distillation.Run(batch.narrow(1, 0, batch.shape[1] - 1).contiguous());
+        var taught = distillation.Run(batch.narrow(1, 0, batch.shape[1] - 1).contiguous(), decoder.DocumentStarts);
         Note("teacher forward", start);
         return taught;
     }

@@ -203,6 +203,8 @@ internal sealed unsafe partial class FusedTraining(
             (layer.Threads, layer.Bf16, layer.Groups, layer.GroupWidth) = (now.Threads, now.Bf16, now.Groups, now.GroupWidth);
             layer.SelectionBias = now.SelectionBias;
             layer.Members = now.Members;
+            layer.Documents = now.Documents;
+            layer.DocumentStarts = now.DocumentStarts;
             layer.Sizes = now.Sizes;
             layer.Cosine = now.Cosine;
             layer.Sine = now.Sine;

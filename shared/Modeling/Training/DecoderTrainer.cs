@@ -66,6 +66,10 @@ public sealed record TrainerSettings
     /// <value>null</value>
     public double? Capacity { get; init; }
 
+    /// <summary>Token that ends a document, past which attention does not look back (see <see cref="DocumentBorders"/>); null for no such border.</summary>
+    /// <value>null</value>
+    public long? DocumentEnd { get; init; }
+
     /// <summary>Of random numbers.</summary>
     /// <value>0</value>
     public long Seed { get; init; }
@@ -80,12 +84,13 @@ public sealed record TrainerSettings
     /// <summary>Whether fused kernels do all that these settings ask for.</summary>
     internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0;
 
-    // Forward passes of a training step differ from others.
+    // Forward passes of a training step differ from others in what there are no kernels for.
     private bool ChangePasses => Dropout > 0 || ExpertDropout > 0 || Capacity is not null;
 
-    /// <summary>What holds in the forward passes of a micro-batch; null where nothing does.</summary>
-    internal TrainingPass? PassOf(MicroBatchPlace place) => !ChangePasses ? null : new TrainingPass
+    /// <summary>What holds in the forward passes of a micro-batch (B, S + 1); null where nothing does.</summary>
+    internal TrainingPass? PassOf(MicroBatchPlace place, Tensor batch) => !ChangePasses && DocumentEnd is null ? null : new TrainingPass
     {
+        DocumentStarts = DocumentEnd is { } end ? DocumentBorders.Of(batch, batch.shape[1] - 1, end) : null,
         Dropout = Dropout,
         ExpertDropout = ExpertDropout,
         Capacity = Capacity,
@@ -206,9 +211,9 @@ public sealed class DecoderTrainer
     internal BatchLosses Accumulate(Tensor batch, long[][] counts, double share, IMoeObserver? observer, MicroBatchPlace? place = null)
     {
         place ??= new MicroBatchPlace();
+        using var pass = _decoder.Begin(_settings.PassOf(place, batch));
         if (observer is null && _decoder.TryAccumulate(batch, counts, share, _settings, place.StepShares) is { } parts)
             return parts;
-        using var pass = _decoder.Begin(_settings.PassOf(place));
         if (_settings.Recompute || _settings.Distillation is { Features: > 0 }) // it has the streams between layers
             return new LayerwiseTraining(_decoder, _settings, place).Accumulate(batch, counts, share, observer);
         using var scope = NewDisposeScope();
@@ -217,7 +222,7 @@ public sealed class DecoderTrainer
         var output = _decoder.Forward(inputs, observer);
         var loss = Losses.CrossEntropy(output.Logits, batch.narrow(1, 1, length).contiguous());
         var (total, divergence) = _settings.Distillation is { } distillation
-            ? distillation.Mix(output.Logits, distillation.Run(inputs)[^1], loss)
+            ? distillation.Mix(output.Logits, distillation.Run(inputs, _decoder.DocumentStarts)[^1], loss)
             : (loss, null);
         if (output.Routing.Count == 0) // a dense model
         {
@@ -260,10 +265,9 @@ public sealed class DecoderTrainer
         var counts = NewCounts(_decoder.Config);
         foreach (var (batch, place) in microBatches.Zip(places))
         {
-            if (_decoder.TryCount(batch, counts, _settings))
-                continue;
-            using var pass = _decoder.Begin(_settings.PassOf(place));
-            new LayerwiseTraining(_decoder, _settings, place).Count(batch, counts);
+            using var pass = _decoder.Begin(_settings.PassOf(place, batch));
+            if (!_decoder.TryCount(batch, counts, _settings))
+                new LayerwiseTraining(_decoder, _settings, place).Count(batch, counts);
         }
         var rows = (double)microBatches.Sum(batch => batch.shape[0] * (batch.shape[1] - 1)) * _decoder.Config.SparseLayers.Count;
         return [.. Enumerable.Range(0, _decoder.Config.Experts).Select(e => (float)(counts.Where(layer => layer.Length > 0).Sum(layer => layer[e]) / rows))];

@@ -24,9 +24,12 @@ public sealed record Distillation(MoeDecoder Teacher)
     public double Features { get; init; }
 
     /// <summary>The teacher's streams behind its layers for <paramref name="inputs"/> (B, S): of all with features, else of the last alone.</summary>
+    /// <param name="inputs">Token ids, int64.</param>
+    /// <param name="documentStarts">Where documents begin that attention stays within, as it does in the student; null where it does not.</param>
     /// <returns>(B, S, G) each, in the caller's scope.</returns>
-    internal IReadOnlyList<Tensor> Run(Tensor inputs)
+    internal IReadOnlyList<Tensor> Run(Tensor inputs, long[]? documentStarts = null)
     {
+        using var pass = Teacher.Begin(documentStarts is null ? null : new TrainingPass { DocumentStarts = documentStarts });
         using var untracked = no_grad();
         using var scope = NewDisposeScope();
         var streams = new List<Tensor> { Teacher.Embed(inputs) };

@@ -63,7 +63,7 @@ internal sealed class LayerwiseTraining(MoeDecoder decoder, TrainerSettings sett
         var shares = routing.Count == 0 ? null : Shares(routing, selections, inputs.numel());
 
         var last = streams[^1].detach().requires_grad_(true);
-        var taught = settings.Distillation?.Run(inputs);
+        var taught = settings.Distillation?.Run(inputs, decoder.DocumentStarts);
         var (loss, divergence) = HeadLoss(last, targets, taught, share);
         var gradient = last.grad!;
         var (balance, routerZ, features) = (0.0, 0.0, 0.0);

@@ -19,6 +19,9 @@ internal sealed record TrainingPass
     /// <summary>Factor of the experts' capacity; null for no limit.</summary>
     public double? Capacity { get; init; }
 
+    /// <summary>Where documents begin that attention stays within, see <see cref="DocumentBorders"/>; null where it does not.</summary>
+    public long[]? DocumentStarts { get; init; }
+
     /// <summary>Seed of the run.</summary>
     public long Seed { get; init; }
 

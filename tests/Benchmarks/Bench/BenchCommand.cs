@@ -17,6 +17,7 @@ internal static class BenchCommand
           espalier bench train --shape tiny
           espalier bench all --json
           espalier bench real-size                      6.9 billion weights through every stage: time and memory
+          espalier bench text --size 500MB              made text through the dataset stage: MB/s and memory
         """;
 
     public static Command Create(Terminal terminal) => new("bench", About)
@@ -26,6 +27,7 @@ internal static class BenchCommand
         Load(terminal),
         Curves(terminal),
         RealSizeCommand.Create(terminal),
+        TextStreamCommand.Create(terminal),
         Everything(terminal),
         Worker(),
         RealSizeCommand.CreateChild(terminal),

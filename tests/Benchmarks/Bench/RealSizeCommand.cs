@@ -12,7 +12,9 @@ namespace Espalier.Bench;
 /// <summary><c>espalier bench real-size</c>: a made checkpoint of 6.9 billion weights through every stage.</summary>
 internal static class RealSizeCommand
 {
-    private const string Child = "real-size-stage";
+    /// <summary>Name of the command that a measured process runs.</summary>
+    public const string Child = "real-size-stage";
+
     private const long Gigabyte = 1_000_000_000;
 
     private const string About = """

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Espalier.Contracts;
 
@@ -74,33 +73,12 @@ public sealed class RealSizeRun(string folder, int scale, int? layers, string me
             Kind = kind, Folder = folder, Scale = scale, Layers = layers, Options = JsonSerializer.Deserialize<JsonElement>(options), Inputs = inputs,
         };
         say($"{stage} ...");
-        var answer = await StartAsync(order, cancellationToken).ConfigureAwait(false);
+        var answer = await StageProcess.RunAsync(child, order, cancellationToken).ConfigureAwait(false);
         if (answer.Failure is { } failure)
             throw new StageRunException($"{stage}: {failure}");
         var bytes = answer.Outputs.Values.Sum(o => o.SizeBytes);
         _rows.Add(new StageRow(stage, answer.Seconds, answer.PeakBytes, answer.EstimatedBytes, bytes, FolderBytes() - before));
         return answer;
-    }
-
-    private async Task<StageAnswer> StartAsync(StageOrder order, CancellationToken cancellationToken)
-    {
-        var start = new ProcessStartInfo(child[0], child.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        using var process = Process.Start(start)!;
-        try
-        {
-            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(order, WireJson.Options)).ConfigureAwait(false);
-            process.StandardInput.Close();
-            var answer = await process.StandardOutput.ReadLineAsync(cancellationToken).ConfigureAwait(false);
-            await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-            return answer is null
-                ? new StageAnswer { Failure = $"its process ended without an answer, with code {process.ExitCode}." }
-                : JsonSerializer.Deserialize<StageAnswer>(answer, WireJson.Options)!;
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-        }
     }
 
     private long FolderBytes() => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);

@@ -228,7 +228,7 @@ internal sealed class TeamTraining : IDisposable
         var optimizer = OptimizerChoice.CreateAdamW(decoder, _run.Options, _layout.RangesOf(share, shares));
         optimizer.Frozen = _layout.OthersOf(share, shares);
         optimizer.Rates = WeightGroups.Rates(decoder, _run.Options.Rates);
-        var trainer = new DecoderTrainer(decoder, optimizer, TrainStage.SettingsOf(_run.Options, _run.Teacher, decoder.Config))
+        var trainer = new DecoderTrainer(decoder, optimizer, TrainStage.SettingsOf(_run.Options, _run.Teacher, _run.Start))
         {
             HeldBack = _run.Ramp.HeldBack,
             Spikes = _run.Options.SkipSpikes > 0 ? new SpikeGuard(_run.Options.SkipSpikes, record.GradientNorms) : null,

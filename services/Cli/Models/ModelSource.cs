@@ -6,15 +6,15 @@ using Espalier.Contracts;
 using Espalier.Registry.Signing;
 using Espalier.Surgery.Checkpoints;
 
-namespace Espalier.Cli.Exports;
+namespace Espalier.Cli.Models;
 
-/// <summary>A model to export: in the store of this machine, in a folder of the user's, or fetched from a server.</summary>
-internal sealed class ExportSource : IAsyncDisposable
+/// <summary>A model to read: in the store of this machine, in a folder of the user's, or fetched from a server.</summary>
+internal sealed class ModelSource : IAsyncDisposable
 {
     private readonly ReferencedBlobStore? _references;
     private readonly DirectoryInfo? _temporary;
 
-    private ExportSource(ArtifactStore store, Digest root, ReferencedBlobStore? references = null, DirectoryInfo? temporary = null) =>
+    private ModelSource(ArtifactStore store, Digest root, ReferencedBlobStore? references = null, DirectoryInfo? temporary = null) =>
         (Store, Root, _references, _temporary) = (store, root, references, temporary);
 
     public ArtifactStore Store { get; }
@@ -23,25 +23,42 @@ internal sealed class ExportSource : IAsyncDisposable
 
     /// <summary>A model of this machine's registry, or a manifest of its store.</summary>
     /// <exception cref="UserInputException">There is none.</exception>
-    public static async Task<ExportSource> OfHomeAsync(EspalierHome home, string model, SigningKey? signer, CancellationToken cancellationToken)
+    public static async Task<ModelSource> OfHomeAsync(EspalierHome home, string model, SigningKey? signer, CancellationToken cancellationToken)
     {
         var root = await ResolveAsync(home, model, signer, cancellationToken).ConfigureAwait(false);
         var store = home.OpenStore();
         if (!await store.Blobs.ExistsAsync(root, cancellationToken).ConfigureAwait(false) && Digest.TryParse(model, out _))
             throw new UserInputException($"There is no artifact {model} in {home.StoreFolder}; espalier models --json lists roots.");
-        return new ExportSource(store, root);
+        return new ModelSource(store, root);
     }
 
     /// <summary>A folder with a model, read where it lies.</summary>
     /// <exception cref="UserInputException">It is not such a folder.</exception>
-    public static Task<ExportSource> OfFolderAsync(string folder, CancellationToken cancellationToken) =>
+    public static Task<ModelSource> OfFolderAsync(string folder, CancellationToken cancellationToken) =>
         OfFolderAsync(folder, Directory.CreateTempSubdirectory("espalier-export-"), cancellationToken);
 
+    /// <summary>Whether a user names a folder: names of models have no slashes, and do not begin with a dot.</summary>
+    /// <exception cref="UserInputException">They do, and there is no such folder.</exception>
+    public static bool IsFolder(string model)
+    {
+        if (!model.Contains('/', StringComparison.Ordinal) && !model.StartsWith('.'))
+            return false;
+        return Directory.Exists(model) ? true : throw new UserInputException($"{model}: no such directory.");
+    }
+
     /// <summary>A model that is fetched first, into a folder beside the output that goes at the end.</summary>
-    public static async Task<ExportSource> OfFetchedAsync(string output, Func<string, Task<Digest>> fetch, CancellationToken cancellationToken)
+    public static async Task<ModelSource> OfFetchedAsync(string output, Func<string, Task<Digest>> fetch, CancellationToken cancellationToken)
     {
         var whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
-        var beside = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(whole)!, $".{Path.GetFileName(whole)}.fetched"));
+        return await OfFetchedAsync(
+            Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(whole)!, $".{Path.GetFileName(whole)}.fetched")), fetch, cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>A model that is fetched first, into a folder of its own that goes at the end.</summary>
+    public static async Task<ModelSource> OfFetchedAsync(
+        DirectoryInfo beside, Func<string, Task<Digest>> fetch, CancellationToken cancellationToken)
+    {
         var folder = Path.Combine(beside.FullName, "model");
         if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true); // of an export that was killed, perhaps of another model; a partial one is resumed by its root
@@ -56,14 +73,14 @@ internal sealed class ExportSource : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private static async Task<ExportSource> OfFolderAsync(string folder, DirectoryInfo temporary, CancellationToken cancellationToken)
+    private static async Task<ModelSource> OfFolderAsync(string folder, DirectoryInfo temporary, CancellationToken cancellationToken)
     {
         var references = new ReferencedBlobStore(new FileBlobStore(Path.Combine(temporary.FullName, "store")));
         try
         {
             var model = await HuggingFaceImporter.ReferenceAsync(
                 references, folder, new ImportOptions { Check = ModelCheck.Of(folder) }, cancellationToken).ConfigureAwait(false);
-            return new ExportSource(new ArtifactStore(references), model.Root, references, temporary);
+            return new ModelSource(new ArtifactStore(references), model.Root, references, temporary);
         }
         catch
         {
