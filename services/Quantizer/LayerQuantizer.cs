@@ -45,8 +45,10 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
             var wide = scales.to(inputs.Hessian.dtype).to(inputs.Hessian.device);
             inputs = inputs with { Hessian = inputs.Hessian / wide.unsqueeze(0) / wide.unsqueeze(1) }; // of x / s
         }
+        if (inputs is not null)
+            weight = weight.to(inputs.Hessian.device);
         var matrix = new MatrixToQuantize(name, weight, stored.dtype, inputs) { ColumnScales = scales };
         var quantized = work.Method.Quantize(matrix, work.Scheme, context);
-        return (CodedTensors.Of(quantized, work, stored.dtype), quantized.Record);
+        return (CodedTensors.Of(quantized, work.Format, work.Scheme, stored.dtype), quantized.Record);
     }
 }

@@ -27,6 +27,9 @@ internal sealed record QuantizationWork
     public required ModelConfig Config { get; init; }
     public required TargetMatrices Targets { get; init; }
 
+    /// <summary>Bytes that all tensors of the result may take, when codes of several widths are chosen among; else null.</summary>
+    public long? Budget { get; init; }
+
     /// <summary>The source's tensors.</summary>
     public IWeightSource Weights => new StoredWeights(Source);
 
@@ -35,10 +38,14 @@ internal sealed record QuantizationWork
 
     /// <summary>The result's configuration as it is written.</summary>
     /// <param name="reordersColumns">Whether the method visited columns in another order.</param>
-    public ModelConfig FinalConfig(bool reordersColumns) => QuantizedConfig with
+    /// <param name="bits">Bits of each matrix, by the name of its weight; empty where all have the scheme's.</param>
+    public ModelConfig FinalConfig(bool reordersColumns, IReadOnlyDictionary<string, int> bits)
     {
-        Quantization = Scheme.In(Format) with { KeptModules = ["lm_head"], ReordersColumns = reordersColumns },
-    };
+        var kinds = bits.GroupBy(matrix => matrix.Value).OrderByDescending(kind => kind.Count()).ThenBy(kind => kind.Key)
+            .Select(kind => (Scheme with { Bits = kind.Key }).In(Format) with { Modules = [.. kind.Select(matrix => matrix.Key[..^".weight".Length])] }).ToList();
+        var most = kinds.Count == 0 ? Scheme.In(Format) : kinds[0] with { Modules = null, Others = [.. kinds.Skip(1)] };
+        return QuantizedConfig with { Quantization = most with { KeptModules = ["lm_head"], ReordersColumns = reordersColumns } };
+    }
 
     /// <summary>Embedding, last norm and head, and layers that are not run.</summary>
     public IEnumerable<string> NamesOutsideLayers =>
@@ -66,11 +73,18 @@ internal sealed record QuantizationWork
         };
         work.Targets.CheckFamily();
         CheckMethod(work.Method, config);
-        work.Targets.Check(work.Scheme, work.Format);
+        foreach (var kind in SchemesOf(work.Method, scheme, format))
+            work.Targets.Check(kind, format);
+        if (work.Method is Mixed)
+            work = work with { Budget = Mixed.Budget(context.ReadOptions<Mixed.Settings>(), work.SmallestBytes()) };
         foreach (var name in work.NamesOutsideLayers)
             work.CheckFinite(name);
         return work;
     }
+
+    /// <summary>The kinds of codes that a matrix may get, the narrowest first.</summary>
+    public static IReadOnlyList<QuantizationScheme> SchemesOf(IQuantizationMethod method, QuantizationScheme scheme, IWeightFormat format) =>
+        method is Mixed ? Mixed.Schemes(scheme, format) : [scheme];
 
     /// <summary>Format and scheme that the options name, when they go together.</summary>
     /// <exception cref="UserInputException">They do not; says what would.</exception>
@@ -91,13 +105,21 @@ internal sealed record QuantizationWork
         return format.Refuse(scheme.In(format)) is { } reason ? throw new UserInputException($"'format' is {format.Name}: {reason}") : (format, scheme);
     }
 
+    // Of the result's tensors, with the scheme's bits everywhere.
+    private long SmallestBytes()
+    {
+        var coded = Enumerable.Range(0, Config.Layers).SelectMany(Targets.OfLayer).ToHashSet(StringComparer.Ordinal);
+        return Source.Manifest.Tensors.Sum(entry => !coded.Contains(entry.Name) ? entry.SizeBytes
+            : Format.Layout(entry.Name, entry.Shape[0], entry.Shape[1], Scheme.In(Format)).Sum(part => part.SizeBytes(entry.DType == "F32" ? 4 : 2)));
+    }
+
     /// <summary>The refusal of a model that is quantized already.</summary>
     public static UserInputException AlreadyDone(WeightQuantization done) =>
         new($"The model is quantized already, to {string.Join(" and ", done.Kinds.Select(kind => kind.Bits).Distinct())} bits: "
             + "name the step before it in 'from'.");
 
     /// <summary>What people have to know.</summary>
-    public IReadOnlyList<string> Notes => [.. OfExtraLayers, .. Format.Note is { } note ? [note] : Array.Empty<string>(), .. OfNarrowCodes];
+    public IReadOnlyList<string> Notes => [.. OfExtraLayers, .. Format.Note is { } note ? [note] : Array.Empty<string>(), .. OfNarrowCodes, .. OfZeroPoints];
 
     private IEnumerable<string> OfExtraLayers => Config.ExtraLayers == 0 ? [] :
     [
@@ -122,6 +144,10 @@ internal sealed record QuantizationWork
     private IEnumerable<string> OfNarrowCodes => Scheme.Bits >= 4 || Format.Name != WeightFormat.Default ? [] :
         [$"compressed-tensors reads codes of {Scheme.Bits} bits; servers with kernels for 4 and 8 bits, as vLLM, refuse them."];
 
+    private IEnumerable<string> OfZeroPoints => Scheme.Symmetric || !Config.IsMixture ? [] :
+        ["Codes of experts have zero points. compressed-tensors and transformers read them; servers whose kernels for experts take symmetric codes only, "
+            + "as vLLM's, refuse them."];
+
     /// <summary>Refuses a method that the model has no place for, and says what it has.</summary>
     public static void CheckMethod(IQuantizationMethod method, ModelConfig config)
     {
@@ -145,7 +171,15 @@ internal sealed record QuantizationWork
     }
 
     /// <summary>What the manifest says about how the model came about.</summary>
-    public JsonObject Describe() => new()
+    public JsonObject Describe()
+    {
+        var description = DescribeCodes();
+        if (Budget is { } budget)
+            description["budget-bytes"] = budget;
+        return description;
+    }
+
+    private JsonObject DescribeCodes() => new()
     {
         ["method"] = Method.Name,
         ["bits"] = Scheme.Bits,

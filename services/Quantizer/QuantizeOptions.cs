@@ -26,7 +26,7 @@ public sealed record QuantizeOptions
     [Option("rtn: round to nearest, without text; gptq: make up for each error in the columns after it, with calibration text; "
         + "awq: scale up the channels whose inputs are large, with calibration text; fp8 and int8: numbers of 8 bits for readers that round activations too; "
         + "smoothquant and eaquant: int8 with wide channels of activations smoothed, with calibration text; "
-        + "ternary: -1, 0 and 1 times one scale per matrix.",
+        + "mixed: 2, 4 or 8 bits where they matter most, under a budget, with calibration text; ternary: -1, 0 and 1 times one scale per matrix.",
         ChoicesOf = typeof(Methods.IQuantizationMethod))]
     public string Method { get; init; } = "rtn";
 
@@ -64,7 +64,7 @@ public sealed record QuantizeOptions
     public double MaxFallback { get; init; } = 1;
 
     /// <summary>Calibration text.</summary>
-    [Option("Text from which the inputs of each matrix are learnt; gptq, awq, smoothquant and eaquant need it.")]
+    [Option("Text from which the inputs of each matrix are learnt; gptq, awq, smoothquant, eaquant and mixed need it.")]
     public BatchedCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of the choice of calibration text.</summary>

@@ -31,6 +31,9 @@ public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
     /// <summary>All kinds of codes, this one first.</summary>
     public IEnumerable<WeightQuantization> Kinds => Others.Prepend(this);
 
+    /// <summary>Modules with this kind of codes, for a <c>config.json</c> that is still to be written; null for all that no other kind names.</summary>
+    public IReadOnlyList<string>? Modules { get; init; }
+
     /// <summary>Linear modules that keep their weights, for a <c>config.json</c> that is still to be written; null when it is not said.</summary>
     public IReadOnlyList<string>? KeptModules { get; init; }
 

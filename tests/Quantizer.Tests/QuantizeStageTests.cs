@@ -6,6 +6,7 @@ using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
 using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
+using Espalier.Quantizer.Mixing;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Modeling.Runtime;
@@ -135,11 +136,24 @@ public sealed class QuantizeStageTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public async Task Run_ExpertsWithZeroPoints_SaysWhoRefusesThem(bool symmetric, int notes)
+    {
+        var model = await _bench.ModelAsync(Tiny);
+
+        var result = await RunAsync($$"""{"method":"rtn","group-size":8,"symmetric":{{(symmetric ? "true" : "false")}}}""", model);
+
+        result.Notes.Count(note => note.Contains("zero points", StringComparison.Ordinal)).ShouldBe(notes);
+    }
+
+    [Theory]
     [InlineData("gptq")]
     [InlineData("awq")]
+    [InlineData("mixed")]
     public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot(string method)
     {
-        var options = Gptq4.Replace("gptq", method, StringComparison.Ordinal);
+        var options = Gptq4.Replace("gptq\"", method == "mixed" ? "mixed\",\"budget-bytes\":110000" : $"{method}\"", StringComparison.Ordinal);
         var model = await _bench.ModelAsync(Tiny);
         var expected = await RunAsync(options, model);
         _bench.Cursor.Clear();
@@ -249,7 +263,12 @@ public sealed class QuantizeStageTests : IDisposable
     [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
     [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
     [InlineData("""{"method":"awq","bits":4,"group-size":8}""", "learns from text")]
-    [InlineData("""{"method":"best"}""", "awq, eaquant, fp8, gptq, int8, rtn, smoothquant, ternary")]
+    [InlineData("""{"method":"best"}""", "awq, eaquant, fp8, gptq, int8, mixed, rtn, smoothquant, ternary")]
+    [InlineData("""{"method":"mixed","group-size":8,"budget-bytes":900000}""", "learns from text")]
+    [InlineData("""{"method":"mixed","group-size":8}""", "needs 'budget-bytes'")]
+    [InlineData("""{"method":"mixed","group-size":8,"budget-bytes":9}""", "with the fewest bits everywhere the tensors take")]
+    [InlineData("""{"method":"mixed","group-size":8,"bits":8,"budget-bytes":900000}""", "Give 2 or 4")]
+    [InlineData("""{"method":"mixed","bits":8,"group-size":-1,"format":"int-quantized"}""", "only pack-quantized has codes of several widths")]
     [InlineData("""{"method":"smoothquant"}""", "learns from text")]
     [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"float-quantized"}""", "use method fp8")]
     [InlineData("""{"method":"rtn","bits":8,"group-size":8,"format":"int-quantized"}""", "give group-size -1")]
@@ -269,9 +288,10 @@ public sealed class QuantizeStageTests : IDisposable
     [Theory]
     [InlineData("gptq")]
     [InlineData("awq")]
+    [InlineData("mixed")]
     public async Task Run_WithText_LeavesNoTensorAlive(string method)
     {
-        var options = Gptq4.Replace("gptq", method, StringComparison.Ordinal);
+        var options = Gptq4.Replace("gptq\"", method == "mixed" ? "mixed\",\"budget-bytes\":110000" : $"{method}\"", StringComparison.Ordinal);
         var model = await _bench.ModelAsync(Tiny);
         await RunAsync(options, model);
         _bench.Cursor.Clear();
@@ -385,6 +405,54 @@ public sealed class QuantizeStageTests : IDisposable
         {
             var peaks = output.Routing[1].Input.abs().amax([0L]);
             return (peaks.max() / peaks.median()).item<float>();
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.4)]
+    [InlineData(1)]
+    public async Task Run_Mixed_SpendsTheBudgetOnWholeUnits(double share)
+    {
+        var model = await _bench.ModelAsync(Tiny with { SharedSize = 16, SharedGate = true, Family = "qwen2_moe" });
+        var least = await TensorBytesAsync(await RunAsync("""{"method":"rtn","bits":4,"group-size":8}""", model));
+        var most = await TensorBytesAsync(await RunAsync("""{"method":"rtn","bits":8,"group-size":8}""", model));
+        var budget = (long)(least + share * (most - least));
+
+        var result = await RunAsync($$"""
+            {"method":"mixed","group-size":8,"budget-bytes":{{budget}},"calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}
+            """, model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var config = ModelConfig.Parse(stored.ReadFile("config.json"));
+        var bytes = await TensorBytesAsync(result);
+        bytes.ShouldBeLessThanOrEqualTo(budget);
+        var report = await _bench.OpenAsync(result.Outputs["report"]);
+        using var json = JsonDocument.Parse(report.ReadFile("report.json"));
+        var units = json.RootElement.GetProperty("allocation").Deserialize<List<AllocationRecord>>(WireJson.Options)!;
+        units.Count.ShouldBe(2 * 6);
+        units.ShouldAllBe(unit => unit.Choices[0].Damage > unit.Choices[1].Damage && unit.Choices[1].Damage > 0);
+        units.Select(unit => unit.Bits).Distinct().Order().ShouldBe(share == 0 ? [4] : share == 1 ? [8] : [4, 8]);
+        (bytes == least, bytes == most).ShouldBe((share == 0, share == 1));
+        if (share is > 0 and < 1) // no unit that is left at 4 bits would still fit
+            units.Where(unit => unit.Bits == 4).ShouldAllBe(unit => unit.Choices[1].Bytes - unit.Choices[0].Bytes > budget - bytes);
+        config.Quantization!.Kinds.Select(kind => kind.Bits).Order().ShouldBe(units.Select(unit => unit.Bits).Distinct().Order());
+        // codes of a matrix have the width that config.json gives its module
+        using var written = JsonDocument.Parse(stored.ReadFile("config.json"));
+        var groups = written.RootElement.GetProperty("quantization_config").GetProperty("config_groups").EnumerateObject().Select(group => group.Value).ToList();
+        var bitsOf = groups.SelectMany(group => group.GetProperty("targets").EnumerateArray()
+            .Select(target => (target.GetString()!, group.GetProperty("weights").GetProperty("num_bits").GetInt32()))).ToDictionary();
+        foreach (var packed in stored.Names.Where(name => name.EndsWith(".weight_packed", StringComparison.Ordinal)))
+        {
+            var columns = stored.ReadAll(packed.Replace("_packed", "_shape", StringComparison.Ordinal))[8];
+            (stored.Describe(packed).Shape[1] * 32 / columns).ShouldBe(bitsOf.GetValueOrDefault(packed[..^".weight_packed".Length], bitsOf["Linear"]), packed);
+        }
+        using var decoder = MoeDecoder.Load(config, new StoredWeights(stored));
+
+        async Task<long> TensorBytesAsync(StageResult run)
+        {
+            _bench.Cursor.Clear();
+            return (await _bench.OpenAsync(run.Outputs["model"])).Manifest.Tensors.Sum(entry => entry.SizeBytes);
         }
     }
 

@@ -117,8 +117,8 @@ internal sealed class Awq : IFoldingMethod
         var (weight, moments) = (matrix.Weight, hessian);
         if (matrix.ColumnScales is { } scales)
         {
-            var wide = scales.to(hessian.dtype);
-            (weight, moments) = (weight / scales.unsqueeze(0), hessian * wide.unsqueeze(0) * wide.unsqueeze(1));
+            var wide = scales.to(hessian.dtype).to(hessian.device);
+            (weight, moments) = (weight / wide.to(weight.dtype).unsqueeze(0), hessian * wide.unsqueeze(0) * wide.unsqueeze(1));
         }
         var grid = QuantizationGrid.Of(weight, scheme, matrix.StoredType);
         return GptqSolver.Objective(weight, grid.Dequantize(grid.Quantize(weight, scheme)), moments);
