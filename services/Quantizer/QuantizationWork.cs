@@ -42,7 +42,8 @@ internal sealed record QuantizationWork
     public ModelConfig FinalConfig(bool reordersColumns, IReadOnlyDictionary<string, int> bits)
     {
         var kinds = bits.GroupBy(matrix => matrix.Value).OrderByDescending(kind => kind.Count()).ThenBy(kind => kind.Key)
-            .Select(kind => (Scheme with { Bits = kind.Key }).In(Format) with { Modules = [.. kind.Select(matrix => matrix.Key[..^".weight".Length])] }).ToList();
+            .Select(kind => (Scheme with { Bits = kind.Key }).In(Format) with { Modules = [.. kind.Select(matrix => matrix.Key[..^".weight".Length])] })
+            .ToList();
         var most = kinds.Count == 0 ? Scheme.In(Format) : kinds[0] with { Modules = null, Others = [.. kinds.Skip(1)] };
         return QuantizedConfig with { Quantization = most with { KeptModules = ["lm_head"], ReordersColumns = reordersColumns } };
     }

@@ -34,7 +34,8 @@ internal sealed class QuantizeEstimate : IStageEstimate
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
         var sizes = schemes.Select(kind => Packed(kind.In(format))).ToList();
         var packed = sizes[0];
-        var quantized = ModelHeader.Of(config with { Quantization = quantization, TernaryExperts = config.TernaryExperts && !method.MakesTernary }, source.HasRouterBias, source.HasSelectionBias);
+        var result = config with { Quantization = quantization, TernaryExperts = config.TernaryExperts && !method.MakesTernary };
+        var quantized = ModelHeader.Of(result, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
         if (method is Mixed)
         {

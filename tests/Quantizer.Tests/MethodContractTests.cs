@@ -111,7 +111,8 @@ public sealed class MethodContractTests : IDisposable
         var matrix = Matrix();
         var before = TorchRuntime.LiveTensorCount;
 
-        var scheme = method.Own is { } own ? new QuantizationScheme(own.Bits, own.GroupSizes[0], Symmetric: true) : new QuantizationScheme(4, 8, Symmetric: false);
+        var scheme = method.Own is { } own ? new QuantizationScheme(own.Bits, own.GroupSizes[0], Symmetric: true)
+            : new QuantizationScheme(4, 8, Symmetric: false);
 
         var quantized = method.Quantize(matrix, scheme, context);
 

@@ -439,8 +439,8 @@ public sealed class QuantizeStageTests : IDisposable
         config.Quantization!.Kinds.Select(kind => kind.Bits).Order().ShouldBe(units.Select(unit => unit.Bits).Distinct().Order());
         // codes of a matrix have the width that config.json gives its module
         using var written = JsonDocument.Parse(stored.ReadFile("config.json"));
-        var groups = written.RootElement.GetProperty("quantization_config").GetProperty("config_groups").EnumerateObject().Select(group => group.Value).ToList();
-        var bitsOf = groups.SelectMany(group => group.GetProperty("targets").EnumerateArray()
+        var groups = written.RootElement.GetProperty("quantization_config").GetProperty("config_groups").EnumerateObject();
+        var bitsOf = groups.Select(group => group.Value).SelectMany(group => group.GetProperty("targets").EnumerateArray()
             .Select(target => (target.GetString()!, group.GetProperty("weights").GetProperty("num_bits").GetInt32()))).ToDictionary();
         foreach (var packed in stored.Names.Where(name => name.EndsWith(".weight_packed", StringComparison.Ordinal)))
         {

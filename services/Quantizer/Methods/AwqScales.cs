@@ -39,7 +39,10 @@ internal static class AwqScales
             isMeasured = true;
             var weight = input.Read(reader).to(moments.Hessian.device);
             for (var i = 0; i <= count; i++)
-                errors[i] += moments.Tokens / 2.0 * Error(weight, i < count ? candidates[i].to(weight.device) : null, moments.Hessian, scheme, input.StoredType);
+            {
+                var scales = i < count ? candidates[i].to(weight.device) : null;
+                errors[i] += moments.Tokens / 2.0 * Error(weight, scales, moments.Hessian, scheme, input.StoredType);
+            }
         }
         if (!isMeasured)
             return FoundScales.None;

@@ -25,7 +25,8 @@ internal sealed class Mixed : IQuantizationMethod
     public sealed record Settings
     {
         /// <summary>Bytes that the model's tensors may take.</summary>
-        [Option("Bytes that all tensors of the result may take together; 'bits' is the least that a matrix gets, and 8 the most.", Kind = OptionKind.Size, Min = 1)]
+        [Option("Bytes that all tensors of the result may take together; 'bits' is the least that a matrix gets, and 8 the most.",
+            Kind = OptionKind.Size, Min = 1)]
         public long? BudgetBytes { get; init; }
     }
 
@@ -55,7 +56,8 @@ internal sealed class Mixed : IQuantizationMethod
         if (format.Name != PackQuantized.FormatName)
             throw new UserInputException($"'format' is {format.Name}, and only {PackQuantized.FormatName} has codes of several widths in one model.");
         return least.Bits < MostBits ? [.. format.Bits.Where(bits => bits >= least.Bits && bits <= MostBits).Order().Select(bits => least with { Bits = bits })]
-            : throw new UserInputException($"'bits' is {least.Bits}, which is the most that method '{MethodName}' gives: nothing is left to choose. Give 2 or 4.");
+            : throw new UserInputException(
+                $"'bits' is {least.Bits}, which is the most that method '{MethodName}' gives: nothing is left to choose. Give 2 or 4.");
     }
 
     /// <summary>The budget, when the smallest result fits.</summary>
@@ -65,5 +67,6 @@ internal sealed class Mixed : IQuantizationMethod
     public static long Budget(Settings settings, long least) => settings.BudgetBytes is not { } budget
         ? throw new UserInputException($"Method '{MethodName}' needs 'budget-bytes': how many bytes the tensors of the result may take, {least} at least.")
         : budget >= least ? budget
-        : throw new UserInputException($"'budget-bytes' is {budget}, and with the fewest bits everywhere the tensors take {least}. Give that or more, or fewer 'bits'.");
+        : throw new UserInputException(
+            $"'budget-bytes' is {budget}, and with the fewest bits everywhere the tensors take {least}. Give that or more, or fewer 'bits'.");
 }

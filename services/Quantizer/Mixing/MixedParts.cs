@@ -26,7 +26,8 @@ internal sealed class MixedParts(StageContext context, QuantizationWork work, IR
     private readonly Device _device = new(context.Device);
 
     /// <summary>What was measured in a layer.</summary>
-    public static IReadOnlyList<MeasuredUnit> UnitsOf(CheckpointReader part) => part.Manifest.Properties![Units].Deserialize<List<MeasuredUnit>>(WireJson.Options)!;
+    public static IReadOnlyList<MeasuredUnit> UnitsOf(CheckpointReader part) =>
+        part.Manifest.Properties![Units].Deserialize<List<MeasuredUnit>>(WireJson.Options)!;
 
     /// <summary>The name in a part of a tensor that belongs to a choice.</summary>
     public static string NameOf(string tensor, int bits) => $"{tensor}@{bits}";

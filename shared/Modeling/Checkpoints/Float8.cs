@@ -58,7 +58,7 @@ public static class Float8
     private static float ValueOf(byte code)
     {
         var (exponent, mantissa) = (code >> 3 & 15, code & 7);
-        var magnitude = (code & NotANumber) == NotANumber ? float.NaN
+        var magnitude = (code & NotANumber) == NotANumber ? BitConverter.UInt32BitsToSingle(0x7FC0_0000) // float.NaN has the sign bit
             : exponent == 0 ? mantissa / 512f : MathF.ScaleB(1 + mantissa / 8f, exponent - 7);
         return (code & Sign) == 0 ? magnitude : -magnitude;
     }

@@ -32,7 +32,8 @@ internal sealed class EightBitEntry(string format, string type)
             entry.Problem("config_groups", "must hold a group with 'weights'");
             return null;
         }
-        foreach (var activations in groups.Where(group => group.Has("input_activations")).Select(group => group.Child("input_activations")).OfType<ConfigKeys>())
+        var rounded = groups.Where(group => group.Has("input_activations")).Select(group => group.Child("input_activations"));
+        foreach (var activations in rounded.OfType<ConfigKeys>())
         {
             if (!activations.Flag("dynamic", false))
                 activations.Problem("dynamic", "is false, and scales of activations that are stored are not supported; supported: true");

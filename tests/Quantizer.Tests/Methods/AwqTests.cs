@@ -69,7 +69,9 @@ public sealed class AwqTests : IDisposable
         var group = FoldGroups.Of(Config, Layer, new TargetMatrices(Config, QuantizationTargets.Linear).OfLayer(Layer), weights.Keys)
             .Single(g => g.Maker == TensorNames.Layer(Layer) + maker);
 
-        var found = AwqScales.Find(new FoldedInput(group, name => weights[name].clone(), collector, ScalarType.Float32), Scheme with { Symmetric = false }, Tries, duo, 0);
+        var input = new FoldedInput(group, name => weights[name].clone(), collector, ScalarType.Float32);
+
+        var found = AwqScales.Find(input, Scheme with { Symmetric = false }, Tries, duo, 0);
 
         var errors = PlainErrors(group, weights, seen, duo);
         found.ErrorWithout!.Value.ShouldBe(errors[^1], 1e-3 * errors[^1]);
@@ -95,7 +97,9 @@ public sealed class AwqTests : IDisposable
         var weight = tensor(new float[] { 0.9f, -1.1f, 1, 0.7f, -0.8f, 1.2f, -1, 12 }, [1, 8]);
         var hessian = diag(tensor(new double[] { 2, 2, 2, 2, 2, 2, 2, 2e-4 }));
 
-        var quantized = Awq.Quantize(new MatrixToQuantize("mlp.down_proj.weight", weight, ScalarType.Float32, new InputMoments(hessian, 100, 100)), Scheme, new());
+        var matrix = new MatrixToQuantize("mlp.down_proj.weight", weight, ScalarType.Float32, new InputMoments(hessian, 100, 100));
+
+        var quantized = Awq.Quantize(matrix, Scheme, new());
 
         quantized.Grid.Scales.item<float>().ShouldBeLessThan(12 / 7.5f * 0.96f);
         quantized.Record.Objective!.Value.ShouldBe(PlainClipping(weight, hessian), 1e-5);

@@ -82,5 +82,6 @@ public sealed class BitAllocationTests
     }
 
     private static IEnumerable<List<BitChoice>> Products(IEnumerable<BitChoice[]> units) =>
-        units.Aggregate((IEnumerable<List<BitChoice>>)[[]], (products, unit) => products.SelectMany(product => unit.Select(choice => (List<BitChoice>)[.. product, choice])));
+        units.Aggregate((IEnumerable<List<BitChoice>>)[[]],
+            (products, unit) => products.SelectMany(product => unit.Select(choice => (List<BitChoice>)[.. product, choice])));
 }

@@ -54,7 +54,8 @@ public sealed class KeptModulesTests
     [InlineData("F8_E4M3")]
     public void Complete_CodesUnderThePlainName_AreNotListed(string dtype)
     {
-        var config = Encoding.UTF8.GetBytes("""{"model_type":"olmoe","quantization_config":{"quant_method":"compressed-tensors","ignore":["model.layers.0.a"]}}""");
+        var config = Encoding.UTF8.GetBytes(
+            """{"model_type":"olmoe","quantization_config":{"quant_method":"compressed-tensors","ignore":["model.layers.0.a"]}}""");
         TensorHeader[] tensors =
         [
             new("model.layers.0.a.weight", dtype, [4, 4], 16), new("model.layers.0.a.weight_scale", "F32", [4, 1], 16),
