@@ -31,6 +31,8 @@ internal sealed class TrainEstimate : IStageEstimate
         StartingPoint.CheckLength(asked, start);
         WeightGroups.Check(start, asked);
         MixtureMethods.Check(asked, start);
+        MixtureMethods.CheckBias(asked, start, source?.HasRouterBias ?? false);
+        Sparsification.Check(asked, start);
         TeamRules.Check(start, asked);
         var options = StepLaw.Resolve(asked, start);
         var plan = TrainPlan.Of(options);
@@ -53,7 +55,7 @@ internal sealed class TrainEstimate : IStageEstimate
             NewBytes = (isHelper ? 0 : 1 + (options.Ema is null ? 0 : 1) + (options.Stable == true ? 1 : 0)) * (trained.SizeBytes + trained.ManifestBytes)
                 + OptimizerChoice.StateBytes(options, config, trained.HasRouterBias),
             MemoryBytes = MemoryEstimate.Process + OptimizerChoice.MemoryBytes(options, config, trained.HasRouterBias)
-                + Activations(options, start)
+                + Activations(options, start) + Sparsification.MemoryBytes(options, config)
                 + (teacher is null ? 0 : TeacherMemory(options, teacher)),
             Operations = plan.Tokens / (options.Workers ?? 1.0)
                 * (plan.OperationsPerWeight * MixtureMethods.ActiveParameters(options, config) + TeacherOperations * (teacher?.ActiveParameters ?? 0)),

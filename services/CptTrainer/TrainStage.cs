@@ -39,11 +39,13 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         [
             new("train-loss"), new("tokens"), new("operations"), new("max-violation"), new("mean-violation"), new("skipped-steps"),
             .. StageMetric.Named(SymmetryMetrics.Names),
+            .. StageMetric.Named(RouterMetrics.Names),
             .. StageMetric.Named(Forecast.Names),
             .. TeamMetrics.All,
             .. StageMetric.Named(Validation.Names, ("validate", [])),
             new("dropped") { When = new Dictionary<string, string> { ["capacity"] = "" } },
             new("experts-per-token"),
+            .. StageMetric.Named(Sparsification.Names, ("sparsify", [])),
             new("divergence") { When = new Dictionary<string, string> { [InputNames.Teacher] = "" } },
         ],
     };
@@ -91,9 +93,11 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         using var stable = options.Stable == true ? new StableWeights(start.Decoder, plan.Schedule.DecayStart) : null;
         if (options.OptimizerState == OptimizerStart.Continue)
             await TrainerStateFiles.LoadAsync(context.Artifacts, FindTrainerState(context), start.Decoder, optimizer, cancellationToken).ConfigureAwait(false);
-        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only);
+        using var means = MixtureMethods.MeansOf(options, start.Decoder);
+        optimizer.Frozen = WeightGroups.Frozen(start.Decoder, options.Only, withoutRouters: means is not null);
         optimizer.Rates = WeightGroups.Rates(start.Decoder, options.Rates);
-        var copies = new WeightCopies(average, stable);
+        using var sparsification = Sparsification.Of(options, plan, start.Decoder);
+        var copies = new WeightCopies(average, stable, sparsification, means);
         var record = await TrainAsync(run, optimizer, copies, cancellationToken).ConfigureAwait(false);
         var exchanges = options.Workers is null ? new Dictionary<string, double>() : TeamMetrics.Of(0, 0);
         return await PublishAsync(
@@ -106,13 +110,24 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         var (context, options, plan, start, teacher, monitor, ramp) = run;
         var decoder = start.Decoder;
         var elastic = new ElasticRouting(options, decoder);
-        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, start)) { HeldBack = ramp.HeldBack };
+        var trainer = new DecoderTrainer(decoder, optimizer, SettingsOf(options, teacher, start))
+        {
+            HeldBack = ramp.HeldBack,
+            Masks = copies.Sparsification?.Masks,
+        };
         var folding = new SelectionBiasFolding(options, plan);
-        var cursor = new TrainerCursor(context, decoder, optimizer, time) { Average = copies.Average, StableWeights = copies.Stable };
+        var cursor = new TrainerCursor(context, decoder, optimizer, time) 
+        {
+            Average = copies.Average,
+            StableWeights = copies.Stable,
+            Sparsification = copies.Sparsification,
+            RouterMeans = copies.Means,
+        };
         await using var _ = cursor.ConfigureAwait(false);
         var (first, record) = await cursor.RestoreAsync(cancellationToken).ConfigureAwait(false) ?? (0, new TrainingRecord());
         trainer.Spikes = options.SkipSpikes > 0 ? new SpikeGuard(options.SkipSpikes, record.GradientNorms) : null;
         monitor.Begin(first, record);
+        BeginMeans(run, copies.Means, first);
         var (savedAt, savedStep) = (time.GetTimestamp(), first);
         for (var step = first; step < plan.Steps; step++)
         {
@@ -124,10 +139,15 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             }
             ramp.Apply(decoder, step);
             copies.Stable?.Before(step);
+            copies.Sparsification?.Before(step);
             folding.Apply(decoder, trainer, step);
             elastic.Draw(start.Data.NumberOf(step));
             var rate = plan.Schedule.At(step);
-            var outcome = Step(context, trainer, start.Data, rate, step);
+            var outcome = Step(context, trainer, start.Data, rate, step, copies.Means);
+            if (outcome.IsSkipped)
+                copies.Means?.Discard();
+            else
+                copies.Means?.Update();
             copies.Average?.Update(step + 1);
             record.Add(step, rate, outcome, plan);
             var operations = OperationsOf(decoder.Config, teacher, plan, outcome);
@@ -148,6 +168,13 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             }
         }
         return record; // what is still being saved is waited for, and no longer needed
+    }
+
+    private static void BeginMeans(TrainRun run, KMeansRouters? means, long first)
+    {
+        using var scope = NewDisposeScope();
+        if (first == 0 && means is not null && run.Start.Data.Step(0)[0] is var batch) // (B, S + 1)
+            means.Begin(batch.narrow(1, 0, batch.shape[1] - 1).contiguous(), run.Start.RouterStart, run.Options.Seed);
     }
 
     /// <summary>Arithmetic of one step.</summary>
@@ -174,16 +201,17 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         Capacity = options.Capacity,
         RouterEntropyCoefficient = MixtureMethods.EntropyLoss(options, start.Decoder.Config),
         DocumentEnd = options.DocumentMask == true ? start.Tokenizer.EndTokenId : null,
+        FollowsTokens = MixtureMethods.FollowsTokens(options, start.Decoder.Config),
         Seed = options.Seed,
     };
 
     /// <summary>Takes a step.</summary>
     /// <exception cref="UserInputException">The run has diverged.</exception>
-    internal static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step)
+    internal static StepOutcome Step(StageContext context, DecoderTrainer trainer, TrainingData data, double rate, long step, IMoeObserver? observer = null)
     {
         try
         {
-            return trainer.Step(data.Step(step), rate, step: data.NumberOf(step));
+            return trainer.Step(data.Step(step), rate, observer, data.NumberOf(step));
         }
         catch (TrainingDivergedException e)
         {
@@ -197,12 +225,13 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
     {
         var (context, options, plan, start, _, monitor, _) = run;
         var decoder = start.Decoder;
-        var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1);
+        var symmetry = SymmetryMetrics.Measure(decoder, start.Data, plan.Steps - 1).Concat(RouterMetrics.Measure(decoder, start.Data, plan.Steps - 1));
         IReadOnlyList<string> notes =
         [
             .. PredictionLayers.LeftOut(decoder.Config, "they are not trained, and the layers below them have changed"),
             .. new SelectionBiasFolding(options, plan).Finish(decoder, record),
             .. MixtureMethods.NotesOf(decoder.Config),
+            .. copies.Sparsification?.Notes(options.Sparsify!) ?? [],
             .. FamilyGap.Of(decoder.Config with { Quantization = null }, decoder.HasRouterBias, decoder.HasSelectionBias).Select(gap => gap.Note),
         ];
 
@@ -219,6 +248,8 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             ["skipped-steps"] = record.SkippedSteps,
             ["experts-per-token"] = record.History[^1].ExpertsPerToken ?? decoder.Config.ExpertsPerToken,
         };
+        foreach (var (name, value) in copies.Sparsification?.Metrics ?? new Dictionary<string, double>())
+            metrics[name] = value;
         if (record.History[^1].Divergence is { } divergence)
             metrics["divergence"] = divergence;
         if (record.History[^1].Dropped is { } dropped)
@@ -233,6 +264,8 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
         if (copies.Average is { } average)
         {
             average.Apply(); // the weights themselves are saved
+            copies.Sparsification?.Masks.Apply(); // what was pruned is in it from before
+            copies.Means?.NormalizeRows();
             outputs[OutputNames.Ema] = await SaveModelAsync(run, cancellationToken).ConfigureAwait(false);
         }
         if (copies.Stable is { } stable)
@@ -265,6 +298,6 @@ public sealed class TrainStage(TimeProvider time, TeamPace? pace = null) : IStag
             : throw new UserInputException(
                 $"Step '{context.Step.Name}' has optimizer-state: continue, which needs exactly one trainer-state among its inputs.");
 
-    /// <summary>Copies of the weights that become outputs of their own.</summary>
-    private readonly record struct WeightCopies(WeightAverage? Average, StableWeights? Stable);
+    /// <summary>Copies of the weights that become outputs of their own, what is pruned of the weights, and the means that routers follow.</summary>
+    private readonly record struct WeightCopies(WeightAverage? Average, StableWeights? Stable, Sparsification? Sparsification, KMeansRouters? Means);
 }

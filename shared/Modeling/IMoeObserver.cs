@@ -59,6 +59,9 @@ public sealed record RoutingTrace(int Layer, Tensor Input, Tensor Logits, Tensor
     /// <summary>(T, K) which choices are in use, the first of each token always; null for all. The gates of the others are 0.</summary>
     public Tensor? Used { get; init; }
 
+    /// <summary>(E, H) the model's own router.</summary>
+    public Tensor? Router { get; init; }
+
     /// <summary>The experts of each token that are in use, best first.</summary>
     public IReadOnlyList<long[]> SelectedByToken()
     {

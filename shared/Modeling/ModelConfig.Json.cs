@@ -174,7 +174,12 @@ public sealed partial record ModelConfig
             keys.Problem("espalier.routing", "is 'sibling-exclusive', which does not go with n_group above 1");
         if (exclusive && config.TopP is not null)
             keys.Problem("espalier.top-p", "is given, which does not go with espalier.routing 'sibling-exclusive'");
-        return config with { SiblingGroups = groups, SiblingExclusive = exclusive };
+        return config with
+        {
+            SiblingGroups = groups,
+            SiblingExclusive = exclusive,
+            Router = platform is not null && platform.Has("router") ? (RouterKind)platform.Choice("router", RouterKinds) : RouterKind.Learned,
+        };
     }
 
     // How many experts tokens choose, where that is not always the same number.

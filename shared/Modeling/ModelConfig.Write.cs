@@ -15,6 +15,7 @@ public sealed partial record ModelConfig
     private static readonly string[] QueryKeyNorms = ["none", "whole", "per-head"];
 
     private static readonly string[] ScoreFunctions = ["softmax", "sigmoid"];
+    private static readonly string[] RouterKinds = ["learned", "k-means"];
 
     /// <summary>What the file says under our own keys, since the family has no key for it or another convention: their names.</summary>
     internal IEnumerable<string> KeysBeyondFamily(ModelFamily family) => PlatformKeys(family).Select(entry => entry.Key);
@@ -193,6 +194,7 @@ public sealed partial record ModelConfig
     [
         "sibling-groups", "routing", "score-function", "target-experts-per-token", "norm-topk-prob", "query-key-norm", "query-key-value-bias", "output-bias",
         "dense-layers", "dense-size", "shared-size", "shared-gate", "routed-scale", "ternary-experts", "windowed-layers", "top-p", "elastic",
+        "router",
     ];
 
     // What the family has no key for, or another convention.
@@ -205,6 +207,7 @@ public sealed partial record ModelConfig
         Set("target-experts-per-token", TargetExpertsPerToken);
         Set("ternary-experts", TernaryExperts ? true : null);
         Set("top-p", TopP);
+        Set("router", Router != RouterKind.Learned ? RouterKinds[(int)Router] : null);
         Set("elastic", Elastic is null ? null : new JsonObject { ["least"] = Elastic.Least, ["most"] = Elastic.Most });
         Set("norm-topk-prob", !family.IsDense && !family.HasNormalizeKey && NormalizeTopK != family.NormalizesTopK ? NormalizeTopK : null);
         Set("query-key-norm", QueryKeyNorm != family.QueryKeyNorm && Latent is null ? QueryKeyNorms[(int)QueryKeyNorm] : null);

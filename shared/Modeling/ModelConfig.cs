@@ -203,6 +203,9 @@ public sealed partial record ModelConfig
     /// </summary>
     public double? TopP { get; init; }
 
+    /// <summary>How routers are trained. Rows of k-means routers have length 1, and compute what plain ones do.</summary>
+    public RouterKind Router { get; init; }
+
     /// <summary>Numbers of experts per token that the model was trained with, when there were several; null for one.</summary>
     public ElasticExperts? Elastic { get; init; }
 

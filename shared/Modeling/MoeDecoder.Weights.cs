@@ -189,6 +189,9 @@ public sealed partial class MoeDecoder
     /// <summary>Says after what sum of probabilities a token takes no further expert, see <see cref="ModelConfig.TopP"/>; null for never.</summary>
     public void ChangeTopP(double? topP) => Config = Config with { TopP = topP };
 
+    /// <summary>Says how routers are trained, see <see cref="ModelConfig.Router"/>.</summary>
+    public void ChangeRouter(RouterKind router) => Config = Config with { Router = router };
+
     /// <summary>Says which numbers of experts per token the model serves; null for its own number alone.</summary>
     public void Serve(ElasticExperts? experts) => Config = Config with { Elastic = experts };
 

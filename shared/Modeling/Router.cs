@@ -31,7 +31,7 @@ internal static class Router
             gates = gates / (gates.sum(-1, keepdim: true) + (config.ScoreFunction == ScoreFunction.Sigmoid ? 1e-20 : 0));
         if (config.RoutedScale != 1)
             gates = gates * config.RoutedScale;
-        return new RoutingTrace(layer.Index, x, logits, scores, selected, gates) { Used = used };
+        return new RoutingTrace(layer.Index, x, logits, scores, selected, gates) { Used = used, Router = layer.Router };
     }
 
     // A choice is in use where those before it add up to p at most.

@@ -109,6 +109,9 @@ public sealed class StageCommandTests : IDisposable
     [InlineData("""{"elastic":{"least":3,"most":2}}""", "write the smaller number in 'least'")]
     [InlineData("""{"elastic":{"least":1,"most":2},"top-p":0.5}""", "leave one of them out")]
     [InlineData("""{"dropout":1}""", "'dropout' must be")]
+    [InlineData("""{"sparsify":{}}""", "'sparsify.to'")]
+    [InlineData("""{"sparsify":{"to":0.5,"from-share":0.8}}""", "write the smaller number in 'from-share'")]
+    [InlineData("""{"sparsify":{"to":0.5,"granularity":"neuron","weights":"matrices"}}""", "write 'weights: experts'")]
     public async Task Train_BadWaysToLearnAndWatch_AreRefused(string options, string expected)
     {
         var all = $$"""{"data":"file:{{_text}}","tokens":"1k","length":64,{{options[1..]}}""";

@@ -22,6 +22,7 @@ public sealed class TrainEstimateTests
     [InlineData("""{"ema":0.999}""", 4 + 4 + 8 + 4)]
     [InlineData("""{"stable":true}""", 4 + 4 + 8 + 4)]
     [InlineData("""{"stable":true,"master":"bf16","precision":"bf16"}""", 2 + 2 + 8 + 2)]
+    [InlineData("""{"sparsify":{"to":0.5,"weights":"matrices"}}""", 4 + 4 + 8 + 1)]
     public async Task Estimate_MemoryOfAChoice_IsItsBytesAWeight(string choice, double bytes)
     {
         var plain = await EstimateAsync("{}");
@@ -75,6 +76,16 @@ public sealed class TrainEstimateTests
     }
 
     [Fact]
+    public async Task Estimate_KMeansRouters_SaysWhatTheyAre()
+    {
+        var estimated = await EstimateAsync("""{"router":"k-means"}""");
+
+        estimated.Choices.Count.ShouldBe(2);
+        estimated.Choices[0].ShouldContain("Other loaders run them as learned ones");
+        estimated.Choices[1].ShouldContain("for router: k-means:");
+    }
+
+    [Fact]
     public async Task Estimate_DropoutAndElastic_CountWhatTheyTake()
     {
         var plain = await EstimateAsync("{}");
@@ -85,6 +96,24 @@ public sealed class TrainEstimateTests
         (dropout.MemoryBytes - plain.MemoryBytes).ShouldBe(4L * 4 * (2 + 2) * 64 * 1024); // a mask for each layer and place, of 64 tokens
         (elastic.Operations - plain.Operations).ShouldBe(6.0 * 1024 * 4 * 3 * 3 * 1024 * 2048); // 5 experts a token on average
         elastic.MemoryBytes!.Value.ShouldBeGreaterThan(plain.MemoryBytes!.Value);
+    }
+
+    /// <summary>Experts are 4 layers of 8, each of three matrices of 1024 x 2048; a step has 64 tokens.</summary>
+    [Theory]
+    [InlineData("linear", 1 / 2.0)]
+    [InlineData("cubic", 3 / 4.0)]
+    public async Task Estimate_Sparsify_NamesTheAverageParameters(string ramp, double meanOfRamp)
+    {
+        var share = 0.5 * meanOfRamp + 0.25; // half of the run, then a quarter
+        var options = $$$"""{"tokens":640000,"sparsify":{"to":0.5,"ramp":"{{{ramp}}}","every":1}}""";
+
+        var estimated = await EstimateAsync(options);
+
+        var average = estimated.After!.TotalParameters - 0.5 * share * 4 * 8 * 3 * 1024 * 2048;
+        var choice = estimated.Choices.ShouldHaveSingleItem();
+        choice.ShouldContain("from optimizer step 2500 to 7500 of 10000");
+        var said = double.Parse(choice.Split("the model has ")[1].Split(':')[0], System.Globalization.CultureInfo.InvariantCulture);
+        said.ShouldBe(average, 1e-3 * average);
     }
 
     [Theory]
@@ -111,6 +140,16 @@ public sealed class TrainEstimateTests
     [InlineData("""{"capacity":1.25,"model":{"family":"llama"}}""", "'capacity' is about experts")]
     [InlineData("""{"elastic":{"least":1,"most":9}}""", "'elastic.most' is 9, and a token of this model can use 8")]
     [InlineData("""{"elastic":{"least":3,"most":4}}""", "which it keeps, is 2")]
+    [InlineData("""{"sparsify":{"to":0.5},"only":["routers","norms"]}""", "'only' leaves some of them as they are")]
+    [InlineData("""{"sparsify":{"to":0.5},"only":"new-experts"}""", "'only' leaves some of them as they are")]
+    [InlineData("""{"sparsify":{"to":0.5,"weights":"experts"},"model":{"family":"llama"}}""", "'sparsify' prunes experts here")]
+    [InlineData("""{"sparsify":{"to":0.5,"granularity":"neuron"},"model":{"family":"llama"}}""", "'granularity: weight'")]
+    [InlineData("""{"sparsify":{"to":0.5},"workers":2}""", "leave 'sparsify' out")]
+    [InlineData("""{"router":"k-means","workers":2}""", "Several workers train routers by gradients only")]
+    [InlineData("""{"router":"k-means","only":"experts"}""", "Name routers in 'only'")]
+    [InlineData("""{"router":"k-means","rates":{"routers":2}}""", "'router-rate' says how fast they move")]
+    [InlineData("""{"router-rate":0.1}""", "Write 'router: k-means' beside it")]
+    [InlineData("""{"router":"k-means","model":{"family":"llama"}}""", "'router' is about experts")]
     public async Task Estimate_WhatWouldBeRefused_IsRefused(string choice, string expected) =>
         (await EstimateAsync(choice)).Refusal.ShouldNotBeNull().ShouldContain(expected);
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Espalier.CptTrainer.Training;
+using Espalier.Modeling;
 using Espalier.Modeling.Training;
 using Espalier.Pipelines.Options;
 using Espalier.Tokenizers;
@@ -233,6 +234,22 @@ public sealed record TrainOptions
     /// <summary>Numbers of experts per token that the model is to serve.</summary>
     [Option("Draw the number of experts per token of each optimizer step, so that the model serves several; it keeps its own number as default.")]
     public ElasticOptions? Elastic { get; init; }
+
+    /// <summary>How routers are trained.</summary>
+    /// <value>as the model has it; learned for a new one</value>
+    [Option("How routers are trained. learned: by gradients; k-means: each expert's row is the direction of a running mean of the tokens that it gets, without "
+        + "gradients. Part of the model from then on; left out: as the model has it, learned for a new one.")]
+    public RouterKind? Router { get; init; }
+
+    /// <summary>How fast the means of k-means routers move.</summary>
+    /// <value>0.01</value>
+    [Option("With routers of k-means: share of the mean of an optimizer step's tokens in an expert's running mean; left out: 0.01.", Min = 0, Max = 1)]
+    public double? RouterRate { get; init; }
+
+    /// <summary>How weights are pruned while the model is trained.</summary>
+    /// <value>not at all</value>
+    [Option("Prune weights while the model is trained, more and more of them (sparse pre-training); left out: none.")]
+    public SparsifyOptions? Sparsify { get; init; }
 
     /// <summary>Weight of the routers' mean entropy.</summary>
     /// <value>with <c>top-p</c> below 1 1e-4, else 0</value>

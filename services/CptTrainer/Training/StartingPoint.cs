@@ -2,6 +2,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.CptTrainer.Options;
 using Espalier.Modeling;
+using Espalier.Modeling.Training;
 using Espalier.Tokenizers;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
@@ -35,6 +36,9 @@ public sealed class StartingPoint : IDisposable
     /// <summary>The checkpoint it came from, or null.</summary>
     public ManifestRef? Source { get; }
 
+    /// <summary>What the first means of routers of k-means are made of.</summary>
+    public RouterStart RouterStart { get; private init; }
+
     /// <summary>What turns text into its tokens.</summary>
     public ITokenizer Tokenizer { get; }
 
@@ -65,6 +69,7 @@ public sealed class StartingPoint : IDisposable
         CheckLength(options, config);
         WeightGroups.Check(config, options);
         MixtureMethods.Check(options, config);
+        Sparsification.Check(options, config);
         TeamRules.Check(config, options);
         options = StepLaw.Resolve(options, config);
         var device = new Device(context.Device);
@@ -72,7 +77,10 @@ public sealed class StartingPoint : IDisposable
         try
         {
             var master = options.Master == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-            var start = new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data);
+            var start = new StartingPoint(options, Open, source, tokenizer, SideFilesOf(reader, tokenizer), data)
+            {
+                RouterStart = source is null ? RouterStart.Seeds : config.Router == RouterKind.KMeans ? RouterStart.Rows : RouterStart.Tokens,
+            };
             try
             {
                 data.PruneSamples(options, start.Decoder, context.Progress, cancellationToken);
@@ -90,6 +98,7 @@ public sealed class StartingPoint : IDisposable
                     ? MoeDecoder.Create(config, options.Seed, device, master)
                     : DecoderFiles.LoadDecoder(reader, $"model {source!.Root.Short}", master, device);
                 MixtureMethods.Apply(options, decoder);
+                MixtureMethods.CheckBias(options, decoder.Config, decoder.HasRouterBias);
                 decoder.ComputeType = options.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
                 return decoder;
             }

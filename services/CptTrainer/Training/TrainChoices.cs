@@ -12,7 +12,10 @@ internal static class TrainChoices
     /// <param name="resolved">The options with numbers for what was left to the trainer.</param>
     /// <param name="config">The model as it is trained.</param>
     public static IReadOnlyList<string> Describe(TrainOptions asked, TrainOptions resolved, ModelConfig config) =>
-        [.. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfPruning(resolved), .. OfKernels(resolved, config)];
+    [
+        .. StepLaw.Describe(asked, resolved), .. OfBalanceScope(resolved), .. OfPruning(resolved), .. OfSparsify(resolved, config),
+        .. OfRouters(resolved, config), .. OfKernels(resolved, config),
+    ];
 
     /// <summary>Whether each micro-batch runs forward once more, so that the counts of a whole step are known before its first backward pass.</summary>
     public static bool CountsAhead(TrainOptions options) => options.BalanceScope == BalanceScope.Global && options.Accumulate > 1;
@@ -32,6 +35,18 @@ internal static class TrainChoices
                 + "the arithmetic of training on it once.";
     }
 
+    private static IEnumerable<string> OfSparsify(TrainOptions options, ModelConfig config)
+    {
+        if (options.Sparsify is { } sparsify)
+            yield return Sparsification.Describe(sparsify, TrainPlan.Of(options), config);
+    }
+
+    private static IEnumerable<string> OfRouters(TrainOptions options, ModelConfig config)
+    {
+        if (MixtureMethods.FollowsTokens(options, config))
+            yield return "Routers of k-means follow the means of each expert's tokens, without gradients. Other loaders run them as learned ones.";
+    }
+
     private static IEnumerable<string> OfKernels(TrainOptions options, ModelConfig config)
     {
         var plain = new List<string>();
@@ -45,6 +60,8 @@ internal static class TrainChoices
             plain.Add("capacity");
         if (config.TopP is not null)
             plain.Add("top-p");
+        if (MixtureMethods.FollowsTokens(options, config))
+            plain.Add("router: k-means");
         if (MixtureMethods.EntropyLoss(options, config) > 0)
             plain.Add("entropy-loss");
         if (plain.Count > 0)

@@ -18,6 +18,9 @@ public sealed record TrainReport
     /// <summary>Weights that one token uses.</summary>
     public required long ActiveParameters { get; init; }
 
+    /// <summary>Mean over the run of the weights that were not pruned; null where none were.</summary>
+    public double? AverageParameters { get; init; }
+
     /// <summary>Loss curve.</summary>
     public required IReadOnlyList<HistoryPoint> History { get; init; }
 
@@ -81,6 +84,7 @@ public sealed record TrainReport
         {
             TotalParameters = config.TotalParameters,
             ActiveParameters = config.ActiveParameters,
+            AverageParameters = options.Sparsify is null ? null : metrics[Sparsification.AverageName],
             History = record.History,
             Schedule = plan.Schedule,
             HeldOut = record.HeldOut,

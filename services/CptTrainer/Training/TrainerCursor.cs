@@ -15,7 +15,7 @@ namespace Espalier.CptTrainer.Training;
 
 /// <summary>
 /// Everything that the next step depends on, saved in the store under the step's cursor: weights and moments by name, their average, what they were
-/// before the decay, selection biases, the step number and the record so far. Data and schedule are functions of the step number, so any
+/// before the decay, which are pruned, selection biases, the step number and the record so far. Data and schedule are functions of the step number, so any
 /// worker goes on from here to the same bits. A save copies what it can in memory, and is written while training goes on; what it replaces is
 /// deleted as soon as it is whole, so the store has two positions of a step at most.
 /// </summary>
@@ -25,6 +25,8 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
     private const string Weights = "weights.";
     private const string AverageWeights = "average.";
     private const string Stable = "stable.";
+    private const string Mask = "mask.";
+    private const string Mean = "mean.";
 
     /// <summary>Of the memory that is free, how much a copy may take: 1 / this.</summary>
     private const long ShareOfFreeMemory = 2;
@@ -40,6 +42,12 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
 
     /// <summary>The weights from before the decay, when they are kept.</summary>
     public StableWeights? StableWeights { get; init; }
+
+    /// <summary>What is pruned, when something is.</summary>
+    internal Sparsification? Sparsification { get; init; }
+
+    /// <summary>The means of routers that follow their tokens, when they do.</summary>
+    public KMeansRouters? RouterMeans { get; init; }
 
     /// <summary>Whether a save is still being written.</summary>
     public bool IsSaving => !_saving.IsCompleted;
@@ -205,7 +213,8 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
         var stable = StableWeights?.IsIn(step) == true ? StableWeights : null;
         foreach (var parameter in decoder.Buffer.Parameters)
         {
-            if (optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
+            var followsTokens = RouterMeans is not null && WeightKinds.IsRouter(parameter.Name);
+            if (!followsTokens && optimizer.Frozen.Any(range => range.Holds(parameter.Range)))
                 continue;
             yield return (Weights + parameter.Name, parameter.Value);
             foreach (var (kind, value) in optimizer.State(parameter))
@@ -223,11 +232,18 @@ public sealed class TrainerCursor(StageContext context, MoeDecoder decoder, IOpt
                 using var kept = stable.Of(parameter);
                 yield return (Stable + parameter.Name, kept);
             }
+            if (Sparsification?.MaskIn(step, parameter) is { } mask)
+                yield return (Mask + parameter.Name, mask);
         }
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             if (decoder.SelectionBias(layer) is { } bias)
                 yield return (Weights + TensorNames.SelectionBias(layer), bias);
+        }
+        if (step > 0) // there are none before the first
+        {
+            foreach (var (layer, means) in RouterMeans?.Means ?? [])
+                yield return (Mean + TensorNames.Router(layer), means);
         }
         foreach (var (layer, bias) in stable?.SelectionBiases ?? [])
             yield return (Stable + TensorNames.SelectionBias(layer), bias);

@@ -9,14 +9,17 @@ namespace Espalier.CptTrainer.Training;
 /// <summary>Where groups of weights lie in the parameter buffer.</summary>
 internal static class WeightGroups
 {
-    /// <summary>What a run does not train.</summary>
+    /// <summary>What a run does not train by gradients.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="trained">Groups that are trained.</param>
+    /// <param name="withoutRouters">Whether routers are trained otherwise.</param>
     /// <exception cref="UserInputException">A group has no weights in this model.</exception>
-    public static IReadOnlyList<BufferRange> Frozen(MoeDecoder decoder, IReadOnlyList<WeightGroup> trained)
+    public static IReadOnlyList<BufferRange> Frozen(MoeDecoder decoder, IReadOnlyList<WeightGroup> trained, bool withoutRouters = false)
     {
         foreach (var group in trained)
             Check(decoder, group, "only");
         var frozen = new List<BufferRange>();
-        foreach (var range in Pieces(decoder).Where(piece => !trained.Any(piece.IsIn)).Select(piece => piece.Range).OrderBy(range => range.First))
+        foreach (var range in Pieces(decoder).Where(IsFrozen).Select(piece => piece.Range).OrderBy(range => range.First))
         {
             if (frozen.Count > 0 && frozen[^1].First + frozen[^1].Length == range.First)
                 frozen[^1] = frozen[^1] with { Length = frozen[^1].Length + range.Length };
@@ -24,6 +27,8 @@ internal static class WeightGroups
                 frozen.Add(range);
         }
         return frozen;
+
+        bool IsFrozen(Piece piece) => !trained.Any(piece.IsIn) || withoutRouters && piece.IsIn(WeightGroup.Routers);
     }
 
     /// <summary>Learning rates that differ.</summary>

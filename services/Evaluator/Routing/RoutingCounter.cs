@@ -18,7 +18,8 @@ internal sealed class RoutingCounter : IDisposable
         _experts = config.Experts;
         _layers = new SortedDictionary<int, LayerSums>(config.SparseLayers.ToDictionary(layer => layer, _ => new LayerSums(
             zeros(config.Experts, config.Experts, dtype: float64, device: device).DetachFromDisposeScope(),
-            zeros(3, dtype: float64, device: device).DetachFromDisposeScope())));
+            zeros(3, dtype: float64, device: device).DetachFromDisposeScope(),
+            new RouterShape())));
     }
 
     /// <summary>Counts how one layer routed one batch; batches come in the same order to every layer.</summary>
@@ -42,6 +43,7 @@ internal sealed class RoutingCounter : IDisposable
         var margin = _experts > 1 ? Margin(shares.topk(2, -1).values) : ones_like(entropy);                                  // (T)
         var z = trace.Logits.logsumexp(-1).square();                                                                         // (T)
         layer.Sums.add_(stack([entropy, margin, z]).to(float64).sum(1));
+        layer.Router.Add(trace, windowLength);
     }
 
     /// <summary>What was counted in each MoE layer, for windows in the order of the batches.</summary>
@@ -61,7 +63,9 @@ internal sealed class RoutingCounter : IDisposable
                     layer.Tokens,
                     sums[0] / layer.Tokens,
                     sums[1] / layer.Tokens,
-                    sums[2] / layer.Tokens);
+                    sums[2] / layer.Tokens,
+                    layer.Router.Similarity,
+                    layer.Router.Alignment);
             }),
         ];
     }
@@ -72,7 +76,7 @@ internal sealed class RoutingCounter : IDisposable
         using var scope = NewDisposeScope();
         var counts = _layers.ToDictionary(pair => pair.Key, pair => new SavedCounts(
             pair.Value.Tokens, pair.Value.Sums.cpu().data<double>().ToArray(), pair.Value.CoActivation.cpu().data<double>().ToArray(),
-            pair.Value.WindowLoads));
+            pair.Value.WindowLoads, pair.Value.Router.Save()));
         return JsonSerializer.SerializeToNode(counts, WireJson.Options)!;
     }
 
@@ -89,6 +93,7 @@ internal sealed class RoutingCounter : IDisposable
             sums.CoActivation.copy_(tensor(counts.CoActivation).view(_experts, _experts));
             sums.WindowLoads.Clear();
             sums.WindowLoads.AddRange(counts.WindowLoads);
+            sums.Router.Restore(counts.Router);
         }
     }
 
@@ -99,20 +104,22 @@ internal sealed class RoutingCounter : IDisposable
         {
             layer.CoActivation.Dispose();
             layer.Sums.Dispose();
+            layer.Router.Dispose();
         }
     }
 
     private static Tensor Margin(Tensor top) => top.select(-1, 0) - top.select(-1, 1);
 
-    private sealed class LayerSums(Tensor coActivation, Tensor sums)
+    private sealed class LayerSums(Tensor coActivation, Tensor sums, RouterShape router)
     {
+        public RouterShape Router { get; } = router;
         public Tensor CoActivation { get; } = coActivation; // (E, E)
         public Tensor Sums { get; } = sums;                 // (3): entropy, margin, z
         public List<long[]> WindowLoads { get; } = [];      // windows of (E)
         public long Tokens { get; set; }
     }
 
-    private sealed record SavedCounts(long Tokens, double[] Sums, double[] CoActivation, IReadOnlyList<long[]> WindowLoads);
+    private sealed record SavedCounts(long Tokens, double[] Sums, double[] CoActivation, IReadOnlyList<long[]> WindowLoads, RouterShape.Saved Router);
 }
 
 /// <summary>Counts of one layer.</summary>
@@ -123,5 +130,8 @@ internal sealed class RoutingCounter : IDisposable
 /// <param name="TokenEntropy">Mean entropy of the router's distribution over a token's experts, nats.</param>
 /// <param name="Margin">Mean difference of the two largest probabilities.</param>
 /// <param name="ZLoss">Mean squared logsumexp of the logits.</param>
+/// <param name="Similarity">Mean cosine of two rows of the router.</param>
+/// <param name="Alignment">Mean cosine of an expert's row and the mean of its tokens.</param>
 internal sealed record LayerRouting(
-    int Layer, IReadOnlyList<long[]> WindowLoads, IReadOnlyList<double[]> CoActivation, long Tokens, double TokenEntropy, double Margin, double ZLoss);
+    int Layer, IReadOnlyList<long[]> WindowLoads, IReadOnlyList<double[]> CoActivation, long Tokens, double TokenEntropy, double Margin, double ZLoss,
+    double Similarity, double Alignment);

@@ -18,6 +18,12 @@ public sealed record RoutingResult
     /// <summary>Experts that no token chose, all layers.</summary>
     public required int DeadExperts { get; init; }
 
+    /// <summary>Mean of the layers' similarity of router rows.</summary>
+    public required double RouterSimilarity { get; init; }
+
+    /// <summary>Mean of the layers' alignment of router rows with tokens.</summary>
+    public required double RouterAlignment { get; init; }
+
     /// <summary>Mean of the layers' corrected specialisation, nats; null with a single domain.</summary>
     public double? Specialisation { get; init; }
 
@@ -43,6 +49,8 @@ public sealed record RoutingResult
             NormalizedEntropy = results.Average(r => r.NormalizedEntropy),
             MaxViolation = results.Max(r => r.MaxViolation),
             DeadExperts = results.Sum(r => r.DeadExperts),
+            RouterSimilarity = results.Average(r => r.RouterSimilarity),
+            RouterAlignment = results.Average(r => r.RouterAlignment),
             Specialisation = results[0].Specialisation is null ? null : results.Average(r => r.Specialisation!.Value),
             Load = ByLayer(layers, byDomain, RoutingMetrics.Sum),
             LoadByDomain = domains.Select((name, d) => (name, d)).ToDictionary(
@@ -86,6 +94,12 @@ public sealed record LayerRoutingResult
     /// <summary>Mean squared logsumexp of the router's logits.</summary>
     public required double ZLoss { get; init; }
 
+    /// <summary>Mean cosine of two rows of the router.</summary>
+    public required double RouterSimilarity { get; init; }
+
+    /// <summary>Mean cosine of an expert's row of the router and the mean of its tokens in the first windows.</summary>
+    public required double RouterAlignment { get; init; }
+
     /// <summary>I(E; D) in nats, as measured; null with a single domain.</summary>
     public double? RawSpecialisation { get; init; }
 
@@ -110,6 +124,8 @@ public sealed record LayerRoutingResult
             TokenEntropy = layer.TokenEntropy,
             TopMargin = layer.Margin,
             ZLoss = layer.ZLoss,
+            RouterSimilarity = layer.Similarity,
+            RouterAlignment = layer.Alignment,
             RawSpecialisation = raw,
             Specialisation = raw - (raw is null ? null
                 : RoutingMetrics.SpecialisationByChance(layer.WindowLoads, domainOfWindow, loadsByDomain.Length, seed, layer.Layer)),

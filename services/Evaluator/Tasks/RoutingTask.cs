@@ -19,7 +19,7 @@ internal sealed class RoutingTask : IEvaluationTask
     public EvaluationNeeds Needs => EvaluationNeeds.Documents;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Metrics { get; } = ["max-violation", "dead-experts", "load-cv"];
+    public IReadOnlyList<string> Metrics { get; } = ["max-violation", "dead-experts", "load-cv", "router-similarity", "router-alignment"];
 
     /// <inheritdoc/>
     public async Task<object?> MeasureAsync(ModelMeasurement measurement, CancellationToken cancellationToken) =>
@@ -35,6 +35,8 @@ internal sealed class RoutingTask : IEvaluationTask
             { "max-violation", routing.MaxViolation },
             { "dead-experts", routing.DeadExperts },
             { "load-cv", routing.LoadCv },
+            { "router-similarity", routing.RouterSimilarity },
+            { "router-alignment", routing.RouterAlignment },
         });
     }
 }

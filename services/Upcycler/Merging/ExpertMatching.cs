@@ -38,7 +38,8 @@ internal static class ExpertMatching
             {
                 throw new UserInputException(
                     $"merge: {strangers} of {experts} experts of layer {layer} of '{name}' look more like another expert of the first model than like the "
-                    + "one of their number: the models do not come from one, or their experts were reordered. Add match-experts: true to pair them by likeness.");
+                    + "one of their number: the models do not come from one, or their experts were reordered. "
+                    + "Add match-experts: true to pair them by likeness.");
             }
         }
         return orders;

@@ -156,7 +156,11 @@ internal sealed unsafe class FusedDecoder(MoeDecoder decoder, RotaryEmbedding ro
 
             arguments.Normed = At(input);
             FusedKernels.RouterForward(&arguments);
-            var trace = new RoutingTrace(layer.Index, input, logits, Router.Score(config, logits), selected, gates) { Counts = counts };
+            var trace = new RoutingTrace(layer.Index, input, logits, Router.Score(config, logits), selected, gates)
+            {
+                Counts = counts,
+                Router = layer.Router,
+            };
             observer?.OnRouting(trace);
 
             FusedKernels.ExpertsForward(&arguments);

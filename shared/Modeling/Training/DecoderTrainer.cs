@@ -43,6 +43,10 @@ public sealed record TrainerSettings
     /// <value>0</value>
     public double RouterEntropyCoefficient { get; init; }
 
+    /// <summary>Whether routers follow the tokens that they get, which tensor operations alone show: see <see cref="KMeansRouters"/>.</summary>
+    /// <value>false</value>
+    public bool FollowsTokens { get; init; }
+
     /// <summary>Largest gradient norm; 0 for no limit.</summary>
     /// <value>1</value>
     public double GradientClip { get; init; } = 1;
@@ -82,7 +86,7 @@ public sealed record TrainerSettings
     internal BalanceScope? LossScope => Balance == BalanceMethod.Loss ? BalanceScope : null;
 
     /// <summary>Whether fused kernels do all that these settings ask for.</summary>
-    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0;
+    internal bool SuitKernels => LossScope != BalanceScope.Sequence && !ChangePasses && RouterEntropyCoefficient == 0 && !FollowsTokens;
 
     // Forward passes of a training step differ from others in what there are no kernels for.
     private bool ChangePasses => Dropout > 0 || ExpertDropout > 0 || Capacity is not null;
@@ -157,6 +161,9 @@ public sealed class DecoderTrainer
     /// <summary>Which steps are not taken because their gradient norm is a spike; null to take all.</summary>
     public SpikeGuard? Spikes { get; set; }
 
+    /// <summary>Weights that are pruned, which gradients and the optimizer leave at zero; null for none.</summary>
+    public PruningMasks? Masks { get; init; }
+
     /// <summary>Takes one step on micro-batches of token ids (B, S + 1), int64: S inputs and their S successors.</summary>
     /// <param name="microBatches">Batches of this step; each is disposed when it was used.</param>
     /// <param name="learningRate">Rate of this step.</param>
@@ -200,7 +207,10 @@ public sealed class DecoderTrainer
     {
         try
         {
-            return Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.ClearGradients();
+            var norm = Optimizer.Step(learningRate, _settings.GradientClip, Spikes?.Limit ?? double.PositiveInfinity);
+            Masks?.Apply();
+            return norm;
         }
         catch (NotFiniteNumberException e)
         {

@@ -40,6 +40,7 @@ internal sealed class TeamRules : AbstractValidator<TrainOptions>
         { Ema: not null } => "several workers make no moving average of the weights: leave 'ema' out, or 'workers'",
         { Stable: true } => "several workers make no copy from before the decay: leave 'stable' out, or 'workers'",
         { Elastic: not null } => "several workers train for one number of experts per token: leave 'elastic' out, or 'workers'",
+        { Sparsify: not null } => "several workers prune nothing while they train: leave 'sparsify' out, or 'workers'",
         { Batch: StepLaw.Auto } or { LearningRate: StepLaw.Auto } =>
             $"the Step Law behind '{StepLaw.Word}' is about one worker: write 'batch' and 'learning-rate' as numbers, or leave 'workers' out",
         _ => null,
