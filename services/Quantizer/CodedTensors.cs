@@ -1,4 +1,5 @@
 using Espalier.Modeling.WeightFormats;
+using Espalier.Quantizer.Grids;
 using Espalier.Quantizer.Methods;
 using Espalier.Surgery.Checkpoints;
 using TorchSharp;
@@ -14,20 +15,25 @@ internal static class CodedTensors
 {
     /// <summary>Codes, scales and whatever else the format stores.</summary>
     /// <param name="matrix">Codes with their grid.</param>
-    /// <param name="work">Scheme and format.</param>
+    /// <param name="format">How they are stored.</param>
+    /// <param name="scheme">The kind of codes.</param>
     /// <param name="storedType">Element type of the model's weights.</param>
-    public static IReadOnlyList<StoredTensor> Of(QuantizedMatrix matrix, QuantizationWork work, ScalarType storedType)
+    public static IReadOnlyList<StoredTensor> Of(QuantizedMatrix matrix, IWeightFormat format, QuantizationScheme scheme, ScalarType storedType)
     {
         using var scope = NewDisposeScope();
-        var quantization = work.Scheme.In(work.Format);
-        var layout = work.Format.Layout(matrix.Record.Name, matrix.Codes.shape[0], matrix.Codes.shape[1], quantization);
-        var values = work.Format.Pack(new CodedMatrix(matrix.Codes, matrix.Grid.Scales, matrix.Grid.ZeroPoints), quantization, storedType);
-        return [.. layout.Zip(values, (part, value) => Stored(part.Name, value))];
+        var quantization = scheme.In(format);
+        var layout = format.Layout(matrix.Record.Name, matrix.Codes.shape[0], matrix.Codes.shape[1], quantization);
+        var values = format.Pack(new CodedMatrix(matrix.Codes, matrix.Grid.Scales, matrix.Grid.ZeroPoints), quantization, storedType);
+        return [.. layout.Zip(values, (part, value) => Stored(part.Name, value, part.StoredAs))];
     }
 
-    private static StoredTensor Stored(string name, Tensor value)
+    /// <summary>A tensor as it is stored under a name.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="value">Its elements.</param>
+    /// <param name="dtype">Its type in safetensors files; null for that of its elements.</param>
+    public static StoredTensor Stored(string name, Tensor value, string? dtype = null)
     {
         var plain = value.cpu().contiguous();
-        return new StoredTensor(name, ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());
+        return new StoredTensor(name, dtype ?? ElementTypes.NameOf(plain.dtype), plain.shape, plain.bytes.ToArray());
     }
 }

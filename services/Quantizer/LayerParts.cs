@@ -5,6 +5,7 @@ using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Runtime;
 using Espalier.Quantizer.Calibration;
+using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using Espalier.Surgery.Calibration;
@@ -22,6 +23,7 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
 {
     private const string Matrices = "matrices";
     private const string PackedBytes = "packed-bytes";
+    private const string Folds = "folds";
 
     private readonly HessianRequest? _request = work.Method.Measure(context);
     private readonly Device _device = new(context.Device);
@@ -32,6 +34,10 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
     /// <summary>What the report says of a layer's matrices.</summary>
     public static IReadOnlyList<MatrixRecord> RecordsOf(CheckpointReader part) =>
         part.Manifest.Properties![Matrices].Deserialize<List<MatrixRecord>>(WireJson.Options)!;
+
+    /// <summary>What the report says of a layer's fused groups; empty for methods that scale nothing.</summary>
+    public static IReadOnlyList<FoldRecord> FoldsOf(CheckpointReader part) =>
+        part.Manifest.Properties![Folds]?.Deserialize<List<FoldRecord>>(WireJson.Options) ?? [];
 
     /// <summary>Bytes of a layer's codes, scales, zero points and shapes.</summary>
     public static long PackedBytesOf(CheckpointReader part) => part.Manifest.Properties![PackedBytes]!.GetValue<long>();
@@ -62,8 +68,11 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
     {
         using var collector = _request is null ? null : Measure(layer, pass, _request, cancellationToken);
         using var writer = new CheckpointWriter(context.Artifacts);
-        var quantizer = new LayerQuantizer(work, context, writer);
         var names = work.Targets.OfLayer(layer);
+        var (fold, folds) = work.Method is IFoldingMethod folding && collector is not null
+            ? new FoldSearch(work, context, folding).Find(layer, names, collector, cancellationToken) : (null, null);
+        using var folded = fold;
+        var quantizer = new LayerQuantizer(work, context, writer, fold);
         var records = new List<MatrixRecord>(names.Count);
         foreach (var name in names)
         {
@@ -75,14 +84,35 @@ internal sealed class LayerParts(StageContext context, QuantizationWork work) : 
         foreach (var name in work.Source.Names.Where(n => n.StartsWith(TensorNames.Layer(layer), StringComparison.Ordinal)).Except(names))
         {
             work.CheckFinite(name);
-            writer.AddExisting(work.Source.Entry(name));
+            if (fold?.Rewritten.Contains(name) is true)
+                await WriteFoldedAsync(name, fold, writer, cancellationToken).ConfigureAwait(false);
+            else
+                writer.AddExisting(work.Source.Entry(name));
         }
-        writer.SetProperties(new JsonObject
+        var properties = new JsonObject
         {
             [Matrices] = JsonSerializer.SerializeToNode(records, WireJson.Options),
             [PackedBytes] = quantizer.PackedBytes,
-        });
+        };
+        if (folds is not null)
+            properties[Folds] = JsonSerializer.SerializeToNode(folds, WireJson.Options);
+        writer.SetProperties(properties);
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WriteFoldedAsync(string name, LayerFold fold, CheckpointWriter writer, CancellationToken cancellationToken)
+    {
+        var part = Fold();
+        await writer.AddTensorAsync(part.Name, part.DType, part.Shape, part.Bytes, cancellationToken).ConfigureAwait(false);
+
+        StoredTensor Fold()
+        {
+            using var scope = NewDisposeScope();
+            var stored = work.Weights.Read(name);
+            var value = fold.Apply(name, stored.to(float32)).to(stored.dtype);
+            QuantizationWork.RefuseNonFinite(name, value);
+            return CodedTensors.Stored(name, value);
+        }
     }
 
     // The collector keeps the layer and the inputs of its block until it is disposed.

@@ -1,6 +1,7 @@
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Quantizer.Calibration;
+using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
 using Espalier.Stages;
 using TorchSharp;
@@ -9,7 +10,11 @@ using static TorchSharp.torch;
 namespace Espalier.Quantizer;
 
 /// <summary>Quantizes the matrices of one layer and writes them packed.</summary>
-internal sealed class LayerQuantizer(QuantizationWork work, StageContext context, CheckpointWriter writer)
+/// <param name="work">Scheme, format and method.</param>
+/// <param name="context">The step.</param>
+/// <param name="writer">Where the layer goes.</param>
+/// <param name="fold">Scales that the layer's weights are multiplied by; null for none.</param>
+internal sealed class LayerQuantizer(QuantizationWork work, StageContext context, CheckpointWriter writer, LayerFold? fold)
 {
     /// <summary>Bytes written so far.</summary>
     public long PackedBytes { get; private set; }
@@ -31,21 +36,19 @@ internal sealed class LayerQuantizer(QuantizationWork work, StageContext context
     {
         using var scope = NewDisposeScope();
         using var untracked = no_grad();
-        var stored = Read(name);
-        var matrix = new MatrixToQuantize(name, stored.to(float32), stored.dtype, collector?.Find(name));
+        var stored = work.ReadMatrix(name);
+        var (weight, inputs, scales) = (stored.to(float32), work.Method.NeedsMoments ? collector?.Find(name) : null, fold?.ColumnScales(name));
+        if (fold is not null)
+            weight = fold.Apply(name, weight);
+        if (inputs is not null && scales is not null)
+        {
+            var wide = scales.to(inputs.Hessian.dtype).to(inputs.Hessian.device);
+            inputs = inputs with { Hessian = inputs.Hessian / wide.unsqueeze(0) / wide.unsqueeze(1) }; // of x / s
+        }
+        if (inputs is not null)
+            weight = weight.to(inputs.Hessian.device);
+        var matrix = new MatrixToQuantize(name, weight, stored.dtype, inputs) { ColumnScales = scales };
         var quantized = work.Method.Quantize(matrix, work.Scheme, context);
-        return (CodedTensors.Of(quantized, work, stored.dtype), quantized.Record);
-    }
-
-    private Tensor Read(string name)
-    {
-        if (!work.Weights.Names.Contains(name))
-            throw new UserInputException($"The model lacks tensor '{name}', which its config.json calls for.");
-        var stored = work.Weights.Read(name);
-        if (stored.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16) || stored.dim() != 2)
-            throw new UserInputException(
-                $"Tensor '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}]; a matrix of float32, bfloat16 or float16 can be quantized.");
-        QuantizationWork.RefuseNonFinite(name, stored);
-        return stored;
+        return (CodedTensors.Of(quantized, work.Format, work.Scheme, stored.dtype), quantized.Record);
     }
 }

@@ -2,7 +2,9 @@ using System.Text.Json;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
+using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
+using Espalier.Quantizer.Mixing;
 using Espalier.Stages;
 using Espalier.Surgery.Calibration;
 
@@ -15,6 +17,12 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
 
     /// <summary>The calibration text; null when the method needs none.</summary>
     public CalibrationTokens? Tokens { get; init; }
+
+    /// <summary>What was scaled before codes were chosen; empty for methods that scale nothing.</summary>
+    public IReadOnlyList<FoldRecord> Folds { get; init; } = [];
+
+    /// <summary>Which unit got how many bits; empty where all have the same.</summary>
+    public IReadOnlyList<AllocationRecord> Allocation { get; init; } = [];
 
     /// <summary>Numbers for tables and gates.</summary>
     public static readonly string[] MetricNames = ["bits-per-weight", "bytes", "bytes-before", "matrices", "fallbacks", "relative-error"];
@@ -46,6 +54,8 @@ internal sealed class QuantizationReport(QuantizationWork work, IReadOnlyList<Ma
                 Calibration = Tokens?.ToJson(),
                 Sizes = new { BitsPerWeight, Bytes = model.SizeBytes, BytesBefore = work.Source.Manifest.SizeBytes },
                 Notes,
+                Folds = Folds.Count == 0 ? null : Folds,
+                Allocation = Allocation.Count == 0 ? null : Allocation,
                 Matrices = records,
             },
             WireJson.Indented);

@@ -25,22 +25,37 @@ internal sealed class QuantizeEstimate : IStageEstimate
             throw QuantizationWork.AlreadyDone(done);
         var targets = new TargetMatrices(config, options.Targets);
         targets.CheckFamily();
-        targets.Check(scheme, format);
+        var method = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method");
+        var schemes = QuantizationWork.SchemesOf(method, scheme, format);
+        foreach (var kind in schemes)
+            targets.Check(kind, format);
+        QuantizationWork.CheckMethod(method, config);
         var matrices = Matrices(config, options.Targets).ToList();
         var plain = matrices.Sum(m => m.Count * m.Rows * m.Columns) * source.ElementBytes;
-        var packed = matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, quantization).Sum(part => part.SizeBytes(source.ElementBytes)));
-        var quantized = ModelHeader.Of(config with { Quantization = quantization }, source.HasRouterBias, source.HasSelectionBias);
+        var sizes = schemes.Select(kind => Packed(kind.In(format))).ToList();
+        var packed = sizes[0];
+        var result = config with { Quantization = quantization, TernaryExperts = config.TernaryExperts && !method.MakesTernary };
+        var quantized = ModelHeader.Of(result, source.HasRouterBias, source.HasSelectionBias);
         quantized = quantized with { SizeBytes = quantized.SizeBytes - plain + packed };
-        var isCalibrated = MethodCatalog<IQuantizationMethod>.Get(options.Method, "method").Name != RoundToNearest.MethodName;
+        if (method is Mixed)
+        {
+            var fitting = Math.Min(Mixed.Budget(step.Read<Mixed.Settings>(), quantized.SizeBytes) - quantized.SizeBytes, sizes[^1] - packed);
+            quantized = quantized with { SizeBytes = quantized.SizeBytes + fitting };
+            packed += fitting;
+        }
+        var isCalibrated = method.NeedsText;
         return new StepEstimate
         {
             Model = quantized,
-            NewBytes = packed + 2 * quantized.ManifestBytes,
+            NewBytes = (method is Mixed ? sizes.Sum() : packed) + 2 * quantized.ManifestBytes,
             SharedBytes = quantized.SizeBytes - packed,
             MemoryBytes = MemoryEstimate.Process + Math.Max(CheckedBytes(source),
                 isCalibrated ? CalibratedBytes(options.Calibration ?? new BatchedCalibrationOptions(), config) : 3 * 4 * config.ExpertParameters),
-            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices) : 0,
+            Operations = isCalibrated ? CalibratedOperations(options.Calibration ?? new BatchedCalibrationOptions(), config, matrices, method.Passes) : 0,
         };
+
+        long Packed(WeightQuantization kind) =>
+            matrices.Sum(m => m.Count * format.Layout("weight", m.Rows, m.Columns, kind).Sum(part => part.SizeBytes(source.ElementBytes)));
     }
 
     public IEnumerable<JsonObject> Smaller(EstimateRequest step)
@@ -88,6 +103,7 @@ internal sealed class QuantizeEstimate : IStageEstimate
     }
 
     // Two passes over the text, the second moments, and a column solver whose work grows with rows x columns^2.
-    private static double CalibratedOperations(CalibrationOptions calibration, ModelConfig config, List<(long Count, long Rows, long Columns)> matrices) =>
-        4.0 * config.ActiveParameters * calibration.Samples * calibration.Length + matrices.Sum(m => (double)m.Count * m.Rows * m.Columns * m.Columns);
+    private static double CalibratedOperations(
+        CalibrationOptions calibration, ModelConfig config, List<(long Count, long Rows, long Columns)> matrices, double passes) =>
+        4.0 * config.ActiveParameters * calibration.Samples * calibration.Length + passes * matrices.Sum(m => (double)m.Count * m.Rows * m.Columns * m.Columns);
 }

@@ -3,6 +3,7 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
 using Espalier.Contracts;
 using Espalier.Modeling;
+using Espalier.Quantizer.Mixing;
 using Espalier.Stages;
 using Espalier.Surgery.Calibration;
 
@@ -35,8 +36,9 @@ public sealed class QuantizeStage : IStage
         try
         {
             var work = QuantizationWork.Prepare(context, source);
-            var layers = new LayerParts(context, work);
-            var tokens = layers.NeedsText ? await LoadTextAsync(context, work, cancellationToken).ConfigureAwait(false) : null;
+            ILayerCollector<CheckpointReader> layers = work.Budget is null ? new LayerParts(context, work)
+                : new MixedParts(context, work, QuantizationWork.SchemesOf(work.Method, work.Scheme, work.Format));
+            var tokens = work.Method.NeedsText ? await LoadTextAsync(context, work, cancellationToken).ConfigureAwait(false) : null;
             var parts = await new CalibrationRun<CheckpointReader>(context, work.Config, work.Weights, layers)
                 .RunAsync(tokens, work.Options.Calibration?.Batch ?? 1, cancellationToken).ConfigureAwait(false);
             context.Progress.Report("layers done", work.Config.Layers, work.Config.Layers, "layers");
@@ -60,7 +62,9 @@ public sealed class QuantizeStage : IStage
     private static async Task<StageResult> AssembleAsync(
         StageContext context, QuantizationWork work, IReadOnlyList<CheckpointReader> parts, CalibrationTokens? tokens, CancellationToken cancellationToken)
     {
-        var records = parts.SelectMany(LayerParts.RecordsOf).ToList();
+        var bytesOutside = work.NamesOutsideLayers.Sum(name => work.Source.Entry(name).SizeBytes);
+        var layers = work.Budget is { } budget ? QuantizedLayers.Within(parts, budget, bytesOutside) : QuantizedLayers.Of(parts);
+        var records = layers.Records;
         var fallbacks = records.Count(r => r.Fallback is not null);
         if (fallbacks > work.Options.MaxFallback * records.Count)
             throw new UserInputException(
@@ -68,13 +72,13 @@ public sealed class QuantizeStage : IStage
                     + "give more calibration samples, or raise it.");
 
         using var writer = new CheckpointWriter(context.Artifacts);
-        foreach (var entry in parts.SelectMany(part => part.Manifest.Tensors))
-            writer.AddExisting(entry);
+        foreach (var (entry, name) in layers.Tensors)
+            writer.AddExisting(entry, name);
         foreach (var name in work.NamesOutsideLayers)
             writer.AddExisting(work.Source.Entry(name));
         foreach (var file in work.Source.Manifest.Files.Where(f => f.Path != QuantizationWork.ConfigFile))
             writer.AddExisting(file);
-        writer.AddConfig(work.FinalConfig(work.Method.ReordersColumns(context)).ToJson());
+        writer.AddConfig(work.FinalConfig(work.Method.ReordersColumns(context), layers.Bits).ToJson());
         writer.AddParent(new Parent(work.Source.Root, "quantized", context.Step.Key));
         foreach (var data in context.Inputs.Where(i => i.Artifact.Kind == ArtifactKind.Dataset))
             writer.AddParent(new Parent(data.Artifact.Root, "data", context.Step.Key));
@@ -84,7 +88,12 @@ public sealed class QuantizeStage : IStage
         writer.SetProperties(new JsonObject { ["quantization"] = work.Describe() });
         var model = await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
 
-        var report = new QuantizationReport(work, records, parts.Sum(LayerParts.PackedBytesOf), model) { Tokens = tokens };
+        var report = new QuantizationReport(work, records, layers.PackedBytes, model) 
+        {
+            Tokens = tokens,
+            Folds = layers.Folds,
+            Allocation = layers.Allocation,
+        };
         return new StageResult
         {
             Outputs = new Dictionary<string, ManifestRef>

@@ -67,7 +67,10 @@ internal sealed partial class StoredShape
         if (NotCounted.Any(ending => tensor.Name.EndsWith(ending, StringComparison.Ordinal)))
             return false;
         var ending = BesidePacked.FirstOrDefault(e => tensor.Name.EndsWith(e, StringComparison.Ordinal));
-        return ending is null || _reader.Find(tensor.Name[..^ending.Length] + Packed) is null;
+        if (ending is null)
+            return true;
+        var module = tensor.Name[..^ending.Length];
+        return _reader.Find(module + Packed) is null && _reader.Find(module + ".weight") is null;
     }
 
     private long Elements(TensorEntry tensor)

@@ -14,10 +14,13 @@ public enum ScoreFunction
 
 /// <summary>How a stored model's weights are packed.</summary>
 /// <param name="Bits">Bits per weight.</param>
-/// <param name="GroupSize">Input columns that share one scale; -1 for one scale per output row.</param>
+/// <param name="GroupSize">Input columns that share one scale; -1 for one scale per output row, 0 for one per matrix.</param>
 /// <param name="Symmetric">False when zero points are stored.</param>
 public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
 {
+    /// <summary>Value of <see cref="GroupSize"/> for one scale per matrix.</summary>
+    public const int PerTensor = 0;
+
     /// <summary>Name of the <see cref="WeightFormats.IWeightFormat"/>.</summary>
     /// <value>pack-quantized</value>
     public string Format { get; init; } = WeightFormats.WeightFormat.Default;
@@ -27,6 +30,9 @@ public sealed record WeightQuantization(int Bits, int GroupSize, bool Symmetric)
 
     /// <summary>All kinds of codes, this one first.</summary>
     public IEnumerable<WeightQuantization> Kinds => Others.Prepend(this);
+
+    /// <summary>Modules with this kind of codes, for a <c>config.json</c> that is still to be written; null for all that no other kind names.</summary>
+    public IReadOnlyList<string>? Modules { get; init; }
 
     /// <summary>Linear modules that keep their weights, for a <c>config.json</c> that is still to be written; null when it is not said.</summary>
     public IReadOnlyList<string>? KeptModules { get; init; }

@@ -9,7 +9,8 @@ namespace Espalier.Modeling;
 /// </summary>
 public static class Ternary
 {
-    private const double Epsilon = 1e-5;
+    /// <summary>What is added to the scale that weights are divided by.</summary>
+    public const double Epsilon = 1e-5;
 
     /// <summary>The weights as they are used; one scale for each matrix in the last two dimensions.</summary>
     public static Tensor Quantize(Tensor weights)

@@ -4,7 +4,9 @@ using Espalier.Artifacts.Checkpoints;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Modeling.Checkpoints;
+using Espalier.Quantizer.Folding;
 using Espalier.Quantizer.Methods;
+using Espalier.Quantizer.Mixing;
 using Espalier.Stages;
 using Espalier.Surgery.Checkpoints;
 using Espalier.Modeling.Runtime;
@@ -133,17 +135,33 @@ public sealed class QuantizeStageTests : IDisposable
         (await RecordsAsync(result)).ShouldAllBe(r => r.Method == "gptq" || r.Fallback != null);
     }
 
-    [Fact]
-    public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot()
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public async Task Run_ExpertsWithZeroPoints_SaysWhoRefusesThem(bool symmetric, int notes)
     {
         var model = await _bench.ModelAsync(Tiny);
-        var expected = await RunAsync(Gptq4, model);
+
+        var result = await RunAsync($$"""{"method":"rtn","group-size":8,"symmetric":{{(symmetric ? "true" : "false")}}}""", model);
+
+        result.Notes.Count(note => note.Contains("zero points", StringComparison.Ordinal)).ShouldBe(notes);
+    }
+
+    [Theory]
+    [InlineData("gptq")]
+    [InlineData("awq")]
+    [InlineData("mixed")]
+    public async Task Run_KilledAfterTheFirstLayer_GoesOnToTheSameRoot(string method)
+    {
+        var options = Gptq4.Replace("gptq\"", method == "mixed" ? "mixed\",\"budget-bytes\":110000" : $"{method}\"", StringComparison.Ordinal);
+        var model = await _bench.ModelAsync(Tiny);
+        var expected = await RunAsync(options, model);
         _bench.Cursor.Clear();
         _bench.Cursor.StopAfter = _bench.Cursor.Saves + 1;
-        await Should.ThrowAsync<KilledException>(() => RunAsync(Gptq4, model));
+        await Should.ThrowAsync<KilledException>(() => RunAsync(options, model));
         var saves = _bench.Cursor.Saves;
 
-        var resumed = await RunAsync(Gptq4, model);
+        var resumed = await RunAsync(options, model);
 
         resumed.Outputs.ShouldBe(expected.Outputs);
         (_bench.Cursor.Saves - saves).ShouldBe(Tiny.Layers - 1);
@@ -244,7 +262,20 @@ public sealed class QuantizeStageTests : IDisposable
     [Theory]
     [InlineData("""{"method":"rtn","bits":5}""", "4 or 8 bits")]
     [InlineData("""{"method":"gptq","bits":4,"group-size":8}""", "learns from text")]
-    [InlineData("""{"method":"awq"}""", "gptq, rtn")]
+    [InlineData("""{"method":"awq","bits":4,"group-size":8}""", "learns from text")]
+    [InlineData("""{"method":"best"}""", "awq, eaquant, fp8, gptq, int8, mixed, rtn, smoothquant, ternary")]
+    [InlineData("""{"method":"mixed","group-size":8,"budget-bytes":900000}""", "learns from text")]
+    [InlineData("""{"method":"mixed","group-size":8}""", "needs 'budget-bytes'")]
+    [InlineData("""{"method":"mixed","group-size":8,"budget-bytes":9}""", "with the fewest bits everywhere the tensors take")]
+    [InlineData("""{"method":"mixed","group-size":8,"bits":8,"budget-bytes":900000}""", "Give 2 or 4")]
+    [InlineData("""{"method":"mixed","bits":8,"group-size":-1,"format":"int-quantized"}""", "only pack-quantized has codes of several widths")]
+    [InlineData("""{"method":"smoothquant"}""", "learns from text")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"float-quantized"}""", "use method fp8")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":8,"format":"int-quantized"}""", "give group-size -1")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":0}""", "'group-size' is 0")]
+    [InlineData("""{"method":"fp8","bits":2,"group-size":16}""", "'bits' is 2, and method 'fp8' has 8; 'group-size' is 16, and method 'fp8' has -1 or 0")]
+    [InlineData("""{"method":"int8","group-size":0,"symmetric":false}""", "'group-size' is 0, and method 'int8' has -1; 'symmetric' is false")]
+    [InlineData("""{"method":"ternary","format":"int-quantized"}""", "method 'ternary' is stored as pack-quantized")]
     public async Task Run_BadOptions_SayWhatIsAllowed(string options, string message)
     {
         var model = await _bench.ModelAsync(Tiny);
@@ -254,17 +285,206 @@ public sealed class QuantizeStageTests : IDisposable
         error.Message.ShouldContain(message);
     }
 
-    [Fact]
-    public async Task Run_Gptq_LeavesNoTensorAlive()
+    [Theory]
+    [InlineData("gptq")]
+    [InlineData("awq")]
+    [InlineData("mixed")]
+    public async Task Run_WithText_LeavesNoTensorAlive(string method)
     {
+        var options = Gptq4.Replace("gptq\"", method == "mixed" ? "mixed\",\"budget-bytes\":110000" : $"{method}\"", StringComparison.Ordinal);
         var model = await _bench.ModelAsync(Tiny);
-        await RunAsync(Gptq4, model);
+        await RunAsync(options, model);
         _bench.Cursor.Clear();
-        var before = TorchRuntime.LiveTensorCount;
+        var before = LiveTensors.CountSettled();
 
-        await RunAsync(Gptq4, model);
+        await RunAsync(options, model);
 
-        TorchRuntime.LiveTensorCount.ShouldBe(before);
+        LiveTensors.Count.ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData("float32", "linear")]
+    [InlineData("bfloat16", "experts")]
+    public async Task Run_Awq_StoresAPlainPackedModelWhoseNormsAndRoutersHoldTheScales(string weightType, string targets)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = weightType, SharedSize = 16, SharedGate = true, Family = "qwen2_moe" });
+
+        var result = await RunAsync(Gptq4.Replace("gptq\"", $"awq\",\"targets\":\"{targets}\"", StringComparison.Ordinal), model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        var expected = before.Names.SelectMany(name => after.Names.Contains(name) ? [name]
+            : (string[])[name + "_packed", name + "_scale", name + "_shape"]).Order(StringComparer.Ordinal);
+        after.Names.Order(StringComparer.Ordinal).ShouldBe(expected);
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(after.ReadFile("config.json")), new StoredWeights(after));
+        using var scope = NewDisposeScope();
+        var (old, now) = (new StoredWeights(before), new StoredWeights(after));
+        var norm = TensorNames.Layer(1) + "post_attention_layernorm.weight";
+        var scales = old.Read(norm).to(float32) / now.Read(norm).to(float32); // (H)
+        (scales - 1).abs().max().item<float>().ShouldBeGreaterThan(0.01f);
+        foreach (var reader in (string[])[TensorNames.Router(1), TensorNames.SharedExpertGate(1)])
+            (now.Read(reader).to(float32) - (old.Read(reader).to(float32) * scales).to(old.Read(reader).dtype).to(float32)).abs().max().item<float>()
+                .ShouldBeLessThan(1e-6f, reader);
+        var report = await FoldsAsync(result);
+        report.Count.ShouldBe(2 * (targets == "linear" ? 3 + 4 + 1 : 1 + 4));
+        report.Where(fold => fold.Error is not null).ShouldAllBe(fold => fold.Error <= fold.ErrorWithout);
+        report.Sum(fold => fold.Error ?? 0).ShouldBeLessThan(report.Sum(fold => fold.ErrorWithout ?? 0));
+    }
+
+    [Theory]
+    [InlineData("""{"method":"fp8"}""", "F8_E4M3", "float-quantized", "channel")]
+    [InlineData("""{"method":"fp8","group-size":0}""", "F8_E4M3", "float-quantized", "tensor")]
+    [InlineData("""{"method":"int8"}""", "I8", "int-quantized", "channel")]
+    [InlineData("""{"method":"rtn","bits":8,"group-size":-1,"format":"int-quantized"}""", "I8", "int-quantized", "channel")]
+    public async Task Run_EightBitsForReadersThatRoundActivations_StoresThemUnpackedAndSaysSo(string options, string dtype, string format, string strategy)
+    {
+        var model = await _bench.ModelAsync(Tiny with { WeightType = "bfloat16" });
+
+        var result = await RunAsync(options, model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var name = TensorNames.Expert(1, 2, "down");
+        stored.Describe(name).ShouldBe(new TensorHeader(name, dtype, stored.Describe(name).Shape, 32 * 24));
+        stored.Describe(name + "_scale").Shape.ShouldBe(strategy == "tensor" ? [1] : [32, 1]);
+        var (weights, scales) = (stored.ReadAll(name), Decode(stored.ReadAll(name + "_scale")));
+        using var scope = NewDisposeScope();
+        using var decoder = MoeDecoder.Load(ModelConfig.Parse(stored.ReadFile("config.json")), new StoredWeights(stored));
+        var loaded = decoder.ExportWeights().First(weight => weight.Name == name).Value.contiguous().data<float>().ToArray();
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var value = dtype == "I8" ? (sbyte)weights[i] : E4M3(weights[i]);
+            loaded[i].ShouldBe((float)tensor((float)(value * scales[strategy == "tensor" ? 0 : i / 24])).to(bfloat16).to(float32).item<float>());
+        }
+        using var config = JsonDocument.Parse(stored.ReadFile("config.json"));
+        var entry = config.RootElement.GetProperty("quantization_config");
+        entry.GetProperty("format").GetString().ShouldBe(format);
+        entry.GetProperty("ignore").EnumerateArray().Select(e => e.GetString())
+            .ShouldBe(["lm_head", "model.layers.0.mlp.gate", "model.layers.1.mlp.gate"], ignoreOrder: true);
+        var group = entry.GetProperty("config_groups").GetProperty("group_0");
+        group.GetProperty("weights").GetProperty("strategy").GetString().ShouldBe(strategy);
+        group.GetProperty("input_activations").GetProperty("strategy").GetString().ShouldBe("token");
+        result.Notes.ShouldContain(note => note.Contains("activations as they are", StringComparison.Ordinal));
+        // 8 bits, and scales of 16 per row or matrix
+        result.Metrics["bits-per-weight"].ShouldBeInRange(8, 9);
+
+        static double[] Decode(byte[] bytes) =>
+            [.. bytes.Chunk(2).Select(pair => (double)BitConverter.UInt32BitsToSingle((uint)(pair[0] | pair[1] << 8) << 16))];
+
+        // sign, four bits of exponent with bias 7, three of mantissa
+        static double E4M3(byte code) => ((code & 0x80) == 0 ? 1 : -1) * ((code >> 3 & 15) == 0 ? (code & 7) * Math.Pow(2, -9)
+            : (8 + (code & 7)) * Math.Pow(2, (code >> 3 & 15) - 10));
+    }
+
+    [Theory]
+    [InlineData("smoothquant")]
+    [InlineData("eaquant")]
+    public async Task Run_Smoothing_MovesAWideChannelFromTheNormIntoWhatReadsIt(string method)
+    {
+        var norm = TensorNames.Layer(1) + "post_attention_layernorm.weight";
+        var model = await _bench.ModelAsync(Tiny, edit: (name, value) =>
+        {
+            if (name == norm)
+                value.narrow(0, 5, 1).mul_(30);
+        });
+
+        var result = await RunAsync($$"""{"method":"{{method}}","calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}""", model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        after.Describe(TensorNames.Expert(1, 0, "up")).DType.ShouldBe("I8");
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var plain = MoeDecoder.Load(Tiny, new StoredWeights(before));
+        using var smooth = MoeDecoder.Load(ModelConfig.Parse(after.ReadFile("config.json")), new StoredWeights(after));
+        var tokens = randint(0, 258, [2, 16], dtype: int64, generator: new Generator(1));
+        var (was, now) = (plain.Forward(tokens), smooth.Forward(tokens));
+        (now.Logits - was.Logits).abs().max().item<float>().ShouldBeLessThan(0.05f * was.Logits.abs().max().item<float>());
+        Outlier(now).ShouldBeLessThan(0.5 * Outlier(was));
+        (await FoldsAsync(result)).Count(fold => fold.Exponent is not null).ShouldBe(2 * 2); // the two norms of each layer
+
+        // How much wider the widest channel of the block's input is than the one in the middle.
+        double Outlier(DecoderOutput output)
+        {
+            var peaks = output.Routing[1].Input.abs().amax([0L]);
+            return (peaks.max() / peaks.median()).item<float>();
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.4)]
+    [InlineData(1)]
+    public async Task Run_Mixed_SpendsTheBudgetOnWholeUnits(double share)
+    {
+        var model = await _bench.ModelAsync(Tiny with { SharedSize = 16, SharedGate = true, Family = "qwen2_moe" });
+        var least = await TensorBytesAsync(await RunAsync("""{"method":"rtn","bits":4,"group-size":8}""", model));
+        var most = await TensorBytesAsync(await RunAsync("""{"method":"rtn","bits":8,"group-size":8}""", model));
+        var budget = (long)(least + share * (most - least));
+
+        var result = await RunAsync($$"""
+            {"method":"mixed","group-size":8,"budget-bytes":{{budget}},"calibration":{"data":"file:x","samples":12,"length":32,"batch":4},"seed":1}
+            """, model);
+
+        var stored = await _bench.OpenAsync(result.Outputs["model"]);
+        var config = ModelConfig.Parse(stored.ReadFile("config.json"));
+        var bytes = await TensorBytesAsync(result);
+        bytes.ShouldBeLessThanOrEqualTo(budget);
+        var report = await _bench.OpenAsync(result.Outputs["report"]);
+        using var json = JsonDocument.Parse(report.ReadFile("report.json"));
+        var units = json.RootElement.GetProperty("allocation").Deserialize<List<AllocationRecord>>(WireJson.Options)!;
+        units.Count.ShouldBe(2 * 6);
+        units.ShouldAllBe(unit => unit.Choices[0].Damage > unit.Choices[1].Damage && unit.Choices[1].Damage > 0);
+        units.Select(unit => unit.Bits).Distinct().Order().ShouldBe(share == 0 ? [4] : share == 1 ? [8] : [4, 8]);
+        (bytes == least, bytes == most).ShouldBe((share == 0, share == 1));
+        if (share is > 0 and < 1) // no unit that is left at 4 bits would still fit
+            units.Where(unit => unit.Bits == 4).ShouldAllBe(unit => unit.Choices[1].Bytes - unit.Choices[0].Bytes > budget - bytes);
+        config.Quantization!.Kinds.Select(kind => kind.Bits).Order().ShouldBe(units.Select(unit => unit.Bits).Distinct().Order());
+        // codes of a matrix have the width that config.json gives its module
+        using var written = JsonDocument.Parse(stored.ReadFile("config.json"));
+        var groups = written.RootElement.GetProperty("quantization_config").GetProperty("config_groups").EnumerateObject();
+        var bitsOf = groups.Select(group => group.Value).SelectMany(group => group.GetProperty("targets").EnumerateArray()
+            .Select(target => (target.GetString()!, group.GetProperty("weights").GetProperty("num_bits").GetInt32()))).ToDictionary();
+        foreach (var packed in stored.Names.Where(name => name.EndsWith(".weight_packed", StringComparison.Ordinal)))
+        {
+            var columns = stored.ReadAll(packed.Replace("_packed", "_shape", StringComparison.Ordinal))[8];
+            (stored.Describe(packed).Shape[1] * 32 / columns).ShouldBe(bitsOf.GetValueOrDefault(packed[..^".weight_packed".Length], bitsOf["Linear"]), packed);
+        }
+        using var decoder = MoeDecoder.Load(config, new StoredWeights(stored));
+
+        async Task<long> TensorBytesAsync(StageResult run)
+        {
+            _bench.Cursor.Clear();
+            return (await _bench.OpenAsync(run.Outputs["model"])).Manifest.Tensors.Sum(entry => entry.SizeBytes);
+        }
+    }
+
+    [Fact]
+    public async Task Run_TernaryOfTernaryExperts_ComputesWhatTheModelDidInTwoBits()
+    {
+        var ternary = Tiny with { TernaryExperts = true, ExpertSize = 32 };
+        var model = await _bench.ModelAsync(ternary);
+
+        var result = await RunAsync("""{"method":"ternary","targets":"experts"}""", model);
+
+        var (before, after) = (await _bench.OpenAsync(model), await _bench.OpenAsync(result.Outputs["model"]));
+        var config = ModelConfig.Parse(after.ReadFile("config.json"));
+        config.TernaryExperts.ShouldBeFalse();
+        after.Describe(TensorNames.Expert(0, 0, "up") + "_packed").Shape.ShouldBe([32, 32 * 2 / 32]);
+        using var scope = NewDisposeScope();
+        using var untracked = no_grad();
+        using var latent = MoeDecoder.Load(ternary, new StoredWeights(before));
+        using var packed = MoeDecoder.Load(config, new StoredWeights(after));
+        var tokens = randint(0, 258, [2, 16], dtype: int64, generator: new Generator(1));
+        (packed.Forward(tokens).Logits - latent.Forward(tokens).Logits).abs().max().item<float>().ShouldBeLessThan(1e-5f);
+        result.Notes.ShouldContain(note => note.Contains("codes of 2 bits", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Run_AwqOnTernaryExperts_IsRefused()
+    {
+        var model = await _bench.ModelAsync(Tiny with { TernaryExperts = true });
+
+        var error = await Should.ThrowAsync<UserInputException>(() => RunAsync(Gptq4.Replace("gptq", "awq", StringComparison.Ordinal), model));
+
+        error.Message.ShouldContain("Use method ternary");
     }
 
     private async Task<StageResult> RunAsync(string options, ManifestRef model)
@@ -273,6 +493,13 @@ public sealed class QuantizeStageTests : IDisposable
         var data = await _bench.DatasetAsync(new Dictionary<string, IReadOnlyList<string>> { ["train/prose"] = documents });
         var context = _bench.Context(options, new StepInput("base", "model", model), new StepInput("bench", "calibration.data", data));
         return await new QuantizeStage().RunAsync(context, default);
+    }
+
+    private async Task<List<FoldRecord>> FoldsAsync(StageResult result)
+    {
+        var report = await _bench.OpenAsync(result.Outputs["report"]);
+        using var json = JsonDocument.Parse(report.ReadFile("report.json"));
+        return json.RootElement.GetProperty("folds").Deserialize<List<FoldRecord>>(WireJson.Options)!;
     }
 
     private async Task<List<MatrixRecord>> RecordsAsync(StageResult result)

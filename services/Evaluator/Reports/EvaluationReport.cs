@@ -4,6 +4,7 @@ using Espalier.Contracts;
 using Espalier.Evaluator.Passes;
 using Espalier.Evaluator.Tasks;
 using Espalier.Evaluator.Texts;
+using Espalier.Modeling.WeightFormats;
 using Espalier.Tokenizers;
 
 namespace Espalier.Evaluator.Reports;
@@ -108,7 +109,8 @@ public sealed record ModelReport
             ActiveParameters = model.Config.ActiveParameters,
             WeightBytes = model.WeightBytes,
             Bytes = model.Bytes,
-            WeightsReadFrom = model.Config.Quantization is { } packed ? $"packed int{packed.Bits}" : "plain",
+            WeightsReadFrom = model.Config.Quantization is not { } packed ? "plain"
+                : $"packed {(WeightFormat.Of(packed.Format).IsFloatingPoint ? "float" : "int")}{packed.Bits}",
             Tokenizer = model.TokenizerOrNull?.Digest,
             Bos = model.TokenizerOrNull is { } tokenizer ? BosReport.Of(tokenizer) : null,
         };

@@ -39,6 +39,40 @@ internal sealed class HessianCollector(MoeDecoder decoder, HessianRequest reques
         return SumOf(weightName).ToMoments(_calibrationTokens);
     }
 
+    /// <summary>
+    /// mean |x| and max |x| (in) of a matrix's input, float32 on the CPU, in the caller's dispose scope; null when no token reached it. Gate and up of
+    /// experts read what every token brings, since their norm is one.
+    /// </summary>
+    public (Tensor Mean, Tensor Peak)? FindMagnitudes(string weightName)
+    {
+        using var untracked = no_grad();
+        if (!weightName.Contains(".mlp.experts.", StringComparison.Ordinal) || weightName.EndsWith("down_proj.weight", StringComparison.Ordinal))
+            return SumOf(weightName).Magnitudes();
+        using var sum = new MomentSum();
+        foreach (var block in _blocks)
+            sum.AddMagnitudesOnly(block.Input);
+        return sum.Magnitudes();
+    }
+
+    /// <summary>
+    /// max |x| (in) over the tokens that reach a reader of the block's input, float32 on the CPU, in the caller's dispose scope: those routed to an
+    /// expert; all for the shared expert and the router. Null when there are none.
+    /// </summary>
+    public Tensor? FindRoutedPeaks(string weightName)
+    {
+        using var untracked = no_grad();
+        var expert = weightName.Contains(".mlp.experts.", StringComparison.Ordinal)
+            ? int.Parse(weightName.Split('.')[^3], CultureInfo.InvariantCulture) : (int?)null;
+        using var scope = NewDisposeScope();
+        using var sum = new MomentSum();
+        foreach (var block in _blocks)
+        {
+            if ((expert is { } own ? block.Of(own).Input : block.Input) is { } input)
+                sum.AddMagnitudesOnly(input);
+        }
+        return sum.Magnitudes()?.Peak.MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     public void OnAttention(AttentionTrace trace)
     {

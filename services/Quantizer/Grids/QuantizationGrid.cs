@@ -12,7 +12,7 @@ namespace Espalier.Quantizer.Grids;
 /// stored in before anything is rounded with them; a group of zeros gets that type's epsilon.
 /// </para>
 /// </summary>
-/// <param name="Scales">(out, groups), in the element type of the computation.</param>
+/// <param name="Scales">(out, groups), or (1, 1) for one per matrix, in the element type of the computation.</param>
 /// <param name="ZeroPoints">(out, groups) whole numbers in the element type of the computation; null when symmetric.</param>
 internal sealed record QuantizationGrid(Tensor Scales, Tensor? ZeroPoints)
 {
@@ -66,7 +66,8 @@ internal sealed record QuantizationGrid(Tensor Scales, Tensor? ZeroPoints)
         return (groups * Scales.unsqueeze(2)).reshape(codes.shape).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Stored(Tensor scales, ScalarType storedType)
+    /// <summary>Scales as they are after they were stored: rounded to their type, and not 0.</summary>
+    public static Tensor Stored(Tensor scales, ScalarType storedType)
     {
         var rounded = scales.to(storedType).to(scales.dtype);
         return where(rounded > 0, rounded, full_like(rounded, Epsilon(storedType)));

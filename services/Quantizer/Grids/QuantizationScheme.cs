@@ -5,7 +5,7 @@ namespace Espalier.Quantizer.Grids;
 
 /// <summary>How codes relate to weights: q = clamp(round(w / s) + z), w^ = s (q - z), one scale s and zero point z per group.</summary>
 /// <param name="Bits">Bits of a code b; codes lie in [-2^(b-1), 2^(b-1) - 1].</param>
-/// <param name="GroupSize">Consecutive input columns that share a scale; -1 for one scale per output channel.</param>
+/// <param name="GroupSize">Consecutive input columns that share a scale; -1 for one scale per output channel, 0 for one per matrix.</param>
 /// <param name="Symmetric">Whether z is always 0.</param>
 public sealed record QuantizationScheme(int Bits, int GroupSize, bool Symmetric)
 {
@@ -25,7 +25,7 @@ public sealed record QuantizationScheme(int Bits, int GroupSize, bool Symmetric)
     public int Groups(long inputs) => checked((int)(inputs / ColumnsPerGroup(inputs)));
 
     /// <summary>Whether every group of a matrix with <paramref name="inputs"/> columns is full.</summary>
-    public bool Fits(long inputs) => inputs % ColumnsPerGroup(inputs) == 0;
+    public bool Fits(long inputs) => GroupSize <= 0 || inputs % ColumnsPerGroup(inputs) == 0;
 
     /// <summary>As the configuration of a model stored in <paramref name="format"/> says it.</summary>
     public WeightQuantization In(IWeightFormat format) => new(Bits, GroupSize, Symmetric) { Format = format.Name };

@@ -23,6 +23,9 @@ internal sealed class RoundToNearest : IQuantizationMethod
     public string Summary => "Every weight by itself to the nearest code; needs no text.";
 
     /// <inheritdoc/>
+    public bool NeedsText => false;
+
+    /// <inheritdoc/>
     public HessianRequest? Measure(StageContext context) => null;
 
     /// <inheritdoc/>

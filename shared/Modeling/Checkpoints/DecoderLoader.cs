@@ -21,7 +21,7 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
         var known = new HashSet<string>();
         foreach (var (name, shape) in DecoderLayout.Stored(config, routerBias))
         {
-            if (Has(name))
+            if (Has(name) && !IsCodedInPlace(name))
             {
                 known.Add(name);
                 var header = source.Describe(name);
@@ -67,11 +67,16 @@ internal sealed class DecoderLoader(ModelConfig config, IWeightSource source)
     public void Fill(string name, Tensor destination)
     {
         using var scope = NewDisposeScope();
-        var value = Has(name) ? source.Read(name) : StoredMatrix.Expand(config.Quantization!, source, name);
+        var value = Has(name) && !IsCodedInPlace(name) ? source.Read(name) : StoredMatrix.Expand(config.Quantization!, source, name);
         if (!value.isfinite().all().item<bool>())
             throw new InvalidModelException($"tensor '{source.NameInFile(name)}' holds NaN or infinity; the checkpoint is damaged or its training diverged.");
         destination.copy_(value);
     }
+
+    // Codes under the plain name, with their scales beside them.
+    private bool IsCodedInPlace(string name) =>
+        config.Quantization is { } quantization && WeightFormat.Of(quantization.Format).Layout(name, 1, 1, quantization).Any(part => part.Name == name)
+            && StoredMatrix.IsPacked(quantization, _names, name);
 
     private string? CheckPart(PackedTensor part)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Espalier.Modeling.WeightFormats;
 
 /// <summary>
-/// A way to store integer codes of weights: how <c>config.json</c> speaks of it, which tensors stand for a matrix, and how they
+/// A way to store weights as codes: how <c>config.json</c> speaks of it, which tensors stand for a matrix, and how they
 /// are made and expanded. Formats are found by scanning: a new one is one file. A format has no state.
 /// </summary>
 public interface IWeightFormat
@@ -21,6 +21,12 @@ public interface IWeightFormat
 
     /// <summary>Whether published readers of models know the format.</summary>
     bool IsPublished => true;
+
+    /// <summary>Whether its codes are floating-point numbers; whole numbers otherwise.</summary>
+    bool IsFloatingPoint => false;
+
+    /// <summary>What users of a model in this format have to know; null for nothing.</summary>
+    string? Note => null;
 
     /// <summary>Why codes of this kind cannot be stored, and what can; null when they can.</summary>
     string? Refuse(WeightQuantization quantization) => null;
@@ -68,6 +74,9 @@ public interface IWeightFormat
 /// <param name="Type">Element type; null for the floating-point type of the model's weights.</param>
 public sealed record PackedTensor(string Name, IReadOnlyList<long> Shape, ScalarType? Type)
 {
+    /// <summary>Its element type in safetensors files, where that is not the name of <see cref="Type"/>.</summary>
+    public string? StoredAs { get; init; }
+
     /// <summary>Size of the tensor in a model whose plain weights have <paramref name="elementBytes"/> each.</summary>
     public long SizeBytes(int elementBytes) =>
         Shape.Aggregate(1L, (product, extent) => product * extent) * Type switch
@@ -81,7 +90,7 @@ public sealed record PackedTensor(string Name, IReadOnlyList<long> Shape, Scalar
 }
 
 /// <summary>Codes of a matrix: w = (q - z) * s, one scale s and zero point z per row and group of columns.</summary>
-/// <param name="Codes">(rows, columns) whole numbers from -2^(b-1) to 2^(b-1) - 1.</param>
-/// <param name="Scales">(rows, groups).</param>
+/// <param name="Codes">(rows, columns) whole numbers from -2^(b-1) to 2^(b-1) - 1, or numbers that a floating-point format has.</param>
+/// <param name="Scales">(rows, groups); (1, 1) where the matrix has one scale.</param>
 /// <param name="ZeroPoints">(rows, groups) whole numbers; null when all are 0.</param>
 public sealed record CodedMatrix(Tensor Codes, Tensor Scales, Tensor? ZeroPoints);

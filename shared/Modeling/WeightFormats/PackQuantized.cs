@@ -26,10 +26,10 @@ public sealed class PackQuantized : IWeightFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public string Summary => "Codes of 4 or 8 bits in 32-bit words, as compressed-tensors and the readers that use it have them.";
+    public string Summary => "Codes of 2, 4 or 8 bits in 32-bit words, as compressed-tensors and the readers that use it have them.";
 
     /// <inheritdoc/>
-    public IReadOnlyList<int> Bits => [4, 8];
+    public IReadOnlyList<int> Bits => [2, 4, 8];
 
     /// <inheritdoc/>
     public int ColumnMultiple(WeightQuantization quantization) => 32 / quantization.Bits;
@@ -73,28 +73,28 @@ public sealed class PackQuantized : IWeightFormat
         ["global_compression_ratio"] = null,
         ["kv_cache_scheme"] = null,
         ["ignore"] = new JsonArray([.. (quantization.KeptModules ?? UsuallyKept).Select(module => JsonValue.Create(module))]),
-        ["config_groups"] = new JsonObject
+        ["config_groups"] = new JsonObject(quantization.Kinds.Select((kind, i) => KeyValuePair.Create($"group_{i}", (JsonNode?)Group(kind)))),
+    };
+
+    // Names go before the class in readers, so the kind that most modules have is that of the class.
+    private static JsonObject Group(WeightQuantization kind) => new()
+    {
+        ["targets"] = new JsonArray([.. (kind.Modules ?? ["Linear"]).Select(module => JsonValue.Create(module))]),
+        ["input_activations"] = null,
+        ["output_activations"] = null,
+        ["weights"] = new JsonObject
         {
-            ["group_0"] = new JsonObject
-            {
-                ["targets"] = new JsonArray("Linear"),
-                ["input_activations"] = null,
-                ["output_activations"] = null,
-                ["weights"] = new JsonObject
-                {
-                    ["num_bits"] = quantization.Bits,
-                    ["type"] = "int",
-                    ["symmetric"] = quantization.Symmetric,
-                    ["strategy"] = quantization.GroupSize < 0 ? "channel" : "group",
-                    ["group_size"] = quantization.GroupSize < 0 ? null : quantization.GroupSize,
-                    ["dynamic"] = false,
-                    // Readers need not know, and older ones refuse it where a row has one scale.
-                    ["actorder"] = quantization is { ReordersColumns: true, GroupSize: > 0 } ? "weight" : null,
-                    ["observer"] = "minmax",
-                    ["observer_kwargs"] = new JsonObject(),
-                    ["block_structure"] = null,
-                },
-            },
+            ["num_bits"] = kind.Bits,
+            ["type"] = "int",
+            ["symmetric"] = kind.Symmetric,
+            ["strategy"] = kind.GroupSize < 0 ? "channel" : "group",
+            ["group_size"] = kind.GroupSize < 0 ? null : kind.GroupSize,
+            ["dynamic"] = false,
+            // Readers need not know, and older ones refuse it where a row has one scale.
+            ["actorder"] = kind is { ReordersColumns: true, GroupSize: > 0 } ? "weight" : null,
+            ["observer"] = "minmax",
+            ["observer_kwargs"] = new JsonObject(),
+            ["block_structure"] = null,
         },
     };
 

@@ -13,11 +13,10 @@ public static class StoredMatrix
     /// <exception cref="InvalidModelException">It is missing, or its packed parts do not fit each other.</exception>
     public static Tensor Read(ModelConfig config, IWeightSource source, string weight)
     {
-        if (source.Names.Contains(weight))
-            return source.Read(weight);
-        if (config.Quantization is not { } quantization || !IsPacked(quantization, source.Names, weight))
-            throw new InvalidModelException($"tensor '{source.NameInFile(weight)}' is missing");
-        return Expand(quantization, source, weight);
+        if (config.Quantization is { } quantization && IsPacked(quantization, source.Names, weight))
+            return Expand(quantization, source, weight);
+        return source.Names.Contains(weight) ? source.Read(weight)
+            : throw new InvalidModelException($"tensor '{source.NameInFile(weight)}' is missing");
     }
 
     /// <summary>Expands a weight that the source holds packed.</summary>
@@ -27,7 +26,7 @@ public static class StoredMatrix
         return WeightFormat.Of(quantization.Format).Unpack(weight, source.Read, quantization).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Whether a weight is among the names in packed form.</summary>
+    /// <summary>Whether a weight is among the names in packed form. Codes may lie under the plain name; what stands beside them then tells.</summary>
     internal static bool IsPacked(WeightQuantization quantization, IReadOnlyCollection<string> names, string weight) =>
-        names.Contains(WeightFormat.Of(quantization.Format).Layout(weight, 1, 1, quantization)[0].Name);
+        names.Contains(WeightFormat.Of(quantization.Format).Layout(weight, 1, 1, quantization).First(part => part.Name != weight).Name);
 }

@@ -64,7 +64,7 @@ public static class ElementTypes
     [
         ("F32", ScalarType.Float32), ("BF16", ScalarType.BFloat16), ("F16", ScalarType.Float16), ("F64", ScalarType.Float64),
         ("I8", ScalarType.Int8), ("U8", ScalarType.Byte), ("I16", ScalarType.Int16), ("I32", ScalarType.Int32), ("I64", ScalarType.Int64),
-        ("BOOL", ScalarType.Bool),
+        ("BOOL", ScalarType.Bool), (Float8.TypeName, ScalarType.Byte), // no type of its own here: its bytes
     ];
 
     /// <summary>The element type called <paramref name="dtype"/>.</summary>
@@ -79,7 +79,7 @@ public static class ElementTypes
         throw new InvalidModelException($"tensor '{tensorName}' has element type {dtype}; supported: {string.Join(", ", All.Select(entry => entry.Name))}.");
     }
 
-    /// <summary>The safetensors name of an element type.</summary>
+    /// <summary>The safetensors name of an element type: the first of those that are read as it.</summary>
     public static string NameOf(ScalarType type) => All.First(entry => entry.Type == type).Name;
 
     /// <summary>The element type that <c>config.json</c> calls <paramref name="weightType"/>: <c>float32</c>, <c>bfloat16</c> or <c>float16</c>.</summary>

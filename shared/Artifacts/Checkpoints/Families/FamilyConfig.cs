@@ -17,7 +17,7 @@ internal static class FamilyConfig
             || root["quantization_config"] is not JsonObject quantization)
             return config;
         var changed = false;
-        foreach (var modules in quantization.Select(entry => entry.Value).OfType<JsonArray>())
+        foreach (var modules in quantization.Select(entry => entry.Value).OfType<JsonArray>().Concat(Targets(quantization)))
         {
             for (var i = 0; i < modules.Count; i++)
             {
@@ -29,4 +29,8 @@ internal static class FamilyConfig
         }
         return changed ? JsonSerializer.SerializeToUtf8Bytes(root, Indented) : config;
     }
+
+    // Modules that a group of codes names.
+    private static IEnumerable<JsonArray> Targets(JsonObject quantization) => (quantization["config_groups"] as JsonObject ?? [])
+        .Select(group => group.Value).OfType<JsonObject>().Select(group => group["targets"]).OfType<JsonArray>();
 }

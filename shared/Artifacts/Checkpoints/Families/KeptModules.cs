@@ -30,7 +30,7 @@ internal static class KeptModules
         var naming = FamilyNames.Of(FamilyFacts.Read(config).Family);
         var plain = tensors.Where(IsPlainMatrix).Select(tensor => tensor.Name[..^Weight.Length]).Order(LayerOrder.Comparer).ToList();
         var packed = tensors.GroupBy(tensor => ModuleOf(tensor.Name))
-            .Where(module => module.Count() > 1 && !module.Any(tensor => tensor.Name.EndsWith(Weight, StringComparison.Ordinal)))
+            .Where(module => module.Count() > 1 && !module.Any(tensor => tensor.Name.EndsWith(Weight, StringComparison.Ordinal) && IsPlain(tensor)))
             .Select(module => module.Key).ToHashSet(StringComparer.Ordinal);
         var known = plain.Concat(packed).ToHashSet(StringComparer.Ordinal);
 
@@ -56,8 +56,11 @@ internal static class KeptModules
 
     // An embedding is looked up, not multiplied with.
     private static bool IsPlainMatrix(TensorHeader tensor) =>
-        tensor.Shape.Count == 2 && tensor.Name.EndsWith(Weight, StringComparison.Ordinal)
+        tensor.Shape.Count == 2 && tensor.Name.EndsWith(Weight, StringComparison.Ordinal) && IsPlain(tensor)
             && !tensor.Name.EndsWith("embed_tokens.weight", StringComparison.Ordinal);
+
+    // Codes of eight bits may lie under the plain name.
+    private static bool IsPlain(TensorHeader tensor) => tensor.DType is "F32" or "BF16" or "F16" or "F64";
 
     private static string ModuleOf(string tensor) => tensor[..Math.Max(0, tensor.LastIndexOf('.'))];
 

@@ -49,6 +49,24 @@ public sealed class KeptModulesTests
         KeptModules.Complete(bytes, Tensors).ShouldBeSameAs(bytes);
     }
 
+    [Theory]
+    [InlineData("I8")]
+    [InlineData("F8_E4M3")]
+    public void Complete_CodesUnderThePlainName_AreNotListed(string dtype)
+    {
+        var config = Encoding.UTF8.GetBytes(
+            """{"model_type":"olmoe","quantization_config":{"quant_method":"compressed-tensors","ignore":["model.layers.0.a"]}}""");
+        TensorHeader[] tensors =
+        [
+            new("model.layers.0.a.weight", dtype, [4, 4], 16), new("model.layers.0.a.weight_scale", "F32", [4, 1], 16),
+            Plain("model.layers.0.b.weight", 4, 4), Plain("model.layers.0.b.bias", 4),
+        ];
+
+        var after = JsonNode.Parse(KeptModules.Complete(config, tensors))!;
+
+        after["quantization_config"]!["ignore"]!.AsArray().Select(entry => (string)entry!).ShouldBe(["model.layers.0.b"]);
+    }
+
     private static TensorHeader Plain(string name, params long[] shape) => new(name, "F32", shape, 4 * shape.Aggregate(1L, (a, b) => a * b));
 
     private static TensorHeader[] Packed(string module) =>
