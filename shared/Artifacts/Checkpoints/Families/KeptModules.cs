@@ -14,6 +14,7 @@ internal static class KeptModules
 {
     private const string Pattern = "re:";
     private const string Weight = ".weight";
+    private const string Dynamic = "dynamic";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -40,10 +41,16 @@ internal static class KeptModules
         var names = kept.Where(entry => !IsPattern(entry)).Select(naming.ToStore).ToHashSet(StringComparer.Ordinal);
         var patterns = kept.Where(IsPattern).ToList();
         kept.AddRange(plain.Where(module => !names.Contains(module) && !patterns.Exists(pattern => Fits(pattern, module, naming))));
-        if (kept.SequenceEqual(before))
+        var isListed = quantization[Dynamic] is not JsonObject dynamic || dynamic.Select(entry => entry.Key).SequenceEqual(kept.Select(Exclusion));
+        if (kept.SequenceEqual(before) && isListed)
             return config;
         quantization[key] = new JsonArray([.. kept.Select(entry => JsonValue.Create(entry))]);
+        if (!isListed)
+            quantization[Dynamic] = new JsonObject(kept.Select(entry => KeyValuePair.Create(Exclusion(entry), (JsonNode?)new JsonObject())));
         return JsonSerializer.SerializeToUtf8Bytes(root, Indented);
+
+        // As GPTQModel and vLLM have it: a pattern of names on disk, with a sign that takes them out.
+        string Exclusion(string entry) => IsPattern(entry) ? $"-:{entry[Pattern.Length..]}" : $"-:^{Regex.Escape(naming.ToDisk(entry))}$";
 
         // Names that stand for no tensor of a layer are left alone: a tied head, the name of a class.
         bool IsOfTheModel(string entry) => !packed.Contains(entry) && (known.Contains(entry) || !entry.StartsWith("model.layers.", StringComparison.Ordinal));

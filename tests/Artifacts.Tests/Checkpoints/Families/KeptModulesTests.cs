@@ -36,6 +36,25 @@ public sealed class KeptModulesTests
         string.Join(", ", after["quantization_config"]!["ignore"]!.AsArray().Select(entry => (string)entry!)).ShouldBe(expected);
     }
 
+    // Readers of GPTQ models want the same modules as patterns of names on disk, with a sign that takes them out.
+    [Fact]
+    public void Complete_DynamicOfGptq_TakesOutWhatIsPlain()
+    {
+        var config = Encoding.UTF8.GetBytes("""
+            {"model_type":"mixtral","quantization_config":{"quant_method":"gptq","modules_to_not_convert":[],"dynamic":{"-:^gone$":{}}}}
+            """);
+
+        var after = JsonNode.Parse(KeptModules.Complete(config, Tensors))!["quantization_config"]!;
+
+        after["dynamic"]!.AsObject().Select(entry => entry.Key).ShouldBe(
+        [
+            "-:^lm_head$", @"-:^model\.layers\.0\.block_sparse_moe\.gate$", @"-:^model\.layers\.2\.self_attn\.q_proj$",
+            @"-:^model\.layers\.10\.self_attn\.q_proj$",
+        ]);
+        var again = KeptModules.Complete(KeptModules.Complete(config, Tensors), Tensors);
+        JsonNode.Parse(again)!.ToJsonString().ShouldBe(JsonNode.Parse(KeptModules.Complete(config, Tensors))!.ToJsonString());
+    }
+
     [Theory]
     [InlineData("""{"model_type":"olmoe"}""")]
     [InlineData("""{"model_type":"olmoe","quantization_config":{"quant_method":"int8-rows"}}""")]
