@@ -18,11 +18,12 @@ internal sealed class PruneEstimate : IStageEstimate
         var options = step.Read<PruneOptions>();
         var method = MethodCatalog<IPruningMethod>.Get(options.Method, "method");
         var source = step.Model();
-        var granularity = PruneRules.Check(options, method, source.Config);
+        var granularity = PruneRules.Check(options, step.Options, method, source.Config);
         var isExpert = granularity == Granularity.Expert;
         var after = isExpert
             ? PrunedShape.Of(source.Config, UnitSelection.CountExperts(source.Config, options.Ratio), source.Config.ExpertSize)
-            : PrunedShape.Of(source.Config, source.Config.Experts, options.Scope == PruneScope.Global ? source.Config.ExpertSize
+            : PrunedShape.Of(source.Config, source.Config.Experts,
+                options.Scope != PruneScope.Uniform || granularity == Granularity.Weight ? source.Config.ExpertSize
                 : UnitSelection.CountNeurons(source.Config, options.Ratio, options.MultipleOf));
         var pruned = ModelHeader.Of(after, source.HasRouterBias, source.HasSelectionBias);
         var experts = (long)after.SparseLayers.Count * after.Experts * pruned.ExpertBytes;
@@ -36,7 +37,7 @@ internal sealed class PruneEstimate : IStageEstimate
             SharedBytes = pruned.SizeBytes - fresh,
             MemoryBytes = MemoryEstimate.Process + CalibrationBytes(options, method, source),
             Operations = method.Need == CalibrationNeed.None || options.Calibration is not { } text ? 0
-                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.Samples * text.Length,
+                : (method.Need == CalibrationNeed.Gradients ? 8.0 : 2.0) * source.Config.ActiveParameters * text.MostSamples * text.Length,
         };
     }
 

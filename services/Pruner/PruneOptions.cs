@@ -1,5 +1,5 @@
 using Espalier.Pipelines.Options;
-using Espalier.Surgery.Calibration;
+using Espalier.Pruner.Calibration;
 
 namespace Espalier.Pruner;
 
@@ -11,6 +11,9 @@ public enum Granularity
 
     /// <summary>Neurons of experts: a row of gate, the same row of up, the same column of down.</summary>
     Neuron,
+
+    /// <summary>Single weights of experts: set to zero, with every shape, and the size of the file, as before.</summary>
+    Weight,
 }
 
 /// <summary>Where units compete with each other.</summary>
@@ -20,6 +23,12 @@ public enum PruneScope
     /// Each expert (or layer, for whole experts) gives up the same number, so all keep one width and the model shrinks by what is taken away.
     /// </summary>
     Uniform,
+
+    /// <summary>
+    /// Neurons of all experts of a layer compete, as CAMERA-P was published: layers give up the same share, experts differ in width and
+    /// are filled up with zero neurons.
+    /// </summary>
+    Layer,
 
     /// <summary>
     /// Neurons of the whole model compete, as HEAPr was published. Experts then differ in width, which no stock
@@ -45,13 +54,16 @@ public sealed record PruneOptions
     public double Ratio { get; init; }
 
     /// <summary>What is taken away.</summary>
-    /// <value>the method's own: heapr neuron, random and frequency expert</value>
-    [Option("expert: whole experts; neuron: narrower experts. The method's own when left out.")]
+    /// <value>the method's own: the first that it can rank</value>
+    [Option("expert: whole experts; neuron: narrower experts; weight: single weights set to zero, which makes no file smaller. "
+        + "The method's own when left out.")]
     public Granularity? Granularity { get; init; }
 
     /// <summary>Where units compete.</summary>
     /// <value>uniform</value>
-    [Option("uniform: every expert (layer) gives up the same number; global: neurons of the whole model compete, narrower experts are padded with zeros.")]
+    [Option("uniform: every expert (layer) gives up the same number; layer: neurons of all experts of a layer compete; "
+        + "global: neurons of the whole model compete. "
+        + "With layer and global, narrower experts are padded with zeros.")]
     public PruneScope Scope { get; init; } = PruneScope.Uniform;
 
     /// <summary>The new expert width is a multiple of this, for fast kernels and quantization groups.</summary>
@@ -64,9 +76,17 @@ public sealed record PruneOptions
     [Option("Keep the few experts whole whose outputs make the massive activations; found on the calibration text. With granularity expert, or scope global.")]
     public bool ProtectSuperExperts { get; init; }
 
+    /// <summary>Largest share of experts whose scores had to fall back to something simpler.</summary>
+    /// <value>0.05</value>
+    [Option("Largest share of experts of which the calibration text told too little for their score before the step is refused: "
+        + "no token for reap, man and msan, fewer than 'min-tokens' for wanda and two-four, "
+        + "fewer than 'calibration.tokens-per-expert' for any method. "
+        + "The other methods rank such experts as published, and the report lists them.", Min = 0, Max = 1)]
+    public double MaxFallback { get; init; } = 0.05;
+
     /// <summary>Calibration text.</summary>
-    [Option("Text that shows how experts are used; heapr and frequency need it.")]
-    public BatchedCalibrationOptions? Calibration { get; init; }
+    [Option("Text that shows how experts are used; every method but magnitude and random needs it.")]
+    public PruneCalibrationOptions? Calibration { get; init; }
 
     /// <summary>Seed of every random draw.</summary>
     /// <value>0</value>

@@ -18,15 +18,25 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     /// <summary>Experts that were kept whole for their massive activations.</summary>
     public IReadOnlyList<(int Layer, int Expert)> SuperExperts { get; init; } = [];
 
+    /// <summary>Experts of which the text told too little.</summary>
+    public IReadOnlyList<(int Layer, int Expert)> Fallbacks { get; init; } = [];
+
+    /// <summary>Single weights that are zero; null when none were taken.</summary>
+    public WeightZeroing? Zeroed { get; init; }
+
     /// <summary>What people have to know.</summary>
     public IReadOnlyList<string> Notes =>
     [
         .. Seen?.Tokens?.Shortfall is { } shortfall ? [shortfall] : Array.Empty<string>(),
         .. PrunedShape.Notes(Before, After),
+        .. Fallbacks.Count > 0
+            ? [$"The calibration text told too little of {Fallbacks.Count} experts, which report.json lists under coverage: more text gives better scores."]
+            : Array.Empty<string>(),
         .. Unrouted > 0
             ? [$"{Unrouted} experts got no calibration token; they are listed in report.json. More calibration samples give better scores."]
             : Array.Empty<string>(),
-        .. RoutedStored > RoutedKept
+        .. Zeroed is { } zeroed ? zeroed.Notes(Percent(Ratio)) : [],
+        .. Zeroed is null && RoutedStored > RoutedKept
             ? [$"{Percent(Ratio)} of the routed experts' weights are gone, and {Percent(StoredRatio)} of their bytes: experts have one width, "
                 + $"{After.ExpertSize}, and narrower ones are padded with zeros. With scope uniform, the bytes saved are those removed."]
             : Array.Empty<string>(),
@@ -40,7 +50,7 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
     private long RoutedStored => (long)After.SparseLayers.Count * After.Experts * After.ExpertParameters;
 
     // Narrower experts, and shared ones of an odd width, are padded with zeros, which are stored and do nothing.
-    private long RoutedKept => 3L * Before.HiddenSize * Kept.Sum(layer => layer.Neurons.Sum(neurons => (long)neurons.Count));
+    private long RoutedKept => 3L * Before.HiddenSize * Kept.Sum(layer => layer.Neurons.Sum(neurons => (long)neurons.Count)) - (Zeroed?.Zeros ?? 0);
 
     private long ZeroParameters => RoutedStored - RoutedKept + 3L * After.SparseLayers.Count * After.HiddenSize * (After.SharedSize - Before.SharedSize);
 
@@ -66,11 +76,35 @@ internal sealed record PruneReport(PruneOptions Options, Granularity Granularity
         ["super-experts"] = SuperExperts.Count,
     };
 
-    public JsonObject ToJson(IReadOnlyDictionary<string, double> metrics) => new()
+    public JsonObject ToJson(IReadOnlyDictionary<string, double> metrics)
+    {
+        var report = Json(metrics);
+        if (Zeroed is not null)
+            report["sparsity"] = Zeroed.ToJson();
+        if (Seen is not null)
+            report["coverage"] = Coverage(Seen);
+        return report;
+    }
+
+    // Tokens that each expert's score rests on, and for how many experts they were too few.
+    private JsonObject Coverage(CalibrationSums seen) => new()
+    {
+        ["fallbacks"] = Fallbacks.Count,
+        ["max-fallback"] = Options.MaxFallback,
+        ["tokens-per-expert-asked"] = Options.Calibration?.TokensPerExpert,
+        ["layers"] = new JsonArray([.. Before.SparseLayers.Select(layer => new JsonObject
+        {
+            ["layer"] = layer,
+            ["tokens"] = new JsonArray([.. seen.Layers[layer].Tokens.Select(t => (JsonNode)t)]),
+            ["fallbacks"] = Numbers(Fallbacks.Where(f => f.Layer == layer).Select(f => f.Expert)),
+        })]),
+    };
+
+    private JsonObject Json(IReadOnlyDictionary<string, double> metrics) => new()
     {
         ["method"] = Options.Method,
-        ["granularity"] = Granularity == Granularity.Expert ? "expert" : "neuron",
-        ["scope"] = Options.Scope == PruneScope.Uniform ? "uniform" : "global",
+        ["granularity"] = PruneRules.Word(Granularity),
+        ["scope"] = Options.Scope.ToString().ToLowerInvariant(),
         ["seed"] = Options.Seed,
         ["requested-ratio"] = Options.Ratio,
         ["ratio-of-routed-experts"] = Ratio,

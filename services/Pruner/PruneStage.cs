@@ -37,33 +37,41 @@ public sealed class PruneStage : IStage
         var method = MethodCatalog<IPruningMethod>.Get(options.Method, "method");
         var source = await MoeCheckpoint.OpenAsync(context.Artifacts, context.Model(), cancellationToken).ConfigureAwait(false);
         var config = source.Config;
-        var granularity = PruneRules.Check(options, method, config);
+        var granularity = PruneRules.Check(options, context.Options, method, config);
         var count = granularity == Granularity.Expert
             ? UnitSelection.CountExperts(config, options.Ratio)
-            : options.Scope == PruneScope.Global ? config.ExpertSize
+            : options.Scope != PruneScope.Uniform || granularity == Granularity.Weight ? config.ExpertSize
             : UnitSelection.CountNeurons(config, options.Ratio, options.MultipleOf);
 
         var need = PruneRules.NeedOf(options, method);
         var seen = await SumCollector.CollectAsync(context, source, method, need, cancellationToken).ConfigureAwait(false);
         var sums = config.SparseLayers.Select(layer => seen.Layers[layer]).ToList(); // from here on by place among the MoE layers
-        var scores = config.SparseLayers.Zip(sums, (layer, ofLayer) =>
-            Score(method, ofLayer, new ScoreRequest(layer, granularity, options.Seed, context.Options)
-            {
-                Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
-            })).ToList();
+        var fallbacks = config.SparseLayers.Zip(sums).SelectMany(l => Fallbacks(method, l.Second, options, context).Select(e => (l.First, e))).ToList();
+        if (need != CalibrationNeed.None)
+            RefuseTooMany(fallbacks, options, method, config);
+        var requests = config.SparseLayers.Select(layer => new ScoreRequest(layer, granularity, options.Seed, context.Options)
+        {
+            Weights = new LayerWeights(config, new StoredWeights(source.Reader), layer),
+        }).ToList();
+        var scores = granularity == Granularity.Weight ? [.. requests.Select(_ => Array.Empty<double>())]
+            : requests.Zip(sums, (request, ofLayer) => Score(method, ofLayer, request)).ToList();
         var superExperts = options.ProtectSuperExperts && need != CalibrationNeed.None ? SuperExperts.Find(sums) : [];
         RefuseTooMany([.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))], granularity, count);
         var kept = Keep(options, granularity, config, SuperExperts.Protect(scores, config.Experts, superExperts.ToHashSet()), count);
         kept = [.. kept.Select(units => units with { Layer = config.SparseLayers[units.Layer] })];
-        var width = granularity == Granularity.Expert || options.Ratio == 0 ? config.ExpertSize : Width(kept, config, options);
+        var zeroing = granularity == Granularity.Weight && options.Ratio > 0
+            ? new WeightZeroing(method, options.Ratio, [.. requests.Zip(sums)], superExperts.ToHashSet()) : null;
+        var width = granularity != Granularity.Neuron || options.Ratio == 0 ? config.ExpertSize : Width(kept, config, options);
 
-        var model = await new CheckpointPruner(source).WriteAsync(
+        var model = await new CheckpointPruner(source) { Zeroing = zeroing }.WriteAsync(
             context.Artifacts, kept, width, context.Step.Key,
             done => context.Progress.Report("slicing", done, config.Layers, "layers"), cancellationToken).ConfigureAwait(false);
         var after = await MoeCheckpoint.OpenAsync(context.Artifacts, model, cancellationToken).ConfigureAwait(false);
         var report = new PruneReport(options, granularity, config, after.Config, kept)
         {
             Seen = need == CalibrationNeed.None ? null : seen,
+            Zeroed = zeroing,
+            Fallbacks = need == CalibrationNeed.None ? [] : fallbacks,
             SuperExperts = [.. superExperts.Select(e => (config.SparseLayers[e.Layer], e.Expert))],
         };
         var metrics = report.Metrics(source.Manifest, after.Manifest);
@@ -94,9 +102,27 @@ public sealed class PruneStage : IStage
 
     private static IReadOnlyList<KeptUnits> Keep(
         PruneOptions options, Granularity granularity, ModelConfig config, IReadOnlyList<double[]> scores, int count) =>
-        granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
+        granularity == Granularity.Weight ? UnitSelection.KeepAll(scores.Count, config.Experts, config.ExpertSize)
+        : granularity == Granularity.Expert ? UnitSelection.KeepExperts(scores, count, config.ExpertSize)
+        : options.Scope == PruneScope.Layer ? UnitSelection.KeepNeuronsByLayer(scores, config.Experts, options.Ratio)
         : options.Scope == PruneScope.Global ? UnitSelection.KeepNeuronsGlobally(scores, config.Experts, options.Ratio)
         : UnitSelection.KeepNeurons(scores, config.Experts, count);
+
+    private static IEnumerable<int> Fallbacks(IPruningMethod method, LayerSums sums, PruneOptions options, StageContext context)
+    {
+        var least = options.Calibration?.TokensPerExpert ?? 0;
+        return method.Fallbacks(sums, context.Options).Union(Enumerable.Range(0, sums.Experts).Where(e => sums.Tokens[e] < least)).Order();
+    }
+
+    private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> fallbacks, PruneOptions options, IPruningMethod method, ModelConfig config)
+    {
+        var all = config.SparseLayers.Count * config.Experts;
+        if (fallbacks.Count > options.MaxFallback * all)
+            throw new UserInputException(
+                $"max-fallback: the calibration text tells {method.Name} too little of {fallbacks.Count} of {all} experts, more than the share of "
+                    + $"{options.MaxFallback} that may be (the first: layer {fallbacks[0].Layer}, expert {fallbacks[0].Expert}). "
+                    + "Give more or longer samples in 'calibration', or raise 'max-fallback'.");
+    }
 
     private static void RefuseTooMany(IReadOnlyList<(int Layer, int Expert)> superExperts, Granularity granularity, int count)
     {

@@ -3,6 +3,9 @@ using System.Text.RegularExpressions;
 using Espalier.Pipelines.Planning;
 using Espalier.Pipelines.Schemas;
 using Espalier.Pipelines.Triggers;
+using Espalier.Pruner;
+using Espalier.Pruner.Methods;
+using Espalier.Stages.Methods;
 
 namespace Espalier.Cli.Tests;
 
@@ -62,6 +65,17 @@ public sealed partial class ReferenceTests : IDisposable
         Page.ShouldContain($"| `retry` | `attempts` in all and the `backoff` before the second | {retry.Attempts}, {retry.Backoff.TotalSeconds}s |");
         Page.ShouldContain($"| longest chain of pipelines that start each other | {trigger.MaxDepth} |");
         Page.ShouldContain($"| failed runs in a row after which the trigger pauses itself | {trigger.PauseAfter} |");
+    }
+
+    [Fact]
+    public void PruningMethods_EachStandInTheTable_WithWhatTheyRankAndNeed()
+    {
+        foreach (var method in MethodCatalog<IPruningMethod>.All)
+        {
+            var ranks = string.Join(", ", method.Granularities.Select(g => $"`{PruneRules.Word(g)}`"));
+
+            Page.ShouldContain($"| `{method.Name}` | {ranks} | {method.Need.ToString().ToLowerInvariant()} | ");
+        }
     }
 
     private string Write(string name) => _cli.Write($"{name}.yaml", Files.Single(file => NameOf(file) == name));

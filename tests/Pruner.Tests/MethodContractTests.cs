@@ -45,6 +45,11 @@ public sealed class MethodContractTests
         {
             foreach (var layer in Enumerable.Range(0, tiny.Config.Layers))
             {
+                if (granularity == Granularity.Weight)
+                {
+                    await CheckWeightScoresAsync(tiny, method, source, layer);
+                    continue;
+                }
                 var scores = method.Score(sums[layer], Request(source, layer, granularity));
 
                 scores.Length.ShouldBe(granularity == Granularity.Expert ? 4 : 4 * 24);
@@ -77,8 +82,8 @@ public sealed class MethodContractTests
         var method = MethodCatalog<IPruningMethod>.Get(name, "method");
         foreach (var granularity in method.Granularities)
         {
-            var word = granularity == Granularity.Expert ? "expert" : "neuron";
-            var options = $$"""{"method":"{{name}}","granularity":"{{word}}","ratio":0.5,"seed":3,{{Calibration}}}""";
+            var word = PruneRules.Word(granularity);
+            var options = $$"""{"method":"{{name}}","granularity":"{{word}}","ratio":0.5,"max-fallback":1,"seed":3,{{Calibration}}}""";
             var result = await RunAsync(tiny, options);
             var before = TorchRuntime.LiveTensorCount;
 
@@ -88,7 +93,22 @@ public sealed class MethodContractTests
             again.Outputs["model"].ShouldBe(result.Outputs["model"]);
             var config = (await tiny.OpenAsync(result.Outputs["model"])).Config;
             config.Experts.ShouldBe(granularity == Granularity.Expert ? 2 : 4);
-            config.ExpertSize.ShouldBe(granularity == Granularity.Expert ? 24 : 16);
+            config.ExpertSize.ShouldBe(granularity == Granularity.Neuron ? 16 : 24);
+        }
+    }
+
+    private static async Task CheckWeightScoresAsync(TinyCheckpoint tiny, IPruningMethod method, MoeCheckpoint source, int layer)
+    {
+        using var scope = NewDisposeScope();
+        var (sums, again) = ((await CalibrateAsync(tiny, source, method))[layer], (await CalibrateAsync(tiny, source, method))[layer]);
+        foreach (var projection in new[] { "gate", "up", "down" })
+        {
+            var scores = method.ScoreWeights(3, projection, sums, Request(source, layer, Granularity.Weight));
+
+            scores.shape.ShouldBe(source.Projection(layer, 3, projection).Shape);
+            scores.isfinite().all().item<bool>().ShouldBeTrue();
+            scores.ge(0).all().item<bool>().ShouldBeTrue();
+            method.ScoreWeights(3, projection, again, Request(source, layer, Granularity.Weight)).eq(scores).all().item<bool>().ShouldBeTrue();
         }
     }
 

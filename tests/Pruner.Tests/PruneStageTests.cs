@@ -263,11 +263,13 @@ public sealed class PruneStageTests
 
     [Theory]
     [InlineData("{\"method\":\"heapr\",\"ratio\":0.3}", "add calibration")]
-    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "heapr or magnitude or random")]
-    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}", "frequency or magnitude or random")]
+    [InlineData("{\"method\":\"frequency\",\"granularity\":\"neuron\",\"ratio\":0.3," + Calibration + "}", "use camera-p or heapr or random or weight-power")]
+    [InlineData("{\"method\":\"heapr\",\"granularity\":\"expert\",\"ratio\":0.3," + Calibration + "}",
+        "easy-ep or frequency or man or msan or random or reap or tcess or weight-power")]
     [InlineData("{\"method\":\"random\",\"scope\":\"global\",\"ratio\":0.3}", "Use scope uniform")]
     [InlineData("{\"method\":\"random\",\"ratio\":0.75}", "Use at most 0.5")]
-    [InlineData("{\"method\":\"wanda\",\"ratio\":0.5}", "Choose one of: frequency, heapr, magnitude, random")]
+    [InlineData("{\"method\":\"wonder\",\"ratio\":0.5}",
+        "Choose one of: camera-p, easy-ep, frequency, heapr, magnitude, man, msan, random, reap, tcess, two-four, wanda, weight-power")]
     public async Task Run_CombinationThatCannotWork_SaysWhatWould(string options, string remedy)
     {
         using var tiny = await TinyCheckpoint.CreateAsync();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Espalier.Modeling;
 using Espalier.Pruner.Methods;
 using TorchSharp;
@@ -17,6 +18,9 @@ namespace Espalier.Pruner.Calibration;
 /// <param name="sums">Sums of this layer.</param>
 public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMethod method, CalibrationNeed need, LayerSums sums)
 {
+    /// <summary>All options of the step as written, for methods that read theirs.</summary>
+    public JsonElement Options { get; init; }
+
     /// <summary>Runs the layer on a batch of the stream (B, S, H) and returns the stream after it.</summary>
     public Tensor Forward(Tensor stream)
     {
@@ -24,7 +28,7 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
         using var untracked = no_grad();
         if (need != CalibrationNeed.Activations)
             return decoder.RunLayer(layer, stream).MoveToOuterDisposeScope();
-        using var observer = new Observer(decoder, layer, method, sums, withGradients: false);
+        using var observer = new Observer(this, withGradients: false);
         var next = decoder.RunLayer(layer, stream, observer);
         observer.Finish(null);
         return next.MoveToOuterDisposeScope();
@@ -35,7 +39,7 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
     {
         using var scope = NewDisposeScope();
         using var tracked = enable_grad();
-        using var observer = new Observer(decoder, layer, method, sums, withGradients: true);
+        using var observer = new Observer(this, withGradients: true);
         var leaf = stream.detach().requires_grad_(true);
         var output = decoder.RunLayer(layer, leaf, observer);
         var gradients = autograd.grad([output], [leaf, .. observer.Probes], [above]);
@@ -44,13 +48,32 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
         return gradients[0].MoveToOuterDisposeScope();
     }
 
-    // Keeps what each expert saw until its gradient is there, then hands it to the method.
-    private sealed class Observer(MoeDecoder decoder, int layer, IPruningMethod method, LayerSums sums, bool withGradients) : IMoeObserver, IDisposable
+    private void Show(BlockObservation seen)
     {
-        private readonly List<(int Expert, Tensor Gates, Tensor Hidden, Tensor Output)> _seen = [];
+        foreach (var ofExpert in seen.Experts)
+        {
+            using var scope = NewDisposeScope();
+            sums.Tokens[ofExpert.Expert] += ofExpert.Gates.shape[0];
+            sums.Gates[ofExpert.Expert] += ofExpert.Gates.to(float64).sum().item<double>();
+            sums.Largest[ofExpert.Expert] = Math.Max(sums.Largest[ofExpert.Expert], ofExpert.Output.abs().max().to(float64).item<double>());
+            method.Observe(ofExpert, sums);
+        }
+        using var blockScope = NewDisposeScope();
+        method.ObserveBlock(seen, sums);
+    }
+
+    // Keeps what block and experts saw until the gradients are there, then hands it to the method.
+    private sealed class Observer(LayerCalibration owner, bool withGradients) : IMoeObserver, IDisposable
+    {
+        private readonly List<(int Expert, Tensor Tokens, Tensor Gates, Tensor Hidden, Tensor Output)> _seen = [];
         private readonly List<Tensor> _kept = [];
+        private (Tensor Input, Tensor Logits, Tensor Gates)? _routing; // none in a dense layer
+        private Tensor? _residual;
 
         public List<Tensor> Probes { get; } = [];
+
+        public void OnRouting(RoutingTrace trace) =>
+            _routing = (Keep(trace.Input.detach()), Keep(trace.Logits.detach()), Keep(trace.Gates.detach()));
 
         public Tensor OnExpert(ExpertTrace trace)
         {
@@ -61,21 +84,20 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
                 Probes.Add(probe);
                 output += probe;
             }
-            _seen.Add((trace.Expert, Keep(trace.Gates.detach()), Keep(trace.Hidden.detach()), Keep(trace.Output.detach())));
+            _seen.Add((trace.Expert, Keep(trace.Tokens.detach()), Keep(trace.Gates.detach()), Keep(trace.Hidden.detach()), Keep(trace.Output.detach())));
             return output;
         }
 
+        public void OnBlock(int layer, Tensor residual, Tensor output) => _residual = Keep(residual.detach());
+
         public void Finish(List<Tensor>? gradients)
         {
-            for (var i = 0; i < _seen.Count; i++)
-            {
-                using var scope = NewDisposeScope();
-                var (expert, gates, hidden, output) = _seen[i];
-                sums.Tokens[expert] += gates.shape[0];
-                sums.Gates[expert] += gates.to(float64).sum().item<double>();
-                sums.Largest[expert] = Math.Max(sums.Largest[expert], output.abs().max().to(float64).item<double>());
-                method.Observe(new ExpertObservation(expert, gates, hidden, output, decoder.GetExpert(layer, expert).Down, gradients?[i]), sums);
-            }
+            if (_routing is not { } routing)
+                return;
+            using var scope = NewDisposeScope();
+            var experts = _seen.Select((of, i) => new ExpertObservation(
+                of.Expert, of.Tokens, of.Gates, of.Hidden, of.Output, owner.Down(of.Expert), gradients?[i])).ToList();
+            owner.Show(new BlockObservation(routing.Input, _residual!, routing.Logits, routing.Gates, experts) { Options = owner.Options });
         }
 
         public void Dispose() => _kept.ForEach(t => t.Dispose());
@@ -87,4 +109,6 @@ public sealed class LayerCalibration(MoeDecoder decoder, int layer, IPruningMeth
             return tensor;
         }
     }
+
+    private Tensor Down(int expert) => decoder.GetExpert(layer, expert).Down;
 }

@@ -44,6 +44,15 @@ public sealed class LayerSums(int experts, int width, IReadOnlyList<string>? col
             sum[i] += values[i];
     }
 
+    /// <summary>Keeps the larger of each number and what is there already, which begins at 0; for magnitudes, under a name of their own.</summary>
+    public void Raise(string name, int expert, ReadOnlySpan<double> values)
+    {
+        Add(name, expert, new double[values.Length]);
+        var largest = _sums[name][expert];
+        for (var i = 0; i < values.Length; i++)
+            largest[i] = Math.Max(largest[i], values[i]);
+    }
+
     /// <summary>A sum of one expert; zeros when nothing was added.</summary>
     public IReadOnlyList<double> Sum(string name, int expert, int length) =>
         _sums.TryGetValue(name, out var sums) && sums[expert] is { } sum ? sum : new double[length];

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Artifacts.Blobs;
 using Espalier.Contracts;
 using Espalier.Modeling;
 using Espalier.Pruner.Methods;
@@ -23,6 +24,7 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
     private readonly ModelConfig _config = source.Config;
     private readonly StoredWeights _weights = new(source.Reader);
     private readonly Device _device = new(context.Device);
+    private IReadOnlyList<LayerSums>? _before; // of the rounds before this one
     private long _done;
 
     /// <inheritdoc/>
@@ -38,18 +40,76 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
         var collector = new SumCollector(context, source, method, need);
         if (need == CalibrationNeed.None)
             return new CalibrationSums([.. Enumerable.Range(0, source.Config.Layers).Select(_ => collector.EmptySums())], null);
-        var tokens = await new CalibrationText(context, source.Reader, source.Config, options.Calibration, options.Seed)
+        var calibration = options.Calibration!;
+        var tokens = await new CalibrationText(
+            context, source.Reader, source.Config, calibration with { Samples = calibration.MostSamples }, options.Seed)
             .LoadAsync(cancellationToken).ConfigureAwait(false);
+        if (calibration.TokensPerExpert > 0)
+            return await collector.CoverAsync(calibration, tokens, cancellationToken).ConfigureAwait(false);
         var run = new CalibrationRun<LayerSums>(context, source.Config, collector._weights, collector);
-        return new CalibrationSums(await run.RunAsync(tokens, options.Calibration!.Batch, cancellationToken).ConfigureAwait(false), tokens);
+        return new CalibrationSums(await run.RunAsync(tokens, calibration.Batch, cancellationToken).ConfigureAwait(false), tokens);
     }
+
+    // Twice the samples, until every expert has its tokens or there are no more. Sequences that were seen are not run again.
+    private async Task<CalibrationSums> CoverAsync(PruneCalibrationOptions calibration, CalibrationTokens tokens, CancellationToken cancellationToken)
+    {
+        var cursor = new CoverageCursor(context.Cursor);
+        await cursor.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await RestoreAsync(cursor, cancellationToken).ConfigureAwait(false);
+        while (cursor.Samples < tokens.Samples && !IsCovered())
+        {
+            var (first, end) = (cursor.Samples, Math.Min(tokens.Samples, cursor.Samples == 0 ? calibration.Samples : 2 * cursor.Samples));
+            var run = new CalibrationRun<LayerSums>(WithCursor(cursor), _config, _weights, this);
+            _before = await run.RunAsync(tokens.Slice(first, end - first), calibration.Batch, cancellationToken).ConfigureAwait(false);
+            var stored = new List<Digest>();
+            foreach (var layer in _before)
+                stored.Add(await StoreAsync(layer, cancellationToken).ConfigureAwait(false));
+            await cursor.AdvanceAsync(end, stored, cancellationToken).ConfigureAwait(false);
+        }
+        return new CalibrationSums(_before!, tokens.Slice(0, cursor.Samples));
+
+        bool IsCovered() => _before is not null && _config.SparseLayers.All(l => _before[l].Tokens.All(t => t >= calibration.TokensPerExpert));
+    }
+
+    private async Task RestoreAsync(CoverageCursor cursor, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var sums = new List<LayerSums>();
+            foreach (var stored in cursor.Sums)
+                sums.Add(await LoadAsync(stored, cancellationToken).ConfigureAwait(false));
+            if (sums.Count == _config.Layers)
+                _before = sums;
+            else if (cursor.Samples > 0)
+                cursor.Reset();
+        }
+        catch (Exception e) when (e is MissingBlobException or InvalidDataException or JsonException)
+        {
+            cursor.Reset(); // swept or damaged since
+        }
+    }
+
+    private StageContext WithCursor(IStageCursor cursor) => new()
+    {
+        Step = context.Step,
+        Options = context.Options,
+        Inputs = context.Inputs,
+        Artifacts = context.Artifacts,
+        Cursor = cursor,
+        Progress = context.Progress,
+        Cache = context.Cache,
+        Device = context.Device,
+        MemoryDivisor = context.MemoryDivisor,
+        MemoryBytes = context.MemoryBytes,
+        KeyWith = context.KeyWith,
+    };
 
     /// <inheritdoc/>
     public async Task<LayerSums?> ForwardAsync(int layer, ForwardPass pass, CancellationToken cancellationToken)
     {
         using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
-        var sums = EmptySums();
-        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        var sums = StartingSums(layer);
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums) { Options = context.Options };
         _done = (long)layer * pass.Batches;
         await pass.PassAsync(stream => Count(pass.Batches, () => calibration.Forward(stream)), cancellationToken).ConfigureAwait(false);
         return NeedsGradients ? null : sums;
@@ -59,8 +119,8 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
     public async Task<LayerSums> BackwardAsync(int layer, BackwardPass pass, CancellationToken cancellationToken)
     {
         using var decoder = LayerDecoder.LoadLayer(_config, _weights, layer, _device);
-        var sums = EmptySums();
-        var calibration = new LayerCalibration(decoder, 0, method, need, sums);
+        var sums = StartingSums(layer);
+        var calibration = new LayerCalibration(decoder, 0, method, need, sums) { Options = context.Options };
         _done = (long)(Passes - 1 - layer) * pass.Batches;
         await pass.PassAsync((stream, above) => Count(pass.Batches, () => calibration.Backward(stream, above)), cancellationToken).ConfigureAwait(false);
         return sums;
@@ -83,6 +143,15 @@ internal sealed class SumCollector(StageContext context, MoeCheckpoint source, I
     }
 
     private LayerSums EmptySums() => new(_config.Experts, _config.ExpertSize, method.Sums(context.Options));
+
+    // What earlier rounds gave, so that this one adds to it: a copy, since a round that is killed begins its layer again.
+    private LayerSums StartingSums(int layer)
+    {
+        var sums = EmptySums();
+        if (_before is not null)
+            sums.Restore(_before[layer].Save());
+        return sums;
+    }
 
     private Tensor Count(int batches, Func<Tensor> run)
     {

@@ -55,6 +55,14 @@ public static class UnitSelection
         }),
     ];
 
+    /// <summary>Keeps all there is.</summary>
+    public static IReadOnlyList<KeptUnits> KeepAll(int layers, int experts, int width) =>
+        [.. Enumerable.Range(0, layers).Select(layer => new KeptUnits(layer, Whole(experts), [.. Whole(experts).Select(_ => Whole(width))]))];
+
+    /// <summary>Keeps the best (1 - ratio) of the neurons of each layer; experts end up with different widths.</summary>
+    public static IReadOnlyList<KeptUnits> KeepNeuronsByLayer(IReadOnlyList<double[]> scores, int experts, double ratio) =>
+        [.. scores.Select((layer, index) => KeepNeuronsGlobally([layer], experts, ratio)[0] with { Layer = index })];
+
     /// <summary>Keeps the best (1 - ratio) of all neurons of the model; experts end up with different widths.</summary>
     public static IReadOnlyList<KeptUnits> KeepNeuronsGlobally(IReadOnlyList<double[]> scores, int experts, double ratio)
     {

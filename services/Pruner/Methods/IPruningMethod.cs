@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Espalier.Contracts;
+using Espalier.Modeling;
 using Espalier.Pruner.Calibration;
 using Espalier.Stages.Methods;
+using static TorchSharp.torch;
 
 namespace Espalier.Pruner.Methods;
 
@@ -16,6 +18,16 @@ public enum CalibrationNeed
 
     /// <summary>That, and the loss gradient at every expert's output.</summary>
     Gradients,
+}
+
+/// <summary>Which single weights of a matrix go.</summary>
+public enum WeightPattern
+{
+    /// <summary>The share of every row that the ratio says, the lowest scores first.</summary>
+    Row,
+
+    /// <summary>Two of every four neighbours in a row.</summary>
+    TwoOfFour,
 }
 
 /// <summary>Ranks what can be taken away. Stateless: sums over the calibration text live in <see cref="LayerSums"/>.</summary>
@@ -38,11 +50,34 @@ public interface IPruningMethod : IStageMethod
     {
     }
 
+    /// <summary>As <see cref="Observe"/>, once per block and batch, for methods that look across experts.</summary>
+    void ObserveBlock(BlockObservation seen, LayerSums sums)
+    {
+    }
+
+    /// <summary>What is wrong with the method's own options for a model, each with its remedy; the ranges of single options are checked before.</summary>
+    IEnumerable<string> Problems(PruneOptions options, JsonElement written, ModelConfig config) => [];
+
     /// <summary>
     /// Scores of one layer, larger is worth more: (E) for experts, (E F) expert after expert for neurons. Within one
     /// model all layers are on one scale.
     /// </summary>
     double[] Score(LayerSums sums, ScoreRequest request);
+
+    /// <summary>
+    /// Experts of which the calibration text tells too little for a score as the method means it, so that something simpler stands in; too large a
+    /// share is refused (<see cref="PruneOptions.MaxFallback"/>).
+    /// </summary>
+    IReadOnlyList<int> Fallbacks(LayerSums sums, JsonElement options) => [];
+
+    /// <summary>What of one matrix goes, for methods that rank single weights.</summary>
+    /// <value>the ratio of every row</value>
+    WeightPattern Pattern => WeightPattern.Row;
+
+    /// <summary>Scores of the single weights of one matrix, in its shape, larger is worth more; the caller's dispose scope takes them.</summary>
+    /// <exception cref="NotSupportedException">The method does not rank single weights.</exception>
+    Tensor ScoreWeights(int expert, string projection, LayerSums sums, ScoreRequest request) =>
+        throw new NotSupportedException($"{Name} does not rank single weights.");
 }
 
 /// <summary>What is to be scored.</summary>

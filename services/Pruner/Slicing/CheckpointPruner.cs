@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Espalier.Artifacts;
 using Espalier.Artifacts.Checkpoints;
 using Espalier.Artifacts.Manifests;
@@ -15,6 +16,9 @@ namespace Espalier.Pruner.Slicing;
 /// </summary>
 public sealed class CheckpointPruner(MoeCheckpoint source)
 {
+    /// <summary>Sets single weights of the experts to zero; null when none are.</summary>
+    internal WeightZeroing? Zeroing { get; init; }
+
     /// <summary>Publishes the pruned checkpoint.</summary>
     /// <param name="store">Where.</param>
     /// <param name="layers">What stays, per MoE layer; every one has the same number of experts.</param>
@@ -44,6 +48,8 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
             progress(layer.Layer + 1);
         }
         writer.AddParent(new Parent(source.Artifact.Root, "pruned", stepKey));
+        if (Zeroing is not null)
+            writer.SetProperties(new JsonObject { ["sparsity"] = Zeroing.ToJson() });
         return await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -95,6 +101,12 @@ public sealed class CheckpointPruner(MoeCheckpoint source)
         foreach (var tensor in source.Expert(layer.Layer, layer.Experts[expert]))
         {
             var name = MoeCheckpoint.Rename(tensor.Name, expert);
+            if (Zeroing is not null)
+            {
+                var bytes = Zeroing.Zero(tensor, layer.Layer, expert, Read(tensor));
+                await writer.AddTensorAsync(name, tensor.DType, tensor.Shape, bytes, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
             if (neurons.Count == source.Config.ExpertSize && width == source.Config.ExpertSize)
             {
                 writer.AddExisting(tensor, name);

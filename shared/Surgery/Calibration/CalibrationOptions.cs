@@ -33,7 +33,7 @@ public record CalibrationOptions
 }
 
 /// <summary>Calibration text that runs layer by layer, see <see cref="CalibrationRun{T}"/>.</summary>
-public sealed record BatchedCalibrationOptions : CalibrationOptions
+public record BatchedCalibrationOptions : CalibrationOptions
 {
     /// <summary>Sequences that run together; changes memory and speed, and results no more than rounding does.</summary>
     /// <value>8</value>

@@ -30,6 +30,10 @@ public sealed class CalibrationTokens(CalibrationSample sample, ITokenizer token
         return rows;
     }
 
+    /// <summary>Some of the sequences as a text of its own, of which no more was asked for; all of them are as short of what was asked as these.</summary>
+    public CalibrationTokens Slice(int first, int count) =>
+        count == Samples ? this : new(sample with { Ids = Rows(first, count), Asked = count }, tokenizer);
+
     /// <summary>The first sequences, at most <paramref name="count"/>.</summary>
     public long[,] First(int count) => Rows(0, Math.Min(count, Samples));
 

@@ -40,7 +40,7 @@ public sealed class HeaprTests
             randn(50, 5, dtype: float64, generator: generator));
         var sums = new LayerSums(1, 7);
         sums.Tokens[0] = 50;
-        new Heapr().Observe(new ExpertObservation(0, ones(50), h, h, d, u), sums);
+        new Heapr().Observe(new ExpertObservation(0, arange(50), ones(50), h, h, d, u), sums);
 
         var scores = new Heapr().Score(sums, new ScoreRequest(0, Granularity.Neuron, 0, default));
 
@@ -63,7 +63,7 @@ public sealed class HeaprTests
         using var scope = NewDisposeScope();
         var sums = new LayerSums(1, 2);
         sums.Tokens[0] = 2;
-        new Heapr().Observe(new ExpertObservation(0, ones(2), tensor(hidden), tensor(hidden), tensor(down), tensor(gradient)), sums);
+        new Heapr().Observe(new ExpertObservation(0, arange(2), ones(2), tensor(hidden), tensor(hidden), tensor(down), tensor(gradient)), sums);
         return sums;
     }
 }

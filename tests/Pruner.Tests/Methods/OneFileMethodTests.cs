@@ -17,7 +17,7 @@ public sealed class OneFileMethodTests
         using var tiny = await TinyCheckpoint.CreateAsync(change: (name, values) =>
             name.Contains(".experts.2.", StringComparison.Ordinal) ? [.. values.Select(v => v / 100)] : values);
 
-        var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"magnitude","ratio":0.25}"""), default);
+        var result = await new PruneStage().RunAsync(tiny.Context("""{"method":"weight-power","ratio":0.25}"""), default);
 
         var layers = (await tiny.ReportAsync(result)).GetProperty("layers");
         layers.EnumerateArray().ShouldAllBe(layer => layer.GetProperty("dropped-experts")[0].GetInt32() == 2);
@@ -28,7 +28,7 @@ public sealed class OneFileMethodTests
     {
         using var tiny = await TinyCheckpoint.CreateAsync();
 
-        var scores = await ScoresAsync(tiny, """{"method":"magnitude","granularity":"neuron","power":1,"ratio":0.34}""");
+        var scores = await ScoresAsync(tiny, """{"method":"weight-power","granularity":"neuron","power":1,"ratio":0.34}""");
 
         using var scope = NewDisposeScope();
         var source = await tiny.OpenAsync(tiny.Model);
@@ -41,10 +41,10 @@ public sealed class OneFileMethodTests
     {
         var schema = OptionSchema.For(typeof(PruneOptions));
 
-        schema.Properties!["method"].Choices!.ShouldContain("magnitude");
-        schema.Methods!["magnitude"].Properties!["power"].Max.ShouldBe(8);
+        schema.Properties!["method"].Choices!.ShouldContain("weight-power");
+        schema.Methods!["weight-power"].Properties!["power"].Max.ShouldBe(8);
         Should.Throw<UserInputException>(() =>
-            OptionReader.Parse(schema, """{"method":"magnitude","ratio":0.5,"power":9}""", "test")).Message.ShouldContain("power");
+            OptionReader.Parse(schema, """{"method":"weight-power","ratio":0.5,"power":9}""", "test")).Message.ShouldContain("power");
     }
 
     private static async Task<JsonElement> ScoresAsync(TinyCheckpoint tiny, string options) =>
@@ -52,16 +52,16 @@ public sealed class OneFileMethodTests
 }
 
 /// <summary>Sum of |w|^p over an expert's three matrices, or over a neuron's row of gate.</summary>
-public sealed class Magnitude : IPruningMethod
+public sealed class WeightPower : IPruningMethod
 {
-    [MethodOptions(typeof(PruneOptions), "magnitude")]
+    [MethodOptions(typeof(PruneOptions), "weight-power")]
     public sealed record Settings
     {
         [Option("Power of each weight's magnitude.", Min = 1, Max = 8)]
         public int Power { get; init; } = 2;
     }
 
-    public string Name => "magnitude";
+    public string Name => "weight-power";
 
     public string Summary => "Sum of the weights' magnitudes to a power; needs no text.";
 
