@@ -36,6 +36,8 @@ public sealed class LayeredPassTests : IDisposable
         { "one tensor for both ends", Tiny with { TieEmbeddings = true }, "fp32" },
         { "a dense layer", Tiny with { DenseLayers = [0], DenseSize = 48 }, "fp32" },
         { "packed", Tiny with { ExpertSize = 32, Quantization = new WeightQuantization(4, 16, Symmetric: true) }, "fp32" },
+        { "float8", Tiny with { Quantization = new WeightQuantization(8, -1, Symmetric: true) { Format = FloatQuantized.FormatName } }, "fp32" },
+        { "int8", Tiny with { Quantization = new WeightQuantization(8, -1, Symmetric: true) { Format = IntQuantized.FormatName } }, "fp32" },
     };
 
     [Theory]
@@ -200,16 +202,16 @@ public sealed class LayeredPassTests : IDisposable
                 continue;
             }
             var (rows, columns) = (value.shape[0], value.shape[1]);
-            var scales = full([rows, columns / quantization.GroupSize], 0.1f, dtype: float32);
+            var scales = full([rows, quantization.GroupSize < 0 ? 1 : columns / quantization.GroupSize], 0.1f, dtype: float32);
             var codes = (value / 0.1f).round().clamp(-8, 7);
             foreach (var (part, layout) in format.Pack(new CodedMatrix(codes, scales, null), quantization, float32)
                 .Zip(format.Layout(name, rows, columns, quantization)))
-                stored.Add(Entry(layout.Name, part));
+                stored.Add(Entry(layout.Name, part, layout.StoredAs));
         }
         return stored;
 
-        static (string, string, long[], byte[]) Entry(string name, Tensor value) =>
-            (name, Surgery.Checkpoints.ElementTypes.NameOf(value.dtype), value.shape, value.contiguous().bytes.ToArray());
+        static (string, string, long[], byte[]) Entry(string name, Tensor value, string? dtype = null) =>
+            (name, dtype ?? Surgery.Checkpoints.ElementTypes.NameOf(value.dtype), value.shape, value.contiguous().bytes.ToArray());
     }
 
     private static void Sharpen(string name, Tensor value)
