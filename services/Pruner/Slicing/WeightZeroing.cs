@@ -52,7 +52,7 @@ internal sealed class WeightZeroing(
     public IEnumerable<string> Notes(string share)
     {
         yield return $"{share} of the routed experts' weights are zero, and the model takes as many bytes and as much time as before: zeros are stored and "
-            + "multiplied like other numbers. Granularity expert or neuron makes it smaller. Training after this step fills the zeros again.";
+            + "multiplied like other numbers. Granularity expert or neuron makes it smaller. Plain training after this step moves them away from zero again.";
     }
 
     /// <summary>For report and manifest.</summary>
