@@ -120,9 +120,18 @@ internal static class GenerateCommand
             return await ModelSource.OfHomeAsync(EspalierHome.OfThisProcess(), name, signer: null, cancellationToken).ConfigureAwait(false);
         using var registry = new RegistryConnection(context);
         using var progress = new ByteProgress(terminal, "fetching");
-        return await ModelSource.OfFetchedAsync(
-            Directory.CreateTempSubdirectory("espalier-generate-"),
-            folder => new ModelDownload(registry).FetchAsync(name, folder, null, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var temporary = Directory.CreateTempSubdirectory("espalier-generate-");
+        try
+        {
+            return await ModelSource.OfFetchedAsync(
+                temporary, folder => new ModelDownload(registry).FetchAsync(name, folder, null, progress, cancellationToken), cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch when (Directory.Exists(temporary.FullName))
+        {
+            temporary.Delete(recursive: true); // part of a model is of no use here
+            throw;
+        }
     }
 
     private static ITokenizer LoadTokenizer(CheckpointReader reader, ModelConfig config, bool asBytes)

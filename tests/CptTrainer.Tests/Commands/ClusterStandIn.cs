@@ -39,6 +39,9 @@ internal sealed class ClusterStandIn : IAsyncDisposable
     /// <summary>Answers every request with this, where it is not 0.</summary>
     public volatile int Refusal;
 
+    /// <summary>Whether Jobs cannot be made, while everything else is answered.</summary>
+    public bool RefusesJobs { get; set; }
+
     /// <summary>Why pods do not start; null where they do.</summary>
     public volatile V1ContainerStateWaiting? Waiting;
 
@@ -110,6 +113,8 @@ internal sealed class ClusterStandIn : IAsyncDisposable
 
     private IResult Create(V1Job job)
     {
+        if (RefusesJobs)
+            return Status(500, "etcdserver: request timed out");
         Made.Enqueue(job);
         var claim = job.Spec.Template.Spec.Volumes.First(v => v.PersistentVolumeClaim is not null).PersistentVolumeClaim.ClaimName;
         var container = job.Spec.Template.Spec.Containers.Single(c => c.Name == "program");

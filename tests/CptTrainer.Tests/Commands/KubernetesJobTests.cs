@@ -200,6 +200,18 @@ public sealed class KubernetesJobTests : IAsyncLifetime
         failed.Message.ShouldContain("Its service account needs the role");
     }
 
+    // While the Job is made, there is nothing yet to wait for: the attempt fails, and the next one begins anew.
+    [Fact]
+    public async Task Run_ClusterGoesAwayWhileTheJobIsMade_IsAnotherAttempts()
+    {
+        _cluster.RefusesJobs = true;
+
+        var failed = await Should.ThrowAsync<StageFailedException>(() => RunAsync("true").WaitAsync(Limit));
+
+        (failed.Failure, failed.Message).ShouldBe((FailureClass.Transient, "The cluster did not run the Job: etcdserver: request timed out"));
+        _cluster.IsEmpty.ShouldBeTrue();
+    }
+
     [Fact]
     public async Task Run_WrongClaim_IsSaidAsTheClusterSaysIt()
     {

@@ -27,6 +27,18 @@ internal sealed class JobRunner(KubernetesJobOptions settings, TimeSpan grace, T
 
     public async Task<ProgramEnd> RunAsync(ProgramRun run, ProgramReports reports, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await RunJobAsync(run, reports, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is ClusterException or HttpRequestException)
+        {
+            throw new StageFailedException(FailureClass.Transient, $"The cluster did not run the Job: {e.Message}", isOutage: e is HttpRequestException);
+        }
+    }
+
+    private async Task<ProgramEnd> RunJobAsync(ProgramRun run, ProgramReports reports, CancellationToken cancellationToken)
+    {
         using var cluster = Cluster.Connect(settings);
         var name = JobManifest.NameOf(Path.GetFileName(run.Folder.Path));
         var job = JobManifest.Create(run, name, settings, ReadTemplate(), Path.GetRelativePath(settings.Folder, run.Folder.Path));
