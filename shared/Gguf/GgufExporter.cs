@@ -85,7 +85,8 @@ public static class GgufExporter
         if (config.Quantization is { } packed)
         {
             Note($"The model's weights are stored in {packed.Bits} bits; the file has the numbers that they stand for"
-                + (options.Type.BlockSize > 1 ? $", rounded a second time to {options.Type.Name}. Export the model that it was quantized from to round once." : "."));
+                + (options.Type.BlockSize == 1 ? "."
+                    : $", rounded a second time to {options.Type.Name}. Export the model that it was quantized from to round once."));
         }
         if (config.ExtraLayers > 0)
             Note($"{config.ExtraLayers} layer(s) that predict several tokens (num_nextn_predict_layers) are left out: llama.cpp does not run them here.");
